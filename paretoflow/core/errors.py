@@ -1,0 +1,112 @@
+"""Every error that ParetoFlow raises on purpose.
+
+    ParetoflowError                what, where, hint
+    ├── UserError                  the user can mend it: exit status 2, no traceback
+    │   ├── SpecError              one or many faults in a sweep YAML (ValueError)
+    │   ├── DataError              prompts, files, columns (ValueError)
+    │   ├── ModelError             a base or an adapter that cannot be loaded (ValueError)
+    │   ├── PluginError            a name no table knows (LookupError)
+    │   ├── SweepNotFoundError     no sweep at a folder or URI (FileNotFoundError)
+    │   └── MissingExtraError      an optional dependency that is not installed (ImportError)
+    ├── ShapeError                 an array of the wrong shape (ValueError)
+    ├── NonFiniteError             nan or inf where a number is needed (ValueError)
+    ├── ObjectiveError             a scorer raised or returned nonsense (RuntimeError)
+    ├── MethodError                training failed (RuntimeError)
+    ├── LedgerError                the ledger cannot be read or written (RuntimeError)
+    │   ├── FencedError            a newer driver owns the sweep
+    │   └── SchemaVersionError     written by a newer version of ParetoFlow
+    └── WorkerError                a worker died or went silent (RuntimeError)
+
+Each leaf also inherits a standard error, and each survives pickling, since errors cross process borders.
+"""
+
+from __future__ import annotations
+
+
+class ParetoflowError(Exception):
+    """An error in three parts.
+
+    Args:
+        what: What was wrong: what was got and what is allowed.
+        where: File, line, table or run it was found in; empty when there is none.
+        hint: What to do about it; empty when nothing can be said.
+    """
+
+    def __init__(self, what: str, where: str = "", hint: str = "") -> None:
+        super().__init__(what, where, hint)
+        self.what = what
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Return `where: what (hint)` on one line."""
+        place = f"{self.where}: " if self.where else ""
+        advice = f" ({self.hint})" if self.hint else ""
+        return f"{place}{self.what}{advice}"
+
+
+class UserError(ParetoflowError):
+    """A fault that the user can mend; the command line prints it without a traceback and exits with 2."""
+
+
+class SpecError(UserError, ValueError):
+    """A sweep YAML with one or many faults; `faults` holds each as a `SpecError` of its own."""
+
+    def __init__(
+        self, what: str, where: str = "", hint: str = "", faults: tuple[SpecError, ...] = ()
+    ) -> None:
+        super().__init__(what, where, hint)
+        self.args = (what, where, hint, faults)
+        self.faults = faults or (self,)
+
+
+class DataError(UserError, ValueError):
+    """Prompts that cannot be read or do not have the columns that the spec names."""
+
+
+class ModelError(UserError, ValueError):
+    """A base model, tokenizer or adapter that cannot be loaded."""
+
+
+class PluginError(UserError, LookupError):
+    """A plug-in name that no table knows."""
+
+
+class SweepNotFoundError(UserError, FileNotFoundError):
+    """No sweep lives at the given folder or URI."""
+
+
+class MissingExtraError(UserError, ImportError):
+    """An optional dependency that the command needs is not installed."""
+
+
+class ShapeError(ParetoflowError, ValueError):
+    """An array of the wrong shape."""
+
+
+class NonFiniteError(ParetoflowError, ValueError):
+    """A nan or an infinity where a finite number is needed."""
+
+
+class ObjectiveError(ParetoflowError, RuntimeError):
+    """A scorer that raised, or returned the wrong length or a non-finite value; names the objective."""
+
+
+class MethodError(ParetoflowError, RuntimeError):
+    """Training that failed, for instance by a non-finite loss."""
+
+
+class LedgerError(ParetoflowError, RuntimeError):
+    """A ledger that cannot be read or written."""
+
+
+class FencedError(LedgerError):
+    """A newer driver has taken over the sweep; this one must stop."""
+
+
+class SchemaVersionError(LedgerError):
+    """A table written by a newer version of ParetoFlow."""
+
+
+class WorkerError(ParetoflowError, RuntimeError):
+    """A worker that died, went silent or ran past its limit."""

@@ -1,0 +1,168 @@
+"""The contracts between the parts; every collaborator is handed in as an argument typed by one of these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from paretoflow.core.values import Cost, FloatArray, History, Proposal
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One row of the common prompt schema that every data source is brought into.
+
+    Args:
+        prompt_id: Content-derived and stable.
+        text: The rendered prompt, ending where the answer begins.
+        reference: Reference answer; empty when there is none.
+        passages: Texts that the answer may draw on.
+        messages: The chat turns that `text` was rendered from; empty for a plain prompt.
+        extra: Any other column that the user's own objective may want.
+    """
+
+    prompt_id: str
+    text: str
+    reference: str = ""
+    passages: tuple[str, ...] = ()
+    messages: tuple[Mapping[str, str], ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The answers sampled from the base for the train prompts, scored once per sweep; what every run learns from.
+
+    P prompts with C answers each; empty answers are kept.
+
+    Args:
+        prompts: Length P.
+        completions: Answer texts, P rows of C; no leading white space is added or removed, no end-of-text token.
+        completion_ids: Token ids of each answer, end-of-text token included when the model gave one.
+        prompt_ids: Token ids of each prompt.
+        gains: Oriented scores, shape (P, C, m).
+        mean: Mean gain over all candidates, shape (m,); frozen for the sweep.
+        std: Standard deviation likewise, at least 1e-8.
+        ref_logprobs: Sum of the base's log-probabilities over each answer's ids, shape (P, C).
+    """
+
+    prompts: tuple[Prompt, ...]
+    completions: tuple[tuple[str, ...], ...]
+    completion_ids: tuple[tuple[tuple[int, ...], ...], ...]
+    prompt_ids: tuple[tuple[int, ...], ...]
+    gains: FloatArray
+    mean: FloatArray
+    std: FloatArray
+    ref_logprobs: FloatArray
+
+    @property
+    def standardised(self) -> FloatArray:
+        """Return the gains in standard deviations from their mean, shape (P, C, m)."""
+        return (self.gains - self.mean) / self.std
+
+
+class Objective(Protocol):
+    """Scores completions.
+
+    Lifecycle: built once per worker, called on whole batches from one thread. Returns raw scores: what is better is the
+    spec's business. Whoever calls it checks length and finiteness; a partial vector never leaves the caller.
+    """
+
+    def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
+        """Return one raw score per completion, shape (b,); `prompts[i]` is what `completions[i]` answers."""
+        ...
+
+
+class Proposer(Protocol):
+    """Chooses the next launches.
+
+    A pure function: the same history, pending set and seed give the same answer, so the process that holds a proposer
+    may die and a sweep can be replayed. It is asked whenever a worker is free, never waits for a generation, and sees
+    only complete, finite evaluations.
+    """
+
+    def propose(self, history: History, pending: Sequence[Proposal], count: int, seed: int) -> list[Proposal]:
+        """Return at most `count` proposals; fewer means that nothing more is worth starting before a pending one ends.
+
+        An empty list with nothing pending means that the proposer is done.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """One launch as a method sees it.
+
+    Args:
+        proposal: Weights, or a parent with thresholds.
+        seed: Seed of everything random in the run.
+        folder: Existing empty folder for snapshots and trainer state.
+        parent_adapter: Folder of the adapter to start from; None means a fresh one on the base.
+    """
+
+    run_id: str
+    attempt: int
+    proposal: Proposal
+    seed: int
+    folder: Path
+    parent_adapter: Path | None = None
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """An adapter saved during training, for evaluation.
+
+    Args:
+        step: Optimiser steps done.
+        folder: An ordinary PEFT adapter folder.
+        final: Whether it is the run's last.
+        cost: Spent on training since the previous checkpoint.
+        weights: Weights in force when it was saved (a dual controller moves them), shape (m,).
+        metrics: Training metrics of the trainer's log, for instance `loss`.
+    """
+
+    step: int
+    folder: Path
+    final: bool
+    cost: Cost
+    weights: FloatArray
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a method needs, serves and can do; `plugins` prints it and `check` compares it with the spec.
+
+    Args:
+        paper: Author, year and identifier.
+        data: What it learns from: "pairs", "lists", "scored" or "prompts".
+        serves: "point" or "continuum".
+        distributed: "single", "ddp" or "zero".
+    """
+
+    paper: str
+    kind: str
+    data: str
+    serves: str
+    distributed: str
+    launches: tuple[str, ...]
+
+
+class Method(Protocol):
+    """An alignment algorithm: turns one launch into adapter snapshots. Runs from a plain shell, with no Ray.
+
+    Lifecycle: built once per worker around a loaded base and the sweep's shared tables; `train` is called once for each
+    launch, one after the other, and leaves the base as it found it.
+    """
+
+    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
+        """Train, calling `report` with every checkpoint in order, the final one last.
+
+        `report` may raise to stop the run; the method lets it through after unloading its adapter.
+
+        Raises:
+            MethodError: If the loss is not finite.
+        """
+        ...

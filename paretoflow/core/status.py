@@ -1,0 +1,43 @@
+"""The life of a run, and the boundary at which it can fail.
+
+    PENDING ──> RUNNING ──> FINISHED
+       ^           │
+       └── retry ──┼──────> FAILED      (retries used up, or a fault that no retry mends)
+                   └──────> STOPPED     (the sweep ended first; resuming puts it back to PENDING)
+
+FINISHED and FAILED are final.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RunStatus(StrEnum):
+    """Where a run stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class Boundary(StrEnum):
+    """Which part of the system a failure came from."""
+
+    DATA = "data"
+    OBJECTIVE = "objective"
+    METHOD = "method"
+    WORKER = "worker"
+    STORE = "store"
+
+
+TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
+    RunStatus.PENDING: frozenset({RunStatus.RUNNING, RunStatus.FINISHED, RunStatus.FAILED, RunStatus.STOPPED}),
+    RunStatus.RUNNING: frozenset({RunStatus.PENDING, RunStatus.FINISHED, RunStatus.FAILED, RunStatus.STOPPED}),
+    RunStatus.STOPPED: frozenset({RunStatus.PENDING}),
+    RunStatus.FINISHED: frozenset(),
+    RunStatus.FAILED: frozenset(),
+}
+"""Legal next statuses. PENDING may end directly: a fragment can hold the result of a run whose start was never told."""

@@ -1,0 +1,352 @@
+"""The nouns of a sweep, as frozen values.
+
+    ObjectiveInfo   one scored quantity: name, direction, unit, range, reference value
+    Problem         the objectives together, with the frozen reference point and normalisation
+    WeightVector    a preference on the simplex
+    Proposal        one choice of a proposer, with its seed and reason
+    RunRecord       a proposal that became a run, and where it stands
+    History         what a proposer may look at
+    Cost            what was spent
+    FrontPoint      one non-dominated evaluation with its provenance
+    FrontView       the front of a sweep at one moment, as commands and exports show it
+    EvaluationRow   the scores of one snapshot on the eval prompts
+    SweepView       everything a report or an export shows
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paretoflow.core.errors import NonFiniteError, ShapeError
+from paretoflow.core.status import Boundary, RunStatus
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+BASE_RUN_ID = "base"
+"""Run id of the untrained base model, evaluated once per sweep."""
+
+
+class Direction(StrEnum):
+    """Which way a score is better."""
+
+    MAXIMIZE = "maximize"
+    MINIMIZE = "minimize"
+
+
+class LaunchKind(StrEnum):
+    """What a launch does: train towards weights, extend a parent under thresholds, mix adapters, or evaluate again."""
+
+    WEIGHTED = "weighted"
+    CONSTRAINED = "constrained"
+    MERGE = "merge"
+    REEVALUATE = "reevaluate"
+
+
+@dataclass(frozen=True)
+class ObjectiveInfo:
+    """One scored quantity, in the user's units.
+
+    Args:
+        name: Unique within a sweep.
+        direction: Which way is better.
+        unit: Shown beside values.
+        low: Lower end of the range that normalisation uses, in raw units.
+        high: Upper end, in raw units; above `low`.
+        ref: Value a point must beat to count towards the hypervolume, in raw units.
+    """
+
+    name: str
+    direction: Direction
+    unit: str
+    low: float
+    high: float
+    ref: float
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The objectives of a sweep with their frozen reference point and normalisation.
+
+    Declared or calibrated once at the start of the sweep and stored with it; never recomputed from a front.
+    """
+
+    objectives: tuple[ObjectiveInfo, ...]
+
+    @property
+    def m(self) -> int:
+        """Return the number of objectives."""
+        return len(self.objectives)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the objectives' names in order."""
+        return tuple(o.name for o in self.objectives)
+
+    @property
+    def ref_scores(self) -> FloatArray:
+        """Return the reference point in raw units, shape (m,)."""
+        return np.array([o.ref for o in self.objectives], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class WeightVector:
+    """A preference on the simplex: shape (m,), finite, non-negative, summing to one.
+
+    Raises:
+        NonFiniteError: If an entry is nan or infinite.
+        ShapeError: If it is empty, has a negative entry or does not sum to one within 1e-6.
+    """
+
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        array = np.asarray(self.values, dtype=np.float64)
+        if not np.isfinite(array).all():
+            raise NonFiniteError(f"weights must be finite, got {self.values}")
+        if array.ndim != 1 or array.size == 0 or (array < 0).any() or abs(array.sum() - 1.0) > 1e-6:
+            raise ShapeError(f"weights must be non-negative and sum to one, got {self.values}")
+
+    @classmethod
+    def of(cls, values: Sequence[float] | FloatArray) -> WeightVector:
+        """Scale non-negative numbers to sum to one, rounded so that equal choices compare equal."""
+        array = np.asarray(values, dtype=np.float64)
+        total = float(array.sum())
+        if not np.isfinite(total) or total <= 0 or (array < 0).any():
+            raise ShapeError(f"weights need non-negative numbers with a positive sum, got {array.tolist()}")
+        return cls(tuple(float(round(v, 12)) for v in array / total))
+
+    @classmethod
+    def one_hot(cls, m: int, index: int) -> WeightVector:
+        """Return all weight on one of m objectives."""
+        return cls(tuple(1.0 if i == index else 0.0 for i in range(m)))
+
+    @property
+    def array(self) -> FloatArray:
+        """Return the weights, shape (m,)."""
+        return np.asarray(self.values, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One choice of a proposer.
+
+    Args:
+        kind: What the launch does.
+        weights: Preference to train towards; for a constrained launch, where the dual controller starts.
+        seed: Seed of the run, so that a replay trains the same policy.
+        reason: Why this and nothing else, in one sentence for a person.
+        proposer: Tag of the proposer that chose it.
+        parent: Snapshot to start from; None means the base.
+        target: Index of the objective a constrained launch improves; None otherwise.
+        thresholds: Gains (oriented, raw units) that the other objectives must keep, shape (m,); the target's own entry
+            is the gain it should pass, or -inf for none. None for an unconstrained launch.
+        tag: What the proposer wants to recognise in the history, for instance a stage or a box.
+    """
+
+    kind: LaunchKind
+    weights: WeightVector
+    seed: int
+    reason: str
+    proposer: str
+    parent: str | None = None
+    target: int | None = None
+    thresholds: tuple[float, ...] | None = None
+    tag: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-able form; `from_dict` gives back an equal proposal."""
+        plain = asdict(self)
+        plain["kind"] = self.kind.value
+        plain["weights"] = list(self.weights.values)
+        plain["thresholds"] = None if self.thresholds is None else [
+            None if v == -np.inf else v for v in self.thresholds
+        ]
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> Proposal:
+        """Build a proposal from `to_dict`'s form."""
+        thresholds = plain["thresholds"]
+        return cls(
+            **{
+                **plain,
+                "kind": LaunchKind(plain["kind"]),
+                "weights": WeightVector(tuple(plain["weights"])),
+                "thresholds": None
+                if thresholds is None
+                else tuple(-np.inf if v is None else float(v) for v in thresholds),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What was spent on a run or an evaluation; costs add.
+
+    Args:
+        wall_s: Wall-clock seconds.
+        device_s: Seconds times devices (a CPU worker counts as one device).
+        tokens: Tokens trained on or generated.
+    """
+
+    wall_s: float = 0.0
+    device_s: float = 0.0
+    tokens: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        """Return the sum of both."""
+        return Cost(self.wall_s + other.wall_s, self.device_s + other.device_s, self.tokens + other.tokens)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A proposal that became a run, and where it stands.
+
+    Args:
+        boundary: Where the last failure came from; None if there was none.
+        message: The last failure in words.
+    """
+
+    run_id: str
+    proposal: Proposal
+    status: RunStatus
+    attempt: int = 0
+    cost: Cost = field(default_factory=Cost)
+    boundary: Boundary | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class History:
+    """What a proposer may look at: ended runs and every complete evaluation, in the order of the ledger.
+
+    Failed runs are in `runs` and have no row in `gains`; a row is always finite.
+
+    Args:
+        problem: Objectives with the frozen reference point and normalisation.
+        runs: Ended runs (finished or failed), in the order in which they were proposed.
+        gains: Oriented scores, shape (n, m).
+        stderr: Standard error of each gain, shape (n, m).
+        run_index: Index into `runs` of each row, shape (n,); -1 for the base model, -2 for a run not yet ended.
+        snapshot_ids: Name of each row's snapshot, length n.
+        front: Indices of the non-dominated rows, in the order of rows, one for each distinct gain vector.
+        ref: Oriented reference point, shape (m,).
+        ideal: Oriented best end of the normalisation, shape (m,).
+        nadir: Oriented worst end of the normalisation, shape (m,).
+    """
+
+    problem: Problem
+    runs: tuple[RunRecord, ...]
+    gains: FloatArray
+    stderr: FloatArray
+    run_index: IntArray
+    snapshot_ids: tuple[str, ...]
+    front: IntArray
+    ref: FloatArray
+    ideal: FloatArray
+    nadir: FloatArray
+
+
+@dataclass(frozen=True)
+class FrontPoint:
+    """One non-dominated evaluation with its provenance; scores are raw.
+
+    Args:
+        path: Adapter folder relative to the sweep's root; empty for the base model.
+        digest: SHA-256 of the adapter folder.
+        diagnostics: Always-on extras: `kl`, `length_tokens`, `ranking_accuracy`, …
+    """
+
+    snapshot_id: str
+    run_id: str
+    kind: str
+    weights: tuple[float, ...] | None
+    scores: tuple[float, ...]
+    stderr: tuple[float, ...]
+    n: int
+    step: int
+    path: str
+    digest: str
+    proposal: Proposal | None
+    cost: Cost
+    diagnostics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class FrontView:
+    """The front of a sweep at one moment.
+
+    Args:
+        snapshot: Number of the front snapshot, counting from 0.
+        hypervolume: In the product of the objectives' units, against `problem.ref_scores`.
+        hypervolume_ci: Bootstrap interval (low, high), 95 %.
+        points: Sorted by the first objective's gain, best first.
+        finished, failed, pending: Numbers of runs.
+    """
+
+    sweep: str
+    snapshot: int
+    problem: Problem
+    hypervolume: float
+    hypervolume_ci: tuple[float, float]
+    points: tuple[FrontPoint, ...]
+    finished: int
+    failed: int
+    pending: int
+
+
+@dataclass(frozen=True)
+class EvaluationRow:
+    """The scores of one snapshot on the eval prompts; a full, finite vector.
+
+    Args:
+        scores: Raw means, length m.
+        stderr: Standard error of each mean, length m.
+        prompt_scores: Raw score of every prompt, shape (m, n).
+        weights: Weights in force when the snapshot was saved; None for the base.
+        at_s: Seconds since the sweep was opened first.
+        cost: Training since the run's previous snapshot, plus this evaluation.
+        path: Adapter folder relative to the sweep's root; empty for the base.
+    """
+
+    snapshot_id: str
+    run_id: str
+    attempt: int
+    step: int
+    scores: tuple[float, ...]
+    stderr: tuple[float, ...]
+    prompt_scores: FloatArray
+    n: int
+    weights: tuple[float, ...] | None
+    at_s: float
+    cost: Cost
+    path: str
+    digest: str
+    diagnostics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class SweepView:
+    """Everything a report or an export shows, read from the ledger.
+
+    Args:
+        spec: The resolved spec as plain JSON values.
+        runs: Every run, in the order in which they were proposed.
+        evaluations: Every complete evaluation, the base's first, in the order of the ledger.
+        curve: (runs finished, device seconds, hypervolume) after each finished run, starting with the base.
+        root: Folder of the sweep.
+    """
+
+    spec: dict[str, Any]
+    front: FrontView
+    runs: tuple[RunRecord, ...]
+    evaluations: tuple[EvaluationRow, ...]
+    curve: tuple[tuple[int, float, float], ...]
+    root: str

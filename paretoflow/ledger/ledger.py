@@ -1,0 +1,48 @@
+"""The contract of a ledger: the only memory of a sweep, written by one driver at a time, append-only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from paretoflow.ledger.tables import Event, FrontRecord
+
+
+class Ledger(Protocol):
+    """An append-only record of events and accepted fronts.
+
+    Ownership: `open_ledger(root, writer=True)` takes a new epoch; the driver of an older epoch is fenced at its next
+    append. A reader never blocks a writer. Appends are atomic: all rows of a call are seen, or none.
+    """
+
+    @property
+    def epoch(self) -> int:
+        """Return the driver epoch of this handle; -1 for a reader."""
+        ...
+
+    def append(self, events: Sequence[Event]) -> list[Event]:
+        """Commit events that are not there yet, in order; return those added, with `seq` and `epoch` set.
+
+        An event whose id is already in the ledger is dropped, so a replay adds nothing.
+
+        Raises:
+            FencedError: If a newer driver has opened the sweep; nothing was added.
+            LedgerError: If storage failed; nothing was added.
+        """
+        ...
+
+    def events(self, after: int = -1) -> list[Event]:
+        """Return the events with `seq` greater than `after`, in order, as they are in storage now."""
+        ...
+
+    def record_front(self, front: FrontRecord) -> None:
+        """Add an accepted front; one whose number is already there is dropped.
+
+        Raises:
+            FencedError: If a newer driver has opened the sweep.
+        """
+        ...
+
+    def fronts(self) -> list[FrontRecord]:
+        """Return every accepted front, in order of their numbers."""
+        ...

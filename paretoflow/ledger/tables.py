@@ -1,0 +1,135 @@
+"""The rows of the ledger: one versioned Arrow schema per table.
+
+Two tables: `events` (everything that happened to a sweep, append-only) and `fronts` (one row per accepted front).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+
+class EventKind(StrEnum):
+    """What happened."""
+
+    OPENED = "opened"
+    """A driver took over the sweep; payload: code version, digests, resolved spec (first time)."""
+    CALIBRATED = "calibrated"
+    """The problem was frozen; payload: objectives with range and reference value."""
+    PROPOSED = "proposed"
+    """A proposer's launch became a run; payload: the proposal."""
+    STARTED = "started"
+    """A worker took an attempt of a run."""
+    EVALUATED = "evaluated"
+    """A snapshot got a full score vector."""
+    FINISHED = "finished"
+    """A run ended well."""
+    FAILED = "failed"
+    """An attempt failed; payload: whether it is final."""
+    STOPPED = "stopped"
+    """A run was put down unfinished because the sweep stopped."""
+    CLOSED = "closed"
+    """A driver left in good order; payload: why."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One row of the `events` table. Fields that a kind does not use keep their defaults.
+
+    Args:
+        event_id: Deterministic: the same happening always gets the same id, so a replay adds nothing.
+        time_s: Seconds since the epoch, UTC.
+        scores: Raw means, length m (EVALUATED).
+        stderr: Standard error of each mean, length m.
+        prompt_scores: Raw per-prompt scores, m rows of n.
+        weights: Weights in force when the snapshot was saved.
+        path: Adapter folder relative to the sweep's root.
+        digest: SHA-256 of the adapter folder.
+        payload: JSON-able extras of the kind.
+        seq: Position in the ledger, set by it; -1 before.
+        epoch: Driver that committed it, set by the ledger; -1 before.
+    """
+
+    event_id: str
+    kind: EventKind
+    time_s: float
+    run_id: str = ""
+    attempt: int = 0
+    snapshot_id: str = ""
+    step: int = 0
+    scores: tuple[float, ...] = ()
+    stderr: tuple[float, ...] = ()
+    prompt_scores: tuple[tuple[float, ...], ...] = ()
+    n: int = 0
+    weights: tuple[float, ...] = ()
+    path: str = ""
+    digest: str = ""
+    boundary: str = ""
+    message: str = ""
+    wall_s: float = 0.0
+    device_s: float = 0.0
+    tokens: int = 0
+    payload: dict[str, Any] = field(default_factory=dict)
+    seq: int = -1
+    epoch: int = -1
+
+
+@dataclass(frozen=True)
+class FrontRecord:
+    """One row of the `fronts` table: a front that was accepted, with what it was computed against.
+
+    Args:
+        number: Counts from 0.
+        ledger_seq: Last event it knew.
+        snapshot_ids: Its points.
+        ref_scores: Reference point in raw units, length m.
+    """
+
+    number: int
+    time_s: float
+    ledger_seq: int
+    runs_finished: int
+    hypervolume: float
+    hypervolume_low: float
+    hypervolume_high: float
+    ref_scores: tuple[float, ...]
+    snapshot_ids: tuple[str, ...]
+    spec_digest: str
+    code_version: str
+
+
+EVENTS_SCHEMA = pa.schema(
+    [
+        pa.field("event_id", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("time_s", pa.float64(), nullable=False),
+        pa.field("run_id", pa.string()),
+        pa.field("attempt", pa.int32()),
+        pa.field("snapshot_id", pa.string()),
+        pa.field("step", pa.int32()),
+        pa.field("scores", pa.list_(pa.float64())),
+        pa.field("stderr", pa.list_(pa.float64())),
+        pa.field("prompt_scores", pa.list_(pa.list_(pa.float64()))),
+        pa.field("n", pa.int32()),
+        pa.field("weights", pa.list_(pa.float64())),
+        pa.field("path", pa.string()),
+        pa.field("digest", pa.string()),
+        pa.field("boundary", pa.string()),
+        pa.field("message", pa.string()),
+        pa.field("wall_s", pa.float64()),
+        pa.field("device_s", pa.float64()),
+        pa.field("tokens", pa.int64()),
+        pa.field("payload", pa.string()),
+        pa.field("seq", pa.int64(), nullable=False),
+        pa.field("epoch", pa.int64(), nullable=False),
+    ],
+    metadata={"paretoflow.schema_version": str(SCHEMA_VERSION)},
+)
+"""Columns of the `events` table; `payload` is JSON text."""
+
+EVENT_FIELDS = tuple(f.name for f in fields(Event))

@@ -1,0 +1,85 @@
+"""Where prompts come from. Every source is brought into one prompt schema (`core.protocols.Prompt`)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from paretoflow.spec.base import Spec
+
+
+class _SizesSpec(Spec):
+    """How many prompts each use gets; the three uses never share a prompt."""
+
+    train: int = Field(96, ge=2)
+    """Prompts that answers are sampled for and runs learn from."""
+    eval: int = Field(48, ge=2)
+    """Prompts that every snapshot is scored on; the same for all, so that snapshots compare pairwise."""
+    validation: int = Field(16, ge=2)
+    """Prompts that the dual controller of a constrained run looks at."""
+    candidates: int = Field(4, ge=2)
+    """Answers sampled from the base for each train prompt, once per sweep."""
+
+
+class ColumnsSpec(Spec):
+    """Which columns of a source hold what. Give `prompt` or `messages`."""
+
+    prompt: str = "prompt"
+    """Column with the plain prompt; used unless `template` or `messages` is given."""
+    messages: str | None = None
+    """Column with chat turns ({role, content}); rendered by the model's chat template."""
+    reference: str | None = None
+    """Column with the reference answer."""
+    passages: str | None = None
+    """Column with the texts that the answer may draw on: a string, a list of strings, or lists of strings."""
+
+
+class _RowsSpec(_SizesSpec):
+    """What all sources of rows share."""
+
+    columns: ColumnsSpec = ColumnsSpec()
+    """Which columns hold what."""
+    template: str | None = None
+    """Prompt text with {column} places, for instance "Question: {question}\\nAnswer:"; {passages} is the joined texts."""
+    max_passage_words: int | None = Field(None, ge=1)
+    """Passages are cut to whole sentences of at most this many words in all; unset leaves them whole."""
+
+
+class PydocDataSpec(_SizesSpec):
+    """The embedded task: questions about Python's own documentation, drawn at run time."""
+
+    type: Literal["pydoc"] = "pydoc"
+
+
+class JsonlDataSpec(_RowsSpec):
+    """A JSON-lines file, one object a line; `.gz` is read as it is."""
+
+    type: Literal["jsonl"]
+    path: str = Field(min_length=1)
+    """File, relative to the folder that the command runs in."""
+
+
+class ParquetDataSpec(_RowsSpec):
+    """A Parquet file."""
+
+    type: Literal["parquet"]
+    path: str = Field(min_length=1)
+    """File, relative to the folder that the command runs in."""
+
+
+class HubDataSpec(_RowsSpec):
+    """A Hugging Face data set: a hub id, or a folder written by `save_to_disk`."""
+
+    type: Literal["hub"]
+    path: str = Field(min_length=1)
+    """Hub id or folder."""
+    config: str | None = None
+    """Name of the data set's configuration."""
+    split: str = "train"
+    """Split to read."""
+    revision: str | None = None
+    """Branch, tag or commit on the hub."""
+
+
+DataSpec = Annotated[PydocDataSpec | JsonlDataSpec | ParquetDataSpec | HubDataSpec, Field(discriminator="type")]

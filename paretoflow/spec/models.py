@@ -1,0 +1,66 @@
+"""Where the base model comes from, its adapter and how it generates."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from paretoflow.spec.base import Spec
+
+
+class LoraSpec(Spec):
+    """Low-rank adapter (Hu et al. 2021, arXiv 2106.09685), through PEFT."""
+
+    rank: int = Field(16, ge=1)
+    """Inner dimension of the adapter; more can learn more and costs memory in proportion."""
+    alpha: float = Field(32.0, gt=0)
+    """Scale of the adapter: its output is multiplied by alpha / rank."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of adapter inputs dropped in training."""
+    targets: str | tuple[str, ...] = "all-linear"
+    """Module names to adapt, or "all-linear"."""
+
+
+class GenerationSpec(Spec):
+    """How answers are sampled, in the shared stage and in every evaluation."""
+
+    max_new_tokens: int = Field(96, ge=1)
+    """Longest answer, in tokens."""
+    temperature: float = Field(1.0, ge=0)
+    """Sampling temperature; 0 takes the most likely token."""
+    batch_size: int = Field(64, ge=1)
+    """Prompts generated at once; changes speed and memory, never the answers."""
+
+
+class EmbeddedModelSpec(Spec):
+    """The tiny base that ships inside the package: no download, runs on a CPU."""
+
+    type: Literal["embedded"] = "embedded"
+    lora: LoraSpec = LoraSpec()
+    """The adapter that every run trains."""
+    generation: GenerationSpec = GenerationSpec()
+    """How answers are sampled."""
+
+
+class PretrainedModelSpec(Spec):
+    """Any causal language model that transformers loads."""
+
+    type: Literal["pretrained"]
+    path: str = Field(min_length=1)
+    """Hub id or local folder."""
+    revision: str | None = None
+    """Branch, tag or commit on the hub; pin a commit to make the sweep repeatable."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    """Precision of the frozen base."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where it runs; auto takes a GPU when the worker has one."""
+    trust_remote_code: bool = False
+    """Whether code from the model's repository may run: a risk, off unless you say so."""
+    lora: LoraSpec = LoraSpec()
+    """The adapter that every run trains."""
+    generation: GenerationSpec = GenerationSpec()
+    """How answers are sampled."""
+
+
+ModelSpec = Annotated[EmbeddedModelSpec | PretrainedModelSpec, Field(discriminator="type")]
