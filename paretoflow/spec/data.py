@@ -23,12 +23,15 @@ class _SizesSpec(Spec):
 
 
 class ColumnsSpec(Spec):
-    """Which columns of a source hold what. Give `prompt` or `messages`."""
+    """Which columns of a source hold what. Give `prompt`, `messages` or `dialogue`."""
 
     prompt: str = "prompt"
-    """Column with the plain prompt; used unless `template` or `messages` is given."""
+    """Column with the plain prompt; used unless `template`, `messages` or `dialogue` is given."""
     messages: str | None = None
     """Column with chat turns ({role, content}); rendered by the model's chat template."""
+    dialogue: str | None = None
+    """Column with a whole "\\n\\nHuman: … \\n\\nAssistant: …" dialogue; its last answer is dropped and the turns before it
+    are treated as `messages`."""
     reference: str | None = None
     """Column with the reference answer."""
     passages: str | None = None
