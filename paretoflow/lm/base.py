@@ -1,0 +1,212 @@
+"""Load the frozen base and its tokenizer; turn prompts into token ids.
+
+Decides how a model is named and identified and which loading faults are the user's. Training, sampling and
+adapters are left to the modules beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jinja2 import TemplateError
+from safetensors import SafetensorError
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from paretoflow.core.errors import DataError, ModelError
+from paretoflow.core.ids import digest_of
+from paretoflow.embedded import TINY_BASE_DIR
+from paretoflow.spec.models import EmbeddedModelSpec, ModelSpec, PretrainedModelSpec
+
+EMBEDDED_NAME = "paretoflow-embedded"
+"""Name of the embedded base in adapter folders."""
+
+_LOADING_FAULTS = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
+_CONTENT_SUFFIXES = frozenset({".safetensors", ".json", ".jinja", ".model", ".txt", ".py"})
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A frozen base with its tokenizer, loaded once per worker.
+
+    Args:
+        model: In evaluation mode, no parameter trainable; the same weights before and after every run.
+        tokenizer: Pads on the left; its pad token is the end-of-text token when the model has none of its own.
+        device: "cpu" or "cuda".
+        name: Hub id, folder as the spec gives it, or `EMBEDDED_NAME`; what adapter folders name as their base.
+        digest: SHA-256 over the folder's content, or over hub id and commit; the precision enters too.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    device: str
+    name: str
+    digest: str
+
+    @property
+    def eos_ids(self) -> frozenset[int]:
+        """Return every token id that ends an answer (chat models often have two)."""
+        own = self.model.generation_config.eos_token_id if self.model.generation_config else None
+        ids = {self.tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])}
+        return frozenset(int(i) for i in ids if i is not None)
+
+    @property
+    def context_tokens(self) -> int | None:
+        """Return the most tokens that prompt and answer may have together; None when the model sets no limit."""
+        limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        return int(limit) if limit else None
+
+
+def load_base(spec: ModelSpec, *, threads: int | None = None) -> LanguageModel:
+    """Load the base that a spec names, frozen and in evaluation mode.
+
+    Weights are read from safetensors only, never from a pickle; code from a model's repository runs only if the spec
+    says so.
+
+    Args:
+        threads: CPU threads that torch may use in this process; None leaves its setting.
+
+    Raises:
+        ModelError: If the folder or hub id cannot be read, is no causal language model, or has no safetensors.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if isinstance(spec, EmbeddedModelSpec):
+        return load_folder(TINY_BASE_DIR, name=EMBEDDED_NAME)
+    device = (
+        ("cuda" if torch.cuda.is_available() else "cpu") if spec.device == "auto" else spec.device
+    )
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ModelError(
+            "model.device is cuda, but torch sees no GPU", spec.path, "use device: auto or cpu"
+        )
+    return _load(spec.path, spec.path, spec, device)
+
+
+def load_folder(folder: Path, *, name: str) -> LanguageModel:
+    """Load a base from a local folder in float32 on the CPU.
+
+    Raises:
+        ModelError: As for `load_base`.
+    """
+    spec = PretrainedModelSpec(type="pretrained", path=str(folder), dtype="float32", device="cpu")
+    return _load(str(folder), name, spec, "cpu")
+
+
+def encode(lm: LanguageModel, texts: Sequence[str]) -> list[list[int]]:
+    """Return the token ids of prompts; a begin-of-text token is added once, even if a chat template wrote one.
+
+    Raises:
+        DataError: If a prompt has no token at all.
+    """
+    bos = lm.tokenizer.bos_token
+    rows = []
+    for index, text in enumerate(texts):
+        special = not (bos and text.startswith(bos))
+        ids = lm.tokenizer(text, add_special_tokens=special)["input_ids"]
+        if not ids:
+            raise DataError(
+                f"prompt {index} is empty: it has no token", hint="drop the row or fill the prompt"
+            )
+        rows.append(list(ids))
+    return rows
+
+
+def render_chat(lm: LanguageModel, messages: Sequence[Mapping[str, str]]) -> str:
+    """Return chat turns as the text that the model continues, by the tokenizer's chat template.
+
+    Raises:
+        ModelError: If the tokenizer has no chat template, or the template refuses the turns.
+    """
+    if not lm.tokenizer.chat_template:
+        raise ModelError(
+            f"{lm.name} has no chat template",
+            hint="use plain prompts (data.template), or a chat-tuned model",
+        )
+    try:
+        return str(
+            lm.tokenizer.apply_chat_template(
+                [dict(m) for m in messages], tokenize=False, add_generation_prompt=True
+            )
+        )
+    except TemplateError as error:
+        raise ModelError(
+            f"the chat template of {lm.name} refuses the turns: {error}",
+            hint="check role names and their order",
+        ) from error
+
+
+@contextmanager
+def evaluating(model: PreTrainedModel) -> Iterator[None]:
+    """Switch dropout and gradients off within the block, then put the model back into the mode it was in."""
+    was_training = model.training
+    model.eval()
+    try:
+        # not inference_mode: a buffer that a forward pass renews would then be unusable in training
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)
+
+
+def _load(path: str, name: str, spec: PretrainedModelSpec, device: str) -> LanguageModel:
+    source: dict[str, Any] = {
+        "revision": spec.revision or "main",
+        "trust_remote_code": spec.trust_remote_code,
+    }
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left", **source)
+        model = AutoModelForCausalLM.from_pretrained(
+            path, dtype=getattr(torch, spec.dtype), use_safetensors=True, **source
+        )
+    except _LOADING_FAULTS as error:
+        raise ModelError(_first_line(error), name, _hint(path, str(error))) from error
+    if tokenizer.eos_token_id is None:
+        raise ModelError(
+            "the tokenizer has no end-of-text token", name, "set eos_token in tokenizer_config.json"
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model.name_or_path = name
+    model.requires_grad_(False).eval().to(device)
+    return LanguageModel(model, tokenizer, device, name, _digest(path, spec, model))
+
+
+def _digest(path: str, spec: PretrainedModelSpec, model: PreTrainedModel) -> str:
+    folder = Path(path)
+    if not folder.is_dir():
+        commit = getattr(model.config, "_commit_hash", None) or spec.revision or "main"
+        return digest_of([path, commit, spec.dtype])
+    files = {}
+    for file in sorted(p for p in folder.iterdir() if p.suffix in _CONTENT_SUFFIXES):
+        with file.open("rb") as stream:
+            files[file.name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return digest_of([files, spec.dtype])
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"the base model cannot be loaded: {lines[0] if lines else type(error).__name__}"
+
+
+def _hint(path: str, message: str) -> str:
+    folder = Path(path)
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            return "the folder holds no transformers model: there is no config.json"
+        if not list(folder.glob("*.safetensors")):
+            return "only safetensors weights are read: convert with model.save_pretrained(folder)"
+        return "the folder must hold a causal language model and its tokenizer, as save_pretrained writes them"
+    if "safetensors" in message:
+        return "only safetensors weights are read: choose a repository or revision that has them"
+    return "check the hub id or folder; without a network only local folders and cached models load"
