@@ -1,0 +1,75 @@
+"""Decides how sure a hypervolume is, given that every score is a mean over a finite set of eval prompts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from paretoflow.core.errors import NonFiniteError, ShapeError
+from paretoflow.core.values import FloatArray
+from paretoflow.front.checks import vector
+from paretoflow.front.hypervolume import hypervolume
+
+
+def hypervolume_interval(
+    prompt_gains: ArrayLike,
+    ref: ArrayLike,
+    *,
+    draws: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return a percentile bootstrap interval of the hypervolume over eval prompts.
+
+    Each draw takes the n prompts anew with replacement, the same ones for all points and objectives, since all were scored on the same
+    prompts; it then averages, and measures the volume that the means dominate.
+
+    The interval covers the choice of prompts only. Seeds of training are not in it, and picking the best of noisy points makes the hypervolume itself too high
+    (selection bias of the maximum), which resampling does not remove.
+
+    Args:
+        prompt_gains: Oriented score of every prompt for every point of the front, shape (k, m, n).
+        ref: Oriented reference point, shape (m,).
+        draws: Number of bootstrap draws, at least 1.
+        level: Share of the draws that the interval holds, in (0, 1).
+        seed: Seed of the draws.
+
+    Returns:
+        Lower and upper end, in the product of the objectives' units; (0.0, 0.0) when k = 0.
+
+    Raises:
+        ShapeError: If `prompt_gains` is not of shape (k, m, n) with n at least 1, `ref` does not fit, `draws` is below 1 or `level`
+            is not in (0, 1).
+        NonFiniteError: If either holds nan or infinity; names the points.
+
+    References:
+        Efron (1979), Bootstrap methods: another look at the jackknife; the percentile interval.
+    """
+    if draws < 1 or not 0 < level < 1:
+        raise ShapeError(f"draws must be at least 1 and level in (0, 1), got {draws} and {level}")
+    array = np.asarray(prompt_gains, dtype=np.float64)
+    if array.ndim == 3 and len(array) == 0:
+        return 0.0, 0.0
+    _refuse(array)
+    point = vector(ref, array.shape[1], "the reference point")
+    volumes = [hypervolume(means, point) for means in _resampled(array, draws, seed)]
+    low, high = np.quantile(volumes, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _refuse(array: FloatArray) -> None:
+    if array.ndim != 3 or array.size == 0:
+        raise ShapeError(f"prompt_gains must have shape (k, m, n) with n >= 1, got {array.shape}")
+    finite = np.isfinite(array).all(axis=(1, 2))
+    if not finite.all():
+        raise NonFiniteError(
+            f"prompt_gains must be finite, got nan or infinity in points {np.flatnonzero(~finite).tolist()}"
+        )
+
+
+def _resampled(array: FloatArray, draws: int, seed: int) -> FloatArray:
+    """Return the means over redrawn prompts, shape (draws, k, m)."""
+    n = array.shape[2]
+    # how often each prompt is drawn is all that a mean needs to know
+    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
+    return np.asarray(np.einsum("kmn,dn->dkm", array, counts / n, optimize=True), dtype=np.float64)

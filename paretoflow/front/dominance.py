@@ -1,0 +1,72 @@
+"""Decides which gains dominate which; the sorting itself is pymoo's.
+
+A point dominates another when it is nowhere smaller and somewhere larger. Evaluation on a fixed set of prompts makes exact ties
+common, so duplicates are a normal case: the first of equal rows stands for all of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from paretoflow.core.values import IntArray
+from paretoflow.front.checks import gains_array, vector
+from paretoflow.front.pymoo_bridge import pymoo_front, pymoo_ranks
+
+
+def dominates(a: ArrayLike, b: ArrayLike) -> bool:
+    """Return whether gains `a`, shape (m,), dominate gains `b`, shape (m,); equal gains do not.
+
+    Raises:
+        ShapeError: If the two are not vectors of one length.
+        NonFiniteError: If either holds nan or infinity.
+    """
+    first = vector(a, np.size(a), "gains")
+    second = vector(b, first.size, "gains")
+    return bool((first >= second).all() and (first > second).any())
+
+
+def nondominated(gains: ArrayLike) -> NDArray[np.bool_]:
+    """Return which rows make the front, one for each distinct gain vector.
+
+    By hand: of (1, 2), (2, 1), (1, 2), (0, 0) the first two stay; the third equals the first, the fourth is dominated.
+
+    Args:
+        gains: Oriented scores, shape (n, m).
+
+    Returns:
+        Mask, shape (n,); of exact duplicates only the first is true.
+
+    Raises:
+        ShapeError: If `gains` is not a matrix.
+        NonFiniteError: If a row holds nan or infinity; names the rows.
+    """
+    array = gains_array(gains)
+    mask = np.zeros(len(array), dtype=np.bool_)
+    if len(array):
+        # adding zero makes -0.0 and 0.0 one value for the search of duplicates
+        _, firsts = np.unique(array + 0.0, axis=0, return_index=True)
+        mask[firsts[pymoo_front(array[firsts])]] = True
+    return mask
+
+
+def ranks(gains: ArrayLike) -> IntArray:
+    """Return the front each row belongs to when fronts are peeled off one after another.
+
+    Args:
+        gains: Oriented scores, shape (n, m).
+
+    Returns:
+        Ranks, shape (n,), 0 for the non-dominated rows; duplicates share a rank.
+
+    Raises:
+        ShapeError: If `gains` is not a matrix.
+        NonFiniteError: If a row holds nan or infinity; names the rows.
+
+    References:
+        Deb et al. (2002), A fast and elitist multiobjective genetic algorithm: NSGA-II, sec. III-A.
+    """
+    array = gains_array(gains)
+    if not len(array):
+        return np.zeros(0, dtype=np.int64)
+    return pymoo_ranks(array)

@@ -1,0 +1,121 @@
+"""Decides what a front is worth: the volume it dominates beyond a fixed reference point, and each point's share.
+
+Nothing here scales: the objective with the largest units weighs most unless the caller passes normalised gains and
+reference. Values are comparable only against the same reference point. The volume is pymoo's; contributions and improvements
+use the limit trick on top of it, which stays fast where differences of whole volumes do not (four objectives and more).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from paretoflow.core.values import FloatArray
+from paretoflow.front.checks import gains_array, ref_and_gains
+from paretoflow.front.dominance import nondominated
+from paretoflow.front.pymoo_bridge import pymoo_hypervolume
+
+
+def hypervolume(gains: ArrayLike, ref: ArrayLike) -> float:
+    """Return the volume that gains dominate beyond a reference point.
+
+    By hand: (2, 1) and (1, 2) against (0, 0) cover two rectangles of area 2 that share 1, together 3.
+
+    Args:
+        gains: Oriented scores, shape (n, m); dominated and repeated rows change nothing.
+        ref: Oriented reference point, shape (m,). A point that does not exceed it in every objective adds nothing:
+            `count_beyond_ref` says how many do.
+
+    Returns:
+        Hypervolume in the product of the objectives' units; 0.0 when n = 0.
+
+    Raises:
+        ShapeError: If `ref` does not have one entry for each objective.
+        NonFiniteError: If `gains` or `ref` holds nan or infinity.
+
+    References:
+        Zitzler and Thiele (1998), Multiobjective optimization using evolutionary algorithms, sec. 3.
+    """
+    array, point = ref_and_gains(gains, ref)
+    return _volume(array, point)
+
+
+def count_beyond_ref(gains: ArrayLike, ref: ArrayLike) -> int:
+    """Return how many rows exceed the reference point in every objective; the others add no hypervolume.
+
+    Raises:
+        ShapeError: If `ref` does not have one entry for each objective.
+        NonFiniteError: If `gains` or `ref` holds nan or infinity.
+    """
+    array, point = ref_and_gains(gains, ref)
+    return int((array > point).all(axis=1).sum())
+
+
+def contributions(gains: ArrayLike, ref: ArrayLike) -> FloatArray:
+    """Return the volume that each point alone dominates.
+
+    A dominated row and every copy of a duplicated one contribute 0. Dominated rows are set aside first, so that they
+    do not hide a part of what their dominator contributes.
+
+    By hand: (2, 1) and (1, 2) against (0, 0) contribute 1 each; with (1, 2) twice, 1, 0 and 0.
+
+    Args:
+        gains: Oriented scores, shape (n, m).
+        ref: Oriented reference point, shape (m,).
+
+    Returns:
+        Contributions, shape (n,), in the product of the objectives' units.
+
+    Raises:
+        ShapeError: If `ref` does not have one entry for each objective.
+        NonFiniteError: If `gains` or `ref` holds nan or infinity.
+
+    References:
+        Bringmann and Friedrich (2012), Approximating the least hypervolume contributor, sec. 2, by clipping the
+        others to the point: Bradstreet, While and Barone (2008), A fast incremental hypervolume algorithm.
+    """
+    array, point = ref_and_gains(gains, ref)
+    shares = np.zeros(len(array), dtype=np.float64)
+    front = np.flatnonzero(nondominated(array))
+    for index in front:
+        copies = (array == array[index]).all(axis=1).sum()
+        if copies == 1:
+            shares[index] = _gain_of(array[index], array[front[front != index]], point)
+    return shares
+
+
+def improvement(candidates: ArrayLike, gains: ArrayLike, ref: ArrayLike) -> FloatArray:
+    """Return how much each candidate alone would add to the hypervolume of gains.
+
+    By hand: (2, 2) adds 1 to the 3 of {(2, 1), (1, 2)} against (0, 0); (1, 1) adds 0.
+
+    Args:
+        candidates: Oriented scores to judge, shape (k, m), each by itself.
+        gains: Oriented scores so far, shape (n, m).
+        ref: Oriented reference point, shape (m,).
+
+    Returns:
+        Improvements, shape (k,), never negative; 0 for a candidate that is dominated, repeated or not beyond `ref`.
+
+    Raises:
+        ShapeError: If the three do not have the same number of objectives.
+        NonFiniteError: If any of them holds nan or infinity.
+    """
+    array, point = ref_and_gains(gains, ref)
+    offered = gains_array(candidates, m=point.size, name="candidates")
+    front = array[nondominated(array)]
+    return np.array([_gain_of(row, front, point) for row in offered], dtype=np.float64)
+
+
+def _gain_of(row: FloatArray, others: FloatArray, ref: FloatArray) -> float:
+    """Return the volume of a point's own box less the part of it that others cover, by clipping them to the point."""
+    if not (row > ref).all() or (others >= row).all(axis=1).any():
+        return 0.0
+    box = float(np.prod(row - ref))
+    # rounding may leave a box a hair smaller than what covers it
+    return max(0.0, box - _volume(np.minimum(others, row), ref))
+
+
+def _volume(gains: FloatArray, ref: FloatArray) -> float:
+    beyond = gains[(gains > ref).all(axis=1)]
+    return pymoo_hypervolume(beyond, ref) if len(beyond) else 0.0
