@@ -7,6 +7,7 @@
     │   ├── ModelError             a base or an adapter that cannot be loaded (ValueError)
     │   ├── PluginError            a name no table knows (LookupError)
     │   ├── SweepNotFoundError     no sweep at a folder or URI (FileNotFoundError)
+    │   ├── SnapshotNotFoundError  no such front snapshot in a sweep (LookupError)
     │   └── MissingExtraError      an optional dependency that is not installed (ImportError)
     ├── ShapeError                 an array of the wrong shape (ValueError)
     ├── NonFiniteError             nan or inf where a number is needed (ValueError)
@@ -74,6 +75,10 @@ class PluginError(UserError, LookupError):
 
 class SweepNotFoundError(UserError, FileNotFoundError):
     """No sweep lives at the given folder or URI."""
+
+
+class SnapshotNotFoundError(UserError, LookupError):
+    """A front snapshot that the sweep does not have."""
 
 
 class MissingExtraError(UserError, ImportError):

@@ -121,6 +121,7 @@ class Checkpoint:
         cost: Spent on training since the previous checkpoint.
         weights: Weights in force when it was saved (a dual controller moves them), shape (m,).
         metrics: Training metrics of the trainer's log, for instance `loss`.
+        model: The policy as it stands in memory, the same weights as in `folder`; valid only during the report.
     """
 
     step: int
@@ -129,6 +130,7 @@ class Checkpoint:
     cost: Cost
     weights: FloatArray
     metrics: Mapping[str, float]
+    model: Any = None
 
 
 @dataclass(frozen=True)

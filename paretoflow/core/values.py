@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -131,6 +131,18 @@ class WeightVector:
     def array(self) -> FloatArray:
         """Return the weights, shape (m,)."""
         return np.asarray(self.values, dtype=np.float64)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Let numpy functions take a weight vector as it is."""
+        return np.array(self.values, dtype=dtype or np.float64)
+
+    def __len__(self) -> int:
+        """Return the number of objectives."""
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[float]:
+        """Iterate over the weights."""
+        return iter(self.values)
 
 
 @dataclass(frozen=True)

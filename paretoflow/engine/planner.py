@@ -1,0 +1,83 @@
+"""What to do next, as a pure function of the spec and the state: replaying a ledger replays every decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from paretoflow.core.ids import run_id_of
+from paretoflow.core.protocols import Proposer
+from paretoflow.core.status import RunStatus
+from paretoflow.core.values import Proposal
+from paretoflow.engine.backend import Launch
+from paretoflow.engine.state import SweepState
+from paretoflow.spec.sweep import SweepSpec
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the planner wants done now.
+
+    Args:
+        relaunches: Known runs to (re)start, oldest first.
+        proposals: (run id, proposal) of new runs to record and start.
+        done: Why nothing further will be proposed; empty while more may come.
+    """
+
+    relaunches: tuple[Launch, ...] = ()
+    proposals: tuple[tuple[str, Proposal], ...] = ()
+    done: str = ""
+
+
+def decide(spec: SweepSpec, state: SweepState, proposer: Proposer, free: int) -> Decision:
+    """Fill `free` slots: first runs that wait for another attempt, then new proposals, within the budget."""
+    waiting = [r for r in state.open_runs() if r.status is RunStatus.PENDING]
+    relaunches = tuple(launch_of(state, run_id=r.run_id) for r in waiting[:free])
+    done = exhausted(spec, state)
+    room = min(free - len(relaunches), spec.stop.runs - len(state.runs))
+    if done or room <= 0:
+        return Decision(relaunches, done=done)
+    open_proposals: Sequence[Proposal] = [r.proposal for r in state.open_runs()]
+    chosen = proposer.propose(state.history(), open_proposals, room, spec.seed)[:room]
+    if not chosen and not open_proposals:
+        return Decision(relaunches, done="the proposer has nothing more to propose")
+    first = len(state.runs)
+    named = tuple((run_id_of(first + i, p.to_dict()), p) for i, p in enumerate(chosen))
+    return Decision(relaunches, named)
+
+
+def launch_of(state: SweepState, run_id: str) -> Launch:
+    """Build the next attempt of a known run; an attempt number is never used twice."""
+    run = state.runs[run_id]
+    attempt = run.attempt + 1 if run_id in state.started_at else 0
+    return Launch(run_id, attempt, run.proposal, parent_path(state, run.proposal))
+
+
+def parent_path(state: SweepState, proposal: Proposal) -> str:
+    """Return the adapter folder of the proposal's parent, relative to the sweep; empty for the base."""
+    if proposal.parent is None:
+        return ""
+    return next(e.path for e in reversed(state.evaluations) if e.snapshot_id == proposal.parent)
+
+
+def exhausted(spec: SweepSpec, state: SweepState) -> str:
+    """Return why the budget allows no further run; empty while it does."""
+    stop = spec.stop
+    if len(state.runs) >= stop.runs:
+        return f"all {stop.runs} runs are launched"
+    if stop.hours is not None and state.elapsed_s() >= stop.hours * 3600:
+        return f"{stop.hours:g} hours are used up"
+    spent = spec.engine.price * state.cost.device_s / 3600
+    if stop.cost is not None and spent >= stop.cost:
+        return f"a cost of {stop.cost:g} is reached"
+    if stop.stagnation is not None and stagnant(state, stop.stagnation.runs, stop.stagnation.gain):
+        return f"the last {stop.stagnation.runs} runs raised the hypervolume by less than {stop.stagnation.gain:.1%}"
+    return ""
+
+
+def stagnant(state: SweepState, window: int, gain: float) -> bool:
+    """Return whether the last `window` finished runs raised the hypervolume by less than `gain` of itself."""
+    if len(state.curve) <= window:
+        return False
+    before, after = state.curve[-1 - window][2], state.curve[-1][2]
+    return after > 0 and after - before < gain * after

@@ -1,0 +1,287 @@
+"""The state of a sweep, folded from its events one by one. Knows nothing that is not in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from paretoflow.core.errors import LedgerError
+from paretoflow.core.status import TRANSITIONS, Boundary, RunStatus
+from paretoflow.core.values import (
+    BASE_RUN_ID,
+    Cost,
+    Direction,
+    EvaluationRow,
+    FloatArray,
+    History,
+    IntArray,
+    ObjectiveInfo,
+    Problem,
+    Proposal,
+    RunRecord,
+)
+from paretoflow.front.archive import Archive
+from paretoflow.front.hypervolume import hypervolume
+from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains, ref_gains
+from paretoflow.ledger.tables import Event, EventKind
+
+_ENDED = (RunStatus.FINISHED, RunStatus.FAILED)
+
+
+class GrowingRows:
+    """A float matrix that rows are appended to in constant amortised time."""
+
+    def __init__(self, width: int) -> None:
+        self._rows = np.empty((64, width))
+        self._count = 0
+
+    def append(self, row: FloatArray) -> None:
+        """Add a row of shape (width,)."""
+        if self._count == len(self._rows):
+            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
+        self._rows[self._count] = row
+        self._count += 1
+
+    @property
+    def array(self) -> FloatArray:
+        """Return a read-only view of the rows, shape (n, width)."""
+        view = self._rows[: self._count]
+        view.flags.writeable = False
+        return view
+
+
+@dataclass
+class _Measured:
+    """What needs the frozen problem: gains, their errors and the front."""
+
+    problem: Problem
+    gains: GrowingRows
+    stderr: GrowingRows
+    archive: Archive
+    ref: FloatArray
+    hypervolume: float = 0.0
+    front_version: int = 0
+
+
+@dataclass
+class SweepState:
+    """A sweep as its events tell it.
+
+    Attributes:
+        runs: Every run by id, in the order in which they were proposed.
+        failures: Failed attempts of each run.
+        evaluations: Every complete evaluation, in the order of the ledger.
+        curve: (runs finished, device seconds, hypervolume) after each finished run.
+        busy_s: Seconds that drivers of this sweep have been at work.
+    """
+
+    runs: dict[str, RunRecord] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+    evaluations: list[EvaluationRow] = field(default_factory=list)
+    curve: list[tuple[int, float, float]] = field(default_factory=list)
+    cost: Cost = field(default_factory=Cost)
+    busy_s: float = 0.0
+    seq: int = -1
+    finished: int = 0
+    failed: int = 0
+    closed: str = ""
+    opened_at: float | None = None
+    started_at: dict[str, float] = field(default_factory=dict)
+    _session_at: float = 0.0
+    _session_s: float = 0.0
+    _open: dict[str, None] = field(default_factory=dict)
+    _ordinals: dict[str, int] = field(default_factory=dict)
+    _row_run: list[int] = field(default_factory=list)
+    _measured: _Measured | None = None
+
+    @property
+    def problem(self) -> Problem | None:
+        """Return the frozen objectives; None before calibration."""
+        return self._measured.problem if self._measured else None
+
+    @property
+    def hypervolume(self) -> float:
+        """Return the hypervolume of the front, 0.0 before the first evaluation."""
+        return self._measured.hypervolume if self._measured else 0.0
+
+    @property
+    def front_version(self) -> int:
+        """Return a number that grows whenever the front changes."""
+        return self._measured.front_version if self._measured else 0
+
+    @property
+    def front_indices(self) -> IntArray:
+        """Return the rows of `evaluations` that are on the front."""
+        return self._measured.archive.indices if self._measured else np.empty(0, dtype=np.int64)
+
+    def open_runs(self) -> list[RunRecord]:
+        """Return the runs that are neither finished nor failed, in the order in which they were proposed."""
+        return [self.runs[run_id] for run_id in self._open]
+
+    def apply(self, events: Iterable[Event]) -> None:
+        """Fold events in, in the order of the ledger."""
+        for event in events:
+            self.seq = max(self.seq, event.seq)
+            if self.opened_at is None:
+                self.opened_at = event.time_s
+            _HANDLERS[event.kind](self, event)
+            self._session_s = max(self._session_s, event.time_s - self._session_at)
+
+    def elapsed_s(self) -> float:
+        """Return the seconds at work over all sessions, up to the last event."""
+        return self.busy_s + self._session_s
+
+    def _opened(self, event: Event) -> None:
+        self.busy_s += self._session_s
+        self._session_at, self._session_s, self.closed = event.time_s, 0.0, ""
+        for run in self.open_runs():  # whoever ran them is gone: the new driver starts them again
+            self.runs[run.run_id] = replace(run, status=RunStatus.PENDING)
+
+    def _calibrated(self, event: Event) -> None:
+        problem = problem_from(event.payload)
+        self._measured = _Measured(
+            problem, GrowingRows(problem.m), GrowingRows(problem.m), Archive(problem.m), ref_gains(problem)
+        )
+
+    def _proposed(self, event: Event) -> None:
+        proposal = Proposal.from_dict(event.payload["proposal"])
+        self._ordinals[event.run_id] = len(self.runs)
+        self.runs[event.run_id] = RunRecord(event.run_id, proposal, RunStatus.PENDING)
+        self._open[event.run_id] = None
+
+    def _started(self, event: Event) -> None:
+        self._move(event, RunStatus.RUNNING, attempt=event.attempt)
+        self.started_at[event.run_id] = event.time_s
+
+    def _finished(self, event: Event) -> None:
+        self._move(event, RunStatus.FINISHED)
+        self._charge(event)
+        self.finished += 1
+        self.curve.append((self.finished, self.cost.device_s, self.hypervolume))
+
+    def _failed(self, event: Event) -> None:
+        self.failures[event.run_id] = self.failures.get(event.run_id, 0) + 1
+        final = bool(event.payload["final"])
+        self.failed += final
+        status = RunStatus.FAILED if final else RunStatus.PENDING
+        self._move(event, status, boundary=Boundary(event.boundary), message=event.message)
+        self._charge(event)
+
+    def _stopped(self, event: Event) -> None:
+        self._move(event, RunStatus.STOPPED)
+
+    def _closed(self, event: Event) -> None:
+        self.closed = event.message
+
+    def _evaluated(self, event: Event) -> None:
+        measured = self._measured
+        if measured is None:
+            raise LedgerError(f"event {event.event_id} has scores, but no calibration comes before it", "ledger/events")
+        row = evaluation_of(event, self.opened_at or event.time_s)
+        gains = gains_of(np.asarray(event.scores), measured.problem)
+        self._charge(event)
+        self._row_run.append(self._ordinals.get(event.run_id, -1))
+        measured.gains.append(gains)
+        measured.stderr.append(np.asarray(event.stderr))
+        self.evaluations.append(row)
+        if measured.archive.add(gains, len(self.evaluations) - 1):
+            measured.front_version += 1
+            measured.hypervolume = hypervolume(measured.archive.gains, measured.ref)
+        if event.run_id == BASE_RUN_ID:
+            self.curve.append((0, self.cost.device_s, measured.hypervolume))
+
+    def _move(self, event: Event, status: RunStatus, **changes: object) -> None:
+        run = self.runs.get(event.run_id)
+        if run is None:
+            raise LedgerError(f"event {event.event_id} is about a run that was never proposed", "ledger/events")
+        if status is not run.status and status not in TRANSITIONS[run.status]:
+            raise LedgerError(f"run {run.run_id} cannot go from {run.status} to {status}", "ledger/events")
+        self.runs[event.run_id] = replace(run, status=status, **changes)  # type: ignore[arg-type]
+        if status in _ENDED:
+            del self._open[event.run_id]
+
+    def _charge(self, event: Event) -> None:
+        cost = Cost(event.wall_s, event.device_s, event.tokens)
+        self.cost = self.cost + cost
+        run = self.runs.get(event.run_id)
+        if run is not None:
+            self.runs[event.run_id] = replace(run, cost=run.cost + cost)
+
+    def history(self) -> History:
+        """Return what a proposer may look at.
+
+        Raises:
+            LedgerError: If the problem has not been calibrated.
+        """
+        measured = self._measured
+        if measured is None:
+            raise LedgerError("the sweep has no calibration yet", "ledger/events")
+        records = list(self.runs.values())
+        ended = np.array([r.status in _ENDED for r in records], dtype=bool)
+        position = np.where(ended, np.cumsum(ended) - 1, -2)
+        row_run = np.asarray(self._row_run, dtype=np.int64)
+        # the base has ordinal -1, which would wrap around: it keeps -1
+        run_index = np.where(row_run < 0, -1, np.append(position, -1)[row_run])
+        return History(
+            problem=measured.problem,
+            runs=tuple(r for r, e in zip(records, ended, strict=True) if e),
+            gains=measured.gains.array,
+            stderr=measured.stderr.array,
+            run_index=run_index.astype(np.int64),
+            snapshot_ids=tuple(e.snapshot_id for e in self.evaluations),
+            front=measured.archive.indices,
+            ref=measured.ref,
+            ideal=ideal_gains(measured.problem),
+            nadir=nadir_gains(measured.problem),
+        )
+
+
+_HANDLERS = {
+    EventKind.OPENED: SweepState._opened,
+    EventKind.CALIBRATED: SweepState._calibrated,
+    EventKind.PROPOSED: SweepState._proposed,
+    EventKind.STARTED: SweepState._started,
+    EventKind.EVALUATED: SweepState._evaluated,
+    EventKind.FINISHED: SweepState._finished,
+    EventKind.FAILED: SweepState._failed,
+    EventKind.STOPPED: SweepState._stopped,
+    EventKind.CLOSED: SweepState._closed,
+}
+
+
+def evaluation_of(event: Event, opened_at: float) -> EvaluationRow:
+    """Read an EVALUATED event as an evaluation."""
+    return EvaluationRow(
+        snapshot_id=event.snapshot_id,
+        run_id=event.run_id,
+        attempt=event.attempt,
+        step=event.step,
+        scores=event.scores,
+        stderr=event.stderr,
+        prompt_scores=np.asarray(event.prompt_scores, dtype=np.float64),
+        n=event.n,
+        weights=event.weights or None,
+        at_s=event.time_s - opened_at,
+        cost=Cost(event.wall_s, event.device_s, event.tokens),
+        path=event.path,
+        digest=event.digest,
+        diagnostics={k: float(v) for k, v in event.payload.get("diagnostics", {}).items()},
+    )
+
+
+def problem_from(payload: dict[str, object]) -> Problem:
+    """Read the payload of a CALIBRATED event."""
+    rows: Iterator[dict[str, object]] = iter(payload["objectives"])  # type: ignore[call-overload]
+    return Problem(tuple(ObjectiveInfo(**{**row, "direction": Direction(row["direction"])}) for row in rows))  # type: ignore[arg-type]
+
+
+def problem_payload(problem: Problem) -> dict[str, object]:
+    """Return the payload of a CALIBRATED event; `problem_from` reads it back."""
+    return {
+        "objectives": [
+            {"name": o.name, "direction": o.direction.value, "unit": o.unit, "low": o.low, "high": o.high, "ref": o.ref}
+            for o in problem.objectives
+        ]
+    }

@@ -1,0 +1,169 @@
+"""Read a sweep from its folder: the ledger folded into what commands, reports and exports show. Never writes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paretoflow import __version__
+from paretoflow.core.errors import LedgerError, SnapshotNotFoundError, SweepNotFoundError
+from paretoflow.core.values import BASE_RUN_ID, FrontPoint, FrontView, SweepView
+from paretoflow.engine.state import SweepState
+from paretoflow.front.bootstrap import hypervolume_interval
+from paretoflow.front.orient import gains_of, ref_gains
+from paretoflow.ledger import open_ledger
+from paretoflow.ledger.tables import FrontRecord
+
+SPEC_FILE = "spec.json"
+
+
+@dataclass(frozen=True)
+class OpenedSweep:
+    """A sweep as its folder tells it now.
+
+    Args:
+        spec: The resolved spec as plain JSON values.
+        fronts: Every accepted front, oldest first.
+    """
+
+    root: Path
+    spec: dict[str, Any]
+    state: SweepState
+    fronts: tuple[FrontRecord, ...]
+
+
+def read_spec(root: Path) -> dict[str, Any]:
+    """Return the resolved spec that a sweep was started with.
+
+    Raises:
+        SweepNotFoundError: If the folder holds no sweep.
+        LedgerError: If its spec file is damaged.
+    """
+    path = root / SPEC_FILE
+    try:
+        spec: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise SweepNotFoundError(
+            f"no sweep lives in {root}", hint="give the folder that `paretoflow run` printed, <storage>/<name>"
+        ) from None
+    except ValueError as error:
+        raise LedgerError(f"not readable as JSON: {error}", str(path), "restore the file from a copy") from error
+    return spec
+
+
+def open_sweep_folder(root: Path, snapshot: int | None = None) -> OpenedSweep:
+    """Read a sweep as it is now, or as it was when front snapshot `snapshot` was taken.
+
+    Raises:
+        SweepNotFoundError: If the folder holds no sweep.
+        SnapshotNotFoundError: If there is no such snapshot.
+    """
+    spec = read_spec(root)
+    ledger = open_ledger(root, writer=False)
+    fronts = tuple(ledger.fronts())
+    events = ledger.events()
+    if snapshot is not None:
+        if not 0 <= snapshot < len(fronts):
+            last = f"0 to {len(fronts) - 1}" if fronts else "none yet"
+            raise SnapshotNotFoundError(f"no front snapshot {snapshot}", str(root), f"there are: {last}")
+        fronts = fronts[: snapshot + 1]
+        events = [e for e in events if e.seq <= fronts[-1].ledger_seq]
+    state = SweepState()
+    state.apply(events)
+    return OpenedSweep(root, spec, state, fronts)
+
+
+def read_sweep(root: Path | str, snapshot: int | None = None) -> SweepView:
+    """Return everything a report or an export shows.
+
+    Raises:
+        SweepNotFoundError: If the folder holds no sweep, or one without any evaluation yet.
+        SnapshotNotFoundError: If there is no such snapshot.
+    """
+    opened = open_sweep_folder(Path(root), snapshot)
+    if not opened.state.evaluations:
+        raise SweepNotFoundError(
+            "the sweep has no evaluation yet, so no front", str(root), "let `paretoflow run` go on, then ask again"
+        )
+    number = opened.fronts[-1].number if opened.fronts else 0
+    return SweepView(
+        spec=opened.spec,
+        front=front_view(opened.state, opened.spec["name"], number),
+        runs=tuple(opened.state.runs.values()),
+        evaluations=tuple(opened.state.evaluations),
+        curve=tuple(opened.state.curve),
+        root=str(Path(root)),
+    )
+
+
+def front_view(state: SweepState, name: str, number: int) -> FrontView:
+    """Return the front of a state, best first in the first objective."""
+    problem = state.problem
+    if problem is None:
+        raise LedgerError("the sweep has no calibration yet", name)
+    points = [_point(state, int(i)) for i in state.front_indices]
+    points.sort(key=lambda p: -float(gains_of(np.asarray(p.scores), problem)[0]))
+    return FrontView(
+        sweep=name,
+        snapshot=number,
+        problem=problem,
+        hypervolume=state.hypervolume,
+        hypervolume_ci=front_interval(state),
+        points=tuple(points),
+        finished=state.finished,
+        failed=state.failed,
+        pending=len(state.open_runs()),
+    )
+
+
+def _point(state: SweepState, index: int) -> FrontPoint:
+    row = state.evaluations[index]
+    run = state.runs.get(row.run_id)
+    return FrontPoint(
+        snapshot_id=row.snapshot_id,
+        run_id=row.run_id,
+        kind=run.proposal.kind.value if run else BASE_RUN_ID,
+        weights=run.proposal.weights.values if run else None,
+        scores=row.scores,
+        stderr=row.stderr,
+        n=row.n,
+        step=row.step,
+        path=row.path,
+        digest=row.digest,
+        proposal=run.proposal if run else None,
+        cost=run.cost if run else row.cost,
+        diagnostics=row.diagnostics,
+    )
+
+
+def front_interval(state: SweepState) -> tuple[float, float]:
+    """Return the bootstrap interval of the hypervolume; a point when evaluations carry no per-prompt scores."""
+    problem = state.problem
+    rows = [state.evaluations[int(i)] for i in state.front_indices]
+    if problem is None or not rows or any(r.prompt_scores.ndim != 2 or r.n < 2 for r in rows):
+        return state.hypervolume, state.hypervolume
+    gains = np.stack([gains_of(r.prompt_scores.T, problem).T for r in rows])
+    return hypervolume_interval(gains, ref_gains(problem))
+
+
+def front_record(state: SweepState, number: int, spec_digest: str, time_s: float) -> FrontRecord:
+    """Return the ledger's row for the front as it is now."""
+    assert state.problem is not None
+    low, high = front_interval(state)
+    return FrontRecord(
+        number=number,
+        time_s=time_s,
+        ledger_seq=state.seq,
+        runs_finished=state.finished,
+        hypervolume=state.hypervolume,
+        hypervolume_low=low,
+        hypervolume_high=high,
+        ref_scores=tuple(float(v) for v in state.problem.ref_scores),
+        snapshot_ids=tuple(state.evaluations[int(i)].snapshot_id for i in state.front_indices),
+        spec_digest=spec_digest,
+        code_version=__version__,
+    )
