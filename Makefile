@@ -1,0 +1,40 @@
+# Each target makes .venv if it is missing and installs what it needs.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export RAY_USAGE_STATS_ENABLED := 0
+
+.PHONY: help quickstart test lint bench clean
+
+help:
+	@echo "make quickstart  install, run jobs/quickstart.yaml, write sweeps/quickstart/report.html"
+	@echo "make test        install, check style, types and layers, run the tests"
+	@echo "make lint        ruff, mypy, import-linter"
+	@echo "make bench       the benchmarks under tests/benchmarks (about half an hour)"
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,ray,report,dev]'
+	touch $(STAMP)
+
+quickstart: $(STAMP)
+	$(BIN)/paretoflow run jobs/quickstart.yaml
+	$(BIN)/paretoflow report sweeps/quickstart -o sweeps/quickstart/report.html
+	$(BIN)/paretoflow pick sweeps/quickstart --prefer coverage=0.7,conciseness=0.3
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/python -m pytest
+
+bench: $(STAMP)
+	$(BIN)/python tests/benchmarks/run_all.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info
