@@ -1,7 +1,7 @@
 """LoRA adapters on a frozen base: make, load, save, take off.
 
-One adapter is on the base at a time. Taking it off leaves the base bit for bit as it was, so one loaded base serves
-every run of a worker.
+One adapter is on the base at a time. Taking it off leaves the base bit for bit as it was, so one
+loaded base serves every run of a worker.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
 from transformers import PreTrainedModel
 
@@ -22,19 +23,24 @@ from paretoflow.core.errors import ModelError
 from paretoflow.lm.base import LanguageModel
 from paretoflow.spec.models import LoraSpec
 
+ADAPTER = "default"
+"""Name of the trained adapter inside a PEFT model."""
+
 BASE_FILE = "base.json"
 """Beside PEFT's own files: name and digest of the base that the adapter was trained on."""
 
+_LOADING_FAULTS = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
+
 
 def fresh_adapter(lm: LanguageModel, lora: LoraSpec, seed: int) -> PeftModel:
-    """Put a new trainable adapter on the base; until it is trained the model answers as the base does.
+    """Put a new trainable adapter on the base; until it is trained the model answers as the base.
 
-    Args:
-        seed: Decides the adapter's random half.
+    `seed` decides the adapter's random half; the caller's random state is left as it was.
 
     Raises:
         ModelError: If `lora.targets` names no module of the model.
     """
+    _require_bare(lm)
     config = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
@@ -47,7 +53,7 @@ def fresh_adapter(lm: LanguageModel, lora: LoraSpec, seed: int) -> PeftModel:
             torch.manual_seed(seed)
             model = get_peft_model(lm.model, config)
     except ValueError as error:
-        _take_off(lm.model)
+        _clean(lm.model)
         raise ModelError(f"no adapter fits: {error}", lm.name, "see model.lora.targets") from error
     model.base_digest = lm.digest
     return model
@@ -59,46 +65,106 @@ def load_adapter(lm: LanguageModel, folder: Path, *, trainable: bool) -> PeftMod
     Raises:
         ModelError: If the folder is broken, or the adapter belongs to another base.
     """
-    _check_base(lm, folder)
+    _require_bare(lm)
+    _check_folder(lm, folder)
     try:
         model = PeftModel.from_pretrained(
-            lm.model, str(folder), is_trainable=trainable, local_files_only=True
+            lm.model, str(folder), is_trainable=trainable, torch_device=lm.device
         )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        _take_off(lm.model)
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(
-            f"the adapter cannot be put on {lm.name}: {line}",
-            str(folder),
-            "it must be a PEFT folder for this base",
-        ) from error
+    except _LOADING_FAULTS as error:
+        _clean(lm.model)
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        what = f"the adapter cannot be put on {lm.name}: {' '.join(lines[:2])}"
+        raise ModelError(what, str(folder), "it must be a PEFT folder for this base") from error
     model.base_digest = lm.digest
-    return model if trainable else model.eval()
+    return model.train(trainable)
 
 
 def save_adapter(model: PeftModel, folder: Path) -> None:
-    """Write the adapter as an ordinary PEFT folder (safetensors); the folder appears whole or not at all.
+    """Write the adapter as an ordinary PEFT folder (safetensors), whole or not at all.
 
-    Only the adapter named "default" is written: a trainer may keep a frozen copy beside it. An older folder of the
-    same name is replaced.
+    Only the adapter named `ADAPTER` is written: a trainer may keep a frozen copy beside it. An
+    older folder of the same name is replaced. The data are on the disk when this returns.
     """
-    ...
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    # "auto" would ask the hub whether the vocabulary was changed
+    model.save_pretrained(str(partial), selected_adapters=[ADAPTER], save_embedding_layers=False)
+    (partial / "README.md").unlink(missing_ok=True)  # a model card with nothing filled in
+    name = model.peft_config[ADAPTER].base_model_name_or_path
+    base = {"name": name, "digest": getattr(model, "base_digest", "")}
+    (partial / BASE_FILE).write_text(json.dumps(base, indent=2) + "\n", encoding="utf-8")
+    for file in partial.iterdir():
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
+    if folder.exists():
+        shutil.rmtree(folder)
+    partial.replace(folder)
 
 
 def unload(model: PeftModel) -> PreTrainedModel:
-    """Take every adapter off and return the base as it was before: frozen, in evaluation mode, without hooks."""
-    ...
+    """Take every adapter off and return the base as it was: frozen, evaluating, without hooks."""
+    return _clean(model.get_base_model())
 
 
 @contextmanager
 def adapter_on(lm: LanguageModel, folder: Path | None) -> Iterator[PreTrainedModel]:
-    """Yield the model to evaluate: the base with the folder's adapter, or the base itself for None.
+    """Yield the model to evaluate: the base with the folder's adapter, or the bare base for None.
 
     Raises:
         ModelError: As for `load_adapter`.
     """
-    ...
-    yield lm.model
+    if folder is None:
+        yield lm.model
+        return
+    model = load_adapter(lm, folder, trainable=False)
+    try:
+        yield model
+    finally:
+        unload(model)
 
 
-def _check_base(lm: LanguageModel, folder: Path) -> None: ...
+def _clean(base: PreTrainedModel) -> PreTrainedModel:
+    """Put every adapted layer's own layer back and undo what training switches on."""
+    for name, layer in list(base.named_modules()):
+        if isinstance(layer, BaseTunerLayer):
+            base.set_submodule(name, layer.get_base_layer())
+    base.__dict__.pop("peft_config", None)
+    base.disable_input_require_grads()
+    if base.is_gradient_checkpointing:
+        base.gradient_checkpointing_disable()
+    base.zero_grad(set_to_none=True)
+    return base.requires_grad_(False).eval()
+
+
+def _require_bare(lm: LanguageModel) -> None:
+    if any(isinstance(layer, BaseTunerLayer) for layer in lm.model.modules()):
+        raise RuntimeError("the base still carries an adapter: call unload first")
+
+
+def _check_folder(lm: LanguageModel, folder: Path) -> None:
+    missing = [
+        name
+        for name in ("adapter_config.json", "adapter_model.safetensors")
+        if not (folder / name).is_file()
+    ]
+    if missing:
+        raise ModelError(
+            f"no PEFT adapter: {' and '.join(missing)} missing",
+            str(folder),
+            "name a folder written by PEFT with safetensors",
+        )
+    if not (folder / BASE_FILE).is_file():  # trained elsewhere: only shapes can be compared
+        return
+    try:
+        base = json.loads((folder / BASE_FILE).read_text(encoding="utf-8"))
+        name, digest = base["name"], base["digest"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{BASE_FILE} cannot be read: {error}", str(folder)) from error
+    if digest and digest != lm.digest:
+        raise ModelError(
+            f"the adapter was trained on {name} (digest {digest[:12]}), the base is {lm.name} "
+            f"({lm.digest[:12]})",
+            str(folder),
+            "load the base that the adapter belongs to, in the same precision",
+        )

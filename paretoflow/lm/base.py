@@ -1,7 +1,7 @@
 """Load the frozen base and its tokenizer; turn prompts into token ids.
 
-Decides how a model is named and identified and which loading faults are the user's. Training, sampling and
-adapters are left to the modules beside it.
+Decides how a model is named and identified and which loading faults are the user's. Training,
+sampling and adapters are left to the modules beside it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging as transformers_logging
 
 from paretoflow.core.errors import DataError, ModelError
 from paretoflow.core.ids import digest_of
@@ -40,11 +41,12 @@ class LanguageModel:
     """A frozen base with its tokenizer, loaded once per worker.
 
     Args:
-        model: In evaluation mode, no parameter trainable; the same weights before and after every run.
-        tokenizer: Pads on the left; its pad token is the end-of-text token when the model has none of its own.
+        model: In evaluation mode, nothing trainable; the same weights before and after every run.
+        tokenizer: Pads on the left; pads with the end-of-text token when it has no pad token.
         device: "cpu" or "cuda".
-        name: Hub id, folder as the spec gives it, or `EMBEDDED_NAME`; what adapter folders name as their base.
-        digest: SHA-256 over the folder's content, or over hub id and commit; the precision enters too.
+        name: Hub id, folder as the spec gives it, or `EMBEDDED_NAME`; adapter folders name it as
+            their base.
+        digest: SHA-256 over the folder's content, or over hub id and commit; precision included.
     """
 
     model: PreTrainedModel
@@ -62,7 +64,7 @@ class LanguageModel:
 
     @property
     def context_tokens(self) -> int | None:
-        """Return the most tokens that prompt and answer may have together; None when the model sets no limit."""
+        """Return the most tokens that prompt and answer may have together; None for no limit."""
         limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         return int(limit) if limit else None
 
@@ -70,23 +72,21 @@ class LanguageModel:
 def load_base(spec: ModelSpec, *, threads: int | None = None) -> LanguageModel:
     """Load the base that a spec names, frozen and in evaluation mode.
 
-    Weights are read from safetensors only, never from a pickle; code from a model's repository runs only if the spec
-    says so.
-
-    Args:
-        threads: CPU threads that torch may use in this process; None leaves its setting.
+    Weights are read from safetensors only, never from a pickle; code from a model's repository
+    runs only if the spec says so. `threads` sets the CPU threads torch may use in this process.
 
     Raises:
-        ModelError: If the folder or hub id cannot be read, is no causal language model, or has no safetensors.
+        ModelError: If the folder or hub id cannot be read, is no causal language model, or has no
+            safetensors; or a GPU is asked for and none is there.
     """
     if threads is not None:
         torch.set_num_threads(threads)
     if isinstance(spec, EmbeddedModelSpec):
         return load_folder(TINY_BASE_DIR, name=EMBEDDED_NAME)
-    device = (
-        ("cuda" if torch.cuda.is_available() else "cpu") if spec.device == "auto" else spec.device
-    )
-    if device == "cuda" and not torch.cuda.is_available():
+    device = spec.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    elif device == "cuda" and not torch.cuda.is_available():
         raise ModelError(
             "model.device is cuda, but torch sees no GPU", spec.path, "use device: auto or cpu"
         )
@@ -104,7 +104,9 @@ def load_folder(folder: Path, *, name: str) -> LanguageModel:
 
 
 def encode(lm: LanguageModel, texts: Sequence[str]) -> list[list[int]]:
-    """Return the token ids of prompts; a begin-of-text token is added once, even if a chat template wrote one.
+    """Return the token ids of prompts.
+
+    A begin-of-text token is added once, even if a chat template has already written one.
 
     Raises:
         DataError: If a prompt has no token at all.
@@ -118,7 +120,7 @@ def encode(lm: LanguageModel, texts: Sequence[str]) -> list[list[int]]:
             raise DataError(
                 f"prompt {index} is empty: it has no token", hint="drop the row or fill the prompt"
             )
-        rows.append(list(ids))
+        rows.append([int(i) for i in ids])
     return rows
 
 
@@ -133,26 +135,24 @@ def render_chat(lm: LanguageModel, messages: Sequence[Mapping[str, str]]) -> str
             f"{lm.name} has no chat template",
             hint="use plain prompts (data.template), or a chat-tuned model",
         )
+    turns = [dict(m) for m in messages]
     try:
-        return str(
-            lm.tokenizer.apply_chat_template(
-                [dict(m) for m in messages], tokenize=False, add_generation_prompt=True
-            )
-        )
+        text = lm.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
     except TemplateError as error:
         raise ModelError(
             f"the chat template of {lm.name} refuses the turns: {error}",
             hint="check role names and their order",
         ) from error
+    return str(text)
 
 
 @contextmanager
 def evaluating(model: PreTrainedModel) -> Iterator[None]:
-    """Switch dropout and gradients off within the block, then put the model back into the mode it was in."""
+    """Switch dropout and gradients off in the block, then restore the mode the model was in."""
     was_training = model.training
     model.eval()
     try:
-        # not inference_mode: a buffer that a forward pass renews would then be unusable in training
+        # not inference_mode: a buffer renewed by a forward pass could then not be trained through
         with torch.no_grad():
             yield
     finally:
@@ -164,20 +164,23 @@ def _load(path: str, name: str, spec: PretrainedModelSpec, device: str) -> Langu
         "revision": spec.revision or "main",
         "trust_remote_code": spec.trust_remote_code,
     }
+    transformers_logging.disable_progress_bar()  # it would fill the logs of every worker
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left", **source)
         model = AutoModelForCausalLM.from_pretrained(
             path, dtype=getattr(torch, spec.dtype), use_safetensors=True, **source
         )
     except _LOADING_FAULTS as error:
-        raise ModelError(_first_line(error), name, _hint(path, str(error))) from error
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        what = f"the base model cannot be loaded: {lines[0]}"
+        raise ModelError(what, name, _hint(Path(path))) from error
     if tokenizer.eos_token_id is None:
         raise ModelError(
             "the tokenizer has no end-of-text token", name, "set eos_token in tokenizer_config.json"
         )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    model.name_or_path = name
+    model.name_or_path = name  # PEFT writes it into adapter_config.json
     model.requires_grad_(False).eval().to(device)
     return LanguageModel(model, tokenizer, device, name, _digest(path, spec, model))
 
@@ -194,19 +197,14 @@ def _digest(path: str, spec: PretrainedModelSpec, model: PreTrainedModel) -> str
     return digest_of([files, spec.dtype])
 
 
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"the base model cannot be loaded: {lines[0] if lines else type(error).__name__}"
-
-
-def _hint(path: str, message: str) -> str:
-    folder = Path(path)
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            return "the folder holds no transformers model: there is no config.json"
-        if not list(folder.glob("*.safetensors")):
-            return "only safetensors weights are read: convert with model.save_pretrained(folder)"
-        return "the folder must hold a causal language model and its tokenizer, as save_pretrained writes them"
-    if "safetensors" in message:
-        return "only safetensors weights are read: choose a repository or revision that has them"
-    return "check the hub id or folder; without a network only local folders and cached models load"
+def _hint(folder: Path) -> str:
+    if not folder.is_dir():
+        return (
+            "check the hub id or folder, and that the repository has safetensors weights; "
+            "without a network only local folders and cached models load"
+        )
+    if not (folder / "config.json").is_file():
+        return "the folder holds no transformers model: there is no config.json"
+    if not list(folder.glob("*.safetensors")):
+        return "only safetensors weights are read: convert with model.save_pretrained(folder)"
+    return "the folder must hold a causal language model and its tokenizer"

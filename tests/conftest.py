@@ -1,0 +1,58 @@
+"""Fixtures that several families of tests share; torch is imported only when one needs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from paretoflow.lm.base import LanguageModel
+
+TINY_TEXTS = [
+    "Document: The dict type maps keys to values. Keys differ.\nQuestion: What is dict?\nAnswer:",
+    "Document: A list holds items in order. It can grow.\nQuestion: What is list?\nAnswer:",
+    "Document: Sets hold each item once. Order is lost.\nQuestion: What is set?\nAnswer:",
+    "Document: Bytes are small integers. They cannot change.\nQuestion: What is bytes?\nAnswer:",
+]
+
+
+@pytest.fixture(scope="session")
+def tiny_base_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a random two-layer Llama with a byte-level tokenizer and a chat template."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from paretoflow.embedded.train_base import train_tokenizer
+
+    folder = tmp_path_factory.mktemp("tiny_base")
+    tokenizer = train_tokenizer(TINY_TEXTS)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+        tie_word_embeddings=True,
+        # far wider than for training, so that next-token distributions are peaked and differ
+        initializer_range=0.4,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=None,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_lm(tiny_base_dir: Path) -> LanguageModel:
+    """Return the tiny base, loaded once for all tests: leave it as you found it (`unload`)."""
+    from paretoflow.lm.base import load_folder
+
+    return load_folder(tiny_base_dir, name="tiny")
