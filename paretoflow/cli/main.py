@@ -1,0 +1,208 @@
+"""The entry point `paretoflow`: finds the verb, and turns errors into messages and exit statuses.
+
+Exit status: 0 done, 1 our fault (with a traceback), 2 the user's fault (with a hint), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from inspect import getdoc
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from paretoflow.core.errors import MissingExtraError, SpecError, UserError
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One command.
+
+    Args:
+        target: `module:function`, imported when the verb is asked for.
+        summary: Its line in the list of commands.
+        examples: Shown at the end of its own help.
+    """
+
+    target: str
+    summary: str
+    examples: tuple[str, ...]
+
+
+VERBS: dict[str, Verb] = {
+    "check": Verb(
+        "paretoflow.cli.check:check",
+        "Validate a sweep YAML and print the plan; trains nothing.",
+        ("paretoflow check jobs/quickstart.yaml --set stop.runs=20",),
+    ),
+    "run": Verb(
+        "paretoflow.cli.run:run",
+        "Run a sweep, or go on with one that was interrupted.",
+        ("paretoflow run jobs/quickstart.yaml",),
+    ),
+    "status": Verb(
+        "paretoflow.cli.status:status",
+        "Say how far a sweep is.",
+        ("paretoflow status sweeps/quickstart --watch",),
+    ),
+    "front": Verb(
+        "paretoflow.cli.front:front",
+        "Print the Pareto front of a sweep.",
+        ("paretoflow front sweeps/quickstart --format json",),
+    ),
+    "pick": Verb(
+        "paretoflow.cli.pick:pick",
+        "Pick the adapter of a front that suits a preference.",
+        ("paretoflow pick sweeps/quickstart --prefer coverage=0.7,conciseness=0.3",),
+    ),
+    "report": Verb(
+        "paretoflow.cli.report:report",
+        "Write one HTML page about a sweep.",
+        ("paretoflow report sweeps/quickstart -o report.html",),
+    ),
+    "export": Verb(
+        "paretoflow.cli.export:export",
+        "Write a front that stands on its own: tables, adapters, a card.",
+        ("paretoflow export sweeps/quickstart -o my-front",),
+    ),
+    "simulate": Verb(
+        "paretoflow.cli.simulate:simulate",
+        "Run a sweep's planner against an oracle, in virtual time.",
+        ("paretoflow simulate jobs/quickstart.yaml --oracle my_oracles:convex --runs 40 --seed 1",),
+    ),
+    "schema": Verb(
+        "paretoflow.cli.schema:schema",
+        "Print the JSON schema of sweep YAMLs, for editors.",
+        ("paretoflow schema -o sweep.schema.json",),
+    ),
+    "plugins": Verb(
+        "paretoflow.cli.plugins:plugins",
+        "List every objective, method, proposer, … that a YAML may name.",
+        ("paretoflow plugins", "paretoflow plugins --format json"),
+    ),
+}
+
+_EXTRAS = {
+    "ray": {"ray"},
+    "report": {"matplotlib", "pandas", "plotly"},
+    "train": {"accelerate", "datasets", "peft", "rouge_score", "torch", "transformers", "trl"},
+}
+_ABOUT = """Pareto-front sweeps for language-model alignment.
+
+One YAML names a base model, data, objectives that pull against each other and a budget; \
+a sweep finds the front of adapters between them, and you pick one by preference."""
+_BEGIN = """Begin with:
+
+paretoflow check jobs/quickstart.yaml
+
+paretoflow run jobs/quickstart.yaml"""
+_SECTION = re.compile(r"\n\n(Args|Returns|Raises|References):\n")
+
+
+class _LazyGroup(TyperGroup):
+    """Knows every verb by its summary, and imports a verb's module once it is asked for."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, _command(name) if name in VERBS else command, rest
+
+
+def _command(name: str) -> Any:
+    """Import a verb and build its command, with the user's half of its docstring as help."""
+    verb = VERBS[name]
+    module, attribute = verb.target.split(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    app = typer.Typer(add_completion=False)
+    paragraphs = _SECTION.split(getdoc(function) or verb.summary)[0].split("\n\n")
+    text = "\n\n".join(p if p.startswith("\b") else p.replace("\n", " ") for p in paragraphs)
+    label = "Example" if len(verb.examples) == 1 else "Examples"
+    epilog = "\n\n".join((f"{label}:", *verb.examples))
+    app.command(name, help=text, epilog=epilog, no_args_is_help=False)(function)
+    return typer.main.get_command(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from paretoflow import __version__
+
+        typer.echo(f"paretoflow {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options that come before a verb; all that they do happens in their callbacks."""
+
+
+def build() -> Any:
+    """Return the command line as a click group; no verb's module is imported."""
+    app = typer.Typer(
+        cls=_LazyGroup,
+        no_args_is_help=True,
+        help=_ABOUT,
+        epilog=_BEGIN,
+    )
+    app.callback()(_root)
+    for name, verb in VERBS.items():
+        app.command(name, help=verb.summary)(lambda: None)
+    return typer.main.get_command(app)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    Args:
+        argv: Arguments without the program's name; None takes those of the process.
+    """
+    try:
+        build()(args=None if argv is None else list(argv), prog_name="paretoflow")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        return 130
+    except UserError as error:
+        _tell(error)
+        return 2
+    except ModuleNotFoundError as error:
+        missing = _missing_extra(error)
+        if missing is None:
+            raise
+        _tell(missing)
+        return 2
+    return 0
+
+
+def _tell(error: UserError) -> None:
+    faults = error.faults if isinstance(error, SpecError) else (error,)
+    for fault in faults:
+        place = f"{fault.where}: " if fault.where else ""
+        typer.echo(f"{typer.style('error:', fg='red', bold=True)} {place}{fault.what}", err=True)
+        if fault.hint:
+            typer.echo(f"  hint: {fault.hint}", err=True)
+    if len(faults) > 1:
+        typer.echo(f"{len(faults)} faults in {error.where}", err=True)
+
+
+def _missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
+    """Return what to tell when an optional library is missing; None when it is none of ours."""
+    library = (error.name or "").partition(".")[0]
+    extra = next((name for name, libraries in _EXTRAS.items() if library in libraries), None)
+    if extra is None:
+        return None
+    wanted = "report" if extra == "report" else "train,ray"
+    return MissingExtraError(
+        f"this command needs {library}, which is not installed",
+        hint=f"pip install 'paretoflow[{wanted}]', or `make quickstart` in a checkout",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""YAML to `SweepSpec`, with all faults at once, each with file, line and column.
+
+Order: text to values with places (`reader`), overrides on top (`overrides`), each field by pydantic (`faults`),
+rules between fields (`rules`). A rule speaks about the parts that are valid, even when others are not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from paretoflow.core.errors import SpecError
+from paretoflow.spec.faults import faults_of
+from paretoflow.spec.objectives import ObjectiveSpec
+from paretoflow.spec.overrides import apply_overrides
+from paretoflow.spec.positions import Document, Fault, Place, shown
+from paretoflow.spec.reader import read_yaml
+from paretoflow.spec.rules import RULES, Draft
+from paretoflow.spec.shape import nearest
+from paretoflow.spec.sweep import SweepSpec
+
+MAX_BYTES = 1 << 20
+"""A larger file is no sweep YAML."""
+
+_SECTIONS = ("data", "model", "method", "proposer", "engine", "stop", "storage")
+
+
+def load_spec(path: Path, overrides: Sequence[str] = (), storage: str | None = None) -> SweepSpec:
+    """Read a sweep YAML.
+
+    Args:
+        path: The file.
+        overrides: Each as `a.b=value`, put over the file's values in order.
+        storage: Replaces the file's `storage`.
+
+    Raises:
+        SpecError: With every fault found in `faults`.
+    """
+    return load_spec_text(_read(Path(path)), str(path), overrides, storage)
+
+
+def load_spec_text(
+    text: str, source_name: str, overrides: Sequence[str] = (), storage: str | None = None
+) -> SweepSpec:
+    """Read a sweep from YAML text; `source_name` stands for the file's name in messages.
+
+    Raises:
+        SpecError: With every fault found in `faults`.
+    """
+    document = read_yaml(text, source_name)
+    if not isinstance(document.value, dict):
+        empty = document.value is None and not document.faults
+        what = "the file is empty" if empty else f"got {shown(document.value)}; allowed: a mapping of keys"
+        hint = "a sweep needs at least `name` and `objectives`; jobs/quickstart.yaml is an example"
+        raise SpecError(what, str(document.values[()]), hint)
+    faults = apply_overrides(document, overrides)
+    if storage is not None:
+        document.put(("storage",), storage, Place("--storage"))
+    spec, field_faults = _validate(document)
+    draft = _draft_of_spec(spec) if spec else _draft_of_values(document.value, field_faults)
+    faults += [*document.faults, *field_faults]
+    faults += [fault for rule in RULES for fault in rule(draft)]
+    if spec is None or faults:
+        raise _error(document, faults)
+    return spec
+
+
+def _validate(document: Document) -> tuple[SweepSpec | None, list[Fault]]:
+    # JSON input makes strict mode take lists for tuples and texts for enums, and nothing else for anything
+    try:
+        spec = SweepSpec.model_validate_json(json.dumps(document.value), strict=True)
+    except ValidationError as error:
+        return None, faults_of(error, document.value)
+    return spec, []
+
+
+def _draft_of_spec(spec: SweepSpec) -> Draft:
+    return Draft(tuple(enumerate(spec.objectives)), **{key: getattr(spec, key) for key in _SECTIONS})
+
+
+def _draft_of_values(value: dict[str, Any], faults: Sequence[Fault]) -> Draft:
+    """Build what the rules may look at from the parts in which no fault was found."""
+    faulty = {fault.path[:1] for fault in faults} | {fault.path[:2] for fault in faults}
+    sections: dict[str, Any] = {}
+    for key in _SECTIONS:
+        if (key,) in faulty:
+            continue
+        field = SweepSpec.model_fields[key]
+        sections[key] = _part(field.annotation, value[key]) if key in value else field.default
+    entries = value.get("objectives")
+    objectives = tuple(
+        (index, _part(ObjectiveSpec, item))
+        for index, item in enumerate(entries if isinstance(entries, list) else [])
+        if ("objectives", index) not in faulty
+    )
+    return Draft(objectives, **sections)
+
+
+def _part(annotation: Any, value: Any) -> Any:
+    # the discriminator is spelt out by `type`, and every union here is told apart by it
+    return TypeAdapter(annotation).validate_json(json.dumps(value), strict=True)
+
+
+def _error(document: Document, faults: Sequence[Fault]) -> SpecError:
+    ordered = sorted(faults, key=lambda fault: (document.place(fault).line == 0, document.place(fault)))
+    errors = tuple(dict.fromkeys(map(str, map(document.error, ordered))))
+    by_text = {str(error): error for error in map(document.error, ordered)}
+    unique = tuple(by_text[text] for text in errors)
+    if len(unique) == 1:
+        return unique[0]
+    listed = "".join(f"\n  {text}" for text in errors)
+    return SpecError(f"{len(unique)} faults{listed}", document.source, "", unique)
+
+
+def _read(path: Path) -> str:
+    if path.is_dir():
+        names = ", ".join(sorted(p.name for p in path.glob("*.y*ml"))[:5])
+        hint = f"name a YAML in it: {names}" if names else "name a sweep YAML"
+        raise SpecError("got a folder; allowed: a file", str(path), hint)
+    if not path.exists():
+        found = [*path.parent.glob("*.y*ml"), *Path("jobs").glob("*.y*ml")]
+        near = nearest(path.name, [str(p.name) for p in found])
+        meant = next((str(p) for p in found if p.name == near), None)
+        hint = f"did you mean {meant}?" if meant else "give the path of a sweep YAML, for instance jobs/x.yaml"
+        raise SpecError("there is no such file", str(path), hint)
+    try:
+        return _text(path)
+    except OSError as error:
+        raise SpecError(f"cannot be read: {error.strerror}", str(path), "check its rights") from None
+
+
+def _text(path: Path) -> str:
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        what = f"got {size} bytes; allowed: at most {MAX_BYTES}"
+        raise SpecError(what, str(path), "give the sweep YAML, not the data that it names")
+    raw = path.read_bytes()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        what = f"the byte 0x{raw[error.start]:02x} is not UTF-8"
+        raise SpecError(what, f"{path}:{line}:1", "save the file as UTF-8") from None

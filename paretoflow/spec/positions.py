@@ -1,0 +1,104 @@
+"""A document of plain values in which every key and value knows where it was written.
+
+Where the values come from is left to `reader` (YAML text) and `overrides` (`--set`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from paretoflow.core.errors import SpecError
+from paretoflow.spec.shape import KeyPath, entry
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A spot in a file (line and column from 1), or an option of the command line (line 0)."""
+
+    source: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        """Return `jobs/x.yaml:14:9`, or the option as it was given."""
+        return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a document.
+
+    Args:
+        path: The entry at fault; what is missing is named by the path it would have.
+        what: What was got and what is allowed.
+        hint: What to do about it.
+        at_key: Whether the key is at fault, not its value.
+        place: Where it is, when the path is not in the document.
+    """
+
+    path: KeyPath
+    what: str
+    hint: str
+    at_key: bool = False
+    place: Place | None = None
+
+
+@dataclass
+class Document:
+    """Plain values with the place of every key and value."""
+
+    source: str
+    value: Any = None
+    keys: dict[KeyPath, Place] = field(default_factory=dict)
+    values: dict[KeyPath, Place] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    def place(self, fault: Fault) -> Place:
+        """Return where a fault is: its own entry, or the nearest one above it that is in the document."""
+        if fault.place is not None:
+            return fault.place
+        if fault.at_key and fault.path in self.keys:
+            return self.keys[fault.path]
+        paths = (fault.path[:end] for end in range(len(fault.path), -1, -1))
+        return next(self.values[p] for p in paths if p in self.values)
+
+    def error(self, fault: Fault) -> SpecError:
+        """Return a fault as an error, located as `jobs/x.yaml:14:9 method.beta`."""
+        place, dotted = str(self.place(fault)), self.dotted(fault.path)
+        told = place.removeprefix("--set ") == dotted or not dotted
+        return SpecError(fault.what, place if told else f"{place} {dotted}", fault.hint)
+
+    def dotted(self, path: KeyPath) -> str:
+        """Return a path as `--set` takes it, objectives by their names."""
+        parts = [str(key) for key in path]
+        if len(path) > 1 and path[0] == "objectives":
+            objective = entry(entry(self.value, "objectives"), path[1])
+            name = entry(objective, "name")
+            parts[1] = name if isinstance(name, str) and name.isidentifier() else parts[1]
+        return ".".join(parts)
+
+    def put(self, path: KeyPath, value: Any, place: Place) -> None:
+        """Set an entry whose parent exists, and say that it came from `place`."""
+        parent = self.value
+        for key in path[:-1]:
+            parent = parent[key]
+        parent[path[-1]] = value
+        for places in (self.keys, self.values):
+            for stale in [p for p in places if p[: len(path)] == path]:
+                del places[stale]
+            places[path] = place
+
+
+def shown(value: Any) -> str:
+    """Return a value as a person would write it, at most 60 characters long."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "a mapping" if value else "an empty mapping"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
