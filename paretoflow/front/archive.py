@@ -1,13 +1,13 @@
 """Keeps a front up to date one row at a time, equal to `dominance.nondominated` on the same rows.
 
-One addition compares the row with the present front only, so that a long sweep costs its number of evaluations times the size of its
-front.
+One addition compares the row with the present front only, so that a long sweep costs its number of
+evaluations times the size of its front.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from paretoflow.core.values import FloatArray, IntArray
 from paretoflow.front.checks import gains_array, vector
@@ -23,7 +23,7 @@ class Archive:
     def __init__(self, m: int) -> None:
         self._m = m
         self._size = 0
-        # objectives along the first axis: comparing a whole objective at once is several times faster
+        # objectives along the first axis: comparing whole objectives is several times faster
         self._columns = np.empty((m, 16), dtype=np.float64)
         self._keys = np.empty(16, dtype=np.int64)
 
@@ -49,7 +49,8 @@ class Archive:
             key: What `indices` calls the row, usually its number among all rows.
 
         Returns:
-            Whether the row entered; rows that it dominates leave. A row equal to one in the front does not enter.
+            Whether the row entered; rows that it dominates leave. A row equal to one in the front
+            does not enter.
 
         Raises:
             ShapeError: If the row does not have m entries.
@@ -75,7 +76,7 @@ class Archive:
         for offset, row in enumerate(gains_array(gains, m=self._m)):
             self.add(row, first_key + offset)
 
-    def _keep(self, kept: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> None:
+    def _keep(self, kept: NDArray[np.bool_]) -> None:
         size = int(kept.sum())
         self._columns[:, :size] = self._columns[:, : self._size][:, kept]
         self._keys[:size] = self._keys[: self._size][kept]

@@ -1,4 +1,4 @@
-"""Decides how sure a hypervolume is, given that every score is a mean over a finite set of eval prompts."""
+"""Decides how sure a hypervolume is, given that every score is a mean over few eval prompts."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ def hypervolume_interval(
 ) -> tuple[float, float]:
     """Return a percentile bootstrap interval of the hypervolume over eval prompts.
 
-    Each draw takes the n prompts anew with replacement, the same ones for all points and objectives, since all were scored on the same
-    prompts; it then averages, and measures the volume that the means dominate.
+    Each draw takes the n prompts anew with replacement, the same ones for all points and
+    objectives, since all were scored on the same prompts; it then averages, and measures the volume
+    that the means dominate.
 
-    The interval covers the choice of prompts only. Seeds of training are not in it, and picking the best of noisy points makes the hypervolume itself too high
-    (selection bias of the maximum), which resampling does not remove.
+    The interval covers the choice of prompts only. Seeds of training are not in it, and picking the
+    best of noisy points makes the hypervolume itself too high (selection bias of the maximum),
+    which resampling does not remove.
 
     Args:
         prompt_gains: Oriented score of every prompt for every point of the front, shape (k, m, n).
@@ -38,8 +40,8 @@ def hypervolume_interval(
         Lower and upper end, in the product of the objectives' units; (0.0, 0.0) when k = 0.
 
     Raises:
-        ShapeError: If `prompt_gains` is not of shape (k, m, n) with n at least 1, `ref` does not fit, `draws` is below 1 or `level`
-            is not in (0, 1).
+        ShapeError: If `prompt_gains` is not of shape (k, m, n) with n at least 1, `ref` does not
+            fit, `draws` is below 1 or `level` is not in (0, 1).
         NonFiniteError: If either holds nan or infinity; names the points.
 
     References:
@@ -63,7 +65,8 @@ def _refuse(array: FloatArray) -> None:
     finite = np.isfinite(array).all(axis=(1, 2))
     if not finite.all():
         raise NonFiniteError(
-            f"prompt_gains must be finite, got nan or infinity in points {np.flatnonzero(~finite).tolist()}"
+            "prompt_gains must be finite, got nan or infinity in points "
+            f"{np.flatnonzero(~finite).tolist()}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Decides which arrays the geometry accepts: finite float64 gains of shape (n, m), and vectors that fit them."""
+"""Decides which arrays the geometry accepts: finite gains, shape (n, m), and vectors that fit."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def vector(values: ArrayLike, m: int, name: str) -> FloatArray:
 
 
 def ref_and_gains(gains: ArrayLike, ref: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Return gains, shape (n, m), and the reference point, shape (m,); no gains at all take m from `ref`.
+    """Return gains, shape (n, m), and the reference point, shape (m,), which sets m if n = 0.
 
     Raises:
         ShapeError: If they do not fit each other.
         NonFiniteError: If either holds nan or infinity.
     """
     checked = gains_array(gains)
-    m = checked.shape[1] if len(checked) else np.size(ref)
+    m = checked.shape[1] or max(1, np.size(ref))
     return checked.reshape(-1, m), vector(ref, m, "the reference point")

@@ -1,7 +1,8 @@
 """Decides which gains dominate which; the sorting itself is pymoo's.
 
-A point dominates another when it is nowhere smaller and somewhere larger. Evaluation on a fixed set of prompts makes exact ties
-common, so duplicates are a normal case: the first of equal rows stands for all of them.
+A point dominates another when it is nowhere smaller and somewhere larger. Evaluation on a fixed set
+of prompts makes exact ties common, so duplicates are a normal case: the first of equal rows stands
+for all of them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ def dominates(a: ArrayLike, b: ArrayLike) -> bool:
 def nondominated(gains: ArrayLike) -> NDArray[np.bool_]:
     """Return which rows make the front, one for each distinct gain vector.
 
-    By hand: of (1, 2), (2, 1), (1, 2), (0, 0) the first two stay; the third equals the first, the fourth is dominated.
+    By hand: of (1, 2), (2, 1), (1, 2), (0, 0) the first two stay; the third equals the first, the
+    fourth is dominated.
 
     Args:
         gains: Oriented scores, shape (n, m).

@@ -1,8 +1,9 @@
-"""Decides what a front is worth: the volume it dominates beyond a fixed reference point, and each point's share.
+"""Decides what a front is worth: the volume it dominates beyond a reference point.
 
-Nothing here scales: the objective with the largest units weighs most unless the caller passes normalised gains and
-reference. Values are comparable only against the same reference point. The volume is pymoo's; contributions and improvements
-use the limit trick on top of it, which stays fast where differences of whole volumes do not (four objectives and more).
+Nothing here scales: the objective with the largest units weighs most unless the caller passes
+normalised gains and reference. Values are comparable only against the same reference point. The
+volume is pymoo's; contributions and improvements use the limit trick on top of it, which stays fast
+where differences of whole volumes do not (four objectives and more).
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from paretoflow.front.pymoo_bridge import pymoo_hypervolume
 def hypervolume(gains: ArrayLike, ref: ArrayLike) -> float:
     """Return the volume that gains dominate beyond a reference point.
 
-    By hand: (2, 1) and (1, 2) against (0, 0) cover two rectangles of area 2 that share 1, together 3.
+    By hand: (2, 1) and (1, 2) against (0, 0) cover rectangles of area 2 that share 1: 3.
 
     Args:
         gains: Oriented scores, shape (n, m); dominated and repeated rows change nothing.
-        ref: Oriented reference point, shape (m,). A point that does not exceed it in every objective adds nothing:
-            `count_beyond_ref` says how many do.
+        ref: Oriented reference point, shape (m,). A point that does not exceed it in every
+            objective adds nothing: `count_beyond_ref` says how many do.
 
     Returns:
         Hypervolume in the product of the objectives' units; 0.0 when n = 0.
@@ -34,14 +35,15 @@ def hypervolume(gains: ArrayLike, ref: ArrayLike) -> float:
         NonFiniteError: If `gains` or `ref` holds nan or infinity.
 
     References:
-        Zitzler and Thiele (1998), Multiobjective optimization using evolutionary algorithms, sec. 3.
+        Zitzler and Thiele (1998), Multiobjective optimization using evolutionary
+        algorithms, sec. 3.
     """
     array, point = ref_and_gains(gains, ref)
     return _volume(array, point)
 
 
 def count_beyond_ref(gains: ArrayLike, ref: ArrayLike) -> int:
-    """Return how many rows exceed the reference point in every objective; the others add no hypervolume.
+    """Return how many rows exceed the reference point everywhere; the others add no hypervolume.
 
     Raises:
         ShapeError: If `ref` does not have one entry for each objective.
@@ -54,8 +56,8 @@ def count_beyond_ref(gains: ArrayLike, ref: ArrayLike) -> int:
 def contributions(gains: ArrayLike, ref: ArrayLike) -> FloatArray:
     """Return the volume that each point alone dominates.
 
-    A dominated row and every copy of a duplicated one contribute 0. Dominated rows are set aside first, so that they
-    do not hide a part of what their dominator contributes.
+    A dominated row and every copy of a duplicated one contribute 0. Dominated rows are set aside
+    first, so that they do not hide a part of what their dominator contributes.
 
     By hand: (2, 1) and (1, 2) against (0, 0) contribute 1 each; with (1, 2) twice, 1, 0 and 0.
 
@@ -71,8 +73,8 @@ def contributions(gains: ArrayLike, ref: ArrayLike) -> FloatArray:
         NonFiniteError: If `gains` or `ref` holds nan or infinity.
 
     References:
-        Bringmann and Friedrich (2012), Approximating the least hypervolume contributor, sec. 2, by clipping the
-        others to the point: Bradstreet, While and Barone (2008), A fast incremental hypervolume algorithm.
+        While, Bradstreet and Barone (2012), A fast way of calculating exact hypervolumes, sec. III:
+        exclusive volume is inclusive volume less that of the limit set.
     """
     array, point = ref_and_gains(gains, ref)
     shares = np.zeros(len(array), dtype=np.float64)
@@ -95,7 +97,8 @@ def improvement(candidates: ArrayLike, gains: ArrayLike, ref: ArrayLike) -> Floa
         ref: Oriented reference point, shape (m,).
 
     Returns:
-        Improvements, shape (k,), never negative; 0 for a candidate that is dominated, repeated or not beyond `ref`.
+        Improvements, shape (k,), never negative; 0 for a candidate that is dominated, repeated or
+        not beyond `ref`.
 
     Raises:
         ShapeError: If the three do not have the same number of objectives.
@@ -108,7 +111,7 @@ def improvement(candidates: ArrayLike, gains: ArrayLike, ref: ArrayLike) -> Floa
 
 
 def _gain_of(row: FloatArray, others: FloatArray, ref: FloatArray) -> float:
-    """Return the volume of a point's own box less the part of it that others cover, by clipping them to the point."""
+    """Return the volume of a point's box less what others, clipped to the point, cover of it."""
     if not (row > ref).all() or (others >= row).all(axis=1).any():
         return 0.0
     box = float(np.prod(row - ref))

@@ -1,6 +1,8 @@
-"""Decides how fronts are compared beside the hypervolume. Larger is better for `eum` and `cardinality`, smaller for distances.
+"""Decides how fronts are compared beside the hypervolume.
 
-None of them normalises: pass gains normalised by the frozen ideal and nadir where objectives differ in units.
+Larger is better for `eum` and `cardinality`, smaller for `igd_plus` and `epsilon_additive`.
+None of them normalises: pass gains normalised by the frozen ideal and nadir where objectives differ
+in units.
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ EUM_GRID = "simplex-even-256"
 
 
 def eum_grid(m: int) -> FloatArray:
-    """Return the grid named `EUM_GRID`: 256 weights spread uniformly over the simplex, shape (256, m).
+    """Return the grid named `EUM_GRID`: 256 weights spread evenly over the simplex, (256, m).
 
-    Coarse lattices are mostly corners and inflate the expected utility by half on known fronts; this one has none.
+    Coarse lattices are mostly corners and inflate the expected utility by half on known fronts;
+    this one has none.
 
     Raises:
         ShapeError: If m is below 1.
@@ -54,7 +57,7 @@ def eum(gains: ArrayLike, weights: ArrayLike) -> float:
 
 
 def igd_plus(gains: ArrayLike, reference: ArrayLike) -> float:
-    """Return the mean over a reference front of the distance by which the nearest gains fall short of it.
+    """Return the mean distance by which gains fall short of the points of a reference front.
 
     By hand: (0, 0) against the reference (3, 4) falls short by 5; (4, 5) by 0.
 
@@ -70,8 +73,8 @@ def igd_plus(gains: ArrayLike, reference: ArrayLike) -> float:
         NonFiniteError: If either holds nan or infinity.
 
     References:
-        Ishibuchi et al. (2015), Modified distance calculation in generational distance and inverted generational
-        distance, sec. 4.
+        Ishibuchi et al. (2015), Modified distance calculation in generational distance and inverted
+        generational distance, sec. 4.
     """
     array, target = _pair(gains, reference, "the reference front")
     return pymoo_igd_plus(array, target)
@@ -94,7 +97,8 @@ def epsilon_additive(gains: ArrayLike, reference: ArrayLike) -> float:
         NonFiniteError: If either holds nan or infinity.
 
     References:
-        Zitzler et al. (2003), Performance assessment of multiobjective optimizers, eq. for the additive epsilon.
+        Zitzler et al. (2003), Performance assessment of multiobjective optimizers, eq. for the
+        additive epsilon.
     """
     array, target = _pair(gains, reference, "the reference front")
     # one reference point at a time keeps memory at (n, m) for the long fronts of benchmarks
@@ -112,15 +116,17 @@ def cardinality(gains: ArrayLike) -> int:
 
 
 def sparsity(gains: ArrayLike) -> float:
-    """Return the mean squared gap between neighbours, objective by objective; for comparison with published tables only.
+    """Return the mean squared gap between neighbours, for comparison with published tables only.
 
-    Never optimise it or rank by it: a single point scores 0, the best value; each objective is sorted by itself, so that for m > 2
-    "neighbours" are different points in each; duplicates lower it; the objective with the largest units decides it.
+    Never optimise it or rank by it: a single point scores 0, the best value; each objective is
+    sorted by itself, so that for m > 2 "neighbours" are different points in each; duplicates lower
+    it; the objective with the largest units decides it.
 
     By hand: (0, 2), (1, 1), (3, 0) give (1 + 4 + 1 + 1) / 2 = 3.5.
 
     Args:
-        gains: Oriented scores of a front, shape (n, m); dominated rows and duplicates are for the caller to leave out.
+        gains: Oriented scores of a front, shape (n, m); dominated rows and duplicates are for the
+            caller to leave out.
 
     Returns:
         Sparsity, in squared units; 0.0 when n < 2.
@@ -140,10 +146,11 @@ def sparsity(gains: ArrayLike) -> float:
 
 
 def crowding_distance(gains: ArrayLike) -> FloatArray:
-    """Return how lonely each point is: the sum over objectives of the gap between its two neighbours, over the range.
+    """Return how lonely each point is: the gaps between its neighbours, relative to the range.
 
-    Both ends of every objective are infinite. An objective in which all points agree says nothing and adds 0 to every point, ends included, where
-    the formula would be 0/0. Equal values keep the order of the rows.
+    Both ends of every objective are infinite. An objective in which all points agree says nothing
+    and adds 0 to every point, ends included, where the formula would be 0/0. Equal values keep the
+    order of the rows.
 
     By hand: (0, 4), (1, 2), (4, 0) give inf, 4/4 + 4/4 = 2, inf.
 

@@ -1,8 +1,8 @@
 """Decides what "better" means: the only place where a score changes sign.
 
-Scores are raw, in the user's units and direction; gains are the same numbers oriented so that larger is better. A score
-to minimise is negated, nothing is scaled: gains keep the user's units. Nan and infinity pass through; who consumes
-the gains refuses them.
+Scores are raw, in the user's units and direction; gains are the same numbers oriented so that
+larger is better. A score to minimise is negated, nothing is scaled: gains keep the user's units.
+Nan and infinity pass through; who consumes the gains refuses them.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ def ref_gains(problem: Problem) -> FloatArray:
 
 
 def ideal_gains(problem: Problem) -> FloatArray:
-    """Return the oriented best end of the normalisation, shape (m,): `high` to maximise, `low` to minimise."""
+    """Return the oriented best end of the ranges, (m,): `high` to maximise, `low` to minimise."""
     return gains_of(
         [o.high if _upward(o.direction) else o.low for o in problem.objectives], problem
     )
 
 
 def nadir_gains(problem: Problem) -> FloatArray:
-    """Return the oriented worst end of the normalisation, shape (m,): `low` to maximise, `high` to minimise."""
+    """Return the oriented worst end of the ranges, (m,): `low` to maximise, `high` to minimise."""
     return gains_of(
         [o.low if _upward(o.direction) else o.high for o in problem.objectives], problem
     )

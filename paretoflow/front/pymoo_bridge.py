@@ -1,7 +1,8 @@
 """Runs pymoo on gains: the only place that negates for it, since pymoo minimises.
 
-Every function expects arrays that `checks` has passed: pymoo (and moocore below it) lets a nan row evict the whole
-front, and turns an infinite one into an infinite hypervolume, without a word. pymoo loads when first used.
+Every function expects arrays that `checks` has passed: pymoo (and moocore below it) lets a nan row
+evict the whole front, and turns an infinite one into an infinite hypervolume, without a word. pymoo
+loads when first used.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ def pymoo_hypervolume(gains: FloatArray, ref: FloatArray) -> float:
 
 
 def pymoo_ranks(gains: FloatArray) -> IntArray:
-    """Return the number of each row's front, shape (n,), 0 for the non-dominated one; duplicates share a rank."""
+    """Return the front each row is in, shape (n,), 0 the non-dominated; duplicates share a rank."""
     from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
     _, ranks = NonDominatedSorting().do(-gains, return_rank=True)
@@ -27,7 +28,7 @@ def pymoo_ranks(gains: FloatArray) -> IntArray:
 
 
 def pymoo_front(gains: FloatArray) -> IntArray:
-    """Return the ascending indices of the rows that no row dominates, every copy of duplicates among them."""
+    """Return the ascending indices of the rows that no row dominates, copies included."""
     from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
     front = NonDominatedSorting().do(-gains, only_non_dominated_front=True)

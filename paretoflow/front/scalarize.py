@@ -1,6 +1,7 @@
-"""Decides how a preference turns a vector of gains into one number; larger is better for both forms.
+"""Decides how a preference turns gains into one number; larger is better for both forms.
 
-Both mix units: pass gains normalised by the frozen ideal and nadir unless the weights are meant per raw unit.
+Both mix units: pass gains normalised by the frozen ideal and nadir unless the weights are meant per
+raw unit.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ def chebyshev_achievement(
 ) -> FloatArray:
     """Return how far each row exceeds the aspiration in its worst weighted objective.
 
-    `min_i w_i (g_i - a_i) + rho * sum_i w_i (g_i - a_i)`. Every non-dominated point maximises it for some weights, on concave
-    parts too; the second term keeps weakly dominated points from winning ties.
+    `min_i w_i (g_i - a_i) + rho * sum_i w_i (g_i - a_i)`. Every non-dominated point maximises it
+    for some weights, on concave parts too; the second term keeps weakly dominated points from
+    winning ties.
 
     By hand: g = (3, 1), w = (.5, .5), a = (0, 0), rho = 0.05 gives .5 + .05 * 2 = 0.6.
 
@@ -49,15 +51,17 @@ def chebyshev_achievement(
         rho: Weight of the sum, small and not negative.
 
     Returns:
-        Achievements, shape (n,); positive where the aspiration is exceeded in every weighted objective.
+        Achievements, shape (n,); positive where the aspiration is exceeded in every weighted
+        objective.
 
     Raises:
         ShapeError: If `weights` or `aspiration` does not have one entry for each objective.
         NonFiniteError: If any of them holds nan or infinity.
 
     References:
-        Wierzbicki (1980), The use of reference objectives in multiobjective optimization; Steuer and Choo (1983),
-        An interactive weighted Tchebycheff procedure, Math. Programming 26, with the opposite sign.
+        Wierzbicki (1980), The use of reference objectives in multiobjective optimization; Steuer
+        and Choo (1983), An interactive weighted Tchebycheff procedure, Math. Programming 26, with
+        the opposite sign.
     """
     preference = vector(weights, np.size(weights), "weights")
     goal = vector(aspiration, preference.size, "the aspiration")
