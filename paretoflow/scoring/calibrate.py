@@ -1,0 +1,91 @@
+"""Freeze the objectives once per sweep: range and reference value, declared or calibrated.
+
+Needs neither torch nor a model, so that `check` and `simulate` can use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from paretoflow.core.errors import NonFiniteError, ShapeError, SpecError
+from paretoflow.core.values import Direction, FloatArray, ObjectiveInfo, Problem
+from paretoflow.front.orient import gains_of
+from paretoflow.spec.objectives import ObjectiveSpec
+
+REF_MARGIN = 0.1
+"""An undeclared reference value lies this share of the range beyond its worse end."""
+FLAT_MARGIN = 0.05
+"""Scores that are all alike get a range of this share of their size to either side."""
+
+
+def calibrate(specs: Sequence[ObjectiveSpec], scores: FloatArray) -> Problem:
+    """Return the objectives with every range and reference value filled in.
+
+    Declared values are kept. An undeclared range is the lowest and the highest of the base's
+    scores; if these are equal to a value v, it is v -+ 5 % of |v|, or -1 to 1 for v = 0. An
+    undeclared reference value lies a tenth of the range beyond the range's worse end: for scores
+    from 20 to 70 that is 15 when more is better and 75 when less is.
+
+    Args:
+        specs: The spec's objectives, length m.
+        scores: Raw scores of the base's answers, shape (k, m), k at least 1.
+
+    Raises:
+        ShapeError: If `scores` has another shape.
+        NonFiniteError: If a score is nan or infinite.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    if scores.ndim != 2 or scores.shape[0] == 0 or scores.shape[1] != len(specs):
+        raise ShapeError(f"scores must have shape (k, {len(specs)}), k >= 1, got {scores.shape}")
+    if not np.isfinite(scores).all():
+        raise NonFiniteError("the base's scores must be finite to calibrate from them")
+    return Problem(tuple(_info(s, s.range or _span(scores[:, i])) for i, s in enumerate(specs)))
+
+
+def declared_problem(specs: Sequence[ObjectiveSpec]) -> Problem:
+    """Return the objectives as declared, for when there is no base to calibrate from.
+
+    Raises:
+        SpecError: If an objective declares no range.
+    """
+    infos = []
+    for index, spec in enumerate(specs):
+        if spec.range is None:
+            raise SpecError(
+                f"objective {spec.name!r} declares no range, and there is no base to take it from",
+                f"objectives[{index}].range",
+                "add range: [low, high] in raw units",
+            )
+        infos.append(_info(spec, spec.range))
+    return Problem(tuple(infos))
+
+
+def orientation(specs: Sequence[ObjectiveSpec]) -> Callable[[FloatArray], FloatArray]:
+    """Return the function from raw scores to gains, for arrays of shape (..., m).
+
+    It needs directions alone, so it serves before anything is calibrated; it is its own inverse.
+    """
+    problem = Problem(tuple(_info(spec, (0.0, 1.0)) for spec in specs))
+
+    def orient(scores: FloatArray) -> FloatArray:
+        return gains_of(scores.reshape(-1, problem.m), problem).reshape(scores.shape)
+
+    return orient
+
+
+def _info(spec: ObjectiveSpec, span: tuple[float, float]) -> ObjectiveInfo:
+    low, high = span
+    beyond = REF_MARGIN * (high - low)
+    default = low - beyond if spec.direction is Direction.MAXIMIZE else high + beyond
+    ref = default if spec.ref is None else spec.ref
+    return ObjectiveInfo(spec.name, spec.direction, spec.unit, low, high, ref)
+
+
+def _span(scores: FloatArray) -> tuple[float, float]:
+    low, high = float(scores.min()), float(scores.max())
+    if high > low:
+        return low, high
+    margin = FLAT_MARGIN * abs(low) or 1.0
+    return low - margin, high + margin

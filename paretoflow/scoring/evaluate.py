@@ -1,0 +1,208 @@
+"""Evaluate a policy: fixed prompts and seeds, a full score vector, and diagnostics that are always on.
+
+Every snapshot answers the same prompts with the same noise, so two snapshots compare prompt by
+prompt. Whatever fails here fails whole: there is no partial score vector.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from peft import PeftModel
+from transformers import PreTrainedModel
+
+from paretoflow.core.ids import seed_of
+from paretoflow.core.protocols import Candidates, Prompt
+from paretoflow.core.values import FloatArray
+from paretoflow.lm.base import LanguageModel, encode
+from paretoflow.lm.generation import Answer, generate
+from paretoflow.lm.logprobs import sequence_logprobs
+from paretoflow.scoring.arrow_files import write_table
+from paretoflow.spec.models import GenerationSpec
+
+if TYPE_CHECKING:
+    from paretoflow.scoring.panel import ObjectivePanel
+
+_TIE = 1e-9
+"""Standardised scores closer than this rank no pair."""
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """What one evaluation found: n prompts, m objectives.
+
+    Args:
+        scores: Raw means, shape (m,).
+        stderr: Standard error of each mean over prompts, shape (m,).
+        prompt_scores: Raw score of every prompt, shape (m, n).
+        completions: Answers in the order of the prompts, length n.
+        diagnostics: `kl` (nats per answer), `length_tokens` (mean, end-of-text token not counted)
+            and, when weights were given and there are held-out pairs, `ranking_accuracy`.
+        tokens: Tokens generated.
+        wall_s: Seconds that it took.
+    """
+
+    scores: FloatArray
+    stderr: FloatArray
+    prompt_scores: FloatArray
+    completions: tuple[str, ...]
+    diagnostics: dict[str, float]
+    tokens: int
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Scores policies of one sweep, all on the same prompts.
+
+    Args:
+        seed: With a prompt's id it decides the noise of that prompt's answer.
+        held_out: Scored answers of the base to prompts that no run learns from; their pairs give
+            the ranking accuracy. None leaves it out.
+    """
+
+    lm: LanguageModel
+    generation: GenerationSpec
+    panel: ObjectivePanel
+    prompts: tuple[Prompt, ...]
+    seed: int
+    held_out: Candidates | None = None
+
+    def evaluate(
+        self, model: PreTrainedModel, weights: FloatArray | None = None
+    ) -> EvaluationResult:
+        """Score a policy on the evaluation prompts.
+
+        Args:
+            model: A PEFT model on the base, or the base itself.
+            weights: Weights in force, shape (m,); they rank the held-out pairs.
+
+        Raises:
+            DataError: If a prompt does not fit the model.
+            ObjectiveError: If a scorer fails.
+        """
+        started = time.perf_counter()
+        answers = self._answers(model, self.prompts)
+        completions = tuple(a.text for a in answers)
+        scores = self.panel.score(self.prompts, completions)
+        diagnostics = {
+            "kl": self._kl(model, answers),
+            "length_tokens": float(np.mean([self._length(a) for a in answers])),
+        }
+        if weights is not None and self.held_out is not None:
+            diagnostics |= self._ranking(model, self.held_out, weights)
+        return EvaluationResult(
+            scores=scores.mean(axis=0),
+            stderr=scores.std(axis=0, ddof=1) / np.sqrt(len(scores)),
+            prompt_scores=np.ascontiguousarray(scores.T),
+            completions=completions,
+            diagnostics=diagnostics,
+            tokens=sum(a.tokens for a in answers),
+            wall_s=time.perf_counter() - started,
+        )
+
+    def mean_scores(self, model: PreTrainedModel, prompts: Sequence[Prompt]) -> FloatArray:
+        """Return raw mean scores on the given prompts, shape (m,), without diagnostics.
+
+        Made for a look at a model in training: its mode is left as it was.
+
+        Raises:
+            DataError: If a prompt does not fit the model.
+            ObjectiveError: If a scorer fails.
+        """
+        answers = self._answers(model, prompts)
+        mean: FloatArray = self.panel.score(prompts, [a.text for a in answers]).mean(axis=0)
+        return mean
+
+    def _answers(self, model: PreTrainedModel, prompts: Sequence[Prompt]) -> list[Answer]:
+        seeds = [seed_of(self.seed, p.prompt_id) for p in prompts]
+        return generate(model, self.lm, [p.text for p in prompts], seeds, self.generation)
+
+    def _kl(self, model: PreTrainedModel, answers: Sequence[Answer]) -> float:
+        """Return the mean over answers of log pi(y) - log base(y), in nats.
+
+        At temperature 1 this is an unbiased estimate of KL(pi || base) per answer, and may be
+        negative by chance; at another temperature the answers are not pi's own and it is only a
+        distance along them.
+        """
+        if not isinstance(model, PeftModel):
+            return 0.0
+        with model.disable_adapter():
+            base = sequence_logprobs(
+                model,
+                self.lm,
+                encode(self.lm, [p.text for p in self.prompts]),
+                [a.token_ids for a in answers],
+                self.generation.batch_size,
+            )
+        return float(np.mean([a.logprob for a in answers] - base))
+
+    def _length(self, answer: Answer) -> int:
+        return answer.tokens - (answer.token_ids[-1] in self.lm.eos_ids)
+
+    def _ranking(
+        self, model: PreTrainedModel, held_out: Candidates, weights: FloatArray
+    ) -> dict[str, float]:
+        """Return the ranking accuracy by name; nothing when every held-out pair is a tie."""
+        per_prompt = len(held_out.completions[0])
+        logprobs = sequence_logprobs(
+            model,
+            self.lm,
+            [ids for ids in held_out.prompt_ids for _ in range(per_prompt)],
+            [ids for row in held_out.completion_ids for ids in row],
+            self.generation.batch_size,
+        ).reshape(-1, per_prompt)
+        accuracy = ranking_accuracy(logprobs, held_out.standardised @ np.asarray(weights))
+        return {} if accuracy is None else {"ranking_accuracy": accuracy}
+
+
+def ranking_accuracy(logprobs: FloatArray, merits: FloatArray) -> float | None:
+    """Return the share of pairs that a policy ranks as their merits do; None without a pair.
+
+    A pair is two answers to one prompt of different merit, better w and worse l; it is ranked
+    right when log pi(w) >= log pi(l). By hand: merits (3, 1, 2) and log-probabilities (-5, -9, -4)
+    hold the pairs (0, 1) right, (0, 2) wrong and (2, 1) right, so 2/3.
+
+    Args:
+        logprobs: Log-probability of each answer, shape (P, C).
+        merits: Weighted standardised gains, shape (P, C).
+
+    References:
+        Chen et al. (2024), arXiv 2405.19534, definition 2.1, with the strict inequality relaxed.
+    """
+    first, second = np.triu_indices(merits.shape[1], k=1)
+    difference = merits[:, first] - merits[:, second]
+    likelier = logprobs[:, first] - logprobs[:, second]
+    right = np.where(difference > 0, likelier >= 0, likelier <= 0)
+    pairs = np.abs(difference) > _TIE
+    return float(right[pairs].mean()) if pairs.any() else None
+
+
+def answers_path(root: Path, snapshot_id: str) -> Path:
+    """Return the file that a snapshot's answers are kept in, below the sweep's root."""
+    return root / "answers" / f"{snapshot_id}.arrow"
+
+
+def write_answers(
+    path: Path, prompts: Sequence[Prompt], names: Sequence[str], result: EvaluationResult
+) -> None:
+    """Write the answers of an evaluation as one Arrow file, a row per prompt.
+
+    Columns: prompt_id, prompt, reference, completion, and the raw score of each objective by name.
+    """
+    columns = {
+        "prompt_id": [p.prompt_id for p in prompts],
+        "prompt": [p.text for p in prompts],
+        "reference": [p.reference for p in prompts],
+        "completion": list(result.completions),
+    }
+    # by position: an objective may be called like one of the columns
+    arrays = [pa.array(column, pa.string()) for column in columns.values()]
+    arrays += [pa.array(row, pa.float64()) for row in result.prompt_scores]
+    write_table(path, pa.table(arrays, names=[*columns, *names]))
