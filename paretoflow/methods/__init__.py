@@ -1,0 +1,48 @@
+"""Alignment methods: each turns one launch into adapter snapshots, from a plain shell, without Ray.
+
+How to add one (the tag is the YAML `method.type` and the module's name):
+
+1. Its knobs: a spec in `spec/methods.py` with `type: Literal["<tag>"]`, joined to `MethodSpec`.
+2. Its code: `methods/<tag>.py` with a class `(spec, context)` that satisfies
+   `core.protocols.Method`. A method on preference pairs states how a batch is made
+   (`pair_trainer.PairTrainer`, see `modpo.py`, all in forty lines); one on another TRL trainer
+   states how that trainer is built (see `grpo.py`). Adapters, checkpoints, costs, the dual
+   controller and the fault checks come from `run.train_run`.
+3. One line in `TAGS` below and one entry in `capabilities.CAPABILITIES`.
+4. One line in `SPECS` of `tests/contracts/test_methods.py`, which then runs the whole conformance
+   suite over it.
+
+Importing this package loads no torch: `build` imports the chosen module.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from paretoflow.core.protocols import Method
+from paretoflow.methods.capabilities import CAPABILITIES
+from paretoflow.spec.methods import MethodSpec
+
+if TYPE_CHECKING:
+    from paretoflow.methods.context import MethodContext
+
+__all__ = ["CAPABILITIES", "TAGS", "build"]
+
+TAGS = {
+    "dpo": "paretoflow.methods.dpo:DpoMethod",
+    "grpo": "paretoflow.methods.grpo:GrpoMethod",
+    "modpo": "paretoflow.methods.modpo:ModpoMethod",
+}
+"""YAML tag to `module:Name`."""
+
+
+def build(spec: MethodSpec, context: MethodContext) -> Method:
+    """Return the method that the spec names, around a loaded base and the sweep's shared tables.
+
+    Raises:
+        SpecError: If the knobs contradict each other.
+    """
+    module, name = TAGS[spec.type].split(":")
+    method: Method = getattr(import_module(module), name)(spec, context)
+    return method

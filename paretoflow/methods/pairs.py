@@ -1,0 +1,158 @@
+"""Preference pairs from scored candidates, for any weights and at any moment of a run.
+
+Pairs are never stored as chosen and rejected: the table keeps every pair of distinct answers with
+the difference of their scores, and the weights in force decide, batch by batch, which pairs are
+widest and which answer is the better. So a run whose weights move needs no second data set, and is
+exact from the first batch after the move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paretoflow.core.errors import MethodError
+from paretoflow.core.protocols import Candidates
+from paretoflow.core.values import FloatArray, IntArray
+
+MARGIN_DECIMALS = 9
+"""Margins are compared after rounding: the order of summation must not make or break a tie."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A better and a worse answer to one prompt.
+
+    Args:
+        prompt: Index of the prompt.
+        chosen, rejected: Indices of the answers among the prompt's candidates.
+        difference: Standardised gains of chosen minus rejected, shape (m,).
+    """
+
+    prompt: int
+    chosen: int
+    rejected: int
+    difference: FloatArray
+
+
+class PairTable:
+    """All pairs of distinct answers to each prompt: P prompts, K = C(C-1)/2 pairs, m objectives.
+
+    Args:
+        pairs_per_prompt: Pairs taken from each prompt, widest margins first.
+    """
+
+    def __init__(self, candidates: Candidates, pairs_per_prompt: int) -> None:
+        self._candidates = candidates
+        self._per_prompt = pairs_per_prompt
+        self._scores = candidates.standardised
+        self._first, self._second = np.triu_indices(self._scores.shape[1], k=1)
+        self._differences = self._scores[:, self._first] - self._scores[:, self._second]
+        self._distinct = _distinct_answers(candidates, self._first, self._second)
+
+    @property
+    def spread(self) -> FloatArray:
+        """Return the standard deviation of the score differences, at least 1e-8, shape (m,).
+
+        Over all distinct pairs, each in both orders, so the mean is zero; no weights enter.
+        """
+        squares = np.square(self._differences) * self._distinct[:, :, None]
+        mean = squares.sum(axis=(0, 1)) / max(int(self._distinct.sum()), 1)
+        spread: FloatArray = np.maximum(np.sqrt(mean), 1e-8)
+        return spread
+
+    def ranked(self, weights: FloatArray) -> IntArray:
+        """Return (prompt, chosen, rejected) of the widest pairs under the weights, shape (n, 3).
+
+        Prompts in order, widest margin first, earlier answers first among equals; a tie gives no
+        pair.
+
+        Args:
+            weights: Shape (m,).
+        """
+        margins = np.round((self._differences * weights).sum(axis=2), MARGIN_DECIMALS)
+        margins[~self._distinct] = 0.0
+        order = np.argsort(-np.abs(margins), axis=1, kind="stable")[:, : self._per_prompt]
+        top = np.take_along_axis(margins, order, axis=1)
+        first, second = self._first[order], self._second[order]
+        prompts = np.broadcast_to(np.arange(len(margins))[:, None], order.shape)
+        better, worse = np.where(top > 0, first, second), np.where(top > 0, second, first)
+        rows = np.stack([prompts, better, worse], axis=-1)[top != 0]
+        return rows.astype(np.int64)
+
+    def pair(self, row: IntArray) -> Pair:
+        """Return one row of `ranked` with its score difference."""
+        prompt, chosen, rejected = (int(v) for v in row)
+        scores = self._scores[prompt]
+        return Pair(prompt, chosen, rejected, scores[chosen] - scores[rejected])
+
+    def example(self, pair: Pair) -> dict[str, Any]:
+        """Return the pair as a row of TRL's preference collator, with the reference's values."""
+        table = self._candidates
+        return {
+            "prompt_ids": list(table.prompt_ids[pair.prompt]),
+            "chosen_ids": list(table.completion_ids[pair.prompt][pair.chosen]),
+            "rejected_ids": list(table.completion_ids[pair.prompt][pair.rejected]),
+            "ref_chosen_logps": float(table.ref_logprobs[pair.prompt, pair.chosen]),
+            "ref_rejected_logps": float(table.ref_logprobs[pair.prompt, pair.rejected]),
+        }
+
+
+class PairStream:
+    """The order in which one run meets its pairs.
+
+    Draws run through all pairs under the weights in a shuffled order, then through a new shuffle,
+    without end. A draw is a pure function of (number, weights, seed), so it does not matter who
+    asks, or when.
+    """
+
+    def __init__(self, table: PairTable, seed: int) -> None:
+        self.table = table
+        self._seed = seed
+        self._ranked: tuple[bytes, IntArray] | None = None
+        self._order: tuple[tuple[int, int], IntArray] | None = None
+
+    def draw(self, numbers: Sequence[int], weights: FloatArray) -> list[Pair]:
+        """Return the pairs of the given draws under the weights.
+
+        Raises:
+            MethodError: If no prompt has two answers that the weights tell apart.
+        """
+        rows = self._rows(weights)
+        if len(rows) == 0:
+            raise MethodError(
+                f"weights {np.round(weights, 4).tolist()} tell no two answers to a prompt apart",
+                hint="sample more candidates per prompt, or at a higher temperature",
+            )
+        return [
+            self.table.pair(rows[self._shuffle(n // len(rows), len(rows))[n % len(rows)]])
+            for n in numbers
+        ]
+
+    def _rows(self, weights: FloatArray) -> IntArray:
+        key = weights.tobytes()
+        if self._ranked is None or self._ranked[0] != key:
+            self._ranked = (key, self.table.ranked(weights))
+        return self._ranked[1]
+
+    def _shuffle(self, epoch: int, count: int) -> IntArray:
+        if self._order is None or self._order[0] != (epoch, count):
+            order = np.random.default_rng((self._seed, epoch)).permutation(count)
+            self._order = ((epoch, count), order)
+        return self._order[1]
+
+
+def _distinct_answers(
+    candidates: Candidates, first: IntArray, second: IntArray
+) -> NDArray[np.bool_]:
+    return np.array(
+        [
+            [row[a] != row[b] for a, b in zip(first, second, strict=True)]
+            for row in candidates.completion_ids
+        ],
+        dtype=bool,
+    ).reshape(len(candidates.completion_ids), len(first))
