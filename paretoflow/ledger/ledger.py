@@ -1,4 +1,4 @@
-"""The contract of a ledger: the only memory of a sweep, written by one driver at a time, append-only."""
+"""The contract of a ledger: the only memory of a sweep, append-only, with one driver at a time."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from paretoflow.ledger.tables import Event, FrontRecord
 class Ledger(Protocol):
     """An append-only record of events and accepted fronts.
 
-    Ownership: `open_ledger(root, writer=True)` takes a new epoch; the driver of an older epoch is fenced at its next
-    append. A reader never blocks a writer. Appends are atomic: all rows of a call are seen, or none.
+    Ownership: `open_ledger(root, writer=True)` takes a new epoch; the driver of an older epoch is
+    fenced at its next append. A reader never blocks a writer. Appends are atomic: all rows of a
+    call are seen, or none.
     """
 
     @property
@@ -21,7 +22,7 @@ class Ledger(Protocol):
         ...
 
     def append(self, events: Sequence[Event]) -> list[Event]:
-        """Commit events that are not there yet, in order; return those added, with `seq` and `epoch` set.
+        """Commit events that are not there yet, in order; return them with `seq` and `epoch` set.
 
         An event whose id is already in the ledger is dropped, so a replay adds nothing.
 
@@ -32,7 +33,7 @@ class Ledger(Protocol):
         ...
 
     def events(self, after: int = -1) -> list[Event]:
-        """Return the events with `seq` greater than `after`, in order, as they are in storage now."""
+        """Return the events with `seq` greater than `after`, in order, as they are now."""
         ...
 
     def record_front(self, front: FrontRecord) -> None:

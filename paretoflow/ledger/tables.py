@@ -1,6 +1,7 @@
 """The rows of the ledger: one versioned Arrow schema per table.
 
-Two tables: `events` (everything that happened to a sweep, append-only) and `fronts` (one row per accepted front).
+Two tables: `events` (everything that happened to a sweep, append-only) and `fronts` (one row per
+accepted front).
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class Event:
     """One row of the `events` table. Fields that a kind does not use keep their defaults.
 
     Args:
-        event_id: Deterministic: the same happening always gets the same id, so a replay adds nothing.
+        event_id: Deterministic: the same happening always gets the same id, so a replay adds
+            nothing.
         time_s: Seconds since the epoch, UTC.
         scores: Raw means, length m (EVALUATED).
         stderr: Standard error of each mean, length m.
@@ -132,4 +134,23 @@ EVENTS_SCHEMA = pa.schema(
 )
 """Columns of the `events` table; `payload` is JSON text."""
 
+FRONTS_SCHEMA = pa.schema(
+    [
+        pa.field("number", pa.int64(), nullable=False),
+        pa.field("time_s", pa.float64(), nullable=False),
+        pa.field("ledger_seq", pa.int64(), nullable=False),
+        pa.field("runs_finished", pa.int64(), nullable=False),
+        pa.field("hypervolume", pa.float64(), nullable=False),
+        pa.field("hypervolume_low", pa.float64()),
+        pa.field("hypervolume_high", pa.float64()),
+        pa.field("ref_scores", pa.list_(pa.float64())),
+        pa.field("snapshot_ids", pa.list_(pa.string())),
+        pa.field("spec_digest", pa.string()),
+        pa.field("code_version", pa.string()),
+    ],
+    metadata={"paretoflow.schema_version": str(SCHEMA_VERSION)},
+)
+"""Columns of the `fronts` table."""
+
 EVENT_FIELDS = tuple(f.name for f in fields(Event))
+FRONT_FIELDS = tuple(f.name for f in fields(FrontRecord))

@@ -1,0 +1,157 @@
+"""The ledger on disk: two Delta tables at `<root>/ledger/`, one of events and one of fronts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from paretoflow.core.errors import LedgerError, SweepNotFoundError
+from paretoflow.ledger.durable import make_folder, require_hard_links
+from paretoflow.ledger.fenced_table import FencedTable, create_table, table_exists
+from paretoflow.ledger.rows import (
+    events_to_table,
+    fronts_to_table,
+    in_order,
+    numbered,
+    table_to_events,
+    table_to_fronts,
+)
+from paretoflow.ledger.tables import EVENTS_SCHEMA, FRONTS_SCHEMA, Event, FrontRecord
+
+_ATTEMPTS = 20
+
+
+class DeltaLedger:
+    """A handle on the ledger of a sweep's folder; see `Ledger` for the contract.
+
+    Not for several threads at once.
+
+    Args:
+        root: Folder of the sweep.
+        writer: Whether to take over as the driver, which fences the driver before.
+        create: Whether a writer makes the ledger where there is none.
+        fsync: Whether an append returns only after the disk has it; without, a power cut may lose
+            the last appends.
+
+    Raises:
+        SweepNotFoundError: If there is no ledger and none is to be made.
+        FencedError: If yet another driver took over meanwhile.
+        LedgerError: If storage failed.
+        SchemaVersionError: If a newer version of ParetoFlow wrote it.
+    """
+
+    def __init__(
+        self, root: Path, *, writer: bool, create: bool = False, fsync: bool = True
+    ) -> None:
+        folder = root / "ledger"
+        if not table_exists(folder / "events"):
+            if not (writer and create):
+                raise SweepNotFoundError(
+                    "no sweep here: there is no ledger",
+                    str(root),
+                    "check the folder, or start a sweep with `paretoflow run JOB.yaml`",
+                )
+            _create(folder, fsync=fsync)
+        self._events = FencedTable(folder / "events", "seq", fsync=fsync)
+        self._fronts = FencedTable(folder / "fronts", "number", fsync=fsync)
+        self._epoch = -1
+        if writer:
+            self._epoch = self._events.take_over(self._fronts.stored_epoch + 1)
+            self._fronts.join(self._epoch)
+            self._ids: set[str] = set(
+                self._events.read(columns=["event_id"])["event_id"].to_pylist()
+            )
+            self._seq = self._events.position
+            self._unsure = False
+            self._unreported: list[Event] = []
+
+    @property
+    def epoch(self) -> int:
+        """Return the driver epoch of this handle; -1 for a reader."""
+        return self._epoch
+
+    def append(self, events: Sequence[Event]) -> list[Event]:
+        """Commit events that are not there yet; see `Ledger.append`.
+
+        Where an earlier call failed after its commit had landed, the next call returns its events.
+        """
+        for _ in range(_ATTEMPTS):
+            self._events.check_owner()
+            if self._unsure:
+                self._catch_up()
+            rows = events_to_table(numbered(events, self._ids, self._seq + 1, self._epoch))
+            if rows.num_rows == 0:
+                self._events.refresh()
+                self._events.check_owner()
+                return self._report([])
+            # until the commit is confirmed, even an interrupt leaves open whether it landed
+            self._unsure = True
+            if self._events.commit(rows, self._seq + rows.num_rows):
+                self._unsure = False
+                return self._report(table_to_events(rows))
+        raise LedgerError(
+            f"{_ATTEMPTS} commits in a row lost to other writers",
+            str(self._events.folder),
+            "see which other processes write to this folder and stop them",
+        )
+
+    def events(self, after: int = -1) -> list[Event]:
+        """Return the events with `seq` greater than `after`, as they are in storage now."""
+        self._events.refresh()
+        if after >= self._events.position:
+            return []
+        return in_order(table_to_events(self._events.read(after)))
+
+    def record_front(self, front: FrontRecord) -> None:
+        """Add an accepted front unless its number is already there."""
+        row = fronts_to_table([front])
+        for _ in range(_ATTEMPTS):
+            self._fronts.refresh()
+            self._fronts.check_owner()
+            if front.number in self._fronts.read(columns=["number"])["number"].to_pylist():
+                return
+            if self._fronts.commit(row, max(self._fronts.position, front.number)):
+                return
+        raise LedgerError(
+            f"{_ATTEMPTS} commits in a row lost to other writers",
+            str(self._fronts.folder),
+            "see which other processes write to this folder and stop them",
+        )
+
+    def fronts(self) -> list[FrontRecord]:
+        """Return every accepted front, in order of their numbers."""
+        self._fronts.refresh()
+        return table_to_fronts(self._fronts.read())
+
+    def _catch_up(self) -> None:
+        """Learn which events are in storage after a commit whose end was not seen."""
+        self._events.refresh()
+        self._events.check_owner()
+        landed = in_order(table_to_events(self._events.read(self._seq)))
+        self._learn(landed)
+        self._unreported += landed
+        self._unsure = False
+
+    def _report(self, added: list[Event]) -> list[Event]:
+        self._learn(added)
+        reported, self._unreported = self._unreported + added, []
+        return reported
+
+    def _learn(self, events: list[Event]) -> None:
+        self._ids.update(e.event_id for e in events)
+        self._seq = max([self._seq, *(e.seq for e in events)])
+
+
+def _create(folder: Path, *, fsync: bool) -> None:
+    """Make both tables; events come last, since they are what tells that the ledger is there."""
+    try:
+        make_folder(folder)
+        require_hard_links(folder)
+    except OSError as error:
+        raise LedgerError(
+            f"cannot make the ledger: {error.strerror}",
+            str(folder),
+            "choose a folder that can be written to",
+        ) from error
+    create_table(folder / "fronts", FRONTS_SCHEMA, fsync=fsync)
+    create_table(folder / "events", EVENTS_SCHEMA, fsync=fsync)

@@ -1,0 +1,81 @@
+"""Files that survive a power cut: flush the file, then the folder that names it."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+from paretoflow.core.errors import LedgerError
+
+
+def sync_path(path: Path) -> None:
+    """Flush a file or a folder to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder with its parents, each durably named in the one above."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    sync_path(path.parent)
+
+
+def put_if_absent(path: Path, content: bytes) -> bool:
+    """Write a file that appears whole or not at all; leave one that is already there as it is.
+
+    A hard link, unlike a rename, fails where the name is taken, so of two writers one wins.
+
+    Returns:
+        Whether this call wrote the file.
+
+    Raises:
+        LedgerError: If the file system has no hard links.
+    """
+    if path.exists():
+        return False
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        return _link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def require_hard_links(folder: Path) -> None:
+    """Refuse a folder whose file system has no hard links: nothing could be put there atomically.
+
+    Raises:
+        LedgerError: If the file system has no hard links.
+    """
+    probe = folder / f".probe-{uuid.uuid4().hex}"
+    try:
+        put_if_absent(probe, b"")
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def _link(temporary: Path, path: Path) -> bool:
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if not path.parent.is_dir():
+            raise
+        raise LedgerError(
+            f"cannot hard link a file ({error.strerror})",
+            str(path.parent),
+            "keep the sweep on a local disk or an NFS mount that supports hard links",
+        ) from error
+    sync_path(path.parent)
+    return True

@@ -1,0 +1,266 @@
+"""One Delta table with one writer at a time.
+
+Every commit carries two application transactions under ids that are the same for every driver: the
+position reached and the driver's epoch. delta-rs refuses a commit when another one with the same
+ids came after the snapshot it is based on, so two drivers can never both land. It does not check
+that numbers grow: a handle that has caught up may commit anything. That check is made here, after
+every refresh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from paretoflow.core.errors import FencedError, LedgerError
+from paretoflow.ledger.delta_log import (
+    CHECKPOINT_HINT,
+    refuse_torn_tail,
+    storage_errors,
+    sync_commit,
+)
+from paretoflow.ledger.durable import make_folder
+from paretoflow.ledger.migrations import pending_migrations
+from paretoflow.ledger.tables import SCHEMA_VERSION
+
+POSITION_ID = "paretoflow.position"
+EPOCH_ID = "paretoflow.epoch"
+VERSION_KEY = "paretoflow.schemaVersion"
+COMPACT_EVERY = 200
+"""Commits between compactions: reading costs about a millisecond per live file."""
+
+_ATTEMPTS = 20
+_CONFIGURATION = {
+    "delta.checkpointInterval": "100",
+    # fronts name versions of the events for good, so the history is never cleaned
+    "delta.logRetentionDuration": "interval 36500 days",
+    "delta.enableExpiredLogCleanup": "false",
+    VERSION_KEY: str(SCHEMA_VERSION),
+}
+
+
+def table_exists(folder: Path) -> bool:
+    """Return whether a Delta table lives at a folder."""
+    with storage_errors(folder):
+        return bool(DeltaTable.is_deltatable(str(folder)))
+
+
+def create_table(folder: Path, schema: pa.Schema, *, fsync: bool) -> None:
+    """Make an empty table; do nothing if another process was faster.
+
+    Raises:
+        LedgerError: If storage refuses.
+    """
+    with storage_errors(folder):
+        make_folder(folder)
+        try:
+            DeltaTable.create(
+                folder, schema, configuration=_CONFIGURATION, raise_if_key_not_exists=False
+            )
+        except DeltaError:
+            if not table_exists(folder):
+                raise
+        if fsync:
+            sync_commit(folder, 0)
+
+
+class FencedTable:
+    """A handle on a table, for reading until `take_over` makes it a writer.
+
+    Args:
+        folder: Where the table lives.
+        order: Name of its integer column that counts rows in order of commit.
+        fsync: Whether a commit returns only after the disk has it.
+
+    Raises:
+        LedgerError: If the table cannot be opened.
+        SchemaVersionError: If a newer version of ParetoFlow wrote it.
+    """
+
+    def __init__(self, folder: Path, order: str, *, fsync: bool) -> None:
+        self.folder = folder
+        self.epoch = -1
+        self._order = order
+        self._fsync = fsync
+        refuse_torn_tail(folder)
+        with storage_errors(folder, CHECKPOINT_HINT):
+            self._delta = DeltaTable(folder)
+            self._load_transactions()
+            self._commits = len(self._delta.file_uris())
+            configuration: Mapping[str, str] = self._delta.metadata().configuration
+        found = int(configuration.get(VERSION_KEY, SCHEMA_VERSION))
+        self._migrations = pending_migrations(found, str(folder))
+
+    def refresh(self) -> None:
+        """Look at storage again."""
+        with storage_errors(self.folder):
+            before = self._delta.version()
+            self._delta.update_incremental()
+            if self._delta.version() != before:
+                self._load_transactions()
+
+    def read(self, after: int = -1, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the rows that come after `after`, as of the last refresh, in no set order."""
+        with storage_errors(
+            self.folder, "if a data file is damaged or gone, restore it from a copy"
+        ):
+            # the statistics of each file leave unopened those without new rows
+            predicate = f"{self._order} > {after}" if after >= 0 else None
+            uris = self._delta.file_uris(file_pruning_predicate=predicate)
+            # the folder's own name is escaped in a URI; the files lie right in it
+            files = [self.folder / uri.rpartition("/")[2] for uri in uris]
+            schema = self._schema()
+            if not files:
+                table = schema.empty_table()
+                return table.select(columns) if columns else table
+            newer = ds.field(self._order) > after
+            return pq.read_table(
+                files, schema=schema, columns=columns, filters=newer, partitioning=None
+            )
+
+    def take_over(self, at_least: int = 0) -> int:
+        """Become the table's only writer, in a commit of its own.
+
+        Args:
+            at_least: Smallest epoch to take.
+
+        Returns:
+            The epoch taken: the one after the last, if that is not too small.
+        """
+        for _ in range(_ATTEMPTS):
+            self.refresh()
+            epoch = max(self.stored_epoch + 1, at_least)
+            if self._claim(epoch):
+                return epoch
+        raise self._too_busy()
+
+    def join(self, epoch: int) -> None:
+        """Become the table's only writer under an epoch that was taken in another table.
+
+        Raises:
+            FencedError: If a newer driver was here already.
+        """
+        for _ in range(_ATTEMPTS):
+            self.refresh()
+            if self.stored_epoch >= epoch:
+                raise _fenced(self.stored_epoch, epoch, self.folder)
+            if self._claim(epoch):
+                return
+        raise self._too_busy()
+
+    def commit(self, rows: pa.Table, position: int) -> bool:
+        """Add rows in one atomic commit that brings the order to `position`.
+
+        Returns:
+            Whether they landed. If not, another commit came first, and the handle knows of it now.
+
+        Raises:
+            FencedError: If a newer driver has taken over.
+            LedgerError: If storage failed; the next refresh tells whether the rows landed.
+        """
+        self.check_owner()
+        if self._commits >= COMPACT_EVERY:
+            self._compact()
+        if self._write(rows, position, self.epoch):
+            self._commits += 1
+            return True
+        self.refresh()
+        self.check_owner()
+        return False
+
+    def check_owner(self) -> None:
+        """Refuse to write with a handle that is a reader's, or a fenced driver's."""
+        if self.epoch < 0:
+            raise LedgerError(
+                "this ledger was opened for reading", str(self.folder), "open it with writer=True"
+            )
+        if self.stored_epoch > self.epoch:
+            raise _fenced(self.stored_epoch, self.epoch, self.folder)
+
+    def _claim(self, epoch: int) -> bool:
+        if not self._write(self._schema().empty_table(), self.position, epoch):
+            return False
+        self.epoch = epoch
+        self._migrate()
+        return True
+
+    def _schema(self) -> pa.Schema:
+        return pa.schema(self._delta.schema().to_arrow())
+
+    def _load_transactions(self) -> None:
+        epoch, position = (self._delta.transaction_version(i) for i in (EPOCH_ID, POSITION_ID))
+        self.stored_epoch = -1 if epoch is None else int(epoch)
+        self.position = -1 if position is None else int(position)
+
+    def _write(self, rows: pa.Table, position: int, epoch: int) -> bool:
+        with storage_errors(self.folder):
+            try:
+                write_deltalake(
+                    self._delta, rows, mode="append", commit_properties=_properties(position, epoch)
+                )
+            except CommitFailedError:
+                return False
+            self.position, self.stored_epoch = position, epoch
+            self._sync()
+        return True
+
+    def _compact(self) -> None:
+        """Merge small files; if another commit comes first, leave it to the next time.
+
+        delta-rs ignores transactions and conflicts here, and moves the handle past the commits of
+        others. So the owner is checked before, to leave the table of a newer driver alone, and
+        after, since the next write would not conflict any more.
+        """
+        self.refresh()
+        self.check_owner()
+        with storage_errors(self.folder):
+            try:
+                self._delta.optimize.compact()
+                self._commits = 0
+            except CommitFailedError:
+                self._delta.update_incremental()
+            self._load_transactions()
+            self._sync()
+        self.check_owner()
+
+    def _migrate(self) -> None:
+        with storage_errors(self.folder):
+            for step in self._migrations:
+                step.apply(self._delta)
+                self._delta.alter.set_table_properties(
+                    {VERSION_KEY: str(step.version)}, raise_if_not_exists=False
+                )
+        self._migrations = ()
+
+    def _sync(self) -> None:
+        if self._fsync:
+            sync_commit(self.folder, self._delta.version())
+
+    def _too_busy(self) -> LedgerError:
+        return LedgerError(
+            f"{_ATTEMPTS} commits in a row lost to other writers",
+            str(self.folder),
+            "see which other processes run this sweep and stop them",
+        )
+
+
+def _properties(position: int, epoch: int) -> CommitProperties:
+    # no retries inside delta-rs: after any other commit the owner is checked again first
+    return CommitProperties(
+        max_commit_retries=0,
+        app_transactions=[Transaction(POSITION_ID, position), Transaction(EPOCH_ID, epoch)],
+    )
+
+
+def _fenced(newer: int, own: int, folder: Path) -> FencedError:
+    return FencedError(
+        f"driver epoch {newer} took over the sweep from epoch {own}",
+        str(folder),
+        "stop this process: the newer one goes on",
+    )

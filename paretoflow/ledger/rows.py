@@ -1,0 +1,145 @@
+"""Events and fronts to Arrow and back, exactly: tuples, floats and Unicode included."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from paretoflow.core.errors import LedgerError
+from paretoflow.ledger.tables import (
+    EVENT_FIELDS,
+    EVENTS_SCHEMA,
+    FRONT_FIELDS,
+    FRONTS_SCHEMA,
+    Event,
+    EventKind,
+    FrontRecord,
+)
+
+
+def events_to_table(events: Sequence[Event]) -> pa.Table:
+    """Return the events as a table with the columns of `EVENTS_SCHEMA`, one row each, in order.
+
+    Raises:
+        LedgerError: If an event cannot be stored: a payload that is no JSON, a score that is not
+            finite, text that is no Unicode, a number that does not fit its column. Names the first.
+    """
+    try:
+        return _events_table(events)
+    except (ValueError, TypeError, OverflowError):
+        for event in events:
+            _refuse_if_unstorable(event)
+        raise
+
+
+def table_to_events(table: pa.Table) -> list[Event]:
+    """Return the rows as events, in order; a missing or null column gives the field's default.
+
+    Raises:
+        LedgerError: If a row is of a kind that this version does not know.
+    """
+    columns = {name: _values(table[name]) for name in EVENT_FIELDS if name in table.column_names}
+    return [
+        _event(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)
+    ]
+
+
+def fronts_to_table(fronts: Sequence[FrontRecord]) -> pa.Table:
+    """Return the fronts as a table with the columns of `FRONTS_SCHEMA`.
+
+    Raises:
+        LedgerError: If a front does not fit the columns.
+    """
+    columns = {name: [getattr(f, name) for f in fronts] for name in FRONT_FIELDS}
+    try:
+        return pa.table(columns, schema=FRONTS_SCHEMA)
+    except (ValueError, TypeError, OverflowError) as error:
+        numbers = ", ".join(str(f.number) for f in fronts)
+        raise LedgerError(f"front {numbers} cannot be stored: {error}", "ledger/fronts") from error
+
+
+def table_to_fronts(table: pa.Table) -> list[FrontRecord]:
+    """Return the rows of a table as fronts, ordered by number, each number once."""
+    columns = {name: _values(table[name]) for name in FRONT_FIELDS}
+    rows = [
+        FrontRecord(**dict(zip(columns, row, strict=True)))
+        for row in zip(*columns.values(), strict=True)
+    ]
+    return sorted({f.number: f for f in reversed(rows)}.values(), key=lambda f: f.number)
+
+
+def in_order(events: Sequence[Event]) -> list[Event]:
+    """Return the events by `seq`, each id once (the first wins)."""
+    unique: dict[str, Event] = {}
+    for event in sorted(events, key=lambda e: e.seq):
+        unique.setdefault(event.event_id, event)
+    return list(unique.values())
+
+
+def numbered(events: Sequence[Event], known: set[str], seq: int, epoch: int) -> list[Event]:
+    """Return the events whose ids are new, each id once, numbered from `seq` on."""
+    fresh: dict[str, Event] = {}
+    for event in events:
+        if event.event_id not in known and event.event_id not in fresh:
+            fresh[event.event_id] = replace(event, seq=seq + len(fresh), epoch=epoch)
+    return list(fresh.values())
+
+
+def _events_table(events: Sequence[Event]) -> pa.Table:
+    for event in events:
+        if not all(map(math.isfinite, event.scores)):
+            raise ValueError(f"scores must be finite, got {event.scores}")
+    columns: dict[str, list[Any]] = {
+        name: [getattr(e, name) for e in events] for name in EVENT_FIELDS
+    }
+    columns["kind"] = [EventKind(e.kind).value for e in events]
+    columns["payload"] = [json.dumps(e.payload, allow_nan=False) for e in events]
+    return pa.table(columns, schema=EVENTS_SCHEMA)
+
+
+def _refuse_if_unstorable(event: Event) -> None:
+    try:
+        _events_table([event])
+    except (ValueError, TypeError, OverflowError) as error:
+        raise LedgerError(
+            f"event {event.event_id!r} cannot be stored: {error}", "ledger/events"
+        ) from error
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    return _nested(column.combine_chunks())
+
+
+def _nested(array: pa.Array) -> list[Any]:
+    """Return lists as tuples at any depth; floats go through numpy, which is much faster."""
+    if pa.types.is_list(array.type):
+        lengths = pc.fill_null(pc.list_value_length(array), 0).to_pylist()
+        items = iter(_nested(array.flatten()))
+        return [tuple(islice(items, length)) for length in lengths]
+    if pa.types.is_floating(array.type) and array.null_count == 0:
+        floats: list[Any] = array.to_numpy(zero_copy_only=False).tolist()
+        return floats
+    values: list[Any] = array.to_pylist()
+    return values
+
+
+def _event(row: dict[str, Any]) -> Event:
+    fields = {name: value for name, value in row.items() if value is not None}
+    try:
+        fields["kind"] = EventKind(fields["kind"])
+    except ValueError as error:
+        known = ", ".join(EventKind)
+        raise LedgerError(
+            f"event {fields['event_id']!r} has kind {fields['kind']!r}; this version knows {known}",
+            "ledger/events",
+            "use the version of ParetoFlow that wrote it",
+        ) from error
+    fields["payload"] = json.loads(fields.get("payload", "{}"))
+    return Event(**fields)

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from paretoflow.core.errors import LedgerError, SchemaVersionError
+from paretoflow.ledger.fragments import (
+    fragment_paths,
+    read_fragment,
+    read_fragments,
+    write_fragment,
+)
+from paretoflow.ledger.rows import events_to_table
+from paretoflow.ledger.tables import Event, EventKind
+from tests.unit.ledger.rows_for_tests import evaluated
+
+
+def _event(run: str, attempt: int, kind: EventKind, step: int = 0) -> Event:
+    return Event(
+        f"{kind}:{run}:{attempt}:{step}", kind, 0.0, run_id=run, attempt=attempt, step=step
+    )
+
+
+def test_a_fragment_comes_back_exactly(tmp_path: Path) -> None:
+    events = [evaluated(1), evaluated(1, event_id="finished/r0001 ü", kind=EventKind.FINISHED)]
+    path = write_fragment(tmp_path, events)
+    assert path.parent == tmp_path / "fragments" / "r0001"
+    assert path.suffix == ".arrow"
+    assert read_fragment(path) == events
+    assert read_fragments(tmp_path) == events
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_writing_twice_keeps_the_first(tmp_path: Path) -> None:
+    path = write_fragment(tmp_path, [evaluated(1)])
+    before = path.stat()
+    assert write_fragment(tmp_path, [evaluated(1, wall_s=99.0)]) == path
+    assert path.stat() == before
+    assert read_fragments(tmp_path) == [evaluated(1)]
+
+
+def test_ids_that_differ_only_in_odd_characters_do_not_collide(tmp_path: Path) -> None:
+    ids = ["a/b", "a:b", "a b", "../a", "x" * 500, "x" * 501, "é", ""]
+    for event_id in ids:
+        path = write_fragment(tmp_path, [evaluated(1, event_id=event_id)])
+        assert path.parent == tmp_path / "fragments" / "r0001"
+    assert sorted(e.event_id for e in read_fragments(tmp_path)) == sorted(ids)
+
+
+def test_fragments_come_by_run_attempt_phase_and_step(tmp_path: Path) -> None:
+    ordered = [
+        _event("r0", 0, EventKind.STARTED),
+        _event("r0", 0, EventKind.EVALUATED, 5),
+        _event("r0", 0, EventKind.EVALUATED, 10),
+        _event("r0", 0, EventKind.FAILED),
+        _event("r0", 1, EventKind.STARTED),
+        _event("r0", 1, EventKind.FINISHED, 20),
+        _event("r1", 0, EventKind.EVALUATED, 1),
+    ]
+    for event in reversed(ordered):
+        write_fragment(tmp_path, [event])
+    assert read_fragments(tmp_path) == ordered
+
+
+def test_known_fragments_are_not_opened_and_known_events_left_out(tmp_path: Path) -> None:
+    known = write_fragment(tmp_path, [evaluated(1)])
+    known.write_bytes(b"damaged, but already folded in")
+    write_fragment(tmp_path, [evaluated(2), evaluated(2, event_id="more")])
+    assert read_fragments(tmp_path, known={known, "more"}) == [evaluated(2)]
+
+
+def test_an_event_in_two_fragments_comes_once(tmp_path: Path) -> None:
+    write_fragment(tmp_path, [evaluated(1)])
+    write_fragment(tmp_path, [evaluated(1, event_id="z"), evaluated(1)])
+    assert [e.event_id for e in read_fragments(tmp_path)] == [evaluated(1).event_id, "z"]
+
+
+def test_no_folder_means_no_fragments(tmp_path: Path) -> None:
+    assert fragment_paths(tmp_path) == []
+    assert read_fragments(tmp_path) == []
+
+
+def test_a_half_written_fragment_is_not_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_fragment(tmp_path, [evaluated(1)])
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", die)
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        with pytest.raises(KeyboardInterrupt):
+            write_fragment(tmp_path, [evaluated(1, event_id="other")])
+    assert len(list((tmp_path / "fragments" / "r0001").iterdir())) == 2
+    assert read_fragments(tmp_path) == [evaluated(1)]
+
+
+@pytest.mark.parametrize("damage", ["empty", "half", "garbage"])
+def test_a_damaged_fragment_is_named_and_never_skipped(tmp_path: Path, damage: str) -> None:
+    path = write_fragment(tmp_path, [evaluated(1)])
+    write_fragment(tmp_path, [evaluated(2)])
+    content = path.read_bytes()
+    path.write_bytes(
+        {"empty": b"", "half": content[: len(content) // 2], "garbage": b"x" * 500}[damage]
+    )
+    with pytest.raises(LedgerError, match="move it out of the folder") as caught:
+        read_fragments(tmp_path)
+    assert caught.value.where == str(path)
+
+
+def test_a_fragment_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = write_fragment(tmp_path, [evaluated(1)])
+    table = events_to_table([evaluated(1)]).replace_schema_metadata(
+        {"paretoflow.schema_version": "99"}
+    )
+    with pa.ipc.new_file(str(path), table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(SchemaVersionError, match="version 99"):
+        read_fragments(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [[], [evaluated(1), evaluated(2)], [evaluated(1, run_id="")], [evaluated(1, run_id="../up")]],
+    ids=["none", "two runs", "no run", "a run outside"],
+)
+def test_a_fragment_is_about_one_run(tmp_path: Path, events: list[Event]) -> None:
+    with pytest.raises(LedgerError, match="one run"):
+        write_fragment(tmp_path, events)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_refuses_is_a_ledger_error(tmp_path: Path) -> None:
+    (tmp_path / "fragments").write_text("a file in the way")
+    with pytest.raises(LedgerError, match="cannot write a fragment"):
+        write_fragment(tmp_path, [evaluated(1)])
