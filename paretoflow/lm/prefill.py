@@ -94,7 +94,8 @@ def _forward(
     *,
     last_only: bool,
 ) -> torch.Tensor:
-    accepted = _parameters(type(lm.model))
+    kind: Any = type(lm.model)
+    accepted = _parameters(kind)
     optional: dict[str, Any] = {"position_ids": position, "logits_to_keep": 1 if last_only else 0}
     output = model(
         input_ids=ids,

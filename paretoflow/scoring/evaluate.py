@@ -1,4 +1,4 @@
-"""Evaluate a policy: fixed prompts and seeds, a full score vector, and diagnostics that are always on.
+"""Evaluate a policy: fixed prompts and seeds, full score vectors, diagnostics that are always on.
 
 Every snapshot answers the same prompts with the same noise, so two snapshots compare prompt by
 prompt. Whatever fails here fails whole: there is no partial score vector.
@@ -174,7 +174,8 @@ def ranking_accuracy(logprobs: FloatArray, merits: FloatArray) -> float | None:
         merits: Weighted standardised gains, shape (P, C).
 
     References:
-        Chen et al. (2024), arXiv 2405.19534, definition 2.1, with the strict inequality relaxed.
+        Chen et al. (2024), arXiv 2405.19534: ranking accuracy. Pairs are ranked by the weighted
+        scores instead of a person.
     """
     first, second = np.triu_indices(merits.shape[1], k=1)
     difference = merits[:, first] - merits[:, second]
@@ -202,7 +203,6 @@ def write_answers(
         "reference": [p.reference for p in prompts],
         "completion": list(result.completions),
     }
-    # by position: an objective may be called like one of the columns
     arrays = [pa.array(column, pa.string()) for column in columns.values()]
     arrays += [pa.array(row, pa.float64()) for row in result.prompt_scores]
     write_table(path, pa.table(arrays, names=[*columns, *names]))
