@@ -7,7 +7,7 @@ from pathlib import Path
 
 from paretoflow.core.errors import LedgerError, SweepNotFoundError
 from paretoflow.ledger.durable import make_folder, require_hard_links
-from paretoflow.ledger.fenced_table import FencedTable, create_table, table_exists
+from paretoflow.ledger.fenced_table import COMMIT_ATTEMPTS, FencedTable, create_table, table_exists
 from paretoflow.ledger.rows import (
     events_to_table,
     fronts_to_table,
@@ -17,8 +17,6 @@ from paretoflow.ledger.rows import (
     table_to_fronts,
 )
 from paretoflow.ledger.tables import EVENTS_SCHEMA, FRONTS_SCHEMA, Event, FrontRecord
-
-_ATTEMPTS = 20
 
 
 class DeltaLedger:
@@ -75,7 +73,7 @@ class DeltaLedger:
 
         Where an earlier call failed after its commit had landed, the next call returns its events.
         """
-        for _ in range(_ATTEMPTS):
+        for _ in range(COMMIT_ATTEMPTS):
             self._events.check_owner()
             if self._unsure:
                 self._catch_up()
@@ -89,11 +87,7 @@ class DeltaLedger:
             if self._events.commit(rows, self._seq + rows.num_rows):
                 self._unsure = False
                 return self._report(table_to_events(rows))
-        raise LedgerError(
-            f"{_ATTEMPTS} commits in a row lost to other writers",
-            str(self._events.folder),
-            "see which other processes write to this folder and stop them",
-        )
+        raise self._events.too_busy()
 
     def events(self, after: int = -1) -> list[Event]:
         """Return the events with `seq` greater than `after`, as they are in storage now."""
@@ -105,18 +99,14 @@ class DeltaLedger:
     def record_front(self, front: FrontRecord) -> None:
         """Add an accepted front unless its number is already there."""
         row = fronts_to_table([front])
-        for _ in range(_ATTEMPTS):
+        for _ in range(COMMIT_ATTEMPTS):
             self._fronts.refresh()
             self._fronts.check_owner()
             if front.number in self._fronts.read(columns=["number"])["number"].to_pylist():
                 return
             if self._fronts.commit(row, max(self._fronts.position, front.number)):
                 return
-        raise LedgerError(
-            f"{_ATTEMPTS} commits in a row lost to other writers",
-            str(self._fronts.folder),
-            "see which other processes write to this folder and stop them",
-        )
+        raise self._fronts.too_busy()
 
     def fronts(self) -> list[FrontRecord]:
         """Return every accepted front, in order of their numbers."""

@@ -32,10 +32,10 @@ from paretoflow.ledger.tables import SCHEMA_VERSION
 POSITION_ID = "paretoflow.position"
 EPOCH_ID = "paretoflow.epoch"
 VERSION_KEY = "paretoflow.schemaVersion"
+COMMIT_ATTEMPTS = 20
 COMPACT_EVERY = 200
 """Commits between compactions: reading costs about a millisecond per live file."""
 
-_ATTEMPTS = 20
 _CONFIGURATION = {
     "delta.checkpointInterval": "100",
     # fronts name versions of the events for good, so the history is never cleaned
@@ -133,12 +133,12 @@ class FencedTable:
         Returns:
             The epoch taken: the one after the last, if that is not too small.
         """
-        for _ in range(_ATTEMPTS):
+        for _ in range(COMMIT_ATTEMPTS):
             self.refresh()
             epoch = max(self.stored_epoch + 1, at_least)
             if self._claim(epoch):
                 return epoch
-        raise self._too_busy()
+        raise self.too_busy()
 
     def join(self, epoch: int) -> None:
         """Become the table's only writer under an epoch that was taken in another table.
@@ -146,13 +146,13 @@ class FencedTable:
         Raises:
             FencedError: If a newer driver was here already.
         """
-        for _ in range(_ATTEMPTS):
+        for _ in range(COMMIT_ATTEMPTS):
             self.refresh()
             if self.stored_epoch >= epoch:
                 raise _fenced(self.stored_epoch, epoch, self.folder)
             if self._claim(epoch):
                 return
-        raise self._too_busy()
+        raise self.too_busy()
 
     def commit(self, rows: pa.Table, position: int) -> bool:
         """Add rows in one atomic commit that brings the order to `position`.
@@ -182,6 +182,14 @@ class FencedTable:
             )
         if self.stored_epoch > self.epoch:
             raise _fenced(self.stored_epoch, self.epoch, self.folder)
+
+    def too_busy(self) -> LedgerError:
+        """Return the error for a commit that lost every attempt to other writers."""
+        return LedgerError(
+            f"{COMMIT_ATTEMPTS} commits in a row lost to other writers",
+            str(self.folder),
+            "see which other processes write to this folder and stop them",
+        )
 
     def _claim(self, epoch: int) -> bool:
         if not self._write(self._schema().empty_table(), self.position, epoch):
@@ -241,13 +249,6 @@ class FencedTable:
     def _sync(self) -> None:
         if self._fsync:
             sync_commit(self.folder, self._delta.version())
-
-    def _too_busy(self) -> LedgerError:
-        return LedgerError(
-            f"{_ATTEMPTS} commits in a row lost to other writers",
-            str(self.folder),
-            "see which other processes run this sweep and stop them",
-        )
 
 
 def _properties(position: int, epoch: int) -> CommitProperties:
