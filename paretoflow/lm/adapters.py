@@ -131,8 +131,8 @@ def _clean(base: PreTrainedModel) -> PreTrainedModel:
             base.set_submodule(name, layer.get_base_layer())
     base.__dict__.pop("peft_config", None)
     base.disable_input_require_grads()
-    if base.is_gradient_checkpointing:
-        base.gradient_checkpointing_disable()
+    if base.is_activation_checkpointing:
+        base.activation_checkpointing_disable()
     base.zero_grad(set_to_none=True)
     return base.requires_grad_(False).eval()
 

@@ -87,7 +87,7 @@ def test_unload_undoes_hooks_and_checkpointing(lm: LanguageModel) -> None:
     assert lm.model.get_input_embeddings()._forward_hooks
     _train(model, steps=1)
     unload(model)
-    assert not lm.model.is_gradient_checkpointing
+    assert not lm.model.is_activation_checkpointing
     assert not lm.model.get_input_embeddings()._forward_hooks
 
 

@@ -107,6 +107,23 @@ def test_an_untrained_adapter_is_at_distance_zero(evaluator: Evaluator) -> None:
     assert result.completions == evaluator.evaluate(evaluator.lm.model).completions
 
 
+def test_a_look_in_the_middle_of_training_disturbs_nothing(
+    evaluator: Evaluator, prompts: tuple[Prompt, ...]
+) -> None:
+    model = fresh_adapter(evaluator.lm, LoraSpec(rank=2, dropout=0.5), seed=0).train()
+    trainable = [name for name, p in model.named_parameters() if p.requires_grad]
+    random_state = torch.random.get_rng_state()
+    try:
+        first, again = evaluator.evaluate(model), evaluator.evaluate(model)
+        evaluator.mean_scores(model, prompts)
+        assert first.completions == again.completions  # no dropout
+        assert model.training
+        assert trainable == [name for name, p in model.named_parameters() if p.requires_grad]
+        assert torch.equal(torch.random.get_rng_state(), random_state)
+    finally:
+        unload(model)
+
+
 def test_ranking_accuracy_counts_pairs_under_the_weights(
     evaluator: Evaluator, prompts: tuple[Prompt, ...]
 ) -> None:
