@@ -1,0 +1,49 @@
+"""Prompts: every source is brought into one schema and cut into three sets that share no prompt.
+
+To add a source: join the union in `spec/data.py`, write `data/<tag>.py` with a function
+`read(spec, render_chat) -> Pools`, add its line to `TAGS`, and an example to
+`tests/contracts/test_data.py`. A source of rows only has to yield `(where, row)`; `rows.RowReader`
+does the rest.
+
+What is decided here: which prompts are drawn. What an answer is worth is left to the objectives.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from paretoflow.data.prompts import Pools, PromptSets, RenderChat, draw
+from paretoflow.spec.data import DataSpec
+
+TAGS = {
+    "pydoc": "paretoflow.data.pydoc:read",
+    "jsonl": "paretoflow.data.jsonl:read",
+    "parquet": "paretoflow.data.parquet:read",
+    "hub": "paretoflow.data.hub:read",
+}
+"""Where each source lives; imported only when asked for."""
+
+
+def load_prompts(spec: DataSpec, *, seed: int, render_chat: RenderChat | None) -> PromptSets:
+    """Read a source and draw the sets of a sweep from it.
+
+    A function of the data and the seed alone: neither the order of the rows nor the other sets'
+    sizes change who is in the eval set.
+
+    Args:
+        spec: The source, its columns and the sizes of the sets.
+        seed: Seed of the sweep.
+        render_chat: Renders chat turns up to where the answer begins; None for a model without a
+            chat template.
+
+    Returns:
+        Sets of exactly the sizes that the spec asks for.
+
+    Raises:
+        DataError: If the source cannot be read, a row is not what the columns say, or there are too
+            few rows.
+        MissingExtraError: If the source needs a library that is not installed.
+    """
+    module, function = TAGS[spec.type].split(":")
+    pools: Pools = getattr(importlib.import_module(module), function)(spec, render_chat)
+    return draw(pools, spec, seed)

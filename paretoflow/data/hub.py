@@ -1,0 +1,67 @@
+"""A Hugging Face data set: a hub id, or a folder written by `save_to_disk`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from paretoflow.core.errors import DataError, MissingExtraError
+from paretoflow.data.prompts import Pools, RenderChat
+from paretoflow.data.rows import Row, RowReader
+from paretoflow.spec.data import HubDataSpec
+
+_SAVED = ("dataset_dict.json", "state.json")
+"""What `save_to_disk` leaves in the folder of several splits, or of one."""
+
+
+def read(spec: HubDataSpec, render_chat: RenderChat | None) -> Pools:
+    """Load one split; credentials for private data come from the environment.
+
+    Raises:
+        DataError: If there is no such data set or split, or the hub cannot be reached.
+        MissingExtraError: If the datasets library is not installed.
+    """
+    reader = RowReader(spec, render_chat)
+    return Pools(spec.path, tuple(reader.prompts(_rows(spec, _split(spec)))))
+
+
+def _rows(spec: HubDataSpec, split: Any) -> Iterator[Row]:
+    for number, row in enumerate(split, start=1):
+        yield f"{spec.path} ({spec.split}) row {number}", row
+
+
+def _split(spec: HubDataSpec) -> Any:
+    try:
+        import datasets
+    except ImportError as error:
+        what = "data.type hub needs the datasets library, which is not installed"
+        raise MissingExtraError(what, hint="pip install 'paretoflow[train]'") from error
+    try:
+        if not _is_saved(spec.path):
+            return datasets.load_dataset(
+                spec.path, name=spec.config, split=spec.split, revision=spec.revision
+            )
+        saved = datasets.load_from_disk(spec.path)
+    except ConnectionError as error:
+        hint = (
+            "check the name and the network, or name a folder written by save_to_disk in data.path"
+        )
+        raise DataError(f"the hub cannot be reached: {error}", spec.path, hint) from error
+    except (OSError, ValueError) as error:
+        hint = "check data.path, data.config, data.split and data.revision"
+        raise DataError(f"cannot be loaded: {error}", spec.path, hint) from error
+    return _saved_split(saved, spec)
+
+
+def _is_saved(path: str) -> bool:
+    return any((Path(path) / name).is_file() for name in _SAVED)
+
+
+def _saved_split(saved: Any, spec: HubDataSpec) -> Any:
+    if not isinstance(saved, dict):  # the folder of a single split, which has no name to ask for
+        return saved
+    if spec.split not in saved:
+        hint = f"the folder holds {', '.join(sorted(saved))}"
+        raise DataError(f"no split {spec.split!r}", spec.path, hint)
+    return saved[spec.split]

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paretoflow.core.errors import DataError, MissingExtraError
+from paretoflow.data.hub import read
+from paretoflow.spec.data import HubDataSpec
+
+datasets = pytest.importorskip("datasets")
+
+ROWS = [{"prompt": f"q{i}", "k": i} for i in range(3)]
+
+
+def texts(path: Path | str, **options: Any) -> list[str]:
+    return [p.text for p in read(HubDataSpec(type="hub", path=str(path), **options), None).train]
+
+
+def test_saved_split_is_read(tmp_path: Path) -> None:
+    datasets.Dataset.from_list(ROWS).save_to_disk(tmp_path)
+    assert texts(tmp_path) == ["q0", "q1", "q2"]
+
+
+def test_one_of_several_saved_splits_is_read(tmp_path: Path) -> None:
+    train, test = datasets.Dataset.from_list(ROWS[:1]), datasets.Dataset.from_list(ROWS[1:])
+    datasets.DatasetDict(train=train, test=test).save_to_disk(tmp_path)
+    assert texts(tmp_path, split="test") == ["q1", "q2"]
+    with pytest.raises(DataError, match=r"no split 'tset' \(the folder holds test, train\)"):
+        texts(tmp_path, split="tset")
+
+
+def test_arguments_reach_the_hub_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, dict[str, Any]]] = []
+
+    def load_dataset(path: str, **options: Any) -> Any:
+        seen.append((path, options))
+        return datasets.Dataset.from_list(ROWS)
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    assert len(texts("owner/set", config="c", split="s", revision="r")) == 3
+    assert seen == [("owner/set", {"name": "c", "split": "s", "revision": "r"})]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            ConnectionError("offline"),
+            r"owner/set: the hub cannot be reached: offline .*save_to_disk",
+        ),
+        (FileNotFoundError("none"), r"owner/set: cannot be loaded: none .*data\.path"),
+        (ValueError("Unknown split"), r"owner/set: cannot be loaded: Unknown split .*data\.split"),
+    ],
+)
+def test_failures_of_the_hub_are_the_users_to_mend(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
+    def load_dataset(path: str, **options: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    with pytest.raises(DataError, match=message):
+        texts("owner/set")
+
+
+def test_faulty_row_is_named_by_split_and_number(tmp_path: Path) -> None:
+    datasets.Dataset.from_list([*ROWS, {"prompt": "", "k": 3}]).save_to_disk(tmp_path)
+    with pytest.raises(DataError, match=r"\(train\) row 4: the prompt is empty"):
+        texts(tmp_path)
+
+
+def test_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(MissingExtraError, match=r"needs the datasets library.*paretoflow\[train\]"):
+        texts("owner/set")
