@@ -1,0 +1,50 @@
+"""Scorers of answers, one module per YAML tag.
+
+To add an objective: join the union in `spec/objectives.py`, write `objectives/<tag>.py` with a
+class whose constructor takes `(spec, context)` and which has the `score` of
+`core.protocols.Objective`, add its line to `TAGS`, and an example to
+`tests/contracts/test_objectives.py`. A user's own function needs none of this: `type: import` names
+it by path.
+
+Scores are raw and in the objective's own unit; direction, range and reference value are not looked
+at here. A scorer need not check what it returns: `scoring.panel` does.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from paretoflow.core.protocols import Objective
+from paretoflow.objectives.context import ObjectiveContext, TokenCounter
+from paretoflow.spec.objectives import ObjectiveSpec
+
+TAGS = {
+    "length": "paretoflow.objectives.length:LengthObjective",
+    "rouge": "paretoflow.objectives.rouge:RougeObjective",
+    "grounding": "paretoflow.objectives.grounding:GroundingObjective",
+    "regex": "paretoflow.objectives.regex:RegexObjective",
+    "reward_model": "paretoflow.objectives.reward_model:RewardModelObjective",
+    "import": "paretoflow.objectives.import_:ImportObjective",
+}
+"""Where each objective lives; imported only when asked for."""
+
+
+def build(
+    spec: ObjectiveSpec, *, count_tokens: TokenCounter | None = None, device: str = "cpu"
+) -> Objective:
+    """Build the scorer that a spec describes.
+
+    Args:
+        spec: One entry of `objectives`.
+        count_tokens: Numbers of tokens of some texts, by the base model's tokenizer; None when no
+            tokenizer is loaded.
+        device: Where reward models run, for instance "cpu" or "cuda:0".
+
+    Raises:
+        UserError: If the spec names something that cannot be built: see the class for its tag.
+    """
+    module, name = TAGS[spec.type].split(":")
+    objective: Objective = getattr(importlib.import_module(module), name)(
+        spec, ObjectiveContext(count_tokens, device)
+    )
+    return objective

@@ -1,0 +1,22 @@
+"""What a worker lends to the objectives it builds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+TokenCounter = Callable[[Sequence[str]], list[int]]
+"""Numbers of tokens of some texts, by the base model's tokenizer."""
+
+
+@dataclass(frozen=True)
+class ObjectiveContext:
+    """What a worker lends to the objectives it builds.
+
+    Args:
+        count_tokens: None when no tokenizer is loaded.
+        device: Where reward models run.
+    """
+
+    count_tokens: TokenCounter | None = None
+    device: str = "cpu"

@@ -1,0 +1,59 @@
+"""Finds of a regular expression, or of keywords, in the answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from paretoflow.core.errors import SpecError
+from paretoflow.core.protocols import Prompt
+from paretoflow.core.values import FloatArray
+from paretoflow.objectives.context import ObjectiveContext
+from paretoflow.spec.objectives import RegexObjectiveSpec
+
+
+class RegexObjective:
+    """Looks for a pattern in each answer.
+
+    A dot does not cross lines; `^` and `$` are the ends of the whole answer.
+
+    Raises:
+        SpecError: If not exactly one of pattern and keywords is given, or the pattern is malformed.
+    """
+
+    def __init__(self, spec: RegexObjectiveSpec, context: ObjectiveContext) -> None:
+        self._pattern = _compiled(spec)
+        self._count_all = spec.count == "all"
+
+    def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
+        """Return 1 or 0, or the number of separate finds, for each answer, shape (b,)."""
+        if self._count_all:
+            finds = [sum(1 for _ in self._pattern.finditer(text)) for text in completions]
+        else:
+            finds = [int(self._pattern.search(text) is not None) for text in completions]
+        return np.array(finds, dtype=np.float64)
+
+
+def _compiled(spec: RegexObjectiveSpec) -> re.Pattern[str]:
+    where = f"objective {spec.name}"
+    if (spec.pattern is None) == (spec.keywords is None):
+        got = "neither" if spec.pattern is None else "both"
+        raise SpecError(f"give pattern or keywords, got {got}", where, "keep one of the two")
+    if spec.pattern is not None:
+        source = spec.pattern
+    else:
+        words = [word.strip() for word in spec.keywords or ()]
+        if not words or not all(words):
+            raise SpecError(f"keywords must be words, got {words}", where, "drop the empty ones")
+        # the longest first, since an alternation takes its first match
+        listed = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+        source = rf"(?<!\w)(?:{listed})(?!\w)"
+    try:
+        return re.compile(source, re.IGNORECASE if spec.ignore_case else 0)
+    except re.error as error:
+        place = "" if error.pos is None else f" at position {error.pos}"
+        what = f"malformed pattern {source!r}: {error.msg}{place}"
+        hint = "write a backslash before signs that stand for themselves"
+        raise SpecError(what, where, hint) from error

@@ -1,0 +1,159 @@
+"""The reward model against transformers itself, called by hand on one text at a time."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from paretoflow.core.errors import ModelError
+from paretoflow.core.protocols import Prompt
+from paretoflow.objectives import build
+from paretoflow.objectives.reward_model import _LOADED, RewardModelObjective
+from paretoflow.spec.objectives import RewardModelObjectiveSpec
+from tests.classifiers import save_decoder, save_encoder
+
+pytestmark = pytest.mark.train
+
+TURNS = ({"role": "user", "content": "Hi?"},)
+CHAT = Prompt("chat", "rendered by the base", messages=TURNS)
+PLAIN = Prompt("plain", "Question: why?\nAnswer:")
+ANSWERS = ("Because.", "", "A much longer answer, with commas, that needs no padding at all.", "No")
+
+
+def reward(path: Path, **options: Any) -> RewardModelObjective:
+    spec = RewardModelObjectiveSpec(type="reward_model", name="rm", path=str(path), **options)
+    built = build(spec)
+    assert isinstance(built, RewardModelObjective)
+    return built
+
+
+def by_hand(path: Path, ids: list[int]) -> list[float]:
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    model = AutoModelForSequenceClassification.from_pretrained(path).eval()
+    with torch.no_grad():
+        return model(input_ids=torch.tensor([ids])).logits[0].tolist()
+
+
+def tokens(path: Path, *texts: str, special: bool = True) -> list[int]:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(path)(*texts, add_special_tokens=special)["input_ids"]
+
+
+@pytest.mark.parametrize("pad", ["<pad>", "<eos>", None])
+def test_outputs_equal_the_model_called_on_one_text(tmp_path: Path, pad: str | None) -> None:
+    folder = save_decoder(tmp_path, pad=pad)
+    scorers = [reward(folder, output=k, batch_size=2) for k in range(3)]
+    got = np.stack([s.score([PLAIN] * 4, ANSWERS) for s in scorers], axis=1)
+    want = [by_hand(folder, tokens(folder, PLAIN.text + a)) for a in ANSWERS]
+    np.testing.assert_allclose(got, want, atol=1e-5)
+
+
+@pytest.mark.parametrize("pad", ["<pad>", "<eos>", None])
+def test_batching_and_padding_change_nothing(tmp_path: Path, pad: str | None) -> None:
+    # chat texts end with <eos>: padded with <eos>, it must not count in some batches only
+    folder = save_decoder(tmp_path, pad=pad)
+    prompts = [CHAT, PLAIN, CHAT, PLAIN]
+    sizes = [reward(folder, batch_size=size).score(prompts, ANSWERS) for size in (1, 2, 3, 16)]
+    single = [reward(folder).score([p], [a])[0] for p, a in zip(prompts, ANSWERS, strict=True)]
+    for scores in sizes:
+        np.testing.assert_allclose(scores, single, atol=1e-5)
+
+
+def test_chat_goes_through_the_reward_models_own_template(tmp_path: Path) -> None:
+    folder = save_decoder(tmp_path)
+    text = "<user>Hi?<eos><assistant>Hello<eos>"
+    want = by_hand(folder, tokens(folder, text, special=False))
+    assert reward(folder).score([CHAT], ["Hello"])[0] == pytest.approx(want[0], abs=1e-5)
+
+
+def test_chat_without_a_template_is_written_as_a_dialogue(tmp_path: Path) -> None:
+    folder = save_decoder(tmp_path, template=None)
+    want = by_hand(folder, tokens(folder, "\n\nHuman: Hi?\n\nAssistant: Hello"))
+    assert reward(folder).score([CHAT], ["Hello"])[0] == pytest.approx(want[0], abs=1e-5)
+
+
+def test_objectives_on_one_model_share_it_and_its_forward_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = save_decoder(tmp_path)
+    first, second = reward(folder, output=0), reward(folder, output=1, batch_size=2)
+    assert first.model is second.model
+    passes: list[int] = []
+    forward = first.model._forward
+    monkeypatch.setattr(
+        first.model, "_forward", lambda rows: passes.append(len(rows)) or forward(rows)
+    )
+    a, b = first.score([PLAIN] * 4, ANSWERS), second.score([PLAIN] * 4, ANSWERS)
+    assert passes == [4]
+    assert not np.allclose(a, b)
+    first.score([PLAIN], ["another"])
+    assert passes == [4, 1]
+
+
+def test_scores_handed_out_are_not_the_remembered_ones(tmp_path: Path) -> None:
+    scorer = reward(save_decoder(tmp_path))
+    kept = scorer.score([PLAIN], ["x"])
+    scorer.score([PLAIN], ["x"])[:] = 99.0
+    np.testing.assert_array_equal(scorer.score([PLAIN], ["x"]), kept)
+
+
+def test_model_goes_with_its_last_objective(tmp_path: Path) -> None:
+    scorer = reward(save_decoder(tmp_path))
+    key = next(k for k in _LOADED if k[0] == str(tmp_path))
+    del scorer
+    gc.collect()
+    assert key not in _LOADED
+
+
+def test_prompt_loses_its_beginning_first(tmp_path: Path) -> None:
+    folder = save_decoder(tmp_path)
+    long = Prompt("long", "x" * 50 + " the end:")
+    want = by_hand(folder, tokens(folder, long.text + "Yes")[-20:])
+    assert reward(folder, max_length=20).score([long], ["Yes"])[0] == pytest.approx(
+        want[0], abs=1e-5
+    )
+
+
+def test_an_encoder_reads_prompt_and_answer_as_a_pair(tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    folder = save_encoder(tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    with torch.no_grad():
+        want = model(**tokenizer("why", "so it is", return_tensors="pt")).logits[0, 0].item()
+    scores = reward(folder).score([Prompt("p", "why")] * 2, ["so it is", "no"])
+    assert scores[0] == pytest.approx(want, abs=1e-5)
+
+
+def test_an_encoder_cuts_the_prompt_and_only_then_the_answer(tmp_path: Path) -> None:
+    scorer = reward(save_encoder(tmp_path), max_length=16)
+    pad_free = scorer.model._tokenizer
+    prompt = Prompt("p", "abcdefghijklmnopqrstuvwxyz")
+    fits = scorer.model._encoded(scorer.model._text(prompt, "nop"))["input_ids"]
+    assert pad_free.decode(fits).replace(" ", "").endswith("z[SEP]nop[SEP]")
+    assert len(fits) == 16
+    assert len(scorer.model._encoded(scorer.model._text(prompt, "n" * 40))["input_ids"]) == 16
+
+
+def test_an_output_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"rm: output 3 of a model with 3 outputs.*from 0 to 2"):
+        reward(save_decoder(tmp_path), output=3)
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="objective rm: cannot load"):
+        reward(tmp_path)
+
+
+def test_a_model_without_a_trained_head_is_refused(tmp_path: Path, tiny_base_dir: Path) -> None:
+    with pytest.raises(ModelError, match=r"no trained weights for score\.weight"):
+        reward(tiny_base_dir)

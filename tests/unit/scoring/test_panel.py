@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from paretoflow.core.errors import DataError, ObjectiveError, ShapeError
+from paretoflow.core.protocols import Prompt
+from paretoflow.scoring.panel import ObjectivePanel
+
+PROMPTS = [Prompt(f"id{i}", "?") for i in range(3)]
+ANSWERS = ["a", "bb", "ccc"]
+
+
+class Scorer:
+    """Hands out whatever a function returns."""
+
+    def __init__(self, function: Callable[[Sequence[str]], Any]) -> None:
+        self.function = function
+
+    def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> Any:
+        return self.function(completions)
+
+
+GOOD = Scorer(lambda texts: [float(len(t)) for t in texts])
+
+
+def panel_with(function: Callable[[Sequence[str]], Any]) -> ObjectivePanel:
+    return ObjectivePanel(["good", "bad"], [GOOD, Scorer(function)])
+
+
+def raising(error: BaseException) -> Callable[[Sequence[str]], Any]:
+    def function(texts: Sequence[str]) -> Any:
+        raise error
+
+    return function
+
+
+def test_columns_stand_in_the_order_of_the_names() -> None:
+    panel = ObjectivePanel(
+        ["size", "minus"], [GOOD, Scorer(lambda texts: np.array([-len(t) for t in texts]))]
+    )
+    scores = panel.score(PROMPTS, ANSWERS)
+    assert (panel.m, panel.names) == (2, ("size", "minus"))
+    assert scores.dtype == np.float64
+    assert scores.tolist() == [[1.0, -1.0], [2.0, -2.0], [3.0, -3.0]]
+
+
+def test_an_empty_batch_is_scored_without_asking() -> None:
+    assert panel_with(raising(RuntimeError())).score([], []).shape == (0, 2)
+
+
+def test_a_scorer_that_raises_is_named_and_its_error_kept() -> None:
+    with pytest.raises(
+        ObjectiveError, match=r"objective bad: raised KeyError: 'k', on 3 answers.*id0"
+    ) as caught:
+        panel_with(raising(KeyError("k"))).score(PROMPTS, ANSWERS)
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, None])
+def test_a_value_that_is_not_finite_names_row_and_prompt(value: float | None) -> None:
+    with pytest.raises(
+        ObjectiveError, match=r"objective bad: returned (nan|-?inf) for row 1, prompt id1.*'bb'"
+    ):
+        panel_with(lambda texts: [1.0, value, 2.0]).score(PROMPTS, ANSWERS)
+
+
+@pytest.mark.parametrize("returned", [[1.0], [1.0] * 4, 1.0, [[1.0]] * 3, []])
+def test_a_wrong_shape_says_what_came_back(returned: Any) -> None:
+    with pytest.raises(
+        ObjectiveError, match=r"objective bad: returned shape \(.*\) for 3 answers.*need \(3,\)"
+    ):
+        panel_with(lambda texts: returned).score(PROMPTS, ANSWERS)
+
+
+@pytest.mark.parametrize("returned", [["a", "b", "c"], [[1.0], [1.0, 2.0], [1.0]], {"x": 1}])
+def test_what_is_no_number_is_an_objectives_failure(returned: Any) -> None:
+    with pytest.raises(ObjectiveError, match=r"objective bad: raised (ValueError|TypeError)"):
+        panel_with(lambda texts: returned).score(PROMPTS, ANSWERS)
+
+
+def test_the_users_own_fault_stays_the_users() -> None:
+    with pytest.raises(DataError, match="no reference"):
+        panel_with(raising(DataError("no reference"))).score(PROMPTS, ANSWERS)
+
+
+def test_an_interrupt_is_let_through() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        panel_with(raising(KeyboardInterrupt())).score(PROMPTS, ANSWERS)
+
+
+def test_unequal_lengths_are_refused() -> None:
+    with pytest.raises(ShapeError, match="3 prompts for 1 completions"):
+        panel_with(len).score(PROMPTS, ["a"])
+    with pytest.raises(ShapeError, match="2 names for 1 objectives"):
+        ObjectivePanel(["a", "b"], [GOOD])
