@@ -1,6 +1,7 @@
 """The entry point `paretoflow`: finds the verb, and turns errors into messages and exit statuses.
 
-Exit status: 0 done, 1 our fault (with a traceback), 2 the user's fault (with a hint), 130 interrupted.
+Exit status: 0 done, 1 our fault (with a traceback), 2 the user's fault (with a hint), 130
+interrupted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Options that several verbs share."""
+"""Options and the console that several verbs share."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 
 class Format(StrEnum):
@@ -27,8 +28,16 @@ Overrides = Annotated[
 ]
 Storage = Annotated[
     str | None,
-    typer.Option("--storage", metavar="DIR", help="Root folder of sweeps, over the file's `storage`."),
+    typer.Option(
+        "--storage", metavar="DIR", help="Root folder of sweeps, over the file's `storage`."
+    ),
 ]
 FormatOption = Annotated[
     Format, typer.Option("--format", help="Print for a person, or as JSON for a program.")
 ]
+
+
+def plain_console() -> Console:
+    """Return a console for tables: as wide as the terminal, or 120 columns for a file."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=120)

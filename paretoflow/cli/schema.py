@@ -29,7 +29,9 @@ def schema(
     try:
         output.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
-        raise DataError(f"cannot be written: {error.strerror}", str(output), "name another file") from None
+        raise DataError(
+            f"cannot be written: {error.strerror}", str(output), "name another file"
+        ) from None
     typer.echo(f"wrote {output}")
 
 

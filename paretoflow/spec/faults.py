@@ -86,7 +86,9 @@ def _fault(path: KeyPath, details: list[ErrorDetails], root: Any) -> Fault:
         return _untagged(path, models_of(annotation), root)
     allowed = " or ".join(dict.fromkeys(_allowed(detail) for detail in details))
     value = value_at(path, root)
-    return Fault(path, f"got {shown(value)}; allowed: {allowed}", _hint(path, details[0], value, root))
+    return Fault(
+        path, f"got {shown(value)}; allowed: {allowed}", _hint(path, details[0], value, root)
+    )
 
 
 def _allowed(detail: ErrorDetails) -> str:
@@ -103,11 +105,13 @@ def _trim(value: Any) -> Any:
 def _missing(path: KeyPath, root: Any) -> Fault:
     hint = f"add `{path[-1]}: …`"
     description = description_at(path, root)
-    return Fault(path, f"the key `{path[-1]}` is missing", f"{hint} ({description})" if description else hint)
+    return Fault(
+        path, f"the key `{path[-1]}` is missing", f"{hint} ({description})" if description else hint
+    )
 
 
 def unknown_key(path: KeyPath, root: Any) -> Fault:
-    """Return the fault of a key that its mapping does not know, with the nearest key that it does."""
+    """Return the fault of a key that its mapping does not know, with the nearest that it does."""
     key, parent = str(path[-1]), path[:-1]
     model = model_at(annotation_at(parent, root), value_at(parent, root))
     allowed = list(model.model_fields) if model else []
@@ -128,9 +132,13 @@ def _untagged(path: KeyPath, models: Mapping[str, Any], root: Any) -> Fault:
     if not isinstance(value, dict):
         near = nearest(value, models) if isinstance(value, str) else None
         hint = f"write `{{type: {near or next(iter(models))}}}`"
-        return Fault(path, f"got {shown(value)}; allowed: a mapping with `type`, one of {tags}", hint)
+        return Fault(
+            path, f"got {shown(value)}; allowed: a mapping with `type`, one of {tags}", hint
+        )
     if "type" not in value:
-        return Fault(path, f"the key `type` is missing; allowed: {tags}", "add `type: …`, first of all")
+        return Fault(
+            path, f"the key `type` is missing; allowed: {tags}", "add `type: …`, first of all"
+        )
     near = nearest(value["type"], models)
     hint = f"did you mean `{near}`?" if near else "`paretoflow plugins` says what each does"
     return Fault((*path, "type"), f"unknown type {shown(value['type'])}; allowed: {tags}", hint)
@@ -139,7 +147,9 @@ def _untagged(path: KeyPath, models: Mapping[str, Any], root: Any) -> Fault:
 def _hint(path: KeyPath, detail: ErrorDetails, value: Any, root: Any) -> str:
     parts = list(_first_aid(detail, value))
     description = description_at(path, root)
-    return "; ".join([*parts, f"this is: {description}"] if description else parts or ["mend the value"])
+    return "; ".join(
+        [*parts, f"this is: {description}"] if description else parts or ["mend the value"]
+    )
 
 
 def _first_aid(detail: ErrorDetails, value: Any) -> Iterator[str]:
@@ -157,4 +167,3 @@ def _first_aid(detail: ErrorDetails, value: Any) -> Iterator[str]:
         yield "write the number without quotes or unit"
     elif kind == "string_type" and not isinstance(value, (dict, list)):
         yield "put it in quotes"
-

@@ -1,7 +1,8 @@
 """YAML to `SweepSpec`, with all faults at once, each with file, line and column.
 
-Order: text to values with places (`reader`), overrides on top (`overrides`), each field by pydantic (`faults`),
-rules between fields (`rules`). A rule speaks about the parts that are valid, even when others are not.
+Order: text to values with places (`reader`), overrides on top (`overrides`), each field by pydantic
+(`faults`), rules between fields (`rules`). A rule speaks about the parts that are valid, even when
+others are not.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from paretoflow.core.errors import SpecError
+from paretoflow.spec.draft import Draft
 from paretoflow.spec.faults import faults_of
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.spec.overrides import apply_overrides
 from paretoflow.spec.positions import Document, Fault, Place, shown
 from paretoflow.spec.reader import read_yaml
-from paretoflow.spec.rules import RULES, Draft
+from paretoflow.spec.rules import RULES
 from paretoflow.spec.shape import nearest
 from paretoflow.spec.sweep import SweepSpec
 
@@ -54,15 +56,17 @@ def load_spec_text(
     document = read_yaml(text, source_name)
     if not isinstance(document.value, dict):
         empty = document.value is None and not document.faults
-        what = "the file is empty" if empty else f"got {shown(document.value)}; allowed: a mapping of keys"
+        got = f"got {shown(document.value)}; allowed: a mapping of keys"
         hint = "a sweep needs at least `name` and `objectives`; jobs/quickstart.yaml is an example"
-        raise SpecError(what, str(document.values[()]), hint)
+        raise SpecError("the file is empty" if empty else got, str(document.values[()]), hint)
     faults = apply_overrides(document, overrides)
     if storage is not None:
         document.put(("storage",), storage, Place("--storage"))
     spec, field_faults = _validate(document)
     draft = _draft_of_spec(spec) if spec else _draft_of_values(document.value, field_faults)
-    faults += [*document.faults, *field_faults]
+    # a value that could not be read is told once
+    lost = {fault.path for fault in document.faults}
+    faults += [*document.faults, *(fault for fault in field_faults if fault.path not in lost)]
     faults += [fault for rule in RULES for fault in rule(draft)]
     if spec is None or faults:
         raise _error(document, faults)
@@ -70,7 +74,7 @@ def load_spec_text(
 
 
 def _validate(document: Document) -> tuple[SweepSpec | None, list[Fault]]:
-    # JSON input makes strict mode take lists for tuples and texts for enums, and nothing else for anything
+    # from JSON, strict mode takes lists for tuples and texts for enums, and coerces nothing else
     try:
         spec = SweepSpec.model_validate_json(json.dumps(document.value), strict=True)
     except ValidationError as error:
@@ -79,7 +83,9 @@ def _validate(document: Document) -> tuple[SweepSpec | None, list[Fault]]:
 
 
 def _draft_of_spec(spec: SweepSpec) -> Draft:
-    return Draft(tuple(enumerate(spec.objectives)), **{key: getattr(spec, key) for key in _SECTIONS})
+    return Draft(
+        tuple(enumerate(spec.objectives)), **{key: getattr(spec, key) for key in _SECTIONS}
+    )
 
 
 def _draft_of_values(value: dict[str, Any], faults: Sequence[Fault]) -> Draft:
@@ -106,7 +112,9 @@ def _part(annotation: Any, value: Any) -> Any:
 
 
 def _error(document: Document, faults: Sequence[Fault]) -> SpecError:
-    ordered = sorted(faults, key=lambda fault: (document.place(fault).line == 0, document.place(fault)))
+    ordered = sorted(
+        faults, key=lambda fault: (document.place(fault).line == 0, document.place(fault))
+    )
     errors = tuple(dict.fromkeys(map(str, map(document.error, ordered))))
     by_text = {str(error): error for error in map(document.error, ordered)}
     unique = tuple(by_text[text] for text in errors)
@@ -125,12 +133,18 @@ def _read(path: Path) -> str:
         found = [*path.parent.glob("*.y*ml"), *Path("jobs").glob("*.y*ml")]
         near = nearest(path.name, [str(p.name) for p in found])
         meant = next((str(p) for p in found if p.name == near), None)
-        hint = f"did you mean {meant}?" if meant else "give the path of a sweep YAML, for instance jobs/x.yaml"
+        hint = (
+            f"did you mean {meant}?"
+            if meant
+            else "give the path of a sweep YAML, for instance jobs/x.yaml"
+        )
         raise SpecError("there is no such file", str(path), hint)
     try:
         return _text(path)
     except OSError as error:
-        raise SpecError(f"cannot be read: {error.strerror}", str(path), "check its rights") from None
+        raise SpecError(
+            f"cannot be read: {error.strerror}", str(path), "check its rights"
+        ) from None
 
 
 def _text(path: Path) -> str:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_origin
 
 from paretoflow.core.errors import SpecError
 from paretoflow.spec.faults import unknown_key
 from paretoflow.spec.positions import Document, Fault, Place, shown
 from paretoflow.spec.reader import read_yaml
-from paretoflow.spec.shape import KeyPath, annotation_at, entry, model_at, models_of, nearest, tag_of
+from paretoflow.spec.shape import (
+    KeyPath,
+    annotation_at,
+    entry,
+    model_at,
+    models_of,
+    nearest,
+    tag_of,
+)
 from paretoflow.spec.sweep import SweepSpec
 
 
 def apply_overrides(document: Document, overrides: Sequence[str]) -> list[Fault]:
     """Put every override over the document, in order, and return those that lead nowhere.
 
-    A part may be the name of an objective (`objectives.coverage.ref=0`) or an index; a section that the YAML
-    leaves out begins as its default.
+    A part may be the name of an objective (`objectives.coverage.ref=0`) or an index; a section that
+    the YAML leaves out begins as its default.
     """
     return [fault for text in overrides for fault in _apply(document, text)]
 
@@ -33,14 +41,18 @@ def _apply(document: Document, text: str) -> list[Fault]:
         given = read_yaml(raw, place.source)
     except SpecError as error:
         return [Fault((), f"got the value {raw!r}: {error.what}", error.hint, place=place)]
+    if given.faults:
+        return [Fault((), fault.what, fault.hint, place=place) for fault in given.faults]
     path, fault = _resolve(document, tuple(dotted.split(".")), place)
     if fault is not None:
         return [fault]
     document.put(path, given.value, place)
-    return [Fault(path, fault.what, fault.hint, place=place) for fault in given.faults]
+    return []
 
 
-def _resolve(document: Document, parts: tuple[str, ...], place: Place) -> tuple[KeyPath, Fault | None]:
+def _resolve(
+    document: Document, parts: tuple[str, ...], place: Place
+) -> tuple[KeyPath, Fault | None]:
     """Walk to an entry, making the sections above it where the YAML leaves them out."""
     path: KeyPath = ()
     here: Any = document.value
@@ -56,9 +68,7 @@ def _resolve(document: Document, parts: tuple[str, ...], place: Place) -> tuple[
     return path, None
 
 
-def _key(
-    document: Document, here: Any, path: KeyPath, part: str
-) -> tuple[str | int, Fault | None]:
+def _key(document: Document, here: Any, path: KeyPath, part: str) -> tuple[str | int, Fault | None]:
     if isinstance(here, list):
         return _index(document, here, path, part)
     if not isinstance(here, dict):
@@ -84,13 +94,16 @@ def _index(
     near = nearest(part, known)
     allowed = f"0 to {len(here) - 1}" + (f", or one of {', '.join(known)}" if known else "")
     what = f"`{document.dotted(path)}` has no entry `{part}`; allowed: {allowed}"
-    return part, Fault((), what, f"did you mean `{near}`?" if near else "overrides change entries, never add")
+    return part, Fault(
+        (), what, f"did you mean `{near}`?" if near else "overrides change entries, never add"
+    )
 
 
 def _default(document: Document, path: KeyPath) -> dict[str, Any] | None:
-    """Return what a section that the YAML leaves out begins with: its default's type, or nothing."""
+    """Return what a section that the YAML leaves out begins with: its default's type."""
     annotation = annotation_at(path, document.value)
     if models_of(annotation):
         field = SweepSpec.model_fields[str(path[0])]
         return {"type": tag_of(type(field.default))} if len(path) == 1 else {}
-    return {} if model_at(annotation, {}) is not None else None
+    is_free = annotation is None or get_origin(annotation) is dict
+    return {} if is_free or model_at(annotation, {}) is not None else None

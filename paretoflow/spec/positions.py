@@ -55,7 +55,7 @@ class Document:
     faults: list[Fault] = field(default_factory=list)
 
     def place(self, fault: Fault) -> Place:
-        """Return where a fault is: its own entry, or the nearest one above it that is in the document."""
+        """Return where a fault is: its own entry, or the nearest above it in the document."""
         if fault.place is not None:
             return fault.place
         if fault.at_key and fault.path in self.keys:

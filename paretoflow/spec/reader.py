@@ -1,7 +1,7 @@
 """YAML text to plain values, each remembered with its line and column.
 
-Scalars follow the YAML 1.2 core schema: only true and false are booleans, `5e-4` is a number, and a date is
-text. Anchors, aliases and merge keys (`<<`) work; tags that build objects are refused.
+Scalars follow the YAML 1.2 core schema: only true and false are booleans, `5e-4` is a number, and a
+date is text. Anchors, aliases and merge keys (`<<`) work; tags that build objects are refused.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ class _Loader(yaml.SafeLoader):
 for _tag, (_pattern, _first) in _RESOLVERS.items():
     _Loader.add_implicit_resolver(_PREFIX + _tag, re.compile(f"^(?:{_pattern})$"), list(_first))
 
+_NOUNS = {"int": "whole number", "float": "number", "str": "text"}
+
 
 def _number(text: str) -> int:
     return int(text, 0) if text.startswith(("0x", "0o")) else int(text)
@@ -51,7 +53,9 @@ _SCALARS: dict[str, Callable[[str], Any]] = {
     "bool": lambda text: text.lower() == "true",
     "int": _number,
     "float": lambda text: float(re.sub(r"\.(?=[a-zA-Z])", "", text)),
-    "str": str,
+    "str": lambda text: (
+        text.encode().decode()
+    ),  # refuses half a surrogate pair, which JSON cannot carry
 }
 
 
@@ -65,15 +69,17 @@ def read_yaml(text: str, source: str) -> Document:
     """
     document = Document(source)
     document.values[()] = Place(source, 1, 1)
-    loader = _Loader(text)
     try:
-        node = loader.get_single_node()
+        node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise _syntax_error(error, text, source) from None
     except RecursionError:
         raise SpecError("nested too deeply", source, "check for unclosed brackets") from None
-    finally:
-        loader.dispose()
+    except (ValueError, OverflowError):  # PyYAML hands an impossible code point to chr() as it is
+        what = r"an escape such as \U in a quoted text names no character"
+        raise SpecError(
+            what, source, "mend it, or use single quotes, which take no escapes"
+        ) from None
     if node is not None:
         document.values[()] = _place(node, source)
         document.value = _Reader(document).read(node, (), ())
@@ -95,7 +101,9 @@ class _Reader:
         self.document.values.setdefault(path, _place(node, self.document.source))
         self.left -= 1
         if self.left < 0 or any(node is outer for outer in above):
-            what = f"more than {MAX_VALUES} values" if self.left < 0 else "an alias that holds itself"
+            what = (
+                f"more than {MAX_VALUES} values" if self.left < 0 else "an alias that holds itself"
+            )
             raise SpecError(what, str(_place(node, self.document.source)), "write the values out")
         if isinstance(node, yaml.MappingNode) and node.tag == _PREFIX + "map":
             return self._mapping(node, path, (*above, node))
@@ -144,9 +152,10 @@ class _Reader:
             places.update({p: at for p, at in new.items() if len(p) > depth and p[depth] in fresh})
 
     def _key(self, node: yaml.Node, path: KeyPath) -> str | None:
-        if isinstance(node, yaml.ScalarNode) and node.tag in (_PREFIX + "str", _PREFIX + "null"):
+        is_text = node.tag in (_PREFIX + "str", _PREFIX + "null")
+        if is_text and isinstance(node, yaml.ScalarNode) and node.value.isprintable():
             return str(node.value)
-        got = node.value if isinstance(node, yaml.ScalarNode) else "a list or mapping"
+        got = shown(node.value) if isinstance(node, yaml.ScalarNode) else "a list or mapping"
         self._fault(node, path, f"keys must be texts, got {got}", "quote the key, or rename it")
         return None
 
@@ -159,7 +168,8 @@ class _Reader:
         try:
             return _SCALARS[kind](node.value)
         except ValueError:
-            self._fault(node, path, f"got {shown(node.value)}, which is no {kind}", "mend the value")
+            what = f"got {shown(node.value)}, which is no {_NOUNS.get(kind, kind)}"
+            self._fault(node, path, what, "mend the value")
             return None
 
     def _fault(self, node: yaml.Node, path: KeyPath, what: str, hint: str) -> None:
@@ -185,12 +195,14 @@ def _advice(error: yaml.YAMLError, problem: str, text: str) -> Iterator[str]:
         anchors = list(dict.fromkeys(re.findall(r"(?<![^\s\[{,])&([\w-]+)", text)))
         near = nearest(name, anchors)
         yield f"did you mean `*{near}`?" if near else f"define it first with `&{name}`"
-        yield f"anchors here: {', '.join(anchors)}" if anchors else "there is no anchor in this file"
+        yield (
+            f"anchors here: {', '.join(anchors)}" if anchors else "there is no anchor in this file"
+        )
     elif "\\t" in problem:
         yield "indent with spaces, not tabs"
     elif "another document" in problem:
         yield "one sweep per file: remove the `---` and what follows"
     else:
-        yield "look for an unclosed quote or bracket, a missing space after `:`, or wrong indentation"
+        yield "look for an open quote or bracket, a missing space after `:`, or wrong indentation"
         if context is not None:
             yield f"what it belongs to begins on line {context.line + 1}"

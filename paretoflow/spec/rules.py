@@ -1,7 +1,7 @@
 """Rules that hold between the fields of a sweep YAML, beyond what each field allows by itself.
 
-A rule sees a `Draft`: the parts that are valid by themselves, so that it can speak even when another part is
-at fault. It touches nothing but the names of local files. To add one, write it and put it into `RULES`.
+A rule sees a `Draft`: the parts that are valid by themselves, so that it can speak even when
+another part is at fault. To add one, write it and put it into `RULES`.
 """
 
 from __future__ import annotations
@@ -9,38 +9,17 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 from paretoflow.core.values import Direction
-from paretoflow.spec.data import DataSpec, PydocDataSpec
-from paretoflow.spec.engine import EngineSpec, StopSpec
-from paretoflow.spec.methods import GrpoMethodSpec, MethodSpec
-from paretoflow.spec.models import ModelSpec, PretrainedModelSpec
-from paretoflow.spec.objectives import ObjectiveSpec, RegexObjectiveSpec, RewardModelObjectiveSpec
+from paretoflow.spec.data import PydocDataSpec
+from paretoflow.spec.draft import Draft
+from paretoflow.spec.local_files import named_files, storage_root
+from paretoflow.spec.methods import GrpoMethodSpec
+from paretoflow.spec.models import PretrainedModelSpec
+from paretoflow.spec.objectives import ObjectiveSpec, RegexObjectiveSpec
 from paretoflow.spec.positions import Fault
-from paretoflow.spec.proposers import CmorlProposerSpec, EmptyBoxProposerSpec, ProposerSpec
-from paretoflow.spec.shape import KeyPath, nearest
-
-_HUB_ID = re.compile(r"^[\w][\w.-]*(/[\w][\w.-]*)?$")
-
-
-@dataclass(frozen=True)
-class Draft:
-    """The parts of a sweep YAML that are valid by themselves; None (or left out) where a part is not.
-
-    Args:
-        objectives: Each valid objective with its index in the list.
-    """
-
-    objectives: tuple[tuple[int, ObjectiveSpec], ...] = ()
-    data: DataSpec | None = None
-    model: ModelSpec | None = None
-    method: MethodSpec | None = None
-    proposer: ProposerSpec | None = None
-    engine: EngineSpec | None = None
-    stop: StopSpec | None = None
-    storage: str | None = None
+from paretoflow.spec.proposers import CmorlProposerSpec, EmptyBoxProposerSpec
+from paretoflow.spec.shape import KeyPath
 
 
 def _unique_names(draft: Draft) -> Iterator[Fault]:
@@ -58,8 +37,9 @@ def _ranges(draft: Draft) -> Iterator[Fault]:
             continue
         low, high = objective.range
         if low >= high:
-            what = f"got a range from {low:g} to {high:g}; allowed: the lower end first, below the higher"
-            yield Fault(("objectives", index, "range"), what, f"write `range: [{high:g}, {low:g}]`")
+            what = f"got a range from {low:g} to {high:g}; allowed: the lower end first"
+            hint = f"write `range: [{high:g}, {low:g}]`" if low > high else "give it a width"
+            yield Fault(("objectives", index, "range"), what, hint)
         elif objective.ref is not None:
             yield from _reference(index, objective, objective.ref, (low, high))
 
@@ -72,8 +52,8 @@ def _reference(
     if ref >= best if upwards else ref <= best:
         side = "below" if upwards else "above"
         what = (
-            f"got the reference value {ref:g}; allowed: {side} {best:g}, the best end of the range, because "
-            f"`{objective.name}` is to be {objective.direction.value}d"
+            f"got the reference value {ref:g}; allowed: {side} {best:g}, the best end of the "
+            f"range, because `{objective.name}` is to be {objective.direction.value}d"
         )
         yield Fault(("objectives", index, "ref"), what, f"the worst end is usual: `ref: {worst:g}`")
 
@@ -94,7 +74,9 @@ def _regexes(draft: Draft) -> Iterator[Fault]:
             re.compile(objective.pattern or "")
         except re.error as error:
             what = f"the regular expression {objective.pattern!r} does not compile: {error}"
-            yield Fault((*path, "pattern"), what, "mend it; put a backslash before a literal ( ) [ ] * + ?")
+            yield Fault(
+                (*path, "pattern"), what, "mend it; put a backslash before a literal ( ) [ ] * + ?"
+            )
 
 
 def _sources(draft: Draft) -> Iterator[Fault]:
@@ -108,7 +90,9 @@ def _sources(draft: Draft) -> Iterator[Fault]:
         column, need = needed.get(objective.type, ("", ""))
         if column and getattr(draft.data.columns, column) is None:
             what = f"`{objective.name}` needs {need}, and the data name no column for it"
-            yield Fault(("objectives", index, "type"), what, f"set data.columns.{column} to a column")
+            yield Fault(
+                ("objectives", index, "type"), what, f"set data.columns.{column} to a column"
+            )
 
 
 def _data(draft: Draft) -> Iterator[Fault]:
@@ -117,7 +101,9 @@ def _data(draft: Draft) -> Iterator[Fault]:
         return
     columns = data.columns
     shapes = {
-        "template": data.template, "columns.messages": columns.messages, "columns.dialogue": columns.dialogue
+        "template": data.template,
+        "columns.messages": columns.messages,
+        "columns.dialogue": columns.dialogue,
     }
     given = [name for name, value in shapes.items() if value is not None]
     if len(given) > 1:
@@ -125,7 +111,9 @@ def _data(draft: Draft) -> Iterator[Fault]:
         yield Fault(("data", *given[1].split(".")), what, f"remove {' or '.join(given)}")
     if data.max_passage_words is not None and columns.passages is None:
         what = "passages are to be cut, and no column holds passages"
-        yield Fault(("data", "max_passage_words"), what, "set data.columns.passages, or remove this")
+        yield Fault(
+            ("data", "max_passage_words"), what, "set data.columns.passages, or remove this"
+        )
     if data.template is not None:
         yield from _template(data.template, has_passages=columns.passages is not None)
 
@@ -140,7 +128,11 @@ def _template(template: str, *, has_passages: bool) -> Iterator[Fault]:
         return
     places = [name for _, name, _, _ in parts if name is not None]
     plain = re.compile(r"[^\W\d][\w -]*")
-    odd = [f"{{{n}}}" for _, n, form, turn in parts if n is not None and (form or turn or not plain.fullmatch(n))]
+    odd = [
+        f"{{{n}}}"
+        for _, n, form, turn in parts
+        if n is not None and (form or turn or not plain.fullmatch(n))
+    ]
     if odd:
         what = f"got the place {odd[0]} in the template; allowed: the name of a column in braces"
         yield Fault(path, what, "write {column}; a literal brace is written twice: {{ or }}")
@@ -152,89 +144,56 @@ def _template(template: str, *, has_passages: bool) -> Iterator[Fault]:
         yield Fault(path, what, "set data.columns.passages to a column")
 
 
-def _files(draft: Draft) -> Iterator[Fault]:
-    if draft.data is not None and draft.data.type in ("jsonl", "parquet"):
-        yield from _missing_file(("data", "path"), draft.data.path)
-    elif draft.data is not None and draft.data.type == "hub":
-        yield from _missing_folder(("data", "path"), draft.data.path, "data set")
-    if isinstance(draft.model, PretrainedModelSpec):
-        yield from _missing_folder(("model", "path"), draft.model.path, "model")
-    for index, objective in draft.objectives:
-        if isinstance(objective, RewardModelObjectiveSpec):
-            yield from _missing_folder(("objectives", index, "path"), objective.path, "model")
-
-
-def _missing_file(path: KeyPath, name: str) -> Iterator[Fault]:
-    if name.startswith("~"):
-        yield _tilde(path, name)
-    elif Path(name).is_dir():
-        yield Fault(path, f"got the folder {name!r}; allowed: a file", "name the file in it")
-    elif not Path(name).is_file():
-        folder = Path(name).parent
-        beside = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
-        near = nearest(Path(name).name, beside)
-        what = f"there is no file {name!r}" + ("" if folder.is_dir() else f", nor a folder {str(folder)!r}")
-        hint = f"did you mean {str(folder / near)!r}?" if near else ""
-        yield Fault(path, what, hint or f"paths start at the folder of the command, {str(Path.cwd())!r}")
-
-
-def _missing_folder(path: KeyPath, name: str, noun: str) -> Iterator[Fault]:
-    if name.startswith("~"):
-        yield _tilde(path, name)
-    elif not Path(name).exists() and not (_HUB_ID.match(name) and not name.startswith(".")):
-        what = f"there is no folder {name!r}, and it is no hub id"
-        yield Fault(path, what, f"give the folder of a saved {noun}, or a hub id like owner/name")
-    elif noun == "model" and Path(name).is_dir() and not (Path(name) / "config.json").is_file():
-        what = f"the folder {name!r} holds no model: config.json is not there"
-        yield Fault(path, what, "name the folder that `save_pretrained` wrote")
-
-
-def _tilde(path: KeyPath, name: str) -> Fault:
-    return Fault(path, f"got {name!r}; allowed: a path without `~`", f"write {str(Path(name).expanduser())!r}")
-
-
 def _batches(draft: Draft) -> Iterator[Fault]:
     method = draft.method
     if method is None:
         return
     if isinstance(method, GrpoMethodSpec) and method.batch_size % method.generations:
-        what = f"got batch_size {method.batch_size}; allowed: a multiple of generations, {method.generations}"
-        above = method.generations * (method.batch_size // method.generations + 1)
+        group = method.generations
+        what = f"got batch_size {method.batch_size}; allowed: a multiple of generations, {group}"
+        above = group * (method.batch_size // group + 1)
         yield Fault(("method", "batch_size"), what, f"write `batch_size: {above}`")
-    if method.batch_size % method.gradient_accumulation:
-        what = (
-            f"got gradient_accumulation {method.gradient_accumulation}; allowed: a divisor of batch_size, "
-            f"{method.batch_size}"
-        )
-        yield Fault(("method", "gradient_accumulation"), what, "choose one that divides it, for instance 2")
+    size, parts = method.batch_size, method.gradient_accumulation
+    if size % parts:
+        what = f"got gradient_accumulation {parts}; allowed: a divisor of batch_size, {size}"
+        near = max(n for n in range(1, min(parts, size) + 1) if size % n == 0)
+        path: KeyPath = ("method", "gradient_accumulation")
+        yield Fault(path, what, f"write `gradient_accumulation: {near}`")
     if method.checkpoint_every is not None and method.checkpoint_every > method.steps:
         what = f"got {method.checkpoint_every}; allowed: at most the run's steps, {method.steps}"
-        yield Fault(("method", "checkpoint_every"), what, "remove it to evaluate only the last step")
+        yield Fault(
+            ("method", "checkpoint_every"), what, "remove it to evaluate only the last step"
+        )
 
 
 def _pairs(draft: Draft) -> Iterator[Fault]:
     if draft.method is None or isinstance(draft.method, GrpoMethodSpec):
         return
     if draft.model is not None and draft.model.generation.temperature == 0:
-        what = "at temperature 0 all answers to a prompt are the same, and there are no pairs to learn from"
+        what = "at temperature 0 all answers to a prompt are the same, so there are no pairs"
         yield Fault(("model", "generation", "temperature"), what, "1.0 samples the model as it is")
     if draft.data is not None:
         most = draft.data.candidates * (draft.data.candidates - 1) // 2
         if draft.method.pairs_per_prompt > most:
-            what = f"got {draft.method.pairs_per_prompt}; allowed: at most {most}, all pairs of data.candidates"
-            yield Fault(("method", "pairs_per_prompt"), what, "raise data.candidates, or take fewer pairs")
+            got = draft.method.pairs_per_prompt
+            what = f"got {got}; allowed: at most {most}, all pairs of data.candidates"
+            yield Fault(
+                ("method", "pairs_per_prompt"), what, "raise data.candidates, or take fewer pairs"
+            )
 
 
 def _budget(draft: Draft) -> Iterator[Fault]:
-    if draft.stop is not None and isinstance(draft.proposer, CmorlProposerSpec | EmptyBoxProposerSpec):
+    if draft.stop is not None and isinstance(
+        draft.proposer, CmorlProposerSpec | EmptyBoxProposerSpec
+    ):
         initial = draft.proposer.initial
         if initial is not None and initial > draft.stop.runs:
             what = f"got {initial} initial runs; allowed: at most stop.runs, {draft.stop.runs}"
             yield Fault(("proposer", "initial"), what, "raise stop.runs, or start with fewer")
-    if draft.stop is not None and draft.stop.cost is not None and draft.engine is not None:
-        if draft.engine.price == 0:
-            what = "a bound on the cost never holds while a device costs nothing"
-            yield Fault(("stop", "cost"), what, "set engine.price, the cost of one device for one hour")
+    bounded = draft.stop is not None and draft.stop.cost is not None
+    if bounded and draft.engine is not None and draft.engine.price == 0:
+        what = "a bound on the cost never holds while a device costs nothing"
+        yield Fault(("stop", "cost"), what, "set engine.price, the cost of one device for one hour")
 
 
 def _devices(draft: Draft) -> Iterator[Fault]:
@@ -246,26 +205,12 @@ def _devices(draft: Draft) -> Iterator[Fault]:
         yield Fault(("engine", "resources", "gpus"), what, f"write {int(gpus)} or {int(gpus) + 1}")
     if isinstance(draft.model, PretrainedModelSpec) and draft.model.device == "cuda" and gpus == 0:
         what = "the model is to run on a GPU, and a worker gets none"
-        yield Fault(("model", "device"), what, "set engine.resources.gpus to 1, or the device to auto")
-
-
-def _storage(draft: Draft) -> Iterator[Fault]:
-    storage = draft.storage
-    if storage is None:
-        return
-    scheme, found, rest = storage.partition("://")
-    if found and scheme != "file":
-        what = f"got the storage {storage!r}; object storage ({scheme}://) is not supported yet"
-        yield Fault(("storage",), what, "give a local folder; object storage comes next")
-    elif found and not rest.startswith("/"):
-        what = f"got {storage!r}; allowed: file:// and an absolute path"
-        yield Fault(("storage",), what, f"write {Path(rest).absolute().as_uri()!r}")
-    elif storage.startswith("~"):
-        yield _tilde(("storage",), storage)
-    elif Path(rest if found else storage).is_file():
-        yield Fault(("storage",), f"got {storage!r}, a file; allowed: a folder", "name another folder")
+        yield Fault(
+            ("model", "device"), what, "set engine.resources.gpus to 1, or the device to auto"
+        )
 
 
 RULES: tuple[Callable[[Draft], Iterator[Fault]], ...] = (
-    _unique_names, _ranges, _regexes, _sources, _data, _files, _batches, _pairs, _budget, _devices, _storage
+    _unique_names, _ranges, _regexes, _sources, _data, named_files,
+    _batches, _pairs, _budget, _devices, storage_root,
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """What may stand at a place of a sweep YAML, read off the pydantic models.
 
-A key path is a tuple of keys and list indices, for instance `("objectives", 0, "ref")`. Everything here is a
-walk over the models of `spec`, so a new plug-in needs no line in this module.
+A key path is a tuple of keys and list indices, for instance `("objectives", 0, "ref")`. Everything
+here is a walk over the models of `spec`, so a new plug-in needs no line in this module.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def model_at(annotation: Any, value: Any) -> type[Spec] | None:
     """Return the model that a mapping is read as; None when nothing or too much fits."""
     tagged = models_of(annotation)
     if tagged:
-        return tagged.get(value.get("type")) if isinstance(value, dict) else None
+        return tagged.get(str(value.get("type"))) if isinstance(value, dict) else None
     return next(iter(variants(annotation)), None)
 
 
@@ -91,7 +91,7 @@ def entry(value: Any, key: str | int) -> Any:
 
 
 def path_of(loc: tuple[int | str, ...], root: Any) -> KeyPath:
-    """Turn pydantic's `loc` into a path of the document, without the union tags that pydantic puts in."""
+    """Turn pydantic's `loc` into a path of the document, without the union tags in it."""
     path: KeyPath = ()
     annotation: Any = SweepSpec
     value = root
@@ -108,7 +108,7 @@ def path_of(loc: tuple[int | str, ...], root: Any) -> KeyPath:
 
 
 def description_at(path: KeyPath, root: Any) -> str:
-    """Return the first sentence of the docstring of the field at a path; empty when there is none."""
+    """Return the first sentence of the docstring of the field at a path; empty for none."""
     *parents, last = path or ("",)
     model = model_at(annotation_at(tuple(parents), root), value_at(tuple(parents), root))
     field = model.model_fields.get(str(last)) if model else None
@@ -124,7 +124,7 @@ def value_at(path: KeyPath, root: Any) -> Any:
 
 
 def homes_of(key: str) -> tuple[str, ...]:
-    """Return where else in a sweep YAML a key is known, for instance `engine` or `method (type grpo)`."""
+    """Return where a key is known, for instance `engine` or `method (type grpo)`."""
     return tuple(dict.fromkeys(home for home, name in _fields(SweepSpec, "") if name == key))
 
 

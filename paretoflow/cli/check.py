@@ -1,0 +1,190 @@
+"""`paretoflow check`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import typer
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from paretoflow.cli.options import Format, FormatOption, Job, Overrides, Storage, plain_console
+from paretoflow.cli.plan import Plan, plan_of
+from paretoflow.methods.capabilities import CAPABILITIES
+from paretoflow.spec.load import load_spec
+from paretoflow.spec.methods import GrpoMethodSpec
+from paretoflow.spec.objectives import ObjectiveSpec
+from paretoflow.spec.sweep import SweepSpec
+
+
+def check(
+    job: Job,
+    overrides: Overrides = None,
+    storage: Storage = None,
+    format: FormatOption = Format.TEXT,
+) -> None:
+    """Validate a sweep YAML and print what it is going to do.
+
+    Every fault is reported at once, with its line and what to do. Nothing is downloaded, loaded or
+    trained.
+    """
+    spec = load_spec(job, overrides or (), storage)
+    plan = plan_of(spec)
+    if format is Format.JSON:
+        typer.echo(json.dumps(plan_json(spec, plan), indent=2))
+        return
+    console = plain_console()
+    for part in plan_parts(spec, plan):
+        console.print(part)
+
+
+def plan_json(spec: SweepSpec, plan: Plan) -> dict[str, Any]:
+    """Return a spec and its plan as plain JSON values."""
+    return {
+        "name": spec.name,
+        "spec": spec.model_dump(mode="json"),
+        **{k: v for k, v in asdict(plan).items() if k != "opening"},
+        "opening": [proposal.to_dict() for proposal in plan.opening],
+        "capabilities": asdict(CAPABILITIES[spec.method.type]),
+    }
+
+
+def plan_parts(spec: SweepSpec, plan: Plan) -> list[RenderableType]:
+    """Return the plan for a person, part by part."""
+    name, folder = escape(spec.name), escape(plan.folder)
+    news = "a sweep is there already: run goes on with it" if plan.exists else "new"
+    return [
+        f"[bold]{name}[/bold] is valid; it lives in {folder} ({news})",
+        "",
+        _objectives(spec),
+        "",
+        _sections(spec, plan),
+        "",
+        _opening(spec, plan),
+        "",
+        _estimate(spec, plan),
+    ]
+
+
+def _objectives(spec: SweepSpec) -> Table:
+    table = _table("objective", "type", "direction", "unit", "range", "ref")
+    for objective in spec.objectives:
+        low_high = objective.range
+        table.add_row(
+            escape(objective.name),
+            objective.type,
+            objective.direction.value,
+            escape(objective.unit),
+            "calibrated at the start"
+            if low_high is None
+            else f"{low_high[0]:g} to {low_high[1]:g}",
+            _ref(objective),
+        )
+    return table
+
+
+def _ref(objective: ObjectiveSpec) -> str:
+    if objective.ref is not None:
+        return f"{objective.ref:g}"
+    return (
+        "calibrated at the start"
+        if objective.range is None
+        else "a tenth of the range beyond its worse end"
+    )
+
+
+def _sections(spec: SweepSpec, plan: Plan) -> Table:
+    model, data, method, engine = spec.model, spec.data, spec.method, spec.engine
+    chosen = f" (auto, {len(spec.objectives)} objectives)" if spec.proposer.type == "auto" else ""
+    gpus = engine.resources.gpus
+    each = f"{engine.resources.cpus:g} CPU" + (f" and {gpus:g} GPU" if gpus else "")
+    rows = {
+        "model": f"{model.type} {escape(getattr(model, 'path', ''))}".rstrip(),
+        "data": f"{data.type} {escape(getattr(data, 'path', ''))}".rstrip()
+        + f": {data.train} train, {data.eval} eval, {data.validation} validation prompts",
+        "method": f"{method.type} ({_capabilities(spec)}), "
+        f"{method.steps} steps of {method.batch_size}",
+        "proposer": plan.proposer + chosen,
+        "workers": f"{engine.workers} with {each} each; {engine.retries} retries after a failure",
+        "stops": f"at {' or '.join(_limits(spec))}",
+    }
+    return _pairs(rows)
+
+
+def _capabilities(spec: SweepSpec) -> str:
+    can = CAPABILITIES[spec.method.type]
+    return f"{can.kind}, learns from {can.data}"
+
+
+def _limits(spec: SweepSpec) -> list[str]:
+    stop = spec.stop
+    limits = [f"{stop.runs} runs"]
+    if stop.hours is not None:
+        limits.append(f"{stop.hours:g} hours")
+    if stop.cost is not None:
+        limits.append(f"a cost of {stop.cost:g}")
+    if stop.stagnation is not None:
+        limits.append(f"{stop.stagnation.runs} runs that add less than {stop.stagnation.gain:.1%}")
+    return limits
+
+
+def _opening(spec: SweepSpec, plan: Plan) -> Table:
+    table = _table("first launches", *(escape(o.name) for o in spec.objectives), "why")
+    for number, proposal in enumerate(plan.opening, start=1):
+        weights = (f"{w:.3g}" for w in proposal.weights.values)
+        table.add_row(f"{number} {proposal.kind.value}", *weights, escape(proposal.reason))
+    return table
+
+
+def _estimate(spec: SweepSpec, plan: Plan) -> Table:
+    work, data, method, runs = plan.work, spec.data, spec.method, spec.stop.runs
+    learnt = "answers sampled on the way" if isinstance(method, GrpoMethodSpec) else "pairs"
+    shared = (
+        f"{data.train} x {data.candidates} + {work.held_out} = {work.sampled + work.held_out:,}"
+    )
+    at_once = min(spec.engine.workers, runs)
+    rows = {
+        "shared stage": f"{shared} answers sampled and scored on all objectives, once",
+        "training": f"{runs} runs x {method.steps} steps x {method.batch_size} = "
+        f"{work.trained:,} {learnt}",
+        "evaluation": f"{work.evaluations} snapshots (base included) x {data.eval} prompts = "
+        f"{work.evaluated:,} answers",
+        "constraints": f"at most {work.looks:,} answers to validation prompts",
+        "in all": f"at most {work.answers:,} answers, {work.tokens:,} tokens; retries come on top",
+        "time": f"the shared stage + {work.rounds} rounds of {at_once} at once, each a training "
+        "and its evaluations; `status` knows the hours once the first runs are timed",
+        "cost": _cost(spec, plan),
+    }
+    if not work.looks:
+        del rows["constraints"]
+    return _pairs(rows)
+
+
+def _cost(spec: SweepSpec, plan: Plan) -> str:
+    price = spec.engine.price
+    if plan.cost_bound is None:
+        what = f"{price:g} x {plan.devices:g} devices x hours"
+        return f"{what}; only the runs bound it: set stop.hours or stop.cost"
+    if price == 0:
+        return "not counted: engine.price is 0"
+    what = f"{plan.devices:g} devices at {price:g} an hour"
+    return f"at most {plan.cost_bound:g} ({what}; open runs finish first)"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    return table
+
+
+def _pairs(rows: dict[str, str]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for key, value in rows.items():
+        table.add_row(key, value)
+    return table

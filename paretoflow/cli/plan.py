@@ -1,0 +1,168 @@
+"""What a sweep is going to do, worked out from its spec alone; `check` prints it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+
+from paretoflow.core.values import Direction, History, ObjectiveInfo, Problem, Proposal
+from paretoflow.front.orient import ideal_gains, nadir_gains, ref_gains
+from paretoflow.proposers import build, resolve_tag
+from paretoflow.proposers.initial import initial_count
+from paretoflow.spec.methods import GrpoMethodSpec
+from paretoflow.spec.sweep import SweepSpec
+
+# both restate what the engine says, which is too heavy to import here; a test holds them equal
+SPEC_FILE = "spec.json"
+HELD_OUT_CANDIDATES = 2
+
+
+@dataclass(frozen=True)
+class Work:
+    """How much a sweep does when it launches all of its runs and none is retried.
+
+    Args:
+        sampled: Answers sampled from the base, once per sweep.
+        held_out: Answers sampled for the ranking accuracy, once per sweep.
+        trained: Examples that the optimiser sees (pairs; for grpo, answers sampled on the way).
+        evaluations: Snapshots scored on the eval prompts, the base's included.
+        evaluated: Answers generated for them.
+        looks: Answers that the dual controller may generate on validation prompts, at most.
+        answers: Answers generated in all, at most.
+        tokens: Tokens generated in all, at most.
+        rounds: Runs that a worker does one after the other, if all take equally long.
+    """
+
+    sampled: int
+    held_out: int
+    trained: int
+    evaluations: int
+    evaluated: int
+    looks: int
+    answers: int
+    tokens: int
+    rounds: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything `check` prints.
+
+    Args:
+        folder: Where the sweep lives, `<storage>/<name>`.
+        exists: Whether a sweep lives there already, which `run` goes on with.
+        proposer: Tag of the proposer, `auto` resolved.
+        opening: The launches of the initial stage.
+        devices: GPUs in use at once; a worker without a GPU counts as one device.
+        cost_bound: Upper bound of the cost in the currency of `engine.price`; None when nothing
+            bounds it.
+    """
+
+    folder: str
+    exists: bool
+    proposer: str
+    opening: tuple[Proposal, ...]
+    devices: float
+    cost_bound: float | None
+    work: Work
+
+
+def plan_of(spec: SweepSpec) -> Plan:
+    """Work out the plan of a sweep; looks at the disk only for an existing sweep."""
+    folder = Path(spec.storage.removeprefix("file://")).expanduser() / spec.name
+    per_worker = spec.engine.resources.gpus or 1.0
+    devices = per_worker * spec.engine.workers
+    return Plan(
+        folder=str(folder),
+        exists=(folder / SPEC_FILE).is_file(),
+        proposer=resolve_tag(spec.proposer, len(spec.objectives)),
+        opening=opening_launches(spec),
+        devices=devices,
+        cost_bound=cost_bound(spec, devices),
+        work=work_of(spec),
+    )
+
+
+def work_of(spec: SweepSpec) -> Work:
+    """Count what a sweep does.
+
+    By hand: 96 train prompts with 4 candidates, 12 runs of 40 steps with batches of 8, 48 eval
+    prompts and one snapshot a run: 384 sampled, 3840 trained on, 13 evaluations with 624 answers.
+    """
+    data, method, runs = spec.data, spec.method, spec.stop.runs
+    every = method.checkpoint_every or method.steps
+    evaluations = 1 + runs * ceil(method.steps / every)
+    sampled, held_out = data.train * data.candidates, data.validation * HELD_OUT_CANDIDATES
+    trained = runs * method.steps * method.batch_size
+    looks = _constrained_runs(spec) * ((method.steps - 1) // method.dual.every) * data.validation
+    on_the_way = trained if isinstance(method, GrpoMethodSpec) else 0
+    answers = sampled + held_out + evaluations * data.eval + looks + on_the_way
+    return Work(
+        sampled=sampled,
+        held_out=held_out,
+        trained=trained,
+        evaluations=evaluations,
+        evaluated=evaluations * data.eval,
+        looks=looks,
+        answers=answers,
+        tokens=answers * spec.model.generation.max_new_tokens,
+        rounds=ceil(runs / spec.engine.workers),
+    )
+
+
+def cost_bound(spec: SweepSpec, devices: float) -> float | None:
+    """Return the most that a sweep can cost: all devices for all hours, or `stop.cost` if lower."""
+    price, hours, cost = spec.engine.price, spec.stop.hours, spec.stop.cost
+    if price == 0:
+        return 0.0
+    bounds = [
+        b for b in (cost, None if hours is None else price * devices * hours) if b is not None
+    ]
+    return min(bounds, default=None)
+
+
+def opening_launches(spec: SweepSpec) -> tuple[Proposal, ...]:
+    """Return the launches that the proposer opens the sweep with, before it has seen any score."""
+    m, runs = len(spec.objectives), spec.stop.runs
+    proposer = build(spec.proposer, m=m, runs=runs)
+    count = min(runs, _opening_count(spec))
+    return tuple(proposer.propose(_empty_history(spec), [], count, spec.seed))
+
+
+def _opening_count(spec: SweepSpec) -> int:
+    given = getattr(spec.proposer, "initial", None)
+    return initial_count(len(spec.objectives), given)
+
+
+def _constrained_runs(spec: SweepSpec) -> int:
+    if resolve_tag(spec.proposer, len(spec.objectives)) not in ("cmorl", "empty_box"):
+        return 0
+    return max(spec.stop.runs - _opening_count(spec), 0)
+
+
+def _empty_history(spec: SweepSpec) -> History:
+    """Return a history with nothing in it; a range that is not declared stands as [0, 1]."""
+    objectives = []
+    for objective in spec.objectives:
+        low, high = objective.range or (0.0, 1.0)
+        worst = low if objective.direction is Direction.MAXIMIZE else high
+        ref = worst if objective.ref is None else objective.ref
+        objectives.append(
+            ObjectiveInfo(objective.name, objective.direction, objective.unit, low, high, ref)
+        )
+    problem = Problem(tuple(objectives))
+    return History(
+        problem=problem,
+        runs=(),
+        gains=np.empty((0, problem.m)),
+        stderr=np.empty((0, problem.m)),
+        run_index=np.empty(0, dtype=np.int64),
+        snapshot_ids=(),
+        front=np.empty(0, dtype=np.int64),
+        ref=ref_gains(problem),
+        ideal=ideal_gains(problem),
+        nadir=nadir_gains(problem),
+    )

@@ -1,0 +1,83 @@
+"""Rules on the files and folders that a sweep YAML names; they look, and open nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from paretoflow.spec.draft import Draft
+from paretoflow.spec.models import PretrainedModelSpec
+from paretoflow.spec.objectives import RewardModelObjectiveSpec
+from paretoflow.spec.positions import Fault
+from paretoflow.spec.shape import KeyPath, nearest
+
+_HUB_ID = re.compile(r"^[\w][\w.-]*(/[\w][\w.-]*)?$")
+
+
+def named_files(draft: Draft) -> Iterator[Fault]:
+    """Find files and folders that are not there."""
+    if draft.data is not None and draft.data.type in ("jsonl", "parquet"):
+        yield from _missing_file(("data", "path"), draft.data.path)
+    elif draft.data is not None and draft.data.type == "hub":
+        yield from _missing_folder(("data", "path"), draft.data.path, "data set")
+    if isinstance(draft.model, PretrainedModelSpec):
+        yield from _missing_folder(("model", "path"), draft.model.path, "model")
+    for index, objective in draft.objectives:
+        if isinstance(objective, RewardModelObjectiveSpec):
+            yield from _missing_folder(("objectives", index, "path"), objective.path, "model")
+
+
+def _missing_file(path: KeyPath, name: str) -> Iterator[Fault]:
+    if name.startswith("~"):
+        yield _tilde(path, name)
+    elif Path(name).is_dir():
+        yield Fault(path, f"got the folder {name!r}; allowed: a file", "name the file in it")
+    elif not Path(name).is_file():
+        folder = Path(name).parent
+        beside = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+        near = nearest(Path(name).name, beside)
+        what = f"there is no file {name!r}" + (
+            "" if folder.is_dir() else f", nor a folder {str(folder)!r}"
+        )
+        hint = f"did you mean {str(folder / near)!r}?" if near else ""
+        yield Fault(
+            path, what, hint or f"paths start at the folder of the command, {str(Path.cwd())!r}"
+        )
+
+
+def _missing_folder(path: KeyPath, name: str, noun: str) -> Iterator[Fault]:
+    if name.startswith("~"):
+        yield _tilde(path, name)
+    elif not Path(name).exists() and not (_HUB_ID.match(name) and not name.startswith(".")):
+        what = f"there is no folder {name!r}, and it is no hub id"
+        yield Fault(path, what, f"give the folder of a saved {noun}, or a hub id like owner/name")
+    elif noun == "model" and Path(name).is_dir() and not (Path(name) / "config.json").is_file():
+        what = f"the folder {name!r} holds no model: config.json is not there"
+        yield Fault(path, what, "name the folder that `save_pretrained` wrote")
+
+
+def _tilde(path: KeyPath, name: str) -> Fault:
+    return Fault(
+        path,
+        f"got {name!r}; allowed: a path without `~`",
+        f"write {str(Path(name).expanduser())!r}",
+    )
+
+
+def storage_root(draft: Draft) -> Iterator[Fault]:
+    """Find a storage root that no sweep can live under."""
+    storage = draft.storage
+    if storage is None:
+        return
+    scheme, found, rest = storage.partition("://")
+    if found and scheme != "file":
+        what = f"got the storage {storage!r}; object storage ({scheme}://) is not supported yet"
+        yield Fault(("storage",), what, "give a local folder; object storage comes next")
+    elif found and not rest.startswith("/"):
+        what = f"got {storage!r}; allowed: file:// and an absolute path"
+        yield Fault(("storage",), what, f"write {Path(rest).absolute().as_uri()!r}")
+    elif Path(rest if found else storage).expanduser().is_file():
+        yield Fault(
+            ("storage",), f"got {storage!r}, a file; allowed: a folder", "name another folder"
+        )

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from paretoflow.cli.plan import HELD_OUT_CANDIDATES, SPEC_FILE, opening_launches, plan_of, work_of
+from paretoflow.spec.load import load_spec_text
+
+SWEEP = "name: x\nobjectives:\n  - {name: a, type: rouge}\n  - {name: b, type: length}\n"
+
+
+def spec(*overrides):
+    return load_spec_text(SWEEP, "job.yaml", overrides)
+
+
+def test_counts_by_hand():
+    work = work_of(spec())
+    assert (work.sampled, work.held_out) == (96 * 4, 16 * 2)
+    assert work.trained == 12 * 40 * 8
+    assert (work.evaluations, work.evaluated) == (13, 13 * 48)
+    assert work.looks == 9 * 7 * 16  # nine runs after the opening, looks at steps 5, 10, …, 35
+    assert work.answers == 384 + 32 + 624 + 1008
+    assert work.tokens == work.answers * 96
+    assert work.rounds == 6
+
+
+def test_checkpoints_are_evaluated_and_the_last_step_always():
+    assert work_of(spec("method.checkpoint_every=15")).evaluations == 1 + 12 * 3
+    assert work_of(spec("method.checkpoint_every=20")).evaluations == 1 + 12 * 2
+
+
+def test_grpo_samples_what_it_learns_from():
+    work = work_of(spec("method={type: grpo}", "proposer={type: lattice}"))
+    assert work.looks == 0
+    assert work.answers == 384 + 32 + 624 + work.trained
+
+
+@pytest.mark.parametrize("proposer", ["lattice", "dirichlet", "cmorl", "empty_box", "auto"])
+def test_every_proposer_opens_without_a_score(proposer):
+    opening = opening_launches(spec(f"proposer={{type: {proposer}}}"))
+    assert 2 <= len(opening) <= 3
+    assert {p.kind.value for p in opening} == {"weighted"}
+    assert opening == opening_launches(spec(f"proposer={{type: {proposer}}}"))
+
+
+def test_an_opening_never_exceeds_the_runs():
+    assert len(opening_launches(spec("stop.runs=1"))) == 1
+
+
+def test_the_cost_is_bounded_by_devices_for_hours_or_by_itself():
+    hours = ("engine.price=2", "stop.hours=3", "engine.workers=4")
+    assert plan_of(spec(*hours)).cost_bound == 2 * 4 * 3
+    assert plan_of(spec(*hours, "engine.resources.gpus=0.5")).cost_bound == 2 * 4 * 0.5 * 3
+    assert plan_of(spec(*hours, "stop.cost=5")).cost_bound == 5
+    assert plan_of(spec("engine.price=2")).cost_bound is None
+    assert plan_of(spec()).cost_bound == 0
+
+
+def test_a_plan_names_the_file_and_folder_of_the_engine(tmp_path):
+    from paretoflow.engine import session, sweep
+
+    assert SPEC_FILE == sweep.SPEC_FILE
+    for storage in ("sweeps", f"file://{tmp_path}"):
+        chosen = spec(f"storage={storage}")
+        assert plan_of(chosen).folder == str(session.sweep_root(chosen))
+
+
+@pytest.mark.train
+def test_a_plan_counts_the_held_out_answers_of_the_engine():
+    from paretoflow.engine import worker
+
+    assert worker.HELD_OUT_CANDIDATES == HELD_OUT_CANDIDATES
