@@ -1,0 +1,278 @@
+"""The Python face of ParetoFlow: load a spec, run it, open a sweep, look at its front.
+
+Mirrors the command line. Everything heavy is imported inside the function that needs it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paretoflow.core.values import FrontPoint, FrontView, SweepView
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from paretoflow.spec.sweep import SweepSpec
+
+
+def load(
+    path: Path | str,
+    overrides: Sequence[str] | Mapping[str, Any] = (),
+    storage: str | None = None,
+) -> SweepSpec:
+    """Load a sweep YAML.
+
+    Args:
+        path: The file.
+        overrides: Values put over the file's: `["stop.runs=8"]`, or `{"stop.runs": 8}`.
+        storage: Root folder, over the file's.
+
+    Raises:
+        SpecError: With every fault, each with its line and column.
+    """
+    from paretoflow.spec.load import load_spec
+
+    if isinstance(overrides, Mapping):
+        overrides = [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
+    return load_spec(Path(path), overrides, storage)
+
+
+def run(spec: SweepSpec | Path | str, storage: str | None = None) -> Sweep:
+    """Run a sweep to the end of its budget, or go on with it where its folder exists.
+
+    Args:
+        spec: A spec, or the path of a YAML.
+        storage: Root folder, over the spec's.
+
+    Raises:
+        UserError: For a spec, data or a model that cannot be used.
+    """
+    from paretoflow.engine.session import run_sweep, sweep_root
+
+    if isinstance(spec, str | Path):
+        spec = load(spec, storage=storage)
+    elif storage is not None:
+        spec = spec.model_copy(update={"storage": storage})
+    run_sweep(spec)
+    return Sweep(sweep_root(spec))
+
+
+def open_sweep(folder: Path | str) -> Sweep:
+    """Open a sweep to read it; it may be running.
+
+    Raises:
+        SweepNotFoundError: If no sweep lives there.
+    """
+    from paretoflow.engine.sweep import read_spec
+
+    read_spec(Path(folder))
+    return Sweep(Path(folder))
+
+
+class Sweep:
+    """A sweep's folder; every call reads the ledger anew and returns what is there now.
+
+    Args:
+        root: The folder, `<storage>/<name>`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __repr__(self) -> str:
+        return f"Sweep({str(self.root)!r})"
+
+    def view(self, snapshot: int | None = None) -> SweepView:
+        """Return everything that is known, now or as of a front snapshot.
+
+        Raises:
+            SweepNotFoundError: If there is no sweep, or no evaluation yet.
+            SnapshotNotFoundError: If there is no such snapshot.
+        """
+        from paretoflow.engine.sweep import read_sweep
+
+        return read_sweep(self.root, snapshot)
+
+    def front(self, snapshot: int | None = None) -> Front:
+        """Return the front, now or as of a front snapshot."""
+        return Front(self.view(snapshot).front, self.root)
+
+    def evaluations(self, snapshot: int | None = None) -> pa.Table:
+        """Return every evaluation as an Arrow table, per-prompt scores included."""
+        from paretoflow.exporters.tables import evaluations_table
+
+        return evaluations_table(self.view(snapshot))
+
+    def report(self, out: Path | str | None = None, snapshot: int | None = None) -> Path:
+        """Write the HTML report and return its path; by default `report.html` in the folder."""
+        from paretoflow.report.page import render
+        from paretoflow.report.samples import answers_in
+
+        path = self.root / "report.html" if out is None else Path(out)
+        page = render(self.view(snapshot), answers_in(self.root))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, encoding="utf-8")
+        return path
+
+    def export(self, out: Path | str, snapshot: int | None = None, *, force: bool = False) -> Path:
+        """Write the front as a folder that stands alone, and return its path.
+
+        Raises:
+            UserError: If `out` is taken.
+            ModelError: If an adapter is not the one that was evaluated.
+        """
+        from paretoflow.exporters import build_exporter
+        from paretoflow.report.picture import static_plot
+        from paretoflow.spec.exporters import FolderExportSpec
+
+        view = self.view(snapshot)
+        exporter = build_exporter(FolderExportSpec())
+        exporter.export(view, Path(out), static_plot(view), force=force)
+        return Path(out)
+
+
+class Front:
+    """A sequence of `FrontPoint`, best first in the first objective; shows itself in a notebook.
+
+    Args:
+        view: The front as it was read.
+        root: Folder of the sweep, where the adapters are.
+    """
+
+    def __init__(self, view: FrontView, root: Path) -> None:
+        self.view = view
+        self.root = root
+
+    def __len__(self) -> int:
+        return len(self.view.points)
+
+    def __iter__(self) -> Iterator[FrontPoint]:
+        return iter(self.view.points)
+
+    def __getitem__(self, index: int) -> FrontPoint:
+        return self.view.points[index]
+
+    def __repr__(self) -> str:
+        size = f"{len(self)} points, hypervolume {self.hypervolume:.4g}"
+        return f"<Front of {self.view.sweep!r}: {size}>"
+
+    @property
+    def points(self) -> tuple[FrontPoint, ...]:
+        """Return the points."""
+        return self.view.points
+
+    @property
+    def hypervolume(self) -> float:
+        """Return the hypervolume, in the product of the objectives' units."""
+        return self.view.hypervolume
+
+    def pick(
+        self,
+        prefer: Mapping[str, float] | None = None,
+        at_least: Mapping[str, float] | None = None,
+        at_most: Mapping[str, float] | None = None,
+    ) -> FrontPoint:
+        """Return the point that a preference likes best among those that keep the constraints.
+
+        Args:
+            prefer: Importance of each objective by name.
+            at_least: Lowest scores allowed, for maximised objectives.
+            at_most: Highest scores allowed, for minimised objectives.
+
+        Raises:
+            UserError: If it cannot be answered; names the nearest point when none keeps the
+                constraints.
+        """
+        from paretoflow.front.selection import pick
+
+        return pick(self.view, prefer, at_least, at_most)
+
+    def adapter(self, point: FrontPoint) -> Path | None:
+        """Return the absolute path of a point's PEFT folder; None for the base model."""
+        return (self.root / point.path).resolve() if point.path else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, as `paretoflow front --format json` prints them."""
+        view = self.view
+        return {
+            "sweep": view.sweep,
+            "snapshot": view.snapshot,
+            "ref_point": [o.ref for o in view.problem.objectives],
+            "hypervolume": view.hypervolume,
+            "hypervolume_ci": list(view.hypervolume_ci),
+            "objectives": [
+                {"name": o.name, "direction": o.direction.value} for o in view.problem.objectives
+            ],
+            "points": [self.point_dict(p) for p in view.points],
+            "runs": {"finished": view.finished, "failed": view.failed, "pending": view.pending},
+        }
+
+    def point_dict(self, point: FrontPoint) -> dict[str, Any]:
+        """Return one point as plain JSON values; a standard error that does not exist is null."""
+        names = self.view.problem.names
+        errors = (e if math.isfinite(e) else None for e in point.stderr)
+        return {
+            "snapshot_id": point.snapshot_id,
+            "run_id": point.run_id,
+            "kind": point.kind,
+            "weights": None if point.weights is None else list(point.weights),
+            "scores": dict(zip(names, point.scores, strict=True)),
+            "stderr": dict(zip(names, errors, strict=True)),
+            "n": point.n,
+        }
+
+    def to_arrow(self) -> pa.Table:
+        """Return one row for each point, with where it came from."""
+        from paretoflow.exporters.tables import front_table
+
+        return front_table(self.view)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return `to_arrow` as a data frame.
+
+        Raises:
+            MissingExtraError: If pandas is not installed.
+        """
+        from paretoflow.core.errors import MissingExtraError
+
+        try:
+            import pandas  # noqa: F401 - only to say plainly that it is missing
+        except ImportError as error:
+            raise MissingExtraError(
+                "to_pandas needs pandas, which is not installed",
+                hint="pip install 'paretoflow[report]'",
+            ) from error
+        return self.to_arrow().to_pandas()
+
+    def _repr_html_(self) -> str:
+        from paretoflow.report.labels import score_text, weights_text
+        from paretoflow.report.sketch import svg
+
+        problem = self.view.problem
+        head = "".join(
+            f"<th>{escape(t)}</th>" for t in ("#", *problem.names, "trained towards", "snapshot")
+        )
+        rows = "".join(
+            "<tr>"
+            + "".join(
+                f"<td>{escape(cell)}</td>"
+                for cell in (
+                    str(number),
+                    *(score_text(s, e) for s, e in zip(p.scores, p.stderr, strict=True)),
+                    weights_text(p.weights, problem),
+                    p.snapshot_id,
+                )
+            )
+            + "</tr>"
+            for number, p in enumerate(self.view.points, start=1)
+        )
+        caption = f"{escape(self.view.sweep)}: hypervolume {self.hypervolume:.4g}"
+        return (
+            f"<div><b>{caption}</b><br>{svg(self.view)}<table><tr>{head}</tr>{rows}</table></div>"
+        )

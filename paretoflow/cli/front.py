@@ -1,0 +1,83 @@
+"""`paretoflow front`: the Pareto front of a sweep."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from paretoflow.cli.options import Format, FormatOption
+from paretoflow.core.values import Direction
+
+if TYPE_CHECKING:
+    from paretoflow.api import Front
+
+SweepDir = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The sweep's folder, <storage>/<name>.")
+]
+Snapshot = Annotated[
+    int | None,
+    typer.Option(
+        "--snapshot", metavar="N", help="An earlier front, counted from 0; the latest by default."
+    ),
+]
+
+
+ARROWS = {Direction.MAXIMIZE: "↑", Direction.MINIMIZE: "↓"}
+
+
+def front(sweep: SweepDir, format: FormatOption = Format.TEXT, snapshot: Snapshot = None) -> None:
+    """Print the Pareto front of a sweep with its hypervolume; safe while it runs."""
+    from paretoflow.api import open_sweep
+
+    if format is Format.JSON:
+        found = open_sweep(sweep).front(snapshot)
+        typer.echo(json.dumps(found.to_dict(), indent=1, allow_nan=False))
+    else:
+        show_front(sweep, Console(highlight=False), snapshot)
+
+
+def show_front(root: Path, console: Console, snapshot: int | None = None) -> None:
+    """Print a front as a table, with a sketch of two objectives and how to pick."""
+    from paretoflow.api import open_sweep
+    from paretoflow.report.sketch import characters
+
+    found = open_sweep(root).front(snapshot)
+    view, problem = found.view, found.view.problem
+    console.print(_table(found))
+    if problem.m == 2 and len(found) > 1:
+        console.print(characters(view), markup=False)
+    low, high = view.hypervolume_ci
+    ref = ", ".join(f"{o.name} {o.ref:.4g}" for o in problem.objectives)
+    console.print(
+        f"hypervolume {view.hypervolume:.4g} (95 % {low:.4g} to {high:.4g}) against {ref}; "
+        f"{view.finished} runs finished, {view.failed} failed, {view.pending} pending",
+        markup=False,
+    )
+    even = ",".join(f"{name}={math.floor(100 / problem.m) / 100:g}" for name in problem.names)
+    console.print(f"take one: paretoflow pick {root} --prefer {even}", markup=False, soft_wrap=True)
+
+
+def _table(found: Front) -> Table:
+    from paretoflow.report.labels import score_text
+
+    view = found.view
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
+    table.title = f"{view.sweep}, front {view.snapshot}: {len(found)} points"
+    table.add_column("#", justify="right")
+    for objective in view.problem.objectives:
+        heading = f"{objective.name} {ARROWS[objective.direction]}"
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("weights", no_wrap=True)
+    table.add_column("snapshot", overflow="fold")
+    for number, point in enumerate(found, start=1):
+        scores = [score_text(s, e) for s, e in zip(point.scores, point.stderr, strict=True)]
+        towards = " ".join(f"{w:.2f}" for w in point.weights) if point.weights else "untrained"
+        table.add_row(str(number), *scores, towards, point.snapshot_id)
+    return table

@@ -1,0 +1,119 @@
+"""`paretoflow pick`: the adapter of a front that suits a preference."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from paretoflow.cli.front import Snapshot, SweepDir
+from paretoflow.cli.options import Format, FormatOption
+from paretoflow.core.errors import UserError
+from paretoflow.core.values import BASE_RUN_ID
+
+if TYPE_CHECKING:
+    from paretoflow.api import Front
+    from paretoflow.core.values import FrontPoint
+
+
+_NAMED = "NAME=NUMBER,…"
+_PREFER_HELP = "How much each objective matters; the rest matter nothing."
+_LEAST_HELP = "Lowest score allowed, for objectives to maximize."
+_MOST_HELP = "Highest score allowed, for objectives to minimize."
+
+Named = list[str] | None
+Prefer = Annotated[Named, typer.Option("--prefer", metavar=_NAMED, help=_PREFER_HELP)]
+AtLeast = Annotated[Named, typer.Option("--at-least", metavar=_NAMED, help=_LEAST_HELP)]
+AtMost = Annotated[Named, typer.Option("--at-most", metavar=_NAMED, help=_MOST_HELP)]
+
+
+def pick(
+    sweep: SweepDir,
+    prefer: Prefer = None,
+    at_least: AtLeast = None,
+    at_most: AtMost = None,
+    format: FormatOption = Format.TEXT,
+    snapshot: Snapshot = None,
+) -> None:
+    """Pick the point of a front that suits a preference, and say how to load its adapter.
+
+    Among the points that keep the constraints, the one with the largest preference-weighted sum
+    of scores wins, each score as a share of its frozen range. Without --prefer, the objectives
+    that carry no constraint count equally.
+    """
+    from paretoflow.api import open_sweep
+
+    wishes = {
+        "prefer": named_numbers(prefer, "--prefer"),
+        "at_least": named_numbers(at_least, "--at-least"),
+        "at_most": named_numbers(at_most, "--at-most"),
+    }
+    found = open_sweep(sweep).front(snapshot)
+    point = found.pick(**wishes)
+    if format is Format.JSON:
+        adapter = found.adapter(point)
+        facts = {
+            "sweep": found.view.sweep,
+            "snapshot": found.view.snapshot,
+            **found.point_dict(point),
+        }
+        typer.echo(
+            json.dumps(facts | {"adapter": adapter and str(adapter)}, indent=1, allow_nan=False)
+        )
+    else:
+        _show(found, point)
+
+
+def named_numbers(given: list[str] | None, option: str) -> dict[str, float]:
+    """Read `a=0.7,b=0.3`, given once or several times.
+
+    Raises:
+        UserError: If a part is not a name with a number, or a name comes twice.
+    """
+    numbers: dict[str, float] = {}
+    for part in (p.strip() for text in given or [] for p in text.split(",")):
+        name, equals, value = (s.strip() for s in part.partition("="))
+        try:
+            number = float(value)
+        except ValueError:
+            number = float("nan")
+        if not (name and equals) or number != number:
+            raise UserError(
+                f"{part!r} is not a name with a number",
+                option,
+                f"write {option} coverage=0.7,length=0.3",
+            )
+        if name in numbers:
+            raise UserError(f"{name} is given twice", option)
+        numbers[name] = number
+    return numbers
+
+
+def _show(found: Front, point: FrontPoint) -> None:
+    from paretoflow.report.labels import score_text, weights_text
+
+    console = Console(highlight=False)
+    problem = found.view.problem
+    console.print(f"{point.snapshot_id}", style="bold", markup=False)
+    for objective, score, stderr in zip(
+        problem.objectives, point.scores, point.stderr, strict=True
+    ):
+        console.print(
+            f"  {objective.name} {score_text(score, stderr)} {objective.unit}".rstrip(),
+            markup=False,
+        )
+    console.print(
+        f"  trained towards {weights_text(point.weights, problem)} ({point.kind})", markup=False
+    )
+    adapter = found.adapter(point)
+    if adapter is None:
+        base = point.run_id == BASE_RUN_ID
+        console.print("  the base model itself: no adapter" if base else "  no adapter was kept")
+        return
+    console.print(f"  adapter {shlex.quote(str(adapter))}\n", markup=False, soft_wrap=True)
+    console.print("from peft import AutoPeftModelForCausalLM", markup=False)
+    load = f"model = AutoPeftModelForCausalLM.from_pretrained({str(adapter)!r})"
+    console.print(load, markup=False, soft_wrap=True)

@@ -1,0 +1,26 @@
+"""`paretoflow report`: one HTML page about a sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paretoflow.cli.front import Snapshot, SweepDir
+
+
+def report(
+    sweep: SweepDir,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--out", metavar="FILE", help="Where to; report.html in DIR by default."
+        ),
+    ] = None,
+    snapshot: Snapshot = None,
+) -> None:
+    """Write one self-contained HTML page: the front, its growth, answers, runs and failures."""
+    from paretoflow.api import open_sweep
+
+    typer.echo(f"wrote {open_sweep(sweep).report(out, snapshot)}")

@@ -1,0 +1,65 @@
+"""What takes a front out of its sweep.
+
+To add an exporter:
+
+1. join the union in `spec/exporters.py` with `type: Literal["<tag>"]` and its knobs;
+2. write `exporters/<tag>.py` with a class that is built from its spec and keeps the promises of
+   `Exporter`;
+3. add its line to `TAGS`;
+4. add an example to `tests/contracts/test_exporters.py`, which proves the promises.
+
+An exporter reads a `SweepView` and the adapters below its root; it never writes to the sweep.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from pathlib import Path
+from typing import Protocol
+
+from paretoflow.core.errors import PluginError
+from paretoflow.core.values import SweepView
+from paretoflow.spec.exporters import ExporterSpec
+
+__all__ = ["TAGS", "Exporter", "build_exporter"]
+
+TAGS: dict[str, str] = {"folder": "paretoflow.exporters.folder:FolderExporter"}
+"""Every exporter, as `module:Class`, imported only when used."""
+
+
+class Exporter(Protocol):
+    """Writes a front to a place outside its sweep, whole or not at all."""
+
+    def export(self, view: SweepView, out: Path, picture: bytes, *, force: bool) -> None:
+        """Write the front of a view, with every adapter checked against the ledger's digest.
+
+        Args:
+            view: The sweep at the front snapshot to export.
+            out: Where to; it must not exist yet.
+            picture: The front as PNG.
+            force: Whether an earlier export at `out` is replaced; anything else there is kept
+                and refused.
+
+        Raises:
+            UserError: If `out` is taken.
+            ModelError: If an adapter is missing, is not what was evaluated, or holds links.
+        """
+        ...
+
+
+def build_exporter(spec: ExporterSpec) -> Exporter:
+    """Return the exporter that a spec names.
+
+    Raises:
+        PluginError: If no exporter has its tag.
+    """
+    if spec.type not in TAGS:
+        near = difflib.get_close_matches(spec.type, TAGS, 1)
+        raise PluginError(
+            f"no exporter is called {spec.type!r}; there are {', '.join(TAGS)}",
+            hint=f"did you mean {near[0]}?" if near else "",
+        )
+    module, name = TAGS[spec.type].split(":")
+    exporter: Exporter = getattr(importlib.import_module(module), name)(spec)
+    return exporter

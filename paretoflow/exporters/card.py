@@ -1,0 +1,96 @@
+"""The README of an exported front."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from paretoflow.core.values import FrontPoint, FrontView, SweepView
+
+_FILES = (
+    "- `front.parquet`: the points with scores, errors, weights, thresholds, parents, seeds, costs",
+    "- `evaluations.parquet`: every evaluation of the sweep, with the score of every prompt",
+    "- `adapters/`: one ordinary PEFT folder for each trained point",
+    "- `spec.json`, `spec.yaml`: the sweep's spec with every default written out",
+    "- `manifest.json`: the numbers above for programs, and the SHA-256 of every file",
+)
+
+
+def card_text(view: SweepView) -> str:
+    """Return a Markdown card: what the export is, its points, and how to load one."""
+    front = view.front
+    low, high = front.hypervolume_ci
+    ref = ", ".join(f"{o.name} {o.ref:.4g}" for o in front.problem.objectives)
+    return "\n".join(
+        [
+            f"# {front.sweep}: a Pareto front of adapters",
+            "",
+            f"{len(front.points)} points that no other beats in every objective, found by "
+            f"ParetoFlow in {front.finished} finished runs ({front.failed} failed). "
+            f"Front snapshot {front.snapshot}.",
+            "",
+            f"Hypervolume {front.hypervolume:.4g}, 95 % interval {low:.4g} to {high:.4g}, "
+            f"against the reference point {ref}.",
+            "",
+            "![The front](front.png)",
+            "",
+            "## Points",
+            "",
+            *_points(front),
+            "",
+            "Scores are means over the eval prompts with one standard error; "
+            "the same prompts and seeds for every point.",
+            "",
+            "## Use one",
+            "",
+            *_usage(view),
+            "",
+            "## Files",
+            "",
+            *_FILES,
+            "",
+        ]
+    )
+
+
+def _points(front: FrontView) -> list[str]:
+    names = [_cell(f"{o.name} {o.unit} ({o.direction.value})") for o in front.problem.objectives]
+    head = ["#", *names, "trained towards", "adapter"]
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    for number, point in enumerate(front.points, start=1):
+        scores = [f"{s:.4g} ± {e:.2g}" for s, e in zip(point.scores, point.stderr, strict=True)]
+        adapter = f"`{point.snapshot_id}`" if point.path else "none"
+        lines.append("| " + " | ".join([str(number), *scores, _towards(point), adapter]) + " |")
+    return lines
+
+
+def _towards(point: FrontPoint) -> str:
+    return "not trained" if point.weights is None else ", ".join(f"{w:.2f}" for w in point.weights)
+
+
+def _usage(view: SweepView) -> list[str]:
+    trained = [p for p in view.front.points if p.path]
+    if not trained:
+        return ["No point of this front has an adapter: there is nothing to load."]
+    middle = trained[len(trained) // 2].snapshot_id
+    model: dict[str, Any] = view.spec.get("model", {})
+    if model.get("type") == "pretrained":
+        revision = f", revision={str(model['revision'])!r}" if model.get("revision") else ""
+        load = [f"base = AutoModelForCausalLM.from_pretrained({str(model['path'])!r}{revision})"]
+    else:
+        load = [
+            "from paretoflow.embedded import TINY_BASE_DIR",
+            "base = AutoModelForCausalLM.from_pretrained(TINY_BASE_DIR)",
+        ]
+    return [
+        "```python",
+        "from peft import PeftModel",
+        "from transformers import AutoModelForCausalLM",
+        *load,
+        f'model = PeftModel.from_pretrained(base, "adapters/{middle}")',
+        "```",
+    ]
+
+
+def _cell(text: str) -> str:
+    return escape(" ".join(text.split())).replace("|", "\\|")

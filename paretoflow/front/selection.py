@@ -1,0 +1,173 @@
+"""Which point of a front to take: by a preference, under constraints, or to show the front's shape.
+
+Decides on the points of a `FrontView` alone; nothing is interpolated, since only trained adapters
+can be handed over.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from paretoflow.core.errors import UserError
+from paretoflow.core.values import Direction, FloatArray, FrontPoint, FrontView, Problem
+from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
+
+Bounds = Mapping[str, float]
+
+
+def pick(
+    view: FrontView,
+    prefer: Bounds | None = None,
+    at_least: Bounds | None = None,
+    at_most: Bounds | None = None,
+) -> FrontPoint:
+    """Return the front point that a preference likes best among those that keep the constraints.
+
+    The winner has the largest weighted sum of gains normalised by the sweep's frozen ranges; equal
+    sums are decided by the plain sum. Without `prefer`, the objectives that carry no constraint
+    count equally.
+
+    Args:
+        view: The front to choose from.
+        prefer: Non-negative importance of each objective by name; objectives left out do not count.
+        at_least: Lowest raw score allowed, for maximised objectives.
+        at_most: Highest raw score allowed, for minimised objectives.
+
+    Raises:
+        UserError: If nothing is asked for, a name is unknown, a number makes no sense, a constraint
+            points the wrong way, or no point keeps the constraints.
+
+    References:
+        Liu et al. (2024), arXiv 2410.02236, sec. 5.4, "set max policy"; the normalisation and
+        constraints are ours.
+    """
+    if not (prefer or at_least or at_most):
+        hint = "say what matters, for instance --prefer a=0.7,b=0.3 or --at-least a=0.5"
+        raise UserError("nothing to pick by", hint=hint)
+    if not view.points:
+        hint = "wait for the first evaluation"
+        raise UserError(f"the front of sweep {view.sweep!r} has no points yet", hint=hint)
+    floors = _floors(view.problem, at_least or {}, at_most or {})
+    return _best(view, _weights(view.problem, prefer or {}, floors), floors)
+
+
+def normalised_gains(gains: FloatArray, problem: Problem) -> FloatArray:
+    """Return gains as shares of the frozen ranges, shape (n, m): 0 is worst, 1 best."""
+    ideal, nadir = ideal_gains(problem), nadir_gains(problem)
+    return np.asarray((gains - nadir) / (ideal - nadir), dtype=np.float64)
+
+
+def landmarks(view: FrontView) -> list[tuple[FrontPoint, tuple[str, ...]]]:
+    """Return the points that show a front's shape, each with the objectives it is the best in.
+
+    They are the best point of each objective, and the middle: the one whose worst gain is best in
+    units of the front's own extent (for showing only; nothing is decided by it). They keep the
+    order of the front.
+    """
+    if not view.points:
+        return []
+    gains = gains_of(np.array([p.scores for p in view.points]), view.problem)
+    extent = gains.max(axis=0) - gains.min(axis=0)
+    level = (gains - gains.min(axis=0)) / np.where(extent > 0, extent, 1.0)
+    best = np.argmax(gains, axis=0)
+    chosen = {*best.tolist(), int(np.argmax(level.min(axis=1)))}
+    return [
+        (view.points[i], tuple(n for n, b in zip(view.problem.names, best, strict=True) if b == i))
+        for i in sorted(chosen)
+    ]
+
+
+def _best(view: FrontView, weights: FloatArray, floors: FloatArray) -> FrontPoint:
+    """Return the point of largest weighted sum among those whose gains reach the floors."""
+    gains = gains_of(np.array([p.scores for p in view.points]), view.problem)
+    meets = (gains >= floors).all(axis=1)
+    if not meets.any():
+        raise _nobody(view, gains, floors)
+    normalised = normalised_gains(gains, view.problem)
+    worth = np.where(meets, normalised @ weights, -np.inf)
+    tied = np.flatnonzero(worth == worth.max())
+    return view.points[int(tied[np.argmax(normalised[tied].sum(axis=1))])]
+
+
+def _weights(problem: Problem, prefer: Bounds, floors: FloatArray) -> FloatArray:
+    """Return the preference on the simplex, shape (m,)."""
+    _known(problem, prefer)
+    for name, value in prefer.items():
+        if not (math.isfinite(value) and value >= 0):
+            raise UserError(
+                f"the preference for {name} is {value}, but must be a number of at least 0"
+            )
+    if prefer:
+        raw = np.array([prefer.get(name, 0.0) for name in problem.names])
+    else:
+        free = np.isneginf(floors)
+        raw = (free if free.any() else np.ones_like(free)).astype(np.float64)
+    if raw.sum() <= 0:
+        raise UserError(
+            "every preference is 0", hint="give at least one objective a positive number"
+        )
+    return np.asarray(raw / raw.sum(), dtype=np.float64)
+
+
+def _floors(problem: Problem, at_least: Bounds, at_most: Bounds) -> FloatArray:
+    """Return the lowest gain allowed of each objective, shape (m,); -inf without a constraint."""
+    asked = (
+        (at_least, "at least", "--at-least", Direction.MAXIMIZE),
+        (at_most, "at most", "--at-most", Direction.MINIMIZE),
+    )
+    bounds = np.array(
+        [-np.inf if o.direction is Direction.MAXIMIZE else np.inf for o in problem.objectives]
+    )
+    for given, words, option, direction in asked:
+        _known(problem, given)
+        for name, value in given.items():
+            index = problem.names.index(name)
+            if not math.isfinite(value):
+                raise UserError(f"the bound on {name} is {value}, but must be a finite number")
+            if problem.objectives[index].direction is not direction:
+                raise _wrong_way(name, value, words, option)
+            bounds[index] = value
+    return gains_of(bounds, problem)
+
+
+def _wrong_way(name: str, value: float, words: str, option: str) -> UserError:
+    other = "--at-most" if option == "--at-least" else "--at-least"
+    better = "smaller" if option == "--at-least" else "larger"
+    return UserError(
+        f"{name} {words} {value:g} would ask for worse scores: {better} is better for {name}",
+        option,
+        f"use {other} {name}={value:g}",
+    )
+
+
+def _known(problem: Problem, given: Bounds) -> None:
+    for name in given:
+        if name not in problem.names:
+            near = difflib.get_close_matches(name, problem.names, 1)
+            raise UserError(
+                f"the sweep has no objective {name!r}; it has {', '.join(problem.names)}",
+                hint=f"did you mean {near[0]}?" if near else "",
+            )
+
+
+def _nobody(view: FrontView, gains: FloatArray, floors: FloatArray) -> UserError:
+    """Return the error that names the point with the smallest worst shortfall, in frozen ranges."""
+    problem = view.problem
+    short = np.where(np.isneginf(floors), 0.0, floors - gains) / (
+        ideal_gains(problem) - nadir_gains(problem)
+    )
+    nearest = view.points[int(np.argmin(short.max(axis=1)))]
+    bound = ~np.isneginf(floors)
+    scores = ", ".join(
+        f"{o.name} {s:.4g}"
+        for o, s, b in zip(problem.objectives, nearest.scores, bound, strict=True)
+        if b
+    )
+    return UserError(
+        f"none of the {len(view.points)} points of the front keeps the constraints",
+        hint=f"the nearest is {nearest.snapshot_id} with {scores}; ask for less, or run longer",
+    )

@@ -1,0 +1,56 @@
+"""How values are worded in every chart, table and card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from paretoflow.core.values import BASE_RUN_ID, Direction, ObjectiveInfo, Problem
+from paretoflow.front.orient import scores_of
+
+
+def axis_title(objective: ObjectiveInfo) -> str:
+    """Return an axis title; axes are turned so that better is always up and to the right."""
+    better = "more" if objective.direction is Direction.MAXIMIZE else "less"
+    unit = f" [{objective.unit}]" if objective.unit else ""
+    return f"{objective.name}{unit}, {better} is better"
+
+
+def score_text(score: float, stderr: float) -> str:
+    """Return a score with its standard error, both to the error's second digit."""
+    if not np.isfinite(stderr) or stderr <= 0:
+        return f"{score:.4g}"
+    digits = int(np.clip(1 - np.floor(np.log10(stderr)), 0, 6))
+    return f"{score:.{digits}f} ± {stderr:.{digits}f}"
+
+
+def weights_text(weights: Sequence[float] | None, problem: Problem) -> str:
+    """Return weights by name; a dash for the base, which was not trained."""
+    if weights is None:
+        return "–"  # noqa: RUF001
+    return ", ".join(f"{n} {w:.2f}" for n, w in zip(problem.names, weights, strict=True))
+
+
+def thresholds_text(thresholds: Sequence[float], problem: Problem) -> str:
+    """Return thresholds (gains) as bounds on raw scores; objectives without one are left out."""
+    bounds = scores_of(np.asarray(thresholds, dtype=np.float64), problem)
+    return ", ".join(
+        f"{o.name} {'≥' if o.direction is Direction.MAXIMIZE else '≤'} {b:.4g}"
+        for o, b in zip(problem.objectives, bounds, strict=True)
+        if np.isfinite(b)
+    )
+
+
+def seconds_text(seconds: float) -> str:
+    """Return a duration in the unit that suits its size."""
+    if seconds < 120:
+        return f"{seconds:.3g} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.3g} min"
+    return f"{seconds / 3600:.3g} h"
+
+
+def kind_of(run_id: str, kind: str) -> str:
+    """Return the kind of an evaluation: its launch's, or `base`."""
+    return "base" if run_id == BASE_RUN_ID else kind

@@ -1,0 +1,79 @@
+"""Puts the report together: one HTML file with charts, style and script, that loads nothing."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from paretoflow.core.errors import MissingExtraError
+from paretoflow.core.ids import digest_of
+from paretoflow.core.values import SweepView
+from paretoflow.report.figures import front_figures, growth_figures
+from paretoflow.report.samples import AnswerReader
+from paretoflow.report.sections import (
+    failures_html,
+    points_html,
+    runs_html,
+    samples_html,
+    spec_html,
+    summary_text,
+    tiles_html,
+)
+
+
+def render(view: SweepView, answers: AnswerReader | None = None) -> str:
+    """Return a sweep as one self-contained HTML page.
+
+    The page forbids itself every network request, and runs only its own scripts: they carry a
+    nonce that text inside the page cannot know.
+
+    Args:
+        view: What to show.
+        answers: Reader of the answers that evaluations kept; None shows none.
+
+    Raises:
+        MissingExtraError: If plotly is not installed.
+    """
+    front = front_figures(view)
+    figures = front | growth_figures(view)
+    parts = {
+        "title": escape(view.front.sweep),
+        "summary": summary_text(view),
+        "tiles": tiles_html(view),
+        "front_charts": "".join(f'<div class="chart" id="{name}"></div>' for name in front),
+        "points": points_html(view.front),
+        "samples": samples_html(view, answers),
+        "runs": runs_html(view),
+        "failures": failures_html(view.runs),
+        "spec": spec_html(view),
+        "figures": json_for_html(figures),
+    }
+    template = Template(
+        files("paretoflow.report").joinpath("page.html").read_text(encoding="utf-8")
+    )
+    return template.substitute(parts, nonce=digest_of(parts)[:32], plotly=plotly_script())
+
+
+def json_for_html(value: Any) -> str:
+    """Return JSON that is safe in a script element: nothing can end it or open a comment."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def plotly_script() -> str:
+    """Return plotly's script, to be inlined.
+
+    Raises:
+        MissingExtraError: If plotly is not installed.
+    """
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise MissingExtraError(
+            "the report needs plotly, which is not installed",
+            hint="pip install 'paretoflow[report]'",
+        ) from error
+    return str(get_plotlyjs())

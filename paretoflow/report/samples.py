@@ -1,0 +1,82 @@
+"""Which answers to show side by side, and where they are: `answers/<snapshot>.arrow` of a sweep."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from paretoflow.core.errors import LedgerError
+from paretoflow.core.values import BASE_RUN_ID, SweepView
+from paretoflow.front.selection import landmarks
+
+Answer = Mapping[str, Any]
+"""One row: prompt_id, prompt, reference, completion, and a number for each objective by name."""
+
+AnswerReader = Callable[[str], list[Answer]]
+"""From a snapshot's name to its answers; an empty list when none were kept."""
+
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def answers_in(root: str | Path) -> AnswerReader:
+    """Return a reader of the answers that a sweep's evaluations left below its root."""
+
+    def read(snapshot_id: str) -> list[Answer]:
+        if not SAFE_NAME.fullmatch(snapshot_id):
+            return []
+        path = Path(root) / "answers" / f"{snapshot_id}.arrow"
+        return read_answers(path) if path.is_file() else []
+
+    return read
+
+
+def read_answers(path: Path) -> list[Answer]:
+    """Read one Arrow IPC file of answers.
+
+    Raises:
+        LedgerError: If it is damaged.
+    """
+    import pyarrow as pa
+
+    try:
+        with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
+            rows: list[Answer] = reader.read_all().to_pylist()
+    except pa.ArrowInvalid as error:
+        raise LedgerError(
+            f"damaged answers: {error}", str(path), "delete the file; a report says so"
+        ) from error
+    return rows
+
+
+def shown_points(view: SweepView) -> list[tuple[str, str]]:
+    """Return (heading, snapshot) of the base and of the front's extremes and middle."""
+    numbers = {p.snapshot_id: i for i, p in enumerate(view.front.points, start=1)}
+    shown = [("base model", e.snapshot_id) for e in view.evaluations if e.run_id == BASE_RUN_ID][:1]
+    for point, best in landmarks(view.front):
+        merit = f"best {' and '.join(best)}" if best else "the middle"
+        if point.run_id != BASE_RUN_ID:
+            shown.append((f"point {numbers[point.snapshot_id]}, {merit}", point.snapshot_id))
+    return shown
+
+
+def side_by_side(
+    columns: Mapping[str, list[Answer]], count: int
+) -> list[tuple[Answer, list[Answer | None]]]:
+    """Return prompts that every column answers, each with its answers in the order of the columns.
+
+    Prompts are spread evenly over those in common, not only the first rows of a file.
+    Columns without any answer stay in place as None.
+    """
+    by_prompt = {
+        name: {str(row["prompt_id"]): row for row in rows} for name, rows in columns.items()
+    }
+    kept = [rows for rows in by_prompt.values() if rows]
+    if not kept:
+        return []
+    common = [key for key in kept[0] if all(key in rows for rows in kept)]
+    picks = (
+        [common[i * len(common) // count] for i in range(count)] if len(common) > count else common
+    )
+    return [(kept[0][key], [rows.get(key) for rows in by_prompt.values()]) for key in picks]

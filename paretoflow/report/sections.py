@@ -1,0 +1,215 @@
+"""The report's tables and texts as HTML; every value that is no literal goes through `escape`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from paretoflow.core.status import RunStatus
+from paretoflow.core.values import BASE_RUN_ID, Cost, FrontView, Problem, RunRecord, SweepView
+from paretoflow.report.labels import score_text, seconds_text, thresholds_text
+from paretoflow.report.samples import Answer, AnswerReader, shown_points, side_by_side
+
+SAMPLE_PROMPTS = 3
+
+
+def spent(view: SweepView) -> Cost:
+    """Return the cost of all runs, failed attempts included, and of evaluating the base."""
+    total = sum((r.cost for r in view.runs), Cost())
+    return total + sum((e.cost for e in view.evaluations if e.run_id == BASE_RUN_ID), Cost())
+
+
+def summary_text(view: SweepView) -> str:
+    """Return what the sweep is, in one line."""
+    spec = view.spec
+    parts = [str(spec[k]["type"]) for k in ("method", "proposer") if "type" in spec.get(k, {})]
+    names = ", ".join(o.name for o in view.front.problem.objectives)
+    return escape(" · ".join([names, *parts, f"front snapshot {view.front.snapshot}"]))
+
+
+def tiles_html(view: SweepView) -> str:
+    """Return the headline numbers."""
+    front, cost = view.front, spent(view)
+    low, high = front.hypervolume_ci
+    ref = ", ".join(f"{o.name} {o.ref:.4g}" for o in front.problem.objectives)
+    price = float(view.spec.get("engine", {}).get("price", 0.0))
+    money = f", cost {price * cost.device_s / 3600:.2f}" if price else ""
+    tiles = [
+        (f"{front.hypervolume:.4g}", "hypervolume", f"95 % interval {low:.4g} to {high:.4g}"),
+        (_factor(view), "times the base model's", f"reference point: {ref}"),
+        (str(len(front.points)), "points on the front", f"of {len(view.evaluations)} evaluations"),
+        (str(front.finished), "runs finished", f"{front.failed} failed, {front.pending} pending"),
+        (seconds_text(cost.device_s), "device time", f"{cost.tokens:,} tokens{money}"),
+    ]
+    return "".join(
+        f'<div class="tile"><b>{escape(big)}</b><span>{escape(name)}</span>'
+        f"<small>{escape(note)}</small></div>"
+        for big, name, note in tiles
+    )
+
+
+def _factor(view: SweepView) -> str:
+    base = view.curve[0][2] if view.curve and view.curve[0][0] == 0 else 0.0
+    return f"{view.front.hypervolume / base:.2f}" if base > 0 else "–"  # noqa: RUF001
+
+
+def points_html(front: FrontView) -> str:
+    """Return the table of the front's points."""
+    head = [
+        "#",
+        *(f"{o.name} {o.unit}".strip() for o in front.problem.objectives),
+        "trained towards",
+        "snapshot",
+        "KL",
+    ]
+    rows = [
+        [
+            str(number),
+            *(
+                f"<b>{escape(score_text(s, e))}</b>"
+                for s, e in zip(p.scores, p.stderr, strict=True)
+            ),
+            _weights_html(p.weights, front.problem),
+            f"<code>{escape(p.snapshot_id)}</code><small>{escape(p.kind)}, step {p.step}</small>",
+            f"{p.diagnostics['kl']:.3g}" if "kl" in p.diagnostics else "",
+        ]
+        for number, p in enumerate(front.points, start=1)
+    ]
+    return table_html(head, rows)
+
+
+def runs_html(view: SweepView) -> str:
+    """Return the table of all runs with where each came from."""
+    problem, last = view.front.problem, {e.run_id: e for e in view.evaluations}
+    rows = []
+    for run in view.runs:
+        row = last.get(run.run_id)
+        scores = (
+            ""
+            if row is None
+            else "<br>".join(
+                f'<span class="whole">{escape(o.name)} {escape(score_text(s, e))}</span>'
+                for o, s, e in zip(problem.objectives, row.scores, row.stderr, strict=True)
+            )
+        )
+        rows.append(
+            [
+                f"<code>{escape(run.run_id)}</code><small>seed {run.proposal.seed}</small>",
+                _status_html(run),
+                _launch_html(run, problem),
+                f"{escape(run.proposal.reason)}<small>{escape(run.proposal.proposer)}</small>",
+                scores,
+                f"{seconds_text(run.cost.device_s)}<small>{run.cost.tokens:,} tokens</small>",
+            ]
+        )
+    head = ["run", "status", "launch", "why", "last scores", "device time"]
+    return table_html(head, rows)
+
+
+def failures_html(runs: Sequence[RunRecord]) -> str:
+    """Return the runs whose last failure is known, with the boundary that it crossed."""
+    rows = [
+        [
+            f"<code>{escape(r.run_id)}</code>",
+            _status_html(r),
+            escape(r.boundary.value),
+            f"<pre>{escape(r.message)}</pre>",
+        ]
+        for r in runs
+        if r.boundary is not None
+    ]
+    return (
+        table_html(["run", "status now", "boundary", "message"], rows)
+        if rows
+        else "<p>No run has failed.</p>"
+    )
+
+
+def samples_html(view: SweepView, answers: AnswerReader | None) -> str:
+    """Return answers of the base and of the extreme and middle points to the same prompts."""
+    shown = shown_points(view)
+    columns = {snapshot: answers(snapshot) if answers else [] for _, snapshot in shown}
+    matched = side_by_side(columns, SAMPLE_PROMPTS)
+    if not matched:
+        return "<p>No answers were kept for these points: there is nothing to show.</p>"
+    problem = view.front.problem
+    parts = []
+    for first, row in matched:
+        cards = "".join(
+            _answer_html(heading, answer, problem)
+            for (heading, _), answer in zip(shown, row, strict=True)
+        )
+        reference = str(first.get("reference") or "")
+        note = f"<p><small>reference</small>{escape(reference)}</p>" if reference else ""
+        prompt = f"<pre>{escape(str(first['prompt']))}</pre>"
+        parts.append(
+            f'<div class="sample"><div class="prompt"><small>prompt</small>{prompt}{note}</div>'
+            f'<div class="answers">{cards}</div></div>'
+        )
+    return "".join(parts)
+
+
+def _answer_html(heading: str, answer: Answer | None, problem: Problem) -> str:
+    if answer is None:
+        return f"<div><small>{escape(heading)}</small><p class=muted>no answers were kept</p></div>"
+    text = str(answer["completion"]).strip() or "(empty)"
+    scores = " · ".join(
+        f"{n} {float(answer[n]):.3g}" for n in problem.names if answer.get(n) is not None
+    )
+    top = f"<small>{escape(heading)}</small>"
+    return f"<div>{top}<p>{escape(text)}</p><small>{escape(scores)}</small></div>"
+
+
+def spec_html(view: SweepView) -> str:
+    """Return the resolved spec and the frozen ranges."""
+    rows = [
+        [
+            escape(o.name),
+            o.direction.value,
+            escape(o.unit),
+            f"{o.low:.4g} to {o.high:.4g}",
+            f"{o.ref:.4g}",
+        ]
+        for o in view.front.problem.objectives
+    ]
+    ranges = table_html(["objective", "direction", "unit", "range", "reference value"], rows)
+    return ranges + f"<pre>{escape(json.dumps(view.spec, indent=2, ensure_ascii=False))}</pre>"
+
+
+def table_html(head: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table; headings are escaped here, cells are HTML already."""
+    top = "".join(f"<th>{escape(h)}</th>" for h in head)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    table = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="scroll">{table}</div>'
+
+
+def _weights_html(weights: Sequence[float] | None, problem: Problem) -> str:
+    """Return weights as short bars with their numbers."""
+    if weights is None:
+        return "not trained"
+    bars = "".join(
+        f'<span>{escape(n)}</span><i><u style="width:{100 * w:.0f}%"></u></i><span>{w:.2f}</span>'
+        for n, w in zip(problem.names, weights, strict=True)
+    )
+    return f'<div class="bars">{bars}</div>'
+
+
+def _launch_html(run: RunRecord, problem: Problem) -> str:
+    proposal = run.proposal
+    notes = []
+    if proposal.target is not None:
+        notes.append(f"improve {problem.names[proposal.target]}")
+    if proposal.thresholds is not None:
+        notes.append(f"reach {thresholds_text(proposal.thresholds, problem)}")
+    if proposal.parent:
+        notes.append(f"from {proposal.parent}")
+    small = "".join(f"<small>{escape(n)}</small>" for n in notes)
+    return f"{escape(proposal.kind.value)}{_weights_html(proposal.weights.values, problem)}{small}"
+
+
+def _status_html(run: RunRecord) -> str:
+    tries = run.attempt + (run.status is not RunStatus.PENDING)
+    note = f"{tries} attempt{'s' if tries != 1 else ''}"
+    return f'<span class="status {run.status.value}">{run.status.value}</span><small>{note}</small>'

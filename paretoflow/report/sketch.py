@@ -1,0 +1,61 @@
+"""The first two objectives of a front, drawn by nothing: SVG for notebooks, or characters."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+
+from paretoflow.core.values import FloatArray, FrontView
+from paretoflow.front.orient import gains_of
+from paretoflow.report.labels import axis_title
+
+WIDTH, HEIGHT, PAD = 420, 260, 34
+COLUMNS, LINES = 56, 14
+
+
+def svg(front: FrontView) -> str:
+    """Return an SVG element with the front's points; better is up and to the right."""
+    x, y = front.problem.objectives[:2]
+    wide, high, middle = WIDTH - 2 * PAD, HEIGHT - 2 * PAD, HEIGHT / 2
+    dots = "".join(
+        f'<circle cx="{PAD + u * wide:.1f}" cy="{HEIGHT - PAD - v * high:.1f}" r="5" '
+        f'fill="#2f7fd6"><title>{escape(point.snapshot_id)}</title></circle>'
+        for (u, v), point in zip(_unit_square(front), front.points, strict=True)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" role="img" '
+        'font-family="system-ui, sans-serif" font-size="12" fill="currentColor">'
+        f'<path d="M{PAD} {PAD / 2}V{HEIGHT - PAD}H{WIDTH - PAD / 2}" fill="none" '
+        f'stroke="currentColor" opacity=".35"/>{dots}'
+        f'<text x="{WIDTH / 2}" y="{HEIGHT - 10}" text-anchor="middle">'
+        f"{escape(axis_title(x))}</text>"
+        f'<text x="14" y="{middle}" text-anchor="middle" transform="rotate(-90 14 {middle})">'
+        f"{escape(axis_title(y))}</text></svg>"
+    )
+
+
+def characters(front: FrontView) -> str:
+    """Return the front as lines of text: points by number, a star from 10 on."""
+    x, y = front.problem.objectives[:2]
+    canvas = [[" "] * COLUMNS for _ in range(LINES)]
+    for number, (u, v) in enumerate(_unit_square(front), start=1):
+        canvas[LINES - 1 - round(v * (LINES - 1))][round(u * (COLUMNS - 1))] = (
+            str(number) if number < 10 else "*"
+        )
+    rows = "\n".join("│" + "".join(line).rstrip() for line in canvas)
+    return f"{axis_title(y)}\n{rows}\n└{'─' * COLUMNS}\n{axis_title(x):>{COLUMNS}}"
+
+
+def _unit_square(front: FrontView) -> FloatArray:
+    """Return the first two gains scaled to the front's own extent, shape (n, 2)."""
+    gains = gains_of(
+        np.array([p.scores for p in front.points]).reshape(-1, front.problem.m), front.problem
+    )[:, :2]
+    if not len(gains):
+        return gains
+    extent = gains.max(axis=0) - gains.min(axis=0)
+    # a front of one value in an objective sits in the middle of its axis
+    return np.asarray(
+        np.where(extent > 0, (gains - gains.min(axis=0)) / np.where(extent > 0, extent, 1.0), 0.5)
+    )
