@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from paretoflow.core.values import BASE_RUN_ID, Direction, ObjectiveInfo, Problem
+from paretoflow.core.values import Direction, ObjectiveInfo, Problem
 from paretoflow.front.orient import scores_of
 
 
@@ -49,8 +49,3 @@ def seconds_text(seconds: float) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.3g} min"
     return f"{seconds / 3600:.3g} h"
-
-
-def kind_of(run_id: str, kind: str) -> str:
-    """Return the kind of an evaluation: its launch's, or `base`."""
-    return "base" if run_id == BASE_RUN_ID else kind
