@@ -80,11 +80,18 @@ class CheckpointCallback(TrainerCallback):
     def _checkpoint(self, step: int, final: bool, logs: dict[str, Any]) -> None:
         folder = self._request.folder / f"step-{step:04d}"
         save_adapter(self._model, folder)
-        metrics = {k: float(v) for k, v in logs.items() if isinstance(v, (int, float))}
+        numbers = {k: float(v) for k, v in logs.items() if isinstance(v, (int, float))}
+        metrics = {k: v for k, v in numbers.items() if math.isfinite(v)}
         with _undisturbed(self._model):
             self._report(
                 Checkpoint(
-                    step, folder, final, self._spent(logs), self._controller.weights, metrics
+                    step=step,
+                    folder=folder,
+                    final=final,
+                    cost=self._spent(logs),
+                    weights=self._controller.weights,
+                    metrics=metrics,
+                    model=self._model,
                 )
             )
         self._since = time.perf_counter()

@@ -43,7 +43,8 @@ class DualController:
             bounds = np.asarray(proposal.thresholds, dtype=np.float64).copy()
         if start.shape != scale.shape or start.shape != bounds.shape:
             raise ShapeError(
-                f"shapes differ: weights {start.shape}, thresholds {bounds.shape}, scale {scale.shape}"
+                f"shapes differ: weights {start.shape}, thresholds {bounds.shape}, "
+                f"scale {scale.shape}"
             )
         if proposal.target is not None:
             bounds[proposal.target] = -np.inf

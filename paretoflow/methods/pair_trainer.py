@@ -53,7 +53,13 @@ class PairTrainer(DPOTrainer):
         arguments: dict[str, Any],
         make_batch: Callable[[Sequence[int]], PairBatch],
     ) -> None:
-        config = DPOConfig(**run.arguments, **arguments, disable_dropout=False, max_length=None)
+        config = DPOConfig(
+            **run.arguments,
+            **arguments,
+            disable_dropout=False,
+            max_length=None,
+            train_sampling_strategy="sequential",  # draws are shuffled already
+        )
         draws = config.max_steps * config.per_device_train_batch_size
         draws *= config.gradient_accumulation_steps * config.world_size
         super().__init__(

@@ -1,0 +1,226 @@
+"""What every method promises, over every tag: see `core.protocols.Method`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from paretoflow.core.errors import MethodError
+from paretoflow.core.protocols import Checkpoint
+from paretoflow.core.values import LaunchKind, Proposal, WeightVector
+from paretoflow.methods import TAGS
+from paretoflow.spec.methods import (
+    DpoMethodSpec,
+    DualSpec,
+    GrpoMethodSpec,
+    MethodSpec,
+    ModpoMethodSpec,
+)
+from tests.method_bench import Trained, make_context, read_adapter, train, weighted
+
+pytestmark = pytest.mark.train
+
+SHARED: dict[str, Any] = {"steps": 3, "batch_size": 4, "learning_rate": 5e-3}
+SPECS: dict[str, MethodSpec] = {
+    "dpo": DpoMethodSpec(**SHARED),
+    "grpo": GrpoMethodSpec(type="grpo", **SHARED),
+    "modpo": ModpoMethodSpec(type="modpo", **SHARED),
+}
+MIXED = weighted(0.5, 0.3, 0.2)
+
+
+@pytest.fixture(scope="module")
+def context(tiny_lm):
+    return make_context(tiny_lm)
+
+
+@pytest.fixture(scope="module", params=sorted(TAGS))
+def spec(request) -> MethodSpec:
+    return SPECS[request.param]
+
+
+@pytest.fixture(scope="module")
+def plain(context, spec, tmp_path_factory) -> Trained:
+    """Return one run of each method that most tests compare with."""
+    return train(context, spec, MIXED, tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(autouse=True)
+def untouched_base(tiny_lm):
+    """Hold every test to the promise that a run leaves the base as it found it, however it ends."""
+    before = {name: tensor.clone() for name, tensor in tiny_lm.model.state_dict().items()}
+    yield
+    after = tiny_lm.model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(before[name].equal(after[name]) for name in before)
+    assert not any(p.requires_grad for p in tiny_lm.model.parameters())
+    assert not tiny_lm.model.training
+    assert "forward" not in vars(tiny_lm.model)
+
+
+def same(one: Trained, other: Trained) -> bool:
+    a, b = one.adapter, other.adapter
+    return a.keys() == b.keys() and all(np.array_equal(a[k], b[k]) for k in a)
+
+
+def close(one: Trained, other: Trained, atol: float = 1e-5) -> bool:
+    a, b = one.adapter, other.adapter
+    return a.keys() == b.keys() and all(np.allclose(a[k], b[k], atol=atol) for k in a)
+
+
+def test_every_tag_has_an_example():
+    assert SPECS.keys() == TAGS.keys()
+
+
+def test_a_run_ends_with_a_peft_folder_that_changes_the_model(plain, tiny_lm):
+    from paretoflow.lm.adapters import adapter_on
+
+    (last,) = plain.checkpoints
+    assert (last.step, last.final, last.folder.name) == (3, True, "step-0003")
+    ids = tiny_lm.tokenizer("Document: The dict", return_tensors="pt")["input_ids"]
+    base = tiny_lm.model(ids).logits
+    with adapter_on(tiny_lm, last.folder) as model:
+        assert not np.allclose(model(ids).logits.detach(), base.detach(), atol=1e-4)
+
+
+def test_a_checkpoint_says_weights_cost_and_loss(plain, spec):
+    (last,) = plain.checkpoints
+    assert last.weights.tolist() == [0.5, 0.3, 0.2]
+    assert last.cost.wall_s > 0
+    assert last.cost.device_s == last.cost.wall_s
+    assert last.cost.tokens > 3 * 4 * 20  # each example holds a prompt of more than twenty tokens
+    assert np.isfinite(last.metrics["loss"])
+
+
+def test_the_trainer_leaves_only_adapters(plain):
+    assert [p.name for p in plain.folder.iterdir()] == ["step-0003"]
+
+
+def test_same_seed_same_adapter_other_seed_another(plain, context, spec, tmp_path):
+    assert same(plain, train(context, spec, MIXED, tmp_path))
+    assert not close(plain, train(context, spec, MIXED, tmp_path, seed=1))
+
+
+def test_looking_at_checkpoints_does_not_change_the_run(plain, context, spec, tmp_path, tiny_lm):
+    import torch
+
+    from paretoflow.lm.adapters import adapter_on
+
+    ids = tiny_lm.tokenizer("Document: The dict", return_tensors="pt")["input_ids"]
+    seen = []
+
+    def look(checkpoint: Checkpoint) -> None:
+        torch.rand(7)
+        with torch.no_grad():
+            seen.append(checkpoint.model.eval()(ids).logits.numpy())
+
+    often = spec.model_copy(update={"checkpoint_every": 2})
+    run = train(context, often, MIXED, tmp_path, report=look)
+    assert [(c.step, c.final) for c in run.checkpoints] == [(2, False), (3, True)]
+    assert not same(Trained(run.folder, run.checkpoints[:1]), run)
+    assert sum(c.cost.tokens for c in run.checkpoints) == plain.checkpoints[0].cost.tokens
+    assert same(plain, run)
+    with adapter_on(tiny_lm, run.checkpoints[0].folder) as model:
+        assert np.array_equal(seen[0], model(ids).logits.detach())
+
+
+def test_gradient_accumulation_changes_memory_not_the_result(plain, context, spec, tmp_path):
+    halves = spec.model_copy(update={"gradient_accumulation": 2})
+    assert close(plain, train(context, halves, MIXED, tmp_path), 1e-4)
+
+
+def test_a_run_prints_nothing(context, spec, tmp_path, capfd):
+    train(context, spec, MIXED, tmp_path)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_one_hot_weights_are_the_single_objective_method(tiny_lm, context, spec, tmp_path):
+    alone = train(make_context(tiny_lm, columns=(1,)), spec, weighted(1.0), tmp_path)
+    one_hot = train(context, spec, weighted(0.0, 1.0, 0.0), tmp_path)
+    assert close(alone, one_hot)
+
+
+def test_permuting_objectives_and_weights_changes_nothing(plain, tiny_lm, spec, tmp_path):
+    permuted = make_context(tiny_lm, columns=(2, 0, 1))
+    # TRL adds GRPO's rewards in float32, where the order shows in the last digit
+    atol = 2e-4 if spec.type == "grpo" else 1e-7
+    assert close(plain, train(permuted, spec, weighted(0.2, 0.5, 0.3), tmp_path), atol)
+
+
+def test_scaling_a_raw_objective_changes_nothing(plain, tiny_lm, spec, tmp_path):
+    scaled = make_context(tiny_lm, factors=(1.0, 10.0, 1.0))
+    assert close(plain, train(scaled, spec, MIXED, tmp_path))
+
+
+def test_other_weights_give_another_adapter(plain, context, spec, tmp_path):
+    assert not close(plain, train(context, spec, weighted(0.1, 0.1, 0.8), tmp_path))
+
+
+def test_a_warm_start_continues_from_its_parent(plain, context, spec, tmp_path):
+    parent = plain.checkpoints[-1].folder
+    still = spec.model_copy(update={"learning_rate": 1e-12})
+    run = train(context, still, MIXED, tmp_path, seed=5, parent=parent)
+    assert close(plain, run, atol=1e-8)
+    moved = train(context, spec, MIXED, tmp_path, seed=5, parent=parent)
+    assert not close(plain, moved)
+
+
+def constrained(thresholds: tuple[float, ...]) -> Proposal:
+    return Proposal(
+        LaunchKind.CONSTRAINED,
+        WeightVector((1.0, 0.0, 0.0)),
+        0,
+        "test",
+        "test",
+        target=0,
+        thresholds=thresholds,
+    )
+
+
+def test_a_violated_threshold_gets_weight_and_a_kept_one_none(context, spec, tmp_path):
+    looks = []
+
+    def validate(model: Any) -> np.ndarray:
+        looks.append(model.training)
+        return np.array([-9.0, 0.0, 0.0])
+
+    update = {"checkpoint_every": 1, "dual": DualSpec(every=1, lr=0.5)}
+    run = train(
+        replace(context, validate=validate),
+        spec.model_copy(update=update),
+        constrained((0.0, 2.0, -2.0)),
+        tmp_path,
+    )
+    weights = [c.weights.tolist() for c in run.checkpoints]
+    assert weights == [[1, 0, 0], [0.5, 0.5, 0], [pytest.approx(1 / 3), pytest.approx(2 / 3), 0]]
+    assert len(looks) == 2  # none after the last step
+
+
+def test_a_constraint_that_holds_trains_as_if_it_were_not_there(context, spec, tmp_path):
+    dual = spec.model_copy(update={"dual": DualSpec(every=1)})
+    free = train(context, dual, weighted(1.0, 0.0, 0.0), tmp_path)
+    held = train(context, dual, constrained((-np.inf, -1.0, -np.inf)), tmp_path)
+    assert same(free, held)
+
+
+@pytest.mark.parametrize("learning_rate", [1e30, 1e12])
+def test_a_run_that_blows_up_fails_cleanly(learning_rate, context, spec, tmp_path):
+    wild = spec.model_copy(update={"learning_rate": learning_rate, "checkpoint_every": 1})
+    saved: list[Checkpoint] = []
+    with pytest.raises(MethodError, match="step") as caught:
+        train(context, wild, MIXED, tmp_path, report=saved.append)
+    assert "learning_rate" in caught.value.hint
+    assert all(np.isfinite(v).all() for c in saved for v in read_adapter(c.folder).values())
+    assert len(list(tmp_path.glob("run-0/step-*"))) == len(saved)
+
+
+def test_an_error_from_the_reader_passes_through(plain, context, spec, tmp_path):
+    def refuse(checkpoint: Checkpoint) -> None:
+        raise KeyError("stop")
+
+    with pytest.raises(KeyError, match="stop"):
+        train(context, spec, MIXED, tmp_path, report=refuse)
+    assert same(plain, train(context, spec, MIXED, tmp_path))

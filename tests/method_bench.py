@@ -1,0 +1,136 @@
+"""A method's surroundings in small: four prompts, four answers each, three objectives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from paretoflow.core.protocols import Candidates, Checkpoint, Prompt, TrainRequest
+from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
+from paretoflow.spec.models import GenerationSpec, LoraSpec
+from tests.conftest import TINY_TEXTS
+
+if TYPE_CHECKING:
+    from paretoflow.lm.base import LanguageModel
+    from paretoflow.methods.context import MethodContext
+    from paretoflow.spec.methods import MethodSpec
+
+ANSWERS = 4
+NAMES = ("length", "vowels", "breadth")
+
+
+def score(completions: Sequence[str]) -> FloatArray:
+    """Return three conflicting gains of each text, shape (b, 3)."""
+    rows = [
+        (len(c) / 7, -float(sum(c.count(v) for v in "aeiou")), len(set(c)) - 0.4 * len(c))
+        for c in completions
+    ]
+    return np.array(rows, dtype=np.float64)
+
+
+def make_context(
+    lm: LanguageModel, columns: Sequence[int] = (0, 1, 2), factors: Sequence[float] = (1, 1, 1)
+) -> MethodContext:
+    """Return a context whose objectives are the chosen columns, each times its factor."""
+    from paretoflow.lm.base import encode
+    from paretoflow.lm.logprobs import sequence_logprobs
+    from paretoflow.methods.context import MethodContext
+
+    rng = np.random.default_rng(0)
+    prompt_ids = encode(lm, TINY_TEXTS)
+    count = len(TINY_TEXTS)
+    letters = [i for t, i in lm.tokenizer.get_vocab().items() if t.isalpha() and t.isascii()]
+    letters.sort()
+    ids = [
+        tuple(
+            (*(int(v) for v in rng.choice(letters, size=3 + k)), lm.tokenizer.eos_token_id)
+            for k in range(ANSWERS)
+        )
+        for _ in range(count)
+    ]
+    texts = [tuple(lm.tokenizer.batch_decode(row, skip_special_tokens=True)) for row in ids]
+    flat = [answer for row in ids for answer in row]
+    repeated = [p for p in prompt_ids for _ in range(ANSWERS)]
+    logprobs = sequence_logprobs(lm.model, lm, repeated, flat, 8).reshape(count, ANSWERS)
+    scaled = [factors[c] for c in columns]
+
+    def rewards(prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
+        return score(completions)[:, list(columns)] * scaled
+
+    gains = np.stack([rewards((), row) for row in texts])
+    candidates = Candidates(
+        prompts=tuple(Prompt(str(i), text) for i, text in enumerate(TINY_TEXTS)),
+        completions=tuple(texts),
+        completion_ids=tuple(ids),
+        prompt_ids=tuple(tuple(p) for p in prompt_ids),
+        gains=gains,
+        mean=gains.mean(axis=(0, 1)),
+        std=gains.std(axis=(0, 1)),
+        ref_logprobs=logprobs,
+    )
+    return MethodContext(
+        lm=lm,
+        lora=LoraSpec(rank=4, alpha=8),
+        generation=GenerationSpec(max_new_tokens=6),
+        candidates=candidates,
+        objective_names=tuple(NAMES[c] for c in columns),
+        scale=np.ones(len(columns)),
+        rewards=rewards,
+        validate=lambda model: np.zeros(len(columns)),
+    )
+
+
+def weighted(*weights: float) -> Proposal:
+    """Return a weighted launch."""
+    return Proposal(LaunchKind.WEIGHTED, WeightVector(weights), 0, "test", "test")
+
+
+@dataclass
+class Trained:
+    """What one call of `train` reported, with the adapters it saved."""
+
+    folder: Path
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+
+    @property
+    def adapter(self) -> dict[str, FloatArray]:
+        """Return the final adapter's tensors by name."""
+        return read_adapter(self.checkpoints[-1].folder)
+
+
+def read_adapter(folder: Path) -> dict[str, FloatArray]:
+    """Return an adapter folder's tensors by name."""
+    from safetensors.numpy import load_file
+
+    return dict(load_file(folder / "adapter_model.safetensors"))
+
+
+def train(
+    context: MethodContext,
+    spec: MethodSpec,
+    proposal: Proposal,
+    folder: Path,
+    *,
+    seed: int = 0,
+    parent: Path | None = None,
+    report: Callable[[Checkpoint], None] | None = None,
+) -> Trained:
+    """Run one launch in a new folder below `folder`."""
+    from paretoflow.methods import build
+
+    place = folder / f"run-{len(list(folder.iterdir()))}"
+    place.mkdir()
+    trained = Trained(place)
+
+    def take(checkpoint: Checkpoint) -> None:
+        if report is not None:
+            report(checkpoint)
+        trained.checkpoints.append(replace(checkpoint, model=None))
+
+    request = TrainRequest("run", 0, proposal, seed, place, parent)
+    build(spec, context).train(request, take)
+    return trained
