@@ -142,10 +142,10 @@ class Front:
 
     Args:
         view: The front as it was read.
-        root: Folder of the sweep, where the adapters are.
+        root: Folder of the sweep, where the adapters are; None for a simulated one.
     """
 
-    def __init__(self, view: FrontView, root: Path) -> None:
+    def __init__(self, view: FrontView, root: Path | None = None) -> None:
         self.view = view
         self.root = root
 
@@ -195,7 +195,7 @@ class Front:
 
     def adapter(self, point: FrontPoint) -> Path | None:
         """Return the absolute path of a point's PEFT folder; None for the base model."""
-        return (self.root / point.path).resolve() if point.path else None
+        return (self.root / point.path).resolve() if self.root and point.path else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values, as `paretoflow front --format json` prints them."""

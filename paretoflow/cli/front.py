@@ -44,11 +44,20 @@ def front(sweep: SweepDir, format: FormatOption = Format.TEXT, snapshot: Snapsho
 
 
 def show_front(root: Path, console: Console, snapshot: int | None = None) -> None:
-    """Print a front as a table, with a sketch of two objectives and how to pick."""
+    """Print the front of a sweep's folder, and how to pick from it."""
     from paretoflow.api import open_sweep
-    from paretoflow.report.sketch import characters
 
     found = open_sweep(root).front(snapshot)
+    print_front(found, console)
+    names = found.view.problem.names
+    even = ",".join(f"{name}={math.floor(100 / len(names)) / 100:g}" for name in names)
+    console.print(f"take one: paretoflow pick {root} --prefer {even}", markup=False, soft_wrap=True)
+
+
+def print_front(found: Front, console: Console) -> None:
+    """Print a front as a table, with a sketch of two objectives and its hypervolume."""
+    from paretoflow.report.sketch import characters
+
     view, problem = found.view, found.view.problem
     console.print(_table(found))
     if problem.m == 2 and len(found) > 1:
@@ -60,8 +69,6 @@ def show_front(root: Path, console: Console, snapshot: int | None = None) -> Non
         f"{view.finished} runs finished, {view.failed} failed, {view.pending} pending",
         markup=False,
     )
-    even = ",".join(f"{name}={math.floor(100 / problem.m) / 100:g}" for name in problem.names)
-    console.print(f"take one: paretoflow pick {root} --prefer {even}", markup=False, soft_wrap=True)
 
 
 def _table(found: Front) -> Table:

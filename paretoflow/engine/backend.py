@@ -61,15 +61,17 @@ class Report:
 class Backend(Protocol):
     """Executes launches.
 
-    Lifecycle: `prepare` once, then any number of `launch` and `poll`, then `close`. One thread. A backend never decides: it
-    does not retry, reorder or drop. Every launch ends in exactly one report with `ended` set, unless `close` comes first.
+    Lifecycle: `prepare` once, then any number of `launch` and `poll`, then `close`. One thread. A
+    backend never decides: it does not retry, reorder or drop. Every launch ends in exactly one
+    report with `ended` set, unless `close` comes first.
     """
 
     def prepare(self, problem: Problem | None) -> list[Event]:
-        """Do the work that is shared by all runs; return the calibration and the base's evaluation as events.
+        """Do the work that all runs share; return the calibration and the base's evaluation.
 
         Args:
-            problem: The calibration that the ledger holds already; then only set up what runs need, and return none.
+            problem: The calibration that the ledger holds already; then only set up what runs need,
+                and return none.
 
         Raises:
             ParetoflowError: If data, model or objectives cannot be set up; no run would succeed.
@@ -89,7 +91,7 @@ class Backend(Protocol):
         ...
 
     def poll(self, timeout_s: float) -> list[Report]:
-        """Wait for news of any attempt, at most `timeout_s` seconds; return all there is, perhaps nothing."""
+        """Wait at most `timeout_s` seconds for news of any attempt; return all there is."""
         ...
 
     def close(self) -> None:

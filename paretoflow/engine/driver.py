@@ -66,7 +66,9 @@ class Driver:
             raise
         finally:
             self._backend.close()
-        self._commit([self._event(EventKind.CLOSED, f"closed:{self._ledger.epoch}", message=reason)])
+        self._commit(
+            [self._event(EventKind.CLOSED, f"closed:{self._ledger.epoch}", message=reason)]
+        )
         return reason
 
     def _opened(self) -> Event:
@@ -75,7 +77,9 @@ class Driver:
 
     def _prepare(self) -> None:
         known = self.state.problem
-        self._watch(self.state, "loading" if known else "preparing base, prompts and candidate answers")
+        self._watch(
+            self.state, "loading" if known else "preparing base, prompts and candidate answers"
+        )
         self._commit(self._backend.prepare(known))
         self._accept_front()
 
@@ -93,11 +97,18 @@ class Driver:
         events: list[Event] = []
         for run_id, proposal in decision.proposals:
             payload = {"proposal": proposal.to_dict()}
-            events.append(self._event(EventKind.PROPOSED, f"proposed:{run_id}", run_id=run_id, payload=payload))
+            events.append(
+                self._event(
+                    EventKind.PROPOSED, f"proposed:{run_id}", run_id=run_id, payload=payload
+                )
+            )
             launches.append(Launch(run_id, 0, proposal, parent_path(self.state, proposal)))
         events.extend(
             self._event(
-                EventKind.STARTED, f"started:{x.run_id}:{x.attempt}", run_id=x.run_id, attempt=x.attempt
+                EventKind.STARTED,
+                f"started:{x.run_id}:{x.attempt}",
+                run_id=x.run_id,
+                attempt=x.attempt,
             )
             for x in launches
         )
@@ -127,12 +138,18 @@ class Driver:
             attempt=report.attempt,
             boundary=failure.boundary.value,
             message=failure.message,
-            payload={"final": final, "retryable": failure.retryable, "details": failure.details[-4000:]},
+            payload={
+                "final": final,
+                "retryable": failure.retryable,
+                "details": failure.details[-4000:],
+            },
         )
 
     def _put_down(self, reason: str) -> None:
         events = [
-            self._event(EventKind.STOPPED, f"stopped:{r.run_id}:{self._ledger.epoch}", run_id=r.run_id)
+            self._event(
+                EventKind.STOPPED, f"stopped:{r.run_id}:{self._ledger.epoch}", run_id=r.run_id
+            )
             for r in self.state.open_runs()
         ]
         events.append(self._event(EventKind.CLOSED, f"closed:{self._ledger.epoch}", message=reason))

@@ -1,4 +1,7 @@
-"""Attribute an escaping error to the one boundary that it crossed. The only place that may look at any exception."""
+"""Attribute an escaping error to the one boundary that it crossed.
+
+The only place in the engine that may look at any exception.
+"""
 
 from __future__ import annotations
 
@@ -35,23 +38,27 @@ _BOUNDARIES: tuple[tuple[type[BaseException], Boundary, bool], ...] = (
 def failure_of(error: BaseException) -> Failure:
     """Name the boundary of an error that ended an attempt.
 
-    An error that no plug-in author raised on purpose came out of the method's training code, so it is the method's.
+    An error that no plug-in author raised on purpose came out of the method's training code, so it
+    is the method's.
     """
-    for kind, boundary, retryable in _BOUNDARIES:
-        if isinstance(error, kind):
-            break
-    else:
-        boundary, retryable = Boundary.METHOD, True
-    message = str(error) if isinstance(error, ParetoflowError) else f"{type(error).__name__}: {error}"
+    boundary, retryable = next(
+        ((b, again) for kind, b, again in _BOUNDARIES if isinstance(error, kind)),
+        (Boundary.METHOD, True),
+    )
+    message = (
+        str(error) if isinstance(error, ParetoflowError) else f"{type(error).__name__}: {error}"
+    )
     details = "".join(traceback.format_exception(error))
-    return Failure(boundary, message.splitlines()[0] if message else type(error).__name__, retryable, details)
+    return Failure(
+        boundary, message.splitlines()[0] if message else type(error).__name__, retryable, details
+    )
 
 
 def failure_in(work: Callable[[], None]) -> Failure | None:
     """Do an attempt's work; return why it failed, or None when it did not.
 
-    Runs somebody else's code (methods, objectives, oracles), so nothing short of the process itself may escape: a failed
-    attempt is a row and never ends its siblings.
+    Runs somebody else's code (methods, objectives, oracles), so nothing short of the process itself
+    may escape: a failed attempt is a row and never ends its siblings.
     """
     try:
         work()

@@ -1,6 +1,9 @@
-"""Build the rows that backends report, with deterministic ids: telling twice adds nothing to the ledger."""
+"""Build the rows that backends report, with deterministic ids: telling twice adds nothing."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 from paretoflow.core.ids import snapshot_id_of
 from paretoflow.core.values import BASE_RUN_ID, Cost, FloatArray, Problem
@@ -8,48 +11,61 @@ from paretoflow.engine.state import problem_payload
 from paretoflow.ledger.tables import Event, EventKind
 
 
+@dataclass(frozen=True)
+class Measured:
+    """A snapshot and its scores.
+
+    Args:
+        scores: Raw means, shape (m,).
+        stderr: Standard errors, shape (m,).
+        prompt_scores: Raw scores, shape (m, n).
+    """
+
+    run_id: str
+    attempt: int
+    step: int
+    scores: FloatArray
+    stderr: FloatArray
+    prompt_scores: FloatArray
+
+    @property
+    def snapshot_id(self) -> str:
+        """Return the snapshot's name; the base has the name of its own."""
+        if self.run_id == BASE_RUN_ID:
+            return BASE_RUN_ID
+        return snapshot_id_of(self.run_id, self.attempt, self.step)
+
+
 def calibrated(problem: Problem, time_s: float) -> Event:
     """Return the row that freezes the objectives of a sweep; there is one."""
     return Event("calibrated", EventKind.CALIBRATED, time_s, payload=problem_payload(problem))
 
 
-def evaluated(
-    run_id: str,
-    attempt: int,
-    step: int,
-    *,
-    time_s: float,
-    prompt_scores: FloatArray,
-    scores: FloatArray,
-    stderr: FloatArray,
-    cost: Cost,
-    **fields: object,
-) -> Event:
+def evaluated(where: Measured, *, time_s: float, cost: Cost, **fields: Any) -> Event:
     """Return the row of one evaluated snapshot.
 
     Args:
-        prompt_scores: Raw scores, shape (m, n).
-        scores: Raw means, shape (m,).
-        stderr: Standard errors, shape (m,).
+        where: Which snapshot, and its scores.
+        time_s: Seconds since the epoch.
         cost: Training since the run's previous snapshot, plus the evaluation.
-        fields: Further fields of `Event`: weights, path, digest, payload.
+        **fields: Further fields of `Event`: weights, path, digest, payload.
     """
     return Event(
-        f"evaluated:{run_id}:{attempt}:{step}",
+        f"evaluated:{where.run_id}:{where.attempt}:{where.step}",
         EventKind.EVALUATED,
         time_s,
-        run_id=run_id,
-        attempt=attempt,
-        snapshot_id=BASE_RUN_ID if run_id == BASE_RUN_ID else snapshot_id_of(run_id, attempt, step),
-        step=step,
-        scores=tuple(float(v) for v in scores),
-        stderr=tuple(float(v) for v in stderr),
-        prompt_scores=tuple(tuple(float(v) for v in row) for row in prompt_scores),
-        n=prompt_scores.shape[1],
+        run_id=where.run_id,
+        attempt=where.attempt,
+        snapshot_id=where.snapshot_id,
+        step=where.step,
+        scores=tuple(float(v) for v in where.scores),
+        stderr=tuple(float(v) for v in where.stderr),
+        prompt_scores=tuple(tuple(float(v) for v in row) for row in where.prompt_scores),
+        n=where.prompt_scores.shape[1],
         wall_s=cost.wall_s,
         device_s=cost.device_s,
         tokens=cost.tokens,
-        **fields,  # type: ignore[arg-type]
+        **fields,
     )
 
 

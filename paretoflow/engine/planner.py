@@ -1,4 +1,7 @@
-"""What to do next, as a pure function of the spec and the state: replaying a ledger replays every decision."""
+"""What to do next, as a pure function of the spec and the state.
+
+Replaying a ledger replays every decision.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ class Decision:
 
 
 def decide(spec: SweepSpec, state: SweepState, proposer: Proposer, free: int) -> Decision:
-    """Fill `free` slots: first runs that wait for another attempt, then new proposals, within the budget."""
+    """Fill `free` slots: runs that wait for another attempt first, then new proposals."""
     waiting = [r for r in state.open_runs() if r.status is RunStatus.PENDING]
     relaunches = tuple(launch_of(state, run_id=r.run_id) for r in waiting[:free])
     done = exhausted(spec, state)
@@ -54,7 +57,7 @@ def launch_of(state: SweepState, run_id: str) -> Launch:
 
 
 def parent_path(state: SweepState, proposal: Proposal) -> str:
-    """Return the adapter folder of the proposal's parent, relative to the sweep; empty for the base."""
+    """Return the parent's adapter folder, relative to the sweep; empty for the base."""
     if proposal.parent is None:
         return ""
     return next(e.path for e in reversed(state.evaluations) if e.snapshot_id == proposal.parent)
@@ -71,12 +74,13 @@ def exhausted(spec: SweepSpec, state: SweepState) -> str:
     if stop.cost is not None and spent >= stop.cost:
         return f"a cost of {stop.cost:g} is reached"
     if stop.stagnation is not None and stagnant(state, stop.stagnation.runs, stop.stagnation.gain):
-        return f"the last {stop.stagnation.runs} runs raised the hypervolume by less than {stop.stagnation.gain:.1%}"
+        gain = f"raised the hypervolume by less than {stop.stagnation.gain:.1%}"
+        return f"the last {stop.stagnation.runs} runs {gain}"
     return ""
 
 
 def stagnant(state: SweepState, window: int, gain: float) -> bool:
-    """Return whether the last `window` finished runs raised the hypervolume by less than `gain` of itself."""
+    """Return whether `window` finished runs raised the hypervolume by less than a share `gain`."""
     if len(state.curve) <= window:
         return False
     before, after = state.curve[-1 - window][2], state.curve[-1][2]

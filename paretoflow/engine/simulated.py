@@ -1,15 +1,16 @@
-"""A backend in virtual time over an oracle: whole sweeps with stragglers, crashes and failures in seconds.
+"""A backend in virtual time over an oracle: whole sweeps, stragglers and crashes, in seconds.
 
 The contract of an oracle, for those who write one: an object with
 
     launch(proposal, rng) -> [(cost, scores), …]
 
-called once for every attempt of a run. `proposal` is a `core.values.Proposal`: its `weights` (m,) behave as a numpy array;
-a constrained one also has `target` and `thresholds` (oriented: larger is better), and `parent`, the name of the snapshot
-that it starts from. `rng` is a `numpy.random.Generator` that depends on the sweep's seed, the run and the attempt alone. Each item of
-the answer is a checkpoint in order: `cost` in virtual seconds since the one before, `scores` the raw score vector, length m, in the
-order of the spec's objectives. A third item, the standard errors, length m, may follow. A non-finite score or an exception is a
-failed attempt.
+called once for every attempt of a run. `proposal` is a `core.values.Proposal`: its `weights` (m,)
+behave as a numpy array; a constrained one also has `target` and `thresholds` (oriented: larger is
+better), and `parent`, the name of the snapshot that it starts from. `rng` is a
+`numpy.random.Generator` that depends on the sweep's seed, the run and the attempt alone. Each item
+of the answer is a checkpoint in order: `cost` in virtual seconds since the one before, `scores` the
+raw score vector, length m, in the order of the spec's objectives. A third item, the standard
+errors, length m, may follow. A non-finite score or an exception is a failed attempt.
 """
 
 from __future__ import annotations
@@ -27,9 +28,8 @@ from paretoflow.core.status import Boundary
 from paretoflow.core.values import Cost, FloatArray, Problem, Proposal
 from paretoflow.engine.backend import Failure, Launch, Report
 from paretoflow.engine.faults import failure_in
-from paretoflow.engine.happenings import calibrated, evaluated, finished
+from paretoflow.engine.happenings import Measured, calibrated, evaluated, finished
 from paretoflow.ledger.tables import Event
-
 
 _CheckedPoint = tuple[float, FloatArray, FloatArray]
 """Cost in virtual seconds, raw scores (m,), standard errors (m,)."""
@@ -114,7 +114,9 @@ class SimulatedBackend:
             ended = Report(launch.run_id, launch.attempt, ended=True, failure=failure)
             self._tell(self._now, ended)
             return
-        crash_at = int(fate.integers(len(checkpoints))) if fate.random() < self._weather.crash else -1
+        crash_at = (
+            int(fate.integers(len(checkpoints))) if fate.random() < self._weather.crash else -1
+        )
         self._schedule(launch, checkpoints, slow, crash_at)
 
     def _schedule(
@@ -128,14 +130,12 @@ class SimulatedBackend:
                 self._tell(at, Report(launch.run_id, launch.attempt, ended=True, failure=failure))
                 return
             last = index == len(checkpoints) - 1
+            measured = Measured(
+                launch.run_id, launch.attempt, index + 1, scores, stderr, scores[:, None]
+            )
             row = evaluated(
-                launch.run_id,
-                launch.attempt,
-                index + 1,
+                measured,
                 time_s=at,
-                prompt_scores=scores[:, None],
-                scores=scores,
-                stderr=stderr,
                 cost=Cost(cost * slow, cost * slow),
                 weights=launch.proposal.weights.values,
             )
@@ -163,16 +163,18 @@ class SimulatedBackend:
         self._queue.clear()
 
 
-def _checked(
-    checkpoint: tuple[Any, ...], problem: Problem, launch: Launch
-) -> _CheckedPoint:
+def _checked(checkpoint: tuple[Any, ...], problem: Problem, launch: Launch) -> _CheckedPoint:
     """Return (cost, scores, stderr) of an oracle's checkpoint, or say what is wrong with it."""
     cost, values, *rest = checkpoint
     scores = np.asarray(values, dtype=np.float64)
     stderr = np.asarray(rest[0], dtype=np.float64) if rest else np.zeros(problem.m)
     if scores.shape != (problem.m,) or stderr.shape != (problem.m,):
-        raise ObjectiveError(f"the oracle returned scores of shape {scores.shape}, not ({problem.m},)", launch.run_id)
+        raise ObjectiveError(
+            f"the oracle returned scores of shape {scores.shape}, not ({problem.m},)", launch.run_id
+        )
     bad = [n for n, s in zip(problem.names, scores, strict=True) if not np.isfinite(s)]
     if bad or not np.isfinite(cost) or cost < 0:
-        raise ObjectiveError(f"the oracle returned a non-finite score for {', '.join(bad) or 'cost'}", launch.run_id)
+        raise ObjectiveError(
+            f"the oracle returned a non-finite score for {', '.join(bad) or 'cost'}", launch.run_id
+        )
     return float(cost), scores, stderr

@@ -1,9 +1,10 @@
-"""The state of a sweep, folded from its events one by one. Knows nothing that is not in the ledger."""
+"""The state of a sweep, folded from its events one by one; it knows only what the ledger does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -116,8 +117,13 @@ class SweepState:
         """Return the rows of `evaluations` that are on the front."""
         return self._measured.archive.indices if self._measured else np.empty(0, dtype=np.int64)
 
+    @property
+    def front_size(self) -> int:
+        """Return the number of points on the front."""
+        return len(self.front_indices)
+
     def open_runs(self) -> list[RunRecord]:
-        """Return the runs that are neither finished nor failed, in the order in which they were proposed."""
+        """Return the runs that are neither finished nor failed, oldest first."""
         return [self.runs[run_id] for run_id in self._open]
 
     def apply(self, events: Iterable[Event]) -> None:
@@ -142,7 +148,11 @@ class SweepState:
     def _calibrated(self, event: Event) -> None:
         problem = problem_from(event.payload)
         self._measured = _Measured(
-            problem, GrowingRows(problem.m), GrowingRows(problem.m), Archive(problem.m), ref_gains(problem)
+            problem,
+            GrowingRows(problem.m),
+            GrowingRows(problem.m),
+            Archive(problem.m),
+            ref_gains(problem),
         )
 
     def _proposed(self, event: Event) -> None:
@@ -178,7 +188,10 @@ class SweepState:
     def _evaluated(self, event: Event) -> None:
         measured = self._measured
         if measured is None:
-            raise LedgerError(f"event {event.event_id} has scores, but no calibration comes before it", "ledger/events")
+            raise LedgerError(
+                f"event {event.event_id} has scores, but no calibration comes before it",
+                "ledger/events",
+            )
         row = evaluation_of(event, self.opened_at or event.time_s)
         gains = gains_of(np.asarray(event.scores), measured.problem)
         self._charge(event)
@@ -195,9 +208,13 @@ class SweepState:
     def _move(self, event: Event, status: RunStatus, **changes: object) -> None:
         run = self.runs.get(event.run_id)
         if run is None:
-            raise LedgerError(f"event {event.event_id} is about a run that was never proposed", "ledger/events")
+            raise LedgerError(
+                f"event {event.event_id} is about a run that was never proposed", "ledger/events"
+            )
         if status is not run.status and status not in TRANSITIONS[run.status]:
-            raise LedgerError(f"run {run.run_id} cannot go from {run.status} to {status}", "ledger/events")
+            raise LedgerError(
+                f"run {run.run_id} cannot go from {run.status} to {status}", "ledger/events"
+            )
         self.runs[event.run_id] = replace(run, status=status, **changes)  # type: ignore[arg-type]
         if status in _ENDED:
             del self._open[event.run_id]
@@ -271,17 +288,26 @@ def evaluation_of(event: Event, opened_at: float) -> EvaluationRow:
     )
 
 
-def problem_from(payload: dict[str, object]) -> Problem:
+def problem_from(payload: Mapping[str, Any]) -> Problem:
     """Read the payload of a CALIBRATED event."""
-    rows: Iterator[dict[str, object]] = iter(payload["objectives"])  # type: ignore[call-overload]
-    return Problem(tuple(ObjectiveInfo(**{**row, "direction": Direction(row["direction"])}) for row in rows))  # type: ignore[arg-type]
+    rows = payload["objectives"]
+    return Problem(
+        tuple(ObjectiveInfo(**{**row, "direction": Direction(row["direction"])}) for row in rows)
+    )
 
 
-def problem_payload(problem: Problem) -> dict[str, object]:
+def problem_payload(problem: Problem) -> dict[str, Any]:
     """Return the payload of a CALIBRATED event; `problem_from` reads it back."""
     return {
         "objectives": [
-            {"name": o.name, "direction": o.direction.value, "unit": o.unit, "low": o.low, "high": o.high, "ref": o.ref}
+            {
+                "name": o.name,
+                "direction": o.direction.value,
+                "unit": o.unit,
+                "low": o.low,
+                "high": o.high,
+                "ref": o.ref,
+            }
             for o in problem.objectives
         ]
     }

@@ -1,4 +1,4 @@
-"""Read a sweep from its folder: the ledger folded into what commands, reports and exports show. Never writes."""
+"""Read a sweep from its folder into what commands, reports and exports show. Never writes."""
 
 from __future__ import annotations
 
@@ -48,10 +48,13 @@ def read_spec(root: Path) -> dict[str, Any]:
         spec: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise SweepNotFoundError(
-            f"no sweep lives in {root}", hint="give the folder that `paretoflow run` printed, <storage>/<name>"
+            f"no sweep lives in {root}",
+            hint="give the folder that `paretoflow run` printed, <storage>/<name>",
         ) from None
     except ValueError as error:
-        raise LedgerError(f"not readable as JSON: {error}", str(path), "restore the file from a copy") from error
+        raise LedgerError(
+            f"not readable as JSON: {error}", str(path), "restore the file from a copy"
+        ) from error
     return spec
 
 
@@ -69,7 +72,9 @@ def open_sweep_folder(root: Path, snapshot: int | None = None) -> OpenedSweep:
     if snapshot is not None:
         if not 0 <= snapshot < len(fronts):
             last = f"0 to {len(fronts) - 1}" if fronts else "none yet"
-            raise SnapshotNotFoundError(f"no front snapshot {snapshot}", str(root), f"there are: {last}")
+            raise SnapshotNotFoundError(
+                f"no front snapshot {snapshot}", str(root), f"there are: {last}"
+            )
         fronts = fronts[: snapshot + 1]
         events = [e for e in events if e.seq <= fronts[-1].ledger_seq]
     state = SweepState()
@@ -87,7 +92,9 @@ def read_sweep(root: Path | str, snapshot: int | None = None) -> SweepView:
     opened = open_sweep_folder(Path(root), snapshot)
     if not opened.state.evaluations:
         raise SweepNotFoundError(
-            "the sweep has no evaluation yet, so no front", str(root), "let `paretoflow run` go on, then ask again"
+            "the sweep has no evaluation yet, so no front",
+            str(root),
+            "let `paretoflow run` go on, then ask again",
         )
     number = opened.fronts[-1].number if opened.fronts else 0
     return SweepView(
@@ -141,7 +148,10 @@ def _point(state: SweepState, index: int) -> FrontPoint:
 
 
 def front_interval(state: SweepState) -> tuple[float, float]:
-    """Return the bootstrap interval of the hypervolume; a point when evaluations carry no per-prompt scores."""
+    """Return the bootstrap interval of the hypervolume, 95 %.
+
+    Without per-prompt scores (a simulation) both ends are the hypervolume itself.
+    """
     problem = state.problem
     rows = [state.evaluations[int(i)] for i in state.front_indices]
     if problem is None or not rows or any(r.prompt_scores.ndim != 2 or r.n < 2 for r in rows):

@@ -1,0 +1,135 @@
+"""Live progress of a sweep on a terminal; plain lines, one a happening, anywhere else."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from paretoflow.core.status import RunStatus
+from paretoflow.core.values import RunRecord
+from paretoflow.spec.sweep import SweepSpec
+
+
+class State(Protocol):
+    """The part of a sweep's state that is shown."""
+
+    runs: dict[str, RunRecord]
+    finished: int
+    failed: int
+
+    @property
+    def hypervolume(self) -> float:
+        """Return the hypervolume of the front."""
+        ...
+
+    @property
+    def front_size(self) -> int:
+        """Return the number of points on the front."""
+        ...
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as `42 s`, `3 min 05 s` or `2 h 07 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+class Progress:
+    """Shows runs, front size, hypervolume and time left.
+
+    Use it as a context manager and call it with each new state.
+    """
+
+    def __init__(self, spec: SweepSpec, console: Console) -> None:
+        self._spec = spec
+        self._console = console
+        self._started = time.monotonic()
+        self._first: int | None = None
+        self._note = ""
+        self._shown: dict[str, tuple[RunStatus, int]] = {}
+        self._live = (
+            Live(console=console, refresh_per_second=4, transient=True)
+            if console.is_terminal
+            else None
+        )
+
+    def __enter__(self) -> Progress:
+        """Start the live display."""
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the live display and leave the terminal as it was."""
+        if self._live:
+            self._live.stop()
+
+    def __call__(self, state: State, note: str) -> None:
+        """Take in a state; `note` names a stage before the first run."""
+        if self._first is None:
+            self._first = state.finished + state.failed
+        if note and note != self._note:
+            self._note = note
+            self._say(f"{note} …")
+        for run in state.runs.values():
+            mark = (run.status, run.attempt)
+            if self._shown.get(run.run_id) != mark:
+                self._shown[run.run_id] = mark
+                self._say(self._line(run, state))
+        if self._live:
+            self._live.update(self._panel(state))
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _line(self, run: RunRecord, state: State) -> str:
+        done = f"[{state.finished + state.failed}/{self._spec.stop.runs}]"
+        if run.status is RunStatus.FINISHED:
+            ending = (
+                f"front {state.front_size}, hypervolume {state.hypervolume:.4g}{self._left(state)}"
+            )
+            return f"{done} {run.run_id} finished in {duration(run.cost.wall_s)}: {ending}"
+        if run.status is RunStatus.FAILED:
+            return f"{done} {run.run_id} failed ({run.boundary}): {run.message}"
+        if run.status is RunStatus.RUNNING:
+            again = f" (attempt {run.attempt + 1})" if run.attempt else ""
+            return f"{done} {run.run_id} started{again}: {run.proposal.reason}"
+        after = f" after a failure ({run.boundary}): {run.message}" if run.message else ""
+        return f"{done} {run.run_id} {run.status}{after}"
+
+    def _left(self, state: State) -> str:
+        """Estimate the time left from the pace of the runs that this session ended."""
+        ended = state.finished + state.failed - (self._first or 0)
+        left = self._spec.stop.runs - state.finished - state.failed
+        if ended <= 0 or left <= 0:
+            return ""
+        return f", about {duration((time.monotonic() - self._started) / ended * left)} left"
+
+    def _panel(self, state: State) -> Group:
+        total, ended = self._spec.stop.runs, state.finished + state.failed
+        running = sum(r.status is RunStatus.RUNNING for r in state.runs.values())
+        grid = Table.grid(padding=(0, 2))
+        grid.add_row(
+            ProgressBar(total=total, completed=ended, width=30),
+            f"{ended}/{total} runs, {running} in training",
+        )
+        facts = f"front {state.front_size} points   hypervolume {state.hypervolume:.4g}"
+        spent = f"   {duration(time.monotonic() - self._started)} so far{self._left(state)}"
+        stage = self._note if not state.runs else "Ctrl-C stops safely; the same command goes on"
+        return Group(grid, Text(facts + spent), Text(stage, style="dim"))

@@ -1,0 +1,256 @@
+"""Execute runs on Ray, on one warm worker actor for each slot.
+
+A worker keeps the base loaded and takes launches in turn.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ray
+from ray.exceptions import RayActorError, RayTaskError
+
+from paretoflow.core.errors import WorkerError
+from paretoflow.core.values import Problem
+from paretoflow.engine.backend import Failure, Launch, Report
+from paretoflow.engine.faults import failure_of
+from paretoflow.ledger.tables import Event
+from paretoflow.spec.sweep import SweepSpec
+
+if TYPE_CHECKING:
+    from paretoflow.engine.worker import Workshop
+
+OBJECT_STORE_BYTES = 128 * 2**20
+"""Results go through storage: Ray's object store carries only messages."""
+PREPARE_TRIES = 2
+
+
+class RayWorker:
+    """The actor: a workshop, and a tray of reports that the driver empties while a run goes on."""
+
+    def __init__(self, spec: dict[str, Any], root: str, threads: int) -> None:
+        self._spec = SweepSpec.model_validate(spec)
+        self._root = Path(root)
+        self._threads = threads
+        self._workshop: Workshop | None = None
+        self._tray: list[Report] = []
+
+    def load(self) -> None:
+        """Import the training libraries while another worker prepares."""
+        import paretoflow.engine.worker  # noqa: F401
+
+    def prepare(self, problem: Problem | None) -> list[Event]:
+        """Load everything; without a calibration, do the shared stage and return its rows."""
+        from paretoflow.engine.worker import Workshop
+
+        self._workshop = Workshop(self._spec, self._root, self._threads)
+        if problem is not None:
+            self._workshop.ready(problem)
+            return []
+        return self._workshop.prepare()
+
+    def execute(self, launch: Launch) -> Report:
+        """Execute one attempt; return its last report, after the ones in the tray."""
+        if self._workshop is None:
+            raise WorkerError(
+                "the worker could not load the sweep", hint="see the first failure of the sweep"
+            )
+        return self._workshop.execute(launch, self._tray.append)
+
+    def drain(self) -> list[Report]:
+        """Hand over the reports made so far; runs beside `execute`, in a thread of its own."""
+        taken, self._tray = self._tray, []
+        return taken
+
+
+@dataclass
+class _Slot:
+    """One worker and what it is doing.
+
+    Attributes:
+        busy: The attempt in progress; None when idle.
+        result: Ray's handle of the attempt's end.
+        since: Monotonic time the attempt was sent.
+        draining: A `drain` call that has not answered yet.
+    """
+
+    actor: Any
+    busy: Launch | None = None
+    result: Any = None
+    since: float = 0.0
+    draining: Any = None
+    reports: list[Report] = field(default_factory=list)
+
+
+class RayBackend:
+    """Warm workers on a Ray cluster, or on a local one that is started and ended with the sweep.
+
+    Args:
+        address: A running cluster; None starts a local one.
+    """
+
+    def __init__(self, spec: SweepSpec, root: Path, address: str | None = None) -> None:
+        self._spec = spec
+        self._root = root
+        self._problem: Problem | None = None
+        self._owned = not ray.is_initialized()
+        if self._owned:
+            _start_ray(spec, address)
+        cpus, gpus = spec.engine.resources.cpus, spec.engine.resources.gpus
+        self._threads = max(1, int(cpus))
+        self._actor_class = ray.remote(
+            num_cpus=cpus, num_gpus=gpus, max_restarts=0, concurrency_groups={"tray": 1}
+        )(RayWorker)
+        self._slots = [_Slot(self._new_actor()) for _ in range(spec.engine.workers)]
+
+    def _new_actor(self) -> Any:
+        environment = {"OMP_NUM_THREADS": str(self._threads), "TOKENIZERS_PARALLELISM": "false"}
+        return self._actor_class.options(runtime_env={"env_vars": environment}).remote(
+            self._spec.model_dump(mode="json"), str(self._root.resolve()), self._threads
+        )
+
+    def prepare(self, problem: Problem | None) -> list[Event]:
+        """Let the first worker do the shared stage while the others load; then make all ready."""
+        for slot in self._slots[1:]:
+            slot.actor.load.remote()
+        events = self._shared_stage(problem)
+        self._problem = problem or _problem_in(events)
+        for slot in self._slots[1:]:
+            slot.actor.prepare.remote(self._problem)
+        return events
+
+    def _shared_stage(self, problem: Problem | None) -> list[Event]:
+        for attempt in range(PREPARE_TRIES):
+            try:
+                return list(ray.get(self._slots[0].actor.prepare.remote(problem)))
+            except RayTaskError as error:
+                raise _cause_of(error) from error
+            except RayActorError as error:
+                if attempt == PREPARE_TRIES - 1:
+                    raise WorkerError(
+                        "the worker died while it prepared the sweep",
+                        hint="it may be out of memory",
+                    ) from error
+                self._slots[0].actor = self._new_actor()
+        raise AssertionError("unreachable")
+
+    def now(self) -> float:
+        """Return the wall-clock time."""
+        return time.time()
+
+    def free(self) -> int:
+        """Return the number of idle workers."""
+        return sum(slot.busy is None for slot in self._slots)
+
+    def launch(self, launch: Launch) -> None:
+        """Send an attempt to an idle worker; one that still loads starts as soon as it can."""
+        slot = next(s for s in self._slots if s.busy is None)
+        slot.busy, slot.since = launch, time.monotonic()
+        slot.result = slot.actor.execute.remote(launch)
+
+    def poll(self, timeout_s: float) -> list[Report]:
+        """Wait for an attempt to end, then collect what every worker has on its tray."""
+        busy = [s for s in self._slots if s.busy is not None]
+        if not busy:
+            time.sleep(timeout_s)
+            return []
+        ended, _ = ray.wait([s.result for s in busy], num_returns=1, timeout=timeout_s)
+        reports: list[Report] = []
+        for slot in busy:
+            if slot.result in ended:
+                reports.extend(self._end(slot))
+            else:
+                reports.extend(self._drain(slot))
+                reports.extend(self._enforce_limit(slot))
+        return reports
+
+    def _drain(self, slot: _Slot) -> list[Report]:
+        if slot.draining is None:
+            slot.draining = slot.actor.drain.options(concurrency_group="tray").remote()
+        done, _ = ray.wait([slot.draining], timeout=0)
+        if not done:
+            return []
+        taken, slot.draining = slot.draining, None
+        try:
+            return list(ray.get(taken))
+        except RayActorError:
+            return []  # the attempt's own end tells what happened
+
+    def _end(self, slot: _Slot) -> list[Report]:
+        launch = slot.busy
+        assert launch is not None
+        try:
+            last: Report = ray.get(slot.result)
+            left = [*self._take_all(slot), last]
+        except RayTaskError as error:
+            left = [_failed(launch, failure_of(_cause_of(error)))]
+        except RayActorError as error:
+            left = [_failed(launch, failure_of(WorkerError(_first_line(error), launch.run_id)))]
+            self._replace(slot)
+        slot.busy = slot.result = None
+        return left
+
+    def _take_all(self, slot: _Slot) -> list[Report]:
+        earlier = list(ray.get(slot.draining)) if slot.draining is not None else []
+        slot.draining = None
+        return [*earlier, *ray.get(slot.actor.drain.options(concurrency_group="tray").remote())]
+
+    def _enforce_limit(self, slot: _Slot) -> list[Report]:
+        limit, launch = self._spec.engine.limits.run_s, slot.busy
+        if limit is None or launch is None or time.monotonic() - slot.since <= limit:
+            return []
+        ray.kill(slot.actor)
+        self._replace(slot)
+        slot.busy = slot.result = None
+        late = WorkerError(f"the attempt ran past engine.limits.run_s = {limit:g} s", launch.run_id)
+        return [_failed(launch, failure_of(late))]
+
+    def _replace(self, slot: _Slot) -> None:
+        slot.actor, slot.draining = self._new_actor(), None
+        slot.actor.prepare.remote(self._problem)
+
+    def close(self) -> None:
+        """Stop the workers, and the local Ray if this backend started it."""
+        for slot in self._slots:
+            ray.kill(slot.actor)
+        self._slots = []
+        if self._owned:
+            ray.shutdown()
+            self._owned = False
+
+
+def _start_ray(spec: SweepSpec, address: str | None) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address is not None:
+        ray.init(address=address, **quiet)
+        return
+    # a logical count: workers may share cores, as the user asked for them
+    cpus = max(os.cpu_count() or 1, int(spec.engine.workers * spec.engine.resources.cpus + 0.999))
+    ray.init(
+        num_cpus=cpus, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet
+    )
+
+
+def _problem_in(events: list[Event]) -> Problem:
+    from paretoflow.engine.state import problem_from
+
+    return next(problem_from(e.payload) for e in events if e.kind == "calibrated")
+
+
+def _cause_of(error: RayTaskError) -> BaseException:
+    cause: BaseException = getattr(error, "cause", None) or error
+    return cause
+
+
+def _first_line(error: Exception) -> str:
+    return f"the worker died: {str(error).splitlines()[0]}"
+
+
+def _failed(launch: Launch, failure: Failure) -> Report:
+    return Report(launch.run_id, launch.attempt, ended=True, failure=failure)

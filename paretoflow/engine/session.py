@@ -1,0 +1,180 @@
+"""Open or resume a sweep, and run it: folder, ledger, backend and proposer put together."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from paretoflow import proposers
+from paretoflow.core.errors import MissingExtraError, PluginError, SpecError, SweepNotFoundError
+from paretoflow.core.values import FrontView
+from paretoflow.engine.driver import Driver
+from paretoflow.engine.simulated import Oracle, SimulatedBackend, Weather
+from paretoflow.engine.state import SweepState
+from paretoflow.engine.sweep import SPEC_FILE, front_view, read_spec
+from paretoflow.ledger import open_ledger
+from paretoflow.ledger.fragments import read_fragments
+from paretoflow.ledger.memory import MemoryLedger
+from paretoflow.scoring.calibrate import declared_problem
+from paretoflow.spec.sweep import SweepSpec
+
+CHANGEABLE = ("engine", "stop", "storage")
+"""Top-level keys that may differ when a sweep is resumed: they change what is spent, not what is
+compared.
+"""
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A simulated sweep.
+
+    Args:
+        launches: Every run in the order in which it was proposed: run id and proposal as plain
+            values.
+        virtual_s: Virtual seconds it took.
+    """
+
+    front: FrontView
+    launches: tuple[dict[str, Any], ...]
+    virtual_s: float
+    reason: str
+
+
+def sweep_root(spec: SweepSpec) -> Path:
+    """Return the folder that a sweep lives in, `<storage>/<name>`."""
+    return Path(spec.storage.removeprefix("file://")).expanduser() / spec.name
+
+
+def run_sweep(
+    spec: SweepSpec,
+    *,
+    watch: Callable[[SweepState, str], None] = lambda state, note: None,
+    address: str | None = None,
+    fsync: bool = True,
+) -> str:
+    """Run a sweep to the end of its budget, from wherever it stands; return why it ended.
+
+    Raises:
+        SpecError: If the folder holds a sweep of the same name with other contents.
+        UserError: If data, model or objectives cannot be set up.
+        FencedError: If another driver takes the sweep over.
+        KeyboardInterrupt: After open runs were recorded; running again goes on.
+    """
+    backend_class = _ray_backend()
+    root = sweep_root(spec)
+    enter_folder(spec, root)
+    ledger = open_ledger(root, writer=True, create=True, fsync=fsync)
+    recovered = read_fragments(root, known={e.event_id for e in ledger.events()})
+    backend = backend_class(spec, root, address)
+    proposer = proposers.build(spec.proposer, m=len(spec.objectives), runs=spec.stop.runs)
+    return Driver(spec, ledger, backend, proposer, watch).run(recovered)
+
+
+def enter_folder(spec: SweepSpec, root: Path) -> None:
+    """Write the resolved spec into a new sweep's folder, or check it against the one that is there.
+
+    Raises:
+        SpecError: If anything but `CHANGEABLE` differs.
+    """
+    new = spec.model_dump(mode="json")
+    try:
+        old = read_spec(root)
+    except SweepNotFoundError:
+        root.mkdir(parents=True, exist_ok=True)
+    else:
+        differs = [k for k in new if k not in CHANGEABLE and new[k] != old.get(k)]
+        if differs:
+            keys, allowed = ", ".join(differs), ", ".join(CHANGEABLE)
+            raise SpecError(
+                f"a sweep named {spec.name!r} lives there already, with another {keys}",
+                str(root),
+                f"give this sweep another name; to resume that one, only {allowed} may change",
+            )
+    part = root / f"{SPEC_FILE}.{os.getpid()}"
+    part.write_text(json.dumps(new, indent=1) + "\n", encoding="utf-8")
+    part.replace(root / SPEC_FILE)
+
+
+def _ray_backend() -> Any:
+    try:
+        module = importlib.import_module("paretoflow.engine.ray_backend")
+        importlib.import_module("torch")
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"running a sweep needs {error.name}, which is not installed",
+            hint="pip install 'paretoflow[train,ray]', or `make quickstart` in a checkout",
+        ) from error
+    return module.RayBackend
+
+
+def load_oracle(path: str) -> Oracle:
+    """Import `module:factory` and call the factory; the current folder is on the import path.
+
+    Raises:
+        PluginError: If the module or the factory does not exist, or what it returns has no
+            `launch`.
+    """
+    module_name, _, name = path.partition(":")
+    if not module_name or not name:
+        raise PluginError(f"got {path!r}", "--oracle", "write it as module:factory")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        factory = getattr(importlib.import_module(module_name), name)
+    except ModuleNotFoundError as error:
+        raise PluginError(
+            f"no module named {error.name!r}", "--oracle", "run in the folder that holds it"
+        ) from error
+    except AttributeError as error:
+        raise PluginError(
+            f"module {module_name!r} has no {name!r}", "--oracle", "check the spelling"
+        ) from error
+    oracle = factory()
+    if not callable(getattr(oracle, "launch", None)):
+        raise PluginError(
+            f"{path} returned {type(oracle).__name__}, which has no launch(proposal, rng)",
+            "--oracle",
+            "return an object with launch(proposal, rng) -> [(cost, scores), ...]",
+        )
+    return cast("Oracle", oracle)
+
+
+def simulate(
+    spec: SweepSpec,
+    oracle: Oracle,
+    *,
+    weather: Weather | None = None,
+    ledger: MemoryLedger | None = None,
+) -> Simulation:
+    """Run the same planner and ledger against an oracle, in virtual time.
+
+    Raises:
+        SpecError: If an objective declares no range: there is nothing to calibrate it from.
+    """
+    problem = declared_problem(spec.objectives)
+    backend = SimulatedBackend(
+        oracle, problem, seed=spec.seed, workers=spec.engine.workers, weather=weather
+    )
+    proposer = proposers.build(spec.proposer, m=problem.m, runs=spec.stop.runs)
+    driver = Driver(spec, ledger or MemoryLedger(), backend, proposer)
+    reason = driver.run()
+    state = driver.state
+    return Simulation(
+        front=front_view(state, spec.name, 0),
+        launches=tuple(_launches(state)),
+        virtual_s=backend.now(),
+        reason=reason,
+    )
+
+
+def _launches(state: SweepState) -> Sequence[dict[str, Any]]:
+    return [
+        {"run_id": r.run_id, "status": r.status.value, **r.proposal.to_dict()}
+        for r in state.runs.values()
+    ]

@@ -1,0 +1,190 @@
+"""What a worker keeps loaded between runs, and how it executes one.
+
+Train, evaluate each checkpoint, write it down. Knows nothing of Ray. Every result is durable in a
+fragment before it is reported.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paretoflow import __version__
+from paretoflow.core.errors import WorkerError
+from paretoflow.core.ids import digest_of_folder, seed_of
+from paretoflow.core.protocols import Checkpoint, Method, Objective, Prompt, TrainRequest
+from paretoflow.core.values import BASE_RUN_ID, Cost, FloatArray, Problem
+from paretoflow.data import load_prompts
+from paretoflow.data.prompts import RenderChat
+from paretoflow.engine.backend import Launch, Report
+from paretoflow.engine.faults import failure_in
+from paretoflow.engine.happenings import Measured, calibrated, evaluated, finished
+from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
+from paretoflow.ledger.fragments import write_fragment
+from paretoflow.ledger.tables import Event
+from paretoflow.lm.base import load_base, render_chat
+from paretoflow.methods import build as build_method
+from paretoflow.methods.context import MethodContext
+from paretoflow.objectives import build as build_objective
+from paretoflow.scoring.calibrate import calibrate
+from paretoflow.scoring.evaluate import (
+    EvaluationResult,
+    Evaluator,
+    answers_path,
+    write_answers,
+)
+from paretoflow.scoring.panel import ObjectivePanel
+from paretoflow.scoring.shared import SharedStage, raw_scores
+from paretoflow.spec.objectives import ObjectiveSpec
+from paretoflow.spec.sweep import SweepSpec
+
+HELD_OUT_CANDIDATES = 2
+"""Base answers for each validation prompt: the held-out pairs of the ranking accuracy."""
+
+Tell = Callable[[Report], None]
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """What exists once the objectives are frozen."""
+
+    problem: Problem
+    method: Method
+
+
+class Workshop:
+    """The loaded base, prompts, objectives and shared tables of a sweep.
+
+    Lifecycle: `prepare` (first worker of a new sweep) or `ready` (all others) before `execute`.
+
+    Args:
+        threads: CPU threads for torch; None leaves its default.
+
+    Raises:
+        UserError: If data, model or objectives cannot be set up.
+        ObjectiveError: If a scorer fails on the base's own answers.
+    """
+
+    def __init__(self, spec: SweepSpec, root: Path, threads: int | None = None) -> None:
+        self._spec = spec
+        self._root = root
+        self._lm = load_base(spec.model, threads=threads)
+        self._prompts = load_prompts(spec.data, seed=spec.seed, render_chat=self._chat_renderer())
+        names = [o.name for o in spec.objectives]
+        self._panel = ObjectivePanel(names, [self._scorer(o) for o in spec.objectives])
+        generation = spec.model.generation
+        shared = SharedStage(root, self._lm, generation, self._panel, spec.objectives)
+        self._candidates = shared.candidates(self._prompts.train, spec.data.candidates, spec.seed)
+        held_out = shared.candidates(self._prompts.validation, HELD_OUT_CANDIDATES, spec.seed)
+        seed = seed_of(spec.seed, "eval")
+        self._evaluator = Evaluator(
+            self._lm, generation, self._panel, self._prompts.eval, seed, held_out
+        )
+        self._ready: _Ready | None = None
+
+    def _chat_renderer(self) -> RenderChat | None:
+        if not self._lm.tokenizer.chat_template:
+            return None
+        return lambda turns: render_chat(self._lm, turns)
+
+    def _scorer(self, objective: ObjectiveSpec) -> Objective:
+        return build_objective(objective, count_tokens=self._count_tokens, device=self._lm.device)
+
+    def _count_tokens(self, texts: Sequence[str]) -> list[int]:
+        encoded = self._lm.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        return [len(ids) for ids in encoded]
+
+    def prepare(self) -> list[Event]:
+        """Freeze the objectives and evaluate the base; return both as rows."""
+        problem = calibrate(
+            self._spec.objectives, raw_scores(self._candidates, self._spec.objectives)
+        )
+        self.ready(problem)
+        result = self._evaluator.evaluate(self._lm.model)
+        cost = Cost(result.wall_s, result.wall_s, result.tokens)
+        row = self._row(BASE_RUN_ID, 0, 0, result=result, cost=cost)
+        return [calibrated(problem, time.time()), row]
+
+    def ready(self, problem: Problem) -> None:
+        """Build the method around the frozen objectives."""
+        context = MethodContext(
+            lm=self._lm,
+            lora=self._spec.model.lora,
+            generation=self._spec.model.generation,
+            candidates=self._candidates,
+            objective_names=problem.names,
+            scale=ideal_gains(problem) - nadir_gains(problem),
+            rewards=lambda prompts, answers: self._gains(problem, prompts, answers),
+            validate=lambda model: self._validation_gains(problem, model),
+        )
+        self._ready = _Ready(problem, build_method(self._spec.method, context))
+
+    def _gains(
+        self, problem: Problem, prompts: Sequence[Prompt], answers: Sequence[str]
+    ) -> FloatArray:
+        return gains_of(self._panel.score(prompts, answers), problem)
+
+    def _validation_gains(self, problem: Problem, model: Any) -> FloatArray:
+        return gains_of(self._evaluator.mean_scores(model, self._prompts.validation), problem)
+
+    def execute(self, launch: Launch, tell: Tell) -> Report:
+        """Execute one attempt, telling each evaluated checkpoint; return the last report."""
+
+        def work() -> None:
+            if self._ready is None:
+                raise WorkerError("the worker was given a launch before the calibration")
+            folder = self._root / "adapters" / launch.run_id / f"a{launch.attempt}"
+            folder.mkdir(parents=True, exist_ok=True)
+            parent = self._root / launch.parent_path if launch.parent_path else None
+            request = TrainRequest(
+                launch.run_id, launch.attempt, launch.proposal, launch.proposal.seed, folder, parent
+            )
+            self._ready.method.train(request, lambda c: self._checkpoint(launch, c, tell))
+
+        failure = failure_in(work)
+        return Report(launch.run_id, launch.attempt, ended=True, failure=failure)
+
+    def _checkpoint(self, launch: Launch, checkpoint: Checkpoint, tell: Tell) -> None:
+        """Evaluate a checkpoint and make it durable, with the run's end if it is the last."""
+        result = self._evaluator.evaluate(checkpoint.model, checkpoint.weights)
+        evaluation = Cost(result.wall_s, result.wall_s, result.tokens)
+        row = self._row(
+            launch.run_id,
+            launch.attempt,
+            checkpoint.step,
+            result=result,
+            cost=checkpoint.cost + evaluation,
+            weights=tuple(float(w) for w in checkpoint.weights),
+            path=checkpoint.folder.relative_to(self._root).as_posix(),
+            digest=digest_of_folder(checkpoint.folder),
+        )
+        events = [row]
+        if checkpoint.final:
+            events.append(finished(launch.run_id, launch.attempt, time.time()))
+        write_fragment(self._root, events)
+        tell(Report(launch.run_id, launch.attempt, tuple(events)))
+
+    def _row(
+        self,
+        run_id: str,
+        attempt: int,
+        step: int,
+        *,
+        result: EvaluationResult,
+        **fields: Any,
+    ) -> Event:
+        measured = Measured(
+            run_id, attempt, step, result.scores, result.stderr, result.prompt_scores
+        )
+        path = answers_path(self._root, measured.snapshot_id)
+        write_answers(path, self._prompts.eval, self._panel.names, result)
+        provenance = {
+            "diagnostics": result.diagnostics,
+            "model": self._lm.digest,
+            "data": self._prompts.digest,
+            "code": __version__,
+        }
+        return evaluated(measured, time_s=time.time(), payload=provenance, **fields)
