@@ -1,0 +1,74 @@
+"""Choosers of the next launches: each a pure function of (history, pending, seed) that says why.
+
+    lattice     a fixed lattice of weights, coarse to fine: the baseline
+    dirichlet   corners, then draws from the simplex; the default from five objectives on
+    cmorl       C-MORL's two stages: weighted runs, then constrained extension of lonely policies
+    empty_box   constrained launches into the largest hypervolume gap; the default below five
+
+What several share, by noun: `asked` (which launches were asked for), `initial` (the weighted stage
+that opens a sweep), `spread` (far from everything tried), `boxes` (gaps of the front), `wording`.
+
+How to add one (the tag is the YAML `proposer.type` and the module's name):
+
+1. Its knobs: a spec in `spec/proposers.py` with `type: Literal["<tag>"]`, joined to `ProposerSpec`.
+2. Its code: `proposers/<tag>.py` with a class `(spec, *, m, runs)` that satisfies
+   `core.protocols.Proposer`. Write the choice of one launch and let `asked.one_by_one` repeat it:
+   then a batch spreads out for the same reason that single launches do.
+3. One line in `TAGS` below.
+4. One line in `SPECS` of `tests/contracts/test_proposers.py`, which then runs the suite over it.
+
+Importing this package loads numpy and the specs; pymoo is loaded by the first decision that needs
+a front.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from paretoflow.core.protocols import Proposer
+from paretoflow.spec.proposers import (
+    AutoProposerSpec,
+    DirichletProposerSpec,
+    EmptyBoxProposerSpec,
+    ProposerSpec,
+)
+
+__all__ = ["TAGS", "build", "resolve_tag"]
+
+TAGS = {
+    "cmorl": "paretoflow.proposers.cmorl:CmorlProposer",
+    "dirichlet": "paretoflow.proposers.dirichlet:DirichletProposer",
+    "empty_box": "paretoflow.proposers.empty_box:EmptyBoxProposer",
+    "lattice": "paretoflow.proposers.lattice:LatticeProposer",
+}
+"""YAML tag to `module:Name`."""
+
+MANY_OBJECTIVES = 5
+"""From so many objectives on, pairs of points say little about gaps, and plain draws do better."""
+
+
+def build(spec: ProposerSpec, *, m: int, runs: int) -> Proposer:
+    """Return the proposer that the spec names.
+
+    Args:
+        spec: The sweep's proposer; `auto` is resolved by the number of objectives.
+        m: Number of objectives.
+        runs: Runs that the sweep may launch in all.
+    """
+    resolved = _resolved(spec, m)
+    module, name = TAGS[resolved.type].split(":")
+    proposer: Proposer = getattr(import_module(module), name)(resolved, m=m, runs=runs)
+    return proposer
+
+
+def resolve_tag(spec: ProposerSpec, m: int) -> str:
+    """Return the tag of the proposer that `build` would take for m objectives."""
+    return _resolved(spec, m).type
+
+
+def _resolved(spec: ProposerSpec, m: int) -> ProposerSpec:
+    if not isinstance(spec, AutoProposerSpec):
+        return spec
+    if m < MANY_OBJECTIVES:
+        return EmptyBoxProposerSpec(type="empty_box")
+    return DirichletProposerSpec(type="dirichlet")

@@ -1,0 +1,277 @@
+"""Decides where better points may hide: the boxes that the front leaves open, less what was asked.
+
+All numbers here are normalised gains, 0 at the nadir and 1 at the ideal. A better point is
+dominated by no front point and, as far as the front is right, dominates none; so it lies above one
+of the front's local lower bounds and below one of its local upper bounds, which makes a box. A
+constrained launch asks about it: how far does objective l go while the others stay above thresholds
+half-way? Once asked, whatever came of it, what would have answered better is deleted for that
+objective; asked about again and again, a box halves each time. Training is no exact oracle: when
+all is deleted, the oldest half of the questions is forgotten and those boxes come back.
+
+References:
+    Klamroth, Lacour and Vanderpooten (2015), On the representation of the search region in
+    multi-objective optimization, EJOR 245(3): local bounds and their update.
+    Röpke et al. (2024), arXiv 2402.07182 (IPRO): boxes deleted on success and on failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paretoflow.core.values import FloatArray, History, IntArray, LaunchKind, Proposal
+from paretoflow.front.dominance import nondominated
+from paretoflow.proposers.spread import farthest_first
+
+NARROWEST = 0.01
+"""A side below this share of the range is not worth a run, however exact the scores."""
+MAX_POINTS = 24
+"""Boxes are drawn between at most so many front points, far from each other: beyond two objectives
+the number of boxes grows as a power of the number of points."""
+MAX_QUESTIONS = 64
+"""Latest launches towards an objective whose deletions are kept; older ones are long filled in."""
+BELIEVED = -1
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """The front as far as it is known or believed, normalised.
+
+    Args:
+        gains: Shape (n, m), mutually non-dominated.
+        noise: What two points must differ by to be told apart, shape (m,): their combined standard
+            errors, at least `NARROWEST`.
+        rows: Row of each point in the history, shape (n,); -1 for a believed point.
+        startable: Where a run can start, shape (n,): not at the base model or a believed point.
+        questions: For each objective, the thresholds of the launches that were to improve it, shape
+            (q, m), the pending ones last.
+        ref: Reference point, shape (m,); what is not above it is worth nothing.
+        waiting: Number of pending launches.
+    """
+
+    gains: FloatArray
+    noise: FloatArray
+    rows: IntArray
+    startable: NDArray[np.bool_]
+    questions: tuple[FloatArray, ...]
+    ref: FloatArray
+    waiting: int
+
+
+@dataclass(frozen=True)
+class Box:
+    """Where a better point may be, as one objective's launches have left it.
+
+    Args:
+        target: Objective to improve.
+        lower: What a point in the box exceeds, shape (m,).
+        upper: What it can reach at best, shape (m,).
+        again: Whether it had been deleted.
+    """
+
+    target: int
+    lower: FloatArray
+    upper: FloatArray
+    again: bool = False
+
+    @property
+    def side(self) -> FloatArray:
+        """Return the lengths of the sides, shape (m,)."""
+        return self.upper - self.lower
+
+    @property
+    def volume(self) -> float:
+        """Return the hypervolume that is to win in the box, as a share of the ranges' product."""
+        return float(self.side.prod())
+
+
+@dataclass(frozen=True)
+class Way:
+    """A launch into a box.
+
+    Args:
+        box: What it explores.
+        parent: Index of the point to start from.
+        thresholds: What the other objectives must keep, shape (m,); the target's own entry is the
+            middle of the box, the gain that the launch should pass.
+        shortfall: By how much the parent misses the thresholds, summed.
+    """
+
+    box: Box
+    parent: int
+    thresholds: FloatArray
+    shortfall: float
+
+    @property
+    def rank(self) -> tuple[float, float, float]:
+        """Return what ways are compared by, larger first.
+
+        Of two ways into the same box, that with the nearer parent is better, then the one that
+        halves the longer side.
+        """
+        side = float(self.box.side[self.box.target])
+        return round(self.box.volume, 12), -round(self.shortfall, 12), -round(side, 12)
+
+
+def landscape(
+    history: History, asked: Sequence[Proposal], pending: Sequence[Proposal]
+) -> Landscape:
+    """Return the front with pending constrained launches believed to reach what they ask for.
+
+    Args:
+        history: Ended runs and evaluations.
+        asked: Every launch so far, the pending ones last.
+        pending: Launches that have not ended.
+    """
+    m, front, scale = history.problem.m, history.front, scale_of(history)
+    believed = _thresholds(pending, m)
+    believed = believed[np.isfinite(believed).all(axis=1)]
+    gains = (np.vstack([history.gains[front], believed]) - history.nadir) / scale
+    rows = np.concatenate([front, np.full(len(believed), BELIEVED)]).astype(np.int64)
+    trained = np.concatenate([history.run_index[front] != -1, np.zeros(len(believed), np.bool_)])
+    variance = (history.stderr[front] / scale) ** 2
+    noise = np.sqrt(2 * variance.mean(axis=0)) if len(front) else np.zeros(m)
+    towards = [_thresholds([p for p in asked if p.target == i], m) for i in range(m)]
+    kept = nondominated(gains)
+    return Landscape(
+        gains=gains[kept],
+        noise=np.maximum(noise, NARROWEST),
+        rows=rows[kept],
+        startable=trained[kept],
+        questions=tuple((thresholds - history.nadir) / scale for thresholds in towards),
+        ref=(history.ref - history.nadir) / scale,
+        waiting=len(pending),
+    )
+
+
+def scale_of(history: History) -> FloatArray:
+    """Return the length of each objective's frozen range, shape (m,); 1 where it is empty."""
+    scale = history.ideal - history.nadir
+    return np.asarray(np.where(scale > 0, scale, 1.0), dtype=np.float64)
+
+
+def largest_box(land: Landscape, slack: float) -> Way | None:
+    """Return the best way into the largest box; None when no box is worth a run.
+
+    Args:
+        land: The front and what was asked.
+        slack: Room below the middle of a box, normalised.
+    """
+    if not land.startable.any():
+        return None
+    lowers, uppers = _open_region(land)
+    asked = max(len(questions) for questions in land.questions)
+    keep = min(asked, MAX_QUESTIONS)
+    boxes = _largest_boxes(land, lowers, uppers, keep)
+    while not boxes and keep > land.waiting:
+        keep = max(keep // 2, land.waiting)
+        boxes = _largest_boxes(land, lowers, uppers, keep)
+    ways = [_way_into(box, land, slack) for box in boxes]
+    return max(ways, key=lambda way: way.rank, default=None)
+
+
+def local_lower_bounds(points: FloatArray, bounds: FloatArray, limit: FloatArray) -> FloatArray:
+    """Return the corners above which nothing is dominated by any of the points.
+
+    By hand: points (0, 3), (3, 0) leave the bound (0, 0) as it is; (2, 1) makes it (0, 1), (2, 0).
+
+    Args:
+        points: Shape (n, m).
+        bounds: Where to begin, shape (j, m): the lower corner of the region, or earlier bounds.
+        limit: Upper corner of the region, shape (m,); a bound on its edge is left out.
+
+    Returns:
+        Bounds, shape (k, m), none above another.
+    """
+    for point in points:
+        hit = (bounds < point).all(axis=1)
+        if not hit.any():
+            continue
+        raised = np.repeat(bounds[hit][:, None, :], len(point), axis=1)
+        diagonal = np.arange(len(point))
+        raised[:, diagonal, diagonal] = point
+        new = np.unique(raised.reshape(-1, len(point)), axis=0)
+        new = new[(new < limit).all(axis=1)]
+        others = np.vstack([bounds[~hit], new])
+        # a bound above another one says nothing new; each is above itself
+        covered = (others[None, :, :] <= new[:, None, :]).all(axis=2).sum(axis=1) > 1
+        bounds = np.vstack([bounds[~hit], new[~covered]])
+    return bounds
+
+
+def _thresholds(proposals: Sequence[Proposal], m: int) -> FloatArray:
+    """Return the thresholds of the constrained ones, shape (q, m)."""
+    found = [
+        p.thresholds
+        for p in proposals
+        if p.kind is LaunchKind.CONSTRAINED and p.thresholds is not None
+    ]
+    return np.array(found, dtype=np.float64).reshape(-1, m)
+
+
+def _open_region(land: Landscape) -> tuple[FloatArray, FloatArray]:
+    """Return lower bounds, (j, m), and upper bounds, (k, m), of the boxes between front points.
+
+    Beyond the best of an objective nothing is expected: its corner was trained for that alone.
+    """
+    extremes = list(dict.fromkeys(land.gains.argmax(axis=0).tolist()))
+    more = farthest_first(land.gains, land.gains[extremes], MAX_POINTS - len(extremes))
+    points = land.gains[[*extremes, *more]]
+    top = points.max(axis=0)
+    lowers = local_lower_bounds(points, land.ref[None], top)
+    uppers = -local_lower_bounds(-points, -top[None], -land.ref)
+    return lowers, uppers
+
+
+def _largest_boxes(land: Landscape, lowers: FloatArray, uppers: FloatArray, keep: int) -> list[Box]:
+    """Return the largest box of each target, given the latest `keep` questions about it."""
+    boxes = []
+    for target in range(len(land.ref)):
+        asked = land.questions[target]
+        kept = asked[max(0, len(asked) - keep) :]
+        left = -local_lower_bounds(-_refuted(target, land, kept), -uppers, -land.ref)
+        side = left[None, :, :] - lowers[:, None, :]
+        wide = side > land.noise
+        # a real exchange: the target and something to give, both beyond the noise
+        real = (side > 0).all(axis=2) & wide[:, :, target] & (wide.sum(axis=2) > 1)
+        if real.any():
+            volume = np.where(real, side.prod(axis=2), 0.0).round(12)
+            low, high = np.unravel_index(int(volume.argmax()), volume.shape)
+            boxes.append(Box(target, lowers[low], left[high], len(kept) < len(asked)))
+    return boxes
+
+
+def _refuted(target: int, land: Landscape, questions: FloatArray) -> FloatArray:
+    """Return corners above which no point is left after launches towards a target, at most (q, m).
+
+    A launch with thresholds t found the best target among what keeps them, so far as is known: v.
+    Nothing is then above (t, v); if nothing keeps t at all, v is below all that counts. A corner
+    above another one says nothing new.
+    """
+    others = np.arange(len(land.ref)) != target
+    keeps = (land.gains[None, :, others] >= questions[:, None, others]).all(axis=2)
+    found = np.where(keeps, land.gains[:, target], -np.inf).max(axis=1, initial=-np.inf)
+    corners = questions.copy()
+    corners[:, target] = found
+    corners = np.maximum(corners, land.ref)
+    return np.asarray(corners[nondominated(-corners)], dtype=np.float64)
+
+
+def _way_into(box: Box, land: Landscape, slack: float) -> Way:
+    """Return the launch into a box from the point that is nearest to keeping its thresholds.
+
+    The slack is at most a quarter of the side, so that the answer differs from what is known; a
+    side within the noise keeps the full slack.
+    """
+    room = np.where(box.side > land.noise, np.minimum(slack, box.side / 4), slack)
+    room[box.target] = 0.0
+    thresholds = box.lower + box.side / 2 - room
+    short = np.maximum(thresholds - land.gains, 0.0)
+    short[:, box.target] = 0.0
+    misses = np.where(land.startable, short.sum(axis=1).round(12), np.inf)
+    nearest = np.flatnonzero(misses == misses.min())
+    parent = int(nearest[land.gains[nearest, box.target].argmax()])
+    return Way(box, parent, thresholds, float(misses[parent]))

@@ -1,0 +1,64 @@
+"""`dirichlet`: the corners, then independent draws; never done, and hard to beat from m = 5 on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from paretoflow.core.ids import rng_of
+from paretoflow.core.values import History, LaunchKind, Proposal, WeightVector
+from paretoflow.proposers.asked import asked_of, one_by_one, seed_for, tried_weights
+from paretoflow.proposers.initial import initial_launch
+from paretoflow.proposers.wording import preference
+from paretoflow.spec.proposers import DirichletProposerSpec
+
+ATTEMPTS = 32
+"""Draws before a repetition is accepted: a tiny concentration draws little but corners."""
+
+
+class DirichletProposer:
+    """Draws weights from a symmetric Dirichlet distribution, the corners first; looks at no result.
+
+    Args:
+        spec: Its knobs.
+        m: Number of objectives.
+        runs: Runs of the sweep; draws do not depend on it.
+    """
+
+    def __init__(self, spec: DirichletProposerSpec, *, m: int, runs: int) -> None:
+        self._m = m
+        self._alpha = spec.alpha
+
+    def propose(
+        self, history: History, pending: Sequence[Proposal], count: int, seed: int
+    ) -> list[Proposal]:
+        """Return `count` weighted launches."""
+        names = history.problem.names
+
+        def choose(pending: Sequence[Proposal]) -> Proposal:
+            asked = asked_of(history, pending)
+            corner = initial_launch(asked, self._m, names, seed, "dirichlet")
+            return corner or self._draw(asked, names, seed)
+
+        return one_by_one(choose, pending, count)
+
+    def _draw(self, asked: Sequence[Proposal], names: Sequence[str], seed: int) -> Proposal:
+        run_seed = seed_for(seed, asked)
+        weights = self._fresh_weights(tried_weights(asked), run_seed)
+        return Proposal(
+            kind=LaunchKind.WEIGHTED,
+            weights=weights,
+            seed=run_seed,
+            reason=f"A random preference: {preference(weights, names)}.",
+            proposer="dirichlet",
+            tag="draw",
+        )
+
+    def _fresh_weights(self, tried: set[tuple[float, ...]], run_seed: int) -> WeightVector:
+        rng = rng_of(run_seed, "dirichlet")
+        for _ in range(ATTEMPTS):
+            weights = WeightVector.of(rng.dirichlet(np.full(self._m, self._alpha)))
+            if weights.values not in tried:
+                break
+        return weights

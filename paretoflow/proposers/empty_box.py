@@ -1,0 +1,105 @@
+"""`empty_box`: constrained launches into the largest hypervolume gap; the default below m = 5."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from paretoflow.core.values import History, LaunchKind, Proposal, WeightVector
+from paretoflow.proposers.asked import asked_of, one_by_one, seed_for
+from paretoflow.proposers.boxes import Box, Landscape, Way, landscape, largest_box, scale_of
+from paretoflow.proposers.initial import initial_count, initial_launch
+from paretoflow.proposers.spread import spread_launch
+from paretoflow.proposers.wording import bounds, improve
+from paretoflow.spec.proposers import EmptyBoxProposerSpec
+
+SPARE_SHARE = 4
+"""While the opening stage trains, idle workers may spend a budget's quarter on further weights."""
+
+
+class EmptyBoxProposer:
+    """Fills the gaps of the front, the largest first.
+
+    After the opening stage, each launch takes the largest box that the front leaves open and that
+    earlier launches have not deleted (`boxes`). It starts from the point that is nearest to keeping
+    the box's thresholds, and raises the target while the other objectives stay above the middle of
+    the box, less the slack. Pending launches are believed to reach what they ask for, so that
+    several workers spread out. Boxes narrower than the combined standard errors are left alone.
+    When no box is left, weights far from all tried so far use up the budget.
+
+    By hand: gains (0, 10), (4, 7), (9, 1) on ranges of 10, slack 0.05: the boxes hold 4 * 3 = 12
+    and 5 * 6 = 30 hundredths of the normalised plane. The second one is longer in the second
+    objective, which is halved: from (4, 7), raise the first, keeping the second at 4 - 0.5 = 3.5.
+
+    Args:
+        spec: Its knobs.
+        m: Number of objectives.
+        runs: Runs of the sweep.
+
+    References:
+        Röpke et al. (2024), arXiv 2402.07182 (IPRO): boxes, and deletion on success or failure.
+        Departures: the box of largest volume instead of the lower corner of largest improvement; a
+        constrained launch instead of an achievement scalarisation; a deletion holds for one target,
+        so that a box which a trainer failed to fill from one side is tried from the other.
+    """
+
+    def __init__(self, spec: EmptyBoxProposerSpec, *, m: int, runs: int) -> None:
+        self._initial = initial_count(m, spec.initial)
+        self._spare = max(self._initial, runs // SPARE_SHARE)
+        self._slack = spec.slack
+
+    def propose(
+        self, history: History, pending: Sequence[Proposal], count: int, seed: int
+    ) -> list[Proposal]:
+        """Return the next launches; none only while the opening stage is still in training."""
+        names = history.problem.names
+
+        def choose(pending: Sequence[Proposal]) -> Proposal | None:
+            asked = asked_of(history, pending)
+            first = initial_launch(asked, self._initial, names, seed, "empty_box")
+            if first is not None:
+                return first
+            land = landscape(history, asked, pending)
+            way = largest_box(land, self._slack)
+            if way is not None:
+                return _launch(way, land, history, seed_for(seed, asked))
+            opening = any(p.tag == "initial" for p in pending)
+            if opening and len(asked) >= self._spare:
+                return None
+            why = "No gap to fill is known " + ("yet" if opening else "any more")
+            return spread_launch(asked, names, seed, why, "empty_box")
+
+        return one_by_one(choose, pending, count)
+
+
+def starting_weights(box: Box) -> WeightVector:
+    """Return where a launch into a box starts: half the target, half the normal of the gap.
+
+    The normal, inverse to the sides, likes both ends of the gap equally, which is what the weights
+    come to on a convex front. On a concave one it would fall back to an end: the target keeps the
+    run moving, and the dual controller keeps it above the thresholds.
+
+    By hand: sides (.5, .25), the first as the target: (1, 0) / 2 + (1/3, 2/3) / 2 = (2/3, 1/3).
+    """
+    normal = 1 / box.side
+    target = WeightVector.one_hot(len(normal), box.target).array
+    return WeightVector.of(target + normal / normal.sum())
+
+
+def _launch(way: Way, land: Landscape, history: History, run_seed: int) -> Proposal:
+    box = way.box
+    thresholds = history.nadir + way.thresholds * scale_of(history)
+    parent = history.snapshot_ids[land.rows[way.parent]]
+    gap = "A gap asked about before" if box.again else "The largest gap of the front"
+    return Proposal(
+        kind=LaunchKind.CONSTRAINED,
+        weights=starting_weights(box),
+        seed=run_seed,
+        reason=f"{gap}, with {box.volume:.1%} of the ranges' hypervolume to win: starts from "
+        f"{parent} and {improve(box.target, history.problem)}, keeping "
+        f"{bounds(thresholds, box.target, history.problem)}.",
+        proposer="empty_box",
+        parent=parent,
+        target=box.target,
+        thresholds=tuple(thresholds.tolist()),
+        tag="box",
+    )

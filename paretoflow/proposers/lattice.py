@@ -1,0 +1,68 @@
+"""`lattice`: a fixed lattice of weights, spread from coarse to fine; the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from paretoflow.core.values import History, LaunchKind, Proposal, WeightVector
+from paretoflow.front.simplex import das_dennis, lattice_at_least, spread_order
+from paretoflow.proposers.asked import asked_of, one_by_one, seed_for, tried_weights
+from paretoflow.proposers.wording import preference
+from paretoflow.spec.proposers import LatticeProposerSpec
+
+
+class LatticeProposer:
+    """Takes the weights of a lattice in a fixed order and is done at its end; looks at no result.
+
+    Args:
+        spec: Its knobs.
+        m: Number of objectives.
+        runs: Runs of the sweep; unset `divisions` takes the coarsest lattice with as many points.
+
+    References:
+        Das and Dennis (1998), Normal-boundary intersection, SIAM J. Optim. 8(3), sec. 6. The order
+        is ours: corners, then always the weights farthest from all before.
+    """
+
+    def __init__(self, spec: LatticeProposerSpec, *, m: int, runs: int) -> None:
+        self._m = m
+        self._runs = runs
+        self._divisions = spec.divisions
+
+    def propose(
+        self, history: History, pending: Sequence[Proposal], count: int, seed: int
+    ) -> list[Proposal]:
+        """Return the next lattice points that no weighted launch has tried; empty at the end."""
+        order = ordered_lattice(self._m, self._divisions, self._runs)
+
+        def choose(pending: Sequence[Proposal]) -> Proposal | None:
+            asked = asked_of(history, pending)
+            tried = tried_weights(asked)
+            for place, weights in enumerate(order):
+                if weights.values not in tried:
+                    return Proposal(
+                        kind=LaunchKind.WEIGHTED,
+                        weights=weights,
+                        seed=seed_for(seed, asked),
+                        reason=f"Place {place + 1} of {len(order)} on the lattice: "
+                        f"{preference(weights, history.problem.names)}.",
+                        proposer="lattice",
+                        tag="lattice",
+                    )
+            return None
+
+        return one_by_one(choose, pending, count)
+
+
+@lru_cache(maxsize=8)
+def ordered_lattice(m: int, divisions: int | None, runs: int) -> tuple[WeightVector, ...]:
+    """Return the lattice's weights from coarse to fine.
+
+    Args:
+        m: Number of objectives.
+        divisions: Steps along each edge; None takes the fewest that give `runs` points.
+        runs: Runs of the sweep.
+    """
+    points = lattice_at_least(m, runs) if divisions is None else das_dennis(m, divisions)
+    return tuple(WeightVector.of(points[i]) for i in spread_order(points))

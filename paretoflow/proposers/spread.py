@@ -1,0 +1,92 @@
+"""Decides which place is farthest from everything tried: in weight space, or among front points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from paretoflow.core.ids import seed_of
+from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
+from paretoflow.front.simplex import uniform_simplex
+from paretoflow.proposers.asked import seed_for, tried_weights
+from paretoflow.proposers.wording import preference
+
+DRAWS = 256
+"""Candidates for a place in the widest gap of weight space; enough for a gap of any real size."""
+TIE_DECIMALS = 9
+
+
+def farthest_first(points: FloatArray, taken: FloatArray, count: int) -> list[int]:
+    """Return up to `count` points, always the one farthest from all taken and chosen before.
+
+    By hand: of 0, .25, .5, 1 on a line with 0 and 1 taken, .5 comes first, then .25.
+
+    Args:
+        points: Candidates, shape (n, m).
+        taken: Places that count as chosen, shape (k, m); k may be 0.
+        count: How many to choose.
+
+    Returns:
+        Indices of `points`; ties go to the lowest, and a copy of a taken place is never chosen.
+    """
+    nearest = np.full(len(points), np.inf)
+    for place in taken:
+        nearest = np.minimum(nearest, _distances(points, place))
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(points)):
+        index = int(nearest.argmax())
+        if nearest[index] <= 0:
+            break
+        chosen.append(index)
+        nearest = np.minimum(nearest, _distances(points, points[index]))
+    return chosen
+
+
+def spread_launch(
+    asked: Sequence[Proposal], names: Sequence[str], seed: int, why: str, proposer: str
+) -> Proposal:
+    """Return a weighted launch in the widest gap between the weights tried so far.
+
+    Args:
+        asked: Every launch so far.
+        names: Names of the m objectives.
+        seed: Seed of the sweep.
+        why: First half of the reason: what made the proposer turn to this.
+        proposer: Tag of the proposer.
+
+    References:
+        Mitchell (1991), Spectrally optimal sampling for distribution ray tracing: the best of many
+        random candidates is the one farthest from all points so far.
+    """
+    m = len(names)
+    run_seed = seed_for(seed, asked)
+    draws = uniform_simplex(m, DRAWS, seed_of(run_seed, "spread"))
+    tried = np.array(sorted(tried_weights(asked)), dtype=np.float64).reshape(-1, m)
+    weights = WeightVector.of(draws[_loneliest(draws, tried)])
+    return Proposal(
+        kind=LaunchKind.WEIGHTED,
+        weights=weights,
+        seed=run_seed,
+        reason=f"{why}; trains the preference farthest from all tried so far: "
+        f"{preference(weights, names)}.",
+        proposer=proposer,
+        tag="spread",
+    )
+
+
+def _loneliest(points: FloatArray, taken: FloatArray) -> int:
+    """Return the point whose nearest taken place is farthest; 0 when none is taken.
+
+    Unlike in `farthest_first`, many are taken and one is chosen: all distances at once are faster.
+    """
+    if not len(taken):
+        return 0
+    squares = (points**2).sum(axis=1)[:, None] + (taken**2).sum(axis=1) - 2 * points @ taken.T
+    return int(squares.min(axis=1).argmax())
+
+
+def _distances(points: FloatArray, place: FloatArray) -> FloatArray:
+    """Return distances to one place, rounded so that equal ones tie."""
+    lengths = np.linalg.norm(points - place, axis=1)
+    return np.asarray(lengths.round(TIE_DECIMALS), dtype=np.float64)

@@ -1,0 +1,331 @@
+"""What every proposer promises, over every tag; and what each reaches against an exact oracle."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from paretoflow.core.protocols import Proposer
+from paretoflow.core.values import History, LaunchKind, Proposal
+from paretoflow.proposers import TAGS, build, resolve_tag
+from paretoflow.spec.proposers import (
+    AutoProposerSpec,
+    CmorlProposerSpec,
+    DirichletProposerSpec,
+    EmptyBoxProposerSpec,
+    LatticeProposerSpec,
+    ProposerSpec,
+)
+from tests.histories import (
+    Front,
+    circle,
+    history_of,
+    problem_of,
+    sphere,
+    swept,
+    weighted,
+    zdt1,
+)
+
+SPECS: dict[str, ProposerSpec] = {
+    "cmorl": CmorlProposerSpec(type="cmorl"),
+    "dirichlet": DirichletProposerSpec(type="dirichlet"),
+    "empty_box": EmptyBoxProposerSpec(type="empty_box"),
+    "lattice": LatticeProposerSpec(type="lattice"),
+}
+RUNS = 30
+
+
+def proposer_of(tag: str, m: int = 2, runs: int = RUNS) -> Proposer:
+    return build(SPECS[tag], m=m, runs=runs)
+
+
+def opening(m: int) -> list[Proposal]:
+    """The launches of an ended opening stage: the corners and the centre."""
+    return [weighted(row) for row in [*np.eye(m), np.ones(m)]]
+
+
+def bent(m: int) -> list[tuple[int, list[float]]]:
+    """A base model, and one evaluation for each run of `opening`, on a front without ties."""
+    corners = [[0.9 - 0.03 * i if i == j else 0.05 * (i + 1) for j in range(m)] for i in range(m)]
+    centre = [0.4 - 0.02 * i for i in range(m)]
+    return [(-1, [0.2] * m), *enumerate([*corners, centre])]
+
+
+@pytest.fixture(params=sorted(TAGS))
+def tag(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def histories(m: int) -> dict[str, tuple[History, list[Proposal]]]:
+    """Histories that a proposer must cope with, each with what is pending."""
+    problem, done, rows = problem_of(m), opening(m), bent(m)
+    flat = [(i, [0.5, *g[1:]]) for i, g in rows]
+    return {
+        "empty": (history_of(problem), []),
+        "only the base": (history_of(problem, [], rows[:1]), []),
+        "only pending": (history_of(problem), done),
+        "all failed": (history_of(problem, done, rows[:1], failed=range(len(done))), []),
+        "a single evaluation": (history_of(problem, done[:1], rows[1:2]), done[1:]),
+        "one result that beats the rest": (history_of(problem, done, [(0, [0.9] * m)]), []),
+        "the base beats every run": (history_of(problem, done, [*rows[1:], (-1, [1.0] * m)]), []),
+        "duplicates": (history_of(problem, done, [(i, rows[1][1]) for i in range(m + 1)]), []),
+        "no spread in one objective": (history_of(problem, done, flat), []),
+        "no spread at all": (history_of(problem, done, [(i, [0.5] * m) for i, _ in rows]), []),
+        "nothing beyond the reference": (
+            history_of(problem, done, [(i, (np.array(g) - 2).tolist()) for i, g in rows]),
+            [],
+        ),
+        "noise wider than the front": (history_of(problem, done, rows, stderr=1.0), []),
+        "a checkpoint of a pending run": (
+            history_of(problem, done[:-1], [*rows[:-1], (-2, rows[-1][1])]),
+            done[-1:],
+        ),
+        "the opening stage": (history_of(problem, done, rows), []),
+    }
+
+
+CASES = [(m, name) for m in (2, 3, 6) for name in histories(2)]
+
+
+def test_every_tag_has_a_spec_a_line_in_the_table_and_an_example() -> None:
+    union = {s.model_fields["type"].annotation for s in get_args(get_args(ProposerSpec)[0])}
+    tags = {get_args(t)[0] for t in union} - {"auto"}
+    assert tags == set(TAGS) == set(SPECS)
+
+
+def test_auto_fills_boxes_below_five_objectives_and_draws_from_five_on() -> None:
+    chosen = [resolve_tag(AutoProposerSpec(), m) for m in (2, 4, 5, 9)]
+    assert chosen == ["empty_box", "empty_box", "dirichlet", "dirichlet"]
+    launches = build(AutoProposerSpec(), m=2, runs=4).propose(history_of(problem_of(2)), (), 1, 0)
+    assert launches[0].proposer == "empty_box"
+
+
+def test_the_first_launches_need_no_pymoo(tag: str) -> None:
+    # the history is built by hand here: the shared one sorts, which is what must not happen
+    code = (
+        "import sys, numpy as np\n"
+        "from paretoflow.core.values import Direction, History, ObjectiveInfo, Problem\n"
+        "from paretoflow.proposers import build\n"
+        "from paretoflow.spec.proposers import ProposerSpec\n"
+        "from pydantic import TypeAdapter\n"
+        "two = tuple(ObjectiveInfo(n, Direction.MAXIMIZE, '', 0, 1, 0) for n in 'ab')\n"
+        "none = np.empty((0, 2))\n"
+        "i = np.empty(0, np.int64)\n"
+        "e = np.ones(2)\n"
+        "history = History(Problem(two), (), none, none, i, (), i, e * 0, e, e * 0)\n"
+        f"spec = TypeAdapter(ProposerSpec).validate_python({{'type': {tag!r}}})\n"
+        "assert len(build(spec, m=2, runs=9).propose(history, (), 3, 0)) == 3\n"
+        "print(sorted({'pymoo', 'torch', 'ray', 'scipy'} & set(sys.modules)))\n"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("m", "name"), CASES)
+def test_answers_are_sound_on_any_history(tag: str, m: int, name: str) -> None:
+    history, pending = histories(m)[name]
+    chosen = proposer_of(tag, m).propose(history, pending, 3, 5)
+    assert chosen or pending
+    assert len(chosen) <= 3
+    sound(history, pending, chosen, tag)
+
+
+def sound(
+    history: History, pending: Sequence[Proposal], chosen: Sequence[Proposal], tag: str
+) -> None:
+    """Every promise that concerns one decision."""
+    m = history.problem.m
+    everything = [*(r.proposal for r in history.runs), *pending, *chosen]
+    for proposal in chosen:
+        assert proposal.proposer == tag
+        assert proposal.reason.endswith(".")
+        assert any(name in proposal.reason for name in history.problem.names)
+        assert len(proposal.weights.values) == m
+        assert Proposal.from_dict(proposal.to_dict()) == proposal
+        same = [p for p in everything if question(p) == question(proposal)]
+        assert len(same) == 1 or proposal.kind is LaunchKind.CONSTRAINED
+        assert len([p for p in [*pending, *chosen] if question(p) == question(proposal)]) == 1
+        if proposal.kind is LaunchKind.CONSTRAINED:
+            assert proposal.thresholds is not None
+            assert np.isfinite(proposal.thresholds).all()
+            assert proposal.target in range(m)
+            row = history.snapshot_ids.index(proposal.parent or "")
+            assert history.run_index[row] != -1
+    assert len({p.seed for p in chosen} | {p.seed for p in pending if p.proposer == tag}) == len(
+        chosen
+    ) + len([p for p in pending if p.proposer == tag])
+
+
+def question(proposal: Proposal) -> object:
+    """What a launch asks, apart from its seed."""
+    return (
+        proposal.kind,
+        proposal.weights,
+        proposal.parent,
+        proposal.target,
+        proposal.thresholds,
+    )
+
+
+@pytest.mark.parametrize("name", histories(2))
+def test_the_same_question_gets_the_same_answer_and_nothing_is_written_to(
+    tag: str, name: str
+) -> None:
+    history, pending = histories(3)[name]
+    before = [p.to_dict() for p in pending]
+    copies = {f.name: np.copy(getattr(history, f.name)) for f in fields(History)[2:5]}
+    first = proposer_of(tag, 3).propose(history, pending, 4, 9)
+    again, waiting = histories(3)[name]
+    assert proposer_of(tag, 3).propose(again, tuple(waiting), 4, 9) == first
+    assert [p.to_dict() for p in pending] == before
+    assert all((getattr(history, n) == copy).all() for n, copy in copies.items())
+
+
+def test_another_seed_trains_other_policies(tag: str) -> None:
+    history, pending = histories(2)["the opening stage"]
+    one, other = (proposer_of(tag).propose(history, pending, 2, seed) for seed in (1, 2))
+    assert not {p.seed for p in one} & {p.seed for p in other}
+
+
+@pytest.mark.parametrize("name", ["empty", "all failed", "the opening stage"])
+def test_a_batch_is_the_same_as_single_requests(tag: str, name: str) -> None:
+    history, pending = histories(3)[name]
+    proposer = proposer_of(tag, 3)
+    batch = proposer.propose(history, pending, 5, 3)
+    singles: list[Proposal] = []
+    while len(singles) < 5:
+        chosen = proposer.propose(history, [*pending, *singles], 1, 3)
+        if not chosen:
+            break
+        singles += chosen
+    assert batch == singles
+
+
+def test_asking_for_none_gives_none(tag: str) -> None:
+    assert proposer_of(tag).propose(history_of(problem_of(2)), (), 0, 0) == []
+
+
+@pytest.mark.parametrize("m", [2, 3, 6])
+def test_the_corners_come_first_whatever_the_order_of_objectives(tag: str, m: int) -> None:
+    chosen = proposer_of(tag, m).propose(history_of(problem_of(m)), (), m, 0)
+    assert {p.weights.values for p in chosen} == set(map(tuple, np.eye(m).tolist()))
+    assert {p.kind for p in chosen} == {LaunchKind.WEIGHTED}
+
+
+def test_a_failed_opening_is_not_launched_for_ever(tag: str) -> None:
+    history, _ = histories(2)["all failed"]
+    failed = {r.proposal.weights for r in history.runs}
+    chosen = proposer_of(tag).propose(history, (), 4, 0)
+    assert chosen
+    assert not failed & {p.weights for p in chosen}
+
+
+@pytest.mark.parametrize("workers", [1, 3, 8])
+@pytest.mark.parametrize("front", [circle(60), zdt1(60), sphere(200)], ids=["circle", "zdt1", "3d"])
+def test_the_whole_budget_is_used_with_sound_launches(
+    tag: str, front: np.ndarray, workers: int
+) -> None:
+    oracle = Front(front, noise=0.02, failures=0.1)
+    m = front.shape[1]
+
+    def check(history: History, pending: Sequence[Proposal], chosen: list[Proposal]) -> None:
+        assert chosen or pending
+        sound(history, pending, chosen, tag)
+
+    _, launches = swept(proposer_of(tag, m), oracle, RUNS, workers=workers, seed=4, check=check)
+    assert len(launches) == RUNS
+    assert len({p.seed for p in launches}) == RUNS
+
+
+def test_a_history_of_ten_thousand_evaluations_is_answered(tag: str) -> None:
+    rng = np.random.default_rng(0)
+    gains = rng.dirichlet(np.ones(3), 10_000) ** 0.6
+    launches = [weighted(w) for w in rng.dirichlet(np.ones(3), 500)]
+    rows = [(i % 500, row) for i, row in enumerate(gains.tolist())]
+    history = history_of(problem_of(3), launches, rows, stderr=0.01)
+    assert len(proposer_of(tag, 3, 1000).propose(history, opening(3), 2, 0)) == 2
+
+
+def test_a_history_of_another_proposer_is_taken_as_it_is(tag: str) -> None:
+    for other in TAGS:
+        oracle = Front(zdt1(60))
+        _, launches = swept(proposer_of(other), oracle, 9)
+        rows = [(i, oracle.gains[oracle.answer(p)].tolist()) for i, p in enumerate(launches)]
+        history = history_of(problem_of(2), launches, rows)
+        chosen = proposer_of(tag).propose(history, (), 2, 0)
+        assert len(chosen) == 2
+        sound(history, (), chosen, tag)
+
+
+@pytest.mark.parametrize("runs", [12, 24])
+def test_boxes_fill_a_concave_front_where_weights_alone_stop_at_half(runs: int) -> None:
+    share = {tag: swept(proposer_of(tag, runs=runs), Front(circle()), runs)[0] for tag in TAGS}
+    assert share["lattice"] == pytest.approx(0.495, abs=0.005)
+    assert share["dirichlet"] == pytest.approx(0.495, abs=0.005)
+    assert share["empty_box"] > (0.9 if runs == 12 else 0.95)
+    assert share["lattice"] + 0.01 < share["cmorl"] < share["empty_box"]
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_noise_and_several_workers_cost_boxes_little_on_a_concave_front(workers: int) -> None:
+    oracle = Front(circle(), noise=0.03)
+    shares = [
+        swept(proposer_of("empty_box", runs=24), oracle, 24, workers=workers, seed=s)[0]
+        for s in range(3)
+    ]
+    assert np.mean(shares) > 0.9
+
+
+def test_a_convex_front_is_no_harder_for_boxes_than_for_a_lattice() -> None:
+    share = {tag: swept(proposer_of(tag, runs=16), Front(zdt1()), 16)[0] for tag in TAGS}
+    assert share["empty_box"] > share["lattice"] > 0.88
+    assert share["cmorl"] > 0.85
+
+
+def test_boxes_fill_a_concave_front_of_three_objectives() -> None:
+    share = {tag: swept(proposer_of(tag, 3, 24), Front(sphere()), 24)[0] for tag in TAGS}
+    assert share["empty_box"] > share["lattice"] + 0.2
+
+
+@pytest.mark.parametrize("order", [[1, 0], [2, 0, 1], [3, 2, 0, 1]], ids=len)
+@pytest.mark.parametrize("constrained", ["cmorl", "empty_box"])
+def test_permuting_the_objectives_permutes_the_choice(constrained: str, order: list[int]) -> None:
+    m = len(order)
+    rows = bent(m)
+    moved = [(i, [g[o] for o in order]) for i, g in rows]
+    done = opening(m)
+    proposer = build(
+        CmorlProposerSpec(type="cmorl", select=m) if constrained == "cmorl" else SPECS[constrained],
+        m=m,
+        runs=RUNS,
+    )
+    # a whole round of extension: which of its launches comes first follows the objectives' order
+    count = m * m if constrained == "cmorl" else 1
+    plain = proposer.propose(history_of(problem_of(m), done, rows), (), count, 0)
+    other = proposer.propose(
+        history_of(problem_of(m), [weighted(p.weights.array[order]) for p in done], moved),
+        (),
+        count,
+        0,
+    )
+
+    def permuted(proposal: Proposal) -> object:
+        thresholds = np.array(proposal.thresholds)[order].round(9)
+        target = order.index(proposal.target or 0)
+        weights = proposal.weights.array[order].round(9)
+        return proposal.parent, target, tuple(thresholds.tolist()), tuple(weights.tolist())
+
+    def as_is(proposal: Proposal) -> object:
+        thresholds, weights = np.array(proposal.thresholds), proposal.weights.array
+        rounded = tuple(thresholds.round(9).tolist()), tuple(weights.round(9).tolist())
+        return proposal.parent, proposal.target, *rounded
+
+    assert len(plain) == count
+    assert {permuted(p) for p in plain} == {as_is(p) for p in other}
