@@ -18,7 +18,7 @@
     │   └── SchemaVersionError     written by a newer version of ParetoFlow
     └── WorkerError                a worker died or went silent (RuntimeError)
 
-Each leaf also inherits a standard error, and each survives pickling, since errors cross process borders.
+Each leaf also inherits a standard error and survives pickling: errors cross process borders.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class ParetoflowError(Exception):
 
 
 class UserError(ParetoflowError):
-    """A fault that the user can mend; the command line prints it without a traceback and exits with 2."""
+    """A fault that the user can mend: the command line prints no traceback and exits with 2."""
 
 
 class SpecError(UserError, ValueError):
@@ -94,7 +94,10 @@ class NonFiniteError(ParetoflowError, ValueError):
 
 
 class ObjectiveError(ParetoflowError, RuntimeError):
-    """A scorer that raised, or returned the wrong length or a non-finite value; names the objective."""
+    """A scorer that raised, or returned the wrong length or a non-finite value.
+
+    The message names the objective.
+    """
 
 
 class MethodError(ParetoflowError, RuntimeError):

@@ -1,4 +1,7 @@
-"""The contracts between the parts; every collaborator is handed in as an argument typed by one of these."""
+"""The contracts between the parts.
+
+Every collaborator is handed in as an argument typed by one of these.
+"""
 
 from __future__ import annotations
 
@@ -33,14 +36,14 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Candidates:
-    """The answers sampled from the base for the train prompts, scored once per sweep; what every run learns from.
+    """The base's scored answers to the train prompts, which every run learns from.
 
-    P prompts with C answers each; empty answers are kept.
+    Sampled and scored once per sweep: P prompts with C answers each; empty answers are kept.
 
     Args:
         prompts: Length P.
-        completions: Answer texts, P rows of C; no leading white space is added or removed, no end-of-text token.
-        completion_ids: Token ids of each answer, end-of-text token included when the model gave one.
+        completions: Answer texts, P rows of C, stripped at both ends, no end-of-text token.
+        completion_ids: Token ids of each answer, with the end-of-text token if the model gave one.
         prompt_ids: Token ids of each prompt.
         gains: Oriented scores, shape (P, C, m).
         mean: Mean gain over all candidates, shape (m,); frozen for the sweep.
@@ -66,27 +69,34 @@ class Candidates:
 class Objective(Protocol):
     """Scores completions.
 
-    Lifecycle: built once per worker, called on whole batches from one thread. Returns raw scores: what is better is the
-    spec's business. Whoever calls it checks length and finiteness; a partial vector never leaves the caller.
+    Lifecycle: built once per worker, called on whole batches from one thread. Returns raw scores:
+    what is better is the spec's business. Whoever calls it checks length and finiteness; a partial
+    vector never leaves the caller.
     """
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
-        """Return one raw score per completion, shape (b,); `prompts[i]` is what `completions[i]` answers."""
+        """Return one raw score per completion, shape (b,).
+
+        `prompts[i]` is what `completions[i]` answers.
+        """
         ...
 
 
 class Proposer(Protocol):
     """Chooses the next launches.
 
-    A pure function: the same history, pending set and seed give the same answer, so the process that holds a proposer
-    may die and a sweep can be replayed. It is asked whenever a worker is free, never waits for a generation, and sees
-    only complete, finite evaluations.
+    A pure function: the same history, pending set and seed give the same answer, so the process
+    that holds a proposer may die and a sweep can be replayed. It is asked whenever a worker is
+    free, never waits for a generation, and sees only complete, finite evaluations.
     """
 
-    def propose(self, history: History, pending: Sequence[Proposal], count: int, seed: int) -> list[Proposal]:
-        """Return at most `count` proposals; fewer means that nothing more is worth starting before a pending one ends.
+    def propose(
+        self, history: History, pending: Sequence[Proposal], count: int, seed: int
+    ) -> list[Proposal]:
+        """Return at most `count` proposals.
 
-        An empty list with nothing pending means that the proposer is done.
+        Fewer means that nothing more is worth starting before a pending one ends; an empty list
+        with nothing pending means that the proposer is done.
         """
         ...
 
@@ -121,7 +131,7 @@ class Checkpoint:
         cost: Spent on training since the previous checkpoint.
         weights: Weights in force when it was saved (a dual controller moves them), shape (m,).
         metrics: Training metrics of the trainer's log, for instance `loss`.
-        model: The policy as it stands in memory, the same weights as in `folder`; valid only during the report.
+        model: The policy in memory, with the weights of `folder`; valid only during the report.
     """
 
     step: int
@@ -135,7 +145,9 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a method needs, serves and can do; `plugins` prints it and `check` compares it with the spec.
+    """What a method needs, serves and can do.
+
+    `plugins` prints it and `check` compares it with the spec.
 
     Args:
         paper: Author, year and identifier.
@@ -153,10 +165,12 @@ class Capabilities:
 
 
 class Method(Protocol):
-    """An alignment algorithm: turns one launch into adapter snapshots. Runs from a plain shell, with no Ray.
+    """An alignment algorithm: turns one launch into adapter snapshots.
 
-    Lifecycle: built once per worker around a loaded base and the sweep's shared tables; `train` is called once for each
-    launch, one after the other, and leaves the base as it found it.
+    It runs from a plain shell, with no Ray.
+
+    Lifecycle: built once per worker around a loaded base and the sweep's shared tables; `train` is
+    called once for each launch, one after the other, and leaves the base as it found it.
     """
 
     def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:

@@ -34,10 +34,17 @@ class Boundary(StrEnum):
 
 
 TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
-    RunStatus.PENDING: frozenset({RunStatus.RUNNING, RunStatus.FINISHED, RunStatus.FAILED, RunStatus.STOPPED}),
-    RunStatus.RUNNING: frozenset({RunStatus.PENDING, RunStatus.FINISHED, RunStatus.FAILED, RunStatus.STOPPED}),
+    RunStatus.PENDING: frozenset(
+        {RunStatus.RUNNING, RunStatus.FINISHED, RunStatus.FAILED, RunStatus.STOPPED}
+    ),
+    RunStatus.RUNNING: frozenset(
+        {RunStatus.PENDING, RunStatus.FINISHED, RunStatus.FAILED, RunStatus.STOPPED}
+    ),
     RunStatus.STOPPED: frozenset({RunStatus.PENDING}),
     RunStatus.FINISHED: frozenset(),
     RunStatus.FAILED: frozenset(),
 }
-"""Legal next statuses. PENDING may end directly: a fragment can hold the result of a run whose start was never told."""
+"""Legal next statuses.
+
+PENDING may end directly: a fragment can hold the result of a run whose start was never told.
+"""

@@ -1,16 +1,16 @@
 """The nouns of a sweep, as frozen values.
 
-    ObjectiveInfo   one scored quantity: name, direction, unit, range, reference value
-    Problem         the objectives together, with the frozen reference point and normalisation
-    WeightVector    a preference on the simplex
-    Proposal        one choice of a proposer, with its seed and reason
-    RunRecord       a proposal that became a run, and where it stands
-    History         what a proposer may look at
-    Cost            what was spent
-    FrontPoint      one non-dominated evaluation with its provenance
-    FrontView       the front of a sweep at one moment, as commands and exports show it
-    EvaluationRow   the scores of one snapshot on the eval prompts
-    SweepView       everything a report or an export shows
+ObjectiveInfo   one scored quantity: name, direction, unit, range, reference value
+Problem         the objectives together, with the frozen reference point and normalisation
+WeightVector    a preference on the simplex
+Proposal        one choice of a proposer, with its seed and reason
+RunRecord       a proposal that became a run, and where it stands
+History         what a proposer may look at
+Cost            what was spent
+FrontPoint      one non-dominated evaluation with its provenance
+FrontView       the front of a sweep at one moment, as commands and exports show it
+EvaluationRow   the scores of one snapshot on the eval prompts
+SweepView       everything a report or an export shows
 """
 
 from __future__ import annotations
@@ -41,7 +41,11 @@ class Direction(StrEnum):
 
 
 class LaunchKind(StrEnum):
-    """What a launch does: train towards weights, extend a parent under thresholds, mix adapters, or evaluate again."""
+    """What a launch does.
+
+    WEIGHTED trains towards weights, CONSTRAINED extends a parent under thresholds, MERGE mixes
+    adapters and REEVALUATE evaluates again.
+    """
 
     WEIGHTED = "weighted"
     CONSTRAINED = "constrained"
@@ -74,7 +78,7 @@ class ObjectiveInfo:
 class Problem:
     """The objectives of a sweep with their frozen reference point and normalisation.
 
-    Declared or calibrated once at the start of the sweep and stored with it; never recomputed from a front.
+    Declared or calibrated at the sweep's start and stored with it; never recomputed from a front.
     """
 
     objectives: tuple[ObjectiveInfo, ...]
@@ -119,7 +123,9 @@ class WeightVector:
         array = np.asarray(values, dtype=np.float64)
         total = float(array.sum())
         if not np.isfinite(total) or total <= 0 or (array < 0).any():
-            raise ShapeError(f"weights need non-negative numbers with a positive sum, got {array.tolist()}")
+            raise ShapeError(
+                f"weights need non-negative numbers with a positive sum, got {array.tolist()}"
+            )
         return cls(tuple(float(round(v, 12)) for v in array / total))
 
     @classmethod
@@ -151,14 +157,15 @@ class Proposal:
 
     Args:
         kind: What the launch does.
-        weights: Preference to train towards; for a constrained launch, where the dual controller starts.
+        weights: Preference to train towards; if constrained, where the dual controller starts.
         seed: Seed of the run, so that a replay trains the same policy.
         reason: Why this and nothing else, in one sentence for a person.
         proposer: Tag of the proposer that chose it.
         parent: Snapshot to start from; None means the base.
         target: Index of the objective a constrained launch improves; None otherwise.
-        thresholds: Gains (oriented, raw units) that the other objectives must keep, shape (m,); the target's own entry
-            is the gain it should pass, or -inf for none. None for an unconstrained launch.
+        thresholds: Gains (oriented, raw units) that the other objectives must keep, shape (m,); the
+            target's own entry is the gain it should pass, or -inf for none. None for an
+            unconstrained launch.
         tag: What the proposer wants to recognise in the history, for instance a stage or a box.
     """
 
@@ -177,9 +184,11 @@ class Proposal:
         plain = asdict(self)
         plain["kind"] = self.kind.value
         plain["weights"] = list(self.weights.values)
-        plain["thresholds"] = None if self.thresholds is None else [
-            None if v == -np.inf else v for v in self.thresholds
-        ]
+        plain["thresholds"] = (
+            None
+            if self.thresholds is None
+            else [None if v == -np.inf else v for v in self.thresholds]
+        )
         return plain
 
     @classmethod
@@ -214,7 +223,9 @@ class Cost:
 
     def __add__(self, other: Cost) -> Cost:
         """Return the sum of both."""
-        return Cost(self.wall_s + other.wall_s, self.device_s + other.device_s, self.tokens + other.tokens)
+        return Cost(
+            self.wall_s + other.wall_s, self.device_s + other.device_s, self.tokens + other.tokens
+        )
 
 
 @dataclass(frozen=True)
@@ -237,18 +248,20 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class History:
-    """What a proposer may look at: ended runs and every complete evaluation, in the order of the ledger.
+    """What a proposer may look at: ended runs and every complete evaluation.
 
-    Failed runs are in `runs` and have no row in `gains`; a row is always finite.
+    Evaluations come in the order of the ledger. Failed runs are in `runs` and have no row in
+    `gains`; a row is always finite.
 
     Args:
         problem: Objectives with the frozen reference point and normalisation.
         runs: Ended runs (finished or failed), in the order in which they were proposed.
         gains: Oriented scores, shape (n, m).
         stderr: Standard error of each gain, shape (n, m).
-        run_index: Index into `runs` of each row, shape (n,); -1 for the base model, -2 for a run not yet ended.
+        run_index: Index into `runs` of each row, shape (n,); -1 for the base model, -2 for a run
+            not yet ended.
         snapshot_ids: Name of each row's snapshot, length n.
-        front: Indices of the non-dominated rows, in the order of rows, one for each distinct gain vector.
+        front: Ascending indices of the non-dominated rows, one for each distinct gain vector.
         ref: Oriented reference point, shape (m,).
         ideal: Oriented best end of the normalisation, shape (m,).
         nadir: Oriented worst end of the normalisation, shape (m,).
@@ -352,7 +365,7 @@ class SweepView:
         spec: The resolved spec as plain JSON values.
         runs: Every run, in the order in which they were proposed.
         evaluations: Every complete evaluation, the base's first, in the order of the ledger.
-        curve: (runs finished, device seconds, hypervolume) after each finished run, starting with the base.
+        curve: (runs finished, device seconds, hypervolume), the base first, then each finished run.
         root: Folder of the sweep.
     """
 

@@ -1,7 +1,7 @@
 """What ships inside the package so that a fresh machine has a task and a model.
 
-`pydoc` draws questions and answers from Python's own documentation; `tiny_base/` holds the weights of a
-small Llama-type model trained on it by `train_base.py`. Nothing here needs a network.
+`pydoc` draws questions and answers from Python's own documentation; `tiny_base/` holds the weights
+of a small Llama-type model trained on it by `train_base.py`. Nothing here needs a network.
 """
 
 from pathlib import Path

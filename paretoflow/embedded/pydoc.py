@@ -1,8 +1,8 @@
 """Questions and answers drawn at run time from the documentation inside Python itself.
 
-Sources are read as text (`ast`), never imported, so building the task runs nobody's code. The result is a
-function of the Python version alone: files and symbols are visited in sorted order and the split is a hash
-of the symbol. What a question is worth is left to the objectives.
+Sources are read as text (`ast`), never imported, so building the task runs nobody's code. The
+result is a function of the Python version alone: files and symbols are visited in sorted order and
+the split is a hash of the symbol. What a question is worth is left to the objectives.
 """
 
 from __future__ import annotations
@@ -23,18 +23,43 @@ EVAL_SHARE = 8
 """One symbol in this many goes to the eval split."""
 
 _SKIPPED_FOLDERS = frozenset(
-    {"test", "tests", "idlelib", "lib2to3", "site-packages", "dist-packages", "turtledemo", "ensurepip", "__pycache__"}
+    {
+        "test",
+        "tests",
+        "idlelib",
+        "lib2to3",
+        "site-packages",
+        "dist-packages",
+        "turtledemo",
+        "ensurepip",
+        "__pycache__",
+    }
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`'\"(])")
-_BUILTIN_TYPES = (bytes, bytearray, dict, float, frozenset, int, list, memoryview, object, range, set, str, tuple, type)
+_BUILTIN_TYPES = (
+    bytes,
+    bytearray,
+    dict,
+    float,
+    frozenset,
+    int,
+    list,
+    memoryview,
+    object,
+    range,
+    set,
+    str,
+    tuple,
+    type,
+)
 
 
 @dataclass(frozen=True)
 class PydocItem:
     """One documented symbol of Python as a question.
 
-    The prompt shows the whole document; the reference is its leading half, so an answer can be too short
-    (facts missing) and too long (nothing gained).
+    The prompt shows the whole document; the reference is its leading half, so an answer can be too
+    short (facts missing) and too long (nothing gained).
     """
 
     symbol: str
@@ -71,8 +96,8 @@ def format_prompt(document: str, question: str) -> str:
 def sentences_of(text: str) -> list[str]:
     """Split a docstring into its prose sentences, white space folded.
 
-    Doctests, tables, signatures and option lists are left out: a paragraph counts as prose when it starts with a
-    letter, ends a sentence and is mostly words.
+    Doctests, tables, signatures and option lists are left out: a paragraph counts as prose when it
+    starts with a letter, ends a sentence and is mostly words.
     """
     kept: list[str] = []
     for paragraph in re.split(r"\n\s*\n", text):
@@ -82,7 +107,11 @@ def sentences_of(text: str) -> list[str]:
         letters = sum(ch.isalpha() or ch == " " for ch in folded)
         if letters < 0.85 * len(folded):
             continue
-        kept.extend(s for s in _SENTENCE_END.split(folded) if s.endswith((".", "!", "?")) and len(s.split()) >= 3)
+        kept.extend(
+            s
+            for s in _SENTENCE_END.split(folded)
+            if s.endswith((".", "!", "?")) and len(s.split()) >= 3
+        )
     return kept
 
 
@@ -96,7 +125,8 @@ def _docs_in_source(path: Path, module: str) -> Iterator[tuple[str, str, str]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
             tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (SyntaxError, UnicodeDecodeError):  # a vendored file in another syntax or encoding documents nothing here
+    except (SyntaxError, UnicodeDecodeError):
+        # a vendored file in another syntax or encoding documents nothing here
         return
     stack: list[tuple[ast.AST, str]] = [(tree, module)]
     while stack:
@@ -104,7 +134,11 @@ def _docs_in_source(path: Path, module: str) -> Iterator[tuple[str, str, str]]:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             doc = ast.get_docstring(node)
             if doc:
-                kind = "function" if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else "thing"
+                kind = (
+                    "function"
+                    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+                    else "thing"
+                )
                 yield name, kind, doc
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -124,22 +158,31 @@ def _docs_of_builtins() -> Iterator[tuple[str, str, str]]:
             member = vars(cls)[name] if name else cls
             doc = getattr(member, "__doc__", None)
             if isinstance(doc, str):
-                yield (f"{cls.__name__}.{name}" if name else cls.__name__), ("function" if name else "thing"), doc
+                yield (
+                    (f"{cls.__name__}.{name}" if name else cls.__name__),
+                    ("function" if name else "thing"),
+                    doc,
+                )
 
 
 def _docs_of_topics() -> Iterator[tuple[str, str, str]]:
     from pydoc_data.topics import topics
 
     for name in sorted(topics):
-        paragraphs = [p for p in re.split(r"\n\s*\n", topics[name]) if len(sentences_of(p)) >= MIN_SENTENCES]
+        paragraphs = [
+            p for p in re.split(r"\n\s*\n", topics[name]) if len(sentences_of(p)) >= MIN_SENTENCES
+        ]
         for index, paragraph in enumerate(paragraphs):
             yield f"{name} (note {index + 1})", "thing", paragraph
 
 
-def items_from_docs(docs: Iterator[tuple[str, str, str]], max_words: int = MAX_WORDS) -> Iterator[PydocItem]:
-    """Turn (symbol, kind, docstring) into items, each cut to whole sentences of at most `max_words` words.
+def items_from_docs(
+    docs: Iterator[tuple[str, str, str]], max_words: int = MAX_WORDS
+) -> Iterator[PydocItem]:
+    """Turn each (symbol, kind, docstring) into an item.
 
-    Documents with fewer than `MIN_SENTENCES` sentences left are dropped, and so is every repeat of a text.
+    A document is cut to whole sentences of at most `max_words` words; one with fewer than
+    `MIN_SENTENCES` sentences left is dropped, and so is every repeat of a text.
     """
     seen: set[tuple[str, ...]] = set()
     for symbol, kind, doc in docs:
@@ -166,5 +209,5 @@ def pydoc_items() -> tuple[PydocItem, ...]:
 
 
 def package_docs(root: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield (symbol, kind, docstring) of every module under an installed package's folder, reading text only."""
+    """Yield (symbol, kind, docstring) of every module under a package's folder, read as text."""
     yield from _docs_in_tree(root)

@@ -1,13 +1,14 @@
 """Train the embedded base model: `python -m paretoflow.embedded.train_base --out DIR`.
 
-A small Llama-type model learns document + question -> some of the document's sentences, from the train split of the
-embedded task and, for a wider vocabulary, the docstrings of installed packages (read as text, never imported).
-Eval symbols of the task are never seen. Two choices make so small a model copy within minutes:
+A small Llama-type model learns document + question -> some of the document's sentences, from the
+train split of the embedded task and, for a wider vocabulary, the docstrings of installed packages
+(read as text, never imported). Eval symbols of the task are never seen. Two choices make so small a
+model copy within minutes:
 
-* a share of the examples are made of randomly drawn words, where nothing but copying lowers the loss; the share
-  falls as training goes on, and copying carries over to texts of any subject;
-* answers are a random number of sentences, so the base answers at every length and preference training can move it
-  towards short or complete answers.
+* a share of the examples are made of randomly drawn words, where nothing but copying lowers the
+  loss; the share falls as training goes on, and copying carries over to texts of any subject;
+* answers are a random number of sentences, so the base answers at every length and preference
+  training can move it towards short or complete answers.
 
 How the committed weights were made, and how long it took, is in `tiny_base/README.md`.
 """
@@ -59,11 +60,17 @@ def train_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
     raw.train_from_iterator(
         texts,
         trainers.BpeTrainer(
-            vocab_size=VOCABULARY, special_tokens=[PAD, EOS], initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+            vocab_size=VOCABULARY,
+            special_tokens=[PAD, EOS],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         ),
     )
     return PreTrainedTokenizerFast(
-        tokenizer_object=raw, pad_token=PAD, eos_token=EOS, padding_side="left", chat_template=CHAT_TEMPLATE,
+        tokenizer_object=raw,
+        pad_token=PAD,
+        eos_token=EOS,
+        padding_side="left",
+        chat_template=CHAT_TEMPLATE,
         clean_up_tokenization_spaces=False,
     )
 
@@ -71,26 +78,37 @@ def train_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
 def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     """Build the untrained model, about 2.2 million parameters."""
     config = LlamaConfig(
-        vocab_size=VOCABULARY, hidden_size=192, intermediate_size=512, num_hidden_layers=4, num_attention_heads=6,
-        num_key_value_heads=6, max_position_embeddings=1024, tie_word_embeddings=True,
+        vocab_size=VOCABULARY,
+        hidden_size=192,
+        intermediate_size=512,
+        num_hidden_layers=4,
+        num_attention_heads=6,
+        num_key_value_heads=6,
+        max_position_embeddings=1024,
+        tie_word_embeddings=True,
         attn_implementation="eager",
-        pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, bos_token_id=None,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=None,
     )
     return LlamaForCausalLM(config)
 
 
 def answer_of(item: PydocItem, rng: random.Random) -> str:
-    """Draw an answer: mostly the leading sentences, sometimes any of them in order, of every length."""
+    """Draw an answer of any length: mostly leading sentences, sometimes any of them in order."""
     count = rng.randint(1, len(item.sentences))
     if rng.random() < 0.75:
         return " ".join(item.sentences[:count])
-    return " ".join(item.sentences[i] for i in sorted(rng.sample(range(len(item.sentences)), count)))
+    return " ".join(
+        item.sentences[i] for i in sorted(rng.sample(range(len(item.sentences)), count))
+    )
 
 
 def synthetic_item(words: list[str], rng: random.Random) -> PydocItem:
     """Make a document of randomly drawn words: only copying can answer it."""
     sentences = tuple(
-        " ".join(rng.choices(words, k=rng.randint(2, 6))).capitalize() + "." for _ in range(rng.randint(2, 4))
+        " ".join(rng.choices(words, k=rng.randint(2, 6))).capitalize() + "."
+        for _ in range(rng.randint(2, 4))
     )
     return PydocItem("synthetic", f"What does {rng.choice(words)} do?", sentences)
 
@@ -98,12 +116,14 @@ def synthetic_item(words: list[str], rng: random.Random) -> PydocItem:
 def batches(
     items: list[PydocItem], tokenizer: PreTrainedTokenizerFast, settings: TrainSettings
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """Yield (token ids (b, t), attention mask (b, t), loss weight (b, t)), right-padded, one batch a step."""
+    """Yield (token ids, attention mask, loss weight) for each step, all (b, t), right-padded."""
     rng = random.Random(settings.seed)
     words = sorted({w.strip(".,;:()\"'`") for item in items for w in item.document.split()} - {""})
     for step in range(settings.steps):
         done = step / settings.steps
-        share = settings.synthetic_start + (settings.synthetic_end - settings.synthetic_start) * min(1.0, 3 * done)
+        share = settings.synthetic_start + (
+            settings.synthetic_end - settings.synthetic_start
+        ) * min(1.0, 2 * done)
         if rng.random() < share:  # synthetic texts are short: twice as many cost the same
             chosen = [synthetic_item(words, rng) for _ in range(2 * settings.batch)]
         else:
@@ -114,12 +134,16 @@ def batches(
 def encode(
     examples: list[tuple[str, str]], tokenizer: PreTrainedTokenizerFast
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Tokenise (prompt, answer) pairs with their loss weights; the answer ends with the end-of-text token."""
+    """Tokenise (prompt, answer) pairs with their loss weights.
+
+    Each answer ends with the end-of-text token.
+    """
     prompts = tokenizer([p for p, _ in examples])["input_ids"]
     answers = tokenizer([" " + a + EOS for _, a in examples])["input_ids"]
     width = max(len(p) + len(a) for p, a in zip(prompts, answers, strict=True))
     ids = torch.full((len(examples), width), tokenizer.pad_token_id)
-    mask, weight = torch.zeros(len(examples), width, dtype=torch.long), torch.zeros(len(examples), width)
+    mask = torch.zeros(len(examples), width, dtype=torch.long)
+    weight = torch.zeros(len(examples), width)
     for row, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
         end = len(prompt) + len(answer)
         ids[row, :end] = torch.tensor(prompt + answer)
@@ -128,7 +152,9 @@ def encode(
     return ids, mask, weight
 
 
-def token_losses(model: LlamaForCausalLM, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def token_losses(
+    model: LlamaForCausalLM, ids: torch.Tensor, mask: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Return next-token cross-entropy and correctness, each of shape (b, t - 1)."""
     logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1].float()
     targets = ids[:, 1:]
@@ -140,7 +166,10 @@ def token_losses(model: LlamaForCausalLM, ids: torch.Tensor, mask: torch.Tensor)
 def evaluate(
     model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, items: list[PydocItem]
 ) -> tuple[float, float]:
-    """Return answer loss and teacher-forced answer accuracy on held-out items (leading half as the answer)."""
+    """Return answer loss and teacher-forced answer accuracy on held-out items.
+
+    The answer is the reference: the leading half of the document.
+    """
     ids, mask, weight = encode([(i.prompt, i.reference) for i in items], tokenizer)
     loss, right = token_losses(model, ids, mask)
     answer = weight[:, 1:] == 1.0
@@ -153,7 +182,10 @@ def train(
     settings: TrainSettings,
     report: Callable[[int, float], None],
 ) -> None:
-    """Run the optimiser over the stream: Muon for matrices, AdamW for the rest, linear warm-up and decay."""
+    """Run the optimiser over the stream.
+
+    Muon moves the inner matrices, AdamW the rest, with linear warm-up and decay.
+    """
     inner = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     inner_ids = {id(p) for p in inner}
     rest = [p for p in model.parameters() if id(p) not in inner_ids]
@@ -180,14 +212,17 @@ def train(
 
 
 def corpus(packages: list[str]) -> tuple[list[PydocItem], list[PydocItem]]:
-    """Return (train, eval) items: the task's splits, the first widened by the docstrings of `packages`."""
+    """Return (train, eval) items of the task, train widened by the docstrings of `packages`."""
     task = pydoc_items()
-    train_items, eval_items = [i for i in task if i.split == "train"], [i for i in task if i.split == "eval"]
+    train_items = [i for i in task if i.split == "train"]
+    eval_items = [i for i in task if i.split == "eval"]
     held_out = {i.document for i in eval_items}
     for name in packages:
         spec = importlib.util.find_spec(name)
         if spec is None or not spec.submodule_search_locations:
-            raise ModuleNotFoundError(f"--packages names {name!r}, which is not installed: install it or leave it out")
+            raise ModuleNotFoundError(
+                f"--packages names {name!r}, which is not installed: install it or leave it out"
+            )
         found = items_from_docs(package_docs(Path(spec.submodule_search_locations[0])))
         train_items.extend(i for i in found if i.document not in held_out)
     return train_items, eval_items
@@ -196,19 +231,40 @@ def corpus(packages: list[str]) -> tuple[list[PydocItem], list[PydocItem]]:
 def main() -> None:
     """Parse the command line, train, and save a transformers folder in half precision."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--out", type=Path, required=True, help="folder for the weights and the tokenizer")
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--packages", nargs="*", default=["torch", "numpy"], help="whose docstrings to add")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for the weights and the tokenizer"
+    )
+    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--init", type=Path, help="folder of an earlier run to go on from")
+    parser.add_argument(
+        "--synthetic", type=float, default=0.9, help="share of synthetic batches at the start"
+    )
+    parser.add_argument(
+        "--packages", nargs="*", default=["torch", "numpy"], help="whose docstrings to add"
+    )
     args = parser.parse_args()
-    settings = TrainSettings(steps=args.steps)
+    settings = TrainSettings(steps=args.steps, synthetic_start=args.synthetic)
     torch.manual_seed(settings.seed)
     train_items, eval_items = corpus(args.packages)
-    tokenizer = train_tokenizer([i.prompt for i in train_items])
-    model, started = new_model(tokenizer), time.monotonic()
-    print(f"{len(train_items)} texts, {sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
+    if args.init:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(args.init)
+        model = LlamaForCausalLM.from_pretrained(
+            args.init, dtype=torch.float32, attn_implementation="eager"
+        )
+        model.train()
+    else:
+        tokenizer = train_tokenizer([i.prompt for i in train_items])
+        model = new_model(tokenizer)
+    started = time.monotonic()
+    print(
+        f"{len(train_items)} texts, {sum(p.numel() for p in model.parameters()):,} parameters",
+        flush=True,
+    )
 
     def save() -> None:
-        LlamaForCausalLM.from_pretrained(None, config=model.config, state_dict=model.state_dict()).half().save_pretrained(args.out)
+        LlamaForCausalLM.from_pretrained(
+            None, config=model.config, state_dict=model.state_dict()
+        ).half().save_pretrained(args.out)
         tokenizer.save_pretrained(args.out)
 
     def report(step: int, loss: float) -> None:
@@ -216,7 +272,13 @@ def main() -> None:
             model.eval()
             held, right = evaluate(model, tokenizer, eval_items[:64])
             model.train()
-            row = {"step": step, "loss": loss, "eval_loss": held, "eval_accuracy": right, "s": time.monotonic() - started}
+            row = {
+                "step": step,
+                "loss": loss,
+                "eval_loss": held,
+                "eval_accuracy": right,
+                "s": time.monotonic() - started,
+            }
             print(json.dumps({k: round(v, 4) for k, v in row.items()}), flush=True)
         if step and step % 500 == 0:
             save()

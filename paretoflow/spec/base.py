@@ -9,5 +9,9 @@ class Spec(BaseModel):
     """A frozen piece of a sweep YAML; unknown keys are refused and numbers must be finite."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, strict=False
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+        strict=False,
     )

@@ -1,4 +1,7 @@
-"""Where prompts come from. Every source is brought into one prompt schema (`core.protocols.Prompt`)."""
+"""Where prompts come from.
+
+Every source is brought into one prompt schema (`core.protocols.Prompt`).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ class _SizesSpec(Spec):
     train: int = Field(96, ge=2)
     """Prompts that answers are sampled for and runs learn from."""
     eval: int = Field(48, ge=2)
-    """Prompts that every snapshot is scored on; the same for all, so that snapshots compare pairwise."""
+    """Prompts that every snapshot is scored on, the same for all, so snapshots compare pairwise."""
     validation: int = Field(16, ge=2)
     """Prompts that the dual controller of a constrained run looks at."""
     candidates: int = Field(4, ge=2)
@@ -30,12 +33,12 @@ class ColumnsSpec(Spec):
     messages: str | None = None
     """Column with chat turns ({role, content}); rendered by the model's chat template."""
     dialogue: str | None = None
-    """Column with a whole "\\n\\nHuman: … \\n\\nAssistant: …" dialogue; its last answer is dropped and the turns before it
-    are treated as `messages`."""
+    """Column with a whole "\\n\\nHuman: … \\n\\nAssistant: …" dialogue; its last answer is dropped
+    and the turns before it are treated as `messages`."""
     reference: str | None = None
     """Column with the reference answer."""
     passages: str | None = None
-    """Column with the texts that the answer may draw on: a string, a list of strings, or lists of strings."""
+    """Column with the texts to draw on: a string, a list of strings or of such lists."""
 
 
 class _RowsSpec(_SizesSpec):
@@ -44,9 +47,11 @@ class _RowsSpec(_SizesSpec):
     columns: ColumnsSpec = ColumnsSpec()
     """Which columns hold what."""
     template: str | None = None
-    """Prompt text with {column} places, for instance "Question: {question}\\nAnswer:"; {passages} is the joined texts."""
+    """Prompt text with {column} places, for instance "Question: {question}\\nAnswer:"; {passages}
+    is the joined texts.
+    """
     max_passage_words: int | None = Field(None, ge=1)
-    """Passages are cut to whole sentences of at most this many words in all; unset leaves them whole."""
+    """Passages are cut to whole sentences of at most this many words in all; unset: left whole."""
 
 
 class PydocDataSpec(_SizesSpec):
@@ -85,4 +90,6 @@ class HubDataSpec(_RowsSpec):
     """Branch, tag or commit on the hub."""
 
 
-DataSpec = Annotated[PydocDataSpec | JsonlDataSpec | ParquetDataSpec | HubDataSpec, Field(discriminator="type")]
+DataSpec = Annotated[
+    PydocDataSpec | JsonlDataSpec | ParquetDataSpec | HubDataSpec, Field(discriminator="type")
+]

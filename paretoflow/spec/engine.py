@@ -35,7 +35,7 @@ class EngineSpec(Spec):
     limits: LimitsSpec = LimitsSpec()
     """When a run is given up."""
     price: float = Field(0.0, ge=0)
-    """Cost of one device for one hour, in your currency; what `stop.cost` and the reports count in."""
+    """Cost of one device for one hour, in your currency: that of `stop.cost` and the reports."""
 
 
 class StagnationSpec(Spec):

@@ -1,4 +1,7 @@
-"""How a run trains. Every method takes a weight vector, or a constraint that a dual controller turns into weights."""
+"""How a run trains.
+
+Every method takes a weight vector, or a constraint that a dual controller turns into weights.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from paretoflow.spec.base import Spec
 
 
 class DualSpec(Spec):
-    """The dual controller of constrained runs: it raises the weight of an objective that falls under its threshold."""
+    """The dual controller of constrained runs: an objective under its threshold gains weight."""
 
     every: int = Field(5, ge=1)
     """Optimiser steps between two looks at the validation scores."""
@@ -30,18 +33,20 @@ class _MethodSpec(Spec):
     gradient_accumulation: int = Field(1, ge=1)
     """Forward passes that `batch_size` is divided over, to save memory."""
     learning_rate: float = Field(5e-4, gt=0)
-    """Peak step size of AdamW; the schedule is linear warm-up over a tenth of the steps, then linear decay."""
+    """Peak step size of AdamW: linear warm-up over a tenth of the steps, then linear decay."""
     max_grad_norm: float = Field(1.0, gt=0)
     """Gradients are clipped to this norm."""
     checkpoint_every: int | None = Field(None, ge=1)
-    """Steps between evaluated checkpoints, each a candidate for the front; unset evaluates only the last."""
+    """Steps between evaluated checkpoints, each a candidate for the front; unset: only the last."""
     dual: DualSpec = DualSpec()
     """The dual controller of constrained runs."""
 
 
 class DpoMethodSpec(_MethodSpec):
-    """Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290) on pairs of the base's answers, ranked by the
-    run's weighted, standardised scores."""
+    """Direct preference optimisation on pairs of the base's answers, ranked by weighted score.
+
+    Scores are standardised before they are weighted. Rafailov et al. 2023, arXiv 2305.18290.
+    """
 
     type: Literal["dpo"] = "dpo"
     beta: float = Field(0.1, gt=0)
@@ -53,8 +58,10 @@ class DpoMethodSpec(_MethodSpec):
 
 
 class ModpoMethodSpec(_MethodSpec):
-    """Multi-objective DPO (Zhou et al. 2023, arXiv 2310.03708): DPO on one objective's pairs, with the others' rewards as
-    margins; equals DPO when that objective has all the weight."""
+    """Multi-objective DPO: DPO on one objective's pairs, with the others' rewards as margins.
+
+    Equals DPO when that objective has all the weight. Zhou et al. 2023, arXiv 2310.03708.
+    """
 
     type: Literal["modpo"]
     beta: float = Field(0.1, gt=0)
@@ -66,16 +73,21 @@ class ModpoMethodSpec(_MethodSpec):
 
 
 class GrpoMethodSpec(_MethodSpec):
-    """Group-relative policy optimisation (Shao et al. 2024, arXiv 2402.03300) on fresh samples, rewards combined by weight."""
+    """Group-relative policy optimisation on fresh samples, rewards combined by weight.
+
+    Shao et al. 2024, arXiv 2402.03300.
+    """
 
     type: Literal["grpo"]
     beta: float = Field(0.02, ge=0)
     """Weight of the KL penalty to the base; 0 saves the reference pass."""
     generations: int = Field(4, ge=2)
-    """Answers sampled for each prompt; advantages are relative to their group. `batch_size` must be a multiple."""
+    """Answers sampled for each prompt, the group of its advantages; must divide `batch_size`."""
     aggregation: Literal["linear", "normalize_then_sum"] = "normalize_then_sum"
-    """linear: weigh the standardised rewards, then normalise within the group; normalize_then_sum: normalise each reward
-    within the group first, so that no objective's spread drowns another's."""
+    """linear: weigh the standardised rewards, then normalise within the group; normalize_then_sum:
+    normalise each reward within the group first, so that no objective's spread drowns another's."""
 
 
-MethodSpec = Annotated[DpoMethodSpec | ModpoMethodSpec | GrpoMethodSpec, Field(discriminator="type")]
+MethodSpec = Annotated[
+    DpoMethodSpec | ModpoMethodSpec | GrpoMethodSpec, Field(discriminator="type")
+]

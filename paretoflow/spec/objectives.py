@@ -1,4 +1,7 @@
-"""What is scored. Every objective has a name, a direction, a unit, a range and a reference value."""
+"""What is scored.
+
+Every objective has a name, a direction, a unit, a range and a reference value.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,12 @@ class _ObjectiveSpec(Spec):
     unit: str = ""
     """Shown beside values."""
     range: tuple[float, float] | None = None
-    """Lowest and highest score worth telling apart, in raw units; normalises gaps. Unset: taken once, at the start, from
-    the scores of the base's answers, and stored with the sweep."""
+    """Lowest and highest score worth telling apart, in raw units; normalises gaps. Unset: taken
+    once, at the start, from the scores of the base's answers, and stored with the sweep."""
     ref: float | None = None
-    """A point counts towards the hypervolume only beyond this value. Unset: a tenth of the range beyond its worse end."""
+    """A point counts towards the hypervolume only beyond this value. Unset: a tenth of the range
+    beyond its worse end.
+    """
 
 
 class LengthObjectiveSpec(_ObjectiveSpec):
@@ -92,7 +97,7 @@ class ImportObjectiveSpec(_ObjectiveSpec):
     type: Literal["import"]
     path: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
     """`package.module:function`; the folder that the command runs in is on the import path."""
-    kwargs: dict[str, Any] = {}
+    kwargs: dict[str, Any] = Field(default_factory=dict)
     """Passed to every call."""
 
 

@@ -10,11 +10,14 @@ from paretoflow.spec.base import Spec
 
 
 class LatticeProposerSpec(Spec):
-    """A fixed simplex lattice of weights (Das and Dennis 1998), spread from coarse to fine: the baseline."""
+    """A fixed simplex lattice of weights, spread from coarse to fine: the baseline.
+
+    Das and Dennis 1998.
+    """
 
     type: Literal["lattice"]
     divisions: int | None = Field(None, ge=1)
-    """Steps along each edge of the simplex; unset takes the fewest that give the spec's number of runs."""
+    """Steps along each edge of the simplex; unset: the fewest that give `stop.runs` weights."""
 
 
 class DirichletProposerSpec(Spec):
@@ -26,27 +29,33 @@ class DirichletProposerSpec(Spec):
 
 
 class CmorlProposerSpec(Spec):
-    """C-MORL (Liu et al. 2024, arXiv 2410.02236): parallel initialisation, selection by crowding distance with the extremes
-    first, constrained extension of each selected policy in each objective."""
+    """C-MORL: weighted runs, then constrained extensions of policies selected by crowding.
+
+    The extremes are selected first, then the largest crowding distances; each selected policy is
+    extended in each objective. Liu et al. 2024, arXiv 2410.02236.
+    """
 
     type: Literal["cmorl"]
     initial: int | None = Field(None, ge=1)
-    """Weighted runs of the first stage; unset takes 3 for two objectives, else m + 1 (the corners first)."""
+    """Weighted runs of the first stage, corners first; unset: 3 for two objectives, else m + 1."""
     select: int = Field(2, ge=1)
     """Policies selected in a round of extension."""
     slack: float = Field(0.05, ge=0)
     """Additive slack of the thresholds, in units of the normalised range."""
     beta: float | None = Field(None, gt=0, le=1)
-    """The paper's multiplicative slack, which replaces the additive one; fragile for scores at or below zero."""
+    """The paper's multiplicative slack, replacing the additive one; fragile for scores <= 0."""
 
 
 class EmptyBoxProposerSpec(Spec):
-    """Constrained launches into the box with the largest hypervolume gap; a box is deleted when its launch ends, found or not
-    (after IPRO, Röpke et al. 2024, arXiv 2402.07182)."""
+    """Constrained launches into the box with the largest hypervolume gap.
+
+    A box is deleted when its launch ends, found or not. After IPRO (Röpke et al. 2024,
+    arXiv 2402.07182).
+    """
 
     type: Literal["empty_box"]
     initial: int | None = Field(None, ge=1)
-    """Weighted runs before the first box; unset takes 3 for two objectives, else m + 1 (the corners first)."""
+    """Weighted runs before any box, corners first; unset: 3 for two objectives, else m + 1."""
     slack: float = Field(0.05, ge=0)
     """Room below the midpoint threshold of a box, in units of the normalised range."""
 
@@ -58,6 +67,10 @@ class AutoProposerSpec(Spec):
 
 
 ProposerSpec = Annotated[
-    LatticeProposerSpec | DirichletProposerSpec | CmorlProposerSpec | EmptyBoxProposerSpec | AutoProposerSpec,
+    LatticeProposerSpec
+    | DirichletProposerSpec
+    | CmorlProposerSpec
+    | EmptyBoxProposerSpec
+    | AutoProposerSpec,
     Field(discriminator="type"),
 ]

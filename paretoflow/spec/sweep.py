@@ -14,7 +14,7 @@ from paretoflow.spec.proposers import AutoProposerSpec, ProposerSpec
 
 
 class SweepSpec(Spec):
-    """One sweep: a base model, prompts, objectives that pull against each other, a method and a budget."""
+    """One sweep: a base, prompts, objectives that pull against each other, a method, a budget."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     """Name of the sweep; it lives at `<storage>/<name>`."""

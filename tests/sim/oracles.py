@@ -1,0 +1,60 @@
+"""Oracles with a known front, for whole sweeps in virtual time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from paretoflow.core.values import LaunchKind, Proposal
+
+ANGLES = np.linspace(0.0, np.pi / 2, 721)
+CIRCLE = np.stack([np.sin(ANGLES), np.cos(ANGLES)], axis=1)
+"""A concave front: every weighted sum picks an end of it. Maximise both."""
+
+
+class CircleOracle:
+    """Answers with the exact optimum on a front that bulges towards the reference point.
+
+    A weighted launch gets the best point for its weights; a constrained one the best in its target
+    among those that keep its thresholds. Two checkpoints: halfway and there.
+    """
+
+    def __init__(self) -> None:
+        self.front = 1.0 - CIRCLE
+
+    def launch(
+        self, proposal: Proposal, rng: np.random.Generator
+    ) -> list[tuple[float, list[float]]]:
+        best = self.front[self._choice(proposal)]
+        cost = float(rng.lognormal(0.0, 0.5))
+        return [(cost / 2, (best - 0.2).tolist()), (cost / 2, best.tolist())]
+
+    def _choice(self, proposal: Proposal) -> int:
+        if proposal.kind is LaunchKind.CONSTRAINED:
+            assert proposal.thresholds is not None
+            assert proposal.target is not None
+            others = [i for i in range(2) if i != proposal.target]
+            keeps = (self.front[:, others] >= np.asarray(proposal.thresholds)[others] - 1e-12).all(
+                axis=1
+            )
+            if keeps.any():
+                return int(np.flatnonzero(keeps)[self.front[keeps, proposal.target].argmax()])
+        return int((self.front @ np.asarray(proposal.weights)).argmax())
+
+
+class BrokenOracle(CircleOracle):
+    """Returns nan for about a quarter of the attempts."""
+
+    def launch(
+        self, proposal: Proposal, rng: np.random.Generator
+    ) -> list[tuple[float, list[float]]]:
+        answer = super().launch(proposal, rng)
+        return [(1.0, [float("nan"), 0.5])] if rng.random() < 0.25 else answer
+
+
+class HopelessOracle:
+    """Raises on every launch."""
+
+    def launch(
+        self, proposal: Proposal, rng: np.random.Generator
+    ) -> list[tuple[float, list[float]]]:
+        raise ValueError("this oracle knows nothing")

@@ -1,0 +1,155 @@
+"""Whole sweeps in virtual time: the real planner, driver and ledger, an oracle for training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from paretoflow.core.ids import rng_of
+from paretoflow.core.values import Proposal
+from paretoflow.engine.driver import Driver
+from paretoflow.engine.session import Simulation, simulate
+from paretoflow.engine.simulated import SimulatedBackend, Weather
+from paretoflow.ledger.memory import MemoryLedger, MemoryStore
+from paretoflow.ledger.tables import EventKind
+from paretoflow.proposers import build
+from paretoflow.scoring.calibrate import declared_problem
+from tests.sim.oracles import BrokenOracle, CircleOracle, HopelessOracle
+from tests.sim.specs import circle_spec
+
+
+def _same(a: Simulation, b: Simulation) -> bool:
+    return a.launches == b.launches and a.front == b.front and a.virtual_s == b.virtual_s
+
+
+@pytest.mark.parametrize("tag", ["auto", "lattice", "dirichlet", "cmorl", "empty_box"])
+def test_the_same_job_twice_gives_identical_launches(tag: str) -> None:
+    spec = circle_spec(proposer={"type": tag})
+    weather = Weather(crash=0.2, straggle=0.2)
+    first = simulate(spec, CircleOracle(), weather=weather)
+    assert _same(first, simulate(spec, CircleOracle(), weather=weather))
+    assert len(first.launches) == 16
+
+
+def test_another_seed_gives_other_launches() -> None:
+    first = simulate(circle_spec(seed=1), CircleOracle())
+    assert first.launches != simulate(circle_spec(seed=2), CircleOracle()).launches
+
+
+def test_constrained_launches_leave_the_hull_of_a_concave_front() -> None:
+    full = 1.1**2  # the box from the reference point to the ideal
+    boxes = simulate(circle_spec(), CircleOracle()).front.hypervolume
+    lattice = simulate(circle_spec(proposer={"type": "lattice"}), CircleOracle()).front.hypervolume
+    assert lattice < boxes < full
+    assert boxes > 1.4 * lattice
+
+
+def test_crashes_are_retried_and_never_cancel_siblings() -> None:
+    spec = circle_spec(engine={"workers": 4, "retries": 20})
+    result = simulate(spec, CircleOracle(), weather=Weather(crash=0.4))
+    assert result.front.finished == 16
+    assert result.front.failed == 0
+
+
+def test_a_run_out_of_retries_is_a_failed_row_with_its_boundary() -> None:
+    store = MemoryStore()
+    spec = circle_spec(engine={"workers": 2, "retries": 1})
+    result = simulate(spec, BrokenOracle(), ledger=MemoryLedger(store))
+    failures = [e for e in MemoryLedger(store, writer=False).events() if e.kind is EventKind.FAILED]
+    assert failures
+    assert {e.boundary for e in failures} == {"objective"}
+    assert "left" in failures[0].message
+    assert result.front.finished + result.front.failed == 16
+    assert sum(e.payload["final"] for e in failures) == result.front.failed
+
+
+def test_a_sweep_whose_every_run_fails_still_ends() -> None:
+    spec = circle_spec(stop={"runs": 5}, engine={"workers": 2, "retries": 0})
+    result = simulate(spec, HopelessOracle())
+    assert (result.front.finished, result.front.failed, result.front.points) == (0, 5, ())
+    assert result.front.hypervolume == 0.0
+
+
+def test_stragglers_hold_nobody_up() -> None:
+    class OneSlow(CircleOracle):
+        calls = 0
+
+        def launch(
+            self, proposal: Proposal, rng: np.random.Generator
+        ) -> list[tuple[float, list[float]]]:
+            self.calls += 1
+            (_, half), (_, best) = super().launch(proposal, rng)
+            return [(50.0 if self.calls == 1 else 0.5, half), (0.5, best)]
+
+    result = simulate(circle_spec(), OneSlow())
+    # fifteen runs of one second on the other three workers end long before the slow one does
+    assert result.virtual_s == pytest.approx(50.5)
+
+
+def test_a_sweep_stops_when_the_front_stands_still() -> None:
+    spec = circle_spec(
+        proposer={"type": "lattice"}, stop={"runs": 40, "stagnation": {"runs": 5, "gain": 0.01}}
+    )
+    result = simulate(spec, CircleOracle())
+    assert "raised the hypervolume by less" in result.reason
+    assert result.front.finished < 20
+
+
+def test_a_sweep_stops_at_its_cost_and_its_hours() -> None:
+    priced = circle_spec(engine={"workers": 1, "price": 3600.0}, stop={"runs": 40, "cost": 5.0})
+    assert "cost of 5" in simulate(priced, CircleOracle()).reason
+    timed = circle_spec(engine={"workers": 1}, stop={"runs": 40, "hours": 5 / 3600})
+    assert "hours are used up" in simulate(timed, CircleOracle()).reason
+
+
+class _Killed(BaseException):
+    """Stands for SIGKILL: nothing in the driver may catch it."""
+
+
+class _DyingLedger(MemoryLedger):
+    """Dies right after (or right before) the k-th commit."""
+
+    def __init__(self, store: MemoryStore, die_at: int, *, after: bool) -> None:
+        super().__init__(store)
+        self._left, self._after = die_at, after
+
+    def append(self, events):  # type: ignore[no-untyped-def]
+        self._left -= 1
+        if self._left == 0 and not self._after:
+            raise _Killed
+        added = super().append(events)
+        if self._left == 0:
+            raise _Killed
+        return added
+
+
+@pytest.mark.parametrize("sweep_seed", range(12))
+def test_a_driver_killed_at_random_commits_loses_nothing_and_doubles_nothing(
+    sweep_seed: int,
+) -> None:
+    spec = circle_spec(seed=sweep_seed)
+    problem = declared_problem(spec.objectives)
+    rng = rng_of("kills", sweep_seed)
+    store = MemoryStore()
+    for life in range(60):
+        last = MemoryLedger(store, writer=False).events()
+        start = last[-1].time_s if last else 0.0
+        backend = SimulatedBackend(
+            CircleOracle(), problem, seed=spec.seed, workers=4, start_s=start
+        )
+        dying = _DyingLedger(store, int(rng.integers(2, 12)), after=bool(rng.random() < 0.5))
+        ledger = dying if life < 10 else MemoryLedger(store)
+        proposer = build(spec.proposer, m=2, runs=spec.stop.runs)
+        try:
+            Driver(spec, ledger, backend, proposer).run()
+        except _Killed:
+            continue
+        break
+    events = MemoryLedger(store, writer=False).events()
+    finished = [e.run_id for e in events if e.kind is EventKind.FINISHED]
+    proposed = [e.run_id for e in events if e.kind is EventKind.PROPOSED]
+    assert len(finished) == len(set(finished)) == 16
+    assert sorted(finished) == sorted(proposed)
+    assert [e.seq for e in events] == list(range(len(events)))
+    attempts = [(e.run_id, e.attempt) for e in events if e.kind is EventKind.STARTED]
+    assert len(attempts) == len(set(attempts))
