@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from paretoflow import __version__
 from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Proposer
-from paretoflow.core.status import RunStatus
-from paretoflow.engine.backend import Backend, Launch, Report
+from paretoflow.core.status import Boundary, RunStatus
+from paretoflow.engine.backend import Backend, Failure, Launch, Report
 from paretoflow.engine.planner import Decision, decide, parent_path
 from paretoflow.engine.state import SweepState
 from paretoflow.engine.sweep import front_record
@@ -87,8 +88,7 @@ class Driver:
         while True:
             decision = decide(self._spec, self.state, self._proposer, self._backend.free())
             self._start(decision)
-            running = [r for r in self.state.runs.values() if r.status is RunStatus.RUNNING]
-            if not running and not self.state.open_runs() and decision.done:
+            if decision.done and not self.state.open_runs():
                 return decision.done
             self._record(self._backend.poll(TICK_S))
 
@@ -123,8 +123,17 @@ class Driver:
             if report.failure is not None:
                 events.append(self._failed(report))
         self._commit(events)
-        if any(report.ended for report in reports):
+        ended = [report for report in reports if report.ended]
+        self._commit([self._failed(r) for r in map(self._without_result, ended) if r])
+        if ended:
             self._accept_front()
+
+    def _without_result(self, report: Report) -> Report | None:
+        """Turn an end that left no result into a failure, so that no run waits for ever."""
+        if self.state.runs[report.run_id].status is not RunStatus.RUNNING:
+            return None
+        message = "the attempt ended without a result"
+        return replace(report, failure=Failure(Boundary.WORKER, message, retryable=True))
 
     def _failed(self, report: Report) -> Event:
         failure = report.failure

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field
+from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ class RayWorker:
         self._root = Path(root)
         self._threads = threads
         self._workshop: Workshop | None = None
-        self._tray: list[Report] = []
+        self._tray: deque[Report] = deque()
 
     def load(self) -> None:
         """Import the training libraries while another worker prepares."""
@@ -63,8 +64,7 @@ class RayWorker:
 
     def drain(self) -> list[Report]:
         """Hand over the reports made so far; runs beside `execute`, in a thread of its own."""
-        taken, self._tray = self._tray, []
-        return taken
+        return [self._tray.popleft() for _ in range(len(self._tray))]
 
 
 @dataclass
@@ -83,7 +83,6 @@ class _Slot:
     result: Any = None
     since: float = 0.0
     draining: Any = None
-    reports: list[Report] = field(default_factory=list)
 
 
 class RayBackend:

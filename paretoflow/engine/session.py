@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +74,15 @@ def run_sweep(
     ledger = open_ledger(root, writer=True, create=True, fsync=fsync)
     recovered = read_fragments(root, known={e.event_id for e in ledger.events()})
     backend = backend_class(spec, root, address)
+    _stop_safely_on_sigterm()
     proposer = proposers.build(spec.proposer, m=len(spec.objectives), runs=spec.stop.runs)
     return Driver(spec, ledger, backend, proposer, watch).run(recovered)
+
+
+def _stop_safely_on_sigterm() -> None:
+    """Let SIGTERM (a batch system's notice) stop a sweep as Ctrl-C does; Ray would just exit."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def enter_folder(spec: SweepSpec, root: Path) -> None:
