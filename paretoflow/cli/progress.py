@@ -56,6 +56,7 @@ class Progress:
         self._console = console
         self._started = time.monotonic()
         self._first: int | None = None
+        self._training_since: float | None = None
         self._note = ""
         self._shown: dict[str, tuple[RunStatus, int]] = {}
         self._live = (
@@ -84,6 +85,8 @@ class Progress:
         """Take in a state; `note` names a stage before the first run."""
         if self._first is None:
             self._first = state.finished + state.failed
+        if state.runs and self._training_since is None:
+            self._training_since = time.monotonic()
         if note and note != self._note:
             self._note = note
             self._say(f"{note} …")
@@ -117,9 +120,10 @@ class Progress:
         """Estimate the time left from the pace of the runs that this session ended."""
         ended = state.finished + state.failed - (self._first or 0)
         left = self._spec.stop.runs - state.finished - state.failed
-        if ended <= 0 or left <= 0:
+        if ended <= 0 or left <= 0 or self._training_since is None:
             return ""
-        return f", about {duration((time.monotonic() - self._started) / ended * left)} left"
+        pace = (time.monotonic() - self._training_since) / ended
+        return f", about {duration(pace * left)} left"
 
     def _panel(self, state: State) -> Group:
         total, ended = self._spec.stop.runs, state.finished + state.failed
