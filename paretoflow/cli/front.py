@@ -63,9 +63,10 @@ def print_front(found: Front, console: Console) -> None:
     if problem.m == 2 and len(found) > 1:
         console.print(characters(view), markup=False)
     low, high = view.hypervolume_ci
+    interval = f" (95 % {low:.4g} to {high:.4g})" if high > low else ""
     ref = ", ".join(f"{o.name} {o.ref:.4g}" for o in problem.objectives)
     console.print(
-        f"hypervolume {view.hypervolume:.4g} (95 % {low:.4g} to {high:.4g}) against {ref}; "
+        f"hypervolume {view.hypervolume:.4g}{interval} against {ref}; "
         f"{view.finished} runs finished, {view.failed} failed, {view.pending} pending",
         markup=False,
     )

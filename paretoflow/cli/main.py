@@ -17,7 +17,16 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from paretoflow.core.errors import MissingExtraError, SpecError, UserError
+from paretoflow.core.errors import (
+    LedgerError,
+    MethodError,
+    MissingExtraError,
+    ObjectiveError,
+    ParetoflowError,
+    SpecError,
+    UserError,
+    WorkerError,
+)
 
 
 @dataclass(frozen=True)
@@ -172,6 +181,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         _tell(error)
         return 2
+    except (LedgerError, MethodError, ObjectiveError, WorkerError) as error:
+        _tell(error)  # the world's fault, not the program's: a traceback would help nobody
+        return 1
     except ModuleNotFoundError as error:
         missing = _missing_extra(error)
         if missing is None:
@@ -181,7 +193,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _tell(error: UserError) -> None:
+def _tell(error: ParetoflowError) -> None:
     faults = error.faults if isinstance(error, SpecError) else (error,)
     for fault in faults:
         place = f"{fault.where}: " if fault.where else ""

@@ -58,3 +58,22 @@ class HopelessOracle:
         self, proposal: Proposal, rng: np.random.Generator
     ) -> list[tuple[float, list[float]]]:
         raise ValueError("this oracle knows nothing")
+
+
+class QuickstartOracle:
+    """A made-up trade for `jobs/quickstart.yaml`: coverage rises with words, ever more slowly."""
+
+    def launch(
+        self, proposal: Proposal, rng: np.random.Generator
+    ) -> list[tuple[float, list[float]]]:
+        """Return one checkpoint: the best words for the weights, or for the thresholds."""
+        words = np.linspace(2.0, 50.0, 481)
+        gains = np.stack([1.0 - np.exp(-words / 15.0), -words], axis=1)
+        merit = gains @ (np.asarray(proposal.weights) * (1.0, 1.0 / 60.0))
+        if proposal.thresholds is not None and proposal.target is not None:
+            other = 1 - proposal.target
+            kept = gains[:, other] >= proposal.thresholds[other]
+            merit = np.where(kept, gains[:, proposal.target], -np.inf) if kept.any() else merit
+        best = gains[int(merit.argmax())]
+        coverage = float(best[0] + rng.normal(0.0, 0.01))
+        return [(float(rng.lognormal(3.0, 0.3)), [coverage, float(-best[1])])]
