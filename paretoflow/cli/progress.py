@@ -16,6 +16,8 @@ from paretoflow.core.status import RunStatus
 from paretoflow.core.values import RunRecord
 from paretoflow.spec.sweep import SweepSpec
 
+_ENDED = (RunStatus.FINISHED, RunStatus.FAILED)
+
 
 class State(Protocol):
     """The part of a sweep's state that is shown."""
@@ -84,7 +86,7 @@ class Progress:
     def __call__(self, state: State, note: str) -> None:
         """Take in a state; `note` names a stage before the first run."""
         if self._first is None:
-            self._first = state.finished + state.failed
+            self._first = self._begin(state)
         if state.runs and self._training_since is None:
             self._training_since = time.monotonic()
         if note and note != self._note:
@@ -97,6 +99,14 @@ class Progress:
                 self._say(self._line(run, state))
         if self._live:
             self._live.update(self._panel(state))
+
+    def _begin(self, state: State) -> int:
+        """Take in what an earlier session ended, without a line for each; return how many."""
+        ended = [r for r in state.runs.values() if r.status in _ENDED]
+        self._shown = {r.run_id: (r.status, r.attempt) for r in ended}
+        if state.runs:
+            self._say(f"going on: {len(ended)} of {self._spec.stop.runs} runs ended before")
+        return len(ended)
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -17,9 +17,10 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from paretoflow.core.errors import WorkerError
 from paretoflow.core.values import Problem
-from paretoflow.engine.backend import Failure, Launch, Report
+from paretoflow.engine.backend import Launch, Report
 from paretoflow.engine.faults import failure_of
-from paretoflow.ledger.tables import Event
+from paretoflow.ledger.fragments import fragment_paths, read_fragment
+from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.spec.sweep import SweepSpec
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class RayWorker:
         self._spec = SweepSpec.model_validate(spec)
         self._root = Path(root)
         self._threads = threads
+        self._problem: Problem | None = None
         self._workshop: Workshop | None = None
         self._tray: deque[Report] = deque()
 
@@ -48,18 +50,21 @@ class RayWorker:
         """Load everything; without a calibration, do the shared stage and return its rows."""
         from paretoflow.engine.worker import Workshop
 
-        self._workshop = Workshop(self._spec, self._root, self._threads)
-        if problem is not None:
-            self._workshop.ready(problem)
-            return []
-        return self._workshop.prepare()
+        self._problem = problem
+        workshop = Workshop(self._spec, self._root, self._threads)
+        events: list[Event] = []
+        if problem is None:
+            events = workshop.prepare()
+        else:
+            workshop.ready(problem)
+        self._workshop = workshop
+        return events
 
     def execute(self, launch: Launch) -> Report:
         """Execute one attempt; return its last report, after the ones in the tray."""
-        if self._workshop is None:
-            raise WorkerError(
-                "the worker could not load the sweep", hint="see the first failure of the sweep"
-            )
+        if self._workshop is None:  # nobody heard why it did not load: now the attempt will
+            self.prepare(self._problem)
+        assert self._workshop is not None
         return self._workshop.execute(launch, self._tray.append)
 
     def drain(self) -> list[Report]:
@@ -72,13 +77,15 @@ class _Slot:
     """One worker and what it is doing.
 
     Attributes:
+        loading: Ray's handle of the end of loading; None once that is known to be over.
         busy: The attempt in progress; None when idle.
         result: Ray's handle of the attempt's end.
-        since: Monotonic time the attempt was sent.
+        since: Monotonic time from which the attempt could run.
         draining: A `drain` call that has not answered yet.
     """
 
     actor: Any
+    loading: Any = None
     busy: Launch | None = None
     result: Any = None
     since: float = 0.0
@@ -119,7 +126,7 @@ class RayBackend:
         events = self._shared_stage(problem)
         self._problem = problem or _problem_in(events)
         for slot in self._slots[1:]:
-            slot.actor.prepare.remote(self._problem)
+            slot.loading = slot.actor.prepare.remote(self._problem)
         return events
 
     def _shared_stage(self, problem: Problem | None) -> list[Event]:
@@ -186,9 +193,10 @@ class RayBackend:
             last: Report = ray.get(slot.result)
             left = [*self._take_all(slot), last]
         except RayTaskError as error:
-            left = [_failed(launch, failure_of(_cause_of(error)))]
+            failure = failure_of(_cause_of(error))
+            left = [Report(launch.run_id, launch.attempt, ended=True, failure=failure)]
         except RayActorError as error:
-            left = [_failed(launch, failure_of(WorkerError(_first_line(error), launch.run_id)))]
+            left = [self._lost(launch, WorkerError(_first_line(error), launch.run_id))]
             self._replace(slot)
         slot.busy = slot.result = None
         return left
@@ -200,17 +208,35 @@ class RayBackend:
 
     def _enforce_limit(self, slot: _Slot) -> list[Report]:
         limit, launch = self._spec.engine.limits.run_s, slot.busy
-        if limit is None or launch is None or time.monotonic() - slot.since <= limit:
+        if limit is None or launch is None:
+            return []
+        if slot.loading is not None:  # loading is no part of the attempt
+            slot.since = time.monotonic()
+            if ray.wait([slot.loading], timeout=0)[0]:
+                slot.loading = None
+        if time.monotonic() - slot.since <= limit:
             return []
         ray.kill(slot.actor)
         self._replace(slot)
         slot.busy = slot.result = None
         late = WorkerError(f"the attempt ran past engine.limits.run_s = {limit:g} s", launch.run_id)
-        return [_failed(launch, failure_of(late))]
+        return [self._lost(launch, late)]
+
+    def _lost(self, launch: Launch, error: WorkerError) -> Report:
+        """End an attempt whose worker is gone, with all that it had made durable."""
+        events = [
+            event
+            for path in fragment_paths(self._root)
+            if path.parent.name == launch.run_id
+            for event in read_fragment(path)
+        ]
+        done = any(event.kind is EventKind.FINISHED for event in events)
+        failure = None if done else failure_of(error)
+        return Report(launch.run_id, launch.attempt, tuple(events), ended=True, failure=failure)
 
     def _replace(self, slot: _Slot) -> None:
         slot.actor, slot.draining = self._new_actor(), None
-        slot.actor.prepare.remote(self._problem)
+        slot.loading = slot.actor.prepare.remote(self._problem)
 
     def close(self) -> None:
         """Stop the workers, and the local Ray if this backend started it."""
@@ -249,7 +275,3 @@ def _cause_of(error: RayTaskError) -> BaseException:
 
 def _first_line(error: Exception) -> str:
     return f"the worker died: {str(error).splitlines()[0]}"
-
-
-def _failed(launch: Launch, failure: Failure) -> Report:
-    return Report(launch.run_id, launch.attempt, ended=True, failure=failure)

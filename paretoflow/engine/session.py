@@ -135,15 +135,16 @@ def load_oracle(path: str) -> Oracle:
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        factory = getattr(importlib.import_module(module_name), name)
-    except ModuleNotFoundError as error:
+        module = importlib.import_module(module_name)
+    except (ImportError, SyntaxError) as error:
         raise PluginError(
-            f"no module named {error.name!r}", "--oracle", "run in the folder that holds it"
+            f"cannot import {module_name!r}: {error}", "--oracle", "run in the folder that holds it"
         ) from error
-    except AttributeError as error:
+    factory = getattr(module, name, None)
+    if not callable(factory):
         raise PluginError(
-            f"module {module_name!r} has no {name!r}", "--oracle", "check the spelling"
-        ) from error
+            f"module {module_name!r} has no function {name!r}", "--oracle", "check the spelling"
+        )
     oracle = factory()
     if not callable(getattr(oracle, "launch", None)):
         raise PluginError(

@@ -160,6 +160,11 @@ def front_interval(state: SweepState) -> tuple[float, float]:
     return hypervolume_interval(gains, ref_gains(problem))
 
 
+def front_ids(state: SweepState) -> tuple[str, ...]:
+    """Return the names of the snapshots on the front, in the order in which they entered it."""
+    return tuple(state.evaluations[int(i)].snapshot_id for i in state.front_indices)
+
+
 def front_record(state: SweepState, number: int, spec_digest: str, time_s: float) -> FrontRecord:
     """Return the ledger's row for the front as it is now."""
     assert state.problem is not None
@@ -173,7 +178,7 @@ def front_record(state: SweepState, number: int, spec_digest: str, time_s: float
         hypervolume_low=low,
         hypervolume_high=high,
         ref_scores=tuple(float(v) for v in state.problem.ref_scores),
-        snapshot_ids=tuple(state.evaluations[int(i)].snapshot_id for i in state.front_indices),
+        snapshot_ids=front_ids(state),
         spec_digest=spec_digest,
         code_version=__version__,
     )
