@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from paretoflow import __version__
 from paretoflow.core.ids import digest_of
@@ -12,13 +11,14 @@ from paretoflow.core.status import Boundary, RunStatus
 from paretoflow.engine.backend import Backend, Failure, Launch, Report
 from paretoflow.engine.planner import Decision, decide, parent_path
 from paretoflow.engine.state import SweepState
-from paretoflow.engine.sweep import front_record
+from paretoflow.engine.sweep import front_ids, front_record
 from paretoflow.ledger.ledger import Ledger
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.spec.sweep import SweepSpec
 
 TICK_S = 0.5
 """Longest wait for news from the backend."""
+_NO_RESULT = Failure(Boundary.WORKER, "the attempt ended without a result", retryable=True)
 
 
 class Driver:
@@ -56,9 +56,8 @@ class Driver:
             FencedError: If a newer driver has taken over the sweep.
             KeyboardInterrupt: After open runs were put down and recorded.
         """
-        self.state.apply(self._ledger.events())
-        self._fronts, self._front_version = len(self._ledger.fronts()), self.state.front_version
-        self._commit([self._opened(), *recovered])
+        self._fold_ledger()
+        self._commit([self._opened(), *self._countable(recovered)])
         try:
             self._prepare()
             reason = self._loop()
@@ -71,6 +70,27 @@ class Driver:
             [self._event(EventKind.CLOSED, f"closed:{self._ledger.epoch}", message=reason)]
         )
         return reason
+
+    def _fold_ledger(self) -> None:
+        self.state = SweepState()
+        self.state.apply(self._ledger.events())
+        fronts = self._ledger.fronts()
+        told = bool(fronts) and fronts[-1].snapshot_ids == front_ids(self.state)
+        self._fronts = len(fronts)
+        self._front_version = self.state.front_version if told else -1
+
+    def _countable(self, recovered: Sequence[Event]) -> list[Event]:
+        """Leave out the end of a run that is over, and runs that a power cut took from the ledger.
+
+        A worker may write its result while the driver gives it up.
+        """
+        runs = self.state.runs
+        still_open = {r.run_id for r in self.state.open_runs()}
+        return [
+            e
+            for e in recovered
+            if e.run_id in still_open or (e.kind is EventKind.EVALUATED and e.run_id in runs)
+        ]
 
     def _opened(self) -> Event:
         payload = {"code_version": __version__, "spec_digest": self._spec_digest}
@@ -117,29 +137,22 @@ class Driver:
             self._backend.launch(launch)
 
     def _record(self, reports: Sequence[Report]) -> None:
-        events: list[Event] = []
-        for report in reports:
-            events.extend(report.events)
-            if report.failure is not None:
-                events.append(self._failed(report))
-        self._commit(events)
+        self._commit([event for report in reports for event in report.events])
         ended = [report for report in reports if report.ended]
-        self._commit([self._failed(r) for r in map(self._without_result, ended) if r])
+        # a run whose result was told is over, whatever its worker did afterwards; one that ended
+        # without a result has failed, so that no run waits for ever
+        self._commit([self._failed(r) for r in ended if self._is_running(r.run_id)])
         if ended:
             self._accept_front()
 
-    def _without_result(self, report: Report) -> Report | None:
-        """Turn an end that left no result into a failure, so that no run waits for ever."""
-        if self.state.runs[report.run_id].status is not RunStatus.RUNNING:
-            return None
-        message = "the attempt ended without a result"
-        return replace(report, failure=Failure(Boundary.WORKER, message, retryable=True))
+    def _is_running(self, run_id: str) -> bool:
+        return self.state.runs[run_id].status is RunStatus.RUNNING
 
     def _failed(self, report: Report) -> Event:
-        failure = report.failure
-        assert failure is not None
+        failure = report.failure or _NO_RESULT
         tries = self.state.failures.get(report.run_id, 0) + 1
         final = not failure.retryable or tries > self._spec.engine.retries
+        spent_s = self.state.uncharged_s(report.run_id, self._backend.now())
         return self._event(
             EventKind.FAILED,
             f"failed:{report.run_id}:{report.attempt}",
@@ -147,6 +160,8 @@ class Driver:
             attempt=report.attempt,
             boundary=failure.boundary.value,
             message=failure.message,
+            wall_s=spent_s,
+            device_s=spent_s,
             payload={
                 "final": final,
                 "retryable": failure.retryable,
@@ -155,6 +170,7 @@ class Driver:
         )
 
     def _put_down(self, reason: str) -> None:
+        self._fold_ledger()  # the interrupt may have come between a commit and its folding
         events = [
             self._event(
                 EventKind.STOPPED, f"stopped:{r.run_id}:{self._ledger.epoch}", run_id=r.run_id
@@ -169,7 +185,8 @@ class Driver:
 
     def _commit(self, events: Sequence[Event]) -> None:
         if events:
-            self.state.apply(self._ledger.append(events))
+            added = self._ledger.append(events)
+            self.state.apply([e for e in added if e.seq > self.state.seq])
         self._watch(self.state, "")
 
     def _accept_front(self) -> None:

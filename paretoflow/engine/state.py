@@ -126,6 +126,14 @@ class SweepState:
         """Return the runs that are neither finished nor failed, oldest first."""
         return [self.runs[run_id] for run_id in self._open]
 
+    def uncharged_s(self, run_id: str, now_s: float) -> float:
+        """Return the seconds since the run's attempt started that no evaluation has charged."""
+        attempt = self.runs[run_id].attempt
+        charged = sum(
+            e.cost.wall_s for e in self.evaluations if (e.run_id, e.attempt) == (run_id, attempt)
+        )
+        return max(0.0, now_s - self.started_at.get(run_id, now_s) - charged)
+
     def apply(self, events: Iterable[Event]) -> None:
         """Fold events in, in the order of the ledger."""
         for event in events:
