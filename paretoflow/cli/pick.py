@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -44,14 +44,15 @@ def pick(
     of scores wins, each score as a share of its frozen range. Without --prefer, the objectives
     that carry no constraint count equally.
     """
-    from paretoflow.api import open_sweep
+    from paretoflow.api import Front, open_sweep
 
     wishes = {
         "prefer": named_numbers(prefer, "--prefer"),
         "at_least": named_numbers(at_least, "--at-least"),
         "at_most": named_numbers(at_most, "--at-most"),
     }
-    found = open_sweep(sweep).front(snapshot)
+    view = open_sweep(sweep).view(snapshot)
+    found = Front(view.front, sweep)
     point = found.pick(**wishes)
     if format is Format.JSON:
         adapter = found.adapter(point)
@@ -64,7 +65,7 @@ def pick(
             json.dumps(facts | {"adapter": adapter and str(adapter)}, indent=1, allow_nan=False)
         )
     else:
-        _show(found, point)
+        _show(found, point, view.spec["model"])
 
 
 def named_numbers(given: list[str] | None, option: str) -> dict[str, float]:
@@ -92,7 +93,8 @@ def named_numbers(given: list[str] | None, option: str) -> dict[str, float]:
     return numbers
 
 
-def _show(found: Front, point: FrontPoint) -> None:
+def _show(found: Front, point: FrontPoint, model: dict[str, Any]) -> None:
+    from paretoflow.exporters.card import loading_lines
     from paretoflow.report.labels import score_text, weights_text
 
     console = Console(highlight=False)
@@ -114,6 +116,5 @@ def _show(found: Front, point: FrontPoint) -> None:
         console.print("  the base model itself: no adapter" if base else "  no adapter was kept")
         return
     console.print(f"  adapter {shlex.quote(str(adapter))}\n", markup=False, soft_wrap=True)
-    console.print("from peft import AutoPeftModelForCausalLM", markup=False)
-    load = f"model = AutoPeftModelForCausalLM.from_pretrained({str(adapter)!r})"
-    console.print(load, markup=False, soft_wrap=True)
+    for line in loading_lines(model, str(adapter)):
+        console.print(line, markup=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from html import escape
 from typing import Any
 
@@ -73,8 +74,17 @@ def _usage(view: SweepView) -> list[str]:
     if not trained:
         return ["No point of this front has an adapter: there is nothing to load."]
     middle = trained[len(trained) // 2].snapshot_id
-    model: dict[str, Any] = view.spec.get("model", {})
-    if model.get("type") == "pretrained":
+    return ["```python", *loading_lines(view.spec["model"], f"adapters/{middle}"), "```"]
+
+
+def loading_lines(model: dict[str, Any], adapter: str) -> list[str]:
+    """Return the Python lines that load an adapter on its base.
+
+    Args:
+        model: The spec's `model`, as plain values.
+        adapter: Path of the adapter's folder.
+    """
+    if model["type"] == "pretrained":
         revision = f", revision={str(model['revision'])!r}" if model.get("revision") else ""
         load = [f"base = AutoModelForCausalLM.from_pretrained({str(model['path'])!r}{revision})"]
     else:
@@ -83,12 +93,10 @@ def _usage(view: SweepView) -> list[str]:
             "base = AutoModelForCausalLM.from_pretrained(TINY_BASE_DIR)",
         ]
     return [
-        "```python",
         "from peft import PeftModel",
         "from transformers import AutoModelForCausalLM",
         *load,
-        f'model = PeftModel.from_pretrained(base, "adapters/{middle}")',
-        "```",
+        f"model = PeftModel.from_pretrained(base, {json.dumps(adapter)})",
     ]
 
 

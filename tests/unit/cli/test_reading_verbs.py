@@ -119,8 +119,8 @@ def test_pick_says_how_to_load_the_adapter(
     assert "  trained towards coverage 0.70, length 0.30 (constrained)" in lines
     adapter = (root / chosen.path).resolve()
     assert lines[-2:] == [
-        "from peft import AutoPeftModelForCausalLM",
-        f"model = AutoPeftModelForCausalLM.from_pretrained('{adapter}')",
+        "base = AutoModelForCausalLM.from_pretrained(TINY_BASE_DIR)",
+        f'model = PeftModel.from_pretrained(base, "{adapter}")',
     ]
     compile("\n".join(lines[-2:]), "<pick>", "exec")
 
