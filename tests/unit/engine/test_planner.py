@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from paretoflow.core.ids import run_id_of
+from paretoflow.core.values import Cost, History, Proposal
+from paretoflow.engine.planner import decide, exhausted, launch_of, parent_path, stagnant
+from paretoflow.engine.state import SweepState
+from tests.sim.specs import circle_spec
+from tests.unit.engine.telling import (
+    CALIBRATED,
+    base,
+    done,
+    failed,
+    folded,
+    opened,
+    proposal,
+    proposed,
+    scored,
+    started,
+)
+
+BEGUN = (opened(), CALIBRATED, base())
+
+
+class Listed:
+    """Proposes what it was given, however much is asked for, and remembers what it was asked."""
+
+    def __init__(self, *proposals: Proposal) -> None:
+        self.proposals = list(proposals)
+        self.asked: list[tuple[int, int]] = []
+
+    def propose(
+        self, history: History, pending: Sequence[Proposal], count: int, seed: int
+    ) -> list[Proposal]:
+        self.asked.append((len(pending), count))
+        return self.proposals
+
+
+MANY = [proposal(i / 10) for i in range(10)]
+
+
+def test_waiting_runs_come_before_new_ones() -> None:
+    state = folded(
+        *BEGUN, proposed("a"), started("a"), failed("a", final=False), proposed("b"), proposed("c")
+    )
+    proposer = Listed(*MANY)
+    decision = decide(circle_spec(), state, proposer, free=4)
+    assert [(x.run_id, x.attempt) for x in decision.relaunches] == [("a", 1), ("b", 0), ("c", 0)]
+    assert [p for _, p in decision.proposals] == MANY[:1]
+    assert proposer.asked == [(3, 1)]
+    few = decide(circle_spec(), state, proposer, free=2)
+    assert [x.run_id for x in few.relaunches] == ["a", "b"]
+    assert few.proposals == ()
+
+
+def test_new_runs_are_named_by_their_place_and_content() -> None:
+    state = folded(*BEGUN, proposed("a"), started("a"))
+    decision = decide(circle_spec(), state, Listed(*MANY), free=2)
+    names = [run_id for run_id, _ in decision.proposals]
+    assert names == [run_id_of(1, MANY[0].to_dict()), run_id_of(2, MANY[1].to_dict())]
+
+
+def test_a_full_house_asks_nobody() -> None:
+    proposer = Listed(*MANY)
+    decision = decide(circle_spec(), folded(*BEGUN), proposer, free=0)
+    assert (decision.relaunches, decision.proposals, decision.done) == ((), (), "")
+    assert proposer.asked == []
+
+
+def test_the_last_runs_of_the_budget_are_not_exceeded() -> None:
+    state = folded(*BEGUN, proposed("a"), started("a"))
+    decision = decide(circle_spec(stop={"runs": 3}), state, Listed(*MANY), free=4)
+    assert len(decision.proposals) == 2
+
+
+def test_a_proposer_that_waits_is_not_done_while_something_is_pending() -> None:
+    waiting = folded(*BEGUN, proposed("a"), started("a"))
+    assert decide(circle_spec(), waiting, Listed(), free=2).done == ""
+    over = folded(*BEGUN, proposed("a"), started("a"), done("a"))
+    assert "nothing more" in decide(circle_spec(), over, Listed(), free=2).done
+
+
+def test_a_sweep_over_its_budget_still_repeats_what_waits() -> None:
+    state = folded(*BEGUN, proposed("a"), started("a"), opened(1))
+    decision = decide(circle_spec(stop={"runs": 1}), state, Listed(*MANY), free=2)
+    assert [x.attempt for x in decision.relaunches] == [1]
+    assert decision.done == "all 1 runs are launched"
+
+
+def test_an_attempt_number_is_never_used_twice() -> None:
+    events = [*BEGUN, proposed("a")]
+    numbers = []
+    for attempt in range(3):
+        numbers.append(launch_of(folded(*events), "a").attempt)
+        events += [started("a", attempt), opened(attempt + 1)]
+    assert numbers == [0, 1, 2]
+
+
+def test_the_parents_folder_is_that_of_its_own_evaluation() -> None:
+    state = folded(
+        *BEGUN,
+        proposed("a"),
+        started("a"),
+        scored("a", (0.6, 5), step=1, path="adapters/a/a0/step-0001"),
+        scored("a", (0.7, 5), step=2, path="adapters/a/a0/step-0002"),
+    )
+    assert parent_path(state, proposal(parent="a-a0-s0001")) == "adapters/a/a0/step-0001"
+    assert parent_path(state, proposal(parent="base")) == ""
+    assert parent_path(state, proposal()) == ""
+
+
+def _after(runs: int, hours: float, device_s: float) -> SweepState:
+    """A sweep of so many finished runs, open for so long, having spent so much."""
+    events = [opened(), CALIBRATED, base(cost=Cost(device_s, device_s))]
+    for index in range(runs):
+        events += [proposed(f"r{index}"), started(f"r{index}"), done(f"r{index}")]
+    events.append(scored("base", (0.5, 5), step=1, at=hours * 3600))
+    return folded(*events)
+
+
+@pytest.mark.parametrize(
+    ("stop", "runs", "hours", "device_s", "reason"),
+    [
+        ({"runs": 4}, 3, 0, 0, ""),
+        ({"runs": 4}, 4, 0, 0, "all 4 runs are launched"),
+        ({"hours": 2}, 1, 1.99, 0, ""),
+        ({"hours": 2}, 1, 2, 0, "2 hours are used up"),
+        # at a price of 3 for an hour, 1,200 seconds cost 1
+        ({"cost": 1}, 1, 0, 1199, ""),
+        ({"cost": 1}, 1, 0, 1200, "a cost of 1 is reached"),
+    ],
+)
+def test_budgets_by_hand(
+    stop: dict[str, float], runs: int, hours: float, device_s: float, reason: str
+) -> None:
+    spec = circle_spec(stop=stop, engine={"price": 3.0})
+    assert exhausted(spec, _after(runs, hours, device_s)) == reason
+
+
+def test_stagnation_by_hand() -> None:
+    """Over the last two runs the hypervolume rose from 100 to 101: by 0.99 % of 101."""
+    state = SweepState()
+    state.curve = [(0, 0.0, 50.0), (1, 0.0, 100.0), (2, 0.0, 100.5), (3, 0.0, 101.0)]
+    assert stagnant(state, window=2, gain=0.01)
+    assert not stagnant(state, window=2, gain=0.0099)
+    assert not stagnant(state, window=3, gain=0.4)
+    assert not stagnant(state, window=4, gain=0.4)  # no four runs have ended yet
+    spec = circle_spec(stop={"stagnation": {"runs": 2, "gain": 0.01}})
+    assert exhausted(spec, state) == ("the last 2 runs raised the hypervolume by less than 1.0%")
+
+
+def test_no_front_at_all_is_not_stagnation() -> None:
+    state = SweepState()
+    state.curve = [(i, 0.0, 0.0) for i in range(5)]
+    assert not stagnant(state, window=2, gain=0.5)
+
+
+def test_the_same_state_gives_the_same_decision() -> None:
+    state = folded(*BEGUN, proposed("a"), started("a"))
+    assert decide(circle_spec(), state, Listed(*MANY), 3) == decide(
+        circle_spec(), state, Listed(*MANY), 3
+    )
