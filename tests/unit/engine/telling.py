@@ -63,8 +63,9 @@ def scored(
     path: str = "",
 ) -> Event:
     values = np.asarray(scores, dtype=np.float64)
-    per_prompt = np.stack([values - [0.01, 0.1], values + [0.01, 0.1]], axis=1)
-    where = Measured(run_id, attempt, step, values, np.array([0.01, 0.1]), per_prompt)
+    stderr = np.array([0.01, 0.1])
+    per_prompt = np.stack([values - stderr, values + stderr], axis=1)
+    where = Measured(run_id, attempt, step, values, stderr, per_prompt)
     return evaluated(where, time_s=at, cost=cost or Cost(), path=path)
 
 
