@@ -8,7 +8,7 @@ from paretoflow.core.errors import UserError as UserError
 from paretoflow.core.protocols import Objective as Objective
 from paretoflow.core.protocols import Prompt as Prompt
 from paretoflow.core.values import Direction as Direction
-from paretoflow.core.values import FrontPoint as FrontPoint
+from paretoflow.core.views import FrontPoint as FrontPoint
 from paretoflow.spec.sweep import SweepSpec as SweepSpec
 
 __all__: list[str]

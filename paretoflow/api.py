@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paretoflow.core.values import FrontPoint, FrontView, SweepView
+from paretoflow.core.views import FrontPoint, FrontView, SweepView
 
 if TYPE_CHECKING:
     import pandas as pd

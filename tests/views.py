@@ -14,17 +14,14 @@ from paretoflow.core.values import (
     BASE_RUN_ID,
     Cost,
     Direction,
-    EvaluationRow,
-    FrontPoint,
-    FrontView,
     LaunchKind,
     ObjectiveInfo,
     Problem,
     Proposal,
     RunRecord,
-    SweepView,
     WeightVector,
 )
+from paretoflow.core.views import EvaluationRow, FrontPoint, FrontView, SweepView
 
 PROMPTS = 48
 COVERAGE = ObjectiveInfo("coverage", Direction.MAXIMIZE, "", 0.1, 0.6, 0.05)

@@ -16,7 +16,7 @@ from paretoflow.core.values import BASE_RUN_ID
 
 if TYPE_CHECKING:
     from paretoflow.api import Front
-    from paretoflow.core.values import FrontPoint
+    from paretoflow.core.views import FrontPoint
 
 
 _NAMED = "NAME=NUMBER,…"

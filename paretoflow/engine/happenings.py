@@ -7,7 +7,7 @@ from typing import Any
 
 from paretoflow.core.ids import snapshot_id_of
 from paretoflow.core.values import BASE_RUN_ID, Cost, FloatArray, Problem
-from paretoflow.engine.state import problem_payload
+from paretoflow.engine.payloads import problem_payload
 from paretoflow.ledger.tables import Event, EventKind
 
 

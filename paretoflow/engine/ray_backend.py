@@ -19,6 +19,7 @@ from paretoflow.core.errors import WorkerError
 from paretoflow.core.values import Problem
 from paretoflow.engine.backend import Launch, Report
 from paretoflow.engine.faults import failure_of
+from paretoflow.engine.payloads import problem_from
 from paretoflow.ledger.fragments import fragment_paths, read_fragment
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.spec.sweep import SweepSpec
@@ -263,8 +264,6 @@ def _start_ray(spec: SweepSpec, address: str | None) -> None:
 
 
 def _problem_in(events: list[Event]) -> Problem:
-    from paretoflow.engine.state import problem_from
-
     return next(problem_from(e.payload) for e in events if e.kind == "calibrated")
 
 

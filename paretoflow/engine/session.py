@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from paretoflow import proposers
 from paretoflow.core.errors import MissingExtraError, PluginError, SpecError, SweepNotFoundError
-from paretoflow.core.values import FrontView
+from paretoflow.core.views import FrontView
 from paretoflow.engine.driver import Driver
 from paretoflow.engine.simulated import Oracle, SimulatedBackend, Weather
 from paretoflow.engine.state import SweepState

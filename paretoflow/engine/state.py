@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -13,44 +12,22 @@ from paretoflow.core.status import TRANSITIONS, Boundary, RunStatus
 from paretoflow.core.values import (
     BASE_RUN_ID,
     Cost,
-    Direction,
-    EvaluationRow,
     FloatArray,
     History,
     IntArray,
-    ObjectiveInfo,
     Problem,
     Proposal,
     RunRecord,
 )
+from paretoflow.core.views import EvaluationRow
+from paretoflow.engine.payloads import evaluation_of, problem_from
+from paretoflow.engine.rows import GrowingRows
 from paretoflow.front.archive import Archive
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains, ref_gains
 from paretoflow.ledger.tables import Event, EventKind
 
 _ENDED = (RunStatus.FINISHED, RunStatus.FAILED)
-
-
-class GrowingRows:
-    """A float matrix that rows are appended to in constant amortised time."""
-
-    def __init__(self, width: int) -> None:
-        self._rows = np.empty((64, width))
-        self._count = 0
-
-    def append(self, row: FloatArray) -> None:
-        """Add a row of shape (width,)."""
-        if self._count == len(self._rows):
-            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
-        self._rows[self._count] = row
-        self._count += 1
-
-    @property
-    def array(self) -> FloatArray:
-        """Return a read-only view of the rows, shape (n, width)."""
-        view = self._rows[: self._count]
-        view.flags.writeable = False
-        return view
 
 
 @dataclass
@@ -274,48 +251,3 @@ _HANDLERS = {
     EventKind.STOPPED: SweepState._stopped,
     EventKind.CLOSED: SweepState._closed,
 }
-
-
-def evaluation_of(event: Event, opened_at: float) -> EvaluationRow:
-    """Read an EVALUATED event as an evaluation."""
-    return EvaluationRow(
-        snapshot_id=event.snapshot_id,
-        run_id=event.run_id,
-        attempt=event.attempt,
-        step=event.step,
-        scores=event.scores,
-        stderr=event.stderr,
-        prompt_scores=np.asarray(event.prompt_scores, dtype=np.float64),
-        n=event.n,
-        weights=event.weights or None,
-        at_s=event.time_s - opened_at,
-        cost=Cost(event.wall_s, event.device_s, event.tokens),
-        path=event.path,
-        digest=event.digest,
-        diagnostics={k: float(v) for k, v in event.payload.get("diagnostics", {}).items()},
-    )
-
-
-def problem_from(payload: Mapping[str, Any]) -> Problem:
-    """Read the payload of a CALIBRATED event."""
-    rows = payload["objectives"]
-    return Problem(
-        tuple(ObjectiveInfo(**{**row, "direction": Direction(row["direction"])}) for row in rows)
-    )
-
-
-def problem_payload(problem: Problem) -> dict[str, Any]:
-    """Return the payload of a CALIBRATED event; `problem_from` reads it back."""
-    return {
-        "objectives": [
-            {
-                "name": o.name,
-                "direction": o.direction.value,
-                "unit": o.unit,
-                "low": o.low,
-                "high": o.high,
-                "ref": o.ref,
-            }
-            for o in problem.objectives
-        ]
-    }

@@ -11,7 +11,8 @@ import numpy as np
 
 from paretoflow import __version__
 from paretoflow.core.errors import LedgerError, SnapshotNotFoundError, SweepNotFoundError
-from paretoflow.core.values import BASE_RUN_ID, FrontPoint, FrontView, SweepView
+from paretoflow.core.values import BASE_RUN_ID
+from paretoflow.core.views import FrontPoint, FrontView, SweepView
 from paretoflow.engine.state import SweepState
 from paretoflow.front.bootstrap import hypervolume_interval
 from paretoflow.front.orient import gains_of, ref_gains

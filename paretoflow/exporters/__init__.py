@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from paretoflow.core.errors import PluginError
-from paretoflow.core.values import SweepView
+from paretoflow.core.views import SweepView
 from paretoflow.spec.exporters import ExporterSpec
 
 __all__ = ["TAGS", "Exporter", "build_exporter"]

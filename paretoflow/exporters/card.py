@@ -6,7 +6,7 @@ import json
 from html import escape
 from typing import Any
 
-from paretoflow.core.values import FrontPoint, FrontView, SweepView
+from paretoflow.core.views import FrontPoint, FrontView, SweepView
 
 _FILES = (
     "- `front.parquet`: the points with scores, errors, weights, thresholds, parents, seeds, costs",

@@ -19,7 +19,7 @@ import yaml
 from paretoflow import __version__
 from paretoflow.core.errors import ModelError, UserError
 from paretoflow.core.ids import digest_of, digest_of_folder
-from paretoflow.core.values import FrontPoint, SweepView
+from paretoflow.core.views import FrontPoint, SweepView
 from paretoflow.exporters.card import card_text
 from paretoflow.exporters.tables import evaluations_table, front_table
 from paretoflow.spec.exporters import FolderExportSpec

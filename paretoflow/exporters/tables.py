@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from paretoflow.core.values import Cost, EvaluationRow, FrontPoint, FrontView, Problem, SweepView
+from paretoflow.core.values import Cost, Problem
+from paretoflow.core.views import EvaluationRow, FrontPoint, FrontView, SweepView
 from paretoflow.front.orient import scores_of
 
 

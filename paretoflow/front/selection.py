@@ -13,7 +13,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from paretoflow.core.errors import UserError
-from paretoflow.core.values import Direction, FloatArray, FrontPoint, FrontView, Problem
+from paretoflow.core.values import Direction, FloatArray, Problem
+from paretoflow.core.views import FrontPoint, FrontView
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
 
 Bounds = Mapping[str, float]

@@ -10,13 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from paretoflow.core.values import (
-    BASE_RUN_ID,
-    Direction,
-    FloatArray,
-    ObjectiveInfo,
-    SweepView,
-)
+from paretoflow.core.values import BASE_RUN_ID, Direction, FloatArray, ObjectiveInfo
+from paretoflow.core.views import SweepView
 from paretoflow.front.orient import gains_of
 from paretoflow.front.selection import normalised_gains
 from paretoflow.report.hover import Hover

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from html import escape
 
-from paretoflow.core.values import SweepView
+from paretoflow.core.views import SweepView
 from paretoflow.report.labels import score_text, thresholds_text, weights_text
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from paretoflow.core.errors import MissingExtraError
 from paretoflow.core.ids import digest_of
-from paretoflow.core.values import SweepView
+from paretoflow.core.views import SweepView
 from paretoflow.report.figures import front_figures, growth_figures
 from paretoflow.report.samples import AnswerReader
 from paretoflow.report.sections import (

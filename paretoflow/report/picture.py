@@ -10,14 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from paretoflow.core.errors import MissingExtraError
-from paretoflow.core.values import (
-    BASE_RUN_ID,
-    Direction,
-    EvaluationRow,
-    FloatArray,
-    FrontPoint,
-    SweepView,
-)
+from paretoflow.core.values import BASE_RUN_ID, Direction, FloatArray
+from paretoflow.core.views import EvaluationRow, FrontPoint, SweepView
 from paretoflow.front.orient import gains_of, scores_of
 from paretoflow.front.selection import normalised_gains
 from paretoflow.report.labels import axis_title

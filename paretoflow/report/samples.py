@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from paretoflow.core.errors import LedgerError
-from paretoflow.core.values import BASE_RUN_ID, SweepView
+from paretoflow.core.values import BASE_RUN_ID
+from paretoflow.core.views import SweepView
 from paretoflow.front.selection import landmarks
 
 Answer = Mapping[str, Any]

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from paretoflow.core.status import RunStatus
-from paretoflow.core.values import BASE_RUN_ID, Cost, FrontView, Problem, RunRecord, SweepView
+from paretoflow.core.values import BASE_RUN_ID, Cost, Problem, RunRecord
+from paretoflow.core.views import FrontView, SweepView
 from paretoflow.report.labels import score_text, seconds_text, thresholds_text
 from paretoflow.report.samples import Answer, AnswerReader, shown_points, side_by_side
 

@@ -6,7 +6,8 @@ from html import escape
 
 import numpy as np
 
-from paretoflow.core.values import FloatArray, FrontView
+from paretoflow.core.values import FloatArray
+from paretoflow.core.views import FrontView
 from paretoflow.front.orient import gains_of
 from paretoflow.report.labels import axis_title
 

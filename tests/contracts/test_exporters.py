@@ -14,7 +14,7 @@ import yaml
 
 from paretoflow.core.errors import ModelError, PluginError, UserError
 from paretoflow.core.ids import digest_of_folder
-from paretoflow.core.values import SweepView
+from paretoflow.core.views import SweepView
 from paretoflow.exporters import TAGS, Exporter, build_exporter
 from paretoflow.spec.exporters import ExporterSpec, FolderExportSpec
 from tests.views import three_objectives, two_objectives

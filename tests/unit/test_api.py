@@ -10,7 +10,7 @@ import pytest
 
 import paretoflow
 from paretoflow.core.errors import SweepNotFoundError, UserError
-from paretoflow.core.values import SweepView
+from paretoflow.core.views import SweepView
 from paretoflow.engine import sweep as engine_sweep
 from tests.views import three_objectives, two_objectives
 

@@ -11,7 +11,7 @@ import pytest
 from paretoflow.cli.main import main
 from paretoflow.cli.pick import named_numbers
 from paretoflow.core.errors import UserError
-from paretoflow.core.values import SweepView
+from paretoflow.core.views import SweepView
 from paretoflow.engine import sweep as engine_sweep
 from tests.views import three_objectives, two_objectives
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from paretoflow.core.values import Cost
 from paretoflow.engine.happenings import Measured, calibrated, evaluated, finished
-from paretoflow.engine.state import evaluation_of, problem_from
+from paretoflow.engine.payloads import evaluation_of, problem_from
 from tests.unit.engine.telling import PROBLEM
 
 

@@ -8,7 +8,9 @@ import pytest
 from paretoflow.core.errors import LedgerError
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import Cost
-from paretoflow.engine.state import GrowingRows, SweepState, problem_from, problem_payload
+from paretoflow.engine.payloads import problem_from, problem_payload
+from paretoflow.engine.rows import GrowingRows
+from paretoflow.engine.state import SweepState
 from paretoflow.ledger.tables import Event, EventKind
 from tests.unit.engine.telling import (
     CALIBRATED,

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from paretoflow.core.errors import UserError
-from paretoflow.core.values import FrontView
+from paretoflow.core.views import FrontView
 from paretoflow.front.selection import landmarks, pick
 from tests.views import three_objectives, two_objectives
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from paretoflow.core.values import SweepView
+from paretoflow.core.views import SweepView
 from paretoflow.report.figures import front_figures, growth_figures, plane_figure
 from tests.views import three_objectives, two_objectives
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from paretoflow.core.errors import MissingExtraError
-from paretoflow.core.values import SweepView
+from paretoflow.core.views import SweepView
 from paretoflow.report import page
 from paretoflow.report.page import json_for_html, render
 from paretoflow.report.samples import answers_in

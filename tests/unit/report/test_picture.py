@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from paretoflow.core.values import ObjectiveInfo, Problem, SweepView
+from paretoflow.core.values import ObjectiveInfo, Problem
+from paretoflow.core.views import SweepView
 from paretoflow.report.picture import static_plot
 from tests.views import GROUNDING, three_objectives, two_objectives
 

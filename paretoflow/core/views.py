@@ -1,0 +1,112 @@
+"""What commands, reports and exports show of a sweep, as frozen values read from the ledger.
+
+FrontPoint      one non-dominated evaluation with its provenance
+FrontView       the front of a sweep at one moment
+EvaluationRow   the scores of one snapshot on the eval prompts
+SweepView       everything a report or an export shows
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from paretoflow.core.values import Cost, FloatArray, Problem, Proposal, RunRecord
+
+
+@dataclass(frozen=True)
+class FrontPoint:
+    """One non-dominated evaluation with its provenance; scores are raw.
+
+    Args:
+        path: Adapter folder relative to the sweep's root; empty for the base model.
+        digest: SHA-256 of the adapter folder.
+        diagnostics: Always-on extras: `kl`, `length_tokens`, `ranking_accuracy`, …
+    """
+
+    snapshot_id: str
+    run_id: str
+    kind: str
+    weights: tuple[float, ...] | None
+    scores: tuple[float, ...]
+    stderr: tuple[float, ...]
+    n: int
+    step: int
+    path: str
+    digest: str
+    proposal: Proposal | None
+    cost: Cost
+    diagnostics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class FrontView:
+    """The front of a sweep at one moment.
+
+    Args:
+        snapshot: Number of the front snapshot, counting from 0.
+        hypervolume: In the product of the objectives' units, against `problem.ref_scores`.
+        hypervolume_ci: Bootstrap interval (low, high), 95 %.
+        points: Sorted by the first objective's gain, best first.
+        finished, failed, pending: Numbers of runs.
+    """
+
+    sweep: str
+    snapshot: int
+    problem: Problem
+    hypervolume: float
+    hypervolume_ci: tuple[float, float]
+    points: tuple[FrontPoint, ...]
+    finished: int
+    failed: int
+    pending: int
+
+
+@dataclass(frozen=True)
+class EvaluationRow:
+    """The scores of one snapshot on the eval prompts; a full, finite vector.
+
+    Args:
+        scores: Raw means, length m.
+        stderr: Standard error of each mean, length m.
+        prompt_scores: Raw score of every prompt, shape (m, n).
+        weights: Weights in force when the snapshot was saved; None for the base.
+        at_s: Seconds since the sweep was opened first.
+        cost: Training since the run's previous snapshot, plus this evaluation.
+        path: Adapter folder relative to the sweep's root; empty for the base.
+    """
+
+    snapshot_id: str
+    run_id: str
+    attempt: int
+    step: int
+    scores: tuple[float, ...]
+    stderr: tuple[float, ...]
+    prompt_scores: FloatArray
+    n: int
+    weights: tuple[float, ...] | None
+    at_s: float
+    cost: Cost
+    path: str
+    digest: str
+    diagnostics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class SweepView:
+    """Everything a report or an export shows, read from the ledger.
+
+    Args:
+        spec: The resolved spec as plain JSON values.
+        runs: Every run, in the order in which they were proposed.
+        evaluations: Every complete evaluation, the base's first, in the order of the ledger.
+        curve: (runs finished, device seconds, hypervolume), the base first, then each finished run.
+        root: Folder of the sweep.
+    """
+
+    spec: dict[str, Any]
+    front: FrontView
+    runs: tuple[RunRecord, ...]
+    evaluations: tuple[EvaluationRow, ...]
+    curve: tuple[tuple[int, float, float], ...]
+    root: str

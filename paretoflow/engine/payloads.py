@@ -1,0 +1,57 @@
+"""Values from the ledger's events, and the payloads that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from paretoflow.core.values import Cost, Direction, ObjectiveInfo, Problem
+from paretoflow.core.views import EvaluationRow
+from paretoflow.ledger.tables import Event
+
+
+def evaluation_of(event: Event, opened_at: float) -> EvaluationRow:
+    """Read an EVALUATED event as an evaluation."""
+    return EvaluationRow(
+        snapshot_id=event.snapshot_id,
+        run_id=event.run_id,
+        attempt=event.attempt,
+        step=event.step,
+        scores=event.scores,
+        stderr=event.stderr,
+        prompt_scores=np.asarray(event.prompt_scores, dtype=np.float64),
+        n=event.n,
+        weights=event.weights or None,
+        at_s=event.time_s - opened_at,
+        cost=Cost(event.wall_s, event.device_s, event.tokens),
+        path=event.path,
+        digest=event.digest,
+        diagnostics={k: float(v) for k, v in event.payload.get("diagnostics", {}).items()},
+    )
+
+
+def problem_from(payload: Mapping[str, Any]) -> Problem:
+    """Read the payload of a CALIBRATED event."""
+    rows = payload["objectives"]
+    return Problem(
+        tuple(ObjectiveInfo(**{**row, "direction": Direction(row["direction"])}) for row in rows)
+    )
+
+
+def problem_payload(problem: Problem) -> dict[str, Any]:
+    """Return the payload of a CALIBRATED event; `problem_from` reads it back."""
+    return {
+        "objectives": [
+            {
+                "name": o.name,
+                "direction": o.direction.value,
+                "unit": o.unit,
+                "low": o.low,
+                "high": o.high,
+                "ref": o.ref,
+            }
+            for o in problem.objectives
+        ]
+    }
