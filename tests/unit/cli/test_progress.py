@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+
+import pytest
+from rich.console import Console
+
+from paretoflow.cli import progress as module
+from paretoflow.cli.progress import Progress, duration
+from paretoflow.core.status import Boundary, RunStatus
+from paretoflow.core.values import Cost, RunRecord
+from tests.sim.specs import circle_spec
+from tests.unit.engine.telling import proposal
+
+
+@dataclass
+class State:
+    runs: dict[str, RunRecord] = field(default_factory=dict)
+    finished: int = 0
+    failed: int = 0
+    hypervolume: float = 1.25
+    front_size: int = 3
+
+
+def run(status: RunStatus, attempt: int = 0, **fields: object) -> RunRecord:
+    return RunRecord("r0000-aaaaaa", proposal(), status, attempt, **fields)  # type: ignore[arg-type]
+
+
+class Shown:
+    """A progress that writes to memory, its clock in the test's hands."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, terminal: bool = False) -> None:
+        self.out = io.StringIO()
+        self.now = 0.0
+        monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
+        console = Console(file=self.out, force_terminal=terminal, width=100, highlight=False)
+        self.progress = Progress(circle_spec(stop={"runs": 4}), console)
+
+    def lines(self) -> list[str]:
+        return self.out.getvalue().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.4, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (185, "3 min 05 s"),
+        (3599.6, "1 h 00 min"),
+        (7620, "2 h 07 min"),
+    ],
+)
+def test_durations_read_well(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_every_change_of_a_run_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown(monkeypatch)
+    state = State()
+    with shown.progress as progress:
+        progress(state, "preparing")
+        progress(state, "preparing")
+        state.runs["r"] = run(RunStatus.RUNNING)
+        progress(state, "")
+        progress(state, "")
+        state.runs["r"] = run(
+            RunStatus.PENDING, boundary=Boundary.WORKER, message="the worker died"
+        )
+        progress(state, "")
+        state.runs["r"] = run(RunStatus.RUNNING, attempt=1)
+        progress(state, "")
+        state.runs["r"] = run(RunStatus.FINISHED, attempt=1, cost=Cost(61.0))
+        state.finished = 1
+        shown.now = 20.0
+        progress(state, "")
+    assert shown.lines() == [
+        "preparing …",
+        "[0/4] r0000-aaaaaa started: Because.",
+        "[0/4] r0000-aaaaaa pending after a failure (worker): the worker died",
+        "[0/4] r0000-aaaaaa started (attempt 2): Because.",
+        "[1/4] r0000-aaaaaa finished in 1 min 01 s: front 3, hypervolume 1.25, "
+        "about 1 min 00 s left",
+    ]
+
+
+def test_a_failed_run_says_where_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown(monkeypatch)
+    shown.progress(State(), "")
+    broken = run(RunStatus.FAILED, boundary=Boundary.OBJECTIVE, message="tone returned [nan]")
+    shown.progress(State({"r": broken}, failed=1), "")
+    assert shown.lines() == ["[1/4] r0000-aaaaaa failed (objective): tone returned [nan]"]
+
+
+def test_going_on_is_one_line_and_time_left_counts_this_session_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = Shown(monkeypatch)
+    old = RunRecord("old", proposal(), RunStatus.FINISHED)
+    state = State({"old": old, "r": run(RunStatus.PENDING)}, finished=1)
+    shown.progress(state, "")
+    shown.now = 30.0
+    state.runs["r"] = run(RunStatus.FINISHED, cost=Cost(30.0))
+    state.finished = 2
+    shown.progress(state, "")
+    assert shown.lines() == [
+        "going on: 1 of 4 runs ended before",
+        "[1/4] r0000-aaaaaa pending",
+        "[2/4] r0000-aaaaaa finished in 30 s: front 3, hypervolume 1.25, about 1 min 00 s left",
+    ]
+
+
+def test_a_terminal_gets_a_bar_and_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown(monkeypatch, terminal=True)
+    with shown.progress as progress:
+        progress(State({"r": run(RunStatus.RUNNING)}), "")
+    text = shown.out.getvalue()
+    assert "0/4 runs, 1 in training" in text
+    assert "Ctrl-C stops safely" in text
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is back

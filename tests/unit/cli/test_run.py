@@ -1,0 +1,161 @@
+"""`run`, with a simulated backend in the place of Ray's."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paretoflow.cli.main import main
+from paretoflow.engine import session
+from paretoflow.engine.backend import Report
+from paretoflow.engine.simulated import SimulatedBackend
+from paretoflow.engine.sweep import open_sweep_folder
+from paretoflow.scoring.calibrate import declared_problem
+from paretoflow.spec.sweep import SweepSpec
+from tests.sim.oracles import BrokenOracle, CircleOracle
+from tests.unit.cli.circle_job import CIRCLE
+
+
+class Backend(SimulatedBackend):
+    """Stands for the one on Ray; may be told to be interrupted, or to use another oracle."""
+
+    oracle: Any = CircleOracle
+    patience = 10**6
+    addresses: list[str | None]
+
+    def __init__(self, spec: SweepSpec, root: Path, address: str | None = None) -> None:
+        self.addresses.append(address)
+        super().__init__(
+            type(self).oracle(),
+            declared_problem(spec.objectives),
+            seed=spec.seed,
+            workers=spec.engine.workers,
+        )
+
+    def poll(self, timeout_s: float) -> list[Report]:
+        type(self).patience -= 1
+        if self.patience < 0:
+            raise KeyboardInterrupt
+        return super().poll(timeout_s)
+
+
+@pytest.fixture
+def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Backend]]:
+    """The current folder holds a job; `run` meets this backend instead of Ray's."""
+    (tmp_path / "job.yaml").write_text(CIRCLE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+
+    class Fresh(Backend):
+        addresses: list[str | None] = []  # noqa: RUF012
+
+    monkeypatch.setattr(session, "_ray_backend", lambda: Fresh)
+    before = signal.getsignal(signal.SIGTERM)
+    yield Fresh
+    signal.signal(signal.SIGTERM, before)
+
+
+RUN = ["run", "job.yaml", "--no-fsync"]
+
+
+def test_a_run_tells_what_happens_line_by_line(
+    backend: type[Backend], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(RUN) == 0
+    text = capsys.readouterr().out
+    lines = text.splitlines()
+    assert lines[0] == "preparing base, prompts and candidate answers …"
+    assert sum(" started: Opening stage: " in line for line in lines) >= 2
+    assert sum(" finished in " in line for line in lines) == 6
+    assert any(line.startswith("[6/6] ") for line in lines)
+    assert "done: all 6 runs are launched" in lines
+    assert "6 runs finished, 0 failed, 0 pending" in text
+    assert "take one: paretoflow pick sweeps/circle --prefer left=0.5,right=0.5" in text
+    assert "\x1b" not in text
+    assert backend.addresses == [None]
+
+
+def test_a_finished_sweep_is_not_run_again_and_can_grow(
+    backend: type[Backend], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(RUN) == 0
+    capsys.readouterr()
+    assert main(RUN) == 0
+    again = capsys.readouterr().out.splitlines()
+    assert again[0] == "going on: 6 of 6 runs ended before"
+    assert not any(" started" in line or " finished in" in line for line in again)
+    assert main([*RUN, "--set", "stop.runs=7"]) == 0
+    grown = capsys.readouterr().out.splitlines()
+    assert grown[0] == "going on: 6 of 7 runs ended before"
+    assert sum(" finished in " in line for line in grown) == 1
+
+
+def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(
+    backend: type[Backend], capsys: pytest.CaptureFixture[str]
+) -> None:
+    backend.patience = 4
+    assert main(RUN) == 130
+    text = capsys.readouterr().out
+    assert "stopped; nothing that finished is lost. Go on with: paretoflow run job.yaml" in text
+    backend.patience = 10**6
+    assert main(RUN) == 0
+    state = open_sweep_folder(Path("sweeps/circle")).state
+    assert (state.finished, state.failed) == (6, 0)
+
+
+def test_failed_runs_do_not_fail_the_command(
+    backend: type[Backend], capsys: pytest.CaptureFixture[str]
+) -> None:
+    backend.oracle = BrokenOracle
+    assert main([*RUN, "--set", "engine.retries=0", "--set", "stop.runs=20"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    failed = [line for line in lines if " failed (objective): " in line]
+    assert failed
+    assert all("non-finite score for left" in line for line in failed)
+    assert len(failed) + sum(" finished in " in line for line in lines) == 20
+
+
+def test_storage_and_address_are_passed_on(backend: type[Backend], tmp_path: Path) -> None:
+    assert main([*RUN, "--storage", str(tmp_path / "else"), "--address", "auto"]) == 0
+    assert (tmp_path / "else" / "circle" / "spec.json").is_file()
+    assert not (tmp_path / "sweeps").exists()
+    assert backend.addresses == ["auto"]
+
+
+@pytest.mark.usefixtures("backend")
+def test_another_sweep_of_that_name_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(RUN) == 0
+    assert main([*RUN, "--set", "seed=9"]) == 2
+    error = capsys.readouterr().err
+    assert "lives there already, with another seed" in error
+    assert "give this sweep another name" in error
+
+
+@pytest.mark.usefixtures("backend")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "nowhere.yaml"], "nowhere.yaml"),
+        (["run", "job.yaml", "--set", "stop.rums=3"], "stop.rums"),
+        (["run", "job.yaml", "--set", "stop.runs=none"], "stop.runs"),
+    ],
+)
+def test_faults_of_the_user_end_with_2_and_no_traceback(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert "Traceback" not in captured.err
+    assert not Path("sweeps").exists()
+
+
+def test_help_tells_about_going_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for part in ("Nothing that finished is done again", "--address", "--no-fsync", "--set"):
+        assert part in text

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paretoflow.cli.main import main
+from tests.unit.cli.circle_job import CIRCLE, ORACLE
+
+MINE = '''
+"""Exact on a straight front; the second checkpoint is better."""
+
+
+class Straight:
+    def launch(self, proposal, rng):
+        left, right = proposal.weights
+        cost = float(rng.uniform(1, 2))
+        return [(cost, [left / 2, right / 2]), (cost, [left, right], [0.01, 0.02])]
+
+
+def straight():
+    return Straight()
+'''
+
+
+@pytest.fixture(autouse=True)
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current folder holds a job and an oracle."""
+    (tmp_path / "job.yaml").write_text(CIRCLE)
+    (tmp_path / "my_oracles.py").write_text(MINE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+
+
+def simulated(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    base = ["simulate", "job.yaml", "--format", "json", "--oracle", "my_oracles:straight"]
+    assert main([*base, *words]) == 0
+    facts: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return facts
+
+
+def test_json_has_the_front_and_the_launches(capsys: pytest.CaptureFixture[str]) -> None:
+    facts = simulated(capsys, "--runs", "8", "--seed", "11")
+    assert set(facts) == {
+        "sweep",
+        "snapshot",
+        "ref_point",
+        "hypervolume",
+        "hypervolume_ci",
+        "objectives",
+        "points",
+        "runs",
+        "launches",
+        "virtual_s",
+        "why",
+    }
+    assert facts["runs"] == {"finished": 8, "failed": 0, "pending": 0}
+    assert facts["objectives"][0] == {"name": "left", "direction": "maximize"}
+    assert facts["ref_point"] == [-0.1, -0.1]
+    point = facts["points"][0]
+    assert set(point) == {"snapshot_id", "run_id", "kind", "weights", "scores", "stderr", "n"}
+    assert point["scores"] == {"left": 1.0, "right": 0.0}
+    assert point["stderr"] == {"left": 0.01, "right": 0.02}
+    assert len(facts["launches"]) == 8
+    launch = facts["launches"][0]
+    assert {"run_id", "status", "kind", "weights", "seed", "reason", "proposer"} <= set(launch)
+
+
+def test_the_same_twice_gives_the_same_launches_and_another_seed_others(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    weather = ("--crash", "0.3", "--straggle", "0.3", "--workers", "3", "--runs", "20")
+    first = simulated(capsys, *weather, "--seed", "1")
+    assert simulated(capsys, *weather, "--seed", "1") == first
+    other = simulated(capsys, *weather, "--seed", "2")
+    assert other["launches"] != first["launches"]
+
+
+def test_an_empty_front_is_still_json(capsys: pytest.CaptureFixture[str]) -> None:
+    facts = simulated(capsys, "--oracle", "tests.sim.oracles:HopelessOracle", "--runs", "3")
+    assert facts["points"] == []
+    assert facts["runs"] == {"finished": 0, "failed": 3, "pending": 0}
+    assert facts["hypervolume"] == 0.0
+
+
+def test_text_tells_each_launch_and_the_front(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", "job.yaml", "--oracle", ORACLE, "--set", "stop.runs=5"]) == 0
+    text = capsys.readouterr().out
+    lines = text.splitlines()
+    assert sum(" finished: " in line for line in lines) == 5
+    assert any(line.startswith("done after ") and "all 5 runs" in line for line in lines)
+    assert "5 runs finished, 0 failed, 0 pending" in text
+    assert not Path("sweeps").exists()
+
+
+def test_text_of_a_sweep_whose_runs_all_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", "job.yaml", "--oracle", "tests.sim.oracles:HopelessOracle"]) == 0
+    assert "0 runs finished, 6 failed, 0 pending" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--oracle", "my_oracles"], "write it as module:factory"),
+        (["--oracle", "my_oracle:straight"], "cannot import 'my_oracle'"),
+        (["--oracle", "my_oracles:strait"], "has no function 'strait'"),
+        (["--oracle", "my_oracles:Straight", "--set", "stop.runs=0"], "stop.runs"),
+        (["--oracle", "my_oracles:Straight", "--runs", "0"], "--runs"),
+        (["--oracle", "my_oracles:Straight", "--crash", "2"], "--crash"),
+        ([], "--oracle"),
+    ],
+)
+def test_faults_end_with_2_and_no_traceback(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["simulate", "job.yaml", *words]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert "Traceback (most recent" not in error
+
+
+def test_help_names_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "launch(proposal, rng)" in text
+    assert "paretoflow.engine.simulated" in text
