@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -43,10 +44,11 @@ def run(
         with Progress(spec, console) as progress:
             reason = run_sweep(spec, watch=progress, address=address, fsync=not no_fsync)
     except KeyboardInterrupt:
-        console.print(
-            f"stopped; nothing that finished is lost. Go on with: paretoflow run {job}",
-            markup=False,
-        )
+        again = ["paretoflow", "run", str(job)]
+        again += [part for change in overrides or () for part in ("--set", change)]
+        again += ["--storage", storage] if storage else []
+        told = f"stopped; nothing that finished is lost. Go on with: {shlex.join(again)}"
+        console.print(told, markup=False, soft_wrap=True)
         raise
     console.print(f"done: {reason}", markup=False)
     from paretoflow.cli.front import show_front

@@ -23,6 +23,7 @@ from paretoflow.engine.sweep import SPEC_FILE, front_view, read_spec
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.fragments import read_fragments
 from paretoflow.ledger.memory import MemoryLedger
+from paretoflow.ledger.tables import EventKind
 from paretoflow.scoring.calibrate import declared_problem
 from paretoflow.spec.sweep import SweepSpec
 
@@ -89,7 +90,7 @@ def enter_folder(spec: SweepSpec, root: Path) -> None:
     """Write the resolved spec into a new sweep's folder, or check it against the one that is there.
 
     Raises:
-        SpecError: If anything but `CHANGEABLE` differs.
+        SpecError: If anything but `CHANGEABLE` differs, and the sweep has begun.
     """
     new = spec.model_dump(mode="json")
     try:
@@ -98,7 +99,7 @@ def enter_folder(spec: SweepSpec, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
     else:
         differs = [k for k in new if k not in CHANGEABLE and new[k] != old.get(k)]
-        if differs:
+        if differs and _has_begun(root):
             keys, allowed = ", ".join(differs), ", ".join(CHANGEABLE)
             raise SpecError(
                 f"a sweep named {spec.name!r} lives there already, with another {keys}",
@@ -108,6 +109,15 @@ def enter_folder(spec: SweepSpec, root: Path) -> None:
     part = root / f"{SPEC_FILE}.{os.getpid()}"
     part.write_text(json.dumps(new, indent=1) + "\n", encoding="utf-8")
     part.replace(root / SPEC_FILE)
+
+
+def _has_begun(root: Path) -> bool:
+    """Return whether anything was measured: until then a fault in the YAML can still be mended."""
+    try:
+        events = open_ledger(root, writer=False).events()
+    except SweepNotFoundError:
+        return False
+    return any(e.kind is EventKind.CALIBRATED for e in events)
 
 
 def _ray_backend() -> Any:

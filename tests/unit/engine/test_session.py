@@ -8,8 +8,11 @@ import pytest
 
 from paretoflow.core.errors import MissingExtraError, PluginError, SpecError
 from paretoflow.engine import session
+from paretoflow.engine.happenings import calibrated
 from paretoflow.engine.session import enter_folder, load_oracle, simulate, sweep_root
 from paretoflow.engine.sweep import read_spec
+from paretoflow.ledger import open_ledger
+from paretoflow.scoring.calibrate import declared_problem
 from tests.sim.oracles import CircleOracle
 from tests.sim.specs import circle_spec
 
@@ -56,11 +59,20 @@ def test_what_is_spent_may_change_when_a_sweep_goes_on(tmp_path: Path, changes: 
 )
 def test_what_is_compared_may_not_change(tmp_path: Path, changes: dict, named: str) -> None:
     enter_folder(circle_spec(), tmp_path)
+    problem = declared_problem(circle_spec().objectives)
+    open_ledger(tmp_path, writer=True, create=True).append([calibrated(problem, 0.0)])
     before = (tmp_path / "spec.json").read_bytes()
     with pytest.raises(SpecError, match=rf"lives there already, with another {named} \(") as caught:
         enter_folder(circle_spec(**changes), tmp_path)
     assert "only engine, stop, storage may change" in caught.value.hint
     assert (tmp_path / "spec.json").read_bytes() == before
+
+
+def test_before_anything_is_measured_a_fault_in_the_yaml_can_be_mended(tmp_path: Path) -> None:
+    enter_folder(circle_spec(), tmp_path)
+    mended = circle_spec(seed=4)
+    enter_folder(mended, tmp_path)
+    assert read_spec(tmp_path)["seed"] == 4
 
 
 @pytest.fixture
