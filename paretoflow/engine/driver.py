@@ -105,12 +105,15 @@ class Driver:
         self._accept_front()
 
     def _loop(self) -> str:
+        settled = False
         while True:
             decision = decide(self._spec, self.state, self._proposer, self._backend.free())
             self._start(decision)
+            if settled:  # after the launches: no worker waits while a front is written down
+                self._accept_front()
             if decision.done and not self.state.open_runs():
                 return decision.done
-            self._record(self._backend.poll(TICK_S))
+            settled = self._record(self._backend.poll(TICK_S))
 
     def _start(self, decision: Decision) -> None:
         launches = list(decision.relaunches)
@@ -136,14 +139,14 @@ class Driver:
         for launch in launches:
             self._backend.launch(launch)
 
-    def _record(self, reports: Sequence[Report]) -> None:
+    def _record(self, reports: Sequence[Report]) -> bool:
+        """Commit what was reported; return whether a run ended."""
         self._commit([event for report in reports for event in report.events])
         ended = [report for report in reports if report.ended]
         # a run whose result was told is over, whatever its worker did afterwards; one that ended
         # without a result has failed, so that no run waits for ever
         self._commit([self._failed(r) for r in ended if self._is_running(r.run_id)])
-        if ended:
-            self._accept_front()
+        return bool(ended)
 
     def _is_running(self, run_id: str) -> bool:
         return self.state.runs[run_id].status is RunStatus.RUNNING
