@@ -58,8 +58,10 @@ def write_table(
     columns: Sequence[str],
     rows: Sequence[Sequence[object]],
     notes: str = "",
-) -> Path:
-    """Write `results/<name>.md` and print it."""
+    *,
+    quick: bool = False,
+) -> None:
+    """Print a table and write it to `results/<name>.md`; a quick try is only printed."""
     lines = [
         f"# {title}",
         "",
@@ -73,8 +75,7 @@ def write_table(
     lines += ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
     lines += ["| " + " | ".join(str(v) for v in row) + " |" for row in rows]
     text = "\n".join([*lines, "", notes, ""]) if notes else "\n".join([*lines, ""])
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.md"
-    path.write_text(text, encoding="utf-8")
     print(text)
-    return path
+    if not quick:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")

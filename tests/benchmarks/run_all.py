@@ -1,0 +1,31 @@
+"""Run every benchmark in turn; each writes `results/<name>.md`.
+
+`--quick` runs each with tiny settings and prints the tables without writing them: a check that the
+benchmarks work, in about six minutes, not a measurement. Leave the machine alone meanwhile.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from tests.benchmarks import (
+    cli_start,
+    driver_overhead,
+    kill_resume,
+    sweep_against_loop,
+)
+
+BENCHMARKS = (cli_start, driver_overhead, sweep_against_loop, kill_resume)
+
+
+def main(quick: bool = False) -> None:
+    """Run them all, the short ones first."""
+    for benchmark in BENCHMARKS:
+        started = time.perf_counter()
+        benchmark.main(quick)
+        print(f"{benchmark.__name__}: {time.perf_counter() - started:.0f} s\n", flush=True)
+
+
+if __name__ == "__main__":
+    main("--quick" in sys.argv)
