@@ -16,6 +16,7 @@ from paretoflow.core.errors import (
     ObjectiveError,
     ParetoflowError,
     PluginError,
+    UserError,
     WorkerError,
 )
 from paretoflow.core.status import Boundary
@@ -26,6 +27,7 @@ _BOUNDARIES: tuple[tuple[type[BaseException], Boundary, bool], ...] = (
     (DataError, Boundary.DATA, False),
     (PluginError, Boundary.DATA, False),
     (ModelError, Boundary.METHOD, False),
+    (UserError, Boundary.METHOD, False),
     (MethodError, Boundary.METHOD, True),
     (LedgerError, Boundary.STORE, True),
     (WorkerError, Boundary.WORKER, True),
