@@ -11,7 +11,7 @@ help:
 	@echo "make quickstart  install, run jobs/quickstart.yaml, write sweeps/quickstart/report.html"
 	@echo "make test        install, check style, types and layers, run the tests"
 	@echo "make lint        ruff, mypy, import-linter"
-	@echo "make bench       the benchmarks under tests/benchmarks (about half an hour)"
+	@echo "make bench       the benchmarks under tests/benchmarks (about twenty minutes)"
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -34,7 +34,7 @@ test: lint
 	$(BIN)/python -m pytest
 
 bench: $(STAMP)
-	$(BIN)/python tests/benchmarks/run_all.py
+	$(BIN)/python -m tests.benchmarks.run_all
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info

@@ -34,8 +34,8 @@ from tests.benchmarks.results_file import write_table
 JOB = "jobs/quickstart.yaml"
 NAME = "quickstart"
 KILLS = 10
-RUNS = 24
-SPAN_S = 50.0
+RUNS = 16
+SPAN_S = 40.0
 """A session is killed at a moment drawn uniformly from its first so many seconds."""
 GRACE_S = 150.0
 COLUMNS = (
