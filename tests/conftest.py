@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from paretoflow.lm.base import LanguageModel
+
+# the same examples on every machine, and none failed for being slow on a busy one
+settings.register_profile("house", deadline=None, derandomize=True)
+settings.load_profile("house")
 
 TINY_TEXTS = [
     "Document: The dict type maps keys to values. Keys differ.\nQuestion: What is dict?\nAnswer:",

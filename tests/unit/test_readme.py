@@ -1,0 +1,43 @@
+"""The README cannot rot: its verbs, paths and Python names exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from paretoflow.cli.main import VERBS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_every_verb_has_its_line(verb: str) -> None:
+    assert f"`paretoflow {verb}`" in README
+
+
+def test_every_verb_that_is_shown_exists() -> None:
+    shown = set(re.findall(r"^\$ paretoflow (\w+)", README, re.MULTILINE))
+    assert shown
+    assert shown <= set(VERBS)
+
+
+def test_every_path_that_is_named_exists() -> None:
+    named = set(re.findall(r"[`(]((?:tests|jobs|paretoflow)/[\w./]+?)[`)]", README))
+    assert len(named) > 5
+    missing = [path for path in named if not (ROOT / path).exists()]
+    assert missing == []
+
+
+def test_the_make_targets_that_are_named_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"`?make (\w+)`?", README)):
+        assert f"\n{target}:" in makefile
+
+
+def test_nothing_was_left_to_fill_in() -> None:
+    assert not re.search(r"\b[A-Z]+_(OUTPUT|TABLE)\b", README)
+    jobs = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "jobs").glob("*.yaml"))
+    assert "TO-BE-MEASURED" not in jobs
