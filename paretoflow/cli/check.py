@@ -99,8 +99,8 @@ def _ref(objective: ObjectiveSpec) -> str:
 def _sections(spec: SweepSpec, plan: Plan) -> Table:
     model, data, method, engine = spec.model, spec.data, spec.method, spec.engine
     chosen = f" (auto, {len(spec.objectives)} objectives)" if spec.proposer.type == "auto" else ""
-    gpus = engine.resources.gpus
-    each = f"{engine.resources.cpus:g} CPU" + (f" and {gpus:g} GPU" if gpus else "")
+    gpus = engine.resources.gpus_per_rank
+    each = f"{engine.resources.cpus_per_rank:g} CPU" + (f" and {gpus:g} GPU" if gpus else "")
     rows = {
         "model": f"{model.type} {escape(getattr(model, 'path', ''))}".rstrip(),
         "data": f"{data.type} {escape(getattr(data, 'path', ''))}".rstrip()

@@ -73,7 +73,7 @@ class Plan:
 def plan_of(spec: SweepSpec) -> Plan:
     """Work out the plan of a sweep; looks at the disk only for an existing sweep."""
     folder = Path(spec.storage.removeprefix("file://")).expanduser() / spec.name
-    per_worker = spec.engine.resources.gpus or 1.0
+    per_worker = (spec.engine.resources.gpus_per_rank or 1.0) * spec.engine.resources.ranks
     devices = per_worker * spec.engine.workers
     return Plan(
         folder=str(folder),

@@ -8,11 +8,16 @@
     │   ├── PluginError            a name no table knows (LookupError)
     │   ├── SweepNotFoundError     no sweep at a folder or URI (FileNotFoundError)
     │   ├── SnapshotNotFoundError  no such front snapshot in a sweep (LookupError)
+    │   ├── StorageError           a place that a sweep cannot live in or be read from (OSError)
+    │   ├── ClusterError           a Ray cluster out of reach, closed or too small (RuntimeError)
+    │   ├── ExportError            an export that is damaged or was tampered with (ValueError)
     │   └── MissingExtraError      an optional dependency that is not installed (ImportError)
     ├── ShapeError                 an array of the wrong shape (ValueError)
     ├── NonFiniteError             nan or inf where a number is needed (ValueError)
     ├── ObjectiveError             a scorer raised or returned nonsense (RuntimeError)
     ├── MethodError                training failed (RuntimeError)
+    │   └── NonFiniteLossError     training blew up, and would again
+    ├── RunInterrupted             training stopped where it can go on, as it was asked to
     ├── LedgerError                the ledger cannot be read or written (RuntimeError)
     │   ├── FencedError            a newer driver owns the sweep
     │   └── SchemaVersionError     written by a newer version of ParetoFlow
@@ -22,6 +27,12 @@ Each leaf also inherits a standard error and survives pickling: errors cross pro
 """
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from paretoflow.core.values import Cost
 
 
 class ParetoflowError(Exception):
@@ -81,6 +92,21 @@ class SnapshotNotFoundError(UserError, LookupError):
     """A front snapshot that the sweep does not have."""
 
 
+class StorageError(UserError, OSError):
+    """A place that a sweep cannot live in or be read from.
+
+    No such bucket, no permission, no put-if-absent, or no answer for a long time.
+    """
+
+
+class ClusterError(UserError, RuntimeError):
+    """A Ray cluster that cannot be reached, does not let one in, or is too small."""
+
+
+class ExportError(UserError, ValueError):
+    """An export that is damaged, incomplete, or was tampered with."""
+
+
 class MissingExtraError(UserError, ImportError):
     """An optional dependency that the command needs is not installed."""
 
@@ -101,7 +127,36 @@ class ObjectiveError(ParetoflowError, RuntimeError):
 
 
 class MethodError(ParetoflowError, RuntimeError):
-    """Training that failed, for instance by a non-finite loss."""
+    """Training that failed."""
+
+
+class NonFiniteLossError(MethodError):
+    """Training whose loss, gradient or adapter stopped being finite; the same run would again."""
+
+
+class RunInterrupted(ParetoflowError, RuntimeError):  # noqa: N818  # no error: it was asked for
+    """Training that stopped between two steps because it was asked to, with its state saved.
+
+    Args:
+        state: Folder of the saved trainer state, for `TrainRequest.resume_from`.
+        step: Optimiser steps done.
+        cost: Spent since the last checkpoint that was reported.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        where: str = "",
+        hint: str = "",
+        state: Path | None = None,
+        step: int = 0,
+        cost: Cost | None = None,
+    ) -> None:
+        super().__init__(what, where, hint)
+        self.args = (what, where, hint, state, step, cost)
+        self.state = state
+        self.step = step
+        self.cost = cost
 
 
 class LedgerError(ParetoflowError, RuntimeError):

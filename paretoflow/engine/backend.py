@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from paretoflow.core.status import Boundary
 from paretoflow.core.values import Problem, Proposal
+from paretoflow.engine.live import GangState
 from paretoflow.ledger.tables import Event
 
 
 @dataclass(frozen=True)
 class Launch:
-    """One attempt of a run, as it is sent to a worker.
+    """One attempt of a run, as it is sent to a gang.
 
     Args:
         parent_path: Adapter folder to start from, relative to the sweep's root; empty for the base.
+        accumulation_factor: How many times smaller than asked for the forward batches are, after
+            the run was out of memory; the optimiser's batches stay as they are.
     """
 
     run_id: str
     attempt: int
     proposal: Proposal
     parent_path: str = ""
+    accumulation_factor: int = 1
+
+
+class Cause(StrEnum):
+    """What kind of failure it was, as far as a further attempt depends on it."""
+
+    ERROR = "error"
+    """Something raised: `engine.retries` further attempts, if it is retryable at all."""
+    OUT_OF_MEMORY = "out_of_memory"
+    """Made again with forward batches half as large, until they hold one example."""
+    LOST = "lost"
+    """The machine was lost or taken back: `engine.limits.losses` further attempts."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +56,7 @@ class Failure:
     message: str
     retryable: bool
     details: str = ""
+    cause: Cause = Cause.ERROR
 
 
 @dataclass(frozen=True)
@@ -61,10 +79,23 @@ class Report:
 class Backend(Protocol):
     """Executes launches.
 
-    Lifecycle: `prepare` once, then any number of `launch` and `poll`, then `close`. One thread. A
-    backend never decides: it does not retry, reorder or drop. Every launch ends in exactly one
-    report with `ended` set, unless `close` comes first.
+    Lifecycle: `adopt` once, `prepare` once, then any number of `launch`, `drop` and `poll`, then
+    `close` or `leave`. One thread. A backend never decides: it does not retry, reorder or drop.
+    Every launch, adopted ones included, ends in exactly one report with `ended` set, unless
+    `close`, `leave` or its `drop` comes first. It obeys the newest driver only: what an older one
+    sends after `adopt` by a newer is refused.
     """
+
+    def adopt(self, epoch: int) -> list[Launch]:
+        """Take over the gangs that an earlier driver left; return what they work on.
+
+        Args:
+            epoch: This driver's epoch in the ledger, greater than that of any driver before.
+
+        Raises:
+            FencedError: If a newer driver has the gangs already.
+        """
+        ...
 
     def prepare(self, problem: Problem | None) -> list[Event]:
         """Do the work that all runs share; return the calibration and the base's evaluation.
@@ -82,18 +113,38 @@ class Backend(Protocol):
         """Return seconds since the epoch, in the backend's own time."""
         ...
 
+    def pause(self, seconds: float) -> None:
+        """Let time pass, in the backend's own time; gangs keep hearing from their driver."""
+        ...
+
     def free(self) -> int:
         """Return how many more launches would start at once."""
         ...
 
     def launch(self, launch: Launch) -> None:
-        """Start an attempt on a free slot."""
+        """Start an attempt on a free gang."""
+        ...
+
+    def drop(self, launch: Launch) -> None:
+        """Stop an attempt without a report; do nothing if it is over."""
         ...
 
     def poll(self, timeout_s: float) -> list[Report]:
-        """Wait at most `timeout_s` seconds for news of any attempt; return all there is."""
+        """Wait at most `timeout_s` seconds for news of any attempt; return all there is.
+
+        Raises:
+            FencedError: If a newer driver has taken the gangs over.
+        """
+        ...
+
+    def gangs(self) -> Sequence[GangState]:
+        """Return what every gang does now."""
         ...
 
     def close(self) -> None:
-        """Stop whatever runs and give the resources back; safe to call twice."""
+        """Let attempts save where they are, stop them, give the resources back; safe to repeat."""
+        ...
+
+    def leave(self) -> None:
+        """Let go of the gangs as they are, for another driver; where they can't go on, `close`."""
         ...

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 from paretoflow import __version__
+from paretoflow.core.errors import FencedError, LedgerError, SchemaVersionError, UserError
 from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.status import Boundary, RunStatus
-from paretoflow.engine.backend import Backend, Failure, Launch, Report
-from paretoflow.engine.planner import Decision, decide, parent_path
+from paretoflow.engine.backend import Backend, Cause, Failure, Launch, Report
+from paretoflow.engine.live import LiveBoard
+from paretoflow.engine.planner import Decision, accumulation_factor, decide, parent_path
 from paretoflow.engine.state import SweepState
 from paretoflow.engine.sweep import front_ids, front_record
 from paretoflow.ledger.ledger import Ledger
@@ -18,15 +22,44 @@ from paretoflow.spec.sweep import SweepSpec
 
 TICK_S = 0.5
 """Longest wait for news from the backend."""
+OUTAGE_S = 180.0
+"""How long storage may be away before the driver gives up."""
+RETRY_S = 5.0
+_T = TypeVar("_T")
 _NO_RESULT = Failure(Boundary.WORKER, "the attempt ended without a result", retryable=True)
 
 
-class Driver:
-    """Runs one sweep from where its ledger stands to the end of its budget.
+class StopRequestedError(Exception):
+    """Somebody asked the sweep to stop; its text says who. Never leaves the driver."""
+
+
+def _nothing() -> Sequence[Event]:
+    return ()
+
+
+def _nobody() -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a driver hears from and tells beside ledger and backend.
 
     Args:
         watch: Called after every change of the state, for progress displays; must not raise.
+        recover: Returns events found in fragments that are not in the ledger.
+        stop_asked: Returns why the sweep is to stop; empty while it is not.
+        board: Where the gangs' doings are shown; None shows them nowhere.
     """
+
+    watch: Callable[[SweepState, str], None] = lambda state, note: None
+    recover: Callable[[], Sequence[Event]] = _nothing
+    stop_asked: Callable[[], str] = _nobody
+    board: LiveBoard | None = None
+
+
+class Driver:
+    """Runs one sweep from where its ledger stands to the end of its budget."""
 
     def __init__(
         self,
@@ -34,42 +67,73 @@ class Driver:
         ledger: Ledger,
         backend: Backend,
         proposer: Proposer,
-        watch: Callable[[SweepState, str], None] = lambda state, note: None,
+        around: Surroundings | None = None,
     ) -> None:
         self._spec = spec
         self._ledger = ledger
         self._backend = backend
         self._proposer = proposer
-        self._watch = watch
+        self._around = around or Surroundings()
         self._spec_digest = digest_of(spec.model_dump(mode="json"))
         self._fronts = 0
         self._front_version = -1
         self.state = SweepState()
 
-    def run(self, recovered: Sequence[Event] = ()) -> str:
+    def run(self) -> str:
         """Work until the budget is used up; return why it ended.
 
-        Args:
-            recovered: Events found in fragments that an earlier driver did not fold in.
+        An error leaves the gangs to the next driver, except where the user stopped the sweep.
 
         Raises:
             FencedError: If a newer driver has taken over the sweep.
+            LedgerError: If storage failed for longer than `OUTAGE_S`.
             KeyboardInterrupt: After open runs were put down and recorded.
         """
-        self._fold_ledger()
-        self._commit([self._opened(), *self._countable(recovered)])
         try:
+            self._fold_ledger()
+            self._enter()
             self._prepare()
             reason = self._loop()
         except KeyboardInterrupt:
             self._put_down("stopped by the user")
             raise
-        finally:
+        except StopRequestedError as asked:
+            return self._put_down(str(asked))
+        except UserError:
             self._backend.close()
+            raise
+        except BaseException:
+            self._backend.leave()
+            raise
+        self._backend.close()
         self._commit(
             [self._event(EventKind.CLOSED, f"closed:{self._ledger.epoch}", message=reason)]
         )
         return reason
+
+    def _enter(self) -> None:
+        """Take over what an earlier driver left: gangs first, then what they finished meanwhile."""
+        self._commit([self._opened()])
+        adopted = self._backend.adopt(self._ledger.epoch)
+        self._commit(self._countable(self._around.recover()))
+        events = []
+        for launch in adopted:
+            run = self.state.runs.get(launch.run_id)
+            attempt = (launch.run_id, launch.attempt)
+            if (
+                run is None
+                or run.attempt != launch.attempt
+                or attempt in self.state.failed_attempts
+            ):
+                self._backend.drop(launch)
+            elif run.status is RunStatus.PENDING:
+                name = f"adopted:{launch.run_id}:{launch.attempt}:{self._ledger.epoch}"
+                events.append(
+                    self._event(
+                        EventKind.ADOPTED, name, run_id=launch.run_id, attempt=launch.attempt
+                    )
+                )
+        self._commit(events)
 
     def _fold_ledger(self) -> None:
         self.state = SweepState()
@@ -98,15 +162,14 @@ class Driver:
 
     def _prepare(self) -> None:
         known = self.state.problem
-        self._watch(
-            self.state, "loading" if known else "preparing base, prompts and candidate answers"
-        )
+        self._show("loading" if known else "preparing base, prompts and candidate answers")
         self._commit(self._backend.prepare(known))
         self._accept_front()
 
     def _loop(self) -> str:
         settled = False
         while True:
+            self._obey()
             decision = decide(self._spec, self.state, self._proposer, self._backend.free())
             self._start(decision)
             if settled:  # after the launches: no worker waits while a front is written down
@@ -114,6 +177,11 @@ class Driver:
             if decision.done and not self.state.open_runs():
                 return decision.done
             settled = self._record(self._backend.poll(TICK_S))
+
+    def _obey(self) -> None:
+        asked = self._around.stop_asked()
+        if asked:
+            raise StopRequestedError(asked)
 
     def _start(self, decision: Decision) -> None:
         launches = list(decision.relaunches)
@@ -153,8 +221,6 @@ class Driver:
 
     def _failed(self, report: Report) -> Event:
         failure = report.failure or _NO_RESULT
-        tries = self.state.failures.get(report.run_id, 0) + 1
-        final = not failure.retryable or tries > self._spec.engine.retries
         spent_s = self.state.uncharged_s(report.run_id, self._backend.now())
         return self._event(
             EventKind.FAILED,
@@ -166,14 +232,27 @@ class Driver:
             wall_s=spent_s,
             device_s=spent_s,
             payload={
-                "final": final,
+                "final": self._is_final(report.run_id, failure),
                 "retryable": failure.retryable,
+                "cause": failure.cause.value,
                 "details": failure.details[-4000:],
             },
         )
 
-    def _put_down(self, reason: str) -> None:
+    def _is_final(self, run_id: str, failure: Failure) -> bool:
+        """Return whether a failure is the run's last, with the one that is not yet recorded."""
+        times = self.state.failures_of(run_id, failure.cause) + 1
+        if failure.cause is Cause.OUT_OF_MEMORY:
+            return accumulation_factor(self._spec, times) is None
+        engine = self._spec.engine
+        allowed = engine.limits.losses if failure.cause is Cause.LOST else engine.retries
+        return not failure.retryable or times > allowed
+
+    def _put_down(self, reason: str) -> str:
+        """Stop all attempts where they are, record that, and return the reason."""
+        self._backend.close()
         self._fold_ledger()  # the interrupt may have come between a commit and its folding
+        self._commit(self._countable(self._around.recover()))
         events = [
             self._event(
                 EventKind.STOPPED, f"stopped:{r.run_id}:{self._ledger.epoch}", run_id=r.run_id
@@ -182,20 +261,40 @@ class Driver:
         ]
         events.append(self._event(EventKind.CLOSED, f"closed:{self._ledger.epoch}", message=reason))
         self._commit(events)
+        return reason
 
     def _event(self, kind: EventKind, event_id: str, **fields: object) -> Event:
         return Event(event_id, kind, self._backend.now(), **fields)  # type: ignore[arg-type]
 
     def _commit(self, events: Sequence[Event]) -> None:
         if events:
-            added = self._ledger.append(events)
+            added = self._patiently(lambda: self._ledger.append(events))
             self.state.apply([e for e in added if e.seq > self.state.seq])
-        self._watch(self.state, "")
+        self._show()
+
+    def _show(self, note: str = "") -> None:
+        self._around.watch(self.state, note)
+        if self._around.board is not None:
+            self._around.board.update(self._backend.gangs(), self._backend.now())
+
+    def _patiently(self, write: Callable[[], _T]) -> _T:
+        """Write to the ledger, again and again while storage is away, for at most `OUTAGE_S`."""
+        until_s = self._backend.now() + OUTAGE_S
+        while True:
+            try:
+                return write()
+            except (FencedError, SchemaVersionError):
+                raise
+            except LedgerError as error:
+                if self._backend.now() + RETRY_S > until_s:
+                    raise
+                self._around.watch(self.state, f"trying again in {RETRY_S:g} s: {error}")
+                self._backend.pause(RETRY_S)
 
     def _accept_front(self) -> None:
         """Record the front once no run that would change it at this instant is half told."""
         version = self.state.front_version
         if version != self._front_version and self.state.evaluations:
             record = front_record(self.state, self._fronts, self._spec_digest, self._backend.now())
-            self._ledger.record_front(record)
+            self._patiently(lambda: self._ledger.record_front(record))
             self._front_version, self._fronts = version, self._fronts + 1

@@ -12,7 +12,7 @@ from paretoflow.core.ids import run_id_of
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import Proposal
-from paretoflow.engine.backend import Launch
+from paretoflow.engine.backend import Cause, Launch
 from paretoflow.engine.state import SweepState
 from paretoflow.spec.sweep import SweepSpec
 
@@ -35,7 +35,7 @@ class Decision:
 def decide(spec: SweepSpec, state: SweepState, proposer: Proposer, free: int) -> Decision:
     """Fill `free` slots: runs that wait for another attempt first, then new proposals."""
     waiting = [r for r in state.open_runs() if r.status is RunStatus.PENDING]
-    relaunches = tuple(launch_of(state, run_id=r.run_id) for r in waiting[:free])
+    relaunches = tuple(launch_of(spec, state, r.run_id) for r in waiting[:free])
     done = exhausted(spec, state)
     room = min(free - len(relaunches), spec.stop.runs - len(state.runs))
     if done or room <= 0:
@@ -49,11 +49,25 @@ def decide(spec: SweepSpec, state: SweepState, proposer: Proposer, free: int) ->
     return Decision(relaunches, named)
 
 
-def launch_of(state: SweepState, run_id: str) -> Launch:
+def launch_of(spec: SweepSpec, state: SweepState, run_id: str) -> Launch:
     """Build the next attempt of a known run; an attempt number is never used twice."""
     run = state.runs[run_id]
     attempt = run.attempt + 1 if run_id in state.started_at else 0
-    return Launch(run_id, attempt, run.proposal, parent_path(state, run.proposal))
+    full = state.failures_of(run_id, Cause.OUT_OF_MEMORY)
+    factor = accumulation_factor(spec, full) or 1
+    return Launch(run_id, attempt, run.proposal, parent_path(state, run.proposal), factor)
+
+
+def accumulation_factor(spec: SweepSpec, times: int) -> int | None:
+    """Return how many times smaller forward batches are to be after `times` out of memory.
+
+    They halve each time, to the next size that shares the batch evenly. None when a rank's batch
+    holds one example already. By hand: 12 examples for each rank and pass give 1, 2, 4, 12, None.
+    """
+    method = spec.method
+    size = method.batch_size // (method.gradient_accumulation * spec.engine.resources.ranks)
+    shares = (n for n in range(2**times, size + 1) if size % n == 0)
+    return 1 if times == 0 else next(shares, None)
 
 
 def parent_path(state: SweepState, proposal: Proposal) -> str:

@@ -19,6 +19,7 @@ from paretoflow.core.errors import WorkerError
 from paretoflow.core.values import Problem
 from paretoflow.engine.backend import Launch, Report
 from paretoflow.engine.faults import failure_of
+from paretoflow.engine.live import GangState
 from paretoflow.engine.payloads import problem_from
 from paretoflow.ledger.fragments import fragment_paths, read_fragment
 from paretoflow.ledger.tables import Event, EventKind
@@ -107,7 +108,7 @@ class RayBackend:
         self._owned = not ray.is_initialized()
         if self._owned:
             _start_ray(spec, address)
-        cpus, gpus = spec.engine.resources.cpus, spec.engine.resources.gpus
+        cpus, gpus = spec.engine.resources.cpus_per_rank, spec.engine.resources.gpus_per_rank
         self._threads = max(1, int(cpus))
         self._actor_class = ray.remote(
             num_cpus=cpus, num_gpus=gpus, max_restarts=0, concurrency_groups={"tray": 1}
@@ -119,6 +120,30 @@ class RayBackend:
         return self._actor_class.options(runtime_env={"env_vars": environment}).remote(
             self._spec.model_dump(mode="json"), str(self._root.resolve()), self._threads
         )
+
+    def adopt(self, epoch: int) -> list[Launch]:
+        """Return nothing: workers end with their driver."""
+        return []
+
+    def pause(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    def drop(self, launch: Launch) -> None:
+        """Stop an attempt by replacing its worker."""
+        for slot in self._slots:
+            if slot.busy == launch:
+                ray.kill(slot.actor)
+                self._replace(slot)
+                slot.busy = slot.result = None
+
+    def gangs(self) -> list[GangState]:
+        """Return what every worker does now."""
+        return []
+
+    def leave(self) -> None:
+        """Stop everything."""
+        self.close()
 
     def prepare(self, problem: Problem | None) -> list[Event]:
         """Let the first worker do the shared stage while the others load; then make all ready."""
@@ -257,7 +282,9 @@ def _start_ray(spec: SweepSpec, address: str | None) -> None:
         ray.init(address=address, **quiet)
         return
     # a logical count: workers may share cores, as the user asked for them
-    cpus = max(os.cpu_count() or 1, int(spec.engine.workers * spec.engine.resources.cpus + 0.999))
+    cpus = max(
+        os.cpu_count() or 1, int(spec.engine.workers * spec.engine.resources.cpus_per_rank + 0.999)
+    )
     ray.init(
         num_cpus=cpus, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet
     )

@@ -16,9 +16,11 @@ from typing import Any, cast
 from paretoflow import proposers
 from paretoflow.core.errors import MissingExtraError, PluginError, SpecError, SweepNotFoundError
 from paretoflow.core.views import FrontView
-from paretoflow.engine.driver import Driver
+from paretoflow.engine.driver import Driver, Surroundings
+from paretoflow.engine.live import LiveBoard
 from paretoflow.engine.simulated import Oracle, SimulatedBackend, Weather
 from paretoflow.engine.state import SweepState
+from paretoflow.engine.stopping import StopWatch
 from paretoflow.engine.sweep import SPEC_FILE, front_view, read_spec
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.fragments import read_fragments
@@ -26,6 +28,7 @@ from paretoflow.ledger.memory import MemoryLedger
 from paretoflow.ledger.tables import EventKind
 from paretoflow.scoring.calibrate import declared_problem
 from paretoflow.spec.sweep import SweepSpec
+from paretoflow.storage import as_folder
 
 CHANGEABLE = ("engine", "stop", "storage")
 """Top-level keys that may differ when a sweep is resumed: they change what is spent, not what is
@@ -73,11 +76,17 @@ def run_sweep(
     root = sweep_root(spec)
     enter_folder(spec, root)
     ledger = open_ledger(root, writer=True, create=True, fsync=fsync)
-    recovered = read_fragments(root, known={e.event_id for e in ledger.events()})
     backend = backend_class(spec, root, address)
     _stop_safely_on_sigterm()
     proposer = proposers.build(spec.proposer, m=len(spec.objectives), runs=spec.stop.runs)
-    return Driver(spec, ledger, backend, proposer, watch).run(recovered)
+    folder = as_folder(root)
+    around = Surroundings(
+        watch=watch,
+        recover=lambda: read_fragments(root, known={e.event_id for e in ledger.events()}),
+        stop_asked=StopWatch(folder).asked,
+        board=LiveBoard(folder, ledger.epoch, backend.now()),
+    )
+    return Driver(spec, ledger, backend, proposer, around).run()
 
 
 def _stop_safely_on_sigterm() -> None:

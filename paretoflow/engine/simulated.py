@@ -29,6 +29,7 @@ from paretoflow.core.values import Cost, FloatArray, Problem, Proposal
 from paretoflow.engine.backend import Failure, Launch, Report
 from paretoflow.engine.faults import failure_in
 from paretoflow.engine.happenings import Measured, calibrated, evaluated, finished
+from paretoflow.engine.live import GangState
 from paretoflow.ledger.tables import Event
 
 _CheckedPoint = tuple[float, FloatArray, FloatArray]
@@ -83,6 +84,10 @@ class SimulatedBackend:
         self._queue: list[tuple[float, int, Report]] = []
         self._told = 0
 
+    def adopt(self, epoch: int) -> list[Launch]:
+        """Return nothing: simulated gangs end with their driver."""
+        return []
+
     def prepare(self, problem: Problem | None) -> list[Event]:
         """Return the calibration; an oracle has no base model to evaluate."""
         return [] if problem else [calibrated(self._problem, self._now)]
@@ -90,6 +95,10 @@ class SimulatedBackend:
     def now(self) -> float:
         """Return the virtual time."""
         return self._now
+
+    def pause(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        self._now += seconds
 
     def free(self) -> int:
         """Return the number of idle simulated workers."""
@@ -157,6 +166,22 @@ class SimulatedBackend:
             reports.append(heapq.heappop(self._queue)[2])
         self._free += sum(r.ended for r in reports)
         return reports
+
+    def drop(self, launch: Launch) -> None:
+        """Forget what an attempt would still have told."""
+        attempt = (launch.run_id, launch.attempt)
+        kept = [e for e in self._queue if (e[2].run_id, e[2].attempt) != attempt]
+        self._free += len(kept) < len(self._queue)
+        self._queue = kept
+        heapq.heapify(self._queue)
+
+    def gangs(self) -> Sequence[GangState]:
+        """Return nothing: only their number is simulated."""
+        return ()
+
+    def leave(self) -> None:
+        """Forget what has not happened yet."""
+        self.close()
 
     def close(self) -> None:
         """Forget what has not happened yet."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -49,14 +50,16 @@ class SweepState:
 
     Attributes:
         runs: Every run by id, in the order in which they were proposed.
-        failures: Failed attempts of each run.
+        failures: Failed attempts of each run, by cause.
+        failed_attempts: Every (run, attempt) that failed.
         evaluations: Every complete evaluation, in the order of the ledger.
         curve: (runs finished, device seconds, hypervolume) after each finished run.
         busy_s: Seconds that drivers of this sweep have been at work.
     """
 
     runs: dict[str, RunRecord] = field(default_factory=dict)
-    failures: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, Counter[str]] = field(default_factory=dict)
+    failed_attempts: set[tuple[str, int]] = field(default_factory=set)
     evaluations: list[EvaluationRow] = field(default_factory=list)
     curve: list[tuple[int, float, float]] = field(default_factory=list)
     cost: Cost = field(default_factory=Cost)
@@ -98,6 +101,10 @@ class SweepState:
     def front_size(self) -> int:
         """Return the number of points on the front."""
         return len(self.front_indices)
+
+    def failures_of(self, run_id: str, cause: str) -> int:
+        """Return how many attempts of a run failed by a cause."""
+        return self.failures[run_id][cause] if run_id in self.failures else 0
 
     def open_runs(self) -> list[RunRecord]:
         """Return the runs that are neither finished nor failed, oldest first."""
@@ -150,6 +157,9 @@ class SweepState:
         self._move(event, RunStatus.RUNNING, attempt=event.attempt)
         self.started_at[event.run_id] = event.time_s
 
+    def _adopted(self, event: Event) -> None:
+        self._move(event, RunStatus.RUNNING, attempt=event.attempt)
+
     def _finished(self, event: Event) -> None:
         self._move(event, RunStatus.FINISHED)
         self._charge(event)
@@ -157,7 +167,9 @@ class SweepState:
         self.curve.append((self.finished, self.cost.device_s, self.hypervolume))
 
     def _failed(self, event: Event) -> None:
-        self.failures[event.run_id] = self.failures.get(event.run_id, 0) + 1
+        causes = self.failures.setdefault(event.run_id, Counter())
+        causes[event.payload.get("cause", "error")] += 1
+        self.failed_attempts.add((event.run_id, event.attempt))
         final = bool(event.payload["final"])
         self.failed += final
         status = RunStatus.FAILED if final else RunStatus.PENDING
@@ -245,6 +257,7 @@ _HANDLERS = {
     EventKind.CALIBRATED: SweepState._calibrated,
     EventKind.PROPOSED: SweepState._proposed,
     EventKind.STARTED: SweepState._started,
+    EventKind.ADOPTED: SweepState._adopted,
     EventKind.EVALUATED: SweepState._evaluated,
     EventKind.FINISHED: SweepState._finished,
     EventKind.FAILED: SweepState._failed,

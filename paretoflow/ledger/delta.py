@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from paretoflow.core.errors import LedgerError, SweepNotFoundError
-from paretoflow.ledger.durable import make_folder, require_hard_links
 from paretoflow.ledger.fenced_table import COMMIT_ATTEMPTS, FencedTable, create_table, table_exists
 from paretoflow.ledger.rows import (
     events_to_table,
@@ -17,6 +16,7 @@ from paretoflow.ledger.rows import (
     table_to_fronts,
 )
 from paretoflow.ledger.tables import EVENTS_SCHEMA, FRONTS_SCHEMA, Event, FrontRecord
+from paretoflow.storage.durable import make_folder, require_hard_links
 
 
 class DeltaLedger:

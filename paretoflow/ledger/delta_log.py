@@ -13,7 +13,7 @@ import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
 from paretoflow.core.errors import LedgerError
-from paretoflow.ledger.durable import sync_path
+from paretoflow.storage.durable import sync_path
 
 CHECKPOINT_HINT = (
     "if a power cut tore the newest *.checkpoint.parquet in _delta_log, remove it together with "

@@ -25,9 +25,9 @@ from paretoflow.ledger.delta_log import (
     storage_errors,
     sync_commit,
 )
-from paretoflow.ledger.durable import make_folder
 from paretoflow.ledger.migrations import pending_migrations
 from paretoflow.ledger.tables import SCHEMA_VERSION
+from paretoflow.storage.durable import make_folder
 
 POSITION_ID = "paretoflow.position"
 EPOCH_ID = "paretoflow.epoch"

@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from paretoflow.core.errors import LedgerError, SchemaVersionError
 from paretoflow.core.ids import digest_of
-from paretoflow.ledger.durable import make_folder, put_if_absent
 from paretoflow.ledger.rows import events_to_table, table_to_events
 from paretoflow.ledger.tables import SCHEMA_VERSION, Event, EventKind
+from paretoflow.storage.durable import make_folder, put_if_absent
 
 _LAST = frozenset({EventKind.FINISHED, EventKind.FAILED, EventKind.STOPPED})
 _FIRST = frozenset({EventKind.PROPOSED, EventKind.STARTED})

@@ -26,6 +26,8 @@ class EventKind(StrEnum):
     """A proposer's launch became a run; payload: the proposal."""
     STARTED = "started"
     """A worker took an attempt of a run."""
+    ADOPTED = "adopted"
+    """A new driver found an attempt still in training, and lets it go on."""
     EVALUATED = "evaluated"
     """A snapshot got a full score vector."""
     FINISHED = "finished"

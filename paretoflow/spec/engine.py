@@ -2,38 +2,60 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from paretoflow.spec.base import Spec
 
 
 class ResourcesSpec(Spec):
-    """What one worker takes."""
+    """What one gang takes: one rank, or several that train a run together under DeepSpeed."""
 
-    cpus: float = Field(1.0, gt=0)
-    """CPU cores; a CPU worker uses as many threads."""
-    gpus: float = Field(0.0, ge=0)
-    """GPUs; a fraction shares one."""
+    ranks: int = Field(1, ge=1)
+    """Processes that share one run."""
+    cpus_per_rank: float = Field(1.0, gt=0)
+    """CPU cores of each rank; a rank without a GPU uses as many threads."""
+    gpus_per_rank: float = Field(0.0, ge=0, le=1)
+    """GPUs of each rank; a fraction shares one, for gangs of one rank only."""
+    zero: Literal[0, 1, 2, 3] = 0
+    """What DeepSpeed ZeRO shards across ranks: 0 nothing, 1 optimiser, 2 gradients too, 3 all."""
+    offload: bool = False
+    """Keep the optimiser (and, at zero 3, the parameters) in CPU memory."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """Node labels that every rank asks for, for instance {ray.io/accelerator-type: H100}."""
 
 
 class LimitsSpec(Spec):
-    """When a run is given up."""
+    """When a run or a gang is given up."""
 
     run_s: float | None = Field(None, gt=0)
     """Wall-clock seconds after which an attempt is stopped and counts as a worker failure."""
+    silent_s: float = Field(3600.0, gt=0)
+    """Seconds without a step, an evaluation or a sign of loading after which a gang is hung."""
+    heartbeat_s: float = Field(60.0, gt=0)
+    """Seconds that a rank may leave a call of the driver unanswered before its gang is given up."""
+    orphan_s: float = Field(900.0, gt=0)
+    """Seconds without a driver after which a gang saves its run and gives its resources back."""
+    wait_s: float = Field(300.0, gt=0)
+    """Seconds that a gang may wait for resources before the next in the queue has its turn."""
+    losses: int = Field(20, ge=0)
+    """Further attempts of a run whose machine was lost or taken back; they cost no `retries`."""
 
 
 class EngineSpec(Spec):
     """How runs are executed."""
 
     workers: int = Field(2, ge=1)
-    """Runs in training at the same time; each worker keeps the base loaded."""
+    """Gangs: runs in training at the same time; each keeps the base loaded."""
+    launcher: Literal["core", "train"] = "core"
+    """`core`: warm ranks, one run after another. `train`: Ray Train v2, afresh for each run."""
     resources: ResourcesSpec = ResourcesSpec()
-    """What one worker takes."""
+    """What one gang takes."""
     retries: int = Field(1, ge=0)
     """Further attempts after a failure that a retry may mend."""
     limits: LimitsSpec = LimitsSpec()
-    """When a run is given up."""
+    """When a run or a gang is given up."""
     price: float = Field(0.0, ge=0)
     """Cost of one device for one hour, in your currency: that of `stop.cost` and the reports."""
 

@@ -199,14 +199,19 @@ def _budget(draft: Draft) -> Iterator[Fault]:
 def _devices(draft: Draft) -> Iterator[Fault]:
     if draft.engine is None:
         return
-    gpus = draft.engine.resources.gpus
-    if gpus > 1 and not gpus.is_integer():
-        what = f"got {gpus:g}; allowed: a share of one GPU, or a whole number"
-        yield Fault(("engine", "resources", "gpus"), what, f"write {int(gpus)} or {int(gpus) + 1}")
+    resources = draft.engine.resources
+    gpus = resources.gpus_per_rank
+    if 0 < gpus < 1 and resources.ranks > 1:
+        what = f"got {gpus:g} for {resources.ranks} ranks; allowed: 0 or 1, as two ranks could "
+        what += "land on one device, which their communication refuses"
+        path: KeyPath = ("engine", "resources", "gpus_per_rank")
+        yield Fault(path, what, "write 1, or a gang of one rank")
     if isinstance(draft.model, PretrainedModelSpec) and draft.model.device == "cuda" and gpus == 0:
         what = "the model is to run on a GPU, and a worker gets none"
         yield Fault(
-            ("model", "device"), what, "set engine.resources.gpus to 1, or the device to auto"
+            ("model", "device"),
+            what,
+            "set engine.resources.gpus_per_rank to 1, or the device to auto",
         )
 
 

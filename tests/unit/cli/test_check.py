@@ -14,7 +14,7 @@ objectives:
   - {name: coverage, type: rouge, unit: "[share]", range: [0, 1], ref: 0}
   - {name: words, type: length}
 stop: {runs: 12, hours: 5}
-engine: {workers: 2, price: 2, resources: {gpus: 0.5}}
+engine: {workers: 2, price: 2, resources: {gpus_per_rank: 0.5}}
 """
 
 

@@ -340,12 +340,17 @@ CASES = [
         "at most stop.runs",
     ),
     ("cost of nothing", f"name: x\nstop: {{cost: 5}}{TWO}", 2, "set engine.price"),
-    ("a GPU and a half", f"name: x\nengine: {{resources: {{gpus: 1.5}}}}{TWO}", 2, "write 1 or 2"),
+    (
+        "a GPU and a half",
+        f"name: x\nengine: {{resources: {{gpus_per_rank: 1.5}}}}{TWO}",
+        2,
+        "at most 1",
+    ),
     (
         "a GPU for nobody",
         f"name: x\nmodel: {{type: pretrained, path: a/b, device: cuda}}{TWO}",
         2,
-        "set engine.resources.gpus to 1",
+        "set engine.resources.gpus_per_rank to 1",
     ),
     (
         "object storage",

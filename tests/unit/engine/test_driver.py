@@ -9,7 +9,8 @@ from paretoflow.core.errors import FencedError, LedgerError, ModelError
 from paretoflow.core.status import Boundary, RunStatus
 from paretoflow.core.values import Problem
 from paretoflow.engine.backend import Failure, Launch, Report
-from paretoflow.engine.driver import Driver
+from paretoflow.engine.driver import Driver, Surroundings
+from paretoflow.engine.live import GangState
 from paretoflow.engine.state import SweepState
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import Event, EventKind
@@ -53,7 +54,23 @@ class ScriptedBackend:
         self.launched: list[tuple[str, int]] = []
         self.known: list[list[str]] = []
         self.closed = 0
+        self.left = 0
         self._time = 0.0
+
+    def adopt(self, epoch: int) -> list[Launch]:
+        return []
+
+    def pause(self, seconds: float) -> None:
+        self._time += seconds
+
+    def drop(self, launch: Launch) -> None:
+        self._busy.remove(launch)
+
+    def gangs(self) -> Sequence[GangState]:
+        return ()
+
+    def leave(self) -> None:
+        self.left += 1
 
     def prepare(self, problem: Problem | None) -> list[Event]:
         self.prepared.append(problem)
@@ -89,10 +106,13 @@ def driver_over(
     backend: ScriptedBackend,
     spec: SweepSpec | None = None,
     watch: Callable[[SweepState, str], None] = lambda state, note: None,
+    recovered: Sequence[Event] = (),
 ) -> Driver:
     spec = spec or circle_spec(stop={"runs": 4}, proposer={"type": "lattice"})
     proposer = build(spec.proposer, m=2, runs=spec.stop.runs)
-    return Driver(spec, MemoryLedger(store), backend, proposer, watch)
+    return Driver(
+        spec, MemoryLedger(store), backend, proposer, Surroundings(watch, lambda: recovered)
+    )
 
 
 def told(store: MemoryStore, kind: EventKind) -> list[Event]:
@@ -148,7 +168,8 @@ def test_a_failure_that_no_retry_mends_is_final_at_once() -> None:
     failures = told(store, EventKind.FAILED)
     assert len(failures) == 4
     assert all(
-        e.payload == {"final": True, "retryable": False, "details": "Traceback …"} for e in failures
+        e.payload == {"final": True, "retryable": False, "cause": "error", "details": "Traceback …"}
+        for e in failures
     )
 
 
@@ -292,8 +313,8 @@ def test_a_run_that_finished_while_no_driver_lived_is_not_trained_again() -> Non
     store = MemoryStore()
     first, second = _left_running(store)
     backend = ScriptedBackend(store)
-    driver = driver_over(store, backend)
-    driver.run([scored(first, (0.9, 9.0)), done(first)])
+    driver = driver_over(store, backend, recovered=[scored(first, (0.9, 9.0)), done(first)])
+    driver.run()
     assert first not in [run_id for run_id, _ in backend.launched]
     assert (second, 1) in backend.launched
     assert driver.state.finished == 4
@@ -303,8 +324,8 @@ def test_an_evaluation_from_a_fragment_counts_and_its_run_goes_on() -> None:
     store = MemoryStore()
     first, _ = _left_running(store)
     backend = ScriptedBackend(store)
-    driver = driver_over(store, backend)
-    driver.run([scored(first, (0.9, 9.0), step=1)])
+    driver = driver_over(store, backend, recovered=[scored(first, (0.9, 9.0), step=1)])
+    driver.run()
     assert (first, 1) in backend.launched
     assert f"{first}-a0-s0001" in [e.snapshot_id for e in driver.state.evaluations]
 
@@ -313,16 +334,24 @@ def test_the_end_of_a_run_that_was_given_up_counts_no_more() -> None:
     store = MemoryStore()
     driver_over(store, ScriptedBackend(store, crash)).run()
     given_up = told(store, EventKind.FAILED)[0].run_id
-    again = driver_over(store, ScriptedBackend(store))
-    again.run([scored(given_up, (0.9, 2.0), attempt=1), done(given_up, 1)])
+    again = driver_over(
+        store,
+        ScriptedBackend(store),
+        recovered=[scored(given_up, (0.9, 2.0), attempt=1), done(given_up, 1)],
+    )
+    again.run()
     assert again.state.runs[given_up].status is RunStatus.FAILED
     assert given_up in {e.run_id for e in again.state.evaluations}
 
 
 def test_fragments_of_runs_that_the_ledger_does_not_know_are_left_out() -> None:
     store = MemoryStore()
-    driver = driver_over(store, ScriptedBackend(store))
-    driver.run([scored("r0099-ffffff", (0.9, 2.0)), done("r0099-ffffff")])
+    driver = driver_over(
+        store,
+        ScriptedBackend(store),
+        recovered=[scored("r0099-ffffff", (0.9, 2.0)), done("r0099-ffffff")],
+    )
+    driver.run()
     assert "r0099-ffffff" not in driver.state.runs
     assert driver.state.finished == 4
 
@@ -351,7 +380,7 @@ def test_a_fenced_driver_launches_nothing_more() -> None:
     with pytest.raises(FencedError):
         driver_over(store, backend).run()
     assert len(backend.launched) == 2
-    assert backend.closed == 1
+    assert (backend.closed, backend.left) == (0, 1), "the gangs belong to the newer driver"
     assert told(store, EventKind.FINISHED) == []
 
 

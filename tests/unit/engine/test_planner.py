@@ -94,7 +94,7 @@ def test_an_attempt_number_is_never_used_twice() -> None:
     events = [*BEGUN, proposed("a")]
     numbers = []
     for attempt in range(3):
-        numbers.append(launch_of(folded(*events), "a").attempt)
+        numbers.append(launch_of(circle_spec(), folded(*events), "a").attempt)
         events += [started("a", attempt), opened(attempt + 1)]
     assert numbers == [0, 1, 2]
 

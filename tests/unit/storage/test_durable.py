@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from paretoflow.core.errors import LedgerError
-from paretoflow.ledger import durable
+from paretoflow.storage import durable
 
 
 def test_a_file_is_put_once(tmp_path: Path) -> None:

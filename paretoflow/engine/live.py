@@ -1,0 +1,118 @@
+"""What a sweep's gangs do now, as the driver last saw it; kept beside the ledger for `status`.
+
+Nothing is decided from it and nothing is lost with it: the ledger is the only memory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from paretoflow.storage import Folder
+
+LIVE_FILE = "live.json"
+EVERY_S = 2.0
+"""Shortest time between two writes."""
+
+
+class GangPhase(StrEnum):
+    """What a gang is about."""
+
+    WAITING = "waiting"
+    """For resources; `reason` says which."""
+    LOADING = "loading"
+    IDLE = "idle"
+    BUSY = "busy"
+    LEAVING = "leaving"
+    """Saves its run, because its machine is to be taken back or the sweep stops."""
+
+
+@dataclass(frozen=True)
+class GangState:
+    """One gang.
+
+    Args:
+        slot: Its number, from 0.
+        since_s: Seconds since the epoch at which the phase began.
+        run_id: Run in training; empty when there is none.
+        step: Optimiser steps done of the run; -1 when not known.
+        where: Addresses of the nodes that it is on.
+        reason: Why it waits: bundle, label, and how much is free.
+    """
+
+    slot: int
+    phase: GangPhase
+    since_s: float
+    run_id: str = ""
+    attempt: int = 0
+    step: int = -1
+    where: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Live:
+    """The gangs of a sweep at one moment.
+
+    Args:
+        time_s: When, in seconds since the epoch.
+        epoch: The driver that wrote it.
+        driver: Host and process of the driver.
+        utilisation: Share of the gangs' time since the driver's start that they were busy, 0 to 1.
+    """
+
+    time_s: float
+    epoch: int
+    driver: str
+    gangs: tuple[GangState, ...]
+    utilisation: float
+
+
+class LiveBoard:
+    """Writes `live.json` now and then, and adds up how busy the gangs were.
+
+    Args:
+        folder: The sweep's folder; None keeps the board in memory only.
+    """
+
+    def __init__(self, folder: Folder | None, epoch: int, now_s: float) -> None:
+        self._folder = folder
+        self._epoch = epoch
+        self._seen_s = now_s
+        self._written_s = -1e18
+        self._busy_s = 0.0
+        self._there_s = 0.0
+
+    @property
+    def utilisation(self) -> float:
+        """Return the share of the gangs' time that they were busy; 0.0 before any time passed."""
+        return self._busy_s / self._there_s if self._there_s else 0.0
+
+    def update(self, gangs: Sequence[GangState], now_s: float) -> None:
+        """Take in what the gangs do now, and write it down if the last time is long ago."""
+        passed, self._seen_s = max(0.0, now_s - self._seen_s), now_s
+        self._busy_s += passed * sum(g.phase is GangPhase.BUSY for g in gangs)
+        self._there_s += passed * len(gangs)
+        if self._folder is not None and now_s - self._written_s >= EVERY_S:
+            self._written_s = now_s
+            driver = f"{socket.gethostname()}:{os.getpid()}"
+            live = Live(now_s, self._epoch, driver, tuple(gangs), self.utilisation)
+            self._folder.write(LIVE_FILE, json.dumps(asdict(live), indent=1).encode())
+
+
+def read_live(folder: Folder) -> Live | None:
+    """Return what was last written; None where no driver ever wrote."""
+    try:
+        plain: dict[str, Any] = json.loads(folder.read(LIVE_FILE))
+    except FileNotFoundError:
+        return None
+    gangs = tuple(
+        GangState(**{**g, "phase": GangPhase(g["phase"]), "where": tuple(g["where"])})
+        for g in plain["gangs"]
+    )
+    return Live(**{**plain, "gangs": gangs})

@@ -1,0 +1,92 @@
+"""The contract of a place that sweeps live in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+
+class Folder(Protocol):
+    """A folder, and the files below it under names with `/`, relative to it.
+
+    Every write is whole or not there: a reader, or a process after a crash, never sees half a file.
+    Equal by `uri`; can be pickled; printed as its `uri`.
+    """
+
+    @property
+    def uri(self) -> str:
+        """Return the place as a user would type it: an absolute path, or `s3://bucket/prefix`."""
+        ...
+
+    @property
+    def local(self) -> Path | None:
+        """Return the folder's path on this machine; None in an object store."""
+        ...
+
+    def below(self, name: str) -> Folder:
+        """Return the folder of a name below this one; it need not exist."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file.
+
+        Raises:
+            FileNotFoundError: If there is none.
+            StorageError: If storage refuses, or does not answer for a long time.
+        """
+        ...
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, in place of one that is there; durable when it returns."""
+        ...
+
+    def put(self, name: str, content: bytes) -> bool:
+        """Write a file unless one of that name is there; return whether this call wrote it."""
+        ...
+
+    def exists(self, name: str) -> bool:
+        """Return whether there is a file of that name."""
+        ...
+
+    def names(self, under: str = "") -> list[str]:
+        """Return the names of all files below `under`, at any depth, sorted; none if there is none.
+
+        Names that begin with a dot in their last part are left out: they are files half written.
+        """
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove a file, or all files below a name; do nothing where there is none."""
+        ...
+
+    def send(self, source: Path, name: str) -> None:
+        """Copy a folder of this machine to a name; do nothing if it is there already, being it."""
+        ...
+
+    def fetch(self, name: str, to: Path) -> Path:
+        """Return a folder on this machine with the content of a name.
+
+        A local folder is returned as it is; from an object store it is copied to `to`.
+
+        Raises:
+            FileNotFoundError: If nothing is there.
+        """
+        ...
+
+
+def as_folder(root: Folder | Path | str) -> Folder:
+    """Return the folder at a path or a URI (`s3://`, `gs://`, `file://`).
+
+    Raises:
+        StorageError: If the scheme is none that sweeps can live in.
+    """
+    from paretoflow.storage.local import LocalFolder
+
+    if not isinstance(root, str | Path):
+        return root
+    text = str(root)
+    if "://" not in text or text.startswith("file://"):
+        return LocalFolder(Path(text.removeprefix("file://")).expanduser())
+    from paretoflow.storage.objects import ObjectFolder
+
+    return ObjectFolder(text)
