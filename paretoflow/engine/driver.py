@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from paretoflow import __version__
@@ -12,9 +11,9 @@ from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.status import Boundary, RunStatus
 from paretoflow.engine.backend import Backend, Cause, Failure, Launch, Report
-from paretoflow.engine.live import LiveBoard
 from paretoflow.engine.planner import Decision, accumulation_factor, decide, parent_path
 from paretoflow.engine.state import SweepState
+from paretoflow.engine.surroundings import StopRequestedError, Surroundings
 from paretoflow.engine.sweep import front_ids, front_record
 from paretoflow.ledger.ledger import Ledger
 from paretoflow.ledger.tables import Event, EventKind
@@ -27,35 +26,6 @@ OUTAGE_S = 180.0
 RETRY_S = 5.0
 _T = TypeVar("_T")
 _NO_RESULT = Failure(Boundary.WORKER, "the attempt ended without a result", retryable=True)
-
-
-class StopRequestedError(Exception):
-    """Somebody asked the sweep to stop; its text says who. Never leaves the driver."""
-
-
-def _nothing() -> Sequence[Event]:
-    return ()
-
-
-def _nobody() -> str:
-    return ""
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a driver hears from and tells beside ledger and backend.
-
-    Args:
-        watch: Called after every change of the state, for progress displays; must not raise.
-        recover: Returns events found in fragments that are not in the ledger.
-        stop_asked: Returns why the sweep is to stop; empty while it is not.
-        board: Where the gangs' doings are shown; None shows them nowhere.
-    """
-
-    watch: Callable[[SweepState, str], None] = lambda state, note: None
-    recover: Callable[[], Sequence[Event]] = _nothing
-    stop_asked: Callable[[], str] = _nobody
-    board: LiveBoard | None = None
 
 
 class Driver:
@@ -77,6 +47,7 @@ class Driver:
         self._spec_digest = digest_of(spec.model_dump(mode="json"))
         self._fronts = 0
         self._front_version = -1
+        self._unsure = False
         self.state = SweepState()
 
     def run(self) -> str:
@@ -268,9 +239,19 @@ class Driver:
 
     def _commit(self, events: Sequence[Event]) -> None:
         if events:
-            added = self._patiently(lambda: self._ledger.append(events))
+            added = self._patiently(lambda: self._append(events))
             self.state.apply([e for e in added if e.seq > self.state.seq])
         self._show()
+
+    def _append(self, events: Sequence[Event]) -> Sequence[Event]:
+        if not self._unsure:
+            self._unsure = True
+            added = self._ledger.append(events)
+        else:  # an earlier try may have landed although it failed
+            self._ledger.append(events)
+            added = self._ledger.events(after=self.state.seq)
+        self._unsure = False
+        return added
 
     def _show(self, note: str = "") -> None:
         self._around.watch(self.state, note)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import signal
 import sys
 import threading
@@ -16,11 +15,12 @@ from typing import Any, cast
 from paretoflow import proposers
 from paretoflow.core.errors import MissingExtraError, PluginError, SpecError, SweepNotFoundError
 from paretoflow.core.views import FrontView
-from paretoflow.engine.driver import Driver, Surroundings
+from paretoflow.engine.driver import Driver
 from paretoflow.engine.live import LiveBoard
 from paretoflow.engine.simulated import Oracle, SimulatedBackend, Weather
 from paretoflow.engine.state import SweepState
 from paretoflow.engine.stopping import StopWatch
+from paretoflow.engine.surroundings import Surroundings
 from paretoflow.engine.sweep import SPEC_FILE, front_view, read_spec
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.fragments import read_fragments
@@ -28,7 +28,7 @@ from paretoflow.ledger.memory import MemoryLedger
 from paretoflow.ledger.tables import EventKind
 from paretoflow.scoring.calibrate import declared_problem
 from paretoflow.spec.sweep import SweepSpec
-from paretoflow.storage import as_folder
+from paretoflow.storage import Folder, Root, as_folder
 
 CHANGEABLE = ("engine", "stop", "storage")
 """Top-level keys that may differ when a sweep is resumed: they change what is spent, not what is
@@ -52,9 +52,9 @@ class Simulation:
     reason: str
 
 
-def sweep_root(spec: SweepSpec) -> Path:
-    """Return the folder that a sweep lives in, `<storage>/<name>`."""
-    return Path(spec.storage.removeprefix("file://")).expanduser() / spec.name
+def sweep_root(spec: SweepSpec) -> Folder:
+    """Return where a sweep lives, `<storage>/<name>`."""
+    return as_folder(spec.storage).below(spec.name)
 
 
 def run_sweep(
@@ -76,15 +76,14 @@ def run_sweep(
     root = sweep_root(spec)
     enter_folder(spec, root)
     ledger = open_ledger(root, writer=True, create=True, fsync=fsync)
-    backend = backend_class(spec, root, address)
+    backend = backend_class(spec, root.local or root, address)
     _stop_safely_on_sigterm()
     proposer = proposers.build(spec.proposer, m=len(spec.objectives), runs=spec.stop.runs)
-    folder = as_folder(root)
     around = Surroundings(
         watch=watch,
         recover=lambda: read_fragments(root, known={e.event_id for e in ledger.events()}),
-        stop_asked=StopWatch(folder).asked,
-        board=LiveBoard(folder, ledger.epoch, backend.now()),
+        stop_asked=StopWatch(root).asked,
+        board=LiveBoard(root, ledger.epoch, backend.now()),
     )
     return Driver(spec, ledger, backend, proposer, around).run()
 
@@ -95,32 +94,32 @@ def _stop_safely_on_sigterm() -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def enter_folder(spec: SweepSpec, root: Path) -> None:
+def enter_folder(spec: SweepSpec, root: Root) -> None:
     """Write the resolved spec into a new sweep's folder, or check it against the one that is there.
 
     Raises:
         SpecError: If anything but `CHANGEABLE` differs, and the sweep has begun.
+        StorageError: If storage refuses.
     """
+    folder = as_folder(root)
     new = spec.model_dump(mode="json")
     try:
-        old = read_spec(root)
+        old = read_spec(folder)
     except SweepNotFoundError:
-        root.mkdir(parents=True, exist_ok=True)
+        pass  # a new one
     else:
         differs = [k for k in new if k not in CHANGEABLE and new[k] != old.get(k)]
-        if differs and _has_begun(root):
+        if differs and _has_begun(folder):
             keys, allowed = ", ".join(differs), ", ".join(CHANGEABLE)
             raise SpecError(
                 f"a sweep named {spec.name!r} lives there already, with another {keys}",
-                str(root),
+                folder.uri,
                 f"give this sweep another name; to resume that one, only {allowed} may change",
             )
-    part = root / f"{SPEC_FILE}.{os.getpid()}"
-    part.write_text(json.dumps(new, indent=1) + "\n", encoding="utf-8")
-    part.replace(root / SPEC_FILE)
+    folder.write(SPEC_FILE, (json.dumps(new, indent=1) + "\n").encode())
 
 
-def _has_begun(root: Path) -> bool:
+def _has_begun(root: Folder) -> bool:
     """Return whether anything was measured: until then a fault in the YAML can still be mended."""
     try:
         events = open_ledger(root, writer=False).events()

@@ -9,9 +9,10 @@ from paretoflow.core.errors import FencedError, LedgerError, ModelError
 from paretoflow.core.status import Boundary, RunStatus
 from paretoflow.core.values import Problem
 from paretoflow.engine.backend import Failure, Launch, Report
-from paretoflow.engine.driver import Driver, Surroundings
+from paretoflow.engine.driver import Driver
 from paretoflow.engine.live import GangState
 from paretoflow.engine.state import SweepState
+from paretoflow.engine.surroundings import Surroundings
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.proposers import build

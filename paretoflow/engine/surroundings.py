@@ -1,0 +1,39 @@
+"""What a driver hears from and tells beside its ledger and its backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from paretoflow.engine.live import LiveBoard
+from paretoflow.engine.state import SweepState
+from paretoflow.ledger.tables import Event
+
+
+class StopRequestedError(Exception):
+    """Somebody asked the sweep to stop; its text says who. Never leaves the driver."""
+
+
+def _nothing() -> Sequence[Event]:
+    return ()
+
+
+def _nobody() -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a driver hears from and tells beside ledger and backend.
+
+    Args:
+        watch: Called after every change of the state, for progress displays; must not raise.
+        recover: Returns events found in fragments that are not in the ledger.
+        stop_asked: Returns why the sweep is to stop; empty while it is not.
+        board: Where the gangs' doings are shown; None shows them nowhere.
+    """
+
+    watch: Callable[[SweepState, str], None] = lambda state, note: None
+    recover: Callable[[], Sequence[Event]] = _nothing
+    stop_asked: Callable[[], str] = _nobody
+    board: LiveBoard | None = None

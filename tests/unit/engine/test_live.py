@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from paretoflow.engine.live import EVERY_S, GangPhase, GangState, LiveBoard, read_live
+from paretoflow.storage import LocalFolder
+
+
+def _gang(slot: int, phase: GangPhase) -> GangState:
+    return GangState(slot, phase, since_s=5.0, where=("10.0.0.1",), reason="none free")
+
+
+def test_what_was_written_is_read_back(tmp_path: Path) -> None:
+    board = LiveBoard(LocalFolder(tmp_path), epoch=3, now_s=100.0)
+    gangs = (_gang(0, GangPhase.BUSY), _gang(1, GangPhase.WAITING))
+    board.update(gangs, 110.0)
+    live = read_live(LocalFolder(tmp_path))
+    assert live is not None
+    assert (live.time_s, live.epoch, live.gangs, live.utilisation) == (110.0, 3, gangs, 0.5)
+
+
+def test_there_is_nothing_to_read_before_a_driver_wrote(tmp_path: Path) -> None:
+    assert read_live(LocalFolder(tmp_path)) is None
+
+
+def test_utilisation_is_busy_time_over_all_time() -> None:
+    """Two gangs: both busy for 6 s, then one of them for 4 s: (12 + 4) / 20."""
+    board = LiveBoard(None, epoch=0, now_s=0.0)
+    board.update([_gang(0, GangPhase.BUSY), _gang(1, GangPhase.BUSY)], 6.0)
+    board.update([_gang(0, GangPhase.BUSY), _gang(1, GangPhase.IDLE)], 10.0)
+    assert board.utilisation == pytest.approx(0.8)
+
+
+def test_it_writes_now_and_then_only(tmp_path: Path) -> None:
+    folder = LocalFolder(tmp_path)
+    board = LiveBoard(folder, epoch=0, now_s=0.0)
+    for now_s in (1.0, 1.0 + EVERY_S / 2, 1.0 + EVERY_S):
+        board.update([_gang(0, GangPhase.IDLE)], now_s)
+        live = read_live(folder)
+        assert live is not None
+        assert live.time_s == (1.0 if now_s < 1.0 + EVERY_S else now_s)
