@@ -74,6 +74,7 @@ class EvaluationRow:
         at_s: Seconds since the sweep was opened first.
         cost: Training since the run's previous snapshot, plus this evaluation.
         path: Adapter folder relative to the sweep's root; empty for the base.
+        data: SHA-256 of the prompts of the sweep that it was scored in; empty where none is known.
     """
 
     snapshot_id: str
@@ -90,6 +91,7 @@ class EvaluationRow:
     path: str
     digest: str
     diagnostics: dict[str, float]
+    data: str = ""
 
 
 @dataclass(frozen=True)
