@@ -26,6 +26,7 @@ _KEYS = {
     "proposers": "proposer",
     "data": "data",
     "models": "model",
+    "trackers": "tracking",
 }
 """Families by the key of a sweep YAML that takes them."""
 

@@ -17,7 +17,7 @@ from paretoflow.spec.sweep import SweepSpec
 
 KeyPath = tuple[str | int, ...]
 
-FAMILIES = ("objectives", "data", "model", "method", "proposer")
+FAMILIES = ("objectives", "data", "model", "method", "proposer", "tracking")
 """Keys of the root that hold `{type: …}` entries."""
 
 
@@ -46,7 +46,7 @@ def models_of(annotation: Any) -> dict[str, type[Spec]]:
 def family(key: str) -> dict[str, type[Spec]]:
     """Return the models of one of `FAMILIES` by their tag."""
     annotation = SweepSpec.model_fields[key].annotation
-    return models_of(get_args(annotation)[0] if key == "objectives" else annotation)
+    return models_of(get_args(annotation)[0] if get_origin(annotation) is tuple else annotation)
 
 
 def model_at(annotation: Any, value: Any) -> type[Spec] | None:

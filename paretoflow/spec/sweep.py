@@ -11,6 +11,7 @@ from paretoflow.spec.methods import DpoMethodSpec, MethodSpec
 from paretoflow.spec.models import EmbeddedModelSpec, ModelSpec
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.spec.proposers import AutoProposerSpec, ProposerSpec
+from paretoflow.spec.tracking import TrackerSpec
 
 
 class SweepSpec(Spec):
@@ -34,5 +35,7 @@ class SweepSpec(Spec):
     """How runs are executed."""
     stop: StopSpec = StopSpec()
     """When the sweep ends."""
+    tracking: tuple[TrackerSpec, ...] = ()
+    """Experiment trackers that are told about the sweep beside its own ledger; none unless named."""
     storage: str = Field("sweeps", min_length=1)
     """Root folder or URI; `--storage` overrides it."""
