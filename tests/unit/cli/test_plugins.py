@@ -10,7 +10,7 @@ from paretoflow.ledger import STORES
 
 def test_every_family_is_listed_with_a_summary_each():
     found = registry()
-    names = "objectives methods proposers data models exporters stores"
+    names = "objectives methods proposers data models exporters stores trackers"
     assert set(found) == set(names.split())
     for entries in found.values():
         assert entries
