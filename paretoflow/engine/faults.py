@@ -13,25 +13,34 @@ from paretoflow.core.errors import (
     LedgerError,
     MethodError,
     ModelError,
+    NonFiniteLossError,
     ObjectiveError,
     ParetoflowError,
     PluginError,
+    RunInterrupted,
+    StorageError,
     UserError,
     WorkerError,
 )
 from paretoflow.core.status import Boundary
-from paretoflow.engine.backend import Failure
+from paretoflow.engine.backend import Cause, Failure
+from paretoflow.methods.memory import is_out_of_memory
+
+SMALLER = "lower method.batch_size or model.generation.batch_size, or raise engine.resources"
+"""What helps a run that does not fit, once its forward batches hold one example each."""
 
 _BOUNDARIES: tuple[tuple[type[BaseException], Boundary, bool], ...] = (
     (ObjectiveError, Boundary.OBJECTIVE, True),
     (DataError, Boundary.DATA, False),
     (PluginError, Boundary.DATA, False),
     (ModelError, Boundary.METHOD, False),
+    (StorageError, Boundary.STORE, True),
     (UserError, Boundary.METHOD, False),
+    (NonFiniteLossError, Boundary.METHOD, False),
     (MethodError, Boundary.METHOD, True),
     (LedgerError, Boundary.STORE, True),
     (WorkerError, Boundary.WORKER, True),
-    (MemoryError, Boundary.WORKER, True),
+    (RunInterrupted, Boundary.WORKER, True),
     (OSError, Boundary.STORE, True),
 )
 """Error, boundary, and whether another attempt may succeed; the first match counts."""
@@ -41,19 +50,24 @@ def failure_of(error: BaseException) -> Failure:
     """Name the boundary of an error that ended an attempt.
 
     An error that no plug-in author raised on purpose came out of the method's training code, so it
-    is the method's.
+    is the method's. Running out of memory is the worker's, wherever it happened.
     """
+    details = "".join(traceback.format_exception(error))
+    if is_out_of_memory(error):
+        message = f"out of memory: {_in_one_line(error)} ({SMALLER})"
+        return Failure(Boundary.WORKER, message, True, details, Cause.OUT_OF_MEMORY)
     boundary, retryable = next(
         ((b, again) for kind, b, again in _BOUNDARIES if isinstance(error, kind)),
         (Boundary.METHOD, True),
     )
-    message = (
-        str(error) if isinstance(error, ParetoflowError) else f"{type(error).__name__}: {error}"
-    )
-    details = "".join(traceback.format_exception(error))
-    return Failure(
-        boundary, message.splitlines()[0] if message else type(error).__name__, retryable, details
-    )
+    cause = Cause.LOST if isinstance(error, RunInterrupted) else Cause.ERROR
+    return Failure(boundary, _in_one_line(error), retryable, details, cause)
+
+
+def _in_one_line(error: BaseException) -> str:
+    ours = isinstance(error, ParetoflowError)
+    message = str(error) if ours else f"{type(error).__name__}: {error}"
+    return message.splitlines()[0] if message else type(error).__name__
 
 
 def failure_in(work: Callable[[], None]) -> Failure | None:
@@ -66,4 +80,26 @@ def failure_in(work: Callable[[], None]) -> Failure | None:
         work()
     except Exception as error:  # noqa: BLE001
         return failure_of(error)
+    return None
+
+
+def trouble_in(work: Callable[[], None]) -> str | None:
+    """Do work that the sweep can go on without; return why it failed in one line, or None."""
+    failure = failure_in(work)
+    return failure.message if failure else None
+
+
+def error_in(work: Callable[[], object]) -> ParetoflowError | None:
+    """Do the work of loading; return why it failed as an error that can cross processes, or None.
+
+    Like a run, it is somebody else's code, and the process that loads must go on to tell of it.
+    """
+    try:
+        work()
+    except ParetoflowError as error:
+        return error
+    except Exception as error:  # noqa: BLE001
+        trace = traceback.extract_tb(error.__traceback__)
+        where = f"{trace[-1].filename}:{trace[-1].lineno}" if trace else ""
+        return WorkerError(f"cannot load: {_in_one_line(error)}", where)
     return None

@@ -6,9 +6,9 @@ Keys and passwords are never fields: each client reads its own environment varia
 from __future__ import annotations
 
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from paretoflow.spec.base import Spec
 
@@ -35,12 +35,9 @@ class MlflowTrackerSpec(Spec):
     @field_validator("uri")
     @classmethod
     def _no_password(cls, uri: str) -> str:
-        try:
-            secret = urlsplit(uri).password
-        except ValueError as error:
-            raise ValueError(f"not a URI: {error}") from error
-        if secret is not None:  # the message must not repeat it
-            raise ValueError("a URI with a password; put it into MLFLOW_TRACKING_PASSWORD")
+        if "@" in uri.partition("://")[2].partition("/")[0]:
+            allowed = "a URI without user and password: those go into MLFLOW_TRACKING_USERNAME and "
+            raise PydanticCustomError("no_secret", allowed + "MLFLOW_TRACKING_PASSWORD")
         return uri
 
 

@@ -1,0 +1,240 @@
+"""Tell the trackers of a sweep what is new in its state, without ever ending or slowing it."""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from paretoflow.core.ids import digest_of
+from paretoflow.core.values import Cost, Problem
+from paretoflow.core.views import EvaluationRow
+from paretoflow.ledger.tables import FrontRecord
+from paretoflow.spec.sweep import SweepSpec
+from paretoflow.spec.tracking import TrackerSpec
+from paretoflow.tracking import Point, Subject, Tracker, build_tracker
+
+CLOSE_S = 10.0
+"""Longest wait for what is left to be told, when a driver ends."""
+QUEUE = 10_000
+"""News that may wait for a slow tracker before it is dropped."""
+
+Guard = Callable[[Callable[[], None]], str | None]
+"""Does some work; returns why it failed in one line, or None."""
+
+
+class State(Protocol):
+    """The part of a sweep's state that is told."""
+
+    evaluations: list[EvaluationRow]
+    cost: Cost
+    finished: int
+    failed: int
+    opened_at: float | None
+
+    @property
+    def problem(self) -> Problem | None:
+        """Return the frozen objectives; None before calibration."""
+        ...
+
+    @property
+    def hypervolume(self) -> float:
+        """Return the hypervolume of the front."""
+        ...
+
+    @property
+    def front_size(self) -> int:
+        """Return the number of points on the front."""
+        ...
+
+
+@dataclass(frozen=True)
+class _News:
+    """Rows from step `first` on; `totals` belong to the last of them."""
+
+    first: int
+    rows: tuple[EvaluationRow, ...]
+    names: tuple[str, ...]
+    opened_at: float
+    totals: Mapping[str, float]
+
+    def points(self, known: int) -> Iterator[Point]:
+        """Yield the points from step `known` on."""
+        last = self.first + len(self.rows) - 1
+        for step, row in enumerate(self.rows, self.first):
+            if step >= known:
+                values = {
+                    **_named("score", zip(self.names, row.scores, strict=True)),
+                    **_named("stderr", zip(self.names, row.stderr, strict=True)),
+                    **_named("diagnostic", row.diagnostics.items()),
+                    **(self.totals if step == last else {}),
+                }
+                finite = {name: float(v) for name, v in values.items() if math.isfinite(v)}
+                yield Point(step, self.opened_at + row.at_s, finite)
+
+
+def _named(prefix: str, values: Iterable[tuple[str, float]]) -> dict[str, float]:
+    return {f"{prefix}/{name}": value for name, value in values}
+
+
+_Item = Subject | _News | Point | bool
+"""What a tracker is told, in this order: the subject; news and points; whether the sweep ended."""
+
+
+class _Teller(threading.Thread):
+    """Tells one tracker, from one queue, until its first error."""
+
+    def __init__(self, name: str, tracker: Tracker, guard: Guard) -> None:
+        super().__init__(name=f"tracker-{name}", daemon=True)
+        self.tag = name
+        self.trouble: str | None = None
+        self._tracker = tracker
+        self._guard = guard
+        self._known = 0
+        self._queue: queue.Queue[_Item] = queue.Queue(QUEUE)
+
+    def tell(self, item: _Item) -> None:
+        """Put something into the queue."""
+        try:
+            self._queue.put_nowait(item)
+        except queue.Full:
+            self.trouble = f"{QUEUE} messages wait for it"
+
+    def run(self) -> None:
+        """Work through the queue."""
+        last = False
+        while not last and self.trouble is None:
+            item = self._queue.get()
+            last = isinstance(item, bool)
+            if trouble := self._guard(partial(self._pass_on, item)):
+                self.trouble = trouble
+
+    def _pass_on(self, item: _Item) -> None:
+        if isinstance(item, Subject):
+            self._known = self._tracker.open(item)
+        elif isinstance(item, _News):
+            points = list(item.points(self._known))
+            if points:
+                self._tracker.log(points)
+        elif isinstance(item, Point):
+            if item.step >= self._known:
+                self._tracker.log([item])
+        else:
+            self._tracker.close(ended=item)
+
+
+class Trackers:
+    """All trackers of a sweep; each in a thread of its own, dropped at its first error.
+
+    Args:
+        specs: From the sweep's YAML.
+        facts: What a person would look for the sweep by.
+        guard: Does a tracker's work and says why it failed; the engine's one catch-all.
+        warn: Called at most once for each tracker, in the thread of `follow` and `close`.
+
+    Raises:
+        PluginError: If no tracker has a tag.
+        MissingExtraError: If a tracker's library is not installed.
+    """
+
+    def __init__(
+        self,
+        sweep: str,
+        specs: Sequence[TrackerSpec],
+        facts: Mapping[str, str],
+        guard: Guard,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._sweep = sweep
+        self._facts = facts
+        self._warn = warn
+        self._told = 0
+        self._opened_at: float | None = None
+        self._tellers = [_Teller(spec.type, build_tracker(spec), guard) for spec in specs]
+
+    def follow(self, state: State) -> None:
+        """Tell what is new since the last call; cheap enough for every tick of a driver."""
+        if not self._tellers or state.problem is None or state.opened_at is None:
+            return
+        if self._opened_at is None:
+            self._open(state.opened_at)
+        count = len(state.evaluations)
+        if count > self._told:
+            rows = tuple(state.evaluations[self._told :])
+            news = _News(self._told, rows, state.problem.names, state.opened_at, totals_of(state))
+            self._told = count
+            self._tell(news)
+        self._drop_troubled()
+
+    def _open(self, opened_at: float) -> None:
+        self._opened_at = opened_at
+        # a sweep that is deleted and begun anew under the same name is another one
+        key = f"{self._sweep}-{digest_of([self._sweep, opened_at])[:10]}"
+        for teller in self._tellers:
+            teller.start()
+        self._tell(Subject(self._sweep, key, self._facts))
+
+    def front(self, record: FrontRecord) -> None:
+        """Tell of an accepted front, with its interval, at the step of the last evaluation."""
+        if self._tellers and self._told:
+            values = {
+                "front/number": float(record.number),
+                "front/hypervolume_low": record.hypervolume_low,
+                "front/hypervolume_high": record.hypervolume_high,
+            }
+            self._tell(Point(self._told - 1, record.time_s, values))
+
+    def close(self, *, ended: bool) -> None:
+        """Let the trackers send what is left, for at most `CLOSE_S` seconds in all.
+
+        Args:
+            ended: Whether the sweep's budget is used up.
+        """
+        if self._opened_at is None:
+            return
+        self._tell(ended)
+        share_s = CLOSE_S / max(1, len(self._tellers))
+        for teller in self._tellers:
+            teller.join(share_s)
+            if teller.is_alive() and teller.trouble is None:
+                teller.trouble = f"it did not take everything in {share_s:g} s"
+        self._drop_troubled()
+
+    def _tell(self, item: _Item) -> None:
+        for teller in self._tellers:
+            teller.tell(item)
+
+    def _drop_troubled(self) -> None:
+        for teller in self._tellers:
+            if teller.trouble is not None:
+                self._warn(f"tracking with {teller.tag} has ended: {teller.trouble}")
+        self._tellers = [t for t in self._tellers if t.trouble is None]
+
+
+def totals_of(state: State) -> dict[str, float]:
+    """Return what is told of the sweep as a whole."""
+    return {
+        "front/hypervolume": state.hypervolume,
+        "front/size": float(state.front_size),
+        "cost/wall_s": state.cost.wall_s,
+        "cost/device_s": state.cost.device_s,
+        "cost/tokens": float(state.cost.tokens),
+        "runs/finished": float(state.finished),
+        "runs/failed": float(state.failed),
+    }
+
+
+def facts_of(spec: SweepSpec) -> dict[str, str]:
+    """Return what a person would look for a sweep by."""
+    return {
+        "objectives": ", ".join(objective.name for objective in spec.objectives),
+        "model": spec.model.path if spec.model.type == "pretrained" else spec.model.type,
+        "data": spec.data.type,
+        "method": spec.method.type,
+        "proposer": spec.proposer.type,
+        "seed": str(spec.seed),
+    }

@@ -1,0 +1,23 @@
+"""Import a tracker's client, or say what to install."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from paretoflow.core.errors import MissingExtraError
+
+
+def client_library(name: str, tracker: str) -> Any:
+    """Return a module of a tracker's client.
+
+    Raises:
+        MissingExtraError: If it is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"tracking with {tracker} needs {error.name}, which is not installed",
+            hint="pip install 'paretoflow[track]'",
+        ) from error

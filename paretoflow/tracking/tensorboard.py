@@ -1,0 +1,46 @@
+"""TensorBoard event files, written by tensorboardX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from paretoflow.spec.tracking import TensorboardTrackerSpec
+from paretoflow.tracking import Point, Subject
+from paretoflow.tracking.library import client_library
+
+
+class TensorboardTracker:
+    """One event file for each session of a sweep, in `<folder>/<sweep's key>`.
+
+    A file is complete by itself: it opens with the order to TensorBoard to forget what earlier
+    files of its folder said, so that a resumed sweep shows nothing twice.
+
+    Raises:
+        MissingExtraError: If tensorboardX is not installed.
+    """
+
+    def __init__(self, spec: TensorboardTrackerSpec) -> None:
+        self._folder = Path(spec.folder).expanduser().absolute()
+        self._library = client_library("tensorboardX", "TensorBoard")
+        self._summaries = client_library("tensorboardX.proto.summary_pb2", "TensorBoard")
+
+    def open(self, subject: Subject) -> int:
+        """Begin a file; return 0, as it tells everything."""
+        folder = str(self._folder / subject.key)
+        self._writer = self._library.SummaryWriter(folder, purge_step=0)
+        facts = "\n".join(f"| {name} | {value} |" for name, value in subject.facts.items())
+        self._writer.add_text("sweep", f"| {subject.sweep} | |\n| --- | --- |\n{facts}", 0)
+        return 0
+
+    def log(self, points: Sequence[Point]) -> None:
+        """Write one record for each point, and bring them to the disk."""
+        of = self._summaries.Summary
+        for point in points:
+            values = [of.Value(tag=name, simple_value=x) for name, x in point.values.items()]
+            self._writer.file_writer.add_summary(of(value=values), point.step, point.time_s)
+        self._writer.flush()
+
+    def close(self, *, ended: bool) -> None:
+        """Close the file."""
+        self._writer.close()

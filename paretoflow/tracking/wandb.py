@@ -1,0 +1,80 @@
+"""A Weights & Biases run, online or in offline files, through the wandb client."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from paretoflow.core.errors import UserError
+from paretoflow.spec.tracking import WandbTrackerSpec
+from paretoflow.tracking import Point, Subject
+from paretoflow.tracking.library import client_library
+
+
+class WandbTracker:
+    """One run for each sweep, under an id that follows from the sweep.
+
+    Of the machine nothing is told: no name, command line, packages, code, output or load.
+
+    Raises:
+        MissingExtraError: If wandb is not installed.
+    """
+
+    def __init__(self, spec: WandbTrackerSpec) -> None:
+        self._spec = spec
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # told to nobody but the tracker
+        self._library = client_library("wandb", "Weights & Biases")
+
+    def open(self, subject: Subject) -> int:
+        """Begin the run, or go on with it and return its next step.
+
+        Offline files cannot be gone on with: each session writes one that tells everything.
+
+        Raises:
+            UserError: If the run is to be online and there is no key.
+        """
+        online = self._spec.mode == "online"
+        if online and not self._library.login(prompt=False, verify=False):
+            raise UserError(
+                "Weights & Biases has no key",
+                hint="set WANDB_API_KEY, or write `mode: offline` and `wandb sync` later",
+            )
+        folder = Path(self._spec.folder).expanduser().absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._run = self._library.init(
+            project=self._spec.project,
+            entity=self._spec.entity,
+            dir=folder,
+            id=subject.key,
+            name=subject.sweep,
+            config=dict(subject.facts),
+            mode=self._spec.mode,
+            resume="allow" if online else None,
+            reinit="create_new",
+            settings=self._settings(),
+        )
+        return int(self._run.step) if online else 0
+
+    def _settings(self) -> object:
+        return self._library.Settings(
+            silent=True,
+            console="off",
+            disable_git=True,
+            disable_code=True,
+            disable_job_creation=True,
+            host="",
+            x_disable_machine_info=True,
+            x_disable_meta=True,
+            x_disable_stats=True,
+            x_save_requirements=False,
+        )
+
+    def log(self, points: Sequence[Point]) -> None:
+        """Hand the points to the client, which sends them in its own time."""
+        for point in points:
+            self._run.log(dict(point.values), step=point.step)
+
+    def close(self, *, ended: bool) -> None:
+        """Wait for what is left to be sent or written."""
+        self._run.finish(exit_code=0)
