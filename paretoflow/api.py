@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from paretoflow.ledger.tables import FrontRecord
     from paretoflow.spec.sweep import SweepSpec
+    from paretoflow.storage import Folder, Root
 
 
 def load(
@@ -31,7 +33,7 @@ def load(
     Args:
         path: The file.
         overrides: Values put over the file's: `["stop.runs=8"]`, or `{"stop.runs": 8}`.
-        storage: Root folder, over the file's.
+        storage: Root of sweeps, a folder or a URI, over the file's.
 
     Raises:
         SpecError: With every fault, each with its line and column.
@@ -48,7 +50,7 @@ def run(spec: SweepSpec | Path | str, storage: str | None = None) -> Sweep:
 
     Args:
         spec: A spec, or the path of a YAML.
-        storage: Root folder, over the spec's.
+        storage: Root of sweeps, a folder or a URI, over the spec's.
 
     Raises:
         UserError: For a spec, data or a model that cannot be used.
@@ -63,30 +65,35 @@ def run(spec: SweepSpec | Path | str, storage: str | None = None) -> Sweep:
     return Sweep(sweep_root(spec))
 
 
-def open_sweep(folder: Path | str) -> Sweep:
+def open_sweep(root: Root) -> Sweep:
     """Open a sweep to read it; it may be running.
+
+    Args:
+        root: Where it lives, `<storage>/<name>`: a folder, or a URI like `s3://bucket/sweeps/name`.
 
     Raises:
         SweepNotFoundError: If no sweep lives there.
     """
     from paretoflow.engine.sweep import read_spec
 
-    read_spec(Path(folder))
-    return Sweep(Path(folder))
+    read_spec(root)
+    return Sweep(root)
 
 
 class Sweep:
-    """A sweep's folder; every call reads the ledger anew and returns what is there now.
+    """A sweep where it lives; every call reads the ledger anew and returns what is there now.
 
     Args:
-        root: The folder, `<storage>/<name>`.
+        root: The place, `<storage>/<name>`.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Root) -> None:
+        from paretoflow.storage import as_folder
+
+        self.root: Folder = as_folder(root)
 
     def __repr__(self) -> str:
-        return f"Sweep({str(self.root)!r})"
+        return f"Sweep({self.root.uri!r})"
 
     def view(self, snapshot: int | None = None) -> SweepView:
         """Return everything that is known, now or as of a front snapshot.
@@ -110,30 +117,58 @@ class Sweep:
         return evaluations_table(self.view(snapshot))
 
     def report(self, out: Path | str | None = None, snapshot: int | None = None) -> Path:
-        """Write the HTML report and return its path; by default `report.html` in the folder."""
+        """Write the HTML report and return its path.
+
+        Args:
+            out: By default `report.html` in the sweep's folder; for one in an object store,
+                `<name>.html` in the current folder.
+            snapshot: The report as of a front snapshot.
+        """
         from paretoflow.report.page import render
         from paretoflow.report.samples import answers_in
 
-        path = self.root / "report.html" if out is None else Path(out)
-        page = render(self.view(snapshot), answers_in(self.root))
+        view = self.view(snapshot)
+        beside = (
+            self.root.local / "report.html" if self.root.local else Path(f"{view.front.sweep}.html")
+        )
+        path = beside if out is None else Path(out)
+        page = render(view, answers_in(self.root))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page, encoding="utf-8")
         return path
 
-    def export(self, out: Path | str, snapshot: int | None = None, *, force: bool = False) -> Path:
-        """Write the front as a folder that stands alone, and return its path.
+    def snapshots(self) -> tuple[FrontRecord, ...]:
+        """Return every front snapshot that was recorded, oldest first."""
+        from paretoflow.engine.sweep import open_sweep_folder
+
+        return open_sweep_folder(self.root).fronts
+
+    def export(
+        self,
+        out: Path | str,
+        snapshot: int | None = None,
+        *,
+        force: bool = False,
+        format: str = "folder",
+    ) -> Path:
+        """Write the front to a folder that stands alone, and return its path.
+
+        Args:
+            out: A new folder.
+            snapshot: The front as of a front snapshot.
+            force: Whether an earlier export at `out` is replaced.
+            format: Tag of an exporter: folder, parquet, json, csv, arrow, hub-folder or vllm.
 
         Raises:
             UserError: If `out` is taken.
+            PluginError: If no exporter has that tag.
             ModelError: If an adapter is not the one that was evaluated.
         """
-        from paretoflow.exporters import build_exporter
+        from paretoflow.exporters import exporter_of
         from paretoflow.report.picture import static_plot
-        from paretoflow.spec.exporters import FolderExportSpec
 
-        view = self.view(snapshot)
-        exporter = build_exporter(FolderExportSpec())
-        exporter.export(view, Path(out), static_plot(view), force=force)
+        exporter, view = exporter_of(format), self.view(snapshot)
+        exporter.export(view, Path(out), lambda: static_plot(view), force=force)
         return Path(out)
 
 
@@ -142,12 +177,14 @@ class Front:
 
     Args:
         view: The front as it was read.
-        root: Folder of the sweep, where the adapters are; None for a simulated one.
+        root: Where the sweep and so its adapters are; None for a simulated one.
     """
 
-    def __init__(self, view: FrontView, root: Path | None = None) -> None:
+    def __init__(self, view: FrontView, root: Root | None = None) -> None:
+        from paretoflow.storage import as_folder
+
         self.view = view
-        self.root = root
+        self.root: Folder | None = None if root is None else as_folder(root)
 
     def __len__(self) -> int:
         return len(self.view.points)
@@ -194,8 +231,18 @@ class Front:
         return pick(self.view, prefer, at_least, at_most)
 
     def adapter(self, point: FrontPoint) -> Path | None:
-        """Return the absolute path of a point's PEFT folder; None for the base model."""
-        return (self.root / point.path).resolve() if self.root and point.path else None
+        """Return the absolute path of a point's PEFT folder; None for the base model.
+
+        From an object store it is copied once, to `~/.cache/paretoflow/adapters/<digest>`.
+
+        Raises:
+            ModelError: If it is gone, or is not the one that was evaluated.
+        """
+        from paretoflow.storage.cache import cached_adapter
+
+        if self.root is None or not point.path:
+            return None
+        return cached_adapter(self.root, point.path, point.digest).resolve()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values, as `paretoflow front --format json` prints them."""

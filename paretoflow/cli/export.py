@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from paretoflow.cli.front import Snapshot, SweepDir
+from paretoflow.cli.front import Snapshot
+from paretoflow.cli.options import SweepRoot
 
 
 def export(
-    sweep: SweepDir,
+    sweep: SweepRoot,
     out: Annotated[
         Path, typer.Option("-o", "--out", metavar="OUT", help="A new folder.", show_default=False)
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,15 +12,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from paretoflow.cli.options import Format, FormatOption
+from paretoflow.cli.options import Format, FormatOption, SweepRoot
 from paretoflow.core.values import Direction
 
 if TYPE_CHECKING:
     from paretoflow.api import Front
 
-SweepDir = Annotated[
-    Path, typer.Argument(metavar="DIR", help="The sweep's folder, <storage>/<name>.")
-]
 Snapshot = Annotated[
     int | None,
     typer.Option(
@@ -32,7 +29,7 @@ Snapshot = Annotated[
 ARROWS = {Direction.MAXIMIZE: "↑", Direction.MINIMIZE: "↓"}
 
 
-def front(sweep: SweepDir, format: FormatOption = Format.TEXT, snapshot: Snapshot = None) -> None:
+def front(sweep: SweepRoot, format: FormatOption = Format.TEXT, snapshot: Snapshot = None) -> None:
     """Print the Pareto front of a sweep with its hypervolume; safe while it runs."""
     from paretoflow.api import open_sweep
 
@@ -43,15 +40,18 @@ def front(sweep: SweepDir, format: FormatOption = Format.TEXT, snapshot: Snapsho
         show_front(sweep, Console(highlight=False), snapshot)
 
 
-def show_front(root: Path, console: Console, snapshot: int | None = None) -> None:
-    """Print the front of a sweep's folder, and how to pick from it."""
+def show_front(root: str, console: Console, snapshot: int | None = None) -> None:
+    """Print the front of a sweep as it was asked for, and how to pick from it."""
     from paretoflow.api import open_sweep
 
     found = open_sweep(root).front(snapshot)
     print_front(found, console)
     names = found.view.problem.names
     even = ",".join(f"{name}={math.floor(100 / len(names)) / 100:g}" for name in names)
-    console.print(f"take one: paretoflow pick {root} --prefer {even}", markup=False, soft_wrap=True)
+    where = shlex.quote(root)
+    console.print(
+        f"take one: paretoflow pick {where} --prefer {even}", markup=False, soft_wrap=True
+    )
 
 
 def print_front(found: Front, console: Console) -> None:

@@ -18,6 +18,14 @@ class Format(StrEnum):
 
 
 Job = Annotated[Path, typer.Argument(metavar="JOB", help="A sweep YAML.")]
+SweepRoot = Annotated[
+    str,
+    typer.Argument(
+        metavar="DIR|URI",
+        help="Where the sweep lives, <storage>/<name>: a folder, or s3://bucket/….",
+        show_default=False,
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
@@ -29,7 +37,9 @@ Overrides = Annotated[
 Storage = Annotated[
     str | None,
     typer.Option(
-        "--storage", metavar="DIR", help="Root folder of sweeps, over the file's `storage`."
+        "--storage",
+        metavar="DIR|URI",
+        help="Root of sweeps, a folder or s3://bucket/…, over the file's `storage`.",
     ),
 ]
 FormatOption = Annotated[

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from paretoflow.cli.front import Snapshot, SweepDir
-from paretoflow.cli.options import Format, FormatOption
+from paretoflow.cli.front import Snapshot
+from paretoflow.cli.options import Format, FormatOption, SweepRoot
 from paretoflow.core.errors import UserError
 from paretoflow.core.values import BASE_RUN_ID
 
@@ -31,7 +31,7 @@ AtMost = Annotated[Named, typer.Option("--at-most", metavar=_NAMED, help=_MOST_H
 
 
 def pick(
-    sweep: SweepDir,
+    sweep: SweepRoot,
     prefer: Prefer = None,
     at_least: AtLeast = None,
     at_most: AtMost = None,
@@ -51,8 +51,9 @@ def pick(
         "at_least": named_numbers(at_least, "--at-least"),
         "at_most": named_numbers(at_most, "--at-most"),
     }
-    view = open_sweep(sweep).view(snapshot)
-    found = Front(view.front, sweep)
+    opened = open_sweep(sweep)
+    view = opened.view(snapshot)
+    found = Front(view.front, opened.root)
     point = found.pick(**wishes)
     if format is Format.JSON:
         adapter = found.adapter(point)

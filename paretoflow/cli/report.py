@@ -7,15 +7,16 @@ from typing import Annotated
 
 import typer
 
-from paretoflow.cli.front import Snapshot, SweepDir
+from paretoflow.cli.front import Snapshot
+from paretoflow.cli.options import SweepRoot
 
 
 def report(
-    sweep: SweepDir,
+    sweep: SweepRoot,
     out: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--out", metavar="FILE", help="Where to; report.html in DIR by default."
+            "-o", "--out", metavar="FILE", help="Where to; report.html in DIR, or NAME.html here."
         ),
     ] = None,
     snapshot: Snapshot = None,

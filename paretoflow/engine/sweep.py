@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from paretoflow.front.bootstrap import hypervolume_interval
 from paretoflow.front.orient import gains_of, ref_gains
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import FrontRecord
+from paretoflow.storage import Folder, Root, as_folder
 
 SPEC_FILE = "spec.json"
 
@@ -31,70 +31,75 @@ class OpenedSweep:
         fronts: Every accepted front, oldest first.
     """
 
-    root: Path
+    root: Folder
     spec: dict[str, Any]
     state: SweepState
     fronts: tuple[FrontRecord, ...]
 
 
-def read_spec(root: Path) -> dict[str, Any]:
+def read_spec(root: Root) -> dict[str, Any]:
     """Return the resolved spec that a sweep was started with.
 
     Raises:
         SweepNotFoundError: If the folder holds no sweep.
+        StorageError: If storage refuses.
         LedgerError: If its spec file is damaged.
     """
-    path = root / SPEC_FILE
+    folder = as_folder(root)
     try:
-        spec: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        spec: dict[str, Any] = json.loads(folder.read(SPEC_FILE).decode())
     except (FileNotFoundError, NotADirectoryError):
         raise SweepNotFoundError(
-            f"no sweep lives in {root}",
-            hint="give the folder that `paretoflow run` printed, <storage>/<name>",
+            f"no sweep lives in {folder}",
+            hint="give the place that `paretoflow run` printed, <storage>/<name>",
         ) from None
     except ValueError as error:
         raise LedgerError(
-            f"not readable as JSON: {error}", str(path), "restore the file from a copy"
+            f"not readable as JSON: {error}",
+            f"{folder}/{SPEC_FILE}",
+            "restore the file from a copy",
         ) from error
     return spec
 
 
-def open_sweep_folder(root: Path, snapshot: int | None = None) -> OpenedSweep:
+def open_sweep_folder(root: Root, snapshot: int | None = None) -> OpenedSweep:
     """Read a sweep as it is now, or as it was when front snapshot `snapshot` was taken.
 
     Raises:
         SweepNotFoundError: If the folder holds no sweep.
         SnapshotNotFoundError: If there is no such snapshot.
     """
-    spec = read_spec(root)
-    ledger = open_ledger(root, writer=False)
+    folder = as_folder(root)
+    spec = read_spec(folder)
+    ledger = open_ledger(folder, writer=False)
     fronts = tuple(ledger.fronts())
     events = ledger.events()
     if snapshot is not None:
-        if not 0 <= snapshot < len(fronts):
+        number = snapshot if snapshot >= 0 else len(fronts) + snapshot
+        if not 0 <= number < len(fronts):
             last = f"0 to {len(fronts) - 1}" if fronts else "none yet"
             raise SnapshotNotFoundError(
-                f"no front snapshot {snapshot}", str(root), f"there are: {last}"
+                f"no front snapshot {snapshot}", folder.uri, f"there are: {last}"
             )
-        fronts = fronts[: snapshot + 1]
+        fronts = fronts[: number + 1]
         events = [e for e in events if e.seq <= fronts[-1].ledger_seq]
     state = SweepState()
     state.apply(events)
-    return OpenedSweep(root, spec, state, fronts)
+    return OpenedSweep(folder, spec, state, fronts)
 
 
-def read_sweep(root: Path | str, snapshot: int | None = None) -> SweepView:
+def read_sweep(root: Root, snapshot: int | None = None) -> SweepView:
     """Return everything a report or an export shows.
 
     Raises:
         SweepNotFoundError: If the folder holds no sweep, or one without any evaluation yet.
         SnapshotNotFoundError: If there is no such snapshot.
     """
-    opened = open_sweep_folder(Path(root), snapshot)
+    opened = open_sweep_folder(root, snapshot)
     if not opened.state.evaluations:
         raise SweepNotFoundError(
             "the sweep has no evaluation yet, so no front",
-            str(root),
+            opened.root.uri,
             "let `paretoflow run` go on, then ask again",
         )
     number = opened.fronts[-1].number if opened.fronts else 0
@@ -104,7 +109,7 @@ def read_sweep(root: Path | str, snapshot: int | None = None) -> SweepView:
         runs=tuple(opened.state.runs.values()),
         evaluations=tuple(opened.state.evaluations),
         curve=tuple(opened.state.curve),
-        root=str(Path(root)),
+        root=opened.root.uri,
     )
 
 

@@ -13,10 +13,9 @@ To add a store:
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from paretoflow.core.errors import LedgerError
 from paretoflow.ledger.ledger import Ledger
+from paretoflow.storage import Root, as_folder
 
 __all__ = ["STORES", "open_ledger"]
 
@@ -27,13 +26,11 @@ STORES: dict[str, str] = {
 """Every store, as `module:Class`, imported only when used."""
 
 
-def open_ledger(
-    root: Path | str, *, writer: bool, create: bool = False, fsync: bool = True
-) -> Ledger:
-    """Open the ledger of a sweep's folder.
+def open_ledger(root: Root, *, writer: bool, create: bool = False, fsync: bool = True) -> Ledger:
+    """Open the ledger of a sweep.
 
     Args:
-        root: Folder of the sweep.
+        root: Where the sweep lives.
         writer: Whether to take over as its driver, which fences the driver before.
         create: Whether a writer makes the ledger where there is none.
         fsync: Whether an append returns only after the disk has it.
@@ -47,8 +44,7 @@ def open_ledger(
     # importing Delta takes a while, and `check` never needs it
     from paretoflow.ledger.delta import DeltaLedger
 
-    if "://" in str(root):
-        raise LedgerError(
-            f"a ledger lives in a local folder, got {root}", hint="give a path without a scheme"
-        )
-    return DeltaLedger(Path(root), writer=writer, create=create, fsync=fsync)
+    folder = as_folder(root)
+    if folder.local is None:
+        raise LedgerError(f"a ledger lives in a local folder, got {root}")
+    return DeltaLedger(folder.local, writer=writer, create=create, fsync=fsync)

@@ -17,13 +17,14 @@ from paretoflow.core.errors import LedgerError, SchemaVersionError
 from paretoflow.core.ids import digest_of
 from paretoflow.ledger.rows import events_to_table, table_to_events
 from paretoflow.ledger.tables import SCHEMA_VERSION, Event, EventKind
+from paretoflow.storage import Root, as_folder
 from paretoflow.storage.durable import make_folder, put_if_absent
 
 _LAST = frozenset({EventKind.FINISHED, EventKind.FAILED, EventKind.STOPPED})
 _FIRST = frozenset({EventKind.PROPOSED, EventKind.STARTED})
 
 
-def write_fragment(root: Path, events: Sequence[Event]) -> Path:
+def write_fragment(root: Root, events: Sequence[Event]) -> Path:
     """Write the events of one run durably; do nothing if one with the same first event is there.
 
     Args:
@@ -55,7 +56,7 @@ def write_fragment(root: Path, events: Sequence[Event]) -> Path:
     return path
 
 
-def fragment_paths(root: Path) -> list[Path]:
+def fragment_paths(root: Root) -> list[Path]:
     """Return the path of every whole fragment, sorted; a half-written one has another name."""
     return sorted(p for p in _folder(root).glob("*/*.arrow") if not p.name.startswith("."))
 
@@ -86,7 +87,7 @@ def read_fragment(path: Path) -> list[Event]:
     return table_to_events(table)
 
 
-def read_fragments(root: Path, *, known: Collection[Path | str] = ()) -> list[Event]:
+def read_fragments(root: Root, *, known: Collection[Path | str] = ()) -> list[Event]:
     """Return the events of every fragment, each id once.
 
     They come by run, then attempt, then phase (start, results, end), then step.
@@ -107,8 +108,10 @@ def read_fragments(root: Path, *, known: Collection[Path | str] = ()) -> list[Ev
     return sorted(found.values(), key=lambda e: (e.run_id, e.attempt, _phase(e.kind), e.step))
 
 
-def _folder(root: Path) -> Path:
-    return root / "fragments"
+def _folder(root: Root) -> Path:
+    local = as_folder(root).local
+    assert local is not None
+    return local / "fragments"
 
 
 def _file_name(event_id: str) -> str:

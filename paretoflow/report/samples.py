@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from paretoflow.core.errors import LedgerError
 from paretoflow.core.values import BASE_RUN_ID
 from paretoflow.core.views import SweepView
 from paretoflow.front.selection import landmarks
+from paretoflow.storage import Folder, Root, as_folder
 
 Answer = Mapping[str, Any]
 """One row: prompt_id, prompt, reference, completion, and a number for each objective by name."""
@@ -21,32 +21,38 @@ AnswerReader = Callable[[str], list[Answer]]
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
-def answers_in(root: str | Path) -> AnswerReader:
+def answers_in(root: Root) -> AnswerReader:
     """Return a reader of the answers that a sweep's evaluations left below its root."""
+    folder = as_folder(root)
 
     def read(snapshot_id: str) -> list[Answer]:
         if not SAFE_NAME.fullmatch(snapshot_id):
             return []
-        path = Path(root) / "answers" / f"{snapshot_id}.arrow"
-        return read_answers(path) if path.is_file() else []
+        try:
+            return read_answers(folder, f"answers/{snapshot_id}.arrow")
+        except FileNotFoundError:
+            return []
 
     return read
 
 
-def read_answers(path: Path) -> list[Answer]:
+def read_answers(folder: Folder, name: str) -> list[Answer]:
     """Read one Arrow IPC file of answers.
 
     Raises:
+        FileNotFoundError: If there is none.
         LedgerError: If it is damaged.
     """
     import pyarrow as pa
 
+    content = folder.read(name)
     try:
-        with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
-            rows: list[Answer] = reader.read_all().to_pylist()
+        rows: list[Answer] = pa.ipc.open_file(content).read_all().to_pylist()
     except pa.ArrowInvalid as error:
         raise LedgerError(
-            f"damaged answers: {error}", str(path), "delete the file; a report says so"
+            f"damaged answers: {error}",
+            f"{folder}/{name}",
+            "delete the file; a report says so",
         ) from error
     return rows
 

@@ -74,7 +74,11 @@ class Folder(Protocol):
         ...
 
 
-def as_folder(root: Folder | Path | str) -> Folder:
+Root = Folder | Path | str
+"""How a caller may name a folder: itself, a path, or a path or URI as text."""
+
+
+def as_folder(root: Root) -> Folder:
     """Return the folder at a path or a URI (`s3://`, `gs://`, `file://`).
 
     Raises:

@@ -159,5 +159,5 @@ def test_run_opens_what_it_ran(
     by_path = paretoflow.run(job, storage=str(root))
     by_spec = paretoflow.run(paretoflow.load(job), storage=str(root))
     assert [spec.storage for spec in ran] == [str(root), str(root)]
-    assert by_path.root == by_spec.root == root / "demo"
+    assert by_path.root.local == by_spec.root.local == root / "demo"
     assert repr(by_path) == f"Sweep({str(root / 'demo')!r})"

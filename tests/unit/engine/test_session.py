@@ -19,9 +19,10 @@ from tests.sim.specs import circle_spec
 
 def test_a_sweep_lives_in_its_storage_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/someone")
-    assert sweep_root(circle_spec(storage="sweeps")) == Path("sweeps/circle")
-    assert sweep_root(circle_spec(storage="file:///data/s")) == Path("/data/s/circle")
-    assert sweep_root(circle_spec(storage="~/s")) == Path("/home/someone/s/circle")
+    assert sweep_root(circle_spec(storage="sweeps")).local == Path.cwd() / "sweeps/circle"
+    assert sweep_root(circle_spec(storage="file:///data/s")).local == Path("/data/s/circle")
+    assert sweep_root(circle_spec(storage="~/s")).local == Path("/home/someone/s/circle")
+    assert sweep_root(circle_spec(storage="s3://bucket/s")).uri == "s3://bucket/s/circle"
 
 
 def test_a_new_folder_gets_the_resolved_spec(tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_what_is_compared_may_not_change(tmp_path: Path, changes: dict, named: s
     before = (tmp_path / "spec.json").read_bytes()
     with pytest.raises(SpecError, match=rf"lives there already, with another {named} \(") as caught:
         enter_folder(circle_spec(**changes), tmp_path)
-    assert "only engine, stop, storage may change" in caught.value.hint
+    assert "only engine, stop, storage, tracking may change" in caught.value.hint
     assert (tmp_path / "spec.json").read_bytes() == before
 
 

@@ -52,11 +52,6 @@ def test_no_ledger_is_a_fault_of_the_user_that_names_the_folder(tmp_path: Path) 
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_uri_is_refused() -> None:
-    with pytest.raises(LedgerError, match="local folder"):
-        open_ledger("s3://bucket/sweep", writer=True, create=True)
-
-
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(LedgerError, match="cannot make the ledger"):

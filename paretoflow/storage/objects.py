@@ -1,0 +1,293 @@
+"""A prefix of a bucket in an object store: S3 and what speaks like it, or Google Cloud Storage.
+
+Settings and credentials come from where the AWS tools look for them: `AWS_ENDPOINT_URL`,
+`AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, or a profile in
+`~/.aws`. Google's is reached by the same code, with its own application credentials; it was never
+tried on a real bucket.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import uuid
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.fs
+
+from paretoflow.core.errors import StorageError
+from paretoflow.storage.patience import ATTEMPTS, PATIENCE_S, patiently
+
+SCHEMES = ("s3", "gs")
+_URI = re.compile(
+    r"(?P<scheme>s3|gs)://(?P<bucket>[a-z0-9][a-z0-9._-]{1,61}[a-z0-9])(?P<prefix>/.*)?"
+)
+_PREFIX = re.compile(r"[A-Za-z0-9._=/-]*")
+_CONNECT_S = 5.0
+
+
+class ObjectFolder:
+    """See `Folder` for the contract.
+
+    An object is written whole or not at all; a folder of several is not, so `send` is over before
+    anything names the copy.
+
+    Args:
+        uri: `s3://bucket/prefix` or `gs://bucket/prefix`; the bucket has to be there.
+
+    Raises:
+        StorageError: If it is no such URI.
+    """
+
+    def __init__(self, uri: str) -> None:
+        fault = uri_fault(uri)
+        if fault:
+            raise StorageError(fault, uri, "write s3://bucket/prefix")
+        scheme, _, rest = uri.partition("://")
+        self._scheme = scheme
+        self._path = "/".join(part for part in rest.split("/") if part)
+
+    def __repr__(self) -> str:
+        return self.uri
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ObjectFolder) and other.uri == self.uri
+
+    def __hash__(self) -> int:
+        return hash(self.uri)
+
+    @property
+    def uri(self) -> str:
+        """Return the URI, without a slash at its end."""
+        return f"{self._scheme}://{self._path}"
+
+    @property
+    def local(self) -> None:
+        """Return None: it is on no machine."""
+        return None
+
+    @property
+    def bucket(self) -> str:
+        """Return the bucket's name."""
+        return self._path.partition("/")[0]
+
+    @property
+    def filesystem(self) -> Any:
+        """Return the `pyarrow.fs.FileSystem` that reaches it."""
+        return _filesystem(self._scheme, self.bucket, _endpoint(), _region(), _key_id())
+
+    def path(self, name: str = "") -> str:
+        """Return `bucket/key` of a name, as `filesystem` takes it."""
+        return f"{self._path}/{name}" if name else self._path
+
+    def object_store_options(self) -> dict[str, str]:
+        """Return what delta-rs has to be told to reach the same place as patiently; no secrets."""
+        options = {
+            "max_retries": "1000",
+            "retry_timeout": f"{PATIENCE_S:g}s",
+            "backoff_config.max_backoff": "5s",
+        }
+        if self._scheme == "s3":
+            options["aws_region"] = self.filesystem.region or "us-east-1"
+            if _endpoint():
+                options["aws_endpoint_url"] = _endpoint()
+                options["aws_allow_http"] = str(_endpoint().startswith("http://")).lower()
+        return options
+
+    def below(self, name: str) -> ObjectFolder:
+        """Return the folder of a name below this one."""
+        return ObjectFolder(f"{self.uri}/{name}")
+
+    def read(self, name: str) -> bytes:
+        """Return the content of an object."""
+
+        def get() -> bytes:
+            with self.filesystem.open_input_stream(self.path(name)) as stream:
+                content: bytes = stream.read()
+            return content
+
+        try:
+            return patiently(get, self.uri)
+        except FileNotFoundError:
+            self._refuse_missing_bucket()
+            raise FileNotFoundError(f"{self}/{name}") from None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write an object, in place of one that is there."""
+        self._upload(name, pa.py_buffer(content))
+
+    def put(self, name: str, content: bytes) -> bool:
+        """Write an object unless one is there.
+
+        The look and the write are two steps, so of two writers at once both may write. That is
+        harmless for what is put here: a fragment's name is made of the happening it holds, so
+        the second tells the same. Commits of the ledger do not go this way.
+        """
+        if self.exists(name):
+            return False
+        self.write(name, content)
+        return True
+
+    def exists(self, name: str) -> bool:
+        """Return whether there is an object of that name."""
+        info = patiently(lambda: self.filesystem.get_file_info(self.path(name)), self.uri)
+        return bool(info.type == pyarrow.fs.FileType.File)
+
+    def names(self, under: str = "") -> list[str]:
+        """Return the names of all objects below `under`, sorted."""
+        selector = pyarrow.fs.FileSelector(
+            self.path(under.strip("/")), recursive=True, allow_not_found=True
+        )
+        infos = patiently(lambda: self.filesystem.get_file_info(selector), self.uri)
+        if not infos:
+            self._refuse_missing_bucket()
+        start = len(self._path) + 1
+        return sorted(
+            info.path[start:]
+            for info in infos
+            if info.type == pyarrow.fs.FileType.File and not info.base_name.startswith(".")
+        )
+
+    def delete(self, name: str) -> None:
+        """Remove an object, or all below a name."""
+        selector = pyarrow.fs.FileSelector(self.path(name), recursive=True, allow_not_found=True)
+        infos = patiently(lambda: self.filesystem.get_file_info(selector), self.uri)
+        found = [i.path for i in infos if i.type == pyarrow.fs.FileType.File]
+        for path in [*found, self.path(name)]:
+            patiently(partial(self._delete, path), self.uri)
+
+    def send(self, source: Path, name: str) -> None:
+        """Copy every file of a folder, in place of what is there under the name."""
+        files = {p.relative_to(source).as_posix(): p for p in source.rglob("*") if p.is_file()}
+        for part, path in sorted(files.items()):
+            # a mapped file is sent as one buffer: a stream that breaks off would leave a short one
+            content = pa.memory_map(str(path)).read_buffer() if path.stat().st_size else b""
+            self._upload(f"{name}/{part}", pa.py_buffer(content))
+        for old in self.names(name):
+            if old.removeprefix(f"{name}/") not in files:
+                self.delete(old)
+
+    def fetch(self, name: str, to: Path) -> Path:
+        """Copy every object below a name into a folder, which appears whole or not at all."""
+        names = self.names(name)
+        if not names:
+            raise FileNotFoundError(f"{self}/{name}")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        stage = to.with_name(f".{to.name}.{uuid.uuid4().hex}.tmp")
+        try:
+            for each in names:
+                target = stage / each[len(name) + 1 :]
+                patiently(partial(self._download, each, target), self.uri)
+            shutil.rmtree(to, ignore_errors=True)
+            stage.rename(to)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+        return to
+
+    def _upload(self, name: str, content: Any) -> None:
+        def upload() -> None:
+            with self.filesystem.open_output_stream(self.path(name)) as stream:
+                stream.write(content)
+
+        patiently(upload, self.uri)
+
+    def _download(self, name: str, to: Path) -> None:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with self.filesystem.open_input_stream(self.path(name)) as source, to.open("wb") as sink:
+            shutil.copyfileobj(source, sink, 2**20)
+
+    def _delete(self, path: str) -> None:
+        try:
+            self.filesystem.delete_file(path)
+        except FileNotFoundError:
+            return
+
+    def _refuse_missing_bucket(self) -> None:
+        """Tell a bucket that is not there from an object that is not."""
+        if not _bucket_is_there(self.filesystem, self.bucket, self.uri):
+            raise StorageError(
+                f"there is no bucket {self.bucket!r}", self.uri, "create it, or mend its name"
+            )
+
+
+def uri_fault(uri: str) -> str:
+    """Return what is wrong with the URI of a place in an object store; empty when nothing is.
+
+    It only looks at the text. delta-rs reads `%`, spaces and the like in two ways, so a prefix has
+    none of them.
+    """
+    scheme, found, _ = uri.partition("://")
+    if not found or scheme not in SCHEMES:
+        allowed = ", ".join(f"{s}://" for s in SCHEMES)
+        return f"got the scheme {scheme!r}; allowed: {allowed}, file:// or a path"
+    match = _URI.fullmatch(uri)
+    if match is None:
+        return (
+            "no name of a bucket; allowed: 3 to 63 lower-case letters, digits, dots and hyphens "
+            "that begin and end with a letter or digit"
+        )
+    if not _PREFIX.fullmatch(match["prefix"] or "") or ".." in (match["prefix"] or "").split("/"):
+        return "got a prefix with other characters than letters, digits, `.`, `_`, `=` and `-`"
+    return ""
+
+
+@lru_cache(maxsize=64)
+def _bucket_is_there(filesystem: Any, bucket: str, uri: str) -> bool:
+    try:
+        info = patiently(lambda: filesystem.get_file_info(bucket), uri)
+    except StorageError:
+        return True  # whoever may not look at the bucket may still be let at its objects
+    return bool(info.type != pyarrow.fs.FileType.NotFound)
+
+
+@lru_cache(maxsize=16)
+def _filesystem(scheme: str, bucket: str, endpoint: str, region: str, key_id: str) -> Any:
+    """Return one client for each place and identity; `key_id` only tells identities apart."""
+    del key_id
+    if scheme == "gs":
+        return pyarrow.fs.GcsFileSystem()
+    where: dict[str, Any] = {}
+    if endpoint:
+        protocol, _, host = endpoint.partition("://")
+        where = {"scheme": protocol, "endpoint_override": host.rstrip("/")}
+    return pyarrow.fs.S3FileSystem(
+        **where,
+        region=region or _region_of(bucket, endpoint),
+        allow_delayed_open=True,  # a small object is then one request instead of three
+        connect_timeout=_CONNECT_S,
+        retry_strategy=pyarrow.fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
+    )
+
+
+def _region_of(bucket: str, endpoint: str) -> str:
+    """Ask AWS where a bucket is; other servers take any region."""
+    if endpoint:
+        return "us-east-1"
+    try:
+        region: str = pyarrow.fs.resolve_s3_region(bucket)
+    except OSError as error:
+        raise StorageError(
+            f"cannot find the region of bucket {bucket!r}: {str(error).splitlines()[0]}",
+            f"s3://{bucket}",
+            "set AWS_REGION, or AWS_ENDPOINT_URL for a store that is not Amazon's",
+        ) from error
+    return region
+
+
+def _endpoint() -> str:
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
+        if os.environ.get(name):
+            return os.environ[name].rstrip("/")
+    return ""
+
+
+def _region() -> str:
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+
+
+def _key_id() -> str:
+    return os.environ.get("AWS_ACCESS_KEY_ID", "")

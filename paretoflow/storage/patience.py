@@ -1,0 +1,108 @@
+"""Patience with an object store: what passes is tried again, what stays is said at once."""
+
+from __future__ import annotations
+
+import errno
+import re
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from paretoflow.core.errors import StorageError
+
+PATIENCE_S = 180.0
+"""Seconds of failing requests after which storage counts as gone."""
+ATTEMPTS = 2
+"""Requests that the client itself makes before it reports a failure."""
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
+
+_PASSING = re.compile(
+    r"NETWORK_CONNECTION|SLOW_DOWN|THROTTLING|SERVICE_UNAVAILABLE|INTERNAL_FAILURE|REQUEST_TIME_OUT"
+    r"|REQUEST_TIMEOUT|RequestTimeout|HTTP status (5\d\d|408|429)|status 5\d\d|\b5\d\d (Internal"
+    r"|Bad Gateway|Service|Gateway)|timed? ?out|onnection (refused|reset|closed|aborted)"
+    r"|client error \(Connect\)|error sending request|connection error"
+)
+_REFUSED = re.compile(
+    r"ACCESS_DENIED|AccessDenied|INVALID_ACCESS_KEY_ID|InvalidAccessKeyId|SIGNATURE_DOES_NOT_MATCH"
+    r"|SignatureDoesNotMatch|INVALID_CLIENT_TOKEN_ID|InvalidToken|EXPIRED_TOKEN|ExpiredToken"
+    r"|lacked the necessary privileges|403 Forbidden|401 Unauthorized|valid authentication"
+)
+_NO_BUCKET = re.compile(r"NO_SUCH_BUCKET|NoSuchBucket")
+_NO_CREDENTIALS = re.compile(r"(?i)no credentials|credentials provider|169\.254\.169\.254")
+
+Result = TypeVar("Result")
+
+
+def patiently(call: Callable[[], Result], uri: str, patience_s: float | None = None) -> Result:
+    """Return what a call returns, making it again while its failure is one that passes.
+
+    Args:
+        call: Talks to storage; safe to repeat.
+        uri: Place to name in an error.
+        patience_s: Seconds; `PATIENCE_S` by default.
+
+    Raises:
+        FileNotFoundError: From the call, as it is.
+        StorageError: If storage refuses, or goes on failing.
+    """
+    deadline = time.monotonic() + (PATIENCE_S if patience_s is None else patience_s)
+    pause = _FIRST_PAUSE_S
+    while True:
+        try:
+            return call()
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            if not passes(error) or time.monotonic() + pause > deadline:
+                raise storage_error(error, uri) from error
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+def passes(error: Exception) -> bool:
+    """Return whether a failure of a request is likely to pass."""
+    text = str(error)
+    return bool(_PASSING.search(text)) and not _REFUSED.search(text)
+
+
+def storage_error(error: Exception, uri: str) -> StorageError:
+    """Return the error to show for what a client of storage raised; it holds no secret."""
+    bucket = uri.partition("://")[2].partition("/")[0]
+    text = " ".join(str(error).split())
+    if isinstance(error, StorageError):
+        return error
+    if _NO_BUCKET.search(text):
+        return StorageError(
+            f"there is no bucket {bucket!r}", uri, "create it, or mend its name in the URI"
+        )
+    if _REFUSED.search(text) or _NO_CREDENTIALS.search(text):
+        return StorageError(
+            f"bucket {bucket!r} does not let these credentials in",
+            uri,
+            "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or the profile, and that they allow "
+            "ListBucket, GetObject, PutObject and DeleteObject here",
+        )
+    if passes(error):
+        return StorageError(
+            f"bucket {bucket!r} gave no answer for {PATIENCE_S:g} s: {_short(text)}",
+            uri,
+            "check the network and AWS_ENDPOINT_URL, then run again: nothing that finished is lost",
+        )
+    return StorageError(f"bucket {bucket!r} failed: {_short(text)}", uri, "see what storage says")
+
+
+def disk_error(error: OSError, where: str) -> StorageError:
+    """Return the error to show for what a disk refused."""
+    hints = {
+        errno.ENOSPC: "free some space, then run again: nothing that finished is lost",
+        errno.EDQUOT: "free some of your quota, then run again: nothing that finished is lost",
+        errno.EROFS: "it is mounted for reading only: choose another folder",
+        errno.EACCES: "check the permissions of the folder, or choose another",
+    }
+    hint = hints.get(error.errno or 0, "check free space and permissions, then run again")
+    return StorageError(f"storage failed: {error.strerror or error}", where, hint)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 300 else f"{text[:300]}…"
