@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -118,8 +118,9 @@ def train(
     seed: int = 0,
     parent: Path | None = None,
     report: Callable[[Checkpoint], None] | None = None,
+    **fields: Any,
 ) -> Trained:
-    """Run one launch in a new folder below `folder`."""
+    """Run one launch in a new folder below `folder`; `fields` are those of the request."""
     from paretoflow.methods import build
 
     place = folder / f"run-{len(list(folder.iterdir()))}"
@@ -131,6 +132,6 @@ def train(
             report(checkpoint)
         trained.checkpoints.append(replace(checkpoint, model=None))
 
-    request = TrainRequest("run", 0, proposal, seed, place, parent)
+    request = TrainRequest("run", 0, proposal, seed, place, parent, **fields)
     build(spec, context).train(request, take)
     return trained

@@ -102,14 +102,44 @@ class Proposer(Protocol):
 
 
 @dataclass(frozen=True)
+class Parallel:
+    """One rank's place in a gang that trains a run together under DeepSpeed.
+
+    Args:
+        rank: From 0; rank 0 writes.
+        ranks: Processes in the gang.
+        zero: ZeRO stage: what is sharded over the ranks; 0 shards nothing.
+        offload: Keep the optimiser (and, at stage 3, the parameters) in CPU memory.
+    """
+
+    rank: int = 0
+    ranks: int = 1
+    zero: int = 0
+    offload: bool = False
+
+    @property
+    def alone(self) -> bool:
+        """Return whether there is nothing to share: training is plain, without DeepSpeed."""
+        return self.ranks == 1 and self.zero == 0
+
+
+@dataclass(frozen=True)
 class TrainRequest:
-    """One launch as a method sees it.
+    """One launch as a method sees it; every rank of a gang gets the same, but for its rank.
 
     Args:
         proposal: Weights, or a parent with thresholds.
         seed: Seed of everything random in the run.
-        folder: Existing empty folder for snapshots and trainer state.
+        folder: Existing folder for snapshots and trainer state, empty at an attempt's start; all
+            ranks see the same one.
         parent_adapter: Folder of the adapter to start from; None means a fresh one on the base.
+        resume_from: Trainer state that an earlier attempt at this run saved; None starts afresh.
+        should_stop: Asked after each optimiser step; once one rank's says yes, the run saves its
+            state and ends in `RunInterrupted`.
+        parallel: With more than one rank or a ZeRO stage: RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR
+            and MASTER_PORT are in the environment before a process' first launch.
+        accumulation_factor: Makes the forward passes this many times smaller and more, to save
+            memory; the optimiser's batches stay what they are.
     """
 
     run_id: str
@@ -118,6 +148,10 @@ class TrainRequest:
     seed: int
     folder: Path
     parent_adapter: Path | None = None
+    resume_from: Path | None = None
+    should_stop: Callable[[], bool] | None = None
+    parallel: Parallel = Parallel()
+    accumulation_factor: int = 1
 
 
 @dataclass(frozen=True)
@@ -128,10 +162,12 @@ class Checkpoint:
         step: Optimiser steps done.
         folder: An ordinary PEFT adapter folder.
         final: Whether it is the run's last.
-        cost: Spent on training since the previous checkpoint.
+        cost: Spent on training since the previous checkpoint, over all ranks.
         weights: Weights in force when it was saved (a dual controller moves them), shape (m,).
         metrics: Training metrics of the trainer's log, for instance `loss`.
         model: The policy in memory, with the weights of `folder`; valid only during the report.
+        state: Folder of the trainer state at this step, whole, until the next one is saved; None
+            for the final checkpoint.
     """
 
     step: int
@@ -141,6 +177,7 @@ class Checkpoint:
     weights: FloatArray
     metrics: Mapping[str, float]
     model: Any = None
+    state: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -153,7 +190,10 @@ class Capabilities:
         paper: Author, year and identifier.
         data: What it learns from: "pairs", "lists", "scored" or "prompts".
         serves: "point" or "continuum".
-        distributed: "single", "ddp" or "zero".
+        distributed: "single" (one rank, no ZeRO), "ddp" (several ranks, nothing sharded) or "zero"
+            (several ranks, any ZeRO stage).
+        distributed_note: What is different on several ranks, or why it can't do more; empty when
+            there is nothing to say.
     """
 
     paper: str
@@ -162,6 +202,7 @@ class Capabilities:
     serves: str
     distributed: str
     launches: tuple[str, ...]
+    distributed_note: str = ""
 
 
 class Method(Protocol):
@@ -170,15 +211,20 @@ class Method(Protocol):
     It runs from a plain shell, with no Ray.
 
     Lifecycle: built once per worker around a loaded base and the sweep's shared tables; `train` is
-    called once for each launch, one after the other, and leaves the base as it found it.
+    called once for each launch, one after the other, and leaves the base as it found it. On several
+    ranks, all of them call `train` with the same launch, and all get every report.
     """
 
     def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
         """Train, calling `report` with every checkpoint in order, the final one last.
 
-        `report` may raise to stop the run; the method lets it through after unloading its adapter.
+        A run that resumes reports only the checkpoints after the step it resumes from. `report` may
+        raise to stop the run; the method lets it through after unloading its adapter.
 
         Raises:
-            MethodError: If the loss is not finite.
+            NonFiniteLossError: If the loss, its gradient or the adapter is not finite.
+            MethodError: If `resume_from` is torn or was saved by another kind of gang.
+            RunInterrupted: After `should_stop` said yes and the state was saved.
+            SpecError: If the ranks cannot share the batch evenly.
         """
         ...

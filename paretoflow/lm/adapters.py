@@ -83,14 +83,12 @@ def load_adapter(lm: LanguageModel, folder: Path, *, trainable: bool) -> PeftMod
 def save_adapter(model: PeftModel, folder: Path) -> None:
     """Write the adapter as an ordinary PEFT folder (safetensors), whole or not at all.
 
-    Only the adapter named `ADAPTER` is written: a trainer may keep a frozen copy beside it. An
-    older folder of the same name is replaced. The data are on the disk when this returns.
+    An older folder of the same name is replaced. The data are on the disk when this returns. A
+    model that is sharded over ranks must have been gathered.
     """
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    # "auto" would ask the hub whether the vocabulary was changed
-    model.save_pretrained(str(partial), selected_adapters=[ADAPTER], save_embedding_layers=False)
-    (partial / "README.md").unlink(missing_ok=True)  # a model card with nothing filled in
+    save_adapter_files(model, partial)
     name = model.peft_config[ADAPTER].base_model_name_or_path
     base = {"name": name, "digest": getattr(model, "base_digest", "")}
     (partial / BASE_FILE).write_text(json.dumps(base, indent=2) + "\n", encoding="utf-8")
@@ -100,6 +98,16 @@ def save_adapter(model: PeftModel, folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
     partial.replace(folder)
+
+
+def save_adapter_files(model: PeftModel, folder: Path) -> None:
+    """Write PEFT's own files of the adapter into a folder.
+
+    Only the adapter named `ADAPTER` is written: a trainer may keep a frozen copy beside it.
+    """
+    # "auto" would ask the hub whether the vocabulary was changed
+    model.save_pretrained(str(folder), selected_adapters=[ADAPTER], save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)  # a model card with nothing filled in
 
 
 def unload(model: PeftModel) -> PreTrainedModel:

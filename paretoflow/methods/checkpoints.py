@@ -1,4 +1,4 @@
-"""What happens between two optimiser steps: fault checks, checkpoints and the dual controller."""
+"""Between two optimiser steps: fault checks, the dual controller, checkpoints and stops."""
 
 from __future__ import annotations
 
@@ -6,109 +6,161 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import TrainerCallback
+from transformers import Trainer, TrainerCallback
 
-from paretoflow.core.errors import MethodError
-from paretoflow.core.protocols import Checkpoint, TrainRequest
-from paretoflow.core.values import Cost
+from paretoflow.core.errors import NonFiniteLossError, RunInterrupted
+from paretoflow.core.protocols import Checkpoint
+from paretoflow.core.values import Cost, FloatArray
 from paretoflow.lm.adapters import save_adapter
-from paretoflow.methods.context import Validate
-from paretoflow.methods.dual import DualController
-from paretoflow.spec.methods import MethodSpec
+from paretoflow.methods.context import Run, Validate
+from paretoflow.methods.ranks import require_deepspeed
+from paretoflow.methods.sharded import shard_of, whole
+from paretoflow.methods.states import Layout, State, discard_states, seal, state_folder
 
 
 class CheckpointCallback(TrainerCallback):
     """Hangs on the trainer's log, which comes once for every optimiser step, after it.
 
+    In this order: the step is checked, the dual controller looks, the state is saved, the adapter
+    is saved and reported, and the caller is asked whether to stop. So a saved state holds all that
+    the next step depends on, and a reported checkpoint can be resumed from. On several ranks each
+    of these is done by all of them, and what one meets alone ends the run on all.
+
     Whatever `report` or `validate` do to the random state and to the model's mode is undone, so
     that looking at a run does not change it. Their exceptions end the training and pass through.
-
-    Args:
-        model: The PEFT model in training.
     """
 
     def __init__(
         self,
-        spec: MethodSpec,
-        request: TrainRequest,
-        model: Any,
-        controller: DualController,
+        run: Run,
+        trainer: Trainer,
         report: Callable[[Checkpoint], None],
         validate: Validate,
     ) -> None:
-        self._spec = spec
-        self._request = request
-        self._model = model
-        self._controller = controller
+        self._run = run
+        self._trainer = trainer
         self._report = report
         self._validate = validate
-        self._trained = [p for p in model.parameters() if p.requires_grad]
+        self._trained = [p for p in run.model.parameters() if p.requires_grad]
         self._since = time.perf_counter()
         self._tokens = 0
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        """Check what the trainer made of the ranks; from here on they move in step."""
+        if not self._run.request.parallel.alone:
+            require_deepspeed(self._trainer.model_wrapped)
+        self._tokens = int(state.num_input_tokens_seen)  # where a resumed trainer goes on counting
+        self._run.ranks.in_step = False
+
     def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Check the step, then save, report and adapt as the step's number asks."""
+        """Check the step, then look, save, report and stop as the step's number asks."""
         logs = given["logs"]
         if "loss" not in logs:  # the summary that transformers logs after the last step
             return
+        spec, ranks = self._run.spec, self._run.ranks
         step = int(state.global_step)
+        final = step == spec.steps
+        weights = self._run.controller.weights
+        ranks.in_step = True  # whatever is raised below is raised on every rank
         self._check(step, logs)
-        every = self._spec.checkpoint_every
-        final = step == self._spec.steps
-        if final or (every is not None and step % every == 0):
-            self._checkpoint(step, final, logs)
-        if self._controller.active and not final and step % self._spec.dual.every == 0:
-            with _undisturbed(self._model):
-                gains = self._validate(self._model)
-            self._controller.update(gains)
+        if self._run.controller.active and not final and step % spec.dual.every == 0:
+            self._look()
+        saved = None
+        if final or (spec.checkpoint_every is not None and step % spec.checkpoint_every == 0):
+            saved = None if final else self._save_state(step)
+            self._checkpoint(step, saved, weights, logs)
+        if not final and ranks.any(flag=self._asked_to_stop()):
+            raise RunInterrupted(
+                f"stopped after step {step} of {spec.steps}, as asked",
+                f"run {self._run.request.run_id}",
+                state=saved or self._save_state(step),
+                step=step,
+                cost=self._spent(logs),
+            )
+        ranks.in_step = False
+
+    def _asked_to_stop(self) -> bool:
+        ask = self._run.request.should_stop
+        return ask is not None and ask()
 
     def _check(self, step: int, logs: dict[str, Any]) -> None:
         bad = {k: logs[k] for k in ("loss", "grad_norm") if not math.isfinite(logs.get(k, 0.0))}
-        if not bad and not torch.isfinite(torch.nn.utils.get_total_norm(self._trained)):
+        norm = torch.nn.utils.get_total_norm([shard_of(p) for p in self._trained])
+        if not bad and self._run.ranks.any(flag=not bool(torch.isfinite(norm))):
             bad = {"norm of the adapter": math.inf}
         if bad:
             values = ", ".join(f"{name} is {value}" for name, value in bad.items())
-            raise MethodError(
+            spec = self._run.spec
+            raise NonFiniteLossError(
                 f"{values} at step {step}",
-                f"run {self._request.run_id}",
-                f"lower method.learning_rate ({self._spec.learning_rate}) or method.max_grad_norm",
+                f"run {self._run.request.run_id}",
+                f"lower method.learning_rate ({spec.learning_rate}) or method.max_grad_norm",
             )
 
-    def _checkpoint(self, step: int, final: bool, logs: dict[str, Any]) -> None:
-        folder = self._request.folder / f"step-{step:04d}"
-        save_adapter(self._model, folder)
+    def _look(self) -> None:
+        """Let the dual controller see the validation gains, rank 0's on every rank."""
+        with self._undisturbed(), self._run.ranks.together("to validate"):
+            gains = self._validate(self._run.model)
+        self._run.controller.update(self._run.ranks.first(gains))
+
+    def _save_state(self, step: int) -> Path:
+        """Save all that the next step depends on; return its folder, whole."""
+        run = self._run
+        folder = state_folder(run.request.folder, step)
+        run.ranks.in_step = False  # each writes its part, and they wait for each other in between
+        # past TRL's own, which writes a model card and may ask the hub
+        Trainer._save_checkpoint(self._trainer, self._trainer.model_wrapped, None)
+        run.ranks.in_step = True
+        with run.ranks.together("to save the state"):
+            if run.ranks.main:
+                multipliers = tuple(run.controller.multipliers.tolist())
+                seal(State(folder, step, Layout.of(run.request.parallel), multipliers))
+        return folder
+
+    def _checkpoint(
+        self, step: int, state: Path | None, weights: FloatArray, logs: dict[str, Any]
+    ) -> None:
+        run = self._run
+        folder = run.request.folder / f"step-{step:04d}"
         numbers = {k: float(v) for k, v in logs.items() if isinstance(v, (int, float))}
-        metrics = {k: v for k, v in numbers.items() if math.isfinite(v)}
-        with _undisturbed(self._model):
-            self._report(
-                Checkpoint(
-                    step=step,
-                    folder=folder,
-                    final=final,
-                    cost=self._spent(logs),
-                    weights=self._controller.weights,
-                    metrics=metrics,
-                    model=self._model,
-                )
+        with self._undisturbed():
+            with run.ranks.together("to save the adapter"):
+                if run.ranks.main:
+                    save_adapter(run.model, folder)
+            checkpoint = Checkpoint(
+                step=step,
+                folder=folder,
+                final=step == run.spec.steps,
+                cost=self._spent(logs),
+                weights=weights,
+                metrics={k: v for k, v in numbers.items() if math.isfinite(v)},
+                model=run.model,
+                state=state,
             )
+            with run.ranks.together("to evaluate"):
+                self._report(checkpoint)
         self._since = time.perf_counter()
+        if checkpoint.final and run.ranks.main:
+            discard_states(run.request.folder)
 
     def _spent(self, logs: dict[str, Any]) -> Cost:
         wall_s = time.perf_counter() - self._since
         tokens = int(logs["num_tokens"]) - self._tokens
         self._tokens += tokens
-        return Cost(wall_s=wall_s, device_s=wall_s, tokens=tokens)
+        return Cost(wall_s, wall_s * self._run.request.parallel.ranks, tokens)
 
-
-@contextmanager
-def _undisturbed(model: Any) -> Iterator[None]:
-    training = model.training
-    devices = [model.device] if model.device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
-        try:
-            yield
-        finally:
-            model.train(training)
+    @contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        """Let others use the model in the block: whole on this rank, random state kept."""
+        model = self._run.model
+        training = model.training
+        devices = [model.device] if model.device.type == "cuda" else []
+        with torch.random.fork_rng(devices), whole(self._trainer.model_wrapped):
+            try:
+                yield
+            finally:
+                model.train(training)

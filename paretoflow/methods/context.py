@@ -1,4 +1,4 @@
-"""What a method is built around: the loaded base and the tables that all runs of a sweep share."""
+"""What a method is built around, and what each of its runs has."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paretoflow.core.protocols import Candidates, Prompt
+from paretoflow.core.protocols import Candidates, Prompt, TrainRequest
 from paretoflow.core.values import FloatArray
 from paretoflow.spec.models import GenerationSpec, LoraSpec
 
 if TYPE_CHECKING:
     from paretoflow.lm.base import LanguageModel
+    from paretoflow.methods.dual import DualController
+    from paretoflow.methods.ranks import Ranks
+    from paretoflow.spec.methods import MethodSpec
 
 Rewards = Callable[[Sequence[Prompt], Sequence[str]], FloatArray]
 """Prompts and completions, b each, to oriented gains, shape (b, m); never returns a nan."""
@@ -42,3 +45,22 @@ class MethodContext:
     scale: FloatArray
     rewards: Rewards
     validate: Validate
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a method builds its trainer from.
+
+    Args:
+        ranks: Those that train the run together; most often one, alone.
+        model: The base with the adapter to train, named "default".
+        controller: Holds the weights in force; read them for each batch, since they may move.
+        arguments: Keyword arguments for the trainer's config, common to all methods.
+    """
+
+    spec: MethodSpec
+    request: TrainRequest
+    ranks: Ranks
+    model: Any
+    controller: DualController
+    arguments: dict[str, Any]

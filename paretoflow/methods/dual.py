@@ -66,6 +66,23 @@ class DualController:
         weights: FloatArray = raised / raised.sum()
         return weights if self._multipliers.any() else self._start.copy()
 
+    @property
+    def multipliers(self) -> FloatArray:
+        """Return what has been added to the launch's weights, shape (m,): all there is to save."""
+        return self._multipliers.copy()
+
+    def restore(self, multipliers: FloatArray) -> None:
+        """Go on from saved multipliers, shape (m,).
+
+        Raises:
+            ShapeError: If there is not one for each objective.
+        """
+        if multipliers.shape != self._start.shape:
+            raise ShapeError(
+                f"multipliers must have shape {self._start.shape}, got {multipliers.shape}"
+            )
+        self._multipliers = multipliers.astype(np.float64)
+
     def update(self, gains: FloatArray) -> None:
         """Take one step of dual ascent.
 

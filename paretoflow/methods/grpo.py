@@ -5,6 +5,7 @@ Where TRL is left (each has a test in `tests/contracts/test_trl_hooks.py`):
 - `_prepare_inputs`: puts the weights in force into `reward_weights`, which TRL reads when it scores
   a batch.
 - `_tokenize_prompts`: prompts have the token ids of the shared stage.
+- `save_model`: trainer state holds the adapter, see `run.SavesAdapter`.
 - `_send_telemetry`: a sweep does not report itself to anyone.
 """
 
@@ -22,8 +23,8 @@ from paretoflow.core.errors import MethodError, SpecError
 from paretoflow.core.protocols import Checkpoint, TrainRequest
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.arguments import check_batch
-from paretoflow.methods.context import MethodContext
-from paretoflow.methods.run import Run, drop_reference_copy, train_run
+from paretoflow.methods.context import MethodContext, Run
+from paretoflow.methods.run import SavesAdapter, drop_reference_copy, train_run
 from paretoflow.spec.methods import GrpoMethodSpec
 
 AGGREGATIONS = {"linear": "sum_then_normalize", "normalize_then_sum": "normalize_then_sum"}
@@ -67,7 +68,7 @@ class GrpoMethod:
         return GrpoTrainer(run, self._spec, self._context)
 
 
-class GrpoTrainer(GRPOTrainer):
+class GrpoTrainer(SavesAdapter, GRPOTrainer):
     """TRL's GRPO trainer, fed with the shared prompts and following the weights in force."""
 
     def __init__(self, run: Run, spec: GrpoMethodSpec, context: MethodContext) -> None:

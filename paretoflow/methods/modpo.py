@@ -10,10 +10,10 @@ import numpy as np
 from paretoflow.core.protocols import Checkpoint, TrainRequest
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.arguments import check_batch
-from paretoflow.methods.context import MethodContext
+from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.pair_trainer import PairBatch, PairTrainer
 from paretoflow.methods.pairs import PairStream, PairTable
-from paretoflow.methods.run import Run, train_run
+from paretoflow.methods.run import train_run
 from paretoflow.spec.methods import ModpoMethodSpec
 
 

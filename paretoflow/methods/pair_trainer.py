@@ -7,6 +7,7 @@ Where TRL is left (each has a test in `tests/contracts/test_trl_hooks.py`):
   them a step earlier, so that weights which moved in between are obeyed.
 - `precompute_ref_logps`: the reference log-probabilities come with the pairs, no reference pass is
   made.
+- `save_model`: trainer state holds the adapter, see `run.SavesAdapter`.
 - `_send_telemetry`: a sweep does not report itself to anyone.
 """
 
@@ -22,7 +23,8 @@ from transformers import PreTrainedTokenizerBase
 from trl import DPOConfig, DPOTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 
-from paretoflow.methods.run import Run, drop_reference_copy
+from paretoflow.methods.context import Run
+from paretoflow.methods.run import SavesAdapter, drop_reference_copy
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class PairBatch:
     beta: float
 
 
-class PairTrainer(DPOTrainer):
+class PairTrainer(SavesAdapter, DPOTrainer):
     """Trains on the batches that a method makes from the numbers of draws.
 
     Args:

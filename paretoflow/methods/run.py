@@ -7,35 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch.nn import Dropout
 from transformers import PrinterCallback, Trainer
 
 from paretoflow.core.protocols import Checkpoint, TrainRequest
-from paretoflow.lm.adapters import fresh_adapter, load_adapter, unload
+from paretoflow.lm.adapters import fresh_adapter, load_adapter, save_adapter_files, unload
 from paretoflow.methods.arguments import shared_arguments
 from paretoflow.methods.checkpoints import CheckpointCallback
-from paretoflow.methods.context import MethodContext
+from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.dual import DualController
+from paretoflow.methods.ranks import Ranks, joined
+from paretoflow.methods.sharded import attributes_kept, release
+from paretoflow.methods.states import require_state
 from paretoflow.spec.methods import MethodSpec
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a method builds its trainer from.
-
-    Args:
-        model: The base with the adapter to train, named "default".
-        controller: Holds the weights in force; read them for each batch, since they may move.
-        arguments: Keyword arguments for the trainer's config, common to all methods.
-    """
-
-    request: TrainRequest
-    model: Any
-    controller: DualController
-    arguments: dict[str, Any]
 
 
 def train_run(
@@ -48,17 +36,41 @@ def train_run(
     """Train one launch with the trainer that `build` returns; reports as `Method.train` promises.
 
     Raises:
-        MethodError: If the loss, its gradient or the adapter is not finite; no such adapter is ever
-            saved.
+        NonFiniteLossError: If the loss, its gradient or the adapter is not finite; no such adapter
+            is ever saved.
+        MethodError: If the state to resume from is torn or another gang's, or DeepSpeed was to
+            train and does not.
+        RunInterrupted: After `request.should_stop` said yes and the state was saved.
+        WorkerError: If another rank failed.
     """
     controller = DualController(spec.dual, request.proposal, context.scale)
-    with _adapter(context, request) as model:
-        callback = CheckpointCallback(spec, request, model, controller, report, context.validate)
-        arguments = shared_arguments(spec, request, context.lm)
-        trainer = build(Run(request, model, controller, arguments))
+    resume: str | None = None
+    if request.resume_from is not None:
+        state = require_state(request.resume_from, request.parallel)
+        controller.restore(np.asarray(state.multipliers))
+        resume = str(state.folder)
+    arguments = shared_arguments(spec, request, context.lm)
+    with joined(request.parallel, context.lm.device) as ranks, _adapter(context, request) as model:
+        run = Run(spec, request, ranks, model, controller, arguments)
+        trainer = build(run)
         trainer.remove_callback(PrinterCallback)
-        trainer.add_callback(callback)
-        trainer.train()
+        trainer.add_callback(CheckpointCallback(run, trainer, report, context.validate))
+        with _released(trainer, ranks):
+            trainer.train(resume_from_checkpoint=resume)
+
+
+class SavesAdapter:
+    """For trainers: what they save of the model is the adapter that they train, and nothing else.
+
+    Left to itself a trainer would also write tokenizer and arguments, ask the hub whether the
+    vocabulary was changed, and gather the whole base under DeepSpeed, which saves the adapter with
+    its optimiser.
+    """
+
+    def save_model(self: Any, output_dir: str, _internal_call: bool = False) -> None:
+        """Write the adapter into a folder of trainer state."""
+        if not self.is_deepspeed_enabled:
+            save_adapter_files(self.model, Path(output_dir))
 
 
 def drop_reference_copy(model: Any) -> None:
@@ -72,21 +84,33 @@ def drop_reference_copy(model: Any) -> None:
 
 
 @contextmanager
+def _released(trainer: Trainer, ranks: Ranks) -> Iterator[None]:
+    """Take DeepSpeed off the model after the block, unless the ranks are out of step."""
+    try:
+        yield
+        ranks.in_step = True
+    finally:
+        if ranks.in_step and trainer.deepspeed is not None:
+            release(trainer.deepspeed)
+
+
+@contextmanager
 def _adapter(context: MethodContext, request: TrainRequest) -> Iterator[Any]:
     base = context.lm.model
     own_forward = vars(base).get("forward")
     for layer in base.modules():
         if isinstance(layer, Dropout):
             layer.p = 0.0  # as in the reference; the adapter's own dropout is the spec's
-    if request.parent_adapter is None:
-        model = fresh_adapter(context.lm, context.lora, request.seed)
-    else:
-        model = load_adapter(context.lm, request.parent_adapter, trainable=True)
-    try:
-        yield model
-    finally:
-        unload(model)
-        # TRL wraps the forward for its fused head; left on, the next run would wrap the wrapper
-        vars(base).pop("forward", None)
-        if own_forward is not None:
-            base.forward = own_forward
+    with attributes_kept(base):
+        if request.parent_adapter is None:
+            model = fresh_adapter(context.lm, context.lora, request.seed)
+        else:
+            model = load_adapter(context.lm, request.parent_adapter, trainable=True)
+        try:
+            yield model
+        finally:
+            unload(model)
+            # TRL wraps the forward for its fused head; left on, the next would wrap the wrapper
+            vars(base).pop("forward", None)
+            if own_forward is not None:
+                base.forward = own_forward

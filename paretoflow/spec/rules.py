@@ -6,6 +6,7 @@ another part is at fault. To add one, write it and put it into `RULES`.
 
 from __future__ import annotations
 
+import math
 import re
 import string
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from paretoflow.core.values import Direction
 from paretoflow.spec.data import PydocDataSpec
 from paretoflow.spec.draft import Draft
 from paretoflow.spec.local_files import named_files, storage_root
-from paretoflow.spec.methods import GrpoMethodSpec
+from paretoflow.spec.methods import GrpoMethodSpec, MethodSpec
 from paretoflow.spec.models import PretrainedModelSpec
 from paretoflow.spec.objectives import ObjectiveSpec, RegexObjectiveSpec
 from paretoflow.spec.positions import Fault
@@ -159,10 +160,33 @@ def _batches(draft: Draft) -> Iterator[Fault]:
         near = max(n for n in range(1, min(parts, size) + 1) if size % n == 0)
         path: KeyPath = ("method", "gradient_accumulation")
         yield Fault(path, what, f"write `gradient_accumulation: {near}`")
+    elif draft.engine is not None and size % (parts * draft.engine.resources.ranks):
+        yield _rank_share(method, draft.engine.resources.ranks)
     if method.checkpoint_every is not None and method.checkpoint_every > method.steps:
         what = f"got {method.checkpoint_every}; allowed: at most the run's steps, {method.steps}"
         yield Fault(
             ("method", "checkpoint_every"), what, "remove it to evaluate only the last step"
+        )
+
+
+def _rank_share(method: MethodSpec, ranks: int) -> Fault:
+    size, parts = method.batch_size, method.gradient_accumulation
+    passes = f" in {parts} passes each" if parts > 1 else ""
+    what = f"got batch_size {size} for {ranks} ranks{passes}; allowed: a multiple of "
+    what += f"{parts * ranks}"
+    group = method.generations if isinstance(method, GrpoMethodSpec) else 1
+    share = math.lcm(parts * ranks, group)
+    hint = f"write `batch_size: {share * (size // share + 1)}`, or change the ranks"
+    return Fault(("method", "batch_size"), what, hint)
+
+
+def _offload(draft: Draft) -> Iterator[Fault]:
+    if draft.engine is None or not draft.engine.resources.offload:
+        return
+    if draft.engine.resources.zero == 0:
+        what = "got offload at zero 0; allowed: at zero 1, 2 or 3, where there is DeepSpeed ZeRO"
+        yield Fault(
+            ("engine", "resources", "offload"), what, "set engine.resources.zero, or remove this"
         )
 
 
@@ -217,5 +241,5 @@ def _devices(draft: Draft) -> Iterator[Fault]:
 
 RULES: tuple[Callable[[Draft], Iterator[Fault]], ...] = (
     _unique_names, _ranges, _regexes, _sources, _data, named_files,
-    _batches, _pairs, _budget, _devices, storage_root,
+    _batches, _pairs, _budget, _devices, _offload, storage_root,
 )  # fmt: skip

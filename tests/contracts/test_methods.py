@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import MethodError
+from paretoflow.core.errors import MethodError, NonFiniteLossError, RunInterrupted, SpecError
 from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.methods import TAGS
+from paretoflow.methods.states import is_whole, latest_state
 from paretoflow.spec.methods import (
     DpoMethodSpec,
     DualSpec,
@@ -132,6 +135,21 @@ def test_gradient_accumulation_changes_memory_not_the_result(plain, context, spe
     assert close(plain, train(context, halves, MIXED, tmp_path), 1e-4)
 
 
+@pytest.mark.parametrize("factor", [2, 4])
+def test_smaller_forward_passes_change_memory_not_the_result(
+    factor, plain, context, spec, tmp_path
+):
+    run = train(context, spec, MIXED, tmp_path, accumulation_factor=factor)
+    assert close(plain, run, 1e-4)
+    assert run.checkpoints[0].cost.tokens == plain.checkpoints[0].cost.tokens
+
+
+def test_passes_that_cannot_share_the_batch_are_refused(context, spec, tmp_path):
+    with pytest.raises(SpecError, match="a multiple of 3") as caught:
+        train(context, spec, MIXED, tmp_path, accumulation_factor=3)
+    assert caught.value.where == "method.batch_size"
+
+
 def test_a_run_prints_nothing(context, spec, tmp_path, capfd):
     train(context, spec, MIXED, tmp_path)
     assert capfd.readouterr() == ("", "")
@@ -210,7 +228,7 @@ def test_a_constraint_that_holds_trains_as_if_it_were_not_there(context, spec, t
 def test_a_run_that_blows_up_fails_cleanly(learning_rate, context, spec, tmp_path):
     wild = spec.model_copy(update={"learning_rate": learning_rate, "checkpoint_every": 1})
     saved: list[Checkpoint] = []
-    with pytest.raises(MethodError, match="step") as caught:
+    with pytest.raises(NonFiniteLossError, match="step") as caught:
         train(context, wild, MIXED, tmp_path, report=saved.append)
     assert "learning_rate" in caught.value.hint
     assert all(np.isfinite(v).all() for c in saved for v in read_adapter(c.folder).values())
@@ -224,3 +242,110 @@ def test_an_error_from_the_reader_passes_through(plain, context, spec, tmp_path)
     with pytest.raises(KeyError, match="stop"):
         train(context, spec, MIXED, tmp_path, report=refuse)
     assert same(plain, train(context, spec, MIXED, tmp_path))
+
+
+LONG: dict[str, Any] = {"steps": 6, "checkpoint_every": 2}
+
+
+def dropping(context: Any) -> Any:
+    """Return the context with dropout in the adapter, so that the random state counts."""
+    return replace(context, lora=context.lora.model_copy(update={"dropout": 0.2}))
+
+
+def interrupted(context: Any, spec: Any, proposal: Proposal, folder: Path, step: int) -> Trained:
+    """Run until the given step and stop there as asked."""
+    asked: list[int] = []
+
+    def stop() -> bool:
+        asked.append(1)
+        return len(asked) == step
+
+    checkpoints: list[Checkpoint] = []
+    with pytest.raises(RunInterrupted) as caught:
+        train(context, spec, proposal, folder, report=checkpoints.append, should_stop=stop)
+    stopped = caught.value
+    assert stopped.step == step
+    assert stopped.state is not None
+    assert is_whole(stopped.state)
+    assert pickle.loads(pickle.dumps(stopped)).cost == stopped.cost
+    checkpoints.append(replace(checkpoints[-1], cost=stopped.cost, state=stopped.state))
+    return Trained(stopped.state.parent, checkpoints)
+
+
+@pytest.mark.parametrize("step", [3, 4])
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(step, context, spec, tmp_path):
+    whole = spec.model_copy(update=LONG)
+    undisturbed = train(dropping(context), whole, MIXED, tmp_path)
+    first = interrupted(dropping(context), whole, MIXED, tmp_path, step)
+    state = latest_state([first.folder])
+    assert state == first.folder / f"checkpoint-{step}"
+    rest = train(dropping(context), whole, MIXED, tmp_path, resume_from=state)
+    assert same(undisturbed, rest)
+    assert [c.step for c in rest.checkpoints] == [s for s in (2, 4, 6) if s > step]
+    tokens = [sum(c.cost.tokens for c in r.checkpoints) for r in (first, rest, undisturbed)]
+    assert tokens[0] + tokens[1] == tokens[2]
+    assert not list(rest.folder.glob("checkpoint-*"))
+
+
+def test_a_checkpoint_can_be_resumed_from_and_only_the_newest_is_kept(context, spec, tmp_path):
+    kept: list[tuple[int, list[str]]] = []
+
+    def look(checkpoint: Checkpoint) -> None:
+        states = sorted(p.name for p in checkpoint.folder.parent.glob("checkpoint-*"))
+        kept.append((checkpoint.step, states))
+        if checkpoint.step == 4:
+            raise KeyError("killed")
+
+    whole = spec.model_copy(update=LONG)
+    with pytest.raises(KeyError, match="killed"):
+        train(context, whole, MIXED, tmp_path, report=look)
+    assert kept == [(2, ["checkpoint-2"]), (4, ["checkpoint-4"])]
+    state = latest_state([tmp_path / "run-0"])
+    rest = train(context, whole, MIXED, tmp_path, resume_from=state)
+    assert [c.step for c in rest.checkpoints] == [6]
+    assert same(train(context, whole, MIXED, tmp_path), rest)
+
+
+def test_the_dual_controller_goes_on_where_it_was(context, spec, tmp_path):
+    looks: list[int] = []
+
+    def validate(model: Any) -> np.ndarray:
+        looks.append(1)
+        return np.array([-9.0, 0.3, 0.1])
+
+    pushed = replace(context, validate=validate)
+    often = {"steps": 4, "checkpoint_every": 1, "dual": DualSpec(every=1, lr=0.5)}
+    often_spec = spec.model_copy(update=often)
+    proposal = constrained((0.0, 1.0, 0.7))
+    undisturbed = train(pushed, often_spec, proposal, tmp_path)
+    first = interrupted(pushed, often_spec, proposal, tmp_path, 2)
+    looks.clear()
+    rest = train(pushed, often_spec, proposal, tmp_path, resume_from=latest_state([first.folder]))
+    assert len(looks) == 1
+    weights = [c.weights.tolist() for c in undisturbed.checkpoints]
+    assert [c.weights.tolist() for c in rest.checkpoints] == weights[2:]
+    assert same(undisturbed, rest)
+
+
+def test_a_torn_state_is_passed_over_and_refused(context, spec, tmp_path):
+    whole = spec.model_copy(update=LONG)
+    undisturbed = train(context, whole, MIXED, tmp_path)
+    older = interrupted(context, whole, MIXED, tmp_path, 2).folder
+    torn = interrupted(context, whole, MIXED, tmp_path, 5).folder
+    (torn / "checkpoint-5" / "optimizer.pt").write_bytes(b"half")
+    assert latest_state([older, torn]) == older / "checkpoint-2"
+    with pytest.raises(MethodError, match="torn"):
+        train(context, whole, MIXED, tmp_path, resume_from=torn / "checkpoint-5")
+    rest = train(context, whole, MIXED, tmp_path, resume_from=latest_state([older, torn]))
+    assert same(undisturbed, rest)
+
+
+def test_a_run_that_is_asked_to_stop_at_its_end_just_ends(plain, context, spec, tmp_path):
+    asked: list[int] = []
+
+    def stop() -> bool:
+        asked.append(1)
+        return len(asked) > 2
+
+    assert same(plain, train(context, spec, MIXED, tmp_path, should_stop=stop))
+    assert len(asked) == 2

@@ -220,9 +220,10 @@ def test_grpo_is_pulled_to_the_base_and_not_to_its_parent(context, tmp_path, log
 def test_the_frozen_copy_of_the_starting_adapter_is_gone(context, tmp_path):
     from paretoflow.lm.adapters import fresh_adapter, unload
     from paretoflow.methods.arguments import shared_arguments
+    from paretoflow.methods.context import Run
     from paretoflow.methods.dual import DualController
     from paretoflow.methods.pair_trainer import PairBatch, PairTrainer
-    from paretoflow.methods.run import Run
+    from paretoflow.methods.ranks import Ranks
 
     spec = DpoMethodSpec(**SHARED)
     request = TrainRequest("run", 0, MIXED, 0, tmp_path)
@@ -230,7 +231,7 @@ def test_the_frozen_copy_of_the_starting_adapter_is_gone(context, tmp_path):
     try:
         arguments = shared_arguments(spec, request, context.lm)
         controller = DualController(spec.dual, MIXED, context.scale)
-        run = Run(request, model, controller, arguments)
+        run = Run(spec, request, Ranks(request.parallel, "cpu"), model, controller, arguments)
         trainer = PairTrainer(run, context.lm.tokenizer, {}, lambda _: PairBatch([], 0.1))
         assert list(model.peft_config) == ["default"]
         assert trainer.ref_model is None

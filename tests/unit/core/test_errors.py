@@ -44,7 +44,8 @@ def test_every_leaf_is_a_standard_error_too(kind: type[ParetoflowError]) -> None
 
 
 def test_the_tree_that_is_drawn_is_the_tree_that_is() -> None:
-    drawn = set(re.findall(r"^[ │├└─]*(\w+Error)\b", errors.__doc__ or "", re.MULTILINE))
+    name = r"^[ │├└─]*(\w+(?:Error|Interrupted))\b"
+    drawn = set(re.findall(name, errors.__doc__ or "", re.MULTILINE))
     assert drawn == {kind.__name__ for kind in TREE}
 
 

@@ -1,0 +1,174 @@
+"""The ranks of a gang: joining them, deciding alike, and leaving a warm process as it was found.
+
+A launch on one rank without ZeRO has none of this: `joined` then yields ranks that are alone, and
+every question is answered on the spot.
+
+DeepSpeed on a CPU takes a path that its launcher does not: accelerate's state is built over gloo
+before transformers' arguments, and these are told to use it. Left to themselves they would train
+without DeepSpeed, or gather from ranks that are not there.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import distributed
+
+from paretoflow.core.errors import MethodError, WorkerError
+from paretoflow.core.protocols import Parallel
+from paretoflow.core.values import FloatArray
+
+_DEEPSPEED_ON = "ACCELERATE_USE_DEEPSPEED"
+
+
+class Ranks:
+    """The ranks of one launch, seen from one of them.
+
+    Args:
+        device: "cpu" or "cuda", where the base is.
+    """
+
+    def __init__(self, parallel: Parallel, device: str) -> None:
+        self.parallel = parallel
+        self._device = device
+        self.in_step = True
+
+    @property
+    def main(self) -> bool:
+        """Return whether this rank writes."""
+        return self.parallel.rank == 0
+
+    def any(self, *, flag: bool) -> bool:
+        """Return whether any rank's flag is set; every rank must ask, and gets the same answer."""
+        if self.parallel.ranks == 1:
+            return flag
+        flags = torch.tensor([float(flag)], device=self._device)
+        distributed.all_reduce(flags, op=distributed.ReduceOp.MAX)
+        return bool(flags.item())
+
+    def first(self, values: FloatArray) -> FloatArray:
+        """Return rank 0's values on every rank, so that rounding cannot drive the ranks apart."""
+        if self.parallel.ranks == 1:
+            return values
+        shared = torch.as_tensor(values, dtype=torch.float64, device=self._device)
+        distributed.broadcast(shared, src=0)
+        return np.asarray(shared.cpu().numpy())
+
+    @contextmanager
+    def together(self, what: str) -> Iterator[None]:
+        """Hold a block that one rank may fail in alone: then it fails on all of them.
+
+        Raises:
+            WorkerError: On the ranks where the block went well and on another it did not.
+        """
+        well = False
+        try:
+            yield
+            well = True
+        finally:
+            failed = self.any(flag=not well)
+        if failed:
+            raise WorkerError(
+                f"another rank of the gang failed {what}", f"rank {self.parallel.rank}"
+            )
+
+
+@contextmanager
+def joined(parallel: Parallel, device: str) -> Iterator[Ranks]:
+    """Join the gang's process group, made at the first launch and kept for the next ones.
+
+    Raises:
+        WorkerError: If an earlier launch left this process out of step with the others.
+    """
+    ranks = Ranks(parallel, device)
+    if parallel.alone:
+        yield ranks
+        return
+    _Process.refuse_if_lost()
+    _join(parallel, device)
+    try:
+        yield ranks
+    finally:
+        _Process.lost = not ranks.in_step
+        _leave()
+
+
+def usable() -> bool:
+    """Return whether this process can take another launch.
+
+    Not after an error that one rank met alone, in the middle of a step: the others may wait for it
+    for ever, and a base that ZeRO sharded cannot be put together again. Replace the whole gang.
+    """
+    return not _Process.lost
+
+
+class _Process:
+    """What outlives a launch in this process."""
+
+    lost = False
+
+    @classmethod
+    def refuse_if_lost(cls) -> None:
+        if cls.lost:
+            raise WorkerError(
+                "an earlier launch ended out of step with the other ranks",
+                hint="start the gang's processes anew",
+            )
+
+
+def require_deepspeed(wrapped: Any) -> None:
+    """Refuse to train if the trainer has silently fallen back to something else than DeepSpeed.
+
+    Raises:
+        MethodError: If `wrapped`, the trainer's wrapped model, is no DeepSpeed engine.
+    """
+    from deepspeed import DeepSpeedEngine
+
+    if not isinstance(wrapped, DeepSpeedEngine):
+        raise MethodError(
+            f"the trainer wrapped the model in {type(wrapped).__name__}; allowed: DeepSpeedEngine",
+            hint="check that deepspeed and accelerate are the versions in constraints.txt",
+        )
+
+
+def _join(parallel: Parallel, device: str) -> None:
+    os.environ.setdefault("DS_ACCELERATOR", device)
+    os.environ[_DEEPSPEED_ON] = "true"
+    logging.getLogger("DeepSpeed").setLevel(logging.WARNING)  # it writes to standard output
+    from accelerate import PartialState
+    from accelerate.state import AcceleratorState
+    from deepspeed.ops import __compatible_ops__ as compatible_ops
+
+    AcceleratorState._reset_state(reset_partial_state=True)
+    # a shortcut for inference, which takes a minute to compile and waits for ranks on other nodes
+    compatible_ops["deepspeed_shm_comm"] = False
+    backend = "gloo" if device == "cpu" else "nccl"
+    if parallel.ranks == 1 and not distributed.is_initialized():
+        place = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
+        os.environ.update(place)
+        store = distributed.HashStore()  # type: ignore[attr-defined]  # no port is taken
+        distributed.init_process_group(backend, store=store, rank=0, world_size=1)
+    state = PartialState(backend=backend)
+    if (state.process_index, state.num_processes) != (parallel.rank, parallel.ranks):
+        raise WorkerError(
+            f"got rank {state.process_index} of {state.num_processes} from the environment; "
+            f"allowed: {parallel.rank} of {parallel.ranks}, as the launch says",
+            hint="set RANK and WORLD_SIZE before the first launch",
+        )
+
+
+def _leave() -> None:
+    from accelerate.state import AcceleratorState
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
+
+    os.environ.pop(_DEEPSPEED_ON, None)
+    unset_hf_deepspeed_config()  # else models would go on being loaded in shards
+    AcceleratorState._reset_state(reset_partial_state=True)
+    gc.collect()  # engines are full of cycles and hold device memory

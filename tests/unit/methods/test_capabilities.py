@@ -1,0 +1,71 @@
+"""What a method cannot train on is refused by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from paretoflow.core.errors import SpecError
+from paretoflow.methods.capabilities import CAPABILITIES, require_supported
+from paretoflow.spec.load import load_spec_text
+
+TWO = "\nobjectives:\n  - {name: a, type: length}\n  - {name: b, type: regex, keywords: [x]}\n"
+
+
+def spec(method: str, resources: str):
+    text = f"name: x\nmethod: {{type: {method}}}\nengine: {{resources: {{{resources}}}}}{TWO}"
+    return load_spec_text(text, "job.yaml")
+
+
+@pytest.mark.parametrize("method", sorted(CAPABILITIES))
+@pytest.mark.parametrize(
+    "resources", ["ranks: 1", "ranks: 2", "ranks: 4, zero: 3, offload: true", "zero: 1"]
+)
+def test_what_the_methods_can_do_passes(method, resources):
+    require_supported(spec(method, resources))
+
+
+@pytest.mark.parametrize(
+    ("can", "resources", "where", "what"),
+    [
+        ("single", "ranks: 2", "engine.resources.ranks", "got 2 ranks; allowed: 1, since dpo"),
+        ("single", "zero: 2", "engine.resources.zero", "got zero 2; allowed: 0, since dpo"),
+        ("ddp", "ranks: 2, zero: 3", "engine.resources.zero", "got zero 3; allowed: 0, since dpo"),
+    ],
+)
+def test_what_a_method_cannot_do_is_refused(can, resources, where, what, monkeypatch):
+    less = replace(CAPABILITIES["dpo"], distributed=can, distributed_note="exact gradients")
+    monkeypatch.setitem(CAPABILITIES, "dpo", less)
+    with pytest.raises(SpecError) as caught:
+        require_supported(spec("dpo", resources))
+    assert caught.value.where == where
+    assert caught.value.what.startswith(what)
+    assert "(exact gradients)" in caught.value.what
+    assert "grpo, modpo can" in caught.value.hint
+
+
+def test_data_parallel_methods_take_ranks_but_no_shards(monkeypatch):
+    monkeypatch.setitem(CAPABILITIES, "dpo", replace(CAPABILITIES["dpo"], distributed="ddp"))
+    require_supported(spec("dpo", "ranks: 2"))
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("method: {type: dpo, batch_size: 6}\nengine: {resources: {ranks: 4}}", "a multiple of 4"),
+        (
+            "method: {type: dpo, batch_size: 8, gradient_accumulation: 4}\n"
+            "engine: {resources: {ranks: 4}}",
+            "for 4 ranks in 4 passes each; allowed: a multiple of 16",
+        ),
+        (
+            "method: {type: grpo, batch_size: 4}\nengine: {resources: {ranks: 3}}",
+            "a multiple of 3 .*batch_size: 12",
+        ),
+        ("engine: {resources: {offload: true}}", "got offload at zero 0"),
+    ],
+)
+def test_resources_that_contradict_the_batch_are_refused_at_reading(text, fault):
+    with pytest.raises(SpecError, match=fault):
+        load_spec_text(f"name: x\n{text}{TWO}", "job.yaml")
