@@ -55,10 +55,34 @@ VERBS: dict[str, Verb] = {
         "Run a sweep, or go on with one that was interrupted.",
         ("paretoflow run jobs/quickstart.yaml",),
     ),
+    "submit": Verb(
+        "paretoflow.cli.submit:submit",
+        "Hand a sweep over to a Ray cluster.",
+        (
+            "paretoflow submit jobs/quickstart.yaml --address http://head:8265 "
+            "--storage s3://bucket/sweeps --follow",
+        ),
+    ),
+    "resume": Verb(
+        "paretoflow.cli.resume:resume",
+        "Go on with a sweep from its folder alone, here or on a cluster.",
+        (
+            "paretoflow resume sweeps/quickstart --set stop.runs=20",
+            "paretoflow resume s3://bucket/sweeps/quickstart --address http://head:8265 --follow",
+        ),
+    ),
+    "stop": Verb(
+        "paretoflow.cli.stop:stop",
+        "Let a sweep save its runs and stop, wherever it runs.",
+        ("paretoflow stop s3://bucket/sweeps/quickstart",),
+    ),
     "status": Verb(
         "paretoflow.cli.status:status",
         "Say how far a sweep is.",
-        ("paretoflow status sweeps/quickstart --watch",),
+        (
+            "paretoflow status sweeps/quickstart --watch",
+            "paretoflow status s3://bucket/sweeps/quickstart --format json",
+        ),
     ),
     "front": Verb(
         "paretoflow.cli.front:front",

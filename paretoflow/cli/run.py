@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from paretoflow.cli.options import Job, Overrides, Storage
+
+if TYPE_CHECKING:
+    from paretoflow.spec.sweep import SweepSpec
 
 
 def run(
@@ -30,27 +33,42 @@ def run(
 ) -> None:
     """Run a sweep; where one of that name exists, go on with it.
 
-    Nothing that finished is done again. Ctrl-C stops safely. On going on, only `engine`, `stop` and
-    `storage` may differ: `--set stop.runs=20` lets a finished sweep grow.
+    Nothing that finished is done again. Ctrl-C stops safely. On going on, only `engine`, `stop`,
+    `storage` and `tracking` may differ: `--set stop.runs=20` lets a finished sweep grow.
     """
-    from paretoflow.cli.progress import Progress
-    from paretoflow.engine.session import run_sweep, sweep_root
     from paretoflow.spec.load import load_spec
 
+    again = ["paretoflow", "run", str(job)]
+    again += [part for change in overrides or () for part in ("--set", change)]
+    again += ["--storage", storage] if storage else []
     spec = load_spec(job, overrides or (), storage)
-    root = sweep_root(spec)
+    run_here(spec, again, address=address, fsync=not no_fsync)
+
+
+def run_here(spec: SweepSpec, again: list[str], *, address: str | None, fsync: bool) -> None:
+    """Run a sweep with a display of its progress, and print its front.
+
+    Args:
+        spec: The sweep.
+        again: The words of the command that goes on with it, without `--address`.
+        address: A running Ray cluster; None starts a local one.
+        fsync: Whether each commit waits for the disk.
+
+    Raises:
+        KeyboardInterrupt: After open runs were recorded and the user was told how to go on.
+    """
+    from paretoflow.cli.front import show_front
+    from paretoflow.cli.progress import Progress
+    from paretoflow.engine.session import run_sweep
+
     console = Console(highlight=False)
     try:
         with Progress(spec, console) as progress:
-            reason = run_sweep(spec, watch=progress, address=address, fsync=not no_fsync)
+            reason = run_sweep(spec, watch=progress, address=address, fsync=fsync)
     except KeyboardInterrupt:
-        again = ["paretoflow", "run", str(job)]
-        again += [part for change in overrides or () for part in ("--set", change)]
-        again += ["--storage", storage] if storage else []
-        told = f"stopped; nothing that finished is lost. Go on with: {shlex.join(again)}"
+        words = [*again, "--address", address] if address else again
+        told = f"stopped; nothing that finished is lost. Go on with: {shlex.join(words)}"
         console.print(told, markup=False, soft_wrap=True)
         raise
     console.print(f"done: {reason}", markup=False)
-    from paretoflow.cli.front import show_front
-
-    show_front(root, console)
+    show_front(f"{spec.storage.rstrip('/')}/{spec.name}", console)

@@ -1,25 +1,34 @@
-"""`paretoflow status`: where a sweep stands."""
+"""`paretoflow status`: where a sweep stands, and what its gangs do."""
 
 from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
-from typing import Annotated, Any
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from paretoflow.cli.options import Format, FormatOption, plain_console
+from paretoflow.cli.options import Format, FormatOption, SweepRoot, plain_console
+from paretoflow.core.errors import LedgerError, StorageError
+
+if TYPE_CHECKING:
+    from paretoflow.engine.standing import StandingReader
+
+SHOWN = 10
+"""More gangs than these are counted, and only the most telling are shown."""
+WIDE = 100
+_PHASES = ("waiting", "leaving", "loading", "busy", "idle")
+"""The most telling first."""
+_STYLES = {"waiting": "yellow", "leaving": "magenta", "loading": "cyan", "busy": "green"}
 
 
 def status(
-    sweep: Annotated[
-        Path, typer.Argument(help="The sweep's folder, <storage>/<name>.", show_default=False)
-    ],
+    sweep: SweepRoot,
     watch: Annotated[
         bool, typer.Option("--watch", help="Refresh until the sweep ends or Ctrl-C.")
     ] = False,
@@ -28,79 +37,174 @@ def status(
         float, typer.Option(min=0.2, help="Seconds between two looks with --watch.")
     ] = 2.0,
 ) -> None:
-    """Show a sweep's runs, front, failures and cost, read from its ledger; safe while it runs."""
-    facts = read_status(sweep)
+    """Show a sweep's gangs, runs, front, failures and cost; safe while it runs.
+
+    All is read from the sweep's storage: it needs no connection to the cluster. What is left is
+    estimated from the runs that finished.
+    """
+    from paretoflow.engine.standing import StandingReader, facts
+
+    reader = StandingReader(sweep)
     if format is Format.JSON:
-        typer.echo(json.dumps(facts, indent=1))
+        typer.echo(json.dumps(facts(reader.look(time.time())), indent=1))
         return
     console = plain_console()
-    if not watch:
-        console.print(rendered(facts))
+    if watch:
+        _watch(reader, sweep, console, every_s)
+    else:
+        found = facts(reader.look(time.time()))
+        console.print(rendered(found, sweep, console.width))
+
+
+def _watch(reader: StandingReader, sweep: str, console: Console, every_s: float) -> None:
+    from paretoflow.engine.standing import facts
+
+    found = facts(reader.look(time.time()))
+    shown = rendered(found, sweep, console.width)
+    try:
+        with Live(shown, console=console, auto_refresh=False) as live:
+            while found["state"] != "ended":
+                time.sleep(every_s)
+                try:
+                    found = facts(reader.look(time.time()))
+                    shown = rendered(found, sweep, console.width)
+                except (LedgerError, StorageError) as error:  # a storage outage ends no watching
+                    live.update(Group(shown, Text(f"looking again: {error}", style="red")))
+                else:
+                    live.update(shown)
+                live.refresh()
+    except KeyboardInterrupt:
         return
-    with Live(rendered(facts), console=console, auto_refresh=False) as live:
-        while facts["state"] != "ended":
-            time.sleep(every_s)
-            facts = read_status(sweep)
-            live.update(rendered(facts), refresh=True)
 
 
-def read_status(root: Path) -> dict[str, Any]:
-    """Return where a sweep stands as plain values."""
-    from paretoflow.engine.sweep import front_interval, open_sweep_folder
+def rendered(facts: dict[str, Any], sweep: str, width: int) -> RenderableType:
+    """Return facts as something rich can print.
 
-    opened = open_sweep_folder(root)
-    state, spec = opened.state, opened.spec
-    boundaries = [r.boundary.value for r in state.runs.values() if r.boundary is not None]
-    return {
-        "sweep": spec["name"],
-        "state": "ended" if state.closed else "running or interrupted",
-        "why": state.closed,
-        "runs": {
-            "budget": spec["stop"]["runs"],
-            "finished": state.finished,
-            "failed": state.failed,
-            "pending": len(state.open_runs()),
-        },
-        "in_progress": [
-            {
-                "run_id": r.run_id,
-                "status": r.status.value,
-                "attempt": r.attempt,
-                "reason": r.proposal.reason,
-            }
-            for r in state.open_runs()
-        ],
-        "failures": {b: boundaries.count(b) for b in sorted(set(boundaries))},
-        "evaluations": len(state.evaluations),
-        "front": state.front_size,
-        "hypervolume": state.hypervolume,
-        "hypervolume_ci": list(front_interval(state)),
-        "snapshots": len(opened.fronts),
-        "elapsed_s": round(state.elapsed_s(), 3),
-        "device_s": round(state.cost.device_s, 3),
-        "cost": spec["engine"]["price"] * state.cost.device_s / 3600,
-        "tokens": state.cost.tokens,
-    }
+    Args:
+        facts: As `engine.standing.facts` gives them.
+        sweep: The sweep as the user named it, for the commands that are proposed.
+        width: Columns of the terminal.
+    """
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column(overflow="fold")
+    for name, text in _lines(facts, sweep):
+        grid.add_row(name, text)
+    parts: list[RenderableType] = [Text(facts["sweep"], style="bold"), grid]
+    if facts["gangs"]:
+        parts += _gangs(facts, width)
+    parts += _without_gang(facts)
+    return Group(*parts)
 
 
-def rendered(facts: dict[str, Any]) -> RenderableType:
-    """Return a status as something rich can print."""
+def _lines(facts: dict[str, Any], sweep: str) -> list[tuple[str, str]]:
     from paretoflow.cli.progress import duration
 
     runs, (low, high) = facts["runs"], facts["hypervolume_ci"]
-    grid = Table.grid(padding=(0, 2))
-    grid.add_row("state", facts["state"] + (f": {facts['why']}" if facts["why"] else ""))
+    lines = [("state", _state(facts, sweep))]
     counts = ", ".join(f"{runs[k]} {k}" for k in ("finished", "failed", "pending"))
-    grid.add_row("runs", f"{counts}, of {runs['budget']}")
+    lines.append(("runs", f"{counts}, of {runs['budget']}"))
     volume = f"{facts['hypervolume']:.4g} (95 % {low:.4g} to {high:.4g})"
-    grid.add_row("front", f"{facts['front']} points, hypervolume {volume}")
-    grid.add_row("evaluations", f"{facts['evaluations']}, {facts['snapshots']} front snapshots")
+    lines.append(("front", f"{_counted(facts['front'], 'point')}, hypervolume {volume}"))
+    lines.append(("evaluations", f"{facts['evaluations']}, {facts['snapshots']} front snapshots"))
     if facts["failures"]:
-        grid.add_row(
-            "failures", ", ".join(f"{count} at {name}" for name, count in facts["failures"].items())
+        told = ", ".join(f"{count} at {name}" for name, count in facts["failures"].items())
+        causes = ", ".join(
+            f"{n} {c.replace('_', ' ')}" for c, n in facts["failed_attempts"].items()
         )
+        lines.append(("failures", f"runs: {told}; attempts: {causes}"))
     times = f"{duration(facts['elapsed_s'])} at work, {duration(facts['device_s'])} of devices"
     price = f", cost {facts['cost']:.4g}" if facts["cost"] else ""
-    grid.add_row("spent", f"{times}, {facts['tokens']:,} tokens{price}")
-    lines = [Text(f"  {r['run_id']} {r['status']}: {r['reason']}") for r in facts["in_progress"]]
-    return Group(Text(facts["sweep"], style="bold"), grid, *lines)
+    lines.append(("spent", f"{times}, {facts['tokens']:,} tokens{price}"))
+    rest = facts["left"]
+    if rest is not None and rest["seconds"] and facts["state"] != "ended":
+        price = f", cost {rest['cost']:.4g}" if rest["cost"] else ""
+        times = f"{duration(rest['seconds'])}, {duration(rest['device_s'])} of devices"
+        lines.append(("left, about", f"{times}{price}"))
+    return lines
+
+
+def _state(facts: dict[str, Any], sweep: str) -> str:
+    from paretoflow.cli.progress import duration
+
+    state, driver = facts["state"], facts["driver"]
+    if state == "ended":
+        return f"ended: {facts['why']}"
+    if state == "submitted":
+        return "submitted: no driver has begun yet"
+    if driver is None:
+        return str(state)
+    heard = duration(driver["silent_s"])
+    if state == "running":
+        return f"running; driver {driver['where']} last heard {heard} ago"
+    unless = " (unless it still prepares the base)" if not facts["evaluations"] else ""
+    return f"no driver since {heard}{unless}: go on with `paretoflow resume {sweep}`"
+
+
+def _gangs(facts: dict[str, Any], width: int) -> list[RenderableType]:
+    from paretoflow.cli.progress import duration
+
+    gangs = facts["gangs"]
+    counts = Counter(g["phase"] for g in gangs)
+    told = ", ".join(f"{counts[p]} {p}" for p in _PHASES if counts[p])
+    busy = f"busy {facts['utilisation']:.0%} of the time since the driver's start"
+    parts: list[RenderableType] = [Text(f"\n{_counted(len(gangs), 'gang')}: {told}; {busy}")]
+    table = Table.grid(padding=(0, 2))
+    shown = _most_telling([g for g in gangs if not g["reason"]])
+    for gang in shown:
+        steps = "" if gang["step"] is None else f"step {gang['step']}/{gang['steps']}"
+        again = f", attempt {gang['attempt'] + 1}" if gang["attempt"] else ""
+        where = [" ".join(gang["where"])] if width >= WIDE else []
+        phase = Text(gang["phase"], style=_STYLES.get(gang["phase"], ""))
+        run = gang["run_id"] + again
+        table.add_row(f"  {gang['slot']}", phase, duration(gang["for_s"]), run, steps, *where)
+    parts.append(table)
+    reasons = _reasons(gangs)
+    parts += reasons[:SHOWN]
+    hidden = len(gangs) - len(shown) - sum(bool(g["reason"]) for g in gangs)
+    if hidden:
+        parts.append(Text(f"  … and {hidden} more", style="dim"))
+    return parts
+
+
+def _reasons(gangs: list[dict[str, Any]]) -> list[RenderableType]:
+    """Return a line for each reason that gangs give for what they do, for instance wait."""
+    from paretoflow.cli.progress import duration
+
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for gang in gangs:
+        if gang["reason"]:
+            groups.setdefault((gang["phase"], gang["reason"]), []).append(gang)
+    lines: list[RenderableType] = []
+    for (phase, reason), alike in groups.items():
+        slots = ", ".join(str(g["slot"]) for g in alike[:SHOWN])
+        more = f" and {len(alike) - SHOWN} more" if len(alike) > SHOWN else ""
+        longest = duration(max(g["for_s"] for g in alike))
+        head = Text(f"  {slots}{more} ")
+        head.append(phase, style=_STYLES.get(phase, ""))
+        lines.append(head.append(f" for up to {longest}: {reason}"))
+    return lines
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def _most_telling(gangs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the gangs to show: of many, those that don't train, and those longest in a phase."""
+    if len(gangs) <= SHOWN:
+        return gangs
+    ordered = sorted(gangs, key=lambda g: (_PHASES.index(g["phase"]), -g["for_s"]))
+    return ordered[:SHOWN]
+
+
+def _without_gang(facts: dict[str, Any]) -> list[RenderableType]:
+    """Return a line for each open run that no gang works on."""
+    taken = {g["run_id"] for g in facts["gangs"]}
+    free = [r for r in facts["in_progress"] if r["run_id"] not in taken]
+    lines: list[RenderableType] = [
+        Text(f"  {r['run_id']} {r['status']}: {r['reason']}") for r in free[:SHOWN]
+    ]
+    if len(free) > SHOWN:
+        lines.append(Text(f"  … and {len(free) - SHOWN} more runs", style="dim"))
+    return lines

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from paretoflow.core.errors import SpecError
 from paretoflow.spec.draft import Draft
 from paretoflow.spec.faults import faults_of
+from paretoflow.spec.local_files import named_files
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.spec.overrides import apply_overrides
 from paretoflow.spec.positions import Document, Fault, Place, shown
@@ -31,22 +32,34 @@ MAX_BYTES = 1 << 20
 _SECTIONS = ("data", "model", "method", "proposer", "engine", "stop", "storage")
 
 
-def load_spec(path: Path, overrides: Sequence[str] = (), storage: str | None = None) -> SweepSpec:
+def load_spec(
+    path: Path,
+    overrides: Sequence[str] = (),
+    storage: str | None = None,
+    *,
+    files: bool = True,
+) -> SweepSpec:
     """Read a sweep YAML.
 
     Args:
         path: The file.
         overrides: Each as `a.b=value`, put over the file's values in order.
         storage: Replaces the file's `storage`.
+        files: Whether the files and folders that it names must be on this machine.
 
     Raises:
         SpecError: With every fault found in `faults`.
     """
-    return load_spec_text(_read(Path(path)), str(path), overrides, storage)
+    return load_spec_text(_read(Path(path)), str(path), overrides, storage, files=files)
 
 
 def load_spec_text(
-    text: str, source_name: str, overrides: Sequence[str] = (), storage: str | None = None
+    text: str,
+    source_name: str,
+    overrides: Sequence[str] = (),
+    storage: str | None = None,
+    *,
+    files: bool = True,
 ) -> SweepSpec:
     """Read a sweep from YAML text; `source_name` stands for the file's name in messages.
 
@@ -67,7 +80,8 @@ def load_spec_text(
     # a value that could not be read is told once
     lost = {fault.path for fault in document.faults}
     faults += [*document.faults, *(fault for fault in field_faults if fault.path not in lost)]
-    faults += [fault for rule in RULES for fault in rule(draft)]
+    rules = [rule for rule in RULES if files or rule is not named_files]
+    faults += [fault for rule in rules for fault in rule(draft)]
     if spec is None or faults:
         raise _error(document, faults)
     return spec

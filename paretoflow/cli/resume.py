@@ -1,0 +1,70 @@
+"""`paretoflow resume`: go on with a sweep, from its folder alone."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from paretoflow.cli.options import Overrides, SweepRoot
+from paretoflow.cli.submit import Anyway, Env, Follow, Image, WorkingDir
+
+
+def resume(
+    sweep: SweepRoot,
+    overrides: Overrides = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="A dashboard, http://head:8265, to submit it there; or a Ray cluster that this"
+            " machine is part of, for instance `auto`; a local Ray is started without it.",
+        ),
+    ] = None,
+    follow: Follow = False,
+    working_dir: WorkingDir = None,
+    image: Image = None,
+    env: Env = None,
+    anyway: Anyway = False,
+    no_fsync: Annotated[
+        bool,
+        typer.Option(
+            "--no-fsync", help="Do not wait for the disk at each commit: faster, may lose the tail."
+        ),
+    ] = False,
+) -> None:
+    """Go on with a sweep that was interrupted, or let a finished one grow; needs no YAML.
+
+    Nothing that finished is done again. Only `engine`, `stop` and `tracking` may change, for
+    instance `--set stop.runs=20`.
+    With a dashboard's address the cluster does it, and a sweep that runs there is attached to;
+    `--follow`, `--working-dir`, `--image`, `--env` and `--anyway` are as for `submit`, which keeps
+    none of them.
+    """
+    from paretoflow.engine.resume import load_sweep_spec
+
+    remote = address is not None and address.startswith(("http://", "https://"))
+    spec = load_sweep_spec(sweep, overrides or (), files=not remote)
+    if address is not None and remote:
+        from paretoflow.cli.submit import hand_over
+        from paretoflow.engine.submit import Surrounding, environment
+
+        surrounding = Surrounding(working_dir, image, environment(env or ()))
+        hand_over(spec, address, surrounding, follow=follow, anyway=anyway)
+        return
+    _refuse_cluster_options(follow=follow, working_dir=working_dir, image=image, env=env)
+    from paretoflow.cli.run import run_here
+
+    again = ["paretoflow", "resume", sweep]
+    again += [part for change in overrides or () for part in ("--set", change)]
+    run_here(spec, again, address=address, fsync=not no_fsync)
+
+
+def _refuse_cluster_options(**given: object) -> None:
+    """Refuse what would be silently without effect."""
+    for name, value in given.items():
+        if value:
+            option = f"--{name.replace('_', '-')}"
+            raise typer.BadParameter(
+                "is for a dashboard's address: --address http://head:8265", param_hint=option
+            )

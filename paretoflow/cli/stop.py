@@ -1,0 +1,94 @@
+"""`paretoflow stop`: let a sweep save its runs and stop, wherever it runs."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paretoflow.cli.options import SweepRoot
+
+if TYPE_CHECKING:
+    from paretoflow.engine.standing import Standing, StandingReader
+
+LOOK_EVERY_S = 0.5
+_STOPPED = "stopped"
+
+
+def stop(
+    sweep: SweepRoot,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Dashboard of the cluster's head: ends the job there if the driver does not obey.",
+        ),
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="S", help="Seconds to wait until it has stopped.")
+    ] = 60.0,
+) -> None:
+    """Ask a sweep to stop: its driver saves open runs, records that, and ends.
+
+    The request goes through the sweep's storage, so it needs no connection to the cluster.
+    `paretoflow resume` goes on from there; nothing that finished is lost.
+    """
+    from paretoflow.engine.standing import StandingReader
+
+    reader = StandingReader(sweep)
+    standing = reader.look(time.time())
+    told, status = _ask(reader, standing, sweep, wait)
+    typer.echo(told)
+    if address is not None and not told.startswith(_STOPPED):
+        _end_job(standing, sweep, address)
+    elif status:
+        raise typer.Exit(status)
+
+
+def _ask(reader: StandingReader, standing: Standing, sweep: str, wait_s: float) -> tuple[str, int]:
+    """Ask the driver to stop; return what came of it, and the exit status if that is all."""
+    from paretoflow.cli.progress import duration
+    from paretoflow.engine.stopping import request_stop
+    from paretoflow.storage import as_folder
+
+    if standing.state.closed:
+        return f"nothing runs: it ended before: {standing.state.closed}", 0
+    if standing.phase == "submitted":  # a driver forgets what was asked before its start
+        return "no driver has begun yet; the cluster's --address ends its job", 1
+    request_stop(as_folder(sweep))
+    if standing.phase == "interrupted":
+        silent = duration(standing.silent_s)
+        return f"no driver since {silent}; the request is there in case one still prepares", 0
+    driver = f" {standing.live.driver}" if standing.live else ""
+    typer.echo(f"asked the driver{driver} to save its runs and stop …")
+    if _obeyed(reader, wait_s):
+        return f"{_STOPPED}; go on with: paretoflow resume {shlex.quote(sweep)}", 0
+    return f"not yet after {wait_s:g} s: it stops after what it does now; ask its status", 1
+
+
+def _obeyed(reader: StandingReader, patience_s: float) -> bool:
+    """Return whether the sweep is recorded as ended within some seconds."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        time.sleep(LOOK_EVERY_S)
+        if reader.look(time.time()).state.closed:
+            return True
+    return False
+
+
+def _end_job(standing: Standing, sweep: str, address: str) -> None:
+    from paretoflow.engine.dashboard import Dashboard
+    from paretoflow.engine.submit import Jobs
+    from paretoflow.storage import as_folder
+
+    dashboard = Dashboard(address)
+    dashboard.check()
+    jobs = Jobs(dashboard, standing.spec["name"], as_folder(sweep).uri)
+    name = jobs.live()
+    if name is None:
+        typer.echo(f"no job of it runs at {dashboard.address}")
+        return
+    jobs.stop(name)
+    typer.echo(f"ended {name} at {dashboard.address}; runs that were open start again on resuming")

@@ -1,0 +1,175 @@
+"""`paretoflow submit`: hand a sweep over to a Ray cluster."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paretoflow.cli.options import Job, Overrides, Storage
+from paretoflow.core.errors import ClusterError, SpecError
+
+if TYPE_CHECKING:
+    from paretoflow.engine.dashboard import Dashboard
+    from paretoflow.engine.submit import Jobs, Surrounding
+    from paretoflow.spec.sweep import SweepSpec
+
+Follow = Annotated[
+    bool, typer.Option("--follow", help="Print the job's log until it ends, and end as it does.")
+]
+Anyway = Annotated[
+    bool,
+    typer.Option(
+        "--anyway", help="Submit although no gang fits now: the cluster grows when asked to."
+    ),
+]
+WorkingDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--working-dir", metavar="DIR", help="Upload a folder; the sweep runs in it on every node."
+    ),
+]
+Image = Annotated[
+    str | None, typer.Option("--image", metavar="IMAGE", help="Container image to run in.")
+]
+Env = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--env",
+        metavar="KEY[=VALUE]",
+        help="Environment variable of the sweep; KEY alone takes this machine's value. May be given"
+        " again. Nothing else of this machine's environment goes along. Whoever may look at the"
+        " cluster's jobs can read it.",
+    ),
+]
+_SIGNS = {"SUCCEEDED": 0, "STOPPED": 130}
+
+
+def submit(
+    job: Job,
+    address: Annotated[
+        str,
+        typer.Option(
+            envvar="RAY_API_SERVER_ADDRESS",
+            metavar="URL",
+            help="Dashboard of the cluster's head, for instance http://head:8265.",
+            show_default=False,
+        ),
+    ],
+    overrides: Overrides = None,
+    storage: Storage = None,
+    follow: Follow = False,
+    working_dir: WorkingDir = None,
+    image: Image = None,
+    env: Env = None,
+    anyway: Anyway = False,
+) -> None:
+    """Hand a sweep over to a Ray cluster; this machine is not needed any more.
+
+    The YAML is checked here and written into the sweep's folder, which the cluster must reach too:
+    an object store, or a path that every node sees. Submitting a sweep that runs attaches to it.
+
+    A cluster with a token takes it from RAY_AUTH_TOKEN, or from the file in RAY_AUTH_TOKEN_PATH or
+    ~/.ray/auth_token.
+    """
+    from paretoflow.engine.submit import Surrounding, environment
+
+    surrounding = Surrounding(working_dir, image, environment(env or ()))
+    surrounding.as_runtime_env()
+    spec = _spec_for_elsewhere(job, overrides or (), storage)
+    hand_over(spec, address, surrounding, follow=follow, anyway=anyway)
+
+
+def hand_over(
+    spec: SweepSpec, address: str, surrounding: Surrounding, *, follow: bool, anyway: bool
+) -> None:
+    """Submit a sweep, or attach to its job; say how to go on, or follow it to its end.
+
+    Raises:
+        ClusterError: If the cluster cannot be reached, does not let us in or is too small.
+        SpecError: If another sweep of that name lives there.
+        Exit: With the job's result, when it was followed.
+    """
+    from paretoflow.engine.dashboard import Dashboard
+    from paretoflow.engine.resume import changed_keys
+    from paretoflow.engine.session import enter_folder, sweep_root
+    from paretoflow.engine.submit import Jobs
+    from paretoflow.storage import as_folder
+
+    dashboard = Dashboard(address)
+    dashboard.check()
+    spec = spec.model_copy(update={"storage": as_folder(spec.storage).uri})
+    folder = sweep_root(spec)
+    jobs = Jobs(dashboard, spec.name, folder.uri)
+    name = jobs.live()
+    if name is None:
+        _require_room(dashboard, spec, anyway=anyway)
+        if folder.local is not None and not dashboard.is_local:
+            _note(f"{folder.uri} is a path: every node of the cluster must see it under that name")
+        enter_folder(spec, folder)
+        name, new = jobs.submit(surrounding)
+        told = "submitted" if new else "attached to"
+    else:
+        told = "attached to"
+        changed = changed_keys(spec, folder)
+        if changed:
+            _note(f"its own {', '.join(changed)} stays: stop and resume it to change that")
+    typer.echo(f"{told} {name} at {dashboard.address}")
+    if follow:
+        _follow(jobs, name, folder.uri, dashboard.address)
+    else:
+        _say_how_to_go_on(folder.uri, dashboard.address)
+
+
+def _spec_for_elsewhere(job: Path, overrides: Sequence[str], storage: str | None) -> SweepSpec:
+    """Read a YAML whose files may be on the cluster only; say which of them are not here."""
+    from paretoflow.spec.load import load_spec
+
+    try:
+        return load_spec(job, overrides, storage)
+    except SpecError as error:
+        spec = load_spec(job, overrides, storage, files=False)
+        for fault in error.faults:
+            _note(f"not on this machine, so it must be on the cluster: {fault.where}: {fault.what}")
+        return spec
+
+
+def _require_room(dashboard: Dashboard, spec: SweepSpec, *, anyway: bool) -> None:
+    from paretoflow.engine.room import room, shortfall
+
+    nodes, engine = dashboard.nodes(), spec.engine
+    missing = shortfall(nodes, engine.resources)
+    if missing and not anyway:
+        raise ClusterError(
+            f"too small for a gang: {missing}",
+            dashboard.address,
+            "lower engine.resources, add nodes, or give --anyway if the cluster grows by itself",
+        )
+    fit = room(nodes, engine.resources)
+    if missing or fit < engine.workers:
+        _note(f"now there is room for {fit} of {engine.workers} gangs; the others wait for theirs")
+
+
+def _follow(jobs: Jobs, name: str, uri: str, address: str) -> None:
+    try:
+        end = jobs.follow(name, lambda text: typer.echo(text, nl=False))
+    except KeyboardInterrupt:
+        typer.echo(f"\n{name} goes on without you", err=True)
+        _say_how_to_go_on(uri, address)
+        raise
+    typer.echo(f"{name} {end.status.lower()}: {end.message}", err=True)
+    raise typer.Exit(_SIGNS.get(end.status, end.exit_code or 1))
+
+
+def _say_how_to_go_on(uri: str, address: str) -> None:
+    where, head = shlex.quote(uri), shlex.quote(address)
+    typer.echo(f"  status  paretoflow status {where} --watch")
+    typer.echo(f"  follow  paretoflow resume {where} --address {head} --follow")
+    typer.echo(f"  stop    paretoflow stop {where} --address {head}")
+
+
+def _note(text: str) -> None:
+    typer.echo(f"{typer.style('note:', fg='yellow', bold=True)} {text}", err=True)
