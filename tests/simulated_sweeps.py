@@ -26,10 +26,9 @@ def simulated_sweep(
     cluster = SimulatedCluster(
         oracle,
         problem,
+        spec.engine,
         seed=spec.seed,
-        workers=spec.engine.workers,
         weather=weather,
-        limits=spec.engine.limits,
         start_s=events[-1].time_s if events else 0.0,
     )
     proposer = build(spec.proposer, m=problem.m, runs=spec.stop.runs)

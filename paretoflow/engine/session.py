@@ -17,7 +17,7 @@ from paretoflow.core.errors import MissingExtraError, PluginError, SpecError, Sw
 from paretoflow.core.views import FrontView
 from paretoflow.engine.driver import Driver
 from paretoflow.engine.live import LiveBoard
-from paretoflow.engine.simulated import Oracle, SimulatedBackend, Weather
+from paretoflow.engine.simulated import Oracle, SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.engine.state import SweepState
 from paretoflow.engine.stopping import StopWatch
 from paretoflow.engine.surroundings import Surroundings
@@ -30,7 +30,7 @@ from paretoflow.scoring.calibrate import declared_problem
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder, Root, as_folder
 
-CHANGEABLE = ("engine", "stop", "storage")
+CHANGEABLE = ("engine", "stop", "storage", "tracking")
 """Top-level keys that may differ when a sweep is resumed: they change what is spent, not what is
 compared.
 """
@@ -186,17 +186,15 @@ def simulate(
         SpecError: If an objective declares no range: there is nothing to calibrate it from.
     """
     problem = declared_problem(spec.objectives)
-    backend = SimulatedBackend(
-        oracle, problem, seed=spec.seed, workers=spec.engine.workers, weather=weather
-    )
+    cluster = SimulatedCluster(oracle, problem, spec.engine, seed=spec.seed, weather=weather)
     proposer = proposers.build(spec.proposer, m=problem.m, runs=spec.stop.runs)
-    driver = Driver(spec, ledger or MemoryLedger(), backend, proposer)
+    driver = Driver(spec, ledger or MemoryLedger(), SimulatedBackend(cluster), proposer)
     reason = driver.run()
     state = driver.state
     return Simulation(
         front=front_view(state, spec.name, 0),
         launches=tuple(_launches(state)),
-        virtual_s=backend.now(),
+        virtual_s=cluster.time.now_s,
         reason=reason,
     )
 

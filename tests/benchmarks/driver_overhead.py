@@ -20,7 +20,7 @@ from paretoflow.core.ids import rng_of
 from paretoflow.core.values import Cost, LaunchKind, Proposal, WeightVector
 from paretoflow.engine.driver import Driver
 from paretoflow.engine.happenings import Measured, calibrated, evaluated, finished
-from paretoflow.engine.simulated import SimulatedBackend
+from paretoflow.engine.simulated import SimulatedBackend, SimulatedCluster
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.ledger import Ledger
 from paretoflow.ledger.memory import MemoryLedger
@@ -98,11 +98,13 @@ def measure(history: int, ledger_of: Callable[[Path], Ledger]) -> list[float]:
         ledger = ledger_of(Path(folder))
         ledger.append(past(history, spec))
         backend = TimedBackend(
-            CircleOracle(),
-            declared_problem(spec.objectives),
-            seed=0,
-            workers=1,
-            start_s=float(history),
+            SimulatedCluster(
+                CircleOracle(),
+                declared_problem(spec.objectives),
+                spec.engine,
+                seed=0,
+                start_s=float(history),
+            )
         )
         Driver(spec, ledger, backend, build(spec.proposer, m=2, runs=spec.stop.runs)).run()
         return backend.taken

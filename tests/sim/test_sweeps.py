@@ -9,7 +9,7 @@ from paretoflow.core.ids import rng_of
 from paretoflow.core.values import Proposal
 from paretoflow.engine.driver import Driver
 from paretoflow.engine.session import Simulation, simulate
-from paretoflow.engine.simulated import SimulatedBackend, Weather
+from paretoflow.engine.simulated import SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import EventKind
 from paretoflow.proposers import build
@@ -135,7 +135,7 @@ def test_a_driver_killed_at_random_commits_loses_nothing_and_doubles_nothing(
         last = MemoryLedger(store, writer=False).events()
         start = last[-1].time_s if last else 0.0
         backend = SimulatedBackend(
-            CircleOracle(), problem, seed=spec.seed, workers=4, start_s=start
+            SimulatedCluster(CircleOracle(), problem, spec.engine, seed=spec.seed, start_s=start)
         )
         dying = _DyingLedger(store, int(rng.integers(2, 12)), after=bool(rng.random() < 0.5))
         ledger = dying if life < 10 else MemoryLedger(store)

@@ -12,7 +12,7 @@ import pytest
 from paretoflow.cli.main import main
 from paretoflow.engine import session
 from paretoflow.engine.backend import Report
-from paretoflow.engine.simulated import SimulatedBackend
+from paretoflow.engine.simulated import SimulatedBackend, SimulatedCluster
 from paretoflow.engine.sweep import open_sweep_folder
 from paretoflow.scoring.calibrate import declared_problem
 from paretoflow.spec.sweep import SweepSpec
@@ -30,10 +30,12 @@ class Backend(SimulatedBackend):
     def __init__(self, spec: SweepSpec, root: Path, address: str | None = None) -> None:
         self.addresses.append(address)
         super().__init__(
-            type(self).oracle(),
-            declared_problem(spec.objectives),
-            seed=spec.seed,
-            workers=spec.engine.workers,
+            SimulatedCluster(
+                type(self).oracle(),
+                declared_problem(spec.objectives),
+                spec.engine,
+                seed=spec.seed,
+            )
         )
 
     def poll(self, timeout_s: float) -> list[Report]:

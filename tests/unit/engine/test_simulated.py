@@ -8,8 +8,9 @@ import pytest
 
 from paretoflow.core.values import Proposal
 from paretoflow.engine.backend import Launch, Report
-from paretoflow.engine.simulated import SimulatedBackend, Weather
+from paretoflow.engine.simulated import SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.ledger.tables import EventKind
+from paretoflow.spec.engine import EngineSpec
 from tests.unit.engine.telling import PROBLEM, proposal
 
 
@@ -26,7 +27,10 @@ class Fixed:
 
 
 def backend(answer: Any, *, workers: int = 2, **options: Any) -> SimulatedBackend:
-    return SimulatedBackend(Fixed(answer), PROBLEM, seed=1, workers=workers, **options)
+    cluster = SimulatedCluster(
+        Fixed(answer), PROBLEM, EngineSpec(workers=workers), seed=1, **options
+    )
+    return SimulatedBackend(cluster)
 
 
 def launch(run_id: str = "a", attempt: int = 0) -> Launch:
@@ -99,7 +103,7 @@ def test_randomness_belongs_to_the_run_and_the_attempt() -> None:
     drawn = []
     for order in ([("a", 0), ("b", 0), ("a", 1)], [("a", 1), ("a", 0), ("b", 0)]):
         oracle = Fixed([(1.0, [0.5, 5])])
-        sim = SimulatedBackend(oracle, PROBLEM, seed=1, workers=3)
+        sim = SimulatedBackend(SimulatedCluster(oracle, PROBLEM, EngineSpec(workers=3), seed=1))
         for run_id, attempt in order:
             sim.launch(launch(run_id, attempt))
         drawn.append(dict(zip(order, oracle.drawn, strict=True)))
