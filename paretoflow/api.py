@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,17 +119,16 @@ class Sweep:
         """Write the HTML report and return its path.
 
         Args:
-            out: By default `report.html` in the sweep's folder; for one in an object store,
-                `<name>.html` in the current folder.
-            snapshot: The report as of a front snapshot.
+            out: By default `report.html` in the sweep's folder, or `<name>.html` here for one in
+                an object store.
+            snapshot: As of a front snapshot.
         """
         from paretoflow.report.page import render
         from paretoflow.report.samples import answers_in
 
         view = self.view(snapshot)
-        beside = (
-            self.root.local / "report.html" if self.root.local else Path(f"{view.front.sweep}.html")
-        )
+        home = self.root.local
+        beside = home / "report.html" if home else Path(f"{view.front.sweep}.html")
         path = beside if out is None else Path(out)
         page = render(view, answers_in(self.root))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -298,28 +296,6 @@ class Front:
         return self.to_arrow().to_pandas()
 
     def _repr_html_(self) -> str:
-        from paretoflow.report.labels import score_text, weights_text
-        from paretoflow.report.sketch import svg
+        from paretoflow.report.notebook import front_html
 
-        problem = self.view.problem
-        head = "".join(
-            f"<th>{escape(t)}</th>" for t in ("#", *problem.names, "trained towards", "snapshot")
-        )
-        rows = "".join(
-            "<tr>"
-            + "".join(
-                f"<td>{escape(cell)}</td>"
-                for cell in (
-                    str(number),
-                    *(score_text(s, e) for s, e in zip(p.scores, p.stderr, strict=True)),
-                    weights_text(p.weights, problem),
-                    p.snapshot_id,
-                )
-            )
-            + "</tr>"
-            for number, p in enumerate(self.view.points, start=1)
-        )
-        caption = f"{escape(self.view.sweep)}: hypervolume {self.hypervolume:.4g}"
-        return (
-            f"<div><b>{caption}</b><br>{svg(self.view)}<table><tr>{head}</tr>{rows}</table></div>"
-        )
+        return front_html(self.view)

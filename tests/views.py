@@ -22,6 +22,9 @@ from paretoflow.core.values import (
     WeightVector,
 )
 from paretoflow.core.views import EvaluationRow, FrontPoint, FrontView, SweepView
+from paretoflow.front.bootstrap import hypervolume_interval
+from paretoflow.front.hypervolume import hypervolume
+from paretoflow.front.orient import gains_of, ref_gains
 
 PROMPTS = 48
 COVERAGE = ObjectiveInfo("coverage", Direction.MAXIMIZE, "", 0.1, 0.6, 0.05)
@@ -65,6 +68,20 @@ def two_objectives(root: Path | None = None) -> SweepView:
 def three_objectives(root: Path | None = None) -> SweepView:
     """Return a sweep of three objectives."""
     return _view(Problem((COVERAGE, LENGTH, GROUNDING)), THREE, (11.484, 10.97, 12.01), root)
+
+
+def measured(view: SweepView) -> SweepView:
+    """Return the view with the hypervolume and interval that follow from its evaluations."""
+    problem, points = view.front.problem, view.front.points
+    rows = {e.snapshot_id: e for e in view.evaluations}
+    ref = ref_gains(problem)
+    clouds = np.stack([gains_of(rows[p.snapshot_id].prompt_scores.T, problem).T for p in points])
+    front = replace(
+        view.front,
+        hypervolume=hypervolume(gains_of(np.array([p.scores for p in points]), problem), ref),
+        hypervolume_ci=hypervolume_interval(clouds, ref),
+    )
+    return replace(view, front=front)
 
 
 def _view(
@@ -175,7 +192,7 @@ def _on_disk(root: Path, row: EvaluationRow, problem: Problem) -> EvaluationRow:
         return row
     folder = root / row.path
     folder.mkdir(parents=True)
-    (folder / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    (folder / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 16}')
     (folder / "adapter_model.safetensors").write_bytes(row.snapshot_id.encode())
     return replace(row, digest=digest_of_folder(folder))
 

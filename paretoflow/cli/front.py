@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 Snapshot = Annotated[
     int | None,
     typer.Option(
-        "--snapshot", metavar="N", help="An earlier front, counted from 0; the latest by default."
+        "--snapshot",
+        metavar="N",
+        help="An earlier front, counted from 0, or from the end (-1 is the last recorded one); "
+        "everything known by now by default. `paretoflow snapshots` lists them.",
     ),
 ]
 

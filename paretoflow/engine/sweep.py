@@ -65,6 +65,9 @@ def read_spec(root: Root) -> dict[str, Any]:
 def open_sweep_folder(root: Root, snapshot: int | None = None) -> OpenedSweep:
     """Read a sweep as it is now, or as it was when front snapshot `snapshot` was taken.
 
+    Snapshots count from 0; negative ones from the end, so that -1 is the last that was recorded.
+    "Now" may know more than that: results that have not led to a snapshot yet.
+
     Raises:
         SweepNotFoundError: If the folder holds no sweep.
         SnapshotNotFoundError: If there is no such snapshot.
@@ -79,7 +82,7 @@ def open_sweep_folder(root: Root, snapshot: int | None = None) -> OpenedSweep:
         if not 0 <= number < len(fronts):
             last = f"0 to {len(fronts) - 1}" if fronts else "none yet"
             raise SnapshotNotFoundError(
-                f"no front snapshot {snapshot}", folder.uri, f"there are: {last}"
+                f"no front snapshot {snapshot}", folder.uri, f"there are: {last}; -1 is the last one"
             )
         fronts = fronts[: number + 1]
         events = [e for e in events if e.seq <= fronts[-1].ledger_seq]

@@ -8,13 +8,15 @@ To add an exporter:
 3. add its line to `TAGS`;
 4. add an example to `tests/contracts/test_exporters.py`, which proves the promises.
 
-An exporter reads a `SweepView` and the adapters below its root; it never writes to the sweep.
+An exporter reads a `SweepView` and the adapters below its root; it never writes to the sweep. What
+it writes holds the tables and the manifest of `layout`, so that `verify` can check it.
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -22,22 +24,32 @@ from paretoflow.core.errors import PluginError
 from paretoflow.core.views import SweepView
 from paretoflow.spec.exporters import ExporterSpec
 
-__all__ = ["TAGS", "Exporter", "build_exporter"]
+__all__ = ["TAGS", "Exporter", "build_exporter", "exporter_of"]
 
-TAGS: dict[str, str] = {"folder": "paretoflow.exporters.folder:FolderExporter"}
+TAGS: dict[str, str] = {
+    "folder": "paretoflow.exporters.folder:FolderExporter",
+    "parquet": "paretoflow.exporters.plain_tables:PlainTablesExporter",
+    "json": "paretoflow.exporters.plain_tables:PlainTablesExporter",
+    "csv": "paretoflow.exporters.plain_tables:PlainTablesExporter",
+    "arrow": "paretoflow.exporters.plain_tables:PlainTablesExporter",
+    "hub-folder": "paretoflow.exporters.hub_folder:HubFolderExporter",
+    "vllm": "paretoflow.exporters.vllm:VllmExporter",
+}
 """Every exporter, as `module:Class`, imported only when used."""
 
 
 class Exporter(Protocol):
     """Writes a front to a place outside its sweep, whole or not at all."""
 
-    def export(self, view: SweepView, out: Path, picture: bytes, *, force: bool) -> None:
+    def export(
+        self, view: SweepView, out: Path, picture: Callable[[], bytes], *, force: bool
+    ) -> None:
         """Write the front of a view, with every adapter checked against the ledger's digest.
 
         Args:
             view: The sweep at the front snapshot to export.
             out: Where to; it must not exist yet.
-            picture: The front as PNG.
+            picture: Draws the front as PNG; called only by an exporter that shows it.
             force: Whether an earlier export at `out` is replaced; anything else there is kept
                 and refused.
 
@@ -54,12 +66,28 @@ def build_exporter(spec: ExporterSpec) -> Exporter:
     Raises:
         PluginError: If no exporter has its tag.
     """
-    if spec.type not in TAGS:
-        near = difflib.get_close_matches(spec.type, TAGS, 1)
-        raise PluginError(
-            f"no exporter is called {spec.type!r}; there are {', '.join(TAGS)}",
-            hint=f"did you mean {near[0]}?" if near else "",
-        )
-    module, name = TAGS[spec.type].split(":")
+    module, name = TAGS[_known(spec.type)].split(":")
     exporter: Exporter = getattr(importlib.import_module(module), name)(spec)
     return exporter
+
+
+def exporter_of(tag: str) -> Exporter:
+    """Return the exporter of a tag, with every knob at its default.
+
+    Raises:
+        PluginError: If no exporter has that tag.
+    """
+    from pydantic import TypeAdapter
+
+    spec: ExporterSpec = TypeAdapter(ExporterSpec).validate_python({"type": _known(tag)})
+    return build_exporter(spec)
+
+
+def _known(tag: str) -> str:
+    if tag not in TAGS:
+        near = difflib.get_close_matches(tag, TAGS, 1)
+        raise PluginError(
+            f"no exporter is called {tag!r}; there are {', '.join(TAGS)}",
+            hint=f"did you mean {near[0]}?" if near else "",
+        )
+    return tag

@@ -13,15 +13,14 @@ _FILES = (
     "- `evaluations.parquet`: every evaluation of the sweep, with the score of every prompt",
     "- `adapters/`: one ordinary PEFT folder for each trained point",
     "- `spec.json`, `spec.yaml`: the sweep's spec with every default written out",
-    "- `manifest.json`: the numbers above for programs, and the SHA-256 of every file",
+    "- `manifest.json`: the numbers above for programs, and the SHA-256 of every file; "
+    "`paretoflow verify` checks them and recomputes the front",
 )
 
 
 def card_text(view: SweepView) -> str:
     """Return a Markdown card: what the export is, its points, and how to load one."""
     front = view.front
-    low, high = front.hypervolume_ci
-    ref = ", ".join(f"{o.name} {o.ref:.4g}" for o in front.problem.objectives)
     return "\n".join(
         [
             f"# {front.sweep}: a Pareto front of adapters",
@@ -30,14 +29,13 @@ def card_text(view: SweepView) -> str:
             f"ParetoFlow in {front.finished} finished runs ({front.failed} failed). "
             f"Front snapshot {front.snapshot}.",
             "",
-            f"Hypervolume {front.hypervolume:.4g}, 95 % interval {low:.4g} to {high:.4g}, "
-            f"against the reference point {ref}.",
+            hypervolume_line(front),
             "",
             "![The front](front.png)",
             "",
             "## Points",
             "",
-            *_points(front),
+            *points_table(front),
             "",
             "Scores are means over the eval prompts with one standard error; "
             "the same prompts and seeds for every point.",
@@ -54,7 +52,18 @@ def card_text(view: SweepView) -> str:
     )
 
 
-def _points(front: FrontView) -> list[str]:
+def hypervolume_line(front: FrontView) -> str:
+    """Return the hypervolume with its interval and reference point as a sentence."""
+    low, high = front.hypervolume_ci
+    ref = ", ".join(f"{o.name} {o.ref:.4g}" for o in front.problem.objectives)
+    return (
+        f"Hypervolume {front.hypervolume:.4g}, 95 % interval {low:.4g} to {high:.4g}, "
+        f"against the reference point {ref}."
+    )
+
+
+def points_table(front: FrontView) -> list[str]:
+    """Return the lines of a Markdown table with a row for each point."""
     names = [_cell(f"{o.name} {o.unit} ({o.direction.value})") for o in front.problem.objectives]
     head = ["#", *names, "trained towards", "adapter"]
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]

@@ -17,8 +17,14 @@ from paretoflow.core.views import EvaluationRow, FrontPoint, FrontView, SweepVie
 from paretoflow.front.orient import scores_of
 
 
-def front_table(front: FrontView) -> pa.Table:
-    """Return one row for each point, in the order of the front, with where it came from."""
+def front_table(front: FrontView, place: str | None = "adapters/") -> pa.Table:
+    """Return one row for each point, in the order of the front, with where it came from.
+
+    Args:
+        front: The points.
+        place: What comes before a snapshot's name in the column `adapter`, the path within an
+            export; None leaves that column empty. `path` is always the one within the sweep.
+    """
     problem, points = front.problem, front.points
     proposals = [p.proposal for p in points]
     columns: dict[str, Any] = {
@@ -38,7 +44,10 @@ def front_table(front: FrontView) -> pa.Table:
         "proposer": _texts(q and q.proposer for q in proposals),
         "reason": _texts(q and q.reason for q in proposals),
         **_costs([p.cost for p in points]),
-        "adapter": _texts(f"adapters/{p.snapshot_id}" if p.path else None for p in points),
+        "adapter": _texts(
+            f"{place}{p.snapshot_id}" if p.path and place is not None else None for p in points
+        ),
+        "path": _texts(p.path or None for p in points),
         "digest": _texts(p.digest or None for p in points),
         **_diagnostics([p.diagnostics for p in points]),
     }
@@ -46,21 +55,28 @@ def front_table(front: FrontView) -> pa.Table:
 
 
 def evaluations_table(view: SweepView) -> pa.Table:
-    """Return one row for each evaluation in the ledger's order, per-prompt scores as lists."""
+    """Return one row for each evaluation in the ledger's order, per-prompt scores as lists.
+
+    `status` is that of the run it came from, `data` the SHA-256 of the prompts it was scored on.
+    """
     problem, rows = view.front.problem, view.evaluations
     on_front = {p.snapshot_id for p in view.front.points}
+    status = {run.run_id: run.status.value for run in view.runs}
     columns: dict[str, Any] = {
         "snapshot_id": _texts(r.snapshot_id for r in rows),
         "run_id": _texts(r.run_id for r in rows),
         "attempt": pa.array([r.attempt for r in rows], pa.int64()),
         "step": pa.array([r.step for r in rows], pa.int64()),
         "n": pa.array([r.n for r in rows], pa.int64()),
+        "status": _texts(status.get(r.run_id) for r in rows),
         "on_front": pa.array([r.snapshot_id in on_front for r in rows], pa.bool_()),
         **_scores(rows, problem),
         **{f"prompt_scores_{name}": _per_prompt(rows, k) for k, name in enumerate(problem.names)},
         **_weights([r.weights for r in rows], problem),
+        "data": _texts(r.data or None for r in rows),
         "at_s": pa.array([r.at_s for r in rows], pa.float64()),
         **_costs([r.cost for r in rows]),
+        "path": _texts(r.path or None for r in rows),
         "digest": _texts(r.digest or None for r in rows),
         **_diagnostics([r.diagnostics for r in rows]),
     }

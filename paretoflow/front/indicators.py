@@ -1,8 +1,8 @@
 """Decides how fronts are compared beside the hypervolume.
 
-Larger is better for `eum` and `cardinality`, smaller for `igd_plus` and `epsilon_additive`.
-None of them normalises: pass gains normalised by the frozen ideal and nadir where objectives differ
-in units.
+Larger is better for `eum`, `coverage` and `cardinality`, smaller for `igd_plus` and
+`epsilon_additive`. None of them normalises: pass gains normalised by the frozen ideal and nadir
+where objectives differ in units.
 """
 
 from __future__ import annotations
@@ -103,6 +103,29 @@ def epsilon_additive(gains: ArrayLike, reference: ArrayLike) -> float:
     array, target = _pair(gains, reference, "the reference front")
     # one reference point at a time keeps memory at (n, m) for the long fronts of benchmarks
     return max(float((point - array).max(axis=1).min()) for point in target)
+
+
+def coverage(gains: ArrayLike, other: ArrayLike) -> float:
+    """Return the share of another front that gains weakly dominate, C(gains, other) in [0, 1].
+
+    It is not symmetric: give both directions, and mind that equal points count as covered.
+
+    By hand: (2, 2) covers (1, 1) and (2, 2) of {(1, 1), (2, 2), (3, 0)}, so 2/3.
+
+    Args:
+        gains: Oriented scores, shape (n, m) with n at least 1.
+        other: Oriented scores to be covered, shape (r, m) with r at least 1.
+
+    Raises:
+        ShapeError: If either is empty, or they do not fit each other.
+        NonFiniteError: If either holds nan or infinity.
+
+    References:
+        Zitzler and Thiele (1999), Multiobjective evolutionary algorithms: a comparative case study
+        and the strength Pareto approach, def. 4.
+    """
+    array, target = _pair(gains, other, "the other front")
+    return float(np.mean([(array >= row).all(axis=1).any() for row in target]))
 
 
 def cardinality(gains: ArrayLike) -> int:

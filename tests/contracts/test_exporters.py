@@ -15,17 +15,44 @@ import yaml
 from paretoflow.core.errors import ModelError, PluginError, UserError
 from paretoflow.core.ids import digest_of_folder
 from paretoflow.core.views import SweepView
-from paretoflow.exporters import TAGS, Exporter, build_exporter
-from paretoflow.spec.exporters import ExporterSpec, FolderExportSpec
-from tests.views import three_objectives, two_objectives
+from paretoflow.exporters import TAGS, Exporter, build_exporter, exporter_of
+from paretoflow.exporters.verify import verify_export
+from paretoflow.spec.exporters import (
+    ArrowExportSpec,
+    CsvExportSpec,
+    ExporterSpec,
+    FolderExportSpec,
+    HubFolderExportSpec,
+    JsonExportSpec,
+    ParquetExportSpec,
+    VllmExportSpec,
+)
+from tests.views import measured, three_objectives, two_objectives
 
-EXAMPLES: dict[str, ExporterSpec] = {"folder": FolderExportSpec()}
-PICTURE = b"\x89PNG a picture"
+EXAMPLES: dict[str, ExporterSpec] = {
+    "folder": FolderExportSpec(),
+    "parquet": ParquetExportSpec(),
+    "json": JsonExportSpec(),
+    "csv": CsvExportSpec(),
+    "arrow": ArrowExportSpec(),
+    "hub-folder": HubFolderExportSpec(),
+    "vllm": VllmExportSpec(),
+}
+WITH_ADAPTERS = ("folder", "hub-folder", "vllm")
+
+
+def PICTURE() -> bytes:  # noqa: N802 - used like a constant
+    return b"\x89PNG a picture"
 
 
 @pytest.fixture
 def view(tmp_path: Path) -> SweepView:
-    return two_objectives(tmp_path / "sweeps" / "demo")
+    return measured(two_objectives(tmp_path / "sweeps" / "demo"))
+
+
+@pytest.fixture
+def exporter(tag: str) -> Exporter:
+    return build_exporter(EXAMPLES[tag])
 
 
 @pytest.fixture
@@ -41,7 +68,8 @@ def repointed(view: SweepView, **changes: object) -> SweepView:
 
 
 def test_tags_union_and_examples_are_the_same() -> None:
-    members = typing.get_args(ExporterSpec) or (ExporterSpec,)
+    union, _ = typing.get_args(ExporterSpec)
+    members = typing.get_args(union)
     tags = {member.model_fields["type"].default for member in members}
     assert tags == set(TAGS) == set(EXAMPLES)
 
@@ -50,13 +78,26 @@ def test_an_unknown_tag_is_refused_with_the_nearest() -> None:
     spec = FolderExportSpec.model_construct(type="foldr")  # type: ignore[arg-type]
     with pytest.raises(PluginError, match="did you mean folder"):
         build_exporter(spec)
+    with pytest.raises(PluginError, match="did you mean parquet"):
+        exporter_of("parket")
 
 
 @pytest.mark.parametrize("tag", sorted(EXAMPLES))
 class TestEveryExporter:
-    @pytest.fixture
-    def exporter(self, tag: str) -> Exporter:
-        return build_exporter(EXAMPLES[tag])
+    def test_its_tag_alone_builds_it(self, exporter: Exporter, tag: str) -> None:
+        assert type(exporter_of(tag)) is type(exporter)
+
+    @pytest.mark.parametrize("made", [two_objectives, three_objectives])
+    def test_what_it_writes_verifies(
+        self, exporter: Exporter, made: typing.Any, tmp_path: Path, out: Path, tag: str
+    ) -> None:
+        view = measured(made(tmp_path / "sweep"))
+        exporter.export(view, out, PICTURE, force=False)
+        found = verify_export(out)
+        assert found.manifest.tag == tag
+        assert found.evaluations == len(view.evaluations)
+        assert found.interval
+        assert found.adapters == (len(view.front.points) if tag in WITH_ADAPTERS else 0)
 
     def test_it_writes_out_and_nothing_beside_it(
         self, exporter: Exporter, view: SweepView, out: Path
@@ -75,12 +116,12 @@ class TestEveryExporter:
         self, exporter: Exporter, view: SweepView, out: Path
     ) -> None:
         exporter.export(view, out, PICTURE, force=False)
-        (out / "front.png").write_bytes(b"older")
+        (out / "note").write_bytes(b"older")
         with pytest.raises(UserError, match="--force"):
             exporter.export(view, out, PICTURE, force=False)
-        assert (out / "front.png").read_bytes() == b"older"
+        assert (out / "note").read_bytes() == b"older"
         exporter.export(view, out, PICTURE, force=True)
-        assert (out / "front.png").read_bytes() == PICTURE
+        assert not (out / "note").exists()
         assert [p.name for p in out.parent.iterdir()] == ["mine"]
 
     def test_force_never_replaces_anything_else(
@@ -96,6 +137,9 @@ class TestEveryExporter:
             exporter.export(view, link, PICTURE, force=True)
         assert (out / "thesis.txt").read_text() == "precious"
 
+
+@pytest.mark.parametrize("tag", WITH_ADAPTERS)
+class TestExportersOfAdapters:
     def test_a_changed_adapter_is_refused_and_nothing_is_left(
         self, exporter: Exporter, view: SweepView, out: Path
     ) -> None:
@@ -170,7 +214,7 @@ def test_folder_manifest_vouches_for_every_file(view: SweepView, out: Path) -> N
     assert manifest["files"] == there
     assert (manifest["sweep"], manifest["snapshot"]) == ("demo", 3)
     assert manifest["ref_point"] == [0.05, 60.0]
-    assert manifest["hypervolume_ci"] == [15.93, 17.38]
+    assert manifest["hypervolume_ci"] == list(view.front.hypervolume_ci)
     for point in manifest["points"]:
         assert digest_of_folder(out / point["adapter"]) == point["adapter_digest"]
 

@@ -1,0 +1,65 @@
+"""Reads what `diff` compares: a sweep, now or at a snapshot, or an export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from paretoflow.core.errors import UserError
+from paretoflow.core.views import SweepView
+from paretoflow.engine.sweep import read_sweep
+from paretoflow.exporters.reading import evaluation_cells, read_manifest
+from paretoflow.exporters.writing import is_export
+from paretoflow.front.difference import Side, SidePoint
+
+
+def read_side(text: str) -> Side:
+    """Return the front that a user names.
+
+    Args:
+        text: Folder or URI of a sweep, with `@N` for a front snapshot (negative ones count from the
+            end), or the folder of an export. A folder whose own name ends in `@N` goes first.
+
+    Raises:
+        SweepNotFoundError: If neither a sweep nor an export is there.
+        SnapshotNotFoundError: If there is no such snapshot.
+        ExportError: If the export is damaged.
+    """
+    place, snapshot = text, None
+    head, at, tail = text.rpartition("@")
+    if at and _is_number(tail) and not Path(text).exists():
+        place, snapshot = head, int(tail)
+    if "://" not in place and is_export(Path(place)):
+        if snapshot is not None:
+            raise UserError(
+                f"{place} is an export, which holds one front: there is no @{snapshot} in it",
+                text,
+                "leave @ away, or name the sweep that it was exported from",
+            )
+        return _side_of_export(Path(place), text)
+    return _side_of_view(read_sweep(place, snapshot), text)
+
+
+def _is_number(text: str) -> bool:
+    return text.removeprefix("-").isascii() and text.removeprefix("-").isdecimal()
+
+
+def _side_of_view(view: SweepView, label: str) -> Side:
+    rows = {r.snapshot_id: r for r in view.evaluations}
+    points = [
+        SidePoint(p.snapshot_id, p.digest, p.scores, p.stderr, row.prompt_scores, row.data)
+        for p in view.front.points
+        for row in [rows[p.snapshot_id]]
+    ]
+    front = view.front
+    return Side(label, front.sweep, front.snapshot, front.problem, tuple(points))
+
+
+def _side_of_export(out: Path, label: str) -> Side:
+    manifest = read_manifest(out)
+    rows = {r.snapshot_id: r for r in evaluation_cells(manifest, out) if r.on_front}
+    points = [
+        SidePoint(name, row.digest, row.scores, row.stderr, row.prompt_scores, row.data)
+        for name in (p.snapshot_id for p in manifest.points if p.snapshot_id in rows)
+        for row in [rows[name]]
+    ]
+    return Side(label, manifest.sweep, manifest.snapshot, manifest.problem, tuple(points))

@@ -1,0 +1,43 @@
+"""What exports have in common: their tables, their spec, and the manifest that is written last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from paretoflow.core.views import SweepView
+from paretoflow.exporters.manifest import MANIFEST, digests_in, manifest_of
+from paretoflow.exporters.table_files import write_table
+from paretoflow.exporters.tables import evaluations_table, front_table
+from paretoflow.exporters.writing import write_json
+
+
+def write_tables(stage: Path, view: SweepView, suffix: str, place: str | None) -> dict[str, str]:
+    """Write the tables of the front and the evaluations; return their file names.
+
+    Args:
+        stage: The export's folder.
+        view: What is exported.
+        suffix: Kind of file: `.parquet`, `.json`, `.csv` or `.arrow`.
+        place: What comes before a snapshot's name in the path of its adapter; None where the
+            export holds no adapters.
+    """
+    files = {name: f"{name}{suffix}" for name in ("front", "evaluations")}
+    write_table(front_table(view.front, place), stage / files["front"])
+    write_table(evaluations_table(view), stage / files["evaluations"])
+    return files
+
+
+def write_spec(stage: Path, view: SweepView) -> None:
+    """Write the resolved spec as JSON, and as YAML that `paretoflow run` takes."""
+    write_json(stage / "spec.json", view.spec)
+    text = yaml.safe_dump(view.spec, sort_keys=False, allow_unicode=True)
+    (stage / "spec.yaml").write_text(text, encoding="utf-8")
+
+
+def write_manifest(
+    stage: Path, view: SweepView, tag: str, tables: dict[str, str], place: str | None
+) -> None:
+    """Write the manifest, with the digest of every file that is there by now."""
+    write_json(stage / MANIFEST, manifest_of(view, tag, tables, place, digests_in(stage)))

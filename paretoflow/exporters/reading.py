@@ -1,0 +1,238 @@
+"""Reads an export back: its manifest as values, its tables as rows. Trusts nothing in them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from paretoflow.core.errors import ExportError
+from paretoflow.core.values import Direction, FloatArray, ObjectiveInfo, Problem
+from paretoflow.exporters.manifest import FORMAT, FORMAT_VERSION, MANIFEST
+from paretoflow.exporters.table_files import Row, read_rows
+
+
+@dataclass(frozen=True)
+class ManifestPoint:
+    """One point as the manifest tells it; `adapter` is a path in the export, or None."""
+
+    snapshot_id: str
+    run_id: str
+    scores: tuple[float, ...]
+    adapter: str | None
+    digest: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest as values.
+
+    Args:
+        tag: The exporter that wrote it.
+        tables: Files of the tables `front` and `evaluations`.
+        files: SHA-256 of every other file, by path.
+        digest: SHA-256 of the manifest itself.
+    """
+
+    tag: str
+    sweep: str
+    snapshot: int
+    problem: Problem
+    ref_point: tuple[float, ...]
+    hypervolume: float
+    interval: tuple[float, float]
+    points: tuple[ManifestPoint, ...]
+    tables: dict[str, str]
+    files: dict[str, str]
+    digest: str
+
+
+@dataclass(frozen=True)
+class EvaluationCells:
+    """The cells of one row of the table of evaluations that a check or a comparison needs.
+
+    Args:
+        prompt_scores: Raw score of every prompt, shape (m, n); shape (0,) where none were kept.
+    """
+
+    snapshot_id: str
+    on_front: bool
+    n: int
+    scores: tuple[float, ...]
+    stderr: tuple[float, ...]
+    prompt_scores: FloatArray
+    data: str
+    digest: str
+
+
+def read_manifest(out: Path) -> Manifest:
+    """Return the manifest of an export.
+
+    Raises:
+        ExportError: If there is none, or it is damaged or of a newer version.
+    """
+    path = out / MANIFEST
+    if not path.is_file():
+        raise ExportError(
+            f"no export of ParetoFlow is there: it has no {MANIFEST}",
+            str(out),
+            "give the folder that `paretoflow export` wrote",
+        )
+    content = path.read_bytes()
+    try:
+        plain = json.loads(content)
+        if plain["format"] != FORMAT:
+            raise ValueError(f"its format is {plain['format']!r}, not {FORMAT!r}")
+        if int(plain["format_version"]) > FORMAT_VERSION:
+            raise ExportError(
+                f"was written by a newer version: format {plain['format_version']}, this one reads "
+                f"up to {FORMAT_VERSION}",
+                str(path),
+                "upgrade paretoflow",
+            )
+        return _manifest(plain, hashlib.sha256(content).hexdigest())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        if isinstance(error, ExportError):
+            raise
+        raise ExportError(
+            f"is damaged: {type(error).__name__} {error}", str(path), "export it again"
+        ) from error
+
+
+def evaluation_cells(manifest: Manifest, out: Path) -> list[EvaluationCells]:
+    """Return the table of evaluations.
+
+    Raises:
+        ExportError: If it is missing or damaged, or a score in it is no finite number.
+    """
+    path = out / manifest.tables["evaluations"]
+    names = manifest.problem.names
+    cells: list[EvaluationCells] = []
+    for number, row in enumerate(read_rows(path)):
+        try:
+            cells.append(_cells(row, names))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ExportError(
+                f"row {number} is damaged: {type(error).__name__} {error}", str(path)
+            ) from error
+    return cells
+
+
+def front_cells(manifest: Manifest, out: Path) -> list[ManifestPoint]:
+    """Return the table of the front, as the points that the manifest should hold.
+
+    Raises:
+        ExportError: If it is missing or damaged, or a score in it is no finite number.
+    """
+    path = out / manifest.tables["front"]
+    points: list[ManifestPoint] = []
+    for number, row in enumerate(read_rows(path)):
+        try:
+            points.append(
+                ManifestPoint(
+                    snapshot_id=str(row["snapshot_id"]),
+                    run_id=str(row["run_id"]),
+                    scores=_numbers(row, "score_", manifest.problem.names),
+                    adapter=row["adapter"],
+                    digest=str(row["digest"] or ""),
+                )
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ExportError(
+                f"row {number} is damaged: {type(error).__name__} {error}", str(path)
+            ) from error
+    return points
+
+
+def is_inside(name: str) -> bool:
+    """Return whether a path of the manifest stays in the export's folder."""
+    path = PurePosixPath(name)
+    return bool(name) and "\\" not in name and not path.is_absolute() and ".." not in path.parts
+
+
+def _manifest(plain: dict[str, Any], digest: str) -> Manifest:
+    objectives = tuple(
+        ObjectiveInfo(
+            name=str(o["name"]),
+            direction=Direction(o["direction"]),
+            unit=str(o["unit"]),
+            low=_number(o["range"][0]),
+            high=_number(o["range"][1]),
+            ref=_number(o["ref"]),
+        )
+        for o in plain["objectives"]
+    )
+    if not objectives:
+        raise ValueError("it names no objective")
+    tables = plain.get("tables") or {n: f"{n}.parquet" for n in ("front", "evaluations")}
+    files = {str(name): str(value) for name, value in plain["files"].items()}
+    for table in ("front", "evaluations"):
+        if tables[table] not in files:
+            raise ValueError(f"its table {tables[table]!r} is not among its files")
+    outside = [name for name in files if not is_inside(name)]
+    if outside:
+        raise ValueError(f"it names files outside the export: {', '.join(map(repr, outside))}")
+    low, high = plain["hypervolume_ci"]
+    return Manifest(
+        tag=str(plain.get("export", "folder")),
+        sweep=str(plain["sweep"]),
+        snapshot=int(plain["snapshot"]),
+        problem=Problem(objectives),
+        ref_point=tuple(_number(v) for v in plain["ref_point"]),
+        hypervolume=_number(plain["hypervolume"]),
+        interval=(_number(low), _number(high)),
+        points=tuple(_point(p, [o.name for o in objectives]) for p in plain["points"]),
+        tables={name: str(file) for name, file in tables.items()},
+        files=files,
+        digest=digest,
+    )
+
+
+def _point(plain: dict[str, Any], names: list[str]) -> ManifestPoint:
+    adapter = plain["adapter"]
+    if adapter is not None and not is_inside(adapter):
+        raise ValueError(f"the adapter {adapter!r} lies outside the export")
+    return ManifestPoint(
+        snapshot_id=str(plain["snapshot_id"]),
+        run_id=str(plain["run_id"]),
+        scores=tuple(_number(plain["scores"][name]) for name in names),
+        adapter=adapter,
+        digest=str(plain["adapter_digest"] or ""),
+    )
+
+
+def _cells(row: Row, names: tuple[str, ...]) -> EvaluationCells:
+    prompts = [row[f"prompt_scores_{name}"] for name in names]
+    kept = np.array([], dtype=np.float64)
+    if all(p is not None for p in prompts):
+        kept = np.array([[_number(v) for v in p] for p in prompts], dtype=np.float64)
+    return EvaluationCells(
+        snapshot_id=str(row["snapshot_id"]),
+        on_front=bool(row["on_front"]),
+        n=int(row["n"]),
+        scores=_numbers(row, "score_", names),
+        stderr=tuple(_error(row[f"stderr_{name}"]) for name in names),
+        prompt_scores=kept,
+        data=str(row.get("data") or ""),
+        digest=str(row["digest"] or ""),
+    )
+
+
+def _numbers(row: Row, prefix: str, names: tuple[str, ...]) -> tuple[float, ...]:
+    return tuple(_number(row[prefix + name]) for name in names)
+
+
+def _number(value: Any) -> float:
+    number = float(value)
+    if isinstance(value, str) or not math.isfinite(number):
+        raise ValueError(f"{value!r} is no finite number")
+    return number
+
+
+def _error(value: Any) -> float:
+    return math.nan if value is None else float(value)

@@ -1,0 +1,91 @@
+"""Decides which model serves which preference: a table over the simplex, by the rule of `pick`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import comb
+from typing import Any
+
+import pyarrow as pa
+
+from paretoflow.core.values import BASE_RUN_ID
+from paretoflow.core.views import FrontPoint, FrontView
+from paretoflow.front.selection import pick
+from paretoflow.front.simplex import das_dennis
+
+MAX_ROWS = 1000
+_DIVISIONS = (100, 50, 20, 10, 5, 4, 2, 1)
+
+RULE = (
+    "A preference is one non-negative number for each objective, summing to 1. Take the row whose "
+    "`prefer` is nearest to it (least squared distance) and send the request to its `model`. Each "
+    "row holds the point with the largest preference-weighted sum of scores, each score as a share "
+    "of its frozen range: what `paretoflow pick --prefer` answers."
+)
+
+
+def divisions_of(m: int) -> int:
+    """Return into how many steps each edge of the simplex is cut: the most within `MAX_ROWS` rows.
+
+    By hand: 100 for two objectives (101 rows), 20 for three (231 rows).
+    """
+    return next((d for d in _DIVISIONS if comb(d + m - 1, m - 1) <= MAX_ROWS), 1)
+
+
+def servable(front: FrontView) -> FrontView:
+    """Return the front with only the points that can be served: adapters, and the base."""
+    points = tuple(p for p in front.points if p.path or p.run_id == BASE_RUN_ID)
+    return replace(front, points=points)
+
+
+def model_name(point: FrontPoint, base: str) -> str:
+    """Return what a request calls a point's model."""
+    return point.snapshot_id if point.path else base
+
+
+def routing_of(front: FrontView, base: str) -> dict[str, Any]:
+    """Return the routing table as plain JSON values.
+
+    Args:
+        front: The points to choose from; see `servable`.
+        base: What requests call the base model.
+    """
+    names = front.problem.names
+    divisions = divisions_of(front.problem.m)
+    rows = []
+    for weights in das_dennis(front.problem.m, divisions).tolist():
+        point = pick(front, prefer=dict(zip(names, weights, strict=True)))
+        rows.append({"prefer": weights, "model": model_name(point, base)})
+    return {
+        "rule": RULE,
+        "sweep": front.sweep,
+        "snapshot": front.snapshot,
+        "objectives": [
+            {
+                "name": o.name,
+                "direction": o.direction.value,
+                "unit": o.unit,
+                "range": [o.low, o.high],
+            }
+            for o in front.problem.objectives
+        ],
+        "step": 1 / divisions,
+        "base_model": base,
+        "models": {
+            model_name(p, base): dict(zip(names, p.scores, strict=True)) for p in front.points
+        },
+        "table": rows,
+    }
+
+
+def routing_table(routing: dict[str, Any]) -> pa.Table:
+    """Return the rows of `routing_of` with columns `prefer_<name>`, `model` and `score_<name>`."""
+    rows, names = routing["table"], [o["name"] for o in routing["objectives"]]
+    scores = [routing["models"][row["model"]] for row in rows]
+    return pa.table(
+        {
+            **{f"prefer_{n}": [r["prefer"][k] for r in rows] for k, n in enumerate(names)},
+            "model": [r["model"] for r in rows],
+            **{f"score_{n}": [s[n] for s in scores] for n in names},
+        }
+    )

@@ -1,0 +1,242 @@
+"""Decides whether an export is what was exported: its files, and the front that its rows give.
+
+Digests find what was changed by accident or by somebody who left the manifest alone. Computing the
+front, its volume and its interval anew from the evaluations finds a manifest or a table that was
+rewritten to say something else. Whoever rewrites the scores of every prompt, all that follows from
+them and all digests alike is found only by the digest of the manifest, kept elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from paretoflow.core.errors import ExportError
+from paretoflow.core.ids import digest_of_folder
+from paretoflow.core.values import FloatArray
+from paretoflow.exporters.manifest import MANIFEST, digest_of_file
+from paretoflow.exporters.reading import (
+    EvaluationCells,
+    Manifest,
+    ManifestPoint,
+    evaluation_cells,
+    front_cells,
+    read_manifest,
+)
+from paretoflow.front.bootstrap import hypervolume_interval
+from paretoflow.front.dominance import nondominated
+from paretoflow.front.hypervolume import hypervolume
+from paretoflow.front.orient import gains_of, ref_gains
+
+TOLERANCE = 1e-9
+"""Relative: sums of many numbers may round differently on another machine."""
+SHOWN = 50
+"""Faults that a message lists."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was checked of an export that is sound.
+
+    Args:
+        files: Files whose SHA-256 was checked.
+        adapters: Adapters whose SHA-256 was checked against the one that was evaluated.
+        interval: Whether the bootstrap interval was computed anew; it needs scores of each prompt.
+        digest: SHA-256 of the manifest.
+    """
+
+    manifest: Manifest
+    files: int
+    adapters: int
+    evaluations: int
+    interval: bool
+    digest: str
+
+
+def verify_export(out: Path, digest: str = "") -> Verified:
+    """Check every file of an export and compute its front anew.
+
+    Args:
+        out: Folder of the export.
+        digest: SHA-256 that the manifest must have, as it was written down elsewhere; empty asks
+            for none.
+
+    Raises:
+        ExportError: With everything that is not as it was exported.
+    """
+    manifest = read_manifest(out)
+    faults = []
+    if digest and manifest.digest != digest.lower():
+        faults.append(f"{MANIFEST}: its SHA-256 is {manifest.digest}, not {digest.lower()}")
+    plain, odd = _listing(out)
+    faults += _file_faults(out, manifest, plain, odd)
+    faults += _adapter_faults(out, manifest, odd)
+    rows: list[EvaluationCells] = []
+    try:
+        if plain.issuperset(manifest.tables.values()):
+            faults += _front_faults(manifest, front_cells(manifest, out))
+            rows = evaluation_cells(manifest, out)
+            faults += _recomputed_faults(manifest, rows)
+    except ExportError as error:
+        faults.append(f"{Path(error.where).name}: {error.what}")
+    if faults:
+        raise _tampered(out, faults)
+    return Verified(
+        manifest=manifest,
+        files=len(manifest.files),
+        adapters=sum(p.adapter is not None for p in manifest.points),
+        evaluations=len(rows),
+        interval=_prompt_gains(manifest, rows) is not None,
+        digest=manifest.digest,
+    )
+
+
+def _tampered(out: Path, faults: Sequence[str]) -> ExportError:
+    shown = [f"\n  {fault}" for fault in faults[:SHOWN]]
+    more = f"\n  … and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    count = f"{len(faults)} things are" if len(faults) > 1 else "one thing is"
+    return ExportError(
+        f"{count} not as exported:{''.join(shown)}{more}",
+        str(out),
+        "do not use it; export it again, or fetch a whole copy",
+    )
+
+
+def _file_faults(
+    out: Path, manifest: Manifest, there: set[str], odd: dict[str, str]
+) -> Iterator[str]:
+    """Yield what is wrong with files: links, missing, changed and added ones."""
+    yield from (f"{name}: {what}" for name, what in sorted(odd.items()))
+    for name, digest in sorted(manifest.files.items()):
+        if name not in there:
+            if name not in odd:
+                yield f"{name}: is missing"
+        elif digest_of_file(out / name) != digest:
+            yield f"{name}: was changed, its SHA-256 is another"
+    yield from (f"{name}: was added" for name in sorted(there - manifest.files.keys() - {MANIFEST}))
+
+
+def _listing(out: Path) -> tuple[set[str], dict[str, str]]:
+    """Return the plain files of a folder, and what else there is; no link is followed."""
+    plain: set[str] = set()
+    odd: dict[str, str] = {}
+    for folder, folders, files in os.walk(out):
+        for entry in [*folders, *files]:
+            path = Path(folder) / entry
+            name = path.relative_to(out).as_posix()
+            mode = path.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                odd[name] = "is a link, an export has none"
+            elif stat.S_ISREG(mode):
+                plain.add(name)
+            elif not stat.S_ISDIR(mode):
+                odd[name] = "is no plain file"
+    return plain, odd
+
+
+def _adapter_faults(out: Path, manifest: Manifest, odd: dict[str, str]) -> Iterator[str]:
+    """Yield the adapters that are not the ones that were evaluated."""
+    for point in manifest.points:
+        if point.adapter is None:
+            continue
+        folder = out / point.adapter
+        if not folder.is_dir() or point.adapter in odd:
+            yield f"{point.adapter}: the adapter is missing"
+        elif any(name.startswith(f"{point.adapter}/") for name in odd):
+            continue  # named already, and a link must not be followed
+        elif digest_of_folder(folder) != point.digest:
+            yield f"{point.adapter}: the adapter is not the one that was evaluated"
+
+
+def _front_faults(manifest: Manifest, rows: Sequence[ManifestPoint]) -> Iterator[str]:
+    """Yield where the table of the front and the manifest differ, whatever their order."""
+    table = manifest.tables["front"]
+    ours = {p.snapshot_id: p for p in manifest.points}
+    theirs = {p.snapshot_id: p for p in rows}
+    if len(theirs) != len(rows):
+        yield f"{table}: a point is there twice"
+    for name in sorted(ours.keys() | theirs.keys()):
+        if name not in ours or name not in theirs:
+            missing = MANIFEST if name not in ours else table
+            yield f"{missing}: lacks the point {name}"
+        elif ours[name].scores != theirs[name].scores:
+            yield f"{table}: the scores of {name} are not those of {MANIFEST}"
+        elif ours[name] != theirs[name]:
+            yield f"{table}: the run or adapter of {name} is not that of {MANIFEST}"
+
+
+def _recomputed_faults(manifest: Manifest, rows: Sequence[EvaluationCells]) -> Iterator[str]:
+    """Yield where the manifest says something else than what follows from the evaluations."""
+    table, problem = manifest.tables["evaluations"], manifest.problem
+    if manifest.ref_point != tuple(o.ref for o in problem.objectives):
+        yield f"{MANIFEST}: its reference point is not that of its objectives"
+    yield from (f"{table}: {fault}" for row in rows for fault in _row_faults(row))
+    by_id = {r.snapshot_id: r for r in rows}
+    for point in manifest.points:
+        row = by_id.get(point.snapshot_id)
+        if row is None:
+            yield f"{table}: lacks the point {point.snapshot_id}"
+        elif (row.scores, row.digest) != (point.scores, point.digest):
+            yield f"{table}: the scores or adapter of {point.snapshot_id} are not the manifest's"
+    names = {p.snapshot_id for p in manifest.points}
+    for row in rows:
+        if row.on_front != (row.snapshot_id in names):
+            yield f"{table}: {row.snapshot_id} is marked wrongly as on or off the front"
+    if len(by_id) != len(rows):
+        yield f"{table}: a snapshot is there twice"
+    yield from _front_differs(manifest, rows)
+    yield from _volume_faults(manifest, rows)
+
+
+def _row_faults(row: EvaluationCells) -> Iterator[str]:
+    if row.prompt_scores.ndim != 2:
+        return
+    if row.prompt_scores.shape[1] != row.n:
+        yield f"{row.snapshot_id} has {row.prompt_scores.shape[1]} scores of prompts, not {row.n}"
+    elif not np.allclose(row.prompt_scores.mean(axis=1), row.scores, rtol=TOLERANCE, atol=1e-12):
+        yield f"a score of {row.snapshot_id} is not the mean of its prompts"
+
+
+def _front_differs(manifest: Manifest, rows: Sequence[EvaluationCells]) -> Iterator[str]:
+    """Yield the points that should be on the front and are not, and the other way round."""
+    problem = manifest.problem
+    scores = np.array([r.scores for r in rows]).reshape(-1, problem.m)
+    on_front = nondominated(gains_of(scores, problem))
+    # equal scores are one point of a front, and either may stand for them
+    expected = {r.scores for r, on in zip(rows, on_front, strict=True) if on}
+    given = {p.scores for p in manifest.points}
+    for row, on in zip(rows, on_front, strict=True):
+        if on and row.scores not in given:
+            yield f"{MANIFEST}: lacks {row.snapshot_id}, which no evaluation dominates"
+    for point in manifest.points:
+        if point.scores not in expected:
+            yield f"{MANIFEST}: {point.snapshot_id} is not on the front that the evaluations give"
+
+
+def _volume_faults(manifest: Manifest, rows: Sequence[EvaluationCells]) -> Iterator[str]:
+    """Yield a hypervolume or an interval that does not follow from the evaluations."""
+    problem = manifest.problem
+    ref = ref_gains(problem)
+    scores = np.array([r.scores for r in rows]).reshape(-1, problem.m)
+    found = hypervolume(gains_of(scores, problem), ref)
+    if not np.isclose(found, manifest.hypervolume, rtol=TOLERANCE, atol=0):
+        yield f"{MANIFEST}: hypervolume {manifest.hypervolume!r}, the evaluations give {found!r}"
+    gains = _prompt_gains(manifest, rows)
+    interval = (found, found) if gains is None else hypervolume_interval(gains, ref)
+    if not np.allclose(interval, manifest.interval, rtol=TOLERANCE, atol=0):
+        yield f"{MANIFEST}: interval {manifest.interval}, the evaluations give {interval}"
+
+
+def _prompt_gains(manifest: Manifest, rows: Sequence[EvaluationCells]) -> FloatArray | None:
+    """Return the gain of every prompt of the front, (k, m, n); None where some were not kept."""
+    names = {p.snapshot_id for p in manifest.points}
+    kept = [r for r in rows if r.snapshot_id in names]
+    shapes = {r.prompt_scores.shape for r in kept}
+    if len(shapes) != 1 or len(shape := shapes.pop()) != 2 or shape[1] < 2:
+        return None
+    return np.stack([gains_of(r.prompt_scores.T, manifest.problem).T for r in kept])
