@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,14 @@ def export(
     out: Annotated[
         Path, typer.Option("-o", "--out", metavar="OUT", help="A new folder.", show_default=False)
     ],
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="folder, parquet, json, csv, arrow, hub-folder or vllm.",
+        ),
+    ] = "folder",
     snapshot: Snapshot = None,
     force: Annotated[
         bool,
@@ -24,11 +33,22 @@ def export(
         ),
     ] = False,
 ) -> None:
-    """Write a front as a folder that stands alone.
+    r"""Write a front as a folder that stands alone, and can be verified.
 
-    It holds tables, PEFT adapters, the spec, a card and a plot. Every adapter is
-    checked against the digest that the ledger holds of it.
+    \b
+    folder      tables, PEFT adapters, the spec, a card and a plot
+    parquet, json, csv, arrow
+                the front and every evaluation as two tables, nothing else
+    hub-folder  ready for `hf upload`: adapters with a model card; nothing is uploaded
+    vllm        adapters, `serve.sh` with the `vllm serve` line, and a table that says
+                which adapter to ask for which preference
+
+    Every adapter is checked against the digest that the ledger holds of it.
     """
     from paretoflow.api import open_sweep
+    from paretoflow.exporters.reading import read_manifest
 
-    typer.echo(f"wrote {open_sweep(sweep).export(out, snapshot, force=force)}")
+    open_sweep(sweep).export(out, snapshot, force=force, format=format)
+    typer.echo(f"wrote {out}")
+    digest = read_manifest(out).digest
+    typer.echo(f"check it: paretoflow verify {shlex.quote(str(out))} --digest {digest}")

@@ -99,10 +99,35 @@ VERBS: dict[str, Verb] = {
         "Write one HTML page about a sweep.",
         ("paretoflow report sweeps/quickstart -o report.html",),
     ),
+    "snapshots": Verb(
+        "paretoflow.cli.snapshots:snapshots",
+        "List every front that a sweep has recorded.",
+        (
+            "paretoflow snapshots sweeps/quickstart",
+            "paretoflow front sweeps/quickstart --snapshot 3",
+        ),
+    ),
+    "diff": Verb(
+        "paretoflow.cli.diff:diff",
+        "Compare two fronts: of two sweeps, snapshots or exports.",
+        (
+            "paretoflow diff sweeps/quickstart@3 sweeps/quickstart",
+            "paretoflow diff my-front s3://bucket/sweeps/other -o both.html",
+        ),
+    ),
     "export": Verb(
         "paretoflow.cli.export:export",
         "Write a front that stands on its own: tables, adapters, a card.",
-        ("paretoflow export sweeps/quickstart -o my-front",),
+        (
+            "paretoflow export sweeps/quickstart -o my-front",
+            "paretoflow export sweeps/quickstart -o served --format vllm",
+            "paretoflow export sweeps/quickstart -o tables --format csv --snapshot 3",
+        ),
+    ),
+    "verify": Verb(
+        "paretoflow.cli.verify:verify",
+        "Check that an export is what was exported.",
+        ("paretoflow verify my-front",),
     ),
     "simulate": Verb(
         "paretoflow.cli.simulate:simulate",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from paretoflow.core.values import Direction, ObjectiveInfo, Problem
+from paretoflow.front.difference import Difference
 from paretoflow.front.orient import scores_of
 
 
@@ -23,6 +24,24 @@ def score_text(score: float, stderr: float) -> str:
         return f"{score:.4g}"
     digits = int(np.clip(1 - np.floor(np.log10(stderr)), 0, 6))
     return f"{score:.{digits}f} ± {stderr:.{digits}f}"
+
+
+def interval_text(value: float, interval: tuple[float, float] | None) -> str:
+    """Return a value with its 95 % interval; alone where there is none."""
+    if interval is None:
+        return f"{value:.4g}"
+    return f"{value:.4g} (95 % {interval[0]:.4g} to {interval[1]:.4g})"
+
+
+def change_text(found: Difference) -> str:
+    """Return how much more the second front is worth, and how sure that is."""
+    text = f"hypervolume of B less that of A: {found.change:+.4g}"
+    if found.interval is None:
+        return text
+    low, high = found.interval
+    how = "paired over the same prompts" if found.paired else "unpaired"
+    verdict = "; 0 is within" if low <= 0 <= high else ""
+    return f"{text} (95 % {low:+.4g} to {high:+.4g}, {how}{verdict})"
 
 
 def weights_text(weights: Sequence[float] | None, problem: Problem) -> str:

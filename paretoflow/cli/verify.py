@@ -1,0 +1,75 @@
+"""`paretoflow verify`: whether an export is what was exported."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paretoflow.cli.options import Format, FormatOption
+
+if TYPE_CHECKING:
+    from paretoflow.exporters.verify import Verified
+
+
+def verify(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder of an export.")],
+    digest: Annotated[
+        str,
+        typer.Option(
+            "--digest",
+            metavar="SHA256",
+            help="What `paretoflow export` printed: finds even a manifest that was rewritten.",
+            show_default=False,
+        ),
+    ] = "",
+    format: FormatOption = Format.TEXT,
+) -> None:
+    """Check every file of an export, and compute its front anew from the exported evaluations.
+
+    Compared are the SHA-256 of every file and adapter, the non-dominated points, the hypervolume
+    and its interval. It needs no sweep and no network. Exit status 2 if anything differs, with
+    all of it named.
+
+    Whoever rewrites the scores of every prompt, all that follows from them and every digest alike
+    is only found by --digest.
+    """
+    from paretoflow.exporters.verify import verify_export
+
+    found = verify_export(out, digest)
+    if format is Format.JSON:
+        typer.echo(json.dumps(_facts(out, found), indent=1))
+        return
+    manifest = found.manifest
+    low, high = manifest.interval
+    interval = f" (95 % {low:.4g} to {high:.4g})" if found.interval else ""
+    typer.echo(f"{out} is as exported: {manifest.sweep}, front {manifest.snapshot}")
+    typer.echo(f"  {found.files} files and {found.adapters} adapters have their SHA-256")
+    typer.echo(
+        f"  {found.evaluations} evaluations give the same {len(manifest.points)} points and the "
+        f"same hypervolume {manifest.hypervolume:.4g}{interval}"
+    )
+    if not found.interval:
+        typer.echo("  the interval was not computed: scores of single prompts were not kept")
+    if not digest:
+        typer.echo(f"  not asked: whether all was rewritten alike; --digest {found.digest}")
+
+
+def _facts(out: Path, found: Verified) -> dict[str, object]:
+    manifest = found.manifest
+    return {
+        "export": str(out),
+        "format": manifest.tag,
+        "sweep": manifest.sweep,
+        "snapshot": manifest.snapshot,
+        "files": found.files,
+        "adapters": found.adapters,
+        "evaluations": found.evaluations,
+        "points": len(manifest.points),
+        "hypervolume": manifest.hypervolume,
+        "hypervolume_ci": list(manifest.interval),
+        "interval_recomputed": found.interval,
+        "manifest_digest": found.digest,
+    }
