@@ -13,9 +13,8 @@ To add a store:
 
 from __future__ import annotations
 
-from paretoflow.core.errors import LedgerError
 from paretoflow.ledger.ledger import Ledger
-from paretoflow.storage import Root, as_folder
+from paretoflow.storage import Root
 
 __all__ = ["STORES", "open_ledger"]
 
@@ -39,12 +38,10 @@ def open_ledger(root: Root, *, writer: bool, create: bool = False, fsync: bool =
         SweepNotFoundError: If there is no ledger and none is to be made.
         FencedError: If yet another driver took over meanwhile.
         LedgerError: If storage failed.
+        StorageError: If storage refuses, or cannot put if absent.
         SchemaVersionError: If a newer version of ParetoFlow wrote it.
     """
     # importing Delta takes a while, and `check` never needs it
     from paretoflow.ledger.delta import DeltaLedger
 
-    folder = as_folder(root)
-    if folder.local is None:
-        raise LedgerError(f"a ledger lives in a local folder, got {root}")
-    return DeltaLedger(folder.local, writer=writer, create=create, fsync=fsync)
+    return DeltaLedger(root, writer=writer, create=create, fsync=fsync)

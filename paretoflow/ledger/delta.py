@@ -1,12 +1,12 @@
-"""The ledger on disk: two Delta tables at `<root>/ledger/`, one of events and one of fronts."""
+"""The ledger in storage: two Delta tables at `<root>/ledger/`, one of events, one of fronts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from paretoflow.core.errors import LedgerError, SweepNotFoundError
+from paretoflow.core.errors import SweepNotFoundError
 from paretoflow.ledger.fenced_table import COMMIT_ATTEMPTS, FencedTable, create_table, table_exists
+from paretoflow.ledger.probe import require_put_if_absent
 from paretoflow.ledger.rows import (
     events_to_table,
     fronts_to_table,
@@ -16,16 +16,16 @@ from paretoflow.ledger.rows import (
     table_to_fronts,
 )
 from paretoflow.ledger.tables import EVENTS_SCHEMA, FRONTS_SCHEMA, Event, FrontRecord
-from paretoflow.storage.durable import make_folder, require_hard_links
+from paretoflow.storage import Folder, Root, as_folder
 
 
 class DeltaLedger:
-    """A handle on the ledger of a sweep's folder; see `Ledger` for the contract.
+    """A handle on the ledger of a sweep; see `Ledger` for the contract.
 
     Not for several threads at once.
 
     Args:
-        root: Folder of the sweep.
+        root: Where the sweep lives.
         writer: Whether to take over as the driver, which fences the driver before.
         create: Whether a writer makes the ledger where there is none.
         fsync: Whether an append returns only after the disk has it; without, a power cut may lose
@@ -35,23 +35,24 @@ class DeltaLedger:
         SweepNotFoundError: If there is no ledger and none is to be made.
         FencedError: If yet another driver took over meanwhile.
         LedgerError: If storage failed.
+        StorageError: If storage refuses, or cannot put if absent.
         SchemaVersionError: If a newer version of ParetoFlow wrote it.
     """
 
     def __init__(
-        self, root: Path, *, writer: bool, create: bool = False, fsync: bool = True
+        self, root: Root, *, writer: bool, create: bool = False, fsync: bool = True
     ) -> None:
-        folder = root / "ledger"
-        if not table_exists(folder / "events"):
+        folder = as_folder(root).below("ledger")
+        if not table_exists(folder.below("events")):
             if not (writer and create):
                 raise SweepNotFoundError(
                     "no sweep here: there is no ledger",
-                    str(root),
+                    as_folder(root).uri,
                     "check the folder, or start a sweep with `paretoflow run JOB.yaml`",
                 )
             _create(folder, fsync=fsync)
-        self._events = FencedTable(folder / "events", "seq", fsync=fsync)
-        self._fronts = FencedTable(folder / "fronts", "number", fsync=fsync)
+        self._events = FencedTable(folder.below("events"), "seq", fsync=fsync)
+        self._fronts = FencedTable(folder.below("fronts"), "number", fsync=fsync)
         self._epoch = -1
         if writer:
             self._epoch = self._events.take_over(self._fronts.stored_epoch + 1)
@@ -132,16 +133,8 @@ class DeltaLedger:
         self._seq = max([self._seq, *(e.seq for e in events)])
 
 
-def _create(folder: Path, *, fsync: bool) -> None:
+def _create(folder: Folder, *, fsync: bool) -> None:
     """Make both tables; events come last, since they are what tells that the ledger is there."""
-    try:
-        make_folder(folder)
-        require_hard_links(folder)
-    except OSError as error:
-        raise LedgerError(
-            f"cannot make the ledger: {error.strerror}",
-            str(folder),
-            "choose a folder that can be written to",
-        ) from error
-    create_table(folder / "fronts", FRONTS_SCHEMA, fsync=fsync)
-    create_table(folder / "events", EVENTS_SCHEMA, fsync=fsync)
+    require_put_if_absent(folder)
+    create_table(folder.below("fronts"), FRONTS_SCHEMA, fsync=fsync)
+    create_table(folder.below("events"), EVENTS_SCHEMA, fsync=fsync)

@@ -1,8 +1,9 @@
-"""What surrounds a Delta table on disk: errors in plain words, log checked, commits flushed."""
+"""What surrounds a Delta table in storage: errors in plain words, log checked, commits flushed."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,53 +13,92 @@ from urllib.parse import unquote
 import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
-from paretoflow.core.errors import LedgerError
+from paretoflow.core.errors import LedgerError, StorageError
+from paretoflow.storage import Folder
 from paretoflow.storage.durable import sync_path
+from paretoflow.storage.objects import ObjectFolder
+from paretoflow.storage.patience import passes, storage_error
 
+LOG = "_delta_log"
+COMMIT_PATIENCE_S = 30.0
+"""Seconds that delta-rs keeps at a failing request: it hears no Ctrl-C, and a driver has more."""
 CHECKPOINT_HINT = (
     "if a power cut tore the newest *.checkpoint.parquet in _delta_log, remove it together with "
     "_last_checkpoint: the log entries beside them hold everything"
 )
 
+_COLOURS = re.compile(r"\x1b\[\d*m|↳")
+_LONGEST = 300
+
+
+def delta_options(folder: Folder) -> dict[str, str] | None:
+    """Return the storage options by which delta-rs reaches a folder."""
+    if isinstance(folder, ObjectFolder):
+        return folder.object_store_options(COMMIT_PATIENCE_S)
+    return None
+
 
 @contextmanager
 def storage_errors(
-    folder: Path, hint: str = "check free space and permissions, then run again"
+    folder: Folder, hint: str = "check free space and permissions, then run again"
 ) -> Iterator[None]:
-    """Turn what Delta, Arrow and the operating system raise into a `LedgerError`."""
+    """Turn what Delta, Arrow and the operating system raise into a `LedgerError`.
+
+    What an object store refuses for good becomes a `StorageError`.
+    """
     try:
         yield
+    except StorageError:
+        raise
     except (DeltaError, OSError, pa.ArrowException) as error:
-        # delta-rs appends its own backtrace, line by line
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise LedgerError(f"storage failed: {reason}", str(folder), hint) from error
+        if folder.local is None and not passes(error):
+            refused = storage_error(error, folder.uri)
+            if refused.hint:
+                raise refused from error
+        raise LedgerError(f"storage failed: {_reason(error)}", folder.uri, hint) from error
 
 
-def _log_entry(folder: Path, version: int) -> Path:
-    return folder / "_delta_log" / f"{version:020d}.json"
+def _reason(error: Exception) -> str:
+    """Return what delta-rs says in colours and over many lines, as one short line."""
+    text = " ".join(_COLOURS.sub("", str(error)).split()) or type(error).__name__
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def refuse_torn_tail(folder: Path) -> None:
+def log_entry(version: int) -> str:
+    """Return the name of a version's log entry below its table's folder."""
+    return f"{LOG}/{version:020d}.json"
+
+
+def refuse_torn_entry(folder: Folder, version: int | None = None) -> None:
     """Refuse a table whose last commit is not whole; delta-rs reads some of these as empty.
 
+    Args:
+        folder: Where the table lives.
+        version: The last version; None looks for it.
+
     Raises:
-        LedgerError: If the last log entry is cut short, or cannot be read.
+        LedgerError: If its log entry is cut short or gone.
+        StorageError: If it cannot be read.
     """
-    names = sorted(p.name for p in (folder / "_delta_log").glob("*.json") if p.stem.isdigit())
-    path = folder / "_delta_log" / names[-1] if names else folder
+    name = log_entry(version) if version is not None else _last_entry(folder)
     try:
-        actions = [json.loads(line) for line in path.read_bytes().splitlines()]
+        actions = [json.loads(line) for line in folder.read(name).splitlines()]
         torn = not _is_whole(actions)
     except (ValueError, StopIteration):
         torn = True
-    except OSError as error:
-        raise LedgerError(f"cannot read the log: {error.strerror}", str(path)) from error
+    except FileNotFoundError as error:
+        raise LedgerError("an entry of the log is gone", f"{folder}/{name}") from error
     if torn:
         raise LedgerError(
             "the last entry of the log was cut short, as by a power cut",
-            str(path),
+            f"{folder}/{name}",
             "move this file out of the folder and run again: with fsync on, it was never confirmed",
         )
+
+
+def _last_entry(folder: Folder) -> str:
+    names = [n for n in folder.names(LOG) if re.fullmatch(r"\d{20}\.json", n.rpartition("/")[2])]
+    return names[-1] if names else LOG
 
 
 def _is_whole(actions: list[dict[str, Any]]) -> bool:
@@ -74,7 +114,7 @@ def _is_whole(actions: list[dict[str, Any]]) -> bool:
 
 def sync_commit(folder: Path, version: int) -> None:
     """Flush one commit: its data files, log entry and checkpoint, and the folders they are in."""
-    entry = _log_entry(folder, version)
+    entry = folder / log_entry(version)
     for line in entry.read_bytes().splitlines():
         action = json.loads(line)
         if "add" in action:

@@ -10,7 +10,7 @@ every refresh.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -21,13 +21,18 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from paretoflow.core.errors import FencedError, LedgerError
 from paretoflow.ledger.delta_log import (
     CHECKPOINT_HINT,
-    refuse_torn_tail,
+    delta_options,
+    log_entry,
+    refuse_torn_entry,
     storage_errors,
     sync_commit,
 )
 from paretoflow.ledger.migrations import pending_migrations
 from paretoflow.ledger.tables import SCHEMA_VERSION
+from paretoflow.storage import Folder
 from paretoflow.storage.durable import make_folder
+from paretoflow.storage.objects import ObjectFolder
+from paretoflow.storage.patience import patiently
 
 POSITION_ID = "paretoflow.position"
 EPOCH_ID = "paretoflow.epoch"
@@ -45,29 +50,34 @@ _CONFIGURATION = {
 }
 
 
-def table_exists(folder: Path) -> bool:
-    """Return whether a Delta table lives at a folder."""
-    with storage_errors(folder):
-        return bool(DeltaTable.is_deltatable(str(folder)))
+def table_exists(folder: Folder) -> bool:
+    """Return whether a Delta table lives at a folder: its first log entry is never cleaned."""
+    return folder.exists(log_entry(0))
 
 
-def create_table(folder: Path, schema: pa.Schema, *, fsync: bool) -> None:
+def create_table(folder: Folder, schema: pa.Schema, *, fsync: bool) -> None:
     """Make an empty table; do nothing if another process was faster.
 
     Raises:
-        LedgerError: If storage refuses.
+        LedgerError: If storage fails.
+        StorageError: If storage refuses.
     """
     with storage_errors(folder):
-        make_folder(folder)
+        if folder.local is not None:
+            make_folder(folder.local)
         try:
             DeltaTable.create(
-                folder, schema, configuration=_CONFIGURATION, raise_if_key_not_exists=False
+                folder.uri,
+                schema,
+                configuration=_CONFIGURATION,
+                storage_options=delta_options(folder),
+                raise_if_key_not_exists=False,
             )
         except DeltaError:
             if not table_exists(folder):
                 raise
-        if fsync:
-            sync_commit(folder, 0)
+        if fsync and folder.local is not None:
+            sync_commit(folder.local, 0)
 
 
 class FencedTable:
@@ -76,33 +86,45 @@ class FencedTable:
     Args:
         folder: Where the table lives.
         order: Name of its integer column that counts rows in order of commit.
-        fsync: Whether a commit returns only after the disk has it.
+        fsync: Whether a commit returns only after a local disk has it; an object store confirms
+            nothing before.
 
     Raises:
         LedgerError: If the table cannot be opened.
         SchemaVersionError: If a newer version of ParetoFlow wrote it.
     """
 
-    def __init__(self, folder: Path, order: str, *, fsync: bool) -> None:
+    def __init__(self, folder: Folder, order: str, *, fsync: bool) -> None:
         self.folder = folder
         self.epoch = -1
         self._order = order
         self._fsync = fsync
-        refuse_torn_tail(folder)
         with storage_errors(folder, CHECKPOINT_HINT):
-            self._delta = DeltaTable(folder)
+            self._delta = self._open()
+            refuse_torn_entry(folder, self._delta.version())
             self._load_transactions()
             self._commits = len(self._delta.file_uris())
             configuration: Mapping[str, str] = self._delta.metadata().configuration
         found = int(configuration.get(VERSION_KEY, SCHEMA_VERSION))
-        self._migrations = pending_migrations(found, str(folder))
+        self._migrations = pending_migrations(found, folder.uri)
+
+    def _open(self) -> Any:
+        folder, options = self.folder, delta_options(self.folder)
+        try:
+            return patiently(lambda: DeltaTable(folder.uri, storage_options=options), folder.uri)
+        except (DeltaError, OSError):
+            refuse_torn_entry(folder)
+            raise
 
     def refresh(self) -> None:
-        """Look at storage again."""
+        """Look at storage again.
+
+        Versions have no gaps, so one look for the next log entry tells whether there is anything
+        new; delta-rs would list the whole log.
+        """
         with storage_errors(self.folder):
-            before = self._delta.version()
-            self._delta.update_incremental()
-            if self._delta.version() != before:
+            if self.folder.exists(log_entry(self._delta.version() + 1)):
+                self._delta.update_incremental()
                 self._load_transactions()
 
     def read(self, after: int = -1, columns: Sequence[str] | None = None) -> pa.Table:
@@ -113,16 +135,24 @@ class FencedTable:
             # the statistics of each file leave unopened those without new rows
             predicate = f"{self._order} > {after}" if after >= 0 else None
             uris = self._delta.file_uris(file_pruning_predicate=predicate)
-            # the folder's own name is escaped in a URI; the files lie right in it
-            files = [self.folder / uri.rpartition("/")[2] for uri in uris]
             schema = self._schema()
-            if not files:
+            if not uris:
                 table = schema.empty_table()
                 return table.select(columns) if columns else table
+            # the folder's own name is escaped in a URI; the files lie right in it
+            names = [uri.rpartition("/")[2] for uri in uris]
             newer = ds.field(self._order) > after
-            return pq.read_table(
-                files, schema=schema, columns=columns, filters=newer, partitioning=None
-            )
+            return self._read(names, schema=schema, columns=columns, filters=newer)
+
+    def _read(self, names: Sequence[str], **what: Any) -> pa.Table:
+        folder = self.folder
+        if isinstance(folder, ObjectFolder):
+            paths, store = [folder.path(name) for name in names], folder.filesystem
+        else:
+            paths, store = [f"{folder}/{name}" for name in names], None
+        return patiently(
+            lambda: pq.read_table(paths, filesystem=store, partitioning=None, **what), folder.uri
+        )
 
     def take_over(self, at_least: int = 0) -> int:
         """Become the table's only writer, in a commit of its own.
@@ -178,7 +208,7 @@ class FencedTable:
         """Refuse to write with a handle that is a reader's, or a fenced driver's."""
         if self.epoch < 0:
             raise LedgerError(
-                "this ledger was opened for reading", str(self.folder), "open it with writer=True"
+                "this ledger was opened for reading", self.folder.uri, "open it with writer=True"
             )
         if self.stored_epoch > self.epoch:
             raise _fenced(self.stored_epoch, self.epoch, self.folder)
@@ -187,7 +217,7 @@ class FencedTable:
         """Return the error for a commit that lost every attempt to other writers."""
         return LedgerError(
             f"{COMMIT_ATTEMPTS} commits in a row lost to other writers",
-            str(self.folder),
+            self.folder.uri,
             "see which other processes write to this folder and stop them",
         )
 
@@ -247,8 +277,8 @@ class FencedTable:
         self._migrations = ()
 
     def _sync(self) -> None:
-        if self._fsync:
-            sync_commit(self.folder, self._delta.version())
+        if self._fsync and self.folder.local is not None:
+            sync_commit(self.folder.local, self._delta.version())
 
 
 def _properties(position: int, epoch: int) -> CommitProperties:
@@ -259,9 +289,9 @@ def _properties(position: int, epoch: int) -> CommitProperties:
     )
 
 
-def _fenced(newer: int, own: int, folder: Path) -> FencedError:
+def _fenced(newer: int, own: int, folder: Folder) -> FencedError:
     return FencedError(
         f"driver epoch {newer} took over the sweep from epoch {own}",
-        str(folder),
+        folder.uri,
         "stop this process: the newer one goes on",
     )

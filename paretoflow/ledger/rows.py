@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paretoflow.core.errors import LedgerError
+from paretoflow.core.errors import LedgerError, SchemaVersionError
 from paretoflow.ledger.tables import (
     EVENT_FIELDS,
     EVENTS_SCHEMA,
@@ -43,7 +43,7 @@ def table_to_events(table: pa.Table) -> list[Event]:
     """Return the rows as events, in order; a missing or null column gives the field's default.
 
     Raises:
-        LedgerError: If a row is of a kind that this version does not know.
+        SchemaVersionError: If a row is of a kind that this version does not know.
     """
     columns = {name: _values(table[name]) for name in EVENT_FIELDS if name in table.column_names}
     return [
@@ -136,10 +136,10 @@ def _event(row: dict[str, Any]) -> Event:
         fields["kind"] = EventKind(fields["kind"])
     except ValueError as error:
         known = ", ".join(EventKind)
-        raise LedgerError(
+        raise SchemaVersionError(
             f"event {fields['event_id']!r} has kind {fields['kind']!r}; this version knows {known}",
             "ledger/events",
-            "use the version of ParetoFlow that wrote it",
+            "upgrade paretoflow to the version that wrote it, or a later one",
         ) from error
     fields["payload"] = json.loads(fields.get("payload", "{}"))
     return Event(**fields)

@@ -1,34 +1,39 @@
-"""Write and read one Arrow IPC file; a file appears whole or not at all."""
+"""Write and read one Arrow IPC file of a sweep; a file appears whole or not at all."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pyarrow as pa
 
 from paretoflow.core.errors import LedgerError
+from paretoflow.storage import file_at
 
 
-def write_table(path: Path, table: pa.Table) -> None:
-    """Write a table under a temporary name, then rename it; an older file is replaced."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
-    partial.replace(path)
-
-
-def read_table(path: Path) -> pa.Table:
-    """Read a table.
+def write_table(path: Path | str, table: pa.Table) -> None:
+    """Write a table to a path or URI; an older file is replaced.
 
     Raises:
-        LedgerError: If the file is damaged.
+        StorageError: If storage refuses, or gives no answer for minutes.
     """
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    folder, name = file_at(path)
+    folder.write(name, sink.getvalue().to_pybytes())
+
+
+def read_table(path: Path | str) -> pa.Table:
+    """Read a table from a path or URI.
+
+    Raises:
+        LedgerError: If the file is damaged or gone.
+        StorageError: If storage refuses.
+    """
+    folder, name = file_at(path)
     try:
-        with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
-            return reader.read_all()
-    except (pa.ArrowInvalid, OSError) as error:
+        return pa.ipc.open_file(folder.read(name)).read_all()
+    except (FileNotFoundError, pa.ArrowInvalid) as error:
         raise LedgerError(
             f"damaged Arrow file: {error}", str(path), "delete it, and it will be made again"
         ) from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +24,7 @@ from paretoflow.lm.generation import Answer, generate
 from paretoflow.lm.logprobs import sequence_logprobs
 from paretoflow.scoring.arrow_files import write_table
 from paretoflow.spec.models import GenerationSpec
+from paretoflow.storage import Root, as_folder
 
 if TYPE_CHECKING:
     from paretoflow.scoring.panel import ObjectivePanel
@@ -185,13 +185,13 @@ def ranking_accuracy(logprobs: FloatArray, merits: FloatArray) -> float | None:
     return float(right[pairs].mean()) if pairs.any() else None
 
 
-def answers_path(root: Path, snapshot_id: str) -> Path:
-    """Return the file that a snapshot's answers are kept in, below the sweep's root."""
-    return root / "answers" / f"{snapshot_id}.arrow"
+def answers_path(root: Root, snapshot_id: str) -> str:
+    """Return the path or URI of the file that a snapshot's answers are kept in."""
+    return f"{as_folder(root)}/answers/{snapshot_id}.arrow"
 
 
 def write_answers(
-    path: Path, prompts: Sequence[Prompt], names: Sequence[str], result: EvaluationResult
+    path: str, prompts: Sequence[Prompt], names: Sequence[str], result: EvaluationResult
 ) -> None:
     """Write the answers of an evaluation as one Arrow file, a row per prompt.
 

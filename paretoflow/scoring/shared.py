@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +25,7 @@ from paretoflow.scoring.arrow_files import read_table, write_table
 from paretoflow.scoring.calibrate import orientation
 from paretoflow.spec.models import GenerationSpec
 from paretoflow.spec.objectives import ObjectiveSpec
+from paretoflow.storage import Root, as_folder, file_at
 
 if TYPE_CHECKING:
     from paretoflow.scoring.panel import ObjectivePanel
@@ -43,13 +43,13 @@ class SharedStage:
     Two processes that build the same table at once do the work twice and write equal files.
 
     Args:
-        root: Folder of the sweep.
+        root: Where the sweep lives.
         generation: `batch_size` does not enter the hash, since it does not change the answers.
         panel: Scores the answers.
         objectives: Specs of the panel's objectives, in its order.
     """
 
-    root: Path
+    root: Root
     lm: LanguageModel
     generation: GenerationSpec
     panel: ObjectivePanel
@@ -62,14 +62,16 @@ class SharedStage:
             DataError: If a prompt does not fit the model.
             ObjectiveError: If a scorer fails.
             LedgerError: If the table was written before and is damaged.
+            StorageError: If storage refuses, or gives no answer for minutes.
         """
         path = self.path(prompts, per_prompt, seed)
-        if not path.is_file():
+        folder, name = file_at(path)
+        if not folder.exists(name):
             write_table(path, self._build(prompts, per_prompt, seed))
         return self._load(path, prompts, per_prompt)
 
-    def path(self, prompts: Sequence[Prompt], per_prompt: int, seed: int) -> Path:
-        """Return the file that these candidates are kept in."""
+    def path(self, prompts: Sequence[Prompt], per_prompt: int, seed: int) -> str:
+        """Return the path or URI of the file that these candidates are kept in."""
         scorers = [o.model_dump(mode="json", exclude=_NO_EFFECT_ON_SCORES) for o in self.objectives]
         key = digest_of(
             {
@@ -82,7 +84,7 @@ class SharedStage:
                 "objectives": scorers,
             }
         )
-        return self.root / SHARED_FOLDER / f"{key}.arrow"
+        return f"{as_folder(self.root)}/{SHARED_FOLDER}/{key}.arrow"
 
     def _build(self, prompts: Sequence[Prompt], per_prompt: int, seed: int) -> pa.Table:
         """Return the table, one row per answer: a prompt's answers together, prompts in order."""
@@ -100,14 +102,14 @@ class SharedStage:
             }
         )
 
-    def _load(self, path: Path, prompts: Sequence[Prompt], per_prompt: int) -> Candidates:
+    def _load(self, path: str, prompts: Sequence[Prompt], per_prompt: int) -> Candidates:
         table = read_table(path)
         count, m = len(prompts), len(self.objectives)
         expected = [p.prompt_id for p in prompts for _ in range(per_prompt)]
         if table.column_names[:1] != ["prompt_id"] or table["prompt_id"].to_pylist() != expected:
             raise LedgerError(
                 "the table holds other prompts than its name says",
-                str(path),
+                path,
                 "delete it, and it will be made again",
             )
         scores = np.array(table["scores"].to_pylist(), dtype=np.float64)

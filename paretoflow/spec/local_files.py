@@ -11,6 +11,7 @@ from paretoflow.spec.models import PretrainedModelSpec
 from paretoflow.spec.objectives import RewardModelObjectiveSpec
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.shape import KeyPath, nearest
+from paretoflow.spec.uris import uri_fault
 
 _HUB_ID = re.compile(r"^[\w][\w.-]*(/[\w][\w.-]*)?$")
 
@@ -72,8 +73,9 @@ def storage_root(draft: Draft) -> Iterator[Fault]:
         return
     scheme, found, rest = storage.partition("://")
     if found and scheme != "file":
-        what = f"got the storage {storage!r}; object storage ({scheme}://) is not supported yet"
-        yield Fault(("storage",), what, "give a local folder; object storage comes next")
+        what, hint = uri_fault(storage)
+        if what:
+            yield Fault(("storage",), what, hint)
     elif found and not rest.startswith("/"):
         what = f"got {storage!r}; allowed: file:// and an absolute path"
         yield Fault(("storage",), what, f"write {Path(rest).absolute().as_uri()!r}")

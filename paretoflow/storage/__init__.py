@@ -6,7 +6,7 @@ through a `Folder` and does not ask.
 
 from __future__ import annotations
 
-from paretoflow.storage.folder import Folder, Root, as_folder
+from paretoflow.storage.folder import Folder, Root, as_folder, file_at
 from paretoflow.storage.local import LocalFolder
 
-__all__ = ["Folder", "LocalFolder", "Root", "as_folder"]
+__all__ = ["Folder", "LocalFolder", "Root", "as_folder", "file_at"]

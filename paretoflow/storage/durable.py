@@ -6,7 +6,7 @@ import os
 import uuid
 from pathlib import Path
 
-from paretoflow.core.errors import LedgerError
+from paretoflow.core.errors import StorageError
 
 
 def sync_path(path: Path) -> None:
@@ -27,6 +27,14 @@ def make_folder(path: Path) -> None:
     sync_path(path.parent)
 
 
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file and flush it; a failure may leave a part of it."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def put_if_absent(path: Path, content: bytes) -> bool:
     """Write a file that appears whole or not at all; leave one that is already there as it is.
 
@@ -36,16 +44,13 @@ def put_if_absent(path: Path, content: bytes) -> bool:
         Whether this call wrote the file.
 
     Raises:
-        LedgerError: If the file system has no hard links.
+        StorageError: If the file system has no hard links.
     """
     if path.exists():
         return False
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        write_durably(temporary, content)
         return _link(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -55,7 +60,7 @@ def require_hard_links(folder: Path) -> None:
     """Refuse a folder whose file system has no hard links: nothing could be put there atomically.
 
     Raises:
-        LedgerError: If the file system has no hard links.
+        StorageError: If the file system has no hard links.
     """
     probe = folder / f".probe-{uuid.uuid4().hex}"
     try:
@@ -72,8 +77,8 @@ def _link(temporary: Path, path: Path) -> bool:
     except OSError as error:
         if not path.parent.is_dir():
             raise
-        raise LedgerError(
-            f"cannot hard link a file ({error.strerror})",
+        raise StorageError(
+            f"this storage cannot put if absent: no hard link of a file ({error.strerror})",
             str(path.parent),
             "keep the sweep on a local disk or an NFS mount that supports hard links",
         ) from error

@@ -94,3 +94,9 @@ def as_folder(root: Root) -> Folder:
     from paretoflow.storage.objects import ObjectFolder
 
     return ObjectFolder(text)
+
+
+def file_at(path: Path | str) -> tuple[Folder, str]:
+    """Return the folder that a file's path or URI names, and the file's name in it."""
+    parent, _, name = str(path).rpartition("/")
+    return as_folder(parent), name

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from paretoflow.storage.durable import make_folder, put_if_absent, sync_path
+from paretoflow.core.errors import StorageError
+from paretoflow.storage.durable import make_folder, put_if_absent, sync_path, write_durably
+from paretoflow.storage.patience import disk_error
 
 
 class LocalFolder:
@@ -45,64 +49,93 @@ class LocalFolder:
 
     def read(self, name: str) -> bytes:
         """Return the content of a file."""
-        return (self._path / name).read_bytes()
+        path = self._path / name
+        with _disk_errors(path):
+            try:
+                return path.read_bytes()
+            except (IsADirectoryError, NotADirectoryError) as error:
+                raise FileNotFoundError(f"there is no file {path}") from error
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file by a rename over the one that is there."""
         path = self._path / name
-        make_folder(path.parent)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        sync_path(path.parent)
+        with _disk_errors(path):
+            make_folder(path.parent)
+            temporary = _beside(path)
+            try:
+                write_durably(temporary, content)
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+            sync_path(path.parent)
 
     def put(self, name: str, content: bytes) -> bool:
         """Write a file unless one is there, by a hard link."""
         path = self._path / name
-        make_folder(path.parent)
-        return put_if_absent(path, content)
+        with _disk_errors(path):
+            make_folder(path.parent)
+            return put_if_absent(path, content)
 
     def exists(self, name: str) -> bool:
         """Return whether there is a file of that name."""
-        return (self._path / name).is_file()
+        with _disk_errors(self._path / name):
+            return (self._path / name).is_file()
 
     def names(self, under: str = "") -> list[str]:
         """Return the names of all whole files below `under`, sorted."""
-        return sorted(
-            p.relative_to(self._path).as_posix()
-            for p in (self._path / under).rglob("*")
-            if p.is_file() and not p.name.startswith(".")
-        )
+        with _disk_errors(self._path / under):
+            return sorted(
+                p.relative_to(self._path).as_posix()
+                for p in (self._path / under).rglob("*")
+                if p.is_file() and not p.name.startswith(".")
+            )
 
     def delete(self, name: str) -> None:
         """Remove a file or a folder."""
         path = self._path / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        with _disk_errors(path):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
     def send(self, source: Path, name: str) -> None:
         """Copy a folder, unless it lies there already; whole or not at all."""
         target = self._path / name
         if source.resolve() == target.resolve():
             return
-        make_folder(target.parent)
-        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-        shutil.copytree(source, temporary)
-        if target.exists():
-            shutil.rmtree(target)
-        temporary.rename(target)
+        with _disk_errors(target):
+            make_folder(target.parent)
+            temporary = _beside(target)
+            try:
+                shutil.copytree(source, temporary)
+                for path in (*temporary.rglob("*"), temporary):
+                    sync_path(path)
+                shutil.rmtree(target, ignore_errors=True)
+                temporary.rename(target)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+            sync_path(target.parent)
 
     def fetch(self, name: str, to: Path) -> Path:
         """Return the path of a folder below this one; nothing is copied."""
         path = self._path / name
         if not path.is_dir():
-            raise FileNotFoundError(path)
+            raise FileNotFoundError(f"there is no folder {path}")
         return path
+
+
+def _beside(path: Path) -> Path:
+    """Return a name beside a path that no reader takes for a whole file."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    """Say plainly what the operating system refused; let a missing file through."""
+    try:
+        yield
+    except (FileNotFoundError, StorageError):
+        raise
+    except OSError as error:
+        raise disk_error(error, str(path)) from error

@@ -9,7 +9,6 @@ tried on a real bucket.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import uuid
 from functools import lru_cache, partial
@@ -20,13 +19,9 @@ import pyarrow as pa
 import pyarrow.fs
 
 from paretoflow.core.errors import StorageError
-from paretoflow.storage.patience import ATTEMPTS, PATIENCE_S, patiently
+from paretoflow.spec.uris import uri_fault
+from paretoflow.storage.patience import ATTEMPTS, patiently
 
-SCHEMES = ("s3", "gs")
-_URI = re.compile(
-    r"(?P<scheme>s3|gs)://(?P<bucket>[a-z0-9][a-z0-9._-]{1,61}[a-z0-9])(?P<prefix>/.*)?"
-)
-_PREFIX = re.compile(r"[A-Za-z0-9._=/-]*")
 _CONNECT_S = 5.0
 
 
@@ -44,9 +39,9 @@ class ObjectFolder:
     """
 
     def __init__(self, uri: str) -> None:
-        fault = uri_fault(uri)
+        fault, hint = uri_fault(uri)
         if fault:
-            raise StorageError(fault, uri, "write s3://bucket/prefix")
+            raise StorageError(fault, uri, hint)
         scheme, _, rest = uri.partition("://")
         self._scheme = scheme
         self._path = "/".join(part for part in rest.split("/") if part)
@@ -84,11 +79,15 @@ class ObjectFolder:
         """Return `bucket/key` of a name, as `filesystem` takes it."""
         return f"{self._path}/{name}" if name else self._path
 
-    def object_store_options(self) -> dict[str, str]:
-        """Return what delta-rs has to be told to reach the same place as patiently; no secrets."""
+    def object_store_options(self, patience_s: float) -> dict[str, str]:
+        """Return what delta-rs has to be told to reach the same place; it holds no secrets.
+
+        Args:
+            patience_s: Seconds to try a failing request again.
+        """
         options = {
             "max_retries": "1000",
-            "retry_timeout": f"{PATIENCE_S:g}s",
+            "retry_timeout": f"{patience_s:g}s",
             "backoff_config.max_backoff": "5s",
         }
         if self._scheme == "s3":
@@ -212,27 +211,6 @@ class ObjectFolder:
             raise StorageError(
                 f"there is no bucket {self.bucket!r}", self.uri, "create it, or mend its name"
             )
-
-
-def uri_fault(uri: str) -> str:
-    """Return what is wrong with the URI of a place in an object store; empty when nothing is.
-
-    It only looks at the text. delta-rs reads `%`, spaces and the like in two ways, so a prefix has
-    none of them.
-    """
-    scheme, found, _ = uri.partition("://")
-    if not found or scheme not in SCHEMES:
-        allowed = ", ".join(f"{s}://" for s in SCHEMES)
-        return f"got the scheme {scheme!r}; allowed: {allowed}, file:// or a path"
-    match = _URI.fullmatch(uri)
-    if match is None:
-        return (
-            "no name of a bucket; allowed: 3 to 63 lower-case letters, digits, dots and hyphens "
-            "that begin and end with a letter or digit"
-        )
-    if not _PREFIX.fullmatch(match["prefix"] or "") or ".." in (match["prefix"] or "").split("/"):
-        return "got a prefix with other characters than letters, digits, `.`, `_`, `=` and `-`"
-    return ""
 
 
 @lru_cache(maxsize=64)

@@ -352,12 +352,9 @@ CASES = [
         2,
         "set engine.resources.gpus_per_rank to 1",
     ),
-    (
-        "object storage",
-        f"name: x\nstorage: s3://bucket/sweeps{TWO}",
-        2,
-        "object storage (s3://) is not supported yet",
-    ),
+    ("scheme", f"name: x\nstorage: hdfs://bucket/sweeps{TWO}", 2, "allowed: a folder, file:///"),
+    ("bucket", f"name: x\nstorage: s3://B/sweeps{TWO}", 2, "3 to 63 lower-case letters"),
+    ("prefix", f"name: x\nstorage: s3://bucket/my sweeps{TWO}", 2, "got the prefix 'my sweeps'"),
     ("relative file URI", f"name: x\nstorage: file://sweeps{TWO}", 2, "an absolute path"),
     ("storage a file", f"name: x\nstorage: rows.jsonl{TWO}", 2, "allowed: a folder"),
 ]
@@ -386,7 +383,7 @@ def test_a_malformed_yaml_is_located_and_explained(folder, capsys, text, line, s
     assert "Traceback" not in shown.err
 
 
-@pytest.mark.parametrize("name", ["open bracket", "negative beta", "object storage"])
+@pytest.mark.parametrize("name", ["open bracket", "negative beta", "scheme"])
 def test_a_malformed_yaml_ends_the_process_with_status_2(folder, name):
     text, line = next(case[1:3] for case in CASES if case[0] == name)
     Path("job.yaml").write_text(text)

@@ -14,7 +14,13 @@ import pytest
 from deltalake import DeltaTable
 from deltalake.table import TableOptimizer
 
-from paretoflow.core.errors import FencedError, LedgerError, SchemaVersionError, SweepNotFoundError
+from paretoflow.core.errors import (
+    FencedError,
+    LedgerError,
+    SchemaVersionError,
+    StorageError,
+    SweepNotFoundError,
+)
 from paretoflow.ledger import delta_log, fenced_table, open_ledger
 from tests.unit.ledger.rows_for_tests import evaluated, front
 
@@ -54,7 +60,7 @@ def test_no_ledger_is_a_fault_of_the_user_that_names_the_folder(tmp_path: Path) 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(LedgerError, match="cannot make the ledger"):
+    with pytest.raises(StorageError, match="storage failed: File exists"):
         open_ledger(tmp_path / "file" / "sweep", writer=True, create=True)
 
 
@@ -351,5 +357,5 @@ def test_an_unreadable_log_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         raise PermissionError(13, os.strerror(13))
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    with pytest.raises(LedgerError, match="cannot read the log: Permission denied"):
+    with pytest.raises(StorageError, match="storage failed: Permission denied"):
         open_ledger(tmp_path, writer=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from paretoflow.core.errors import LedgerError, SchemaVersionError
+from paretoflow.core.errors import LedgerError, SchemaVersionError, StorageError
 from paretoflow.ledger.fragments import (
     fragment_paths,
     read_fragment,
@@ -18,6 +18,10 @@ from paretoflow.ledger.tables import Event, EventKind
 from tests.unit.ledger.rows_for_tests import evaluated
 
 
+def _written(root: Path, events: list[Event]) -> Path:
+    return Path(write_fragment(root, events))
+
+
 def _event(run: str, attempt: int, kind: EventKind, step: int = 0) -> Event:
     return Event(
         f"{kind}:{run}:{attempt}:{step}", kind, 0.0, run_id=run, attempt=attempt, step=step
@@ -26,7 +30,7 @@ def _event(run: str, attempt: int, kind: EventKind, step: int = 0) -> Event:
 
 def test_a_fragment_comes_back_exactly(tmp_path: Path) -> None:
     events = [evaluated(1), evaluated(1, event_id="finished/r0001 ü", kind=EventKind.FINISHED)]
-    path = write_fragment(tmp_path, events)
+    path = _written(tmp_path, events)
     assert path.parent == tmp_path / "fragments" / "r0001"
     assert path.suffix == ".arrow"
     assert read_fragment(path) == events
@@ -35,9 +39,9 @@ def test_a_fragment_comes_back_exactly(tmp_path: Path) -> None:
 
 
 def test_writing_twice_keeps_the_first(tmp_path: Path) -> None:
-    path = write_fragment(tmp_path, [evaluated(1)])
+    path = _written(tmp_path, [evaluated(1)])
     before = path.stat()
-    assert write_fragment(tmp_path, [evaluated(1, wall_s=99.0)]) == path
+    assert _written(tmp_path, [evaluated(1, wall_s=99.0)]) == path
     assert path.stat() == before
     assert read_fragments(tmp_path) == [evaluated(1)]
 
@@ -45,7 +49,7 @@ def test_writing_twice_keeps_the_first(tmp_path: Path) -> None:
 def test_ids_that_differ_only_in_odd_characters_do_not_collide(tmp_path: Path) -> None:
     ids = ["a/b", "a:b", "a b", "../a", "x" * 500, "x" * 501, "é", ""]
     for event_id in ids:
-        path = write_fragment(tmp_path, [evaluated(1, event_id=event_id)])
+        path = _written(tmp_path, [evaluated(1, event_id=event_id)])
         assert path.parent == tmp_path / "fragments" / "r0001"
     assert sorted(e.event_id for e in read_fragments(tmp_path)) == sorted(ids)
 
@@ -66,10 +70,35 @@ def test_fragments_come_by_run_attempt_phase_and_step(tmp_path: Path) -> None:
 
 
 def test_known_fragments_are_not_opened_and_known_events_left_out(tmp_path: Path) -> None:
-    known = write_fragment(tmp_path, [evaluated(1)])
+    known = _written(tmp_path, [evaluated(1)])
     known.write_bytes(b"damaged, but already folded in")
     write_fragment(tmp_path, [evaluated(2), evaluated(2, event_id="more")])
     assert read_fragments(tmp_path, known={known, "more"}) == [evaluated(2)]
+
+
+def test_a_fragment_whose_first_event_is_known_is_not_opened(tmp_path: Path) -> None:
+    path = _written(tmp_path, [evaluated(1), evaluated(1, event_id="more")])
+    path.write_bytes(b"damaged, but already folded in")
+    assert read_fragments(tmp_path, known={evaluated(1).event_id}) == []
+
+
+def test_the_fragments_of_one_run(tmp_path: Path) -> None:
+    paths = [_written(tmp_path, [evaluated(i)]) for i in (1, 2)]
+    assert fragment_paths(tmp_path) == [str(p) for p in paths]
+    assert fragment_paths(str(tmp_path), "r0002") == [str(paths[1])]
+    assert read_fragments(tmp_path, run_id="r0002") == [evaluated(2)]
+    assert read_fragments(tmp_path, run_id="r000") == []
+
+
+def test_a_kind_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = _written(tmp_path, [evaluated(1)])
+    table = events_to_table([evaluated(1)])
+    kinds = pa.array(["dreamt"], pa.string())
+    table = table.set_column(table.column_names.index("kind"), "kind", kinds)
+    with pa.ipc.new_file(str(path), table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(SchemaVersionError, match=r"kind 'dreamt'.*upgrade paretoflow"):
+        read_fragment(path)
 
 
 def test_an_event_in_two_fragments_comes_once(tmp_path: Path) -> None:
@@ -102,7 +131,7 @@ def test_a_half_written_fragment_is_not_seen(
 
 @pytest.mark.parametrize("damage", ["empty", "half", "garbage"])
 def test_a_damaged_fragment_is_named_and_never_skipped(tmp_path: Path, damage: str) -> None:
-    path = write_fragment(tmp_path, [evaluated(1)])
+    path = _written(tmp_path, [evaluated(1)])
     write_fragment(tmp_path, [evaluated(2)])
     content = path.read_bytes()
     path.write_bytes(
@@ -114,7 +143,7 @@ def test_a_damaged_fragment_is_named_and_never_skipped(tmp_path: Path, damage: s
 
 
 def test_a_fragment_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    path = write_fragment(tmp_path, [evaluated(1)])
+    path = _written(tmp_path, [evaluated(1)])
     table = events_to_table([evaluated(1)]).replace_schema_metadata(
         {"paretoflow.schema_version": "99"}
     )
@@ -135,7 +164,7 @@ def test_a_fragment_is_about_one_run(tmp_path: Path, events: list[Event]) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_refuses_is_a_ledger_error(tmp_path: Path) -> None:
+def test_a_disk_that_refuses_is_named(tmp_path: Path) -> None:
     (tmp_path / "fragments").write_text("a file in the way")
-    with pytest.raises(LedgerError, match="cannot write a fragment"):
+    with pytest.raises(StorageError, match=r"storage failed: .*check free space"):
         write_fragment(tmp_path, [evaluated(1)])

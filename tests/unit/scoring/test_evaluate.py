@@ -157,8 +157,8 @@ def test_ranking_accuracy_by_hand() -> None:
 
 def test_answers_are_kept_in_one_arrow_file(evaluator: Evaluator, tmp_path: Path) -> None:
     result = evaluator.evaluate(evaluator.lm.model)
-    path = answers_path(tmp_path, "r0001-abc-a0-s0040")
-    write_answers(path, evaluator.prompts, evaluator.panel.names, result)
+    path = Path(answers_path(tmp_path, "r0001-abc-a0-s0040"))
+    write_answers(str(path), evaluator.prompts, evaluator.panel.names, result)
     assert [p.name for p in path.parent.iterdir()] == ["r0001-abc-a0-s0040.arrow"]
     with pa.OSFile(str(path)) as source:
         rows = pa.ipc.open_file(source).read_all().to_pylist()

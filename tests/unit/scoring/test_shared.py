@@ -100,7 +100,7 @@ def test_the_name_follows_what_the_table_depends_on(
 
 
 def test_a_damaged_table_is_named(stage: SharedStage, prompts: tuple[Prompt, ...]) -> None:
-    path = stage.path(prompts, 2, 0)
+    path = Path(stage.path(prompts, 2, 0))
     stage.candidates(prompts, 2, 0)
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(LedgerError, match=path.name):

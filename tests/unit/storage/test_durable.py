@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paretoflow.core.errors import LedgerError
+from paretoflow.core.errors import StorageError
 from paretoflow.storage import durable
 
 
@@ -37,7 +37,7 @@ def test_a_file_system_without_hard_links_is_refused(
 
     durable.require_hard_links(tmp_path)
     monkeypatch.setattr(os, "link", refuse)
-    with pytest.raises(LedgerError, match="supports hard links"):
+    with pytest.raises(StorageError, match="supports hard links"):
         durable.require_hard_links(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -1,0 +1,73 @@
+"""Refuse a storage on which two drivers could both write: try it before a sweep is made there."""
+
+from __future__ import annotations
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from paretoflow.core.errors import StorageError
+from paretoflow.ledger.delta_log import delta_options, storage_errors
+from paretoflow.storage import Folder
+from paretoflow.storage.durable import make_folder, require_hard_links
+from paretoflow.storage.patience import disk_error
+
+ROUNDS = 8
+"""Races that a storage has to judge; where both racers always win, each round shows it likely."""
+
+_SCHEMA = pa.schema([pa.field("x", pa.int64())])
+
+
+def require_put_if_absent(folder: Folder) -> None:
+    """Refuse a storage that lets two writers put the same object, so that one row would be lost.
+
+    Hard links show it on a disk. In an object store, two handles race for the first version of a
+    table, as two drivers might: where both land, one has overwritten the other.
+
+    Raises:
+        StorageError: If it cannot put if absent, or refuses to be written to.
+    """
+    local = folder.local
+    if local is not None:
+        try:
+            make_folder(local)
+            require_hard_links(local)
+        except StorageError:
+            raise
+        except OSError as error:
+            raise disk_error(error, str(local)) from error
+        return
+    probe = folder.below(f"probe-{uuid.uuid4().hex[:12]}")
+    try:
+        if any(_both_land(probe.below(str(number))) for number in range(ROUNDS)):
+            raise StorageError(
+                "this storage cannot put if absent: two writers of one object were both told that "
+                "they were first (it ignores If-None-Match)",
+                folder.uri,
+                "use a store with conditional writes, such as Amazon S3, MinIO, Ceph or R2, or a "
+                "local folder",
+            )
+    finally:
+        folder.delete(probe.uri.rpartition("/")[2])
+
+
+def _both_land(folder: Folder) -> bool:
+    start = Barrier(2)
+    with ThreadPoolExecutor(2) as racers:
+        return all(racers.map(lambda _: _lands(folder, start), range(2)))
+
+
+def _lands(folder: Folder, start: Barrier) -> bool:
+    start.wait()
+    with storage_errors(folder):
+        try:
+            DeltaTable.create(folder.uri, _SCHEMA, storage_options=delta_options(folder))
+        except DeltaError as error:
+            if "already exists" in str(error) or "version 0" in str(error):
+                return False
+            raise
+    return True
