@@ -8,6 +8,7 @@ import typer
 
 from paretoflow.cli.options import Overrides, SweepRoot
 from paretoflow.cli.submit import Anyway, Env, Follow, Image, WorkingDir
+from paretoflow.core.errors import UserError
 
 
 def resume(
@@ -52,7 +53,9 @@ def resume(
         surrounding = Surrounding(working_dir, image, environment(env or ()))
         hand_over(spec, address, surrounding, follow=follow, anyway=anyway)
         return
-    _refuse_cluster_options(follow=follow, working_dir=working_dir, image=image, env=env)
+    _refuse_cluster_options(
+        follow=follow, working_dir=working_dir, image=image, env=env, anyway=anyway
+    )
     from paretoflow.cli.run import run_here
 
     again = ["paretoflow", "resume", sweep]
@@ -65,6 +68,8 @@ def _refuse_cluster_options(**given: object) -> None:
     for name, value in given.items():
         if value:
             option = f"--{name.replace('_', '-')}"
-            raise typer.BadParameter(
-                "is for a dashboard's address: --address http://head:8265", param_hint=option
+            raise UserError(
+                "it is for a sweep on a cluster",
+                option,
+                "give the dashboard of its head: --address http://head:8265",
             )

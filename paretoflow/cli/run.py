@@ -55,12 +55,15 @@ def run_here(spec: SweepSpec, again: list[str], *, address: str | None, fsync: b
         fsync: Whether each commit waits for the disk.
 
     Raises:
+        SchemaVersionError: If a newer version of ParetoFlow wrote the sweep that is there.
         KeyboardInterrupt: After open runs were recorded and the user was told how to go on.
     """
     from paretoflow.cli.front import show_front
     from paretoflow.cli.progress import Progress
-    from paretoflow.engine.session import run_sweep
+    from paretoflow.engine.resume import require_readable
+    from paretoflow.engine.session import run_sweep, sweep_root
 
+    require_readable(sweep_root(spec))
     console = Console(highlight=False)
     try:
         with Progress(spec, console) as progress:

@@ -91,10 +91,11 @@ def hand_over(
     Raises:
         ClusterError: If the cluster cannot be reached, does not let us in or is too small.
         SpecError: If another sweep of that name lives there.
+        SchemaVersionError: If a newer version of ParetoFlow wrote the sweep that is there.
         Exit: With the job's result, when it was followed.
     """
     from paretoflow.engine.dashboard import Dashboard
-    from paretoflow.engine.resume import changed_keys
+    from paretoflow.engine.resume import changed_keys, require_readable
     from paretoflow.engine.session import enter_folder, sweep_root
     from paretoflow.engine.submit import Jobs
     from paretoflow.storage import as_folder
@@ -103,6 +104,7 @@ def hand_over(
     dashboard.check()
     spec = spec.model_copy(update={"storage": as_folder(spec.storage).uri})
     folder = sweep_root(spec)
+    require_readable(folder)
     jobs = Jobs(dashboard, spec.name, folder.uri)
     name = jobs.live()
     if name is None:

@@ -207,7 +207,7 @@ def dashboard_address(address: str) -> str:
     Raises:
         ClusterError: If it can be none of a dashboard.
     """
-    text = address.strip().rstrip("/")
+    text = address.strip()
     parts = urlsplit(text if "://" in text else f"http://{text}")
     try:
         port = parts.port
@@ -215,6 +215,7 @@ def dashboard_address(address: str) -> str:
         port = -1
     if parts.scheme not in ("http", "https") or not parts.hostname or text == "auto" or port == -1:
         raise ClusterError(f"{address!r} is no address of a dashboard", "--address", _ADDRESS)
-    if port is None and parts.scheme == "http" and not parts.path:
+    path = parts.path.rstrip("/")
+    if port is None and parts.scheme == "http" and not path:
         return f"http://{parts.netloc}:{PORT}"
-    return f"{parts.scheme}://{parts.netloc}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc}{path}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 
 from pydantic import ValidationError
 
@@ -34,8 +35,7 @@ def load_sweep_spec(root: Root, overrides: Sequence[str] = (), *, files: bool = 
     """
     folder = as_folder(root)
     plain = read_spec(folder)
-    source = f"{folder.uri}/{SPEC_FILE}"
-    _require_readable(folder, plain, source)
+    _stored(folder, plain)
     storage, _, name = folder.uri.rpartition("/")
     if name != plain["name"]:
         raise SpecError(
@@ -45,8 +45,24 @@ def load_sweep_spec(root: Root, overrides: Sequence[str] = (), *, files: bool = 
         )
     _require_changeable(overrides)
     return load_spec_text(
-        json.dumps(plain, indent=1, ensure_ascii=False), source, overrides, storage, files=files
+        json.dumps(plain, indent=1, ensure_ascii=False),
+        f"{folder.uri}/{SPEC_FILE}",
+        overrides,
+        storage,
+        files=files,
     )
+
+
+def require_readable(root: Root) -> None:
+    """Refuse a sweep that a newer version wrote before anything of it is touched.
+
+    Raises:
+        SchemaVersionError: If it is one; nothing happens where no sweep lives.
+    """
+    folder = as_folder(root)
+    with suppress(SweepNotFoundError):
+        _stored(folder, read_spec(folder))
+        open_ledger(folder, writer=False)
 
 
 def changed_keys(spec: SweepSpec, root: Root) -> list[str]:
@@ -54,11 +70,12 @@ def changed_keys(spec: SweepSpec, root: Root) -> list[str]:
 
     Raises:
         SpecError: If one of them may not change.
+        SchemaVersionError: If a newer version of ParetoFlow wrote that one.
     """
     folder = as_folder(root)
-    old = read_spec(folder)
+    old = _stored(folder, read_spec(folder)).model_dump(mode="json")
     new = spec.model_dump(mode="json")
-    differs = [k for k in new if k != "storage" and new[k] != old.get(k)]
+    differs = [k for k in new if k != "storage" and new[k] != old[k]]
     fixed = [k for k in differs if k not in CHANGEABLE]
     if fixed:
         raise SpecError(
@@ -69,15 +86,16 @@ def changed_keys(spec: SweepSpec, root: Root) -> list[str]:
     return differs
 
 
-def _require_readable(folder: Folder, plain: dict[str, object], source: str) -> None:
+def _stored(folder: Folder, plain: dict[str, object]) -> SweepSpec:
+    """Return the spec that is there; what it leaves out, as older versions do, is by default."""
     try:
-        SweepSpec.model_validate_json(json.dumps(plain), strict=True)
+        return SweepSpec.model_validate_json(json.dumps(plain), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise SchemaVersionError(
             f"it does not fit this version of ParetoFlow, {__version__}: {key}: {first['msg']}",
-            source,
+            f"{folder.uri}/{SPEC_FILE}",
             f"version {_written_by(folder)} wrote it: go on with that one, or a newer",
         ) from error
 

@@ -33,8 +33,7 @@ def shortfall(nodes: Sequence[Node], resources: ResourcesSpec) -> str:
     if len(nodes) > _SHOWN:
         lines.append(f"{len(nodes) - _SHOWN} more")
     return (
-        f"a gang is {count} of {wanted}; the cluster has room for {held} of "
-        f"{resources.ranks}: "
+        f"a gang is {count} of {wanted}; the cluster has room for {held} of {resources.ranks}: "
         f"{'; '.join(lines) or 'it has no nodes'}"
     )
 
@@ -52,9 +51,9 @@ def _ranks(node: Node, resources: ResourcesSpec) -> int:
     gpus = resources.gpus_per_rank
     if not gpus:
         return by_cpu
-    # a fraction lies on one device
-    by_gpu = math.floor(node.resources.get("GPU", 0) + 1e-6) * math.floor(1 / gpus + 1e-6)
-    return min(by_cpu, by_gpu)
+    part, whole = math.modf(node.resources.get("GPU", 0) + 1e-6)
+    by_gpu = int(whole) * math.floor(1 / gpus + 1e-6)  # a rank's share lies on one device
+    return min(by_cpu, by_gpu + math.floor(part / gpus))
 
 
 def labelled(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:

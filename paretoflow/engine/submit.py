@@ -25,6 +25,7 @@ from paretoflow.engine.dashboard import Dashboard
 
 LIVE = ("PENDING", "RUNNING")
 FOLLOW_TRIES = 5
+AGAIN_S = 1.0
 _OVERRULES = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")
 """Ray's client takes these over the address that it is given."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -216,7 +217,7 @@ class Jobs:
                 if news:
                     tell(news)
         except (RuntimeError, aiohttp.ClientError):
-            await asyncio.sleep(1.0)  # the connection broke, the job need not have
+            await asyncio.sleep(AGAIN_S)  # the connection broke, the job need not have
         return max(seen, told)
 
     def _all(self) -> dict[str, str]:

@@ -1,0 +1,68 @@
+"""`resume` on this machine, with a simulated backend in the place of Ray's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from paretoflow.cli.main import main
+from paretoflow.engine.sweep import open_sweep_folder
+from tests.unit.cli.test_run import RUN, Backend, backend
+
+__all__ = ["backend"]  # the fixture
+
+ROOT = "sweeps/circle"
+
+
+def test_a_sweep_goes_on_without_its_yaml(
+    backend: type[Backend], capsys: pytest.CaptureFixture[str]
+) -> None:
+    backend.patience = 4
+    assert main(RUN) == 130
+    backend.patience = 10**6
+    Path("job.yaml").unlink()
+    capsys.readouterr()
+    assert main(["resume", ROOT, "--no-fsync"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("going on: ")
+    assert "6 runs finished, 0 failed, 0 pending" in text
+    state = open_sweep_folder(Path(ROOT)).state
+    assert (state.finished, state.failed) == (6, 0)
+
+
+def test_a_finished_sweep_grows(backend: type[Backend], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(RUN) == 0
+    capsys.readouterr()
+    assert main(["resume", ROOT, "--no-fsync", "--set", "stop.runs=8", "--address", "auto"]) == 0
+    assert "going on: 6 of 8 runs ended before" in capsys.readouterr().out
+    assert backend.addresses == [None, "auto"]
+
+
+def test_a_sweep_that_nobody_began_is_begun(backend: type[Backend], tmp_path: Path) -> None:
+    from paretoflow.engine.session import enter_folder, sweep_root
+    from paretoflow.spec.load import load_spec
+
+    spec = load_spec(Path("job.yaml"))
+    enter_folder(spec, sweep_root(spec))
+    assert main(["resume", str(tmp_path / ROOT), "--no-fsync"]) == 0
+    assert open_sweep_folder(Path(ROOT)).state.finished == 6
+
+
+def test_ctrl_c_says_the_same_command(
+    backend: type[Backend], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(RUN) == 0
+    backend.patience = 2
+    words = ["resume", ROOT, "--set", "stop.runs=9", "--address", "auto"]
+    assert main([*words, "--no-fsync"]) == 130
+    assert f"Go on with: paretoflow {' '.join(words)}\n" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("backend")
+def test_only_what_may_change_is_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(RUN) == 0
+    before = Path(ROOT, "spec.json").read_bytes()
+    assert main(["resume", ROOT, "--set", "seed=4"]) == 2
+    assert "`seed` cannot change once a sweep is there" in capsys.readouterr().err
+    assert Path(ROOT, "spec.json").read_bytes() == before

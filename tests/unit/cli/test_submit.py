@@ -1,0 +1,220 @@
+"""`submit`, and `resume` on a cluster, against a head that is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from paretoflow.cli.main import main
+from paretoflow.core.errors import ClusterError
+from paretoflow.engine.dashboard import Dashboard
+from paretoflow.engine.submit import JobEnd, Jobs, job_name
+from tests.fake_head import Head, fake_head
+from tests.unit.cli.circle_job import CIRCLE
+
+SUBMIT = ("submit", "job.yaml", "--address")
+
+
+@pytest.fixture
+def head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Head]:
+    """A head with a token, that this machine knows; the current folder holds a job."""
+    (tmp_path / "job.yaml").write_text(CIRCLE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "sesame")
+    with fake_head(token="sesame") as head:
+        yield head
+
+
+def _first() -> str:
+    return job_name("circle", str(Path("sweeps/circle").absolute()))
+
+
+def _follows(monkeypatch: pytest.MonkeyPatch, follow: Callable[..., JobEnd]) -> None:
+    monkeypatch.setattr(Jobs, "follow", follow)
+
+
+def test_a_submission_says_its_job_and_the_next_commands(
+    head: Head, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SUBMIT, head.address]) == 0
+    root = Path("sweeps/circle").absolute()
+    assert capsys.readouterr().out.splitlines() == [
+        f"submitted {_first()} at {head.address}",
+        f"  status  paretoflow status {root} --watch",
+        f"  follow  paretoflow resume {root} --address {head.address} --follow",
+        f"  stop    paretoflow stop {root} --address {head.address}",
+    ]
+    assert (root / "spec.json").is_file()
+    (asked,) = head.asked
+    assert f" resume {root} --address auto" in asked["entrypoint"]
+
+
+def test_submitting_again_attaches_and_changes_nothing(
+    head: Head, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SUBMIT, head.address]) == 0
+    before = Path("sweeps/circle/spec.json").read_bytes()
+    assert main([*SUBMIT, head.address, "--set", "stop.runs=9"]) == 0
+    captured = capsys.readouterr()
+    assert f"attached to {_first()} at " in captured.out
+    assert "its own stop stays" in captured.err
+    assert len(head.asked) == 1
+    assert Path("sweeps/circle/spec.json").read_bytes() == before
+
+
+def test_another_sweep_of_that_name_is_not_attached_to(
+    head: Head, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SUBMIT, head.address]) == 0
+    assert main([*SUBMIT, head.address, "--set", "seed=9"]) == 2
+    assert "runs there already, with another seed" in capsys.readouterr().err
+
+
+def test_resuming_needs_no_yaml_and_attaches_too(
+    head: Head, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SUBMIT, head.address]) == 0
+    resume = ["resume", "sweeps/circle", "--address", head.address]
+    assert main(resume) == 0
+    assert f"attached to {_first()} at " in capsys.readouterr().out
+    head.jobs[_first()] = "FAILED"
+    assert main([*resume, "--set", "stop.runs=9", "--env", "A=1"]) == 0
+    assert f"submitted {_first()}-2 at " in capsys.readouterr().out
+    assert '"runs": 9' in Path("sweeps/circle/spec.json").read_text()
+    assert head.asked[-1]["runtime_env"]["env_vars"] == {"A": "1"}
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        (JobEnd("SUCCEEDED", "well done", 0), 0),
+        (JobEnd("FAILED", "no such file", 2), 2),
+        (JobEnd("FAILED", "the node went away", None), 1),
+        (JobEnd("STOPPED", "by the user", None), 130),
+    ],
+)
+def test_following_prints_the_log_and_ends_as_the_job_does(
+    head: Head,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    end: JobEnd,
+    status: int,
+) -> None:
+    def follow(jobs: Jobs, name: str, tell: Callable[[str], None]) -> JobEnd:
+        tell("[1/6] r0000")
+        tell(" finished\n")
+        return end
+
+    _follows(monkeypatch, follow)
+    assert main([*SUBMIT, head.address, "--follow"]) == status
+    captured = capsys.readouterr()
+    assert "[1/6] r0000 finished\n" in captured.out
+    assert f"{_first()} {end.status.lower()}: {end.message}" in captured.err
+
+
+def test_ctrl_c_while_following_leaves_the_job_alone(
+    head: Head, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def follow(jobs: Jobs, name: str, tell: Callable[[str], None]) -> JobEnd:
+        raise KeyboardInterrupt
+
+    _follows(monkeypatch, follow)
+    assert main([*SUBMIT, head.address, "--follow"]) == 130
+    captured = capsys.readouterr()
+    assert f"{_first()} goes on without you" in captured.err
+    assert "  follow  paretoflow resume " in captured.out
+    assert head.jobs == {_first(): "RUNNING"}
+
+
+def test_a_secret_goes_along_only_when_it_is_named_and_is_never_printed(
+    head: Head, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_9Qx7")
+    monkeypatch.setenv("WANDB_API_KEY", "wb_9Qx7")
+    assert main([*SUBMIT, head.address, "--env", "HF_TOKEN", "--env", "A=b=c"]) == 0
+    assert head.asked[0]["runtime_env"]["env_vars"] == {"HF_TOKEN": "hf_9Qx7", "A": "b=c"}
+    captured = capsys.readouterr()
+    assert "9Qx7" not in captured.out + captured.err
+    assert "9Qx7" not in Path("sweeps/circle/spec.json").read_text()
+
+
+def test_files_that_only_the_cluster_has_are_a_note(
+    head: Head, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = "data={type: jsonl, path: /mnt/x.jsonl, columns: {prompt: q}}"
+    assert main([*SUBMIT, head.address, "--set", data]) == 0
+    assert "not on this machine, so it must be on the cluster" in capsys.readouterr().err
+    assert len(head.asked) == 1
+
+
+def test_a_local_folder_and_a_head_elsewhere_is_a_note(
+    head: Head, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SUBMIT, head.address]) == 0
+    assert "must see it" not in capsys.readouterr().err
+    head.jobs.clear()
+    monkeypatch.setattr(Dashboard, "is_local", False)
+    assert main([*SUBMIT, head.address]) == 0
+    assert "every node of the cluster must see it" in capsys.readouterr().err
+
+
+def test_fewer_gangs_than_asked_for_is_a_note(
+    head: Head, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SUBMIT, head.address, "--set", "engine.workers=20"]) == 0
+    assert "room for 8 of 20 gangs" in capsys.readouterr().err
+
+
+def test_a_cluster_that_grows_may_be_too_small_now(
+    head: Head, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gpu = ("--set", "engine.resources.gpus_per_rank=1")
+    assert main([*SUBMIT, head.address, *gpu]) == 2
+    assert "--anyway" in capsys.readouterr().err
+    assert not Path("sweeps").exists()
+    assert main([*SUBMIT, head.address, *gpu, "--anyway"]) == 0
+    assert "room for 0 of 2 gangs" in capsys.readouterr().err
+
+
+def test_the_address_may_stand_in_the_environment(
+    head: Head, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", head.address)
+    assert main(["submit", "job.yaml"]) == 0
+    assert len(head.asked) == 1
+
+
+def test_a_fault_of_the_yaml_comes_before_the_cluster(
+    head: Head, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SUBMIT, head.address, "--set", "stop.rums=3"]) == 2
+    assert "stop.rums" in capsys.readouterr().err
+    assert not head.asked
+
+
+def test_a_working_directory_is_uploaded(head: Head, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray.job_submission import JobSubmissionClient
+
+    sent = []
+
+    def upload(client: object, runtime_env: dict) -> None:
+        sent.append(runtime_env["working_dir"])
+        runtime_env["working_dir"] = "gcs://_ray_pkg_0.zip"
+
+    monkeypatch.setattr(JobSubmissionClient, "_upload_working_dir_if_needed", upload)
+    assert main([*SUBMIT, head.address, "--working-dir", "."]) == 0
+    assert sent == ["."]
+    assert head.asked[0]["runtime_env"]["working_dir"] == "gcs://_ray_pkg_0.zip"
+
+
+def test_a_log_that_is_lost_is_a_fault_of_the_network(
+    head: Head, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def follow(jobs: Jobs, name: str, tell: Callable[[str], None]) -> JobEnd:
+        raise ClusterError("the log breaks off again and again; the job goes on")
+
+    _follows(monkeypatch, follow)
+    assert main([*SUBMIT, head.address, "--follow"]) == 2
+    assert "the job goes on" in capsys.readouterr().err
