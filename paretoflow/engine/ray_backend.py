@@ -1,303 +1,360 @@
-"""Execute runs on Ray, on one warm worker actor for each slot.
-
-A worker keeps the base loaded and takes launches in turn.
-"""
+"""Execute runs on Ray: gangs that outlive their driver, on a cluster or on this machine alone."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections import deque
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayError
 
-from paretoflow.core.errors import WorkerError
+from paretoflow.core.errors import FencedError, ParetoflowError, UserError, WorkerError
 from paretoflow.core.values import Problem
-from paretoflow.engine.backend import Launch, Report
+from paretoflow.engine.admission import Queue, pause_s, waits_for
+from paretoflow.engine.backend import Cause, Failure, Launch, Report
+from paretoflow.engine.cluster import draining_nodes, read_nodes, require_room
 from paretoflow.engine.faults import failure_of
-from paretoflow.engine.live import GangState
+from paretoflow.engine.gangs import Gang
+from paretoflow.engine.live import GangPhase, GangState
+from paretoflow.engine.member import Terms, loss_of
+from paretoflow.engine.muster import GangName, Muster
 from paretoflow.engine.payloads import problem_from
-from paretoflow.ledger.fragments import fragment_paths, read_fragment
+from paretoflow.engine.ray_start import join, start_local
+from paretoflow.engine.workshop import WORKSHOP
+from paretoflow.ledger.fragments import read_fragments
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.spec.sweep import SweepSpec
+from paretoflow.storage import Root, as_folder
 
-if TYPE_CHECKING:
-    from paretoflow.engine.worker import Workshop
-
-OBJECT_STORE_BYTES = 128 * 2**20
-"""Results go through storage: Ray's object store carries only messages."""
-PREPARE_TRIES = 2
-
-
-class RayWorker:
-    """The actor: a workshop, and a tray of reports that the driver empties while a run goes on."""
-
-    def __init__(self, spec: dict[str, Any], root: str, threads: int) -> None:
-        self._spec = SweepSpec.model_validate(spec)
-        self._root = Path(root)
-        self._threads = threads
-        self._problem: Problem | None = None
-        self._workshop: Workshop | None = None
-        self._tray: deque[Report] = deque()
-
-    def load(self) -> None:
-        """Import the training libraries while another worker prepares."""
-        import paretoflow.engine.worker  # noqa: F401
-
-    def prepare(self, problem: Problem | None) -> list[Event]:
-        """Load everything; without a calibration, do the shared stage and return its rows."""
-        from paretoflow.engine.worker import Workshop
-
-        self._problem = problem
-        workshop = Workshop(self._spec, self._root, self._threads)
-        events: list[Event] = []
-        if problem is None:
-            events = workshop.prepare()
-        else:
-            workshop.ready(problem)
-        self._workshop = workshop
-        return events
-
-    def execute(self, launch: Launch) -> Report:
-        """Execute one attempt; return its last report, after the ones in the tray."""
-        if self._workshop is None:  # nobody heard why it did not load: now the attempt will
-            self.prepare(self._problem)
-        assert self._workshop is not None
-        return self._workshop.execute(launch, self._tray.append)
-
-    def drain(self) -> list[Report]:
-        """Hand over the reports made so far; runs beside `execute`, in a thread of its own."""
-        return [self._tray.popleft() for _ in range(len(self._tray))]
-
-
-@dataclass
-class _Slot:
-    """One worker and what it is doing.
-
-    Attributes:
-        loading: Ray's handle of the end of loading; None once that is known to be over.
-        busy: The attempt in progress; None when idle.
-        result: Ray's handle of the attempt's end.
-        since: Monotonic time from which the attempt could run.
-        draining: A `drain` call that has not answered yet.
-    """
-
-    actor: Any
-    loading: Any = None
-    busy: Launch | None = None
-    result: Any = None
-    since: float = 0.0
-    draining: Any = None
+SAVE_S = 20.0
+"""How long open runs may take to save where they are when the sweep stops."""
+STUMBLES = 3
+"""Gangs in a row that a slot may lose before they have loaded."""
+LOOK_S = 2.0
+"""How often the cluster is asked what is free and what is to be taken away."""
+STRANGERS_S = 30.0
 
 
 class RayBackend:
-    """Warm workers on a Ray cluster, or on a local one that is started and ended with the sweep.
+    """See `Backend` for the contract.
 
     Args:
-        address: A running cluster; None starts a local one.
+        root: The sweep's folder.
+        address: A running cluster; None starts a local Ray that ends with this process.
+        workshop: Import path of what the ranks keep loaded.
+        meanwhile: Called now and then while `prepare` waits.
     """
 
-    def __init__(self, spec: SweepSpec, root: Path, address: str | None = None) -> None:
+    def __init__(
+        self,
+        spec: SweepSpec,
+        root: Root,
+        address: str | None = None,
+        *,
+        workshop: str = WORKSHOP,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
         self._spec = spec
-        self._root = root
+        self._folder = as_folder(root)
+        self._muster = Muster(spec, self._folder.uri, workshop)
+        self._meanwhile = meanwhile
+        self._gangs: dict[int, Gang] = {}
+        self._names: dict[int, GangName] = {}
+        limits, resources = spec.engine.limits, spec.engine.resources
+        self._queue = Queue(resources.ranks > 1, limits.wait_s)
+        self._stumbles: dict[int, int] = {}
+        self._errors: dict[int, ParetoflowError | Failure] = {}
         self._problem: Problem | None = None
-        self._owned = not ray.is_initialized()
-        if self._owned:
-            _start_ray(spec, address)
-        cpus, gpus = spec.engine.resources.cpus_per_rank, spec.engine.resources.gpus_per_rank
-        self._threads = max(1, int(cpus))
-        self._actor_class = ray.remote(
-            num_cpus=cpus, num_gpus=gpus, max_restarts=0, concurrency_groups={"tray": 1}
-        )(RayWorker)
-        self._slots = [_Slot(self._new_actor()) for _ in range(spec.engine.workers)]
-
-    def _new_actor(self) -> Any:
-        environment = {"OMP_NUM_THREADS": str(self._threads), "TOKENIZERS_PARALLELISM": "false"}
-        return self._actor_class.options(runtime_env={"env_vars": environment}).remote(
-            self._spec.model_dump(mode="json"), str(self._root.resolve()), self._threads
-        )
+        self._lead: Gang | None = None
+        self._stash: list[Report] = []
+        self._looked_s = self._strangers_s = 0.0
+        self._reason = ""
+        self._closing = self._closed = False
+        alone = resources.ranks == 1 and resources.zero == 0
+        self._terms = Terms(0, limits, _wait_s(spec), alone)
+        self._local = address is None and not ray.is_initialized()
+        self._joined = not ray.is_initialized()
+        if self._local:
+            start_local(spec.engine, self._muster.namespace)
+        elif self._joined:
+            assert address is not None
+            join(address, self._muster.namespace)
 
     def adopt(self, epoch: int) -> list[Launch]:
-        """Return nothing: workers end with their driver."""
-        return []
-
-    def pause(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
-
-    def drop(self, launch: Launch) -> None:
-        """Stop an attempt by replacing its worker."""
-        for slot in self._slots:
-            if slot.busy == launch:
-                ray.kill(slot.actor)
-                self._replace(slot)
-                slot.busy = slot.result = None
-
-    def gangs(self) -> list[GangState]:
-        """Return what every worker does now."""
-        return []
-
-    def leave(self) -> None:
-        """Stop everything."""
-        self.close()
+        """Take over the gangs that an earlier driver left, and ask for those that are missing."""
+        self._terms = replace(self._terms, epoch=epoch)
+        if not self._local:
+            for name, gang in self._muster.adopt(self._terms).items():
+                self._gangs[gang.slot], self._names[gang.slot] = gang, name
+        slots = range(self._spec.engine.workers)
+        missing = [slot for slot in slots if slot not in self._gangs]
+        if missing and not self._gangs:
+            require_room(self._spec.engine.resources)
+        for slot in missing:
+            self._queue.enter(slot, 0.0)
+        self._admit()
+        return [gang.launch for gang in self._gangs.values() if gang.launch is not None]
 
     def prepare(self, problem: Problem | None) -> list[Event]:
-        """Let the first worker do the shared stage while the others load; then make all ready."""
-        for slot in self._slots[1:]:
-            slot.actor.load.remote()
-        events = self._shared_stage(problem)
+        """Let one gang do the shared stage while the others load their libraries."""
+        self._problem = problem
+        while problem is not None and not self._any_loaded():
+            self._wait_to_load()
+        while problem is None and not (self._lead and self._lead.calibrated):
+            self._wait_to_load()
+        self._lead_on()
+        events = list(self._lead.calibrated or ()) if self._lead and problem is None else []
         self._problem = problem or _problem_in(events)
-        for slot in self._slots[1:]:
-            slot.loading = slot.actor.prepare.remote(self._problem)
+        self._hand_over()
         return events
 
-    def _shared_stage(self, problem: Problem | None) -> list[Event]:
-        for attempt in range(PREPARE_TRIES):
-            try:
-                return list(ray.get(self._slots[0].actor.prepare.remote(problem)))
-            except RayTaskError as error:
-                raise _cause_of(error) from error
-            except RayActorError as error:
-                if attempt == PREPARE_TRIES - 1:
-                    raise WorkerError(
-                        "the worker died while it prepared the sweep",
-                        hint="it may be out of memory",
-                    ) from error
-                self._slots[0].actor = self._new_actor()
-        raise AssertionError("unreachable")
+    def _wait_to_load(self) -> None:
+        self._lead_on()
+        self._stash.extend(self._hear(0.5))
+        self._meanwhile()
+        error = next(iter(self._errors.values()), None)
+        if isinstance(error, UserError) and not self._any_loaded():
+            raise error
+
+    def _lead_on(self) -> None:
+        """Choose the gang that does the shared stage: one that is at it, or the first placed."""
+        alive = [g for g in self._gangs.values() if g.phase is not GangPhase.WAITING]
+        at_it = [g for g in alive if g.calibrated or any(m.loading for m in g.members)]
+        if self._lead not in alive:
+            self._lead = next(iter([*at_it, *alive]), None)
+            if self._lead is not None and self._problem is None and not self._lead.calibrated:
+                for member in self._lead.members:  # whatever it had loaded, it is to tell of it
+                    member.loaded = False
+        if self._lead is not None:
+            self._lead.load(self._problem)
+
+    def _any_loaded(self) -> bool:
+        return any(all(m.loaded for m in g.members) for g in self._gangs.values())
 
     def now(self) -> float:
         """Return the wall-clock time."""
         return time.time()
 
+    def pause(self, seconds: float) -> None:
+        """Wait, and go on listening; what is heard comes with the next `poll`."""
+        until_s = time.monotonic() + seconds
+        while (left_s := until_s - time.monotonic()) > 0:
+            self._stash.extend(self._hear(min(left_s, 1.0)))
+
     def free(self) -> int:
-        """Return the number of idle workers."""
-        return sum(slot.busy is None for slot in self._slots)
+        """Return the number of idle gangs that have loaded."""
+        return sum(gang.phase is GangPhase.IDLE for gang in self._gangs.values())
 
     def launch(self, launch: Launch) -> None:
-        """Send an attempt to an idle worker; one that still loads starts as soon as it can."""
-        slot = next(s for s in self._slots if s.busy is None)
-        slot.busy, slot.since = launch, time.monotonic()
-        slot.result = slot.actor.execute.remote(launch)
+        """Start an attempt on an idle gang."""
+        next(g for g in self._gangs.values() if g.phase is GangPhase.IDLE).begin(launch)
+
+    def drop(self, launch: Launch) -> None:
+        """Stop an attempt by replacing its gang, unless it is over."""
+        for gang in list(self._gangs.values()):
+            if gang.launch == launch and not gang.forget():
+                self._replace(gang)
 
     def poll(self, timeout_s: float) -> list[Report]:
-        """Wait for an attempt to end, then collect what every worker has on its tray."""
-        busy = [s for s in self._slots if s.busy is not None]
-        if not busy:
-            time.sleep(timeout_s)
-            return []
-        ended, _ = ray.wait([s.result for s in busy], num_returns=1, timeout=timeout_s)
-        reports: list[Report] = []
-        for slot in busy:
-            if slot.result in ended:
-                reports.extend(self._end(slot))
-            else:
-                reports.extend(self._drain(slot))
-                reports.extend(self._enforce_limit(slot))
+        """Wait for news from any gang; keep the gangs well meanwhile."""
+        for gang in self._gangs.values():
+            for member in gang.members:
+                member.acknowledge()
+        reports, self._stash = self._stash or self._hear(timeout_s), []
+        self._hand_over()
         return reports
 
-    def _drain(self, slot: _Slot) -> list[Report]:
-        if slot.draining is None:
-            slot.draining = slot.actor.drain.options(concurrency_group="tray").remote()
-        done, _ = ray.wait([slot.draining], timeout=0)
-        if not done:
-            return []
-        taken, slot.draining = slot.draining, None
-        try:
-            return list(ray.get(taken))
-        except RayActorError:
-            return []  # the attempt's own end tells what happened
+    def _hand_over(self) -> None:
+        for gang in self._gangs.values():
+            for member in gang.members:
+                member.hand_over()
 
-    def _end(self, slot: _Slot) -> list[Report]:
-        launch = slot.busy
-        assert launch is not None
-        try:
-            last: Report = ray.get(slot.result)
-            left = [*self._take_all(slot), last]
-        except RayTaskError as error:
-            failure = failure_of(_cause_of(error))
-            left = [Report(launch.run_id, launch.attempt, ended=True, failure=failure)]
-        except RayActorError as error:
-            left = [self._lost(launch, WorkerError(_first_line(error), launch.run_id))]
-            self._replace(slot)
-        slot.busy = slot.result = None
-        return left
+    def _hear(self, timeout_s: float) -> list[Report]:
+        self._look_around()
+        self._admit()
+        for gang in self._gangs.values():
+            gang.listen()
+        answered = _answered([r for g in self._gangs.values() for r in g.awaited()], timeout_s)
+        reports: list[Report] = []
+        for gang in list(self._gangs.values()):
+            run_id = gang.launch.run_id if gang.launch else ""
+            try:
+                told = gang.take(answered)
+            except FencedError:
+                raise
+            except RayError as error:
+                reports.extend(self._lose(gang, loss_of(error, run_id)))
+            except ParetoflowError as error:
+                reports.extend(self._lose(gang, failure_of(error)))
+            else:
+                failed = any(report.failure for report in told)
+                reports.extend([*told, *self._look_after(gang, failed=failed)])
+        return reports
 
-    def _take_all(self, slot: _Slot) -> list[Report]:
-        earlier = list(ray.get(slot.draining)) if slot.draining is not None else []
-        slot.draining = None
-        return [*earlier, *ray.get(slot.actor.drain.options(concurrency_group="tray").remote())]
+    def _look_after(self, gang: Gang, *, failed: bool) -> list[Report]:
+        """Give up a gang that is unwell, let one go that is done, make one load that has not."""
+        failure = gang.trouble()
+        if failure is not None:
+            return self._lose(gang, failure)
+        slot = gang.slot
+        broken = failed and not self._terms.alone  # its ranks may be out of step
+        if gang.error is not None:
+            self._stumble(slot, gang.error)
+            self._replace(gang)
+        elif gang.launch is None and (gang.leaving or broken):
+            self._replace(gang)
+        elif gang.ready is None:
+            self._queue.admitted(slot)
+            if gang.phase is GangPhase.IDLE:
+                self._stumbles.pop(slot, None)
+                self._errors.pop(slot, None)
+            elif self._problem is not None:
+                gang.load(self._problem)
+        return []
 
-    def _enforce_limit(self, slot: _Slot) -> list[Report]:
-        limit, launch = self._spec.engine.limits.run_s, slot.busy
-        if limit is None or launch is None:
-            return []
-        if slot.loading is not None:  # loading is no part of the attempt
-            slot.since = time.monotonic()
-            if ray.wait([slot.loading], timeout=0)[0]:
-                slot.loading = None
-        if time.monotonic() - slot.since <= limit:
-            return []
-        ray.kill(slot.actor)
-        self._replace(slot)
-        slot.busy = slot.result = None
-        late = WorkerError(f"the attempt ran past engine.limits.run_s = {limit:g} s", launch.run_id)
-        return [self._lost(launch, late)]
+    def _lose(self, gang: Gang, failure: Failure) -> list[Report]:
+        """Remove a gang; end its attempt with all that it had made durable."""
+        if not all(m.loaded for m in gang.members):
+            self._stumble(gang.slot, failure)
+        if gang.leaving:
+            message = f"{gang.leaving}: {failure.message}"
+            failure = replace(failure, message=message, cause=Cause.LOST)
+        self._replace(gang)
+        return [self._lost(gang.launch, failure)] if gang.launch is not None else []
 
-    def _lost(self, launch: Launch, error: WorkerError) -> Report:
-        """End an attempt whose worker is gone, with all that it had made durable."""
-        events = [
-            event
-            for path in fragment_paths(self._root)
-            if path.parent.name == launch.run_id
-            for event in read_fragment(path)
-        ]
+    def _lost(self, launch: Launch, failure: Failure) -> Report:
+        events = read_fragments(self._folder, run_id=launch.run_id)
         done = any(event.kind is EventKind.FINISHED for event in events)
-        failure = None if done else failure_of(error)
-        return Report(launch.run_id, launch.attempt, tuple(events), ended=True, failure=failure)
+        why = None if done else failure
+        return Report(launch.run_id, launch.attempt, tuple(events), ended=True, failure=why)
 
-    def _replace(self, slot: _Slot) -> None:
-        slot.actor, slot.draining = self._new_actor(), None
-        slot.loading = slot.actor.prepare.remote(self._problem)
+    def _stumble(self, slot: int, error: ParetoflowError | Failure) -> None:
+        """Count a gang that never got to work; give up when no slot gets one to work.
+
+        Raises:
+            ParetoflowError: Why the last gangs of all slots could not load.
+        """
+        self._stumbles[slot] = self._stumbles.get(slot, 0) + 1
+        self._errors[slot] = error
+        hopeless = all(self._stumbles.get(s, 0) >= STUMBLES for s in [slot, *self._gangs])
+        if hopeless and not self._any_loaded() and not self._closing:
+            if isinstance(error, ParetoflowError):
+                raise error
+            raise WorkerError(f"no worker gets to work: {error.message}")
+
+    def _replace(self, gang: Gang) -> None:
+        """End a gang and put its slot back into the queue."""
+        gang.dismiss()
+        del self._gangs[gang.slot], self._names[gang.slot]
+        self._queue.admitted(gang.slot)
+        pause = pause_s(self._stumbles.get(gang.slot, 0))
+        self._queue.enter(gang.slot, time.monotonic() + pause)
+
+    def _admit(self) -> None:
+        """Let gangs ask for resources whose turn it is, and take back what was asked for too long.
+
+        Nothing new is asked for while the sweep stops.
+        """
+        now = time.monotonic()
+        for slot in [] if self._closing else self._queue.late(now):
+            gang = self._gangs.pop(slot)
+            del self._names[slot]
+            gang.dismiss()
+        for slot in [] if self._closing else self._queue.next(now):
+            self._names[slot], self._gangs[slot] = self._muster.create(slot, self._terms)
+
+    def _look_around(self) -> None:
+        """See what is to be taken away, and remove gangs of drivers that were fenced meanwhile."""
+        now = time.monotonic()
+        if self._local or now - self._looked_s < LOOK_S:
+            return
+        self._looked_s, self._reason = now, ""
+        draining = draining_nodes()
+        for gang in self._gangs.values() if draining else ():
+            if gang.nodes & draining.keys():
+                gang.leave("the node is to be taken back")
+        if now - self._strangers_s > STRANGERS_S:
+            self._strangers_s = now
+            self._muster.remove_strangers(set(self._names.values()), self._terms.epoch)
+
+    def gangs(self) -> list[GangState]:
+        """Return what every gang does now, and what the waiting ones wait for."""
+        return [self._state(slot) for slot in range(self._spec.engine.workers)]
+
+    def _state(self, slot: int) -> GangState:
+        gang = self._gangs.get(slot)
+        if gang is not None and gang.phase is not GangPhase.WAITING:
+            return gang.state()
+        if slot in self._errors and gang is None:
+            error = self._errors[slot]
+            words = error.message if isinstance(error, Failure) else str(error)
+            return GangState(slot, GangPhase.WAITING, time.time(), reason=f"to try again: {words}")
+        if not self._reason:
+            whole, free = read_nodes()
+            self._reason = waits_for(whole, self._spec.engine.resources, free)
+        if gang is None:
+            return GangState(slot, GangPhase.WAITING, time.time(), reason=self._reason)
+        return replace(gang.state(), reason=self._reason)
 
     def close(self) -> None:
-        """Stop the workers, and the local Ray if this backend started it."""
-        for slot in self._slots:
-            ray.kill(slot.actor)
-        self._slots = []
-        if self._owned:
+        """Let runs save where they are, then end all gangs, and the local Ray if there is one."""
+        if self._closed:
+            return
+        self._closing = True
+        try:
+            self._save_runs()
+        except FencedError:
+            self.leave()
+            return
+        except KeyboardInterrupt:
+            pass  # asked twice: what is not saved by now is trained again
+        self._closed = True
+        for gang in self._gangs.values():
+            gang.dismiss()
+        self._gangs.clear()
+        self._disconnect()
+
+    def _save_runs(self) -> None:
+        for gang in self._gangs.values():
+            if gang.phase is not GangPhase.WAITING:
+                gang.leave("the sweep stops")
+        until_s = time.monotonic() + SAVE_S
+        while any(g.launch for g in self._gangs.values()) and time.monotonic() < until_s:
+            self._hear(0.2)
+
+    def leave(self) -> None:
+        """Let go of the gangs as they are; a local Ray ends with its driver, so they do too."""
+        if self._local and not self._closing:
+            self.close()
+            return
+        self._closed = True
+        self._gangs.clear()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self._local or self._joined:
             ray.shutdown()
-            self._owned = False
 
 
-def _start_ray(spec: SweepSpec, address: str | None) -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if address is not None:
-        ray.init(address=address, **quiet)
-        return
-    # a logical count: workers may share cores, as the user asked for them
-    cpus = max(
-        os.cpu_count() or 1, int(spec.engine.workers * spec.engine.resources.cpus_per_rank + 0.999)
-    )
-    ray.init(
-        num_cpus=cpus, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet
-    )
+def _wait_s(spec: SweepSpec) -> float:
+    """Return how long ranks wait for news: many are asked less often, strict limits more often."""
+    limits = spec.engine.limits
+    strictest = min(limits.silent_s, limits.heartbeat_s, limits.orphan_s, limits.run_s or 1e9)
+    ranks = spec.engine.workers * spec.engine.resources.ranks
+    return max(0.25, min(max(2.0, ranks / 50), 10.0, strictest / 4))
+
+
+def _answered(refs: list[Any], timeout_s: float) -> set[Any]:
+    if not refs:
+        time.sleep(timeout_s)
+        return set()
+    ready, _ = ray.wait(refs, num_returns=1, timeout=timeout_s, fetch_local=False)
+    if ready:
+        ready, _ = ray.wait(refs, num_returns=len(refs), timeout=0, fetch_local=False)
+    return set(ready)
 
 
 def _problem_in(events: list[Event]) -> Problem:
-    return next(problem_from(e.payload) for e in events if e.kind == "calibrated")
-
-
-def _cause_of(error: RayTaskError) -> BaseException:
-    cause: BaseException = getattr(error, "cause", None) or error
-    return cause
-
-
-def _first_line(error: Exception) -> str:
-    return f"the worker died: {str(error).splitlines()[0]}"
+    return next(problem_from(e.payload) for e in events if e.kind is EventKind.CALIBRATED)

@@ -1,33 +1,36 @@
-"""What a worker keeps loaded between runs, and how it executes one.
+"""What a rank keeps loaded between runs, and how it executes one.
 
 Train, evaluate each checkpoint, write it down. Knows nothing of Ray. Every result is durable in a
-fragment before it is reported.
+fragment before it is reported. Of several ranks all train, and the first evaluates and writes.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from paretoflow import __version__
-from paretoflow.core.errors import WorkerError
+from paretoflow.core.errors import LedgerError, RunInterrupted, WorkerError
 from paretoflow.core.ids import digest_of_folder, seed_of
-from paretoflow.core.protocols import Checkpoint, Method, Objective, Prompt, TrainRequest
+from paretoflow.core.protocols import Checkpoint, Method, Objective, Parallel, Prompt, TrainRequest
 from paretoflow.core.values import BASE_RUN_ID, Cost, FloatArray, Problem
 from paretoflow.data import load_prompts
 from paretoflow.data.prompts import RenderChat
-from paretoflow.engine.backend import Launch, Report
+from paretoflow.engine.backend import Failure, Launch, Report
 from paretoflow.engine.faults import failure_in
 from paretoflow.engine.happenings import Measured, calibrated, evaluated, finished
+from paretoflow.engine.run_files import RunFiles
+from paretoflow.engine.workshop import Attempt
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
 from paretoflow.lm.base import load_base, render_chat
 from paretoflow.methods import build as build_method
 from paretoflow.methods.context import MethodContext
+from paretoflow.methods.states import read_state
 from paretoflow.objectives import build as build_objective
 from paretoflow.scoring.calibrate import calibrate
 from paretoflow.scoring.evaluate import (
@@ -40,11 +43,15 @@ from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.scoring.shared import SharedStage, raw_scores
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.spec.sweep import SweepSpec
+from paretoflow.storage import Root, as_folder
 
 HELD_OUT_CANDIDATES = 2
 """Base answers for each validation prompt: the held-out pairs of the ranking accuracy."""
 
-Tell = Callable[[Report], None]
+OUTAGE_S = 180.0
+"""How long a disk may refuse to write a result before the attempt fails."""
+RETRY_S = 5.0
+ALONE = Parallel()
 
 
 @dataclass(frozen=True)
@@ -68,15 +75,23 @@ class Workshop:
         ObjectiveError: If a scorer fails on the base's own answers.
     """
 
-    def __init__(self, spec: SweepSpec, root: Path, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        spec: SweepSpec,
+        root: Root,
+        threads: int | None = None,
+        parallel: Parallel = ALONE,
+    ) -> None:
         self._spec = spec
-        self._root = root
+        self._parallel = parallel
+        self._folder = as_folder(root)
+        self._files = RunFiles(self._folder, parallel)
         self._lm = load_base(spec.model, threads=threads)
         self._prompts = load_prompts(spec.data, seed=spec.seed, render_chat=self._chat_renderer())
         names = [o.name for o in spec.objectives]
         self._panel = ObjectivePanel(names, [self._scorer(o) for o in spec.objectives])
         generation = spec.model.generation
-        shared = SharedStage(root, self._lm, generation, self._panel, spec.objectives)
+        shared = SharedStage(self._folder, self._lm, generation, self._panel, spec.objectives)
         self._candidates = shared.candidates(self._prompts.train, spec.data.candidates, spec.seed)
         held_out = shared.candidates(self._prompts.validation, HELD_OUT_CANDIDATES, spec.seed)
         seed = seed_of(spec.seed, "eval")
@@ -130,26 +145,62 @@ class Workshop:
     def _validation_gains(self, problem: Problem, model: Any) -> FloatArray:
         return gains_of(self._evaluator.mean_scores(model, self._prompts.validation), problem)
 
-    def execute(self, launch: Launch, tell: Tell) -> Report:
-        """Execute one attempt, telling each evaluated checkpoint; return the last report."""
+    def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:
+        """Execute an attempt, telling each evaluated checkpoint; return why it failed, if it did.
 
-        def work() -> None:
-            if self._ready is None:
-                raise WorkerError("the worker was given a launch before the calibration")
-            folder = self._root / "adapters" / launch.run_id / f"a{launch.attempt}"
-            folder.mkdir(parents=True, exist_ok=True)
-            parent = self._root / launch.parent_path if launch.parent_path else None
-            request = TrainRequest(
-                launch.run_id, launch.attempt, launch.proposal, launch.proposal.seed, folder, parent
-            )
-            self._ready.method.train(request, lambda c: self._checkpoint(launch, c, tell))
+        It goes on from what an earlier attempt at the run has saved.
+        """
+        return failure_in(lambda: self._train(launch, attempt))
 
-        failure = failure_in(work)
-        return Report(launch.run_id, launch.attempt, ended=True, failure=failure)
+    def _train(self, launch: Launch, attempt: Attempt) -> None:
+        if self._ready is None:
+            raise WorkerError("the worker was given a launch before the calibration")
+        saved = self._files.saved_state(launch.run_id, launch.attempt)
+        known = read_state(saved) if saved is not None else None
+        steps = itertools.count(known.step + 1 if known else 1)
 
-    def _checkpoint(self, launch: Launch, checkpoint: Checkpoint, tell: Tell) -> None:
+        def should_stop() -> bool:  # asked once after every step
+            attempt.progress(next(steps))
+            return attempt.stopping()
+
+        request = TrainRequest(
+            launch.run_id,
+            launch.attempt,
+            launch.proposal,
+            launch.proposal.seed,
+            folder=self._files.attempt(launch.run_id, launch.attempt),
+            parent_adapter=self._files.parent(launch.parent_path),
+            resume_from=saved,
+            should_stop=should_stop,
+            parallel=self._parallel,
+            accumulation_factor=launch.accumulation_factor,
+        )
+        try:
+            self._ready.method.train(request, lambda c: self._checkpoint(launch, c, attempt))
+        except RunInterrupted as stopped:
+            if self._first and stopped.state is not None:
+                self._files.keep(stopped.state)
+            raise
+        if self._first:
+            self._files.finish(launch.run_id)
+
+    @property
+    def _first(self) -> bool:
+        return self._parallel.rank == 0
+
+    def _checkpoint(self, launch: Launch, checkpoint: Checkpoint, attempt: Attempt) -> None:
         """Evaluate a checkpoint and make it durable, with the run's end if it is the last."""
+        attempt.progress()
+        if not self._first:
+            return
         result = self._evaluator.evaluate(checkpoint.model, checkpoint.weights)
+        attempt.progress()
+        events = self._durable(launch, checkpoint, result)
+        attempt.tell(Report(launch.run_id, launch.attempt, tuple(events)))
+
+    def _durable(
+        self, launch: Launch, checkpoint: Checkpoint, result: EvaluationResult
+    ) -> list[Event]:
         evaluation = Cost(result.wall_s, result.wall_s, result.tokens)
         row = self._row(
             launch.run_id,
@@ -158,14 +209,32 @@ class Workshop:
             result=result,
             cost=checkpoint.cost + evaluation,
             weights=tuple(float(w) for w in checkpoint.weights),
-            path=checkpoint.folder.relative_to(self._root).as_posix(),
+            path=self._files.name(checkpoint.folder),
             digest=digest_of_folder(checkpoint.folder),
         )
+        for folder in filter(None, (checkpoint.folder, checkpoint.state)):
+            self._files.keep(folder)
         events = [row]
         if checkpoint.final:
             events.append(finished(launch.run_id, launch.attempt, time.time()))
-        write_fragment(self._root, events)
-        tell(Report(launch.run_id, launch.attempt, tuple(events)))
+        self._patiently(lambda: write_fragment(self._folder, events))
+        return events
+
+    def _patiently(self, write: Callable[[], object]) -> None:
+        """Write to storage, again and again while it is away, for at most `OUTAGE_S`.
+
+        The client of an object store has been patient already.
+        """
+        until_s = time.monotonic() + (OUTAGE_S if self._folder.local else 0.0)
+        while True:
+            try:
+                write()
+            except (LedgerError, OSError):
+                if time.monotonic() + RETRY_S > until_s:
+                    raise
+                time.sleep(RETRY_S)
+            else:
+                return
 
     def _row(
         self,
@@ -179,8 +248,8 @@ class Workshop:
         measured = Measured(
             run_id, attempt, step, result.scores, result.stderr, result.prompt_scores
         )
-        path = answers_path(self._root, measured.snapshot_id)
-        write_answers(path, self._prompts.eval, self._panel.names, result)
+        path = answers_path(self._folder, measured.snapshot_id)
+        self._patiently(lambda: write_answers(path, self._prompts.eval, self._panel.names, result))
         provenance = {
             "diagnostics": result.diagnostics,
             "model": self._lm.digest,

@@ -77,7 +77,7 @@ class Command:
 
     def workers(self) -> list[psutil.Process]:
         """Return Ray's worker processes of this command that train."""
-        return [p for p in self._members() if _command_line(p).startswith("ray::RayWorker")]
+        return [p for p in self._members() if _command_line(p).startswith("ray::Rank")]
 
     def workers_left(self, patience_s: float) -> list[psutil.Process]:
         """Return the workers that still live after a while."""

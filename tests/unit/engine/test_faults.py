@@ -8,12 +8,16 @@ from paretoflow.core.errors import (
     LedgerError,
     MethodError,
     ModelError,
+    NonFiniteLossError,
     ObjectiveError,
     PluginError,
+    RunInterrupted,
+    StorageError,
     WorkerError,
 )
 from paretoflow.core.status import Boundary
-from paretoflow.engine.faults import failure_in, failure_of
+from paretoflow.engine.backend import Cause
+from paretoflow.engine.faults import error_in, failure_in, failure_of
 
 
 @pytest.mark.parametrize(
@@ -23,7 +27,10 @@ from paretoflow.engine.faults import failure_in, failure_of
         (DataError("no column"), Boundary.DATA, False),
         (PluginError("no such name"), Boundary.DATA, False),
         (ModelError("no weights"), Boundary.METHOD, False),
-        (MethodError("the loss is nan"), Boundary.METHOD, True),
+        (MethodError("no two answers differ"), Boundary.METHOD, True),
+        (NonFiniteLossError("the loss is nan"), Boundary.METHOD, False),
+        (StorageError("no space left"), Boundary.STORE, True),
+        (RunInterrupted("stopped after step 2"), Boundary.WORKER, True),
         (LedgerError("disk full"), Boundary.STORE, True),
         (FencedError("a newer driver"), Boundary.STORE, True),
         (WorkerError("died"), Boundary.WORKER, True),
@@ -48,7 +55,45 @@ def test_our_errors_speak_for_themselves_and_others_are_named() -> None:
     ours = ObjectiveError("returned nan", "objective x", "look at it")
     assert failure_of(ours).message == "objective x: returned nan (look at it)"
     assert failure_of(ValueError("bad\nworse")).message == "ValueError: bad"
-    assert failure_of(MemoryError()).message == "MemoryError: "
+    assert failure_of(KeyError()).message == "KeyError: "
+
+
+def test_out_of_memory_is_told_from_other_failures_and_comes_with_advice() -> None:
+    def method() -> None:
+        try:
+            raise MemoryError("buy some")
+        except MemoryError as error:
+            raise MethodError("training failed") from error
+
+    failure = failure_in(method)
+    assert failure is not None
+    assert (failure.boundary, failure.cause) == (Boundary.WORKER, Cause.OUT_OF_MEMORY)
+    assert "lower method.batch_size" in failure.message
+
+
+def test_a_run_that_was_put_down_costs_no_retry() -> None:
+    assert failure_of(RunInterrupted("stopped after step 2")).cause is Cause.LOST
+    assert failure_of(WorkerError("died")).cause is Cause.ERROR
+
+
+def test_loading_fails_with_an_error_that_can_cross_processes() -> None:
+    def load() -> None:
+        raise ImportError("no module named moody")
+
+    error = error_in(load)
+    assert isinstance(error, WorkerError)
+    assert "cannot load: ImportError: no module named moody" in str(error)
+    assert "test_faults.py" in error.where
+    assert error_in(lambda: None) is None
+
+
+def test_an_error_of_our_own_ends_loading_as_it_is() -> None:
+    ours = ModelError("no weights")
+
+    def load() -> None:
+        raise ours
+
+    assert error_in(load) is ours
 
 
 def test_work_that_ends_well_has_no_failure() -> None:

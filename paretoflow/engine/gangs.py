@@ -1,0 +1,241 @@
+"""A gang as the driver sees it: its ranks together, and what their answers add up to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+
+from paretoflow.core.errors import ParetoflowError, WorkerError
+from paretoflow.core.values import Problem
+from paretoflow.engine.backend import Cause, Failure, Launch, Report
+from paretoflow.engine.desk import Heard, Loaded, Message
+from paretoflow.engine.faults import failure_of
+from paretoflow.engine.gang import Whereabouts
+from paretoflow.engine.live import GangPhase, GangState
+from paretoflow.engine.member import Member
+from paretoflow.ledger.tables import Event
+
+GRACE_S = 10.0
+"""How long the other ranks may take to end when one has failed."""
+
+
+@dataclass
+class Gang:
+    """One gang: `listen` and `take` in turn.
+
+    Args:
+        group: Ray's placement group.
+        ready: Ray's handle of the group's placement; None once it is placed.
+
+    Attributes:
+        launch: What it trains, or has trained without telling the end yet.
+        leaving: Why it takes no more launches; empty while it does.
+        calibrated: What `load` without a problem gave.
+        error: Why it could not load.
+    """
+
+    slot: int
+    members: list[Member]
+    group: Any
+    ready: Any = None
+    launch: Launch | None = None
+    leaving: str = ""
+    calibrated: tuple[Event, ...] | None = None
+    error: ParetoflowError | None = None
+    _meeting: tuple[str, int] | None = None
+    _began_s: float = 0.0
+    _failed_s: float | None = None
+    _placed_s: float = 0.0
+    _phase: GangPhase = GangPhase.WAITING
+    _since_s: float = field(default_factory=time.time)
+
+    @property
+    def phase(self) -> GangPhase:
+        """Return what the gang is about."""
+        if self.ready is not None:
+            return GangPhase.WAITING
+        if self.leaving:
+            return GangPhase.LEAVING
+        if self.launch is not None:
+            return GangPhase.BUSY
+        return GangPhase.IDLE if all(m.loaded for m in self.members) else GangPhase.LOADING
+
+    @property
+    def nodes(self) -> set[str]:
+        """Return Ray's ids of the nodes that it is on."""
+        return {m.place.node_id for m in self.members if m.place}
+
+    def state(self) -> GangState:
+        """Return what it does now."""
+        self._note_phase()
+        head, launch = self.members[0].heard, self.launch
+        return GangState(
+            self.slot,
+            self._phase,
+            self._since_s,
+            launch.run_id if launch else "",
+            launch.attempt if launch else 0,
+            head.step if head and launch else -1,
+            tuple(sorted({m.place.address for m in self.members if m.place})),
+            self.leaving,
+        )
+
+    def _note_phase(self) -> None:
+        if self.phase is not self._phase:
+            self._phase, self._since_s = self.phase, time.time()
+
+    def introduce(self) -> None:
+        """Ask where the ranks run, and, if they train together, where they can meet."""
+        for member in self.members:
+            member.ask("whereabouts", then=member.settle)
+        if not self._alone:
+            self.members[0].ask("meeting_point", then=lambda at: setattr(self, "_meeting", at))
+
+    @property
+    def _alone(self) -> bool:
+        return self.members[0].terms.alone
+
+    def load(self, problem: Problem | None) -> None:
+        """Make the ranks load that have not; without a problem, the first one alone.
+
+        Does nothing before the ranks know where to meet: call it again.
+        """
+        if self.error or not (self._alone or self._meeting):
+            return
+        for member in self.members if problem else self.members[:1]:
+            if not (member.loaded or member.loading):
+                member.loading = True
+                member.ask("load", member.terms.epoch, problem, self._meeting)
+
+    def begin(self, launch: Launch) -> None:
+        """Start an attempt on all ranks."""
+        self.launch, self._began_s, self._failed_s = launch, time.monotonic(), None
+        for member in self.members:
+            member.ended = None
+            member.ask("begin", member.terms.epoch, launch)
+        self._note_phase()
+
+    def leave(self, reason: str) -> None:
+        """Have the gang save what it trains and take nothing more."""
+        if not self.leaving:
+            self.leaving = reason
+            for member in self.members:
+                member.ask("leave", member.terms.epoch, reason)
+
+    def listen(self) -> None:
+        """Ask every rank for news that is not asked already."""
+        for member in self.members:
+            member.listen()
+
+    def awaited(self) -> Iterator[Any]:
+        """Return Ray's handles of all that the gang may answer."""
+        if self.ready is not None:
+            yield self.ready
+        for member in self.members:
+            yield from member.awaited()
+
+    def take(self, answered: set[Any]) -> list[Report]:
+        """Take in what was answered; return news of its launch.
+
+        Raises:
+            ParetoflowError: What a rank raised, for instance FencedError.
+            RayError: If a rank is gone.
+        """
+        if self.ready in answered:
+            self.ready, self._placed_s = None, time.monotonic()
+        reports: list[Report] = []
+        for member in self.members:
+            for message in member.take(answered):
+                reports.extend(self._receive(member, message))
+            if member.heard is not None:
+                self.leaving = self.leaving or member.heard.reason
+        reports.extend(self._end())
+        self._note_phase()
+        return reports
+
+    def _receive(self, member: Member, message: Message) -> list[Report]:
+        if isinstance(message, Loaded):
+            member.loading, member.loaded = False, message.error is None
+            self.error = self.error or message.error
+            self.calibrated = message.events or self.calibrated
+            return []
+        if not message.ended:
+            return [message]
+        member.ended = message
+        if message.failure is not None:
+            self._failed_s = self._failed_s or time.monotonic()
+        return []
+
+    def _end(self) -> list[Report]:
+        """Return the end of the launch, once every rank has ended it or one has failed for long."""
+        given_up = self._failed_s is not None and time.monotonic() - self._failed_s > GRACE_S
+        if self.launch is None or not (given_up or all(m.ended for m in self.members)):
+            return []
+        launch, self.launch = self.launch, None
+        return [Report(launch.run_id, launch.attempt, ended=True, failure=self._failure())]
+
+    def _failure(self) -> Failure | None:
+        """Return the failure that tells most; other ranks may only have noticed it."""
+        failures = [m.ended.failure for m in self.members if m.ended and m.ended.failure]
+        weight = {Cause.OUT_OF_MEMORY: 0, Cause.ERROR: 1, Cause.LOST: 2}
+        return min(failures, key=lambda f: weight[f.cause], default=None)
+
+    def adopt(self, told: Sequence[tuple[Heard, Whereabouts]]) -> bool:
+        """Go on from what the ranks told a driver that is new to them.
+
+        Returns:
+            Whether they agree on what they do; if not, a launch had reached only some of them.
+        """
+        for member, (heard, place) in zip(self.members, told, strict=True):
+            member.place, member.loaded = place, heard.loaded
+            member.loading = heard.phase is GangPhase.LOADING
+            for message in member.hear(heard):
+                self._receive(member, message)
+            self.leaving = self.leaving or heard.reason
+        heards = [heard for heard, _ in told]
+        if any(m.ended for m in self.members) or any(h.training for h in heards):
+            self.launch = heards[0].launch
+            self._began_s = time.monotonic() - max(h.phase_s for h in heards)
+            self._close_ranks(heards)
+        return all(h.launch == heards[0].launch for h in heards)
+
+    def _close_ranks(self, heards: Sequence[Heard]) -> None:
+        """Count ranks as ended whose end an earlier driver has recorded already."""
+        if self.launch is None:
+            return
+        over = Report(self.launch.run_id, self.launch.attempt, ended=True)
+        for member, heard in zip(self.members, heards, strict=True):
+            if not heard.training and member.ended is None:
+                member.ended = over
+
+    def forget(self) -> bool:
+        """Drop a launch that is over but not told; return whether the gang is rid of it."""
+        over = self.launch is None or all(m.ended for m in self.members)
+        if over:
+            self.launch = None
+        return over
+
+    def trouble(self) -> Failure | None:
+        """Return why the gang is to be given up; None while it is well."""
+        if self.ready is not None:
+            return None
+        silent = next((w for m in self.members if (w := m.silence(self._placed_s))), "")
+        words = silent or self._overdue()
+        run_id = self.launch.run_id if self.launch else ""
+        return failure_of(WorkerError(words, run_id)) if words else None
+
+    def _overdue(self) -> str:
+        limit = self.members[0].terms.limits.run_s
+        if self.launch is None or limit is None or time.monotonic() - self._began_s <= limit:
+            return ""
+        return f"the attempt ran past engine.limits.run_s = {limit:g} s"
+
+    def dismiss(self) -> None:
+        """End the ranks and give their resources back."""
+        for member in self.members:
+            ray.kill(member.actor, no_restart=True)
+        ray.util.remove_placement_group(self.group)

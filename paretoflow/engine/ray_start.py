@@ -1,0 +1,73 @@
+"""Start a local Ray, or join a cluster; what goes wrong there is named, without a traceback."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+import ray
+from ray.exceptions import AuthenticationError
+
+from paretoflow.core.errors import ClusterError
+from paretoflow.spec.engine import EngineSpec
+
+OBJECT_STORE_BYTES = 128 * 2**20
+"""Results go through storage: Ray's object store carries only messages."""
+_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+
+
+def start_local(engine: EngineSpec, namespace: str) -> None:
+    """Start a Ray on this machine that ends with this process."""
+    _set_environment()
+    # a logical count: gangs may share cores, as the user asked for them
+    wanted = engine.workers * engine.resources.ranks * engine.resources.cpus_per_rank
+    ray.init(
+        num_cpus=max(os.cpu_count() or 1, math.ceil(wanted)),
+        include_dashboard=False,
+        object_store_memory=OBJECT_STORE_BYTES,
+        namespace=namespace,
+        **_QUIET,
+    )
+
+
+def join(address: str, namespace: str) -> None:
+    """Join a running cluster as a driver.
+
+    Args:
+        namespace: Ray's, for names that are looked up without one.
+        address: `auto` (the one of this machine or job) or `host:port` of the head's GCS.
+
+    Raises:
+        ClusterError: If there is none, or it does not let us in.
+    """
+    _set_environment()
+    if "://" in address:
+        raise ClusterError(
+            f"cannot drive a sweep through {address}",
+            "--address",
+            "use `paretoflow submit` with it, or HOST:6379 on a machine of the cluster",
+        )
+    try:
+        ray.init(address=address, namespace=namespace, **_QUIET)
+    except AuthenticationError as error:
+        raise ClusterError(
+            f"the cluster at {address} does not let us in: {_first_line(error)}",
+            "--address",
+            "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to the cluster's token",
+        ) from error
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ClusterError(
+            f"no Ray cluster answers at {address}: {_first_line(error)}",
+            "--address",
+            "start one with `ray start --head`, or leave --address out to run on this machine",
+        ) from error
+
+
+def _set_environment() -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,98 @@
+"""Where a run's adapters and trainer states lie: in the sweep's folder, or copied there from here.
+
+Training needs a folder on this machine. Where the sweep lives in an object store, that is one in
+the temporary folder, and what must last is sent before anybody is told of it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+import tempfile
+from pathlib import Path, PurePosixPath
+
+from paretoflow.core.ids import digest_of
+from paretoflow.core.protocols import Parallel
+from paretoflow.methods.states import MANIFEST, discard_states, latest_state
+from paretoflow.storage import Folder
+
+ADAPTERS = "adapters"
+
+
+class RunFiles:
+    """The folders of a sweep's runs, for one rank.
+
+    Args:
+        folder: The sweep's folder.
+
+    Attributes:
+        root: The sweep's folder on this machine: itself, or the copy in the temporary folder.
+    """
+
+    def __init__(self, folder: Folder, parallel: Parallel) -> None:
+        self._folder = folder
+        self._parallel = parallel
+        self.root = folder.local or _scratch(folder.uri)
+
+    def attempt(self, run_id: str, attempt: int) -> Path:
+        """Return the folder of an attempt; it exists from here on."""
+        path = self.root / ADAPTERS / run_id / f"a{attempt}"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def parent(self, name: str) -> Path | None:
+        """Return the adapter to start from; None for the base.
+
+        Args:
+            name: Its folder relative to the sweep's; empty for the base.
+        """
+        return self._folder.fetch(name, self._own(name)) if name else None
+
+    def saved_state(self, run_id: str, attempt: int) -> Path | None:
+        """Return the newest whole trainer state of a run's earlier attempts; None if none is."""
+        earlier = [self.root / ADAPTERS / run_id / f"a{i}" for i in range(attempt)]
+        if self._folder.local is None:
+            earlier = [self._own(name) for name in self._fetch_states(run_id, attempt)]
+        return latest_state(earlier, self._parallel)
+
+    def _fetch_states(self, run_id: str, attempt: int) -> list[str]:
+        """Copy the states that lie in the object store; return the attempts that they are of."""
+        found = self._states(run_id)
+        states = [state for state in found if _attempt_of(state.parent) < attempt]
+        for state in states:
+            self._folder.fetch(str(state), self._own(str(state)))
+        return [str(a) for a in sorted({state.parent for state in states}, key=_attempt_of)]
+
+    def keep(self, path: Path) -> None:
+        """Make a folder of a run last; do nothing where it lies in the sweep's folder already."""
+        if self._folder.local is None:
+            self._folder.send(path, self.name(path))
+
+    def name(self, path: Path) -> str:
+        """Return the name of a run's folder in the sweep's."""
+        return path.relative_to(self.root).as_posix()
+
+    def finish(self, run_id: str) -> None:
+        """Remove what a run that has ended well leaves behind: trainer states, and copies of it."""
+        for attempt in (self.root / ADAPTERS / run_id).glob("a*"):
+            discard_states(attempt)
+        if self._folder.local is None:
+            for state in self._states(run_id):
+                self._folder.delete(str(state))
+            shutil.rmtree(self.root / ADAPTERS / run_id, ignore_errors=True)
+
+    def _states(self, run_id: str) -> list[PurePosixPath]:
+        names = map(PurePosixPath, self._folder.names(f"{ADAPTERS}/{run_id}"))
+        return [name.parent for name in names if name.name == MANIFEST]
+
+    def _own(self, name: str) -> Path:
+        """Return a place for a copy that no other rank of this machine writes to."""
+        return self.root / f"rank{self._parallel.rank}" / name
+
+
+def _attempt_of(folder: PurePosixPath) -> int:
+    return int(folder.name.removeprefix("a"))
+
+
+def _scratch(uri: str) -> Path:
+    return Path(tempfile.gettempdir()) / f"paretoflow-{getpass.getuser()}" / digest_of(uri)[:16]

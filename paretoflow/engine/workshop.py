@@ -1,0 +1,44 @@
+"""The contract of what a rank keeps loaded, and of what it tells while it works."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from paretoflow.core.values import Problem
+from paretoflow.engine.backend import Failure, Launch, Report
+from paretoflow.ledger.tables import Event
+
+WORKSHOP = "paretoflow.engine.worker:Workshop"
+"""What trains and evaluates, unless a test or a benchmark names another."""
+
+
+class Attempt(Protocol):
+    """What a workshop tells and asks while it executes a launch; `Desk` is one."""
+
+    def tell(self, report: Report) -> None:
+        """Report rows that are durable in a fragment."""
+        ...
+
+    def progress(self, step: int | None = None) -> None:
+        """Give a sign of life, with the optimiser steps done where they are known."""
+        ...
+
+    def stopping(self) -> bool:
+        """Return whether the run is to be saved and put down."""
+        ...
+
+
+class WorkshopLike(Protocol):
+    """What a rank keeps loaded; built with (spec, root URI, threads, place among the ranks)."""
+
+    def prepare(self) -> list[Event]:
+        """Freeze the objectives and evaluate the base; return both as rows."""
+        ...
+
+    def ready(self, problem: Problem) -> None:
+        """Get ready for launches under objectives that are frozen already."""
+        ...
+
+    def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:
+        """Execute an attempt; return why it failed, or None when it did not."""
+        ...
