@@ -17,7 +17,7 @@ from paretoflow.core.errors import UserError
 
 if TYPE_CHECKING:
     from paretoflow.core.values import Problem
-    from paretoflow.front.difference import Difference, Measured, SidePoint
+    from paretoflow.front.compared import Difference, Measured, SidePoint
 
 _SHOWN = 15
 _SIDE = "DIR|URI[@N]|EXPORT"

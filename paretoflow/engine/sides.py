@@ -9,7 +9,7 @@ from paretoflow.core.views import SweepView
 from paretoflow.engine.sweep import read_sweep
 from paretoflow.exporters.reading import evaluation_cells, read_manifest
 from paretoflow.exporters.writing import is_export
-from paretoflow.front.difference import Side, SidePoint
+from paretoflow.front.compared import Side, SidePoint
 
 
 def read_side(text: str) -> Side:

@@ -133,4 +133,8 @@ def _method(view: SweepView) -> str:
 
 
 def _data(view: SweepView) -> str:
-    return str(view.spec["data"]["type"])
+    """Return the data set's id on the hub, or else the kind of source: a local path is private."""
+    data = view.spec["data"]
+    path = str(data.get("path", ""))
+    on_hub = data["type"] == "hub" and _HUB_ID.fullmatch(path) and not Path(path).exists()
+    return path if on_hub else str(data["type"])

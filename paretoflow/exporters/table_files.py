@@ -78,7 +78,7 @@ def _read_json(path: Path) -> list[Row]:
 
 def _write_csv(table: pa.Table, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as sink:
-        writer = csv.writer(sink, lineterminator="\n")
+        writer = csv.writer(sink)
         writer.writerow(table.column_names)
         for row in table.to_pylist():
             writer.writerow([_cell(_finite(value)) for value in row.values()])
@@ -87,8 +87,8 @@ def _write_csv(table: pa.Table, path: Path) -> None:
 def _read_csv(path: Path) -> list[Row]:
     csv.field_size_limit(2**31 - 1)  # the scores of many prompts in one cell pass the default
     with path.open(encoding="utf-8", newline="") as source:
-        rows = list(csv.DictReader(source, strict=True))
-    return [{name: _value(name, cell) for name, cell in row.items()} for row in rows]
+        names, *rows = csv.reader(source, strict=True)
+    return [{n: _value(n, cell) for n, cell in zip(names, row, strict=True)} for row in rows]
 
 
 def _finite(value: Any) -> Any:

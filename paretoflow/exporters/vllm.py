@@ -99,7 +99,7 @@ def base_options(model: dict[str, Any]) -> tuple[str, list[str]]:
 
 
 def serve_command(base: list[str], names: list[str], rank: int) -> str:
-    """Return the shell command that serves adapters on their base, one option to a line.
+    """Return the shell command that serves adapters on their base, one option or adapter to a line.
 
     Args:
         base: Words that load the base.
@@ -119,9 +119,11 @@ def serve_command(base: list[str], names: list[str], rank: int) -> str:
         ["--max-lora-rank", str(next(r for r in RANKS if r >= rank))],
         ["--max-loras", str(min(MAX_LORAS, len(names)))],
         ["--max-cpu-loras", str(len(names))],
-        ["--lora-modules", *(f"{name}=adapters/{name}" for name in names)],
+        ["--lora-modules"],
     ]
-    return " \\\n  ".join(shlex.join(words) for words in [["vllm", "serve", *base], *options])
+    modules = [[f"{name}=adapters/{name}"] for name in names]
+    lines = [["vllm", "serve", *base], *options, *modules]
+    return " \\\n  ".join(shlex.join(words) for words in lines)
 
 
 def _rank(adapters: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 from paretoflow.core.views import SweepView
@@ -19,9 +20,6 @@ def vllm_card(view: SweepView, command: str, routing: dict[str, Any]) -> str:
         routing: The routing table as plain values.
     """
     front = view.front
-    copied = view.spec["model"]["type"] == "embedded"
-    middle = routing["table"][len(routing["table"]) // 2]
-    request = {"model": middle["model"], "messages": [{"role": "user", "content": "…"}]}
     return "\n".join(
         [
             f"# {front.sweep}, for vLLM",
@@ -32,32 +30,8 @@ def vllm_card(view: SweepView, command: str, routing: dict[str, Any]) -> str:
             "**vLLM was not run on this folder when it was written.** The options are those of its "
             "documentation on LoRA adapters; the adapters are ordinary PEFT folders.",
             "",
-            "## Serve",
-            "",
-            "`./serve.sh`, or in this folder:",
-            "",
-            "```console",
-            command,
-            "```",
-            "",
-            "`./serve.sh --max-loras 2` puts fewer adapters into a batch, and takes less memory; "
-            "further options of vLLM work the same.",
-            *(["The embedded base is in `base/`, whole."] if copied else []),
-            "",
-            "## Route",
-            "",
-            f"`routing.json` and `routing.parquet` say which model to ask for which preference, in "
-            f"steps of {routing['step']:g}. {RULE}",
-            "",
-            f"For {_preference(routing, middle['prefer'])}:",
-            "",
-            "```console",
-            "curl http://localhost:8000/v1/chat/completions -H 'Content-Type: application/json' \\",
-            f"  -d '{json.dumps(request, ensure_ascii=False)}'",
-            "```",
-            "",
-            f"`{routing['base_model']}` is the base without an adapter.",
-            "",
+            *_serve(command, copied=view.spec["model"]["type"] == "embedded"),
+            *_route(routing),
             "## Points",
             "",
             "![The front](front.png)",
@@ -72,6 +46,44 @@ def vllm_card(view: SweepView, command: str, routing: dict[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _serve(command: str, *, copied: bool) -> list[str]:
+    return [
+        "## Serve",
+        "",
+        "`./serve.sh`, or in this folder:",
+        "",
+        "```console",
+        command,
+        "```",
+        "",
+        "`./serve.sh --max-loras 2` puts fewer adapters into a batch, and takes less memory; "
+        "further options of vLLM work the same.",
+        *(["The embedded base is in `base/`, whole."] if copied else []),
+        "",
+    ]
+
+
+def _route(routing: dict[str, Any]) -> list[str]:
+    middle = routing["table"][len(routing["table"]) // 2]
+    request = {"model": middle["model"], "messages": [{"role": "user", "content": "…"}]}
+    return [
+        "## Route",
+        "",
+        f"`routing.json` and `routing.parquet` say which model to ask for which preference, in "
+        f"steps of {routing['step']:g}. {RULE}",
+        "",
+        f"For {_preference(routing, middle['prefer'])}:",
+        "",
+        "```console",
+        "curl http://localhost:8000/v1/chat/completions -H 'Content-Type: application/json' \\",
+        f"  -d {shlex.quote(json.dumps(request, ensure_ascii=False))}",
+        "```",
+        "",
+        f"`{routing['base_model']}` is the base without an adapter.",
+        "",
+    ]
 
 
 def _preference(routing: dict[str, Any], prefer: list[float]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from paretoflow.core.errors import MissingExtraError
 from paretoflow.core.values import Direction, Problem
-from paretoflow.front.difference import Difference, Side, SidePoint
+from paretoflow.front.compared import Difference, Side, SidePoint
 from paretoflow.front.orient import gains_of, scores_of
 from paretoflow.front.selection import normalised_gains
 from paretoflow.report.labels import axis_title, change_text, interval_text, score_text
@@ -114,7 +114,9 @@ def _list(title: str, points: Sequence[SidePoint], problem: Problem) -> str:
 
 
 def _style(figure: Any, found: Difference) -> None:
-    figure.suptitle(change_text(found), fontsize=11, color=INK, parse_math=False)
+    figure.suptitle(
+        change_text(found).replace(" (95", "\n(95"), fontsize=11, color=INK, parse_math=False
+    )
     for axes in figure.axes:
         axes.grid(visible=True, color=GRID, linewidth=0.8)
         axes.set_axisbelow(True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from paretoflow.core.values import Direction, ObjectiveInfo, Problem
-from paretoflow.front.difference import Difference
+from paretoflow.front.compared import Difference
 from paretoflow.front.orient import scores_of
 
 

@@ -8,6 +8,7 @@ from paretoflow.core.values import FloatArray
 from paretoflow.front.indicators import (
     EUM_GRID,
     cardinality,
+    coverage,
     crowding_distance,
     epsilon_additive,
     eum,
@@ -144,3 +145,20 @@ def test_pitfall_8_the_stand_in_for_r2_knows_any_number_of_objectives() -> None:
         assert eum(np.full((1, m), 2.0), eum_grid(m)) == pytest.approx(2.0)
     beyond_ideal = chebyshev_achievement([[2.0, 2.0], [3.0, 3.0]], [0.5, 0.5], [1.0, 1.0])
     assert 0 < beyond_ideal[0] < beyond_ideal[1]
+
+
+def test_coverage_by_hand_in_both_directions() -> None:
+    one, two = [[2, 2]], [[1, 1], [2, 2], [3, 0]]
+    assert coverage(one, two) == pytest.approx(2 / 3)
+    assert coverage(two, one) == 1.0
+    with pytest.raises(ShapeError):
+        coverage(one, np.empty((0, 2)))
+
+
+def test_coverage_agrees_with_moocore() -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.integers(0, 6, (8, 3)), rng.integers(0, 6, (9, 3))
+    kept = moocore.is_nondominated(np.vstack([first, second]), maximise=True, keep_weakly=False)
+    # with only strict winners kept, each row of `second` that stays is not covered by `first`
+    covered = coverage(first, second) * len(second)
+    assert covered <= len(second) - kept[len(first) :].sum()

@@ -1,0 +1,166 @@
+"""The command for vLLM is run against a stand-in that writes down what it was called with."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from paretoflow.core.errors import ModelError
+from paretoflow.core.ids import digest_of_folder
+from paretoflow.core.views import SweepView
+from paretoflow.exporters import exporter_of
+from paretoflow.exporters.verify import verify_export
+from paretoflow.exporters.vllm import base_options, serve_command
+from tests.views import measured, two_objectives
+
+STAND_IN = """#!/bin/sh
+pwd
+for word in "$@"; do printf '%s\\n' "$word"; done
+"""
+
+
+def exported(view: SweepView, out: Path) -> Path:
+    exporter_of("vllm").export(view, out, lambda: b"picture", force=False)
+    return out
+
+
+def with_model(view: SweepView, **model: Any) -> SweepView:
+    return dataclasses.replace(view, spec={**view.spec, "model": model})
+
+
+def called(out: Path, tmp_path: Path, *options: str) -> list[str]:
+    """Run serve.sh from elsewhere; return the folder it runs in and the words vllm was given."""
+    tools = tmp_path / "tools"
+    tools.mkdir(exist_ok=True)
+    (tools / "vllm").write_text(STAND_IN)
+    (tools / "vllm").chmod(0o755)
+    path = f"{tools}:/usr/bin:/bin"
+    done = subprocess.run(
+        [str(out / "serve.sh"), *options],
+        cwd=tmp_path,
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+def test_the_script_serves_every_adapter_from_any_folder(tmp_path: Path) -> None:
+    view = two_objectives(tmp_path / "sweep")
+    out = exported(view, tmp_path / "a place's; name" / "out")
+    folder, *words = called(out, tmp_path, "--max-loras", "2")
+    assert folder == str(out)
+    names = [p.snapshot_id for p in view.front.points]
+    assert words == [
+        *("serve", "./base", "--served-model-name", "paretoflow-embedded", "--enable-lora"),
+        *("--max-lora-rank", "16", "--max-loras", "5", "--max-cpu-loras", "5", "--lora-modules"),
+        *(f"{name}=adapters/{name}" for name in names),
+        *("--max-loras", "2"),
+    ]
+    for name in names:
+        assert (out / "adapters" / name / "adapter_model.safetensors").is_file()
+    assert (out / "base" / "config.json").is_file()
+
+
+def test_the_card_shows_the_same_command_and_says_what_was_not_run(tmp_path: Path) -> None:
+    out = exported(two_objectives(tmp_path / "sweep"), tmp_path / "out")
+    card = (out / "README.md").read_text()
+    command = (out / "serve.sh").read_text().split("exec ")[1].removesuffix(' "$@"\n')
+    assert f"```console\n{command}\n```" in card
+    assert "**vLLM was not run on this folder" in card
+    assert "in steps of 0.01" in card
+
+
+def test_a_pretrained_base_is_named_as_the_spec_does(tmp_path: Path) -> None:
+    view = with_model(
+        two_objectives(tmp_path / "sweep"),
+        type="pretrained",
+        path="org/it's a model",
+        revision="abc",
+        dtype="bfloat16",
+        trust_remote_code=True,
+    )
+    out = exported(view, tmp_path / "out")
+    words = called(out, tmp_path)[2:]
+    assert words[:9] == [
+        "org/it's a model",
+        *("--served-model-name", "org/it's a model", "--dtype", "bfloat16"),
+        *("--revision", "abc", "--trust-remote-code", "--enable-lora"),
+    ]
+    assert not (out / "base").exists()
+
+
+def test_a_base_in_a_local_folder_is_named_absolutely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "base").mkdir()
+    monkeypatch.chdir(tmp_path)
+    name, words = base_options({"type": "pretrained", "path": "base", "revision": None})
+    assert (name, words[0]) == ("base", str(tmp_path / "base"))
+    assert words[1:] == ["--served-model-name", "base", "--dtype", "auto"]
+
+
+@pytest.mark.parametrize(("rank", "asked"), [(1, 8), (16, 16), (17, 32), (300, 512)])
+def test_the_rank_is_rounded_up_to_one_that_vllm_takes(rank: int, asked: int) -> None:
+    assert f"--max-lora-rank {asked} " in serve_command(["base"], ["a"], rank)
+
+
+def test_what_vllm_cannot_serve_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="up to rank 512"):
+        serve_command(["base"], ["a"], 513)
+    view = two_objectives(tmp_path / "sweep")
+    bare = tuple(dataclasses.replace(p, path="", digest="") for p in view.front.points)
+    simulated = dataclasses.replace(view, front=dataclasses.replace(view.front, points=bare))
+    with pytest.raises(ModelError, match="nothing for vLLM to serve"):
+        exported(simulated, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_adapter_that_is_no_lora_is_refused(tmp_path: Path) -> None:
+    view = two_objectives(tmp_path / "sweep")
+    point = view.front.points[0]
+    config = Path(view.root) / point.path / "adapter_config.json"
+    config.write_text('{"peft_type": "IA3"}')
+    changed = dataclasses.replace(point, digest=digest_of_folder(config.parent))
+    front = dataclasses.replace(view.front, points=(changed, *view.front.points[1:]))
+    with pytest.raises(ModelError, match="does not say its LoRA rank"):
+        exported(dataclasses.replace(view, front=front), tmp_path / "out")
+
+
+def test_the_base_on_the_front_is_routed_to_by_its_served_name(tmp_path: Path) -> None:
+    view = measured(two_objectives(tmp_path / "sweep"))
+    row = dataclasses.replace(
+        view.evaluations[0],
+        scores=(0.9, 33.0),
+        prompt_scores=view.evaluations[0].prompt_scores + np.array([[0.59], [0.0]]),
+    )
+    base = dataclasses.replace(
+        view.front.points[0],
+        snapshot_id="base",
+        run_id="base",
+        kind="base",
+        scores=row.scores,
+        path="",
+        digest="",
+        proposal=None,
+        weights=None,
+    )
+    kept = [p for p in view.front.points if p.scores[1] < 33]
+    front = dataclasses.replace(view.front, points=(base, *kept))
+    rows = (row, *(e for e in view.evaluations[1:] if e.scores[1] < 33))
+    out = exported(
+        measured(dataclasses.replace(view, front=front, evaluations=rows)), tmp_path / "out"
+    )
+    routing = json.loads((out / "routing.json").read_text())
+    assert routing["table"][-1] == {"prefer": [1.0, 0.0], "model": "paretoflow-embedded"}
+    assert routing["models"]["paretoflow-embedded"] == {"coverage": 0.9, "length": 33.0}
+    assert len(pq.read_table(out / "routing.parquet")) == len(routing["table"]) == 101
+    assert verify_export(out).adapters == len(kept)
