@@ -59,7 +59,7 @@ def test_a_point_says_where_it_came_from(finished_sweep: Path) -> None:
         assert point.cost == run.cost
 
 
-@pytest.mark.parametrize("number", [-1, 99])
+@pytest.mark.parametrize("number", [-99, 99])
 def test_a_snapshot_that_does_not_exist_names_those_that_do(
     finished_sweep: Path, number: int
 ) -> None:
