@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from paretoflow import __version__
@@ -114,17 +114,16 @@ class Driver:
         self._fronts = len(fronts)
         self._front_version = self.state.front_version if told else -1
 
-    def _countable(self, recovered: Sequence[Event]) -> list[Event]:
+    def _countable(self, told: Iterable[Event]) -> list[Event]:
         """Leave out the end of a run that is over, and runs that a power cut took from the ledger.
 
-        A worker may write its result while the driver gives it up.
+        A worker may tell its result, live or by a fragment, after the driver has given it up.
         """
-        runs = self.state.runs
-        still_open = {r.run_id for r in self.state.open_runs()}
+        runs, is_open = self.state.runs, self.state.is_open
         return [
             e
-            for e in recovered
-            if e.run_id in still_open or (e.kind is EventKind.EVALUATED and e.run_id in runs)
+            for e in told
+            if is_open(e.run_id) or (e.kind is EventKind.EVALUATED and e.run_id in runs)
         ]
 
     def _opened(self) -> Event:
@@ -143,9 +142,10 @@ class Driver:
             self._obey()
             decision = decide(self._spec, self.state, self._proposer, self._backend.free())
             self._start(decision)
-            if settled:  # after the launches: no worker waits while a front is written down
+            over = bool(decision.done) and not self.state.open_runs()
+            if settled or over:  # after the launches: no worker waits for a front to be written
                 self._accept_front()
-            if decision.done and not self.state.open_runs():
+            if over:
                 return decision.done
             settled = self._record(self._backend.poll(TICK_S))
 
@@ -180,15 +180,17 @@ class Driver:
 
     def _record(self, reports: Sequence[Report]) -> bool:
         """Commit what was reported; return whether a run ended."""
-        self._commit([event for report in reports for event in report.events])
+        self._commit(self._countable(event for report in reports for event in report.events))
         ended = [report for report in reports if report.ended]
         # a run whose result was told is over, whatever its worker did afterwards; one that ended
         # without a result has failed, so that no run waits for ever
-        self._commit([self._failed(r) for r in ended if self._is_running(r.run_id)])
+        self._commit([self._failed(r) for r in ended if self._is_running(r)])
         return bool(ended)
 
-    def _is_running(self, run_id: str) -> bool:
-        return self.state.runs[run_id].status is RunStatus.RUNNING
+    def _is_running(self, report: Report) -> bool:
+        """Return whether the attempt is the run's present one; a late report is of an older one."""
+        run = self.state.runs.get(report.run_id)
+        return run is not None and (run.attempt, run.status) == (report.attempt, RunStatus.RUNNING)
 
     def _failed(self, report: Report) -> Event:
         failure = report.failure or _NO_RESULT
@@ -222,7 +224,8 @@ class Driver:
     def _put_down(self, reason: str) -> str:
         """Stop all attempts where they are, record that, and return the reason."""
         self._backend.close()
-        self._fold_ledger()  # the interrupt may have come between a commit and its folding
+        self._fold_ledger()  # the interrupt may have come between a commit and its folding,
+        self._commit([self._opened()])  # or before the first one: what was stopped waits again
         self._commit(self._countable(self._around.recover()))
         events = [
             self._event(

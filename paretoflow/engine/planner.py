@@ -74,7 +74,7 @@ def parent_path(state: SweepState, proposal: Proposal) -> str:
     """Return the parent's adapter folder, relative to the sweep; empty for the base."""
     if proposal.parent is None:
         return ""
-    return next(e.path for e in reversed(state.evaluations) if e.snapshot_id == proposal.parent)
+    return state.path_of(proposal.parent)
 
 
 def exhausted(spec: SweepSpec, state: SweepState) -> str:

@@ -8,6 +8,7 @@ at the same times meet the same weather.
 from __future__ import annotations
 
 import heapq
+from dataclasses import replace
 from functools import partial
 
 from paretoflow.core.errors import FencedError
@@ -212,8 +213,11 @@ class SimulatedCluster:
     def _arrive(self, attempt: SimulatedAttempt, report: Report) -> None:
         if report.ended and self._gangs[attempt.slot] is attempt:
             self._release(attempt)
-        if self._listening:
-            self._inbox.append(report)
+        if not self._listening:
+            return
+        if report.failure is not None:  # as on a real cluster, with all that the run made durable
+            report = replace(report, events=tuple(self.storage.of_run(report.run_id)))
+        self._inbox.append(report)
 
     def _befall(self, attempt: SimulatedAttempt, course: Course) -> None:
         assert course.trouble is not None
@@ -240,17 +244,12 @@ class SimulatedCluster:
             attempt.stuck = True
 
     def _end(self, attempt: SimulatedAttempt, failure: Failure) -> None:
-        """End an attempt without success; its report brings all that the run has made durable."""
+        """End an attempt without success."""
         attempt.over = True
-        noticed_s = self._weather.noticed_s if failure.cause is Cause.LOST else 0.0
-        self.time.plan(noticed_s, partial(self._tell_end, attempt, failure))
-
-    def _tell_end(self, attempt: SimulatedAttempt, failure: Failure) -> None:
         launch = attempt.launch
-        rows = tuple(self.storage.of_run(launch.run_id))
-        self._send(
-            attempt, Report(launch.run_id, launch.attempt, rows, ended=True, failure=failure)
-        )
+        report = Report(launch.run_id, launch.attempt, ended=True, failure=failure)
+        noticed_s = self._weather.noticed_s if failure.cause is Cause.LOST else 0.0
+        self.time.plan(noticed_s, partial(self._send, attempt, report))
 
     def _release(self, attempt: SimulatedAttempt) -> None:
         attempt.over = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from paretoflow.core.values import (
     RunRecord,
 )
 from paretoflow.core.views import EvaluationRow
+from paretoflow.engine.ended import EndedRuns
 from paretoflow.engine.payloads import evaluation_of, problem_from
 from paretoflow.engine.rows import GrowingRows
 from paretoflow.front.archive import Archive
@@ -51,7 +53,7 @@ class SweepState:
     Attributes:
         runs: Every run by id, in the order in which they were proposed.
         failures: Failed attempts of each run, by cause.
-        failed_attempts: Every (run, attempt) that failed.
+        failed_attempts: Every (run, attempt) that failed, and when that was recorded.
         evaluations: Every complete evaluation, in the order of the ledger.
         curve: (runs finished, device seconds, hypervolume) after each finished run.
         busy_s: Seconds that drivers of this sweep have been at work.
@@ -59,7 +61,7 @@ class SweepState:
 
     runs: dict[str, RunRecord] = field(default_factory=dict)
     failures: dict[str, Counter[str]] = field(default_factory=dict)
-    failed_attempts: set[tuple[str, int]] = field(default_factory=set)
+    failed_attempts: dict[tuple[str, int], float] = field(default_factory=dict)
     evaluations: list[EvaluationRow] = field(default_factory=list)
     curve: list[tuple[int, float, float]] = field(default_factory=list)
     cost: Cost = field(default_factory=Cost)
@@ -74,7 +76,11 @@ class SweepState:
     _session_s: float = 0.0
     _open: dict[str, None] = field(default_factory=dict)
     _ordinals: dict[str, int] = field(default_factory=dict)
-    _row_run: list[int] = field(default_factory=list)
+    _ended: EndedRuns = field(default_factory=EndedRuns)
+    _charged: dict[tuple[str, int], float] = field(default_factory=dict)
+    _row_run: array[int] = field(default_factory=lambda: array("q"))
+    _row_of: dict[str, int] = field(default_factory=dict)
+    _snapshot_ids: list[str] = field(default_factory=list)
     _measured: _Measured | None = None
 
     @property
@@ -110,13 +116,18 @@ class SweepState:
         """Return the runs that are neither finished nor failed, oldest first."""
         return [self.runs[run_id] for run_id in self._open]
 
+    def is_open(self, run_id: str) -> bool:
+        """Return whether a run was proposed and is neither finished nor failed."""
+        return run_id in self._open
+
     def uncharged_s(self, run_id: str, now_s: float) -> float:
         """Return the seconds since the run's attempt started that no evaluation has charged."""
-        attempt = self.runs[run_id].attempt
-        charged = sum(
-            e.cost.wall_s for e in self.evaluations if (e.run_id, e.attempt) == (run_id, attempt)
-        )
+        charged = self._charged.get((run_id, self.runs[run_id].attempt), 0.0)
         return max(0.0, now_s - self.started_at.get(run_id, now_s) - charged)
+
+    def path_of(self, snapshot_id: str) -> str:
+        """Return the adapter folder of an evaluated snapshot, relative to the sweep's root."""
+        return self.evaluations[self._row_of[snapshot_id]].path
 
     def apply(self, events: Iterable[Event]) -> None:
         """Fold events in, in the order of the ledger."""
@@ -169,12 +180,12 @@ class SweepState:
     def _failed(self, event: Event) -> None:
         causes = self.failures.setdefault(event.run_id, Counter())
         causes[event.payload.get("cause", "error")] += 1
-        self.failed_attempts.add((event.run_id, event.attempt))
         final = bool(event.payload["final"])
         self.failed += final
         status = RunStatus.FAILED if final else RunStatus.PENDING
         self._move(event, status, boundary=Boundary(event.boundary), message=event.message)
         self._charge(event)
+        self.failed_attempts[event.run_id, event.attempt] = event.time_s
 
     def _stopped(self, event: Event) -> None:
         self._move(event, RunStatus.STOPPED)
@@ -192,6 +203,10 @@ class SweepState:
         row = evaluation_of(event, self.opened_at or event.time_s)
         gains = gains_of(np.asarray(event.scores), measured.problem)
         self._charge(event)
+        attempt = (event.run_id, event.attempt)
+        self._charged[attempt] = self._charged.get(attempt, 0.0) + event.wall_s
+        self._row_of[row.snapshot_id] = len(self.evaluations)
+        self._snapshot_ids.append(row.snapshot_id)
         self._row_run.append(self._ordinals.get(event.run_id, -1))
         measured.gains.append(gains)
         measured.stderr.append(np.asarray(event.stderr))
@@ -212,16 +227,32 @@ class SweepState:
             raise LedgerError(
                 f"run {run.run_id} cannot go from {run.status} to {status}", "ledger/events"
             )
-        self.runs[event.run_id] = replace(run, status=status, **changes)  # type: ignore[arg-type]
         if status in _ENDED:
             del self._open[event.run_id]
+        self._update(replace(run, status=status, **changes))  # type: ignore[arg-type]
+
+    def _update(self, run: RunRecord) -> None:
+        self.runs[run.run_id] = run
+        if run.status in _ENDED:
+            self._ended.put(self._ordinals[run.run_id], run)
 
     def _charge(self, event: Event) -> None:
-        cost = Cost(event.wall_s, event.device_s, event.tokens)
+        share = self._uncovered(event)
+        cost = Cost(event.wall_s * share, event.device_s * share, event.tokens)
         self.cost = self.cost + cost
         run = self.runs.get(event.run_id)
         if run is not None:
-            self.runs[event.run_id] = replace(run, cost=run.cost + cost)
+            self._update(replace(run, cost=run.cost + cost))
+
+    def _uncovered(self, event: Event) -> float:
+        """Return which share of an event's time was not charged with its attempt's failure.
+
+        A failure is charged with all that its attempt left uncharged; a result may come later.
+        """
+        failed_s = self.failed_attempts.get((event.run_id, event.attempt))
+        if failed_s is None or not event.wall_s:
+            return 1.0
+        return min(1.0, max(0.0, event.time_s - failed_s) / event.wall_s)
 
     def history(self) -> History:
         """Return what a proposer may look at.
@@ -232,19 +263,16 @@ class SweepState:
         measured = self._measured
         if measured is None:
             raise LedgerError("the sweep has no calibration yet", "ledger/events")
-        records = list(self.runs.values())
-        ended = np.array([r.status in _ENDED for r in records], dtype=bool)
-        position = np.where(ended, np.cumsum(ended) - 1, -2)
-        row_run = np.asarray(self._row_run, dtype=np.int64)
-        # the base has ordinal -1, which would wrap around: it keeps -1
-        run_index = np.where(row_run < 0, -1, np.append(position, -1)[row_run])
+        row_run = np.array(self._row_run, dtype=np.int64)
+        # the base's ordinal is -1, as its index is: it finds itself at the end
+        run_index = np.append(self._ended.places(len(self.runs)), -1)[row_run]
         return History(
             problem=measured.problem,
-            runs=tuple(r for r, e in zip(records, ended, strict=True) if e),
+            runs=self._ended.records,
             gains=measured.gains.array,
             stderr=measured.stderr.array,
-            run_index=run_index.astype(np.int64),
-            snapshot_ids=tuple(e.snapshot_id for e in self.evaluations),
+            run_index=run_index,
+            snapshot_ids=tuple(self._snapshot_ids),
             front=measured.archive.indices,
             ref=measured.ref,
             ideal=ideal_gains(measured.problem),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -156,6 +157,21 @@ def test_seconds_of_an_attempt_that_nothing_has_charged_yet() -> None:
         scored("a", (0.5, 5), attempt=1, cost=Cost(3.0, 3.0)),
     )
     assert state.uncharged_s("a", 105.0) == pytest.approx(2.0)
+
+
+def test_a_result_that_comes_after_its_attempt_was_given_up_is_not_charged_twice() -> None:
+    """By hand: the failure at 20 charges 20 - 10; a result of 13 to 23 adds 3 of its 10."""
+    state = folded(
+        *BEGUN,
+        proposed("a"),
+        started("a", 0, at=10.0),
+        replace(failed("a", 0, final=True, at=20.0), wall_s=10.0, device_s=20.0),
+        scored("a", (0.5, 5), step=1, cost=Cost(2.0, 4.0, 7), at=13.0),
+        scored("a", (0.5, 5), step=2, cost=Cost(10.0, 20.0, 7), at=23.0),
+    )
+    assert state.cost == state.runs["a"].cost
+    assert (state.cost.wall_s, state.cost.tokens) == (pytest.approx(13.0), 14)
+    assert state.cost.device_s == pytest.approx(26.0)
 
 
 def test_history_points_every_row_at_its_run() -> None:

@@ -1,0 +1,133 @@
+"""What must hold of a sweep, whatever befell its drivers, its gangs and its storage."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from paretoflow.core.values import Problem
+from paretoflow.engine.state import SweepState
+from paretoflow.front.dominance import nondominated
+from paretoflow.front.hypervolume import hypervolume
+from paretoflow.front.orient import gains_of, ref_gains
+from paretoflow.ledger.tables import Event, EventKind, FrontRecord
+
+
+def of_kind(events: Iterable[Event], kind: EventKind) -> list[Event]:
+    return [e for e in events if e.kind is kind]
+
+
+def check_order(events: Sequence[Event]) -> None:
+    """No gap, no id twice, no row of a fenced driver after the first of a newer one."""
+    assert [e.seq for e in events] == list(range(len(events))), "seq has gaps"
+    ids = [e.event_id for e in events]
+    assert len(ids) == len(set(ids)), "an event id is there twice"
+    epochs = [e.epoch for e in events]
+    assert epochs == sorted(epochs), "a fenced driver's row landed after a newer one's"
+
+
+def check_runs(events: Sequence[Event], budget: int) -> SweepState:
+    """Every run of the budget ended once, and no attempt was started twice or after the end."""
+    state = SweepState()
+    state.apply(events)
+    assert len(state.runs) == budget, f"{len(state.runs)} runs, not {budget}"
+    assert state.finished + state.failed == budget, (state.finished, state.failed)
+    assert not state.open_runs()
+    started = [(e.run_id, e.attempt) for e in of_kind(events, EventKind.STARTED)]
+    assert len(started) == len(set(started)), "an attempt was started twice"
+    ends = [e for e in events if e.kind is EventKind.FINISHED or e.payload.get("final")]
+    assert sorted(e.run_id for e in ends) == sorted(state.runs), "a run ended twice, or never"
+    end_of = {e.run_id: e.seq for e in ends}
+    late = [e for e in of_kind(events, EventKind.STARTED) if e.seq > end_of[e.run_id]]
+    assert not late, f"started after its end: {late}"
+    check_one_attempt_at_a_time(events)
+    return state
+
+
+def check_one_attempt_at_a_time(events: Sequence[Event]) -> None:
+    """As the ledger tells it, an attempt starts when the one before is over or was left behind."""
+    running: dict[str, int] = {}
+    for event in events:
+        match event.kind:
+            case EventKind.OPENED:
+                running.clear()
+            case EventKind.STARTED | EventKind.ADOPTED:
+                assert event.run_id not in running, f"{event.event_id} is one attempt too many"
+                running[event.run_id] = event.attempt
+            case EventKind.FAILED:
+                attempt = running.pop(event.run_id, None)
+                assert attempt == event.attempt, f"{event.event_id}, but attempt {attempt} runs"
+            case EventKind.FINISHED | EventKind.STOPPED:
+                running.pop(event.run_id, None)
+
+
+def check_nothing_lost(
+    events: Sequence[Event],
+    acknowledged: Iterable[Event],
+    fragments: Iterable[tuple[Event, float]],
+    failures_told_s: Mapping[tuple[str, int], float],
+) -> None:
+    """What the ledger has acknowledged is there, and what gangs wrote of runs that were open.
+
+    Args:
+        events: Rows of the ledger.
+        acknowledged: Rows that it said it had.
+        fragments: Rows that gangs wrote, and when.
+        failures_told_s: When a driver heard first that a (run, attempt) had failed: a result that
+            comes after the last attempt was given up is kept, but the run stays failed.
+    """
+    there = {e.event_id: e for e in events}
+    for event in acknowledged:
+        assert there.get(event.event_id) == event, f"acknowledged, but lost: {event.event_id}"
+    given_up_s = {
+        e.run_id: failures_told_s[e.run_id, e.attempt] for e in events if e.payload.get("final")
+    }
+    finished = {e.run_id for e in of_kind(events, EventKind.FINISHED)}
+    for row, written_s in fragments:
+        if row.kind is EventKind.EVALUATED:
+            kept = there.get(row.event_id)
+            assert kept is not None, f"measured, but lost: {row.event_id}"
+            assert replace(kept, seq=-1, epoch=-1) == row, f"changed: {row.event_id}"
+        elif row.run_id not in finished:
+            assert given_up_s[row.run_id] <= written_s, f"lost: {row.event_id}"
+
+
+def check_costs(events: Sequence[Event], state: SweepState) -> None:
+    """No second of an attempt is charged twice; the sweep costs what its runs cost."""
+    total = sum(r.cost.wall_s for r in state.runs.values())
+    np.testing.assert_allclose(state.cost.wall_s, total, atol=1e-6)
+    began = {(e.run_id, e.attempt): e.time_s for e in of_kind(events, EventKind.STARTED)}
+    lived: dict[str, float] = defaultdict(float)
+    for attempt, start_s in began.items():
+        times = [
+            e.time_s
+            for e in events
+            if (e.run_id, e.attempt) == attempt and e.kind is not EventKind.STOPPED
+        ]
+        lived[attempt[0]] += max(times) - start_s
+    for run_id, run in state.runs.items():
+        assert run.cost.wall_s <= lived[run_id] + 1e-6, (
+            f"{run_id} cost {run.cost.wall_s} in {lived[run_id]} s"
+        )
+
+
+def check_fronts(
+    events: Sequence[Event], fronts: Sequence[FrontRecord], problem: Problem, state: SweepState
+) -> None:
+    """Every recorded front is the one that follows from the rows it knew; the last one from all."""
+    rows = of_kind(events, EventKind.EVALUATED)
+    assert [f.number for f in fronts] == list(range(len(fronts))), "front numbers have gaps"
+    for front in fronts:
+        known = [e for e in rows if e.seq <= front.ledger_seq]
+        gains = gains_of(np.array([e.scores for e in known]), problem)
+        kept = nondominated(gains)
+        names = [e.snapshot_id for e, k in zip(known, kept, strict=True) if k]
+        assert sorted(names) == sorted(front.snapshot_ids), f"front {front.number} is another"
+        volume = hypervolume(gains[kept], ref_gains(problem))
+        np.testing.assert_allclose(front.hypervolume, volume, rtol=1e-9)
+    if rows:
+        last = [state.evaluations[int(i)].snapshot_id for i in state.front_indices]
+        assert sorted(last) == sorted(fronts[-1].snapshot_ids), "the last front is not recorded"

@@ -1,0 +1,168 @@
+"""A thousand sweeps under fire, and each commit of a few sweeps under fire one by one."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from paretoflow.core.ids import rng_of
+from paretoflow.engine.backend import Report
+from paretoflow.engine.driver import Driver
+from paretoflow.engine.simulated import Weather
+from paretoflow.ledger.tables import Event, EventKind
+from tests.sim.chaos import (
+    PROPOSERS,
+    Blow,
+    ChaosLedger,
+    DrawnFate,
+    OneBlow,
+    World,
+    check,
+    run_world,
+)
+from tests.sim.specs import circle_spec
+
+SWEEPS = 1000
+CHUNK = 100
+
+
+@pytest.mark.parametrize("first", range(0, SWEEPS, CHUNK))
+def test_under_fire_nothing_is_lost_nothing_is_doubled_and_every_sweep_ends(first: int) -> None:
+    endings: Counter[str] = Counter()
+    for seed in range(first, first + CHUNK):
+        endings.update(run_world(seed).endings)
+    # the fire was real: drivers of this chunk died in every way there is
+    assert endings["killed"] > CHUNK
+    assert endings["fenced"] > CHUNK / 4
+    assert min(endings["stopped"], endings["gave up"]) > 0
+
+
+def _world(fate: OneBlow, **changes: Any) -> World:
+    spec = circle_spec(**{"stop": {"runs": 6}, "engine": {"workers": 2}} | changes)
+    return World(spec, Weather(), fate, rng_of("one blow"))
+
+
+@pytest.mark.parametrize("blow", Blow)
+def test_a_blow_at_any_single_commit(blow: Blow) -> None:
+    quiet = _world(OneBlow(None, 0))
+    quiet.run()
+    check(quiet)
+    chances = quiet.fate.chances
+    assert chances > 40
+    for at in range(chances):
+        world = _world(OneBlow(blow, at))
+        world.run()
+        check(world)
+
+
+@pytest.mark.parametrize("tag", PROPOSERS)
+def test_up_to_the_kill_one_worker_is_sent_the_launches_of_an_undisturbed_sweep(tag: str) -> None:
+    small = {"proposer": {"type": tag}, "engine": {"workers": 1}}
+    quiet = _world(OneBlow(None, 0), **small)
+    quiet.run()
+    wanted = quiet.cluster.launched
+    cuts = set()
+    for at in range(0, quiet.fate.chances, 2):
+        world = _world(OneBlow(Blow.KILL, at), **small)
+        world.run()
+        cuts.add(world.launched_by[0])
+        assert world.cluster.launched[: world.launched_by[0]] == wanted[: world.launched_by[0]]
+    assert cuts == set(range(len(wanted) + 1))
+
+
+class Forgetful(ChaosLedger):
+    """Takes every row as new."""
+
+    def _land(self, events: Sequence[Event]) -> list[Event]:
+        self._check_owner()
+        start, store = len(self._store.events), self._store
+        added = [replace(e, seq=start + i, epoch=self.epoch) for i, e in enumerate(events)]
+        store.events.extend(added)
+        store.ids.update(e.event_id for e in added)
+        return added
+
+
+class Unfenced(ChaosLedger):
+    """Lets an older driver write on."""
+
+    def _check_owner(self) -> None:
+        pass
+
+
+class Leaky(ChaosLedger):
+    """Acknowledges results, and loses every fifth."""
+
+    def append(self, events: Sequence[Event]) -> list[Event]:
+        lost = [e for e in events if e.kind is EventKind.EVALUATED and e.run_id[4] in "27"]
+        kept = super().append([e for e in events if e not in lost])
+        acknowledged = [replace(e, seq=self._store.events[-1].seq, epoch=self.epoch) for e in lost]
+        self.acknowledged += acknowledged
+        return kept + acknowledged
+
+
+class Gullible(Driver):
+    """Writes down whatever is reported, of runs that are over too."""
+
+    def _countable(self, told):  # type: ignore[no-untyped-def]
+        return list(told)
+
+
+class Confused(Driver):
+    """Takes the end of any attempt for the end of the present one."""
+
+    def _is_running(self, report: Report) -> bool:
+        return self.state.is_open(report.run_id)
+
+
+class Deaf(Driver):
+    """Looks at no fragment."""
+
+    def _enter(self) -> None:
+        self._around = replace(self._around, recover=lambda: ())
+        super()._enter()
+
+
+@pytest.mark.parametrize(
+    ("instead", "words"),
+    [
+        ({"ledger_class": Forgetful}, "is there twice"),
+        ({"ledger_class": Unfenced}, "row landed after a newer one's"),
+        ({"ledger_class": Leaky}, "acknowledged, but lost"),
+        ({"driver_class": Gullible}, "cannot go from failed to finished"),
+        ({"driver_class": Confused}, "one attempt too many|, but attempt"),
+        ({"driver_class": Deaf}, "measured, but lost"),
+    ],
+)
+def test_what_would_lose_or_double_something_is_caught(instead: dict[str, Any], words: str) -> None:
+    verdicts = (_verdict(seed, instead) for seed in range(200))
+    caught = next((what for what in verdicts if re.search(words, what)), "")
+    assert "run_world(" in caught, "not caught, or the seed that repeats it is not named"
+
+
+def _verdict(seed: int, instead: dict[str, Any]) -> str:
+    try:
+        run_world(seed, **instead)
+    except AssertionError as error:
+        return str(error)
+    return ""
+
+
+def test_a_seed_repeats_its_world_exactly() -> None:
+    for seed in range(10):
+        first, second = run_world(seed), run_world(seed)
+        assert first.store.events == second.store.events
+        assert first.endings == second.endings
+
+
+def test_fates_differ_in_what_they_spare() -> None:
+    dealt = []
+    for seed in range(30):
+        fate = DrawnFate(rng_of("fate", seed))
+        dealt.append(frozenset(fate.next() for _ in range(2000)) - {None})
+    assert len(set(dealt)) > 10
+    assert frozenset(Blow) == frozenset().union(*dealt)
