@@ -66,6 +66,7 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     monkeypatch.setenv("RAY_metrics_report_interval_ms", "500")
     ray.init(
+        "local",  # not another cluster that happens to run on this machine
         num_cpus=1,
         include_dashboard=False,
         object_store_memory=80 * 2**20,
