@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from paretoflow.lm.base import LanguageModel
+    from tests.s3_server import Proxy
 
 # the same examples on every machine, and none failed for being slow on a busy one
 settings.register_profile("house", deadline=None, derandomize=True)
@@ -61,3 +63,37 @@ def tiny_lm(tiny_base_dir: Path) -> LanguageModel:
     from paretoflow.lm.base import load_folder
 
     return load_folder(tiny_base_dir, name="tiny")
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """Endpoint of an S3 server on this machine, one for all tests."""
+    pytest.importorskip("moto.server")
+    from tests.s3_server import moto_server
+
+    with moto_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def s3_bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name of an empty bucket; the environment leads to it."""
+    from tests.s3_server import KEYS, OTHER_SETTINGS, new_bucket
+
+    for name in OTHER_SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {**KEYS, "AWS_ENDPOINT_URL": s3_server}.items():
+        monkeypatch.setenv(name, value)
+    return new_bucket(s3_server)
+
+
+@pytest.fixture
+def s3_proxy(s3_server: str, s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """A proxy in front of the server; the environment leads through it."""
+    from tests.s3_server import Proxy
+
+    proxy = Proxy(s3_server)
+    proxy.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+    yield proxy
+    proxy.stop()

@@ -72,6 +72,8 @@ def create_table(folder: Folder, schema: pa.Schema, *, fsync: bool) -> None:
                 configuration=_CONFIGURATION,
                 storage_options=delta_options(folder),
                 raise_if_key_not_exists=False,
+                # who comes second must not add a version to the table of the first
+                commit_properties=CommitProperties(max_commit_retries=0),
             )
         except DeltaError:
             if not table_exists(folder):

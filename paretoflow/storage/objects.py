@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,19 @@ from paretoflow.spec.uris import uri_fault
 from paretoflow.storage.patience import ATTEMPTS, patiently
 
 _CONNECT_S = 5.0
+_SILENT_S = 20.0
+"""Seconds without a byte after which a request has failed."""
+
+
+@dataclass(frozen=True)
+class _Client:
+    """What tells one client of storage from another; `key_id` stands for who asks."""
+
+    scheme: str
+    bucket: str
+    endpoint: str
+    region: str
+    key_id: str
 
 
 class ObjectFolder:
@@ -73,7 +87,10 @@ class ObjectFolder:
     @property
     def filesystem(self) -> Any:
         """Return the `pyarrow.fs.FileSystem` that reaches it."""
-        return _filesystem(self._scheme, self.bucket, _endpoint(), _region(), _key_id())
+        return _filesystem(self._client())
+
+    def _client(self) -> _Client:
+        return _Client(self._scheme, self.bucket, _endpoint(), _region(), _key_id())
 
     def path(self, name: str = "") -> str:
         """Return `bucket/key` of a name, as `filesystem` takes it."""
@@ -207,36 +224,38 @@ class ObjectFolder:
 
     def _refuse_missing_bucket(self) -> None:
         """Tell a bucket that is not there from an object that is not."""
-        if not _bucket_is_there(self.filesystem, self.bucket, self.uri):
+        if not _bucket_is_there(self._client()):
             raise StorageError(
                 f"there is no bucket {self.bucket!r}", self.uri, "create it, or mend its name"
             )
 
 
 @lru_cache(maxsize=64)
-def _bucket_is_there(filesystem: Any, bucket: str, uri: str) -> bool:
+def _bucket_is_there(client: _Client) -> bool:
+    bucket = client.bucket
     try:
-        info = patiently(lambda: filesystem.get_file_info(bucket), uri)
+        info = patiently(
+            lambda: _filesystem(client).get_file_info(bucket), f"{client.scheme}://{bucket}"
+        )
     except StorageError:
         return True  # whoever may not look at the bucket may still be let at its objects
     return bool(info.type != pyarrow.fs.FileType.NotFound)
 
 
 @lru_cache(maxsize=16)
-def _filesystem(scheme: str, bucket: str, endpoint: str, region: str, key_id: str) -> Any:
-    """Return one client for each place and identity; `key_id` only tells identities apart."""
-    del key_id
-    if scheme == "gs":
+def _filesystem(client: _Client) -> Any:
+    if client.scheme == "gs":
         return pyarrow.fs.GcsFileSystem()
     where: dict[str, Any] = {}
-    if endpoint:
-        protocol, _, host = endpoint.partition("://")
-        where = {"scheme": protocol, "endpoint_override": host.rstrip("/")}
+    if client.endpoint:
+        protocol, _, host = client.endpoint.partition("://")
+        where = {"scheme": protocol, "endpoint_override": host}
     return pyarrow.fs.S3FileSystem(
         **where,
-        region=region or _region_of(bucket, endpoint),
+        region=client.region or _region_of(client.bucket, client.endpoint),
         allow_delayed_open=True,  # a small object is then one request instead of three
         connect_timeout=_CONNECT_S,
+        request_timeout=_SILENT_S,
         retry_strategy=pyarrow.fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from paretoflow.core.errors import FencedError, LedgerError
-from paretoflow.ledger import STORES, Ledger, open_ledger
+from paretoflow.ledger import STORES, Ledger, open_ledger, probe
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import Event, EventKind
 from tests.unit.ledger.rows_for_tests import evaluated, front
@@ -20,31 +20,45 @@ Open = Callable[[bool], Ledger]
 """Opens another handle on the same ledger; the argument says whether as writer."""
 
 
-def _open_delta(folder: Path) -> Open:
+def _open_delta(folder: Path | str) -> Open:
     return lambda writer: open_ledger(folder, writer=writer, create=True, fsync=False)
 
 
-def _open_memory(_: Path) -> Open:
+def _open_memory(_: object) -> Open:
     store = MemoryStore()
     return lambda writer: MemoryLedger(store, writer=writer)
 
 
-OPENERS: dict[str, Callable[[Path], Open]] = {"delta": _open_delta, "memory": _open_memory}
+OPENERS: dict[str, Callable[[Path | str], Open]] = {"delta": _open_delta, "memory": _open_memory}
+PLACES = {
+    "delta on disk": ("delta", "disk"),
+    "delta on s3": ("delta", "s3"),
+    "memory": ("memory", "disk"),
+}
 
 
 def test_every_store_is_here_and_can_be_imported() -> None:
-    assert set(OPENERS) == set(STORES)
+    assert set(OPENERS) == set(STORES) == {store for store, _ in PLACES.values()}
     for target in STORES.values():
         module, name = target.split(":")
         assert isinstance(getattr(import_module(module), name), type)
 
 
 class TestLedger:
-    """Run over every store."""
+    """Run over every store in every place."""
 
-    @pytest.fixture(params=sorted(OPENERS))
-    def open_handle(self, request: pytest.FixtureRequest, tmp_path: Path) -> Open:
-        return OPENERS[request.param](tmp_path / "a sweep, 100% ünïcode #1")
+    @pytest.fixture(params=sorted(PLACES))
+    def open_handle(
+        self,
+        request: pytest.FixtureRequest,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> Open:
+        monkeypatch.setattr(probe, "ROUNDS", 1)
+        store, place = PLACES[request.param]
+        if place == "s3":
+            return OPENERS[store](f"s3://{request.getfixturevalue('s3_bucket')}/sweeps/one")
+        return OPENERS[store](tmp_path / "a sweep, 100% ünïcode #1")
 
     def test_starts_empty(self, open_handle: Open) -> None:
         ledger = open_handle(True)

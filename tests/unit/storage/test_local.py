@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from paretoflow.core.errors import StorageError
+from paretoflow.storage import LocalFolder, as_folder, file_at
+
+
+def test_paths_and_file_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert as_folder("a/b").uri == str(tmp_path / "a" / "b")
+    assert as_folder(Path("a") / ".." / "b").local == tmp_path / "b"
+    assert as_folder("file:///data/s").uri == "/data/s"
+    assert as_folder("~/s").uri == "/home/someone/s"
+    assert as_folder("a") == LocalFolder(Path("a"))
+    assert len({as_folder("a"), as_folder("./a")}) == 1
+    assert file_at("a/b.txt") == (as_folder("a"), "b.txt")
+
+
+def test_sending_a_folder_to_itself_leaves_it(tmp_path: Path) -> None:
+    (tmp_path / "adapters").mkdir()
+    (tmp_path / "adapters" / "a").write_bytes(b"1")
+    folder = as_folder(tmp_path)
+    folder.send(tmp_path / "adapters", "adapters")
+    assert folder.fetch("adapters", tmp_path / "elsewhere") == tmp_path / "adapters"
+    assert folder.names() == ["adapters/a"]
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EDQUOT, "free some of your quota"),
+        (errno.EROFS, "for reading only"),
+        (errno.EACCES, "check the permissions"),
+        (errno.EIO, "check free space and permissions"),
+    ],
+)
+def test_what_a_disk_refuses_is_told_with_a_hint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, hint: str
+) -> None:
+    folder = as_folder(tmp_path)
+    folder.write("a", b"old")
+
+    def refuse(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    for call in (lambda: folder.write("a", b"new"), lambda: folder.put("b", b"new")):
+        with pytest.raises(StorageError) as caught:
+            call()
+        assert os.strerror(number) in caught.value.what
+        assert caught.value.where.startswith(str(tmp_path))
+        assert hint in caught.value.hint
+    monkeypatch.undo()
+    assert folder.read("a") == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = shutil.which("mount")
+    command = [mount or "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if mount is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("a file system can only be mounted with the right to")
+    yield disk
+    subprocess.run([shutil.which("umount") or "umount", str(disk)], check=True)
+
+
+def test_a_full_disk_keeps_what_was_there(full_disk: Path, tmp_path: Path) -> None:
+    folder = as_folder(full_disk)
+    folder.write("a", b"old")
+    big = tmp_path / "big"
+    big.mkdir()
+    (big / "weights").write_bytes(bytes(200_000))
+    for call in (
+        lambda: folder.write("a", bytes(200_000)),
+        lambda: folder.put("b", bytes(200_000)),
+        lambda: folder.send(big, "adapters"),
+    ):
+        with pytest.raises(StorageError, match="No space left"):
+            call()
+    assert folder.read("a") == b"old"
+    assert [p.name for p in full_disk.iterdir()] == ["a"]
