@@ -130,10 +130,11 @@ class TrainRequest:
     Args:
         proposal: Weights, or a parent with thresholds.
         seed: Seed of everything random in the run.
-        folder: Existing folder for snapshots and trainer state, empty at an attempt's start; all
-            ranks see the same one.
+        folder: Existing folder for snapshots and trainer state, empty at an attempt's start. On
+            several ranks all that is kept is in rank 0's; the others' may be on other disks.
         parent_adapter: Folder of the adapter to start from; None means a fresh one on the base.
-        resume_from: Trainer state that an earlier attempt at this run saved; None starts afresh.
+        resume_from: Trainer state that an earlier attempt at this run saved; None starts afresh. It
+            need be there for rank 0 only.
         should_stop: Asked after each optimiser step; once one rank's says yes, the run saves its
             state and ends in `RunInterrupted`.
         parallel: With more than one rank or a ZeRO stage: RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR

@@ -36,10 +36,17 @@ def shared_arguments(spec: MethodSpec, request: TrainRequest, lm: LanguageModel)
     what is wanted, at each logged step.
 
     Raises:
-        SpecError: If the ranks and passes cannot share the batch evenly.
+        SpecError: If the ranks and passes cannot share the batch evenly, or DeepSpeed is to train a
+            half-precision base on the CPU.
     """
     on_cpu = lm.device == "cpu"
     dtype = lm.model.dtype
+    if on_cpu and dtype != torch.float32 and not request.parallel.alone:
+        raise SpecError(
+            f"got a base in {dtype} on the CPU, several ranks or ZeRO; allowed: float32",
+            "model.dtype",
+            "set model.dtype to float32, or give each rank a GPU",
+        )
     passes = spec.gradient_accumulation * request.accumulation_factor
     return {
         "output_dir": str(request.folder),

@@ -17,6 +17,7 @@ from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import Cost, FloatArray
 from paretoflow.lm.adapters import save_adapter
 from paretoflow.methods.context import Run, Validate
+from paretoflow.methods.exchange import collect
 from paretoflow.methods.ranks import require_deepspeed
 from paretoflow.methods.sharded import shard_of, whole
 from paretoflow.methods.states import Layout, State, discard_states, seal, state_folder
@@ -114,11 +115,13 @@ class CheckpointCallback(TrainerCallback):
         run.ranks.in_step = False  # each writes its part, and they wait for each other in between
         # past TRL's own, which writes a model card and may ask the hub
         Trainer._save_checkpoint(self._trainer, self._trainer.model_wrapped, None)
+        names = collect(folder, run.ranks)
         run.ranks.in_step = True
         with run.ranks.together("to save the state"):
             if run.ranks.main:
                 multipliers = tuple(run.controller.multipliers.tolist())
-                seal(State(folder, step, Layout.of(run.request.parallel), multipliers))
+                state = State(folder, step, Layout.of(run.request.parallel), multipliers)
+                seal(state, names)
         return folder
 
     def _checkpoint(

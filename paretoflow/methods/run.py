@@ -20,6 +20,7 @@ from paretoflow.methods.arguments import shared_arguments
 from paretoflow.methods.checkpoints import CheckpointCallback
 from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.dual import DualController
+from paretoflow.methods.exchange import lent
 from paretoflow.methods.ranks import Ranks, joined
 from paretoflow.methods.sharded import attributes_kept, release
 from paretoflow.methods.states import require_state
@@ -44,19 +45,18 @@ def train_run(
         WorkerError: If another rank failed.
     """
     controller = DualController(spec.dual, request.proposal, context.scale)
-    resume: str | None = None
-    if request.resume_from is not None:
-        state = require_state(request.resume_from, request.parallel)
-        controller.restore(np.asarray(state.multipliers))
-        resume = str(state.folder)
     arguments = shared_arguments(spec, request, context.lm)
-    with joined(request.parallel, context.lm.device) as ranks, _adapter(context, request) as model:
+    with (
+        joined(request.parallel, context.lm.device) as ranks,
+        _resumed(request, ranks, controller) as state,
+        _adapter(context, request) as model,
+    ):
         run = Run(spec, request, ranks, model, controller, arguments)
         trainer = build(run)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(CheckpointCallback(run, trainer, report, context.validate))
         with _released(trainer, ranks):
-            trainer.train(resume_from_checkpoint=resume)
+            trainer.train(resume_from_checkpoint=state)
 
 
 class SavesAdapter:
@@ -81,6 +81,20 @@ def drop_reference_copy(model: Any) -> None:
     """
     if "ref" in model.peft_config:
         model.delete_adapter("ref")
+
+
+@contextmanager
+def _resumed(
+    request: TrainRequest, ranks: Ranks, controller: DualController
+) -> Iterator[str | None]:
+    """Yield the folder of trainer state to go on from, for the trainer; None to start afresh."""
+    if request.resume_from is None:
+        yield None
+        return
+    with lent(request.resume_from, ranks):
+        state = require_state(request.resume_from, request.parallel)
+        controller.restore(np.asarray(state.multipliers))
+        yield str(state.folder)
 
 
 @contextmanager

@@ -63,15 +63,19 @@ def state_folder(run_folder: Path, step: int) -> Path:
     return run_folder / f"checkpoint-{step}"
 
 
-def seal(state: State) -> None:
+def seal(state: State, names: Sequence[str]) -> None:
     """Make a folder whole: put its files on the disk, then the manifest.
 
     Any other state beside it is removed, since this one is newer.
+
+    Args:
+        state: What the files hold.
+        names: Of the files, relative to the folder.
     """
     files = {}
-    for file in sorted(p for p in state.folder.rglob("*") if p.is_file()):
-        with file.open("rb") as stream:
-            files[file.relative_to(state.folder).as_posix()] = _digest(file)
+    for name in names:
+        with (state.folder / name).open("rb") as stream:
+            files[name] = hashlib.file_digest(stream, "sha256").hexdigest()
             os.fsync(stream.fileno())
     manifest = {
         "step": state.step,

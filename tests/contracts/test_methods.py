@@ -135,11 +135,8 @@ def test_gradient_accumulation_changes_memory_not_the_result(plain, context, spe
     assert close(plain, train(context, halves, MIXED, tmp_path), 1e-4)
 
 
-@pytest.mark.parametrize("factor", [2, 4])
-def test_smaller_forward_passes_change_memory_not_the_result(
-    factor, plain, context, spec, tmp_path
-):
-    run = train(context, spec, MIXED, tmp_path, accumulation_factor=factor)
+def test_smaller_forward_passes_change_memory_not_the_result(plain, context, spec, tmp_path):
+    run = train(context, spec, MIXED, tmp_path, accumulation_factor=4)
     assert close(plain, run, 1e-4)
     assert run.checkpoints[0].cost.tokens == plain.checkpoints[0].cost.tokens
 

@@ -57,6 +57,29 @@ def test_the_hooks_have_the_signatures_that_are_overridden():
     assert parameters(GRPOTrainer._tokenize_prompts) == ["self", "prompts"]
     assert parameters(DPOTrainer._send_telemetry) == ["self"]
     assert GRPOTrainer._send_telemetry is DPOTrainer._send_telemetry
+    assert parameters(Trainer._save_checkpoint) == ["self", "model", "trial"]
+    assert parameters(Trainer.save_model) == ["self", "output_dir", "_internal_call"]
+    assert GRPOTrainer.save_model is DPOTrainer.save_model is Trainer.save_model
+
+
+def test_trainer_state_holds_the_adapter_and_what_the_next_step_needs(context, tmp_path):
+    files = []
+
+    def look(checkpoint: Any) -> None:
+        if checkpoint.state is not None:
+            files.extend(p.name for p in checkpoint.state.iterdir())
+
+    spec = DpoMethodSpec(**SHARED, checkpoint_every=1)
+    train(context, spec, MIXED, tmp_path, report=look)
+    assert sorted(files) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "optimizer.pt",
+        "paretoflow_state.json",
+        "rng_state.pth",
+        "scheduler.pt",
+        "trainer_state.json",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,8 @@ def saved(attempt: Path, step: int, layout: Layout = ALONE) -> Path:
     (folder / "global_step").mkdir(parents=True)
     (folder / "global_step" / "rank0.pt").write_bytes(b"moments" * step)
     (folder / "scheduler.pt").write_bytes(b"rate")
-    seal(State(folder, step, layout, (0.1 + 0.2, 1 / 3)))
+    files = ["global_step/rank0.pt", "scheduler.pt"]
+    seal(State(folder, step, layout, (0.1 + 0.2, 1 / 3)), files)
     return folder
 
 

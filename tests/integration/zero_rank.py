@@ -1,0 +1,232 @@
+"""One rank of a gang of two: takes many launches, one after the other, and writes their outcomes.
+
+`test_zero.py` starts two of it: `python -m tests.integration.zero_rank BASE OUT`. Started without
+RANK and WORLD_SIZE it is alone, and takes one launch.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paretoflow.core.protocols import Candidates, Checkpoint, Parallel, TrainRequest
+from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
+from paretoflow.methods import build
+from paretoflow.methods.memory import is_out_of_memory
+from paretoflow.methods.states import latest_state
+from paretoflow.spec.methods import (
+    DpoMethodSpec,
+    DualSpec,
+    GrpoMethodSpec,
+    MethodSpec,
+    ModpoMethodSpec,
+)
+from tests.method_bench import make_context, weighted
+
+MIXED = weighted(0.5, 0.3, 0.2)
+PULLED = Proposal(
+    LaunchKind.CONSTRAINED,
+    WeightVector((1.0, 0.0, 0.0)),
+    0,
+    "test",
+    "test",
+    target=0,
+    thresholds=(0.0, 1.0, -1.0),
+)
+SHARED: dict[str, Any] = {"steps": 4, "batch_size": 4, "learning_rate": 5e-3, "checkpoint_every": 2}
+SPECS: dict[str, MethodSpec] = {
+    "dpo": DpoMethodSpec(**SHARED),
+    "modpo": ModpoMethodSpec(type="modpo", **SHARED),
+    "grpo": GrpoMethodSpec(type="grpo", **SHARED),
+}
+DUAL = DpoMethodSpec(**SHARED, dual=DualSpec(every=1))
+WILD = DpoMethodSpec(**{**SHARED, "learning_rate": 1e30})
+
+
+class Gang:
+    """This rank, its loaded base, and where it writes."""
+
+    def __init__(self, base: Path, out: Path) -> None:
+        from paretoflow.lm.base import load_folder
+
+        self.rank = int(os.environ.get("RANK", "0"))
+        self.ranks = int(os.environ.get("WORLD_SIZE", "1"))
+        self._lm = load_folder(base, name="tiny")
+        self._before = {k: v.clone() for k, v in self._lm.model.state_dict().items()}
+        self._out = out
+        self.context = make_context(self._lm)
+
+    def launch(
+        self,
+        name: str,
+        spec: MethodSpec,
+        zero: int,
+        *,
+        seen: Callable[[Checkpoint], None] = lambda checkpoint: None,
+        offload: bool = False,
+        disk: str = "",
+        **fields: Any,
+    ) -> None:
+        """Take one launch; what it reported and how it ended goes to `<name>.<rank>.json`."""
+        from paretoflow.methods.ranks import usable
+
+        folder = self._out / disk / name
+        folder.mkdir(parents=True, exist_ok=True)
+        parallel = Parallel(self.rank, self.ranks, zero, offload)
+        request = TrainRequest(name, 0, MIXED, 0, folder, parallel=parallel)
+        reports: list[dict[str, Any]] = []
+
+        def report(checkpoint: Checkpoint) -> None:
+            seen(checkpoint)
+            reports.append(self._look(checkpoint))
+
+        ended, memory = "well", False
+        started = time.perf_counter()
+        try:
+            build(spec, self.context).train(replace(request, **fields), report)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is what the test asks about
+            ended, memory = f"{type(error).__name__}: {error}", is_out_of_memory(error)
+        row = {
+            "reports": reports,
+            "ended": ended,
+            "out_of_memory": memory,
+            "untouched": self._untouched(),
+            "usable": usable(),
+            "wall_s": time.perf_counter() - started,
+        }
+        (self._out / f"{name}.{self.rank}.json").write_text(json.dumps(row, indent=1))
+
+    def interrupted(
+        self, name: str, spec: MethodSpec, zero: int, step: int, disk: str = ""
+    ) -> None:
+        """Take a launch that rank 1 alone is told to stop, then go on from what it saved."""
+        asked: list[int] = []
+
+        def stop() -> bool:
+            asked.append(1)
+            return self.rank == 1 and len(asked) == step
+
+        self.launch(f"{name}-first", spec, zero, disk=disk, should_stop=stop)
+        attempt = self._out / disk / f"{name}-first"
+        state = attempt / f"checkpoint-{step}"
+        if self.rank == 0:
+            assert latest_state([attempt], Parallel(0, self.ranks, zero)) == state
+        self.launch(f"{name}-rest", spec, zero, disk=disk, resume_from=state)
+
+    def _look(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        """Use the policy as an evaluation does."""
+        from paretoflow.lm.base import encode
+        from paretoflow.lm.generation import generate
+        from paretoflow.lm.logprobs import sequence_logprobs
+
+        prompts = [p.text for p in self.context.candidates.prompts]
+        model = checkpoint.model
+        answers = generate(model, self._lm, prompts, range(4), self.context.generation)
+        ids = [a.token_ids for a in answers]
+        with model.disable_adapter():
+            base = sequence_logprobs(model, self._lm, encode(self._lm, prompts), ids, 4)
+        return {
+            "step": checkpoint.step,
+            "final": checkpoint.final,
+            "tokens": checkpoint.cost.tokens,
+            "weights": checkpoint.weights.tolist(),
+            "loss": checkpoint.metrics["loss"],
+            "answers": [list(i) for i in ids],
+            "logprobs": [a.logprob for a in answers],
+            "base": base.tolist(),
+            "state": checkpoint.state is not None and checkpoint.state.is_dir(),
+        }
+
+    def _untouched(self) -> bool:
+        model = self._lm.model
+        after = model.state_dict()
+        return (
+            after.keys() == self._before.keys()
+            and all(self._before[k].equal(after[k]) for k in after)
+            and not any(p.requires_grad or hasattr(p, "ds_id") for p in model.parameters())
+            and not any(k.startswith("ds_") for m in model.modules() for k in vars(m))
+            and not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+        )
+
+
+def scripted(table: Candidates, rank: int, generations: int) -> Callable[..., Any]:
+    """Return GRPO's sampling with fixed answers, the same for any number of ranks.
+
+    The answer is the prompt's candidate with the number that the row has in its group.
+    """
+
+    def turn(self: Any, prompt_ids: Sequence[Sequence[int]], *_: Any) -> tuple[Any, None]:
+        first = rank * len(prompt_ids)
+        rows = [table.prompt_ids.index(tuple(ids)) for ids in prompt_ids]
+        numbers = [(first + i) % generations for i in range(len(rows))]
+        return [list(table.completion_ids[r][n]) for r, n in zip(rows, numbers, strict=True)], None
+
+    return turn
+
+
+def refuse(checkpoint: Checkpoint) -> None:
+    """Fail as a full disk does."""
+    raise OSError("no space left")
+
+
+def gains_of_rank(rank: int) -> Callable[[Any], FloatArray]:
+    """Return validation gains that differ a little between ranks, as rounding might."""
+    return lambda model: np.array([0.0, 0.5 + rank * 1e-9, 0.0])
+
+
+def main(gang: Gang, out: Path) -> None:
+    """Take all launches of the test, in an order in which each stage follows another."""
+    from paretoflow.methods.grpo import GrpoTrainer
+
+    for zero in (3, 2, 1, 0):
+        gang.launch(f"dpo-{zero}", SPECS["dpo"], zero)
+        gang.interrupted(f"modpo-{zero}", SPECS["modpo"], zero, step=3)
+    gang.interrupted("apart", SPECS["dpo"], 3, step=3, disk=f"disk-{gang.rank}")
+    gang.launch("offload", SPECS["dpo"], 3, offload=True)
+    validate = gang.context.validate
+    object.__setattr__(gang.context, "validate", gains_of_rank(gang.rank))
+    gang.launch("dual", DUAL, 3, proposal=PULLED)
+    object.__setattr__(gang.context, "validate", validate)
+    gang.launch("sampled", SPECS["grpo"], 3)
+    own_turn = GrpoTrainer._generate_single_turn
+    GrpoTrainer._generate_single_turn = scripted(gang.context.candidates, gang.rank, 4)
+    for zero in (0, 3):
+        gang.launch(f"grpo-{zero}", SPECS["grpo"], zero)
+    GrpoTrainer._generate_single_turn = own_turn
+    gang.launch("wild", WILD, 3)
+    gang.launch("full-disk", SPECS["dpo"], 3, seen=refuse if gang.rank == 0 else lambda c: None)
+    gang.launch("dpo-again", SPECS["dpo"], 3)
+    gang.launch("torn", SPECS["dpo"], 3, resume_from=out / "no-such-state")
+    lose(gang)
+
+
+def lose(gang: Gang) -> None:
+    """Let rank 1 alone run out of memory in a step, and end; rank 0 is left waiting for it."""
+    from paretoflow.methods.pairs import PairStream
+
+    if gang.rank == 1:
+
+        def exhausted(*_: Any) -> Any:
+            raise MemoryError
+
+        PairStream.draw = exhausted
+    gang.launch("lost", SPECS["dpo"], 3)
+    gang.launch("refused", SPECS["dpo"], 3)
+
+
+if __name__ == "__main__":
+    gang = Gang(Path(sys.argv[1]), Path(sys.argv[2]))
+    gc.freeze()  # each launch collects garbage, and all modules are not
+    if gang.ranks == 1:
+        gang.launch("single", SPECS["dpo"], 3, offload=True)
+    else:
+        main(gang, Path(sys.argv[2]))
