@@ -30,7 +30,7 @@ def test_the_list_is_that_of_the_tables():
 def test_text_and_json_show_the_capabilities_of_methods(capsys):
     assert main(["plugins"]) == 0
     text = capsys.readouterr().out
-    assert "offline; learns from pairs; serves a point; one process" in text
+    assert "offline; learns from pairs; serves a point; several processes (zero)" in text
     assert main(["plugins", "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["methods"][0]["capabilities"]["paper"].startswith("Rafailov")
