@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from paretoflow.core.errors import SweepNotFoundError
-from paretoflow.ledger.fenced_table import COMMIT_ATTEMPTS, FencedTable, create_table, table_exists
+from paretoflow.ledger.fenced_table import COMMIT_ATTEMPTS, FencedTable
+from paretoflow.ledger.new_table import create_table, table_exists
 from paretoflow.ledger.probe import require_put_if_absent
 from paretoflow.ledger.rows import (
     events_to_table,

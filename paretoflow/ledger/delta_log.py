@@ -39,22 +39,25 @@ def delta_options(folder: Folder) -> dict[str, str] | None:
 
 
 @contextmanager
-def storage_errors(
-    folder: Folder, hint: str = "check free space and permissions, then run again"
-) -> Iterator[None]:
+def storage_errors(folder: Folder, hint: str = "") -> Iterator[None]:
     """Turn what Delta, Arrow and the operating system raise into a `LedgerError`.
 
     What an object store refuses for good becomes a `StorageError`.
     """
     try:
         yield
-    except StorageError:
-        raise
+    except StorageError as error:
+        if not (isinstance(error.__cause__, OSError) and passes(error.__cause__)):
+            raise
+        # a driver that hears this leaves its gangs at work
+        raise LedgerError(f"storage failed: {error.what}", folder.uri, error.hint) from error
     except (DeltaError, OSError, pa.ArrowException) as error:
         if folder.local is None and not passes(error):
             refused = storage_error(error, folder.uri)
             if refused.hint:
                 raise refused from error
+        check = "free space and permissions" if folder.local else "the network and AWS_ENDPOINT_URL"
+        hint = hint or f"check {check}, then run again: nothing that was confirmed is lost"
         raise LedgerError(f"storage failed: {_reason(error)}", folder.uri, hint) from error
 
 

@@ -28,58 +28,21 @@ from paretoflow.ledger.delta_log import (
     sync_commit,
 )
 from paretoflow.ledger.migrations import pending_migrations
+from paretoflow.ledger.new_table import VERSION_KEY
 from paretoflow.ledger.tables import SCHEMA_VERSION
 from paretoflow.storage import Folder
-from paretoflow.storage.durable import make_folder
 from paretoflow.storage.objects import ObjectFolder
-from paretoflow.storage.patience import patiently
+from paretoflow.storage.patience import passes, patiently
 
 POSITION_ID = "paretoflow.position"
 EPOCH_ID = "paretoflow.epoch"
-VERSION_KEY = "paretoflow.schemaVersion"
 COMMIT_ATTEMPTS = 20
+TAKEOVER_ATTEMPTS = 200
+"""Commits that a newcomer may lose in a row to the driver that it takes over from."""
+SILENCES = 3
+"""Commits in a row whose answer an object store may owe; a driver goes on from there."""
 COMPACT_EVERY = 200
 """Commits between compactions: reading costs about a millisecond per live file."""
-
-_CONFIGURATION = {
-    "delta.checkpointInterval": "100",
-    # fronts name versions of the events for good, so the history is never cleaned
-    "delta.logRetentionDuration": "interval 36500 days",
-    "delta.enableExpiredLogCleanup": "false",
-    VERSION_KEY: str(SCHEMA_VERSION),
-}
-
-
-def table_exists(folder: Folder) -> bool:
-    """Return whether a Delta table lives at a folder: its first log entry is never cleaned."""
-    return folder.exists(log_entry(0))
-
-
-def create_table(folder: Folder, schema: pa.Schema, *, fsync: bool) -> None:
-    """Make an empty table; do nothing if another process was faster.
-
-    Raises:
-        LedgerError: If storage fails.
-        StorageError: If storage refuses.
-    """
-    with storage_errors(folder):
-        if folder.local is not None:
-            make_folder(folder.local)
-        try:
-            DeltaTable.create(
-                folder.uri,
-                schema,
-                configuration=_CONFIGURATION,
-                storage_options=delta_options(folder),
-                raise_if_key_not_exists=False,
-                # who comes second must not add a version to the table of the first
-                commit_properties=CommitProperties(max_commit_retries=0),
-            )
-        except DeltaError:
-            if not table_exists(folder):
-                raise
-        if fsync and folder.local is not None:
-            sync_commit(folder.local, 0)
 
 
 class FencedTable:
@@ -101,6 +64,7 @@ class FencedTable:
         self.epoch = -1
         self._order = order
         self._fsync = fsync
+        self._silences = 0
         with storage_errors(folder, CHECKPOINT_HINT):
             self._delta = self._open()
             refuse_torn_entry(folder, self._delta.version())
@@ -165,7 +129,7 @@ class FencedTable:
         Returns:
             The epoch taken: the one after the last, if that is not too small.
         """
-        for _ in range(COMMIT_ATTEMPTS):
+        for _ in range(TAKEOVER_ATTEMPTS):
             self.refresh()
             epoch = max(self.stored_epoch + 1, at_least)
             if self._claim(epoch):
@@ -178,8 +142,11 @@ class FencedTable:
         Raises:
             FencedError: If a newer driver was here already.
         """
-        for _ in range(COMMIT_ATTEMPTS):
+        for attempt in range(TAKEOVER_ATTEMPTS):
             self.refresh()
+            if self.stored_epoch == epoch and attempt:  # the claim landed; its answer was lost
+                self._own(epoch)
+                return
             if self.stored_epoch >= epoch:
                 raise _fenced(self.stored_epoch, epoch, self.folder)
             if self._claim(epoch):
@@ -190,7 +157,8 @@ class FencedTable:
         """Add rows in one atomic commit that brings the order to `position`.
 
         Returns:
-            Whether they landed. If not, another commit came first, and the handle knows of it now.
+            Whether they landed for sure. If not, another commit came first, or storage did not
+            say; the handle knows now what is there.
 
         Raises:
             FencedError: If a newer driver has taken over.
@@ -218,7 +186,7 @@ class FencedTable:
     def too_busy(self) -> LedgerError:
         """Return the error for a commit that lost every attempt to other writers."""
         return LedgerError(
-            f"{COMMIT_ATTEMPTS} commits in a row lost to other writers",
+            "every commit lost to other writers",
             self.folder.uri,
             "see which other processes write to this folder and stop them",
         )
@@ -226,9 +194,12 @@ class FencedTable:
     def _claim(self, epoch: int) -> bool:
         if not self._write(self._schema().empty_table(), self.position, epoch):
             return False
+        self._own(epoch)
+        return True
+
+    def _own(self, epoch: int) -> None:
         self.epoch = epoch
         self._migrate()
-        return True
 
     def _schema(self) -> pa.Schema:
         return pa.schema(self._delta.schema().to_arrow())
@@ -246,9 +217,19 @@ class FencedTable:
                 )
             except CommitFailedError:
                 return False
+            except (DeltaError, OSError) as error:
+                if not self._may_ask_again(error):
+                    raise
+                return False
             self.position, self.stored_epoch = position, epoch
             self._sync()
+        self._silences = 0
         return True
+
+    def _may_ask_again(self, error: Exception) -> bool:
+        """Tell a request to an object store that was cut off: whether it landed is to be seen."""
+        self._silences += 1
+        return self.folder.local is None and passes(error) and self._silences <= SILENCES
 
     def _compact(self) -> None:
         """Merge small files; if another commit comes first, leave it to the next time.

@@ -129,7 +129,7 @@ class ObjectFolder:
         try:
             return patiently(get, self.uri)
         except FileNotFoundError:
-            self._refuse_missing_bucket()
+            _require_bucket(self._client())
             raise FileNotFoundError(f"{self}/{name}") from None
 
     def write(self, name: str, content: bytes) -> None:
@@ -151,6 +151,8 @@ class ObjectFolder:
     def exists(self, name: str) -> bool:
         """Return whether there is an object of that name."""
         info = patiently(lambda: self.filesystem.get_file_info(self.path(name)), self.uri)
+        if info.type == pyarrow.fs.FileType.NotFound:
+            _require_bucket(self._client())
         return bool(info.type == pyarrow.fs.FileType.File)
 
     def names(self, under: str = "") -> list[str]:
@@ -160,7 +162,7 @@ class ObjectFolder:
         )
         infos = patiently(lambda: self.filesystem.get_file_info(selector), self.uri)
         if not infos:
-            self._refuse_missing_bucket()
+            _require_bucket(self._client())
         start = len(self._path) + 1
         return sorted(
             info.path[start:]
@@ -222,24 +224,19 @@ class ObjectFolder:
         except FileNotFoundError:
             return
 
-    def _refuse_missing_bucket(self) -> None:
-        """Tell a bucket that is not there from an object that is not."""
-        if not _bucket_is_there(self._client()):
-            raise StorageError(
-                f"there is no bucket {self.bucket!r}", self.uri, "create it, or mend its name"
-            )
-
 
 @lru_cache(maxsize=64)
-def _bucket_is_there(client: _Client) -> bool:
-    bucket = client.bucket
+def _require_bucket(client: _Client) -> None:
+    """Tell a bucket that is not there from an object that is not."""
+    uri = f"{client.scheme}://{client.bucket}"
     try:
-        info = patiently(
-            lambda: _filesystem(client).get_file_info(bucket), f"{client.scheme}://{bucket}"
-        )
+        info = patiently(lambda: _filesystem(client).get_file_info(client.bucket), uri)
     except StorageError:
-        return True  # whoever may not look at the bucket may still be let at its objects
-    return bool(info.type != pyarrow.fs.FileType.NotFound)
+        return  # whoever may not look at the bucket may still be let at its objects
+    if info.type == pyarrow.fs.FileType.NotFound:
+        raise StorageError(
+            f"there is no bucket {client.bucket!r}", uri, "create it, or mend its name in the URI"
+        )
 
 
 @lru_cache(maxsize=16)

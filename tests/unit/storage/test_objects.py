@@ -147,7 +147,7 @@ def test_patience_ends(s3_bucket: str, s3_proxy: Proxy, monkeypatch: pytest.Monk
     folder = ObjectFolder(f"s3://{s3_bucket}/sweeps")
     s3_proxy.stop()
     monkeypatch.setattr(patience, "PATIENCE_S", 0.3)
-    with pytest.raises(StorageError, match="no answer for 0.3 s") as caught:
+    with pytest.raises(StorageError, match=r"no answer for 0\.3 s") as caught:
         folder.write("a", b"1")
     assert "AWS_ENDPOINT_URL" in caught.value.hint
 
