@@ -258,7 +258,7 @@ class Driver:
 
     def _show(self, note: str = "") -> None:
         self._around.watch(self.state, note)
-        if self._around.board is not None:
+        if self._around.board is not None and self._around.board.is_due(self._backend.now()):
             self._around.board.update(self._backend.gangs(), self._backend.now())
 
     def _patiently(self, write: Callable[[], _T]) -> _T:

@@ -18,6 +18,8 @@ from paretoflow.storage import Folder
 LIVE_FILE = "live.json"
 EVERY_S = 2.0
 """Shortest time between two writes."""
+LOOK_EVERY_S = 0.5
+"""Shortest time between two looks at all gangs."""
 
 
 class GangPhase(StrEnum):
@@ -92,6 +94,10 @@ class LiveBoard:
     def utilisation(self) -> float:
         """Return the share of the gangs' time that they were busy; 0.0 before any time passed."""
         return self._busy_s / self._there_s if self._there_s else 0.0
+
+    def is_due(self, now_s: float) -> bool:
+        """Return whether the last look is so long ago that it is worth another."""
+        return now_s - self._seen_s >= LOOK_EVERY_S
 
     def update(self, gangs: Sequence[GangState], now_s: float) -> None:
         """Take in what the gangs do now, and write it down if the last time is long ago."""

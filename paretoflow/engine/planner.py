@@ -5,12 +5,10 @@ Replaying a ledger replays every decision.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from paretoflow.core.ids import run_id_of
 from paretoflow.core.protocols import Proposer
-from paretoflow.core.status import RunStatus
 from paretoflow.core.values import Proposal
 from paretoflow.engine.backend import Cause, Launch
 from paretoflow.engine.state import SweepState
@@ -34,13 +32,13 @@ class Decision:
 
 def decide(spec: SweepSpec, state: SweepState, proposer: Proposer, free: int) -> Decision:
     """Fill `free` slots: runs that wait for another attempt first, then new proposals."""
-    waiting = [r for r in state.open_runs() if r.status is RunStatus.PENDING]
+    waiting = state.waiting_runs()
     relaunches = tuple(launch_of(spec, state, r.run_id) for r in waiting[:free])
     done = exhausted(spec, state)
     room = min(free - len(relaunches), spec.stop.runs - len(state.runs))
     if done or room <= 0:
         return Decision(relaunches, done=done)
-    open_proposals: Sequence[Proposal] = [r.proposal for r in state.open_runs()]
+    open_proposals = state.open_proposals()
     chosen = proposer.propose(state.history(), open_proposals, room, spec.seed)[:room]
     if not chosen and not open_proposals:
         return Decision(relaunches, done="the proposer has nothing more to propose")

@@ -64,7 +64,7 @@ class SimulatedCluster:
         self._weather = weather or Weather()
         self._limits = engine.limits
         self._gangs: list[SimulatedAttempt | None] = [None] * engine.workers
-        self._idle_since_s = [start_s] * engine.workers
+        self._states = [GangState(i, GangPhase.IDLE, start_s) for i in range(engine.workers)]
         self._idle = list(range(engine.workers))
         self._inbox: list[Report] = []
         self.epoch = -1
@@ -107,12 +107,7 @@ class SimulatedCluster:
 
     def states(self) -> list[GangState]:
         """Return what every gang does now."""
-        return [
-            GangState(slot, GangPhase.IDLE, self._idle_since_s[slot])
-            if a is None
-            else GangState(slot, GangPhase.BUSY, a.began_s, a.launch.run_id, a.launch.attempt)
-            for slot, a in enumerate(self._gangs)
-        ]
+        return list(self._states)
 
     def launch(self, launch: Launch) -> None:
         """Give an attempt to an idle gang: ask the oracle now, tell its answer in time."""
@@ -120,6 +115,7 @@ class SimulatedCluster:
         slot = heapq.heappop(self._idle)
         fate = rng_of("weather", self._seed, launch.run_id, launch.attempt)
         attempt = self._gangs[slot] = SimulatedAttempt(launch, slot, now_s, fate, now_s)
+        self._states[slot] = GangState(slot, GangPhase.BUSY, now_s, launch.run_id, launch.attempt)
         points: list[CheckedPoint] = []
 
         def ask() -> None:
@@ -254,7 +250,7 @@ class SimulatedCluster:
     def _release(self, attempt: SimulatedAttempt) -> None:
         attempt.over = True
         self._gangs[attempt.slot] = None
-        self._idle_since_s[attempt.slot] = self.time.now_s
+        self._states[attempt.slot] = GangState(attempt.slot, GangPhase.IDLE, self.time.now_s)
         heapq.heappush(self._idle, attempt.slot)
 
     def _save(self, attempt: SimulatedAttempt) -> None:

@@ -14,7 +14,6 @@ from paretoflow.core.status import TRANSITIONS, Boundary, RunStatus
 from paretoflow.core.values import (
     BASE_RUN_ID,
     Cost,
-    FloatArray,
     History,
     IntArray,
     Problem,
@@ -23,27 +22,11 @@ from paretoflow.core.values import (
 )
 from paretoflow.core.views import EvaluationRow
 from paretoflow.engine.ended import EndedRuns
+from paretoflow.engine.measured_rows import MeasuredRows
 from paretoflow.engine.payloads import evaluation_of, problem_from
-from paretoflow.engine.rows import GrowingRows
-from paretoflow.front.archive import Archive
-from paretoflow.front.hypervolume import hypervolume
-from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains, ref_gains
 from paretoflow.ledger.tables import Event, EventKind
 
 _ENDED = (RunStatus.FINISHED, RunStatus.FAILED)
-
-
-@dataclass
-class _Measured:
-    """What needs the frozen problem: gains, their errors and the front."""
-
-    problem: Problem
-    gains: GrowingRows
-    stderr: GrowingRows
-    archive: Archive
-    ref: FloatArray
-    hypervolume: float = 0.0
-    front_version: int = 0
 
 
 @dataclass
@@ -74,14 +57,15 @@ class SweepState:
     started_at: dict[str, float] = field(default_factory=dict)
     _session_at: float = 0.0
     _session_s: float = 0.0
-    _open: dict[str, None] = field(default_factory=dict)
+    _open: dict[str, Proposal] = field(default_factory=dict)
+    _waiting: set[str] = field(default_factory=set)
     _ordinals: dict[str, int] = field(default_factory=dict)
     _ended: EndedRuns = field(default_factory=EndedRuns)
     _charged: dict[tuple[str, int], float] = field(default_factory=dict)
     _row_run: array[int] = field(default_factory=lambda: array("q"))
     _row_of: dict[str, int] = field(default_factory=dict)
     _snapshot_ids: list[str] = field(default_factory=list)
-    _measured: _Measured | None = None
+    _measured: MeasuredRows | None = None
 
     @property
     def problem(self) -> Problem | None:
@@ -116,6 +100,14 @@ class SweepState:
         """Return the runs that are neither finished nor failed, oldest first."""
         return [self.runs[run_id] for run_id in self._open]
 
+    def waiting_runs(self) -> list[RunRecord]:
+        """Return the open runs that no gang has, oldest first."""
+        return [self.runs[r] for r in sorted(self._waiting, key=self._ordinals.__getitem__)]
+
+    def open_proposals(self) -> list[Proposal]:
+        """Return the proposals of the open runs, oldest first."""
+        return list(self._open.values())
+
     def is_open(self, run_id: str) -> bool:
         """Return whether a run was proposed and is neither finished nor failed."""
         return run_id in self._open
@@ -146,23 +138,16 @@ class SweepState:
         self.busy_s += self._session_s
         self._session_at, self._session_s, self.closed = event.time_s, 0.0, ""
         for run in self.open_runs():  # whoever ran them is gone: the new driver starts them again
-            self.runs[run.run_id] = replace(run, status=RunStatus.PENDING)
+            self._update(replace(run, status=RunStatus.PENDING))
 
     def _calibrated(self, event: Event) -> None:
-        problem = problem_from(event.payload)
-        self._measured = _Measured(
-            problem,
-            GrowingRows(problem.m),
-            GrowingRows(problem.m),
-            Archive(problem.m),
-            ref_gains(problem),
-        )
+        self._measured = MeasuredRows(problem_from(event.payload))
 
     def _proposed(self, event: Event) -> None:
         proposal = Proposal.from_dict(event.payload["proposal"])
         self._ordinals[event.run_id] = len(self.runs)
-        self.runs[event.run_id] = RunRecord(event.run_id, proposal, RunStatus.PENDING)
-        self._open[event.run_id] = None
+        self._open[event.run_id] = proposal
+        self._update(RunRecord(event.run_id, proposal, RunStatus.PENDING))
 
     def _started(self, event: Event) -> None:
         self._move(event, RunStatus.RUNNING, attempt=event.attempt)
@@ -201,19 +186,14 @@ class SweepState:
                 "ledger/events",
             )
         row = evaluation_of(event, self.opened_at or event.time_s)
-        gains = gains_of(np.asarray(event.scores), measured.problem)
         self._charge(event)
         attempt = (event.run_id, event.attempt)
         self._charged[attempt] = self._charged.get(attempt, 0.0) + event.wall_s
         self._row_of[row.snapshot_id] = len(self.evaluations)
         self._snapshot_ids.append(row.snapshot_id)
         self._row_run.append(self._ordinals.get(event.run_id, -1))
-        measured.gains.append(gains)
-        measured.stderr.append(np.asarray(event.stderr))
+        measured.add(event.scores, event.stderr, len(self.evaluations))
         self.evaluations.append(row)
-        if measured.archive.add(gains, len(self.evaluations) - 1):
-            measured.front_version += 1
-            measured.hypervolume = hypervolume(measured.archive.gains, measured.ref)
         if event.run_id == BASE_RUN_ID:
             self.curve.append((0, self.cost.device_s, measured.hypervolume))
 
@@ -233,6 +213,10 @@ class SweepState:
 
     def _update(self, run: RunRecord) -> None:
         self.runs[run.run_id] = run
+        if run.status is RunStatus.PENDING:
+            self._waiting.add(run.run_id)
+        else:
+            self._waiting.discard(run.run_id)
         if run.status in _ENDED:
             self._ended.put(self._ordinals[run.run_id], run)
 
@@ -275,8 +259,8 @@ class SweepState:
             snapshot_ids=tuple(self._snapshot_ids),
             front=measured.archive.indices,
             ref=measured.ref,
-            ideal=ideal_gains(measured.problem),
-            nadir=nadir_gains(measured.problem),
+            ideal=measured.ideal,
+            nadir=measured.nadir,
         )
 
 

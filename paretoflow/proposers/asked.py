@@ -6,39 +6,120 @@ would spend the whole budget on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 
 from paretoflow.core.ids import seed_of
-from paretoflow.core.values import History, LaunchKind, Proposal
+from paretoflow.core.values import History, LaunchKind, Proposal, RunRecord
 
-Choose = Callable[[Sequence[Proposal]], Proposal | None]
-"""Given the pending launches, the next one; None when nothing is worth starting now."""
-
-
-def asked_of(history: History, pending: Sequence[Proposal]) -> list[Proposal]:
-    """Return every launch that was asked for: the ended ones, then the pending ones."""
-    return [*(run.proposal for run in history.runs), *pending]
+Thresholds = tuple[float, ...]
+LAG = 4
+"""Ended runs that are remembered as one block were proposed so many times the pending ones ago."""
+SHORTEST_BLOCK = 256
 
 
-def tried_weights(asked: Sequence[Proposal]) -> set[tuple[float, ...]]:
-    """Return the weights of all weighted launches, whichever proposer chose them."""
-    return {p.weights.values for p in asked if p.kind is LaunchKind.WEIGHTED}
+class Asked:
+    """Every launch that was asked for: the ended ones, then the pending ones.
+
+    Args:
+        launches: In this order.
+        before: Others that come before them all; must not change any more.
+    """
+
+    def __init__(self, launches: Iterable[Proposal] = (), before: Asked | None = None) -> None:
+        self._before = before
+        self._count = len(before) if before is not None else 0
+        self._tried: set[tuple[float, ...]] = set()
+        self._constrained: list[Proposal] = []
+        self._towards: dict[int | None, list[Thresholds]] = {}
+        self.extend(launches)
+
+    def __len__(self) -> int:
+        """Return how many launches there are."""
+        return self._count
+
+    def extend(self, launches: Iterable[Proposal]) -> None:
+        """Add launches behind all others."""
+        tried, constrained = self._tried, self._constrained
+        for launch in launches:
+            self._count += 1
+            if launch.kind is LaunchKind.WEIGHTED:
+                tried.add(launch.weights.values)
+            elif launch.kind is LaunchKind.CONSTRAINED:
+                constrained.append(launch)
+                if launch.thresholds is not None:
+                    self._towards.setdefault(launch.target, []).append(launch.thresholds)
+
+    def has_tried(self, weights: tuple[float, ...]) -> bool:
+        """Return whether a weighted launch, of whichever proposer, had these weights."""
+        return weights in self._tried or (
+            self._before is not None and self._before.has_tried(weights)
+        )
+
+    def tried(self) -> set[tuple[float, ...]]:
+        """Return the weights of all weighted launches."""
+        return self._tried if self._before is None else self._before.tried() | self._tried
+
+    def constrained(self) -> Iterator[Proposal]:
+        """Iterate over the constrained launches, in order."""
+        before = self._before.constrained() if self._before is not None else ()
+        return chain(before, self._constrained)
+
+    def questions(self, target: int, most: int) -> list[Thresholds]:
+        """Return the thresholds of the latest launches that were to improve an objective."""
+        own = self._towards.get(target, [])[-most:]
+        if self._before is None or len(own) == most:
+            return own
+        return self._before.questions(target, most - len(own)) + own
 
 
-def seed_for(seed: int, asked: Sequence[Proposal]) -> int:
+class AskedMemory:
+    """Reads a long history once, not at every choice.
+
+    Runs that ended long ago stay where they are in a history; what is known of them is kept. A
+    history that does not begin with them is read anew, so that the answer is always the same as
+    without a memory.
+    """
+
+    def __init__(self) -> None:
+        self._runs: tuple[RunRecord, ...] = ()
+        self._block = Asked()
+
+    def asked_of(self, history: History, pending: Sequence[Proposal]) -> Asked:
+        """Return every launch that was asked for: the ended ones, then the pending ones."""
+        runs, known = history.runs, len(self._runs)
+        if runs[:known] != self._runs:
+            self._runs, self._block, known = (), Asked(), 0
+        lag = max(SHORTEST_BLOCK, LAG * len(pending))
+        if len(runs) - known > 2 * lag:
+            self._runs = runs[: len(runs) - lag]
+            self._block.extend(run.proposal for run in self._runs[known:])
+            known = len(self._runs)
+        later = chain((run.proposal for run in runs[known:]), pending)
+        return Asked(later, self._block)
+
+
+Choose = Callable[[Asked, Sequence[Proposal]], Proposal | None]
+"""Given all launches and the pending ones of them, the next; None when nothing is worth it now."""
+
+
+def seed_for(seed: int, asked: Asked) -> int:
     """Return the seed of the next launch: no two launches of a sweep share one."""
     return seed_of(seed, len(asked))
 
 
-def one_by_one(choose: Choose, pending: Sequence[Proposal], count: int) -> list[Proposal]:
+def one_by_one(
+    choose: Choose, asked: Asked, pending: Sequence[Proposal], count: int
+) -> list[Proposal]:
     """Choose up to `count` launches, each as if those before it were pending already.
 
     So a batch of k is the same as k single requests, and its members differ from each other.
     """
     chosen: list[Proposal] = []
     while len(chosen) < count:
-        proposal = choose([*pending, *chosen])
+        proposal = choose(asked, [*pending, *chosen])
         if proposal is None:
             break
         chosen.append(proposal)
+        asked.extend([proposal])
     return chosen

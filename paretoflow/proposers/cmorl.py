@@ -14,7 +14,7 @@ import numpy as np
 from paretoflow.core.values import FloatArray, History, IntArray, LaunchKind, Proposal, WeightVector
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.indicators import crowding_distance
-from paretoflow.proposers.asked import asked_of, one_by_one, seed_for
+from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
 from paretoflow.proposers.initial import initial_count, initial_launch
 from paretoflow.proposers.spread import spread_launch
 from paretoflow.proposers.wording import bounds, improve
@@ -80,6 +80,7 @@ class CmorlProposer:
         self._select = spec.select
         self._slack = spec.slack
         self._beta = spec.beta
+        self._memory = AskedMemory()
 
     def propose(
         self, history: History, pending: Sequence[Proposal], count: int, seed: int
@@ -87,8 +88,7 @@ class CmorlProposer:
         """Return the next launches; none while all that could be extended is still in training."""
         rows = {name: row for row, name in enumerate(history.snapshot_ids)}
 
-        def choose(pending: Sequence[Proposal]) -> Proposal | None:
-            asked = asked_of(history, pending)
+        def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
             names = history.problem.names
             first = initial_launch(asked, self._initial, names, seed, "cmorl")
             if first is not None:
@@ -102,7 +102,7 @@ class CmorlProposer:
             why = "No run gave a policy to extend"
             return spread_launch(asked, names, seed, why, "cmorl")
 
-        return one_by_one(choose, pending, count)
+        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
 
     def _current(
         self, history: History, rounds: list[Round], rows: dict[str, int], *, waiting: bool
@@ -153,7 +153,7 @@ class CmorlProposer:
         return np.asarray(kept, dtype=np.float64)
 
 
-def rounds_of(asked: Sequence[Proposal], rows: dict[str, int]) -> list[Round]:
+def rounds_of(asked: Asked, rows: dict[str, int]) -> list[Round]:
     """Return the rounds of extension behind the launches asked for, in order.
 
     Args:
@@ -162,7 +162,7 @@ def rounds_of(asked: Sequence[Proposal], rows: dict[str, int]) -> list[Round]:
     """
     parents: dict[int, tuple[str, ...]] = {}
     extended: dict[int, set[tuple[str, int]]] = {}
-    for proposal in asked:
+    for proposal in asked.constrained():
         match = _TAG.fullmatch(proposal.tag) if proposal.proposer == "cmorl" else None
         if match and proposal.parent is not None and proposal.target is not None:
             number = int(match[1])

@@ -8,7 +8,7 @@ import numpy as np
 
 from paretoflow.core.ids import rng_of
 from paretoflow.core.values import History, LaunchKind, Proposal, WeightVector
-from paretoflow.proposers.asked import asked_of, one_by_one, seed_for, tried_weights
+from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
 from paretoflow.proposers.initial import initial_launch
 from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers import DirichletProposerSpec
@@ -29,6 +29,7 @@ class DirichletProposer:
     def __init__(self, spec: DirichletProposerSpec, *, m: int, runs: int) -> None:
         self._m = m
         self._alpha = spec.alpha
+        self._memory = AskedMemory()
 
     def propose(
         self, history: History, pending: Sequence[Proposal], count: int, seed: int
@@ -36,16 +37,15 @@ class DirichletProposer:
         """Return `count` weighted launches."""
         names = history.problem.names
 
-        def choose(pending: Sequence[Proposal]) -> Proposal:
-            asked = asked_of(history, pending)
+        def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal:
             corner = initial_launch(asked, self._m, names, seed, "dirichlet")
             return corner or self._draw(asked, names, seed)
 
-        return one_by_one(choose, pending, count)
+        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
 
-    def _draw(self, asked: Sequence[Proposal], names: Sequence[str], seed: int) -> Proposal:
+    def _draw(self, asked: Asked, names: Sequence[str], seed: int) -> Proposal:
         run_seed = seed_for(seed, asked)
-        weights = self._fresh_weights(tried_weights(asked), run_seed)
+        weights = self._fresh_weights(asked, run_seed)
         return Proposal(
             kind=LaunchKind.WEIGHTED,
             weights=weights,
@@ -55,10 +55,10 @@ class DirichletProposer:
             tag="draw",
         )
 
-    def _fresh_weights(self, tried: set[tuple[float, ...]], run_seed: int) -> WeightVector:
+    def _fresh_weights(self, asked: Asked, run_seed: int) -> WeightVector:
         rng = rng_of(run_seed, "dirichlet")
         for _ in range(ATTEMPTS):
             weights = WeightVector.of(rng.dirichlet(np.full(self._m, self._alpha)))
-            if weights.values not in tried:
+            if not asked.has_tried(weights.values):
                 break
         return weights

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from paretoflow.core.values import History, LaunchKind, Proposal, WeightVector
-from paretoflow.proposers.asked import asked_of, one_by_one, seed_for
+from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
 from paretoflow.proposers.boxes import Box, Landscape, Way, landscape, largest_box, scale_of
 from paretoflow.proposers.initial import initial_count, initial_launch
 from paretoflow.proposers.spread import spread_launch
@@ -46,6 +46,7 @@ class EmptyBoxProposer:
         self._initial = initial_count(m, spec.initial)
         self._spare = max(self._initial, runs // SPARE_SHARE)
         self._slack = spec.slack
+        self._memory = AskedMemory()
 
     def propose(
         self, history: History, pending: Sequence[Proposal], count: int, seed: int
@@ -53,8 +54,7 @@ class EmptyBoxProposer:
         """Return the next launches; none only while the opening stage is still in training."""
         names = history.problem.names
 
-        def choose(pending: Sequence[Proposal]) -> Proposal | None:
-            asked = asked_of(history, pending)
+        def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
             first = initial_launch(asked, self._initial, names, seed, "empty_box")
             if first is not None:
                 return first
@@ -68,7 +68,7 @@ class EmptyBoxProposer:
             why = "No gap to fill is known " + ("yet" if opening else "any more")
             return spread_launch(asked, names, seed, why, "empty_box")
 
-        return one_by_one(choose, pending, count)
+        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
 
 
 def starting_weights(box: Box) -> WeightVector:

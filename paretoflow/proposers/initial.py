@@ -10,7 +10,7 @@ import numpy as np
 
 from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
 from paretoflow.front.simplex import das_dennis, even_simplex
-from paretoflow.proposers.asked import seed_for, tried_weights
+from paretoflow.proposers.asked import Asked, seed_for
 from paretoflow.proposers.spread import farthest_first
 from paretoflow.proposers.wording import preference
 
@@ -44,7 +44,7 @@ def initial_weights(m: int, count: int) -> tuple[WeightVector, ...]:
 
 
 def initial_launch(
-    asked: Sequence[Proposal], count: int, names: Sequence[str], seed: int, proposer: str
+    asked: Asked, count: int, names: Sequence[str], seed: int, proposer: str
 ) -> Proposal | None:
     """Return the next launch of the opening stage; None when all of it was asked for.
 
@@ -57,15 +57,15 @@ def initial_launch(
         seed: Seed of the sweep.
         proposer: Tag of the proposer.
     """
-    tried = tried_weights(asked)
-    left = [w for w in initial_weights(len(names), count) if w.values not in tried]
-    if not left:
+    order = initial_weights(len(names), count)
+    weights = next((w for w in order if not asked.has_tried(w.values)), None)
+    if weights is None:
         return None
     return Proposal(
         kind=LaunchKind.WEIGHTED,
-        weights=left[0],
+        weights=weights,
         seed=seed_for(seed, asked),
-        reason=_reason(left[0], names),
+        reason=_reason(weights, names),
         proposer=proposer,
         tag="initial",
     )

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from paretoflow.core.values import History, LaunchKind, Proposal, WeightVector
 from paretoflow.front.simplex import das_dennis, lattice_at_least, spread_order
-from paretoflow.proposers.asked import asked_of, one_by_one, seed_for, tried_weights
+from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
 from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers import LatticeProposerSpec
 
@@ -29,6 +29,7 @@ class LatticeProposer:
         self._m = m
         self._runs = runs
         self._divisions = spec.divisions
+        self._memory = AskedMemory()
 
     def propose(
         self, history: History, pending: Sequence[Proposal], count: int, seed: int
@@ -36,11 +37,9 @@ class LatticeProposer:
         """Return the next lattice points that no weighted launch has tried; empty at the end."""
         order = ordered_lattice(self._m, self._divisions, self._runs)
 
-        def choose(pending: Sequence[Proposal]) -> Proposal | None:
-            asked = asked_of(history, pending)
-            tried = tried_weights(asked)
+        def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
             for place, weights in enumerate(order):
-                if weights.values not in tried:
+                if not asked.has_tried(weights.values):
                     return Proposal(
                         kind=LaunchKind.WEIGHTED,
                         weights=weights,
@@ -52,7 +51,7 @@ class LatticeProposer:
                     )
             return None
 
-        return one_by_one(choose, pending, count)
+        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
 
 
 @lru_cache(maxsize=8)

@@ -9,7 +9,7 @@ import numpy as np
 from paretoflow.core.ids import seed_of
 from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
 from paretoflow.front.simplex import uniform_simplex
-from paretoflow.proposers.asked import seed_for, tried_weights
+from paretoflow.proposers.asked import Asked, seed_for
 from paretoflow.proposers.wording import preference
 
 DRAWS = 256
@@ -44,7 +44,7 @@ def farthest_first(points: FloatArray, taken: FloatArray, count: int) -> list[in
 
 
 def spread_launch(
-    asked: Sequence[Proposal], names: Sequence[str], seed: int, why: str, proposer: str
+    asked: Asked, names: Sequence[str], seed: int, why: str, proposer: str
 ) -> Proposal:
     """Return a weighted launch in the widest gap between the weights tried so far.
 
@@ -62,7 +62,7 @@ def spread_launch(
     m = len(names)
     run_seed = seed_for(seed, asked)
     draws = uniform_simplex(m, DRAWS, seed_of(run_seed, "spread"))
-    tried = np.array(sorted(tried_weights(asked)), dtype=np.float64).reshape(-1, m)
+    tried = np.array(sorted(asked.tried()), dtype=np.float64).reshape(-1, m)
     weights = WeightVector.of(draws[_loneliest(draws, tried)])
     return Proposal(
         kind=LaunchKind.WEIGHTED,

@@ -5,6 +5,7 @@ import pytest
 
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.front.dominance import nondominated
+from paretoflow.proposers.asked import Asked
 from paretoflow.proposers.boxes import (
     MAX_POINTS,
     NARROWEST,
@@ -43,7 +44,7 @@ def test_weights_start_between_the_target_and_the_normal_of_the_gap():
     (launch,) = propose(THREE)
     normal = np.array([1 / 5, 1 / 6]) / (1 / 5 + 1 / 6)
     assert launch.weights.array == pytest.approx((np.array([1, 0]) + normal) / 2)
-    way = largest_box(landscape(history_of(TENS, DONE, THREE), DONE, ()), 0.05)
+    way = largest_box(landscape(history_of(TENS, DONE, THREE), Asked(DONE), ()), 0.05)
     assert way is not None
     assert starting_weights(way.box) == launch.weights
 
@@ -126,7 +127,7 @@ def test_the_region_above_the_bounds_is_exactly_what_no_point_dominates(m):
 def test_two_objectives_leave_the_gaps_between_neighbours():
     gains = [(0, [0.0, 1.0]), (1, [0.3, 0.8]), (2, [0.4, 0.4]), (0, [1.0, 0.0]), (0, [0.1, 0.1])]
     history = history_of(problem_of(2), DONE, gains)
-    way = largest_box(landscape(history, DONE, ()), 0.0)
+    way = largest_box(landscape(history, Asked(DONE), ()), 0.0)
     assert way is not None
     assert way.box.lower == pytest.approx([0.4, 0.0])
     assert way.box.upper == pytest.approx([1.0, 0.4])
@@ -135,7 +136,7 @@ def test_two_objectives_leave_the_gaps_between_neighbours():
 
 def test_slack_never_reaches_the_ends_of_a_narrow_box():
     gains = [(0, [0.0, 0.1]), (1, [0.1, 0.0])]
-    way = largest_box(landscape(history_of(problem_of(2), DONE, gains), DONE, ()), 0.05)
+    way = largest_box(landscape(history_of(problem_of(2), DONE, gains), Asked(DONE), ()), 0.05)
     assert way is not None
     assert way.thresholds.min() == pytest.approx(0.1 / 2 - 0.1 / 4)
 
@@ -164,7 +165,7 @@ def test_a_large_front_is_thinned_and_still_leads_into_its_gap():
     x = np.concatenate([np.linspace(0, 0.3, 200), np.linspace(0.7, 1, 200)])
     rows = [(0, [v, 1 - v]) for v in x.tolist()]
     assert len(rows) > MAX_POINTS
-    way = largest_box(landscape(history_of(problem_of(2), DONE, rows), DONE, ()), 0.05)
+    way = largest_box(landscape(history_of(problem_of(2), DONE, rows), Asked(DONE), ()), 0.05)
     assert way is not None
     assert way.box.lower == pytest.approx([0.3, 0.3], abs=0.05)
     assert way.box.upper == pytest.approx([0.7, 0.7], abs=0.05)

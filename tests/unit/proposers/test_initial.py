@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from paretoflow.core.values import WeightVector
+from paretoflow.proposers.asked import Asked
 from paretoflow.proposers.initial import initial_count, initial_launch, initial_weights
 from tests.histories import weighted
 
@@ -34,8 +35,8 @@ def test_a_short_opening_leaves_corners_out():
 def test_weights_tried_by_anyone_are_not_asked_for_again():
     names = ("coverage", "brevity")
     asked = [weighted([0, 1], tag="draw"), weighted([0.5, 0.5])]
-    launch = initial_launch(asked, 3, names, 0, "cmorl")
+    launch = initial_launch(Asked(asked), 3, names, 0, "cmorl")
     assert launch is not None
     assert launch.weights == WeightVector((1.0, 0.0))
     assert "coverage alone" in launch.reason
-    assert initial_launch([*asked, launch], 3, names, 0, "cmorl") is None
+    assert initial_launch(Asked([*asked, launch]), 3, names, 0, "cmorl") is None

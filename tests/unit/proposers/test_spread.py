@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from paretoflow.proposers.asked import Asked
 from paretoflow.proposers.spread import farthest_first, spread_launch
 from tests.histories import weighted
 
@@ -16,11 +17,11 @@ def test_farthest_first_by_hand():
 
 def test_the_widest_gap_in_weight_space_is_halved():
     tried = [weighted([x, 1 - x]) for x in (0.0, 0.1, 0.2, 0.8, 0.9, 1.0)]
-    launch = spread_launch(tried, ("coverage", "brevity"), 3, "No gap", "empty_box")
+    launch = spread_launch(Asked(tried), ("coverage", "brevity"), 3, "No gap", "empty_box")
     assert launch.weights.array == pytest.approx([0.5, 0.5], abs=0.02)
     assert launch.reason.startswith("No gap; trains the preference farthest")
 
 
 def test_the_first_weights_of_all_need_nothing_tried():
-    launch = spread_launch([], ("coverage", "brevity"), 3, "No gap", "empty_box")
+    launch = spread_launch(Asked(), ("coverage", "brevity"), 3, "No gap", "empty_box")
     assert launch.tag == "spread"
