@@ -12,7 +12,7 @@ from paretoflow.engine.dashboard import Node
 from paretoflow.engine.room import shortfall
 from paretoflow.spec.engine import ResourcesSpec
 
-JOIN_S = 10.0
+JOIN_S = 5.0
 """How long the nodes of a cluster that just starts may take to join."""
 
 

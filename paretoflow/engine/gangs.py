@@ -126,6 +126,13 @@ class Gang:
             for member in self.members:
                 member.ask("leave", member.terms.epoch, reason)
 
+    @property
+    def saving(self) -> bool:
+        """Return whether a rank still works on the launch of a gang that leaves."""
+        heards = [m.heard for m in self.members if m.heard is not None]
+        still = [h.phase is GangPhase.LEAVING and not h.training for h in heards]
+        return self.launch is not None and not all(still)
+
     def listen(self) -> None:
         """Ask every rank for news that is not asked already."""
         for member in self.members:

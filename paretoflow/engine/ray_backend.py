@@ -44,6 +44,8 @@ class RayBackend:
         root: The sweep's folder.
         address: A running cluster; None starts a local Ray that ends with this process.
         workshop: Import path of what the ranks keep loaded.
+
+    Attributes:
         meanwhile: Called now and then while `prepare` waits.
     """
 
@@ -54,12 +56,11 @@ class RayBackend:
         address: str | None = None,
         *,
         workshop: str = WORKSHOP,
-        meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
         self._spec = spec
         self._folder = as_folder(root)
         self._muster = Muster(spec, self._folder.uri, workshop)
-        self._meanwhile = meanwhile
+        self.meanwhile: Callable[[], None] = lambda: None
         self._gangs: dict[int, Gang] = {}
         self._names: dict[int, GangName] = {}
         limits, resources = spec.engine.limits, spec.engine.resources
@@ -113,7 +114,7 @@ class RayBackend:
     def _wait_to_load(self) -> None:
         self._lead_on()
         self._stash.extend(self._hear(0.5))
-        self._meanwhile()
+        self.meanwhile()
         error = next(iter(self._errors.values()), None)
         if isinstance(error, UserError) and not self._any_loaded():
             raise error
@@ -281,7 +282,8 @@ class RayBackend:
 
     def gangs(self) -> list[GangState]:
         """Return what every gang does now, and what the waiting ones wait for."""
-        return [self._state(slot) for slot in range(self._spec.engine.workers)]
+        slots = range(0 if self._closed else self._spec.engine.workers)
+        return [self._state(slot) for slot in slots]
 
     def _state(self, slot: int) -> GangState:
         gang = self._gangs.get(slot)
@@ -321,7 +323,7 @@ class RayBackend:
             if gang.phase is not GangPhase.WAITING:
                 gang.leave("the sweep stops")
         until_s = time.monotonic() + SAVE_S
-        while any(g.launch for g in self._gangs.values()) and time.monotonic() < until_s:
+        while any(g.saving for g in self._gangs.values()) and time.monotonic() < until_s:
             self._hear(0.2)
 
     def leave(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import socket
 from typing import Any
 
 import ray
@@ -14,6 +15,8 @@ from paretoflow.spec.engine import EngineSpec
 
 OBJECT_STORE_BYTES = 128 * 2**20
 """Results go through storage: Ray's object store carries only messages."""
+KNOCK_S = 10.0
+"""How long a head may take to accept a connection."""
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 
 
@@ -49,6 +52,7 @@ def join(address: str, namespace: str) -> None:
             "use `paretoflow submit` with it, or HOST:6379 on a machine of the cluster",
         )
     try:
+        _knock(address)
         ray.init(address=address, namespace=namespace, **_QUIET)
     except AuthenticationError as error:
         raise ClusterError(
@@ -56,12 +60,25 @@ def join(address: str, namespace: str) -> None:
             "--address",
             "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to the cluster's token",
         ) from error
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ClusterError(
             f"no Ray cluster answers at {address}: {_first_line(error)}",
             "--address",
             "start one with `ray start --head`, or leave --address out to run on this machine",
         ) from error
+
+
+def _knock(address: str) -> None:
+    """Find out soon that nobody is there: Ray itself goes on asking for minutes.
+
+    Raises:
+        OSError: If no connection can be made.
+        ValueError: If the address has no port.
+    """
+    host, _, port = address.rpartition(":")
+    if host:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S):
+            pass
 
 
 def _set_environment() -> None:

@@ -22,6 +22,7 @@ from paretoflow.engine.state import SweepState
 from paretoflow.engine.stopping import StopWatch
 from paretoflow.engine.surroundings import Surroundings
 from paretoflow.engine.sweep import SPEC_FILE, front_view, read_spec
+from paretoflow.engine.workshop import WORKSHOP
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.fragments import read_fragments
 from paretoflow.ledger.memory import MemoryLedger
@@ -63,8 +64,16 @@ def run_sweep(
     watch: Callable[[SweepState, str], None] = lambda state, note: None,
     address: str | None = None,
     fsync: bool = True,
+    workshop: str = WORKSHOP,
 ) -> str:
     """Run a sweep to the end of its budget, from wherever it stands; return why it ended.
+
+    Args:
+        spec: The sweep.
+        watch: Called after every change of the state; must not raise.
+        address: A running Ray cluster; None starts a local one.
+        fsync: Whether each commit waits for the disk.
+        workshop: Import path of what trains and evaluates, `module:Class`; see `engine.workshop`.
 
     Raises:
         SpecError: If the folder holds a sweep of the same name with other contents.
@@ -76,14 +85,16 @@ def run_sweep(
     root = sweep_root(spec)
     enter_folder(spec, root)
     ledger = open_ledger(root, writer=True, create=True, fsync=fsync)
-    backend = backend_class(spec, root.local or root, address)
+    backend = backend_class(spec, root, address, workshop=workshop)
     _stop_safely_on_sigterm()
     proposer = proposers.build(spec.proposer, m=len(spec.objectives), runs=spec.stop.runs)
+    board = LiveBoard(root, ledger.epoch, backend.now())
+    backend.meanwhile = lambda: board.update(backend.gangs(), backend.now())
     around = Surroundings(
         watch=watch,
         recover=lambda: read_fragments(root, known={e.event_id for e in ledger.events()}),
         stop_asked=StopWatch(root).asked,
-        board=LiveBoard(root, ledger.epoch, backend.now()),
+        board=board,
     )
     return Driver(spec, ledger, backend, proposer, around).run()
 

@@ -17,13 +17,19 @@ PATIENCE_S = 240
 
 
 class Command:
-    """A running command whose lines are read as they come."""
+    """A running command whose lines are read as they come.
 
-    def __init__(self, words: Sequence[str], cwd: Path) -> None:
+    Args:
+        module: What is run; one of the tests' own stands in for `paretoflow` where that is named.
+    """
+
+    def __init__(
+        self, words: Sequence[str], cwd: Path, module: str = "paretoflow.cli.main"
+    ) -> None:
         self.lines: list[str] = []
         self._news = threading.Condition()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "paretoflow.cli.main", *words],
+            [sys.executable, "-m", module, *words],
             cwd=cwd,
             env=os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "COLUMNS": "200"},
             stdout=subprocess.PIPE,

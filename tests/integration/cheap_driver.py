@@ -1,0 +1,14 @@
+"""`paretoflow` with gangs that cost nothing: the command of the tests that kill drivers."""
+
+from __future__ import annotations
+
+import functools
+import sys
+
+from paretoflow.cli.main import main
+from paretoflow.engine import session
+from tests.integration.cheap_workshop import CHEAP
+
+if __name__ == "__main__":
+    session.run_sweep = functools.partial(session.run_sweep, workshop=CHEAP)  # type: ignore[assignment]
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,142 @@
+"""What machines and runs do to gangs on a real Ray, and what becomes of their launches."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from paretoflow.ledger.tables import Event, EventKind
+from tests.integration.test_gangs import Sweep, assert_whole
+
+pytest.importorskip("ray")
+from tests.integration.small_cluster import SmallCluster, eventually, small_cluster
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[SmallCluster]:
+    with small_cluster() as started:
+        yield started
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, cluster: SmallCluster) -> Sweep:
+    return Sweep(tmp_path, cluster)
+
+
+def failures(sweep: Sweep) -> list[Event]:
+    return sweep.events(EventKind.FAILED)
+
+
+def results(sweep: Sweep) -> dict[str, Event]:
+    return {e.run_id: e for e in sweep.events(EventKind.EVALUATED) if e.run_id != "base"}
+
+
+def test_a_run_survives_whatever_its_worker_does(sweep: Sweep, cluster: SmallCluster) -> None:
+    """One worker, which dies, stops answering, hangs, raises and runs out of memory in turn."""
+    node = cluster.add(1)
+    sweep.pace(0.05)
+    sweep.order("exit", "freeze", "hang", "raise", "memory")
+    limits = ("engine.limits.heartbeat_s=1", "engine.limits.silent_s=2", "engine.retries=4")
+    with sweep.driver("engine.workers=1", "stop.runs=2", *limits) as command:
+        assert command.wait() == 0, command.text
+    cluster.kill(node)
+    assert_whole(sweep, 2)
+    words = [e.message for e in failures(sweep)]
+    assert [e.boundary for e in failures(sweep)] == ["worker"] * 3 + ["method", "worker"]
+    assert "the worker died: " in words[0]
+    assert "does not answer, for longer than engine.limits.heartbeat_s = 1 s" in words[1]
+    assert "no sign of progress for engine.limits.silent_s = 2 s" in words[2]
+    assert "the method has had enough" in words[3]
+    assert "out of memory: MemoryError: the method is full (lower method.batch_size" in words[4]
+    assert failures(sweep)[-1].payload["cause"] == "out_of_memory"
+    (first, second) = results(sweep).values()
+    assert (first.attempt, first.payload["factor"]) == (5, 2)
+    assert (second.attempt, second.payload["factor"]) == (0, 1)
+
+
+def test_runs_of_a_lost_node_go_on_elsewhere(sweep: Sweep, cluster: SmallCluster) -> None:
+    here = cluster.add(2)
+    sweep.pace(2.0)
+    with sweep.driver("stop.runs=2", "engine.retries=0") as command:
+        assert eventually(lambda: sweep.begun() == 2)
+        there = cluster.add(2)
+        lost_s = time.time()
+        cluster.kill(here)
+        sweep.pace(0.0)
+        assert command.wait() == 0, command.text
+    cluster.kill(there)
+    assert_whole(sweep, 2)
+    assert {e.payload["cause"] for e in failures(sweep)} == {"lost"}
+    assert {e.message for e in failures(sweep)} == {"the worker's node was lost"}
+    assert {e.attempt for e in results(sweep).values()} == {1}
+    noticed_s = min(e.time_s for e in failures(sweep)) - lost_s
+    assert noticed_s < 20
+
+
+def test_runs_of_a_node_that_is_to_be_taken_back_are_saved_and_go_on_from_there(
+    sweep: Sweep, cluster: SmallCluster
+) -> None:
+    from ray._raylet import GcsClient
+    from ray.core.generated import autoscaler_pb2
+
+    here = cluster.add(2)
+    sweep.pace(1.0)
+    with sweep.driver("stop.runs=2", "engine.retries=0") as command:
+        assert eventually(lambda: sweep.begun() == 2)
+        there = cluster.add(2)
+        accepted, _ = GcsClient(address=cluster.address).drain_node(
+            here.node_id,
+            autoscaler_pb2.DrainNodeReason.DRAIN_NODE_REASON_PREEMPTION,
+            "spot",
+            int(time.time() * 1000) + 60_000,
+        )
+        assert accepted
+        assert eventually(lambda: len(failures(sweep)) == 2)
+        sweep.pace(0.0)
+        assert command.wait() == 0, command.text
+    for node in (here, there):
+        cluster.kill(node)
+    assert_whole(sweep, 2)
+    assert {e.payload["cause"] for e in failures(sweep)} == {"lost"}
+    for failure in failures(sweep):
+        assert failure.message.startswith("the node is to be taken back: ")
+    assert all(e.payload["resumed_from"] > 0 for e in results(sweep).values())
+
+
+def test_a_worker_told_to_end_saves_its_run_first(sweep: Sweep, cluster: SmallCluster) -> None:
+    node = cluster.add(1)
+    sweep.pace(0.3)
+    with sweep.driver("stop.runs=1", "engine.workers=1", "engine.retries=0") as command:
+        assert eventually(lambda: bool(list(sweep.root.glob("adapters/*/a0/pid"))))
+        (pid,) = sweep.root.glob("adapters/*/a0/pid")
+        os.kill(int(pid.read_text()), signal.SIGTERM)
+        sweep.pace(0.1)
+        assert command.wait() == 0, command.text
+    cluster.kill(node)
+    assert_whole(sweep, 1)
+    (failure,) = failures(sweep)
+    assert failure.message.startswith("the worker was told to end (SIGTERM): ")
+    assert all(e.payload["resumed_from"] > 0 for e in results(sweep).values())
+
+
+def test_a_gang_that_cannot_load_is_tried_again(sweep: Sweep, cluster: SmallCluster) -> None:
+    node = cluster.add(2)
+    sweep.pace(0.3)
+    with sweep.driver("engine.workers=1", "stop.runs=2") as first:
+        assert eventually(lambda: sweep.begun() == 1)
+        sweep.order("load")
+        with sweep.driver("engine.workers=2", "stop.runs=3") as second:
+            assert eventually(lambda: not list(sweep.root.glob("orders/*")))
+            sweep.pace(0.05)
+            assert second.wait() == 0, second.text
+        first.wait()
+    cluster.kill(node)
+    assert_whole(sweep, 3)
+    assert failures(sweep) == []
