@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
-from pathlib import Path
 
 import numpy as np
 
@@ -14,10 +13,14 @@ from paretoflow.proposers import build, resolve_tag
 from paretoflow.proposers.initial import initial_count
 from paretoflow.spec.methods import GrpoMethodSpec
 from paretoflow.spec.sweep import SweepSpec
+from paretoflow.storage import as_folder
 
 # both restate what the engine says, which is too heavy to import here; a test holds them equal
 SPEC_FILE = "spec.json"
 HELD_OUT_CANDIDATES = 2
+
+LOOK_S = 5.0
+"""Seconds to wait for an object store that does not answer; a plan is for now."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +74,17 @@ class Plan:
 
 
 def plan_of(spec: SweepSpec) -> Plan:
-    """Work out the plan of a sweep; looks at the disk only for an existing sweep."""
-    folder = Path(spec.storage.removeprefix("file://")).expanduser() / spec.name
+    """Work out the plan of a sweep; looks at its storage only for an existing sweep.
+
+    Raises:
+        StorageError: If an object store refuses, or gives no answer for some seconds.
+    """
+    place = f"{spec.storage.removeprefix('file://').rstrip('/')}/{spec.name}"
     per_worker = (spec.engine.resources.gpus_per_rank or 1.0) * spec.engine.resources.ranks
     devices = per_worker * spec.engine.workers
     return Plan(
-        folder=str(folder),
-        exists=(folder / SPEC_FILE).is_file(),
+        folder=place,
+        exists=as_folder(place, patience_s=LOOK_S).exists(SPEC_FILE),
         proposer=resolve_tag(spec.proposer, len(spec.objectives)),
         opening=opening_launches(spec),
         devices=devices,

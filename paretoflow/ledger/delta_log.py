@@ -53,7 +53,7 @@ def storage_errors(folder: Folder, hint: str = "") -> Iterator[None]:
         raise LedgerError(f"storage failed: {error.what}", folder.uri, error.hint) from error
     except (DeltaError, OSError, pa.ArrowException) as error:
         if folder.local is None and not passes(error):
-            refused = storage_error(error, folder.uri)
+            refused = storage_error(error, folder.uri, COMMIT_PATIENCE_S)
             if refused.hint:
                 raise refused from error
         check = "free space and permissions" if folder.local else "the network and AWS_ENDPOINT_URL"

@@ -78,8 +78,12 @@ Root = Folder | Path | str
 """How a caller may name a folder: itself, a path, or a path or URI as text."""
 
 
-def as_folder(root: Root) -> Folder:
+def as_folder(root: Root, patience_s: float | None = None) -> Folder:
     """Return the folder at a path or a URI (`s3://`, `gs://`, `file://`).
+
+    Args:
+        root: Path, URI, or a folder, which is returned as it is.
+        patience_s: Seconds to ask an object store that does not answer; minutes by default.
 
     Raises:
         StorageError: If the scheme is none that sweeps can live in.
@@ -93,7 +97,7 @@ def as_folder(root: Root) -> Folder:
         return LocalFolder(Path(text.removeprefix("file://")).expanduser())
     from paretoflow.storage.objects import ObjectFolder
 
-    return ObjectFolder(text)
+    return ObjectFolder(text, patience_s)
 
 
 def file_at(path: Path | str) -> tuple[Folder, str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -21,7 +22,7 @@ import pyarrow.fs
 
 from paretoflow.core.errors import StorageError
 from paretoflow.spec.uris import uri_fault
-from paretoflow.storage.patience import ATTEMPTS, patiently
+from paretoflow.storage.patience import ATTEMPTS, Result, patiently
 
 _CONNECT_S = 5.0
 _SILENT_S = 20.0
@@ -47,18 +48,20 @@ class ObjectFolder:
 
     Args:
         uri: `s3://bucket/prefix` or `gs://bucket/prefix`; the bucket has to be there.
+        patience_s: Seconds to go on asking while there is no answer; `PATIENCE_S` by default.
 
     Raises:
         StorageError: If it is no such URI.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, patience_s: float | None = None) -> None:
         fault, hint = uri_fault(uri)
         if fault:
             raise StorageError(fault, uri, hint)
         scheme, _, rest = uri.partition("://")
         self._scheme = scheme
         self._path = "/".join(part for part in rest.split("/") if part)
+        self._patience_s = patience_s
 
     def __repr__(self) -> str:
         return self.uri
@@ -116,7 +119,7 @@ class ObjectFolder:
 
     def below(self, name: str) -> ObjectFolder:
         """Return the folder of a name below this one."""
-        return ObjectFolder(f"{self.uri}/{name}")
+        return ObjectFolder(f"{self.uri}/{name}", self._patience_s)
 
     def read(self, name: str) -> bytes:
         """Return the content of an object."""
@@ -127,7 +130,7 @@ class ObjectFolder:
             return content
 
         try:
-            return patiently(get, self.uri)
+            return self._ask(get)
         except FileNotFoundError:
             _require_bucket(self._client())
             raise FileNotFoundError(f"{self}/{name}") from None
@@ -150,7 +153,7 @@ class ObjectFolder:
 
     def exists(self, name: str) -> bool:
         """Return whether there is an object of that name."""
-        info = patiently(lambda: self.filesystem.get_file_info(self.path(name)), self.uri)
+        info = self._ask(lambda: self.filesystem.get_file_info(self.path(name)))
         if info.type == pyarrow.fs.FileType.NotFound:
             _require_bucket(self._client())
         return bool(info.type == pyarrow.fs.FileType.File)
@@ -160,7 +163,7 @@ class ObjectFolder:
         selector = pyarrow.fs.FileSelector(
             self.path(under.strip("/")), recursive=True, allow_not_found=True
         )
-        infos = patiently(lambda: self.filesystem.get_file_info(selector), self.uri)
+        infos = self._ask(lambda: self.filesystem.get_file_info(selector))
         if not infos:
             _require_bucket(self._client())
         start = len(self._path) + 1
@@ -173,10 +176,10 @@ class ObjectFolder:
     def delete(self, name: str) -> None:
         """Remove an object, or all below a name."""
         selector = pyarrow.fs.FileSelector(self.path(name), recursive=True, allow_not_found=True)
-        infos = patiently(lambda: self.filesystem.get_file_info(selector), self.uri)
+        infos = self._ask(lambda: self.filesystem.get_file_info(selector))
         found = [i.path for i in infos if i.type == pyarrow.fs.FileType.File]
         for path in [*found, self.path(name)]:
-            patiently(partial(self._delete, path), self.uri)
+            self._ask(partial(self._delete, path))
 
     def send(self, source: Path, name: str) -> None:
         """Copy every file of a folder, in place of what is there under the name."""
@@ -199,19 +202,22 @@ class ObjectFolder:
         try:
             for each in names:
                 target = stage / each[len(name) + 1 :]
-                patiently(partial(self._download, each, target), self.uri)
+                self._ask(partial(self._download, each, target))
             shutil.rmtree(to, ignore_errors=True)
             stage.rename(to)
         finally:
             shutil.rmtree(stage, ignore_errors=True)
         return to
 
+    def _ask(self, call: Callable[[], Result]) -> Result:
+        return patiently(call, self.uri, self._patience_s)
+
     def _upload(self, name: str, content: Any) -> None:
         def upload() -> None:
             with self.filesystem.open_output_stream(self.path(name)) as stream:
                 stream.write(content)
 
-        patiently(upload, self.uri)
+        self._ask(upload)
 
     def _download(self, name: str, to: Path) -> None:
         to.parent.mkdir(parents=True, exist_ok=True)

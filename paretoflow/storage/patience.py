@@ -46,7 +46,8 @@ def patiently(call: Callable[[], Result], uri: str, patience_s: float | None = N
         FileNotFoundError: From the call, as it is.
         StorageError: If storage refuses, or goes on failing.
     """
-    deadline = time.monotonic() + (PATIENCE_S if patience_s is None else patience_s)
+    patience_s = PATIENCE_S if patience_s is None else patience_s
+    deadline = time.monotonic() + patience_s
     pause = _FIRST_PAUSE_S
     while True:
         try:
@@ -55,7 +56,7 @@ def patiently(call: Callable[[], Result], uri: str, patience_s: float | None = N
             raise
         except OSError as error:
             if not passes(error) or time.monotonic() + pause > deadline:
-                raise storage_error(error, uri) from error
+                raise storage_error(error, uri, patience_s) from error
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_S)
 
@@ -66,8 +67,14 @@ def passes(error: Exception) -> bool:
     return bool(_PASSING.search(text)) and not _REFUSED.search(text)
 
 
-def storage_error(error: Exception, uri: str) -> StorageError:
-    """Return the error to show for what a client of storage raised; it holds no secret."""
+def storage_error(error: Exception, uri: str, asked_s: float) -> StorageError:
+    """Return the error to show for what a client of storage raised; it holds no secret.
+
+    Args:
+        error: What the client raised.
+        uri: Place to name.
+        asked_s: Seconds for which it was asked again.
+    """
     bucket = uri.partition("://")[2].partition("/")[0]
     text = " ".join(str(error).split())
     if isinstance(error, StorageError):
@@ -85,7 +92,7 @@ def storage_error(error: Exception, uri: str) -> StorageError:
         )
     if passes(error):
         return StorageError(
-            f"bucket {bucket!r} gave no answer for {PATIENCE_S:g} s: {_short(text)}",
+            f"bucket {bucket!r} gave no answer for {asked_s:g} s: {_short(text)}",
             uri,
             "check the network and AWS_ENDPOINT_URL, then run again: nothing that finished is lost",
         )

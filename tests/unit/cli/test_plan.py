@@ -4,6 +4,7 @@ import pytest
 
 from paretoflow.cli.plan import HELD_OUT_CANDIDATES, SPEC_FILE, opening_launches, plan_of, work_of
 from paretoflow.spec.load import load_spec_text
+from paretoflow.storage import as_folder
 
 SWEEP = "name: x\nobjectives:\n  - {name: a, type: rouge}\n  - {name: b, type: length}\n"
 
@@ -61,7 +62,7 @@ def test_a_plan_names_the_file_and_folder_of_the_engine(tmp_path):
     assert SPEC_FILE == sweep.SPEC_FILE
     for storage in ("sweeps", f"file://{tmp_path}"):
         chosen = spec(f"storage={storage}")
-        assert plan_of(chosen).folder == str(session.sweep_root(chosen))
+        assert as_folder(plan_of(chosen).folder) == session.sweep_root(chosen)
 
 
 @pytest.mark.train
