@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,6 +65,21 @@ def tiny_lm(tiny_base_dir: Path) -> LanguageModel:
     from paretoflow.lm.base import load_folder
 
     return load_folder(tiny_base_dir, name="tiny")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 512 KiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    command = ["-t", "tmpfs", "-o", "size=512k", "tmpfs", str(disk)]
+    if not (mount and umount):
+        pytest.skip("no mount command: a disk that fills up cannot be made")
+    if subprocess.run([mount, *command], capture_output=True, check=False).returncode:
+        pytest.skip("not allowed to mount: a disk that fills up cannot be made")
+    yield disk
+    subprocess.run([umount, str(disk)], check=True)
 
 
 @pytest.fixture(scope="session")

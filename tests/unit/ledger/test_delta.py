@@ -22,6 +22,7 @@ from paretoflow.core.errors import (
     SweepNotFoundError,
 )
 from paretoflow.ledger import delta_log, fenced_table, open_ledger
+from paretoflow.ledger.fragments import read_fragments, write_fragment
 from tests.unit.ledger.rows_for_tests import evaluated, front
 
 REPOSITORY = Path(__file__).parents[3]
@@ -348,6 +349,24 @@ def test_a_checkpoint_is_flushed_too(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "_last_checkpoint",
         f"{_last_entry(tmp_path).stem}.checkpoint.parquet",
     }
+
+
+def test_a_full_disk_loses_nothing_and_goes_on_once_there_is_space(small_disk: Path) -> None:
+    ledger = open_ledger(small_disk, writer=True, create=True)
+    kept = ledger.append([evaluated(0)])
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(shutil.disk_usage(small_disk).free))
+    for _ in range(2):
+        with pytest.raises(LedgerError, match="No space left") as caught:
+            ledger.append([evaluated(1)])
+        assert "free space" in caught.value.hint
+        with pytest.raises(StorageError, match="No space left"):
+            write_fragment(small_disk, [evaluated(1)])
+    assert read_fragments(small_disk) == []
+    ballast.unlink()
+    kept += ledger.append([evaluated(1)])
+    assert open_ledger(small_disk, writer=False).events() == kept
+    assert [e.seq for e in kept] == [0, 1]
 
 
 def test_an_unreadable_log_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

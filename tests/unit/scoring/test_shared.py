@@ -113,6 +113,21 @@ def test_a_damaged_table_is_named(stage: SharedStage, prompts: tuple[Prompt, ...
         stage.candidates(prompts, 2, 0)
 
 
+def test_the_table_of_a_sweep_in_an_object_store(
+    stage: SharedStage,
+    prompts: tuple[Prompt, ...],
+    letters: Letters,
+    s3_bucket: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = dataclasses.replace(stage, root=f"s3://{s3_bucket}/sweeps/one")
+    built = there.candidates(prompts, 2, 0)
+    assert there.path(prompts, 2, 0).startswith(f"s3://{s3_bucket}/sweeps/one/shared/")
+    monkeypatch.delattr("paretoflow.scoring.shared.generate")
+    np.testing.assert_array_equal(there.candidates(prompts, 2, 0).gains, built.gains)
+    assert letters.calls == 1
+
+
 def test_scores_all_alike_have_a_positive_deviation(
     stage: SharedStage, prompts: tuple[Prompt, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
