@@ -9,15 +9,19 @@ import json
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from paretoflow.storage import Folder
+from paretoflow.core.errors import StorageError
+from paretoflow.storage import Folder, as_folder
 
 LIVE_FILE = "live.json"
 EVERY_S = 2.0
 """Shortest time between two writes."""
+PATIENCE_S = 1.0
+"""Seconds that a driver waits for storage to take the board."""
 LOOK_EVERY_S = 0.5
 """Shortest time between two looks at all gangs."""
 
@@ -83,7 +87,7 @@ class LiveBoard:
     """
 
     def __init__(self, folder: Folder | None, epoch: int, now_s: float) -> None:
-        self._folder = folder
+        self._folder = None if folder is None else as_folder(folder, PATIENCE_S)
         self._epoch = epoch
         self._seen_s = now_s
         self._written_s = -1e18
@@ -108,7 +112,8 @@ class LiveBoard:
             self._written_s = now_s
             driver = f"{socket.gethostname()}:{os.getpid()}"
             live = Live(now_s, self._epoch, driver, tuple(gangs), self.utilisation)
-            self._folder.write(LIVE_FILE, json.dumps(asdict(live), indent=1).encode())
+            with suppress(StorageError):  # no sweep ends because its board cannot be written
+                self._folder.write(LIVE_FILE, json.dumps(asdict(live), indent=1).encode())
 
 
 def read_live(folder: Folder) -> Live | None:

@@ -7,10 +7,13 @@ import json
 import socket
 import time
 
-from paretoflow.storage import Folder
+from paretoflow.core.errors import StorageError
+from paretoflow.storage import Folder, as_folder
 
 STOP_FILE = "stop.json"
 LOOK_EVERY_S = 2.0
+PATIENCE_S = 1.0
+"""Seconds that a driver waits for storage to say whether there is a request."""
 
 
 def request_stop(folder: Folder) -> None:
@@ -23,7 +26,7 @@ class StopWatch:
     """Looks for a request now and then; one from before this driver's start is forgotten."""
 
     def __init__(self, folder: Folder) -> None:
-        self._folder = folder
+        self._folder = as_folder(folder, PATIENCE_S)
         self._next_s = 0.0
         folder.delete(STOP_FILE)
 
@@ -32,6 +35,9 @@ class StopWatch:
         if time.monotonic() < self._next_s:
             return ""
         self._next_s = time.monotonic() + LOOK_EVERY_S
-        if not self._folder.exists(STOP_FILE):
+        try:
+            if not self._folder.exists(STOP_FILE):
+                return ""
+            return f"stopped by {json.loads(self._folder.read(STOP_FILE))['by']}"
+        except StorageError:  # asked again soon; the ledger tells of storage that stays away
             return ""
-        return f"stopped by {json.loads(self._folder.read(STOP_FILE))['by']}"

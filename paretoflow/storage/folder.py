@@ -82,15 +82,16 @@ def as_folder(root: Root, patience_s: float | None = None) -> Folder:
     """Return the folder at a path or a URI (`s3://`, `gs://`, `file://`).
 
     Args:
-        root: Path, URI, or a folder, which is returned as it is.
-        patience_s: Seconds to ask an object store that does not answer; minutes by default.
+        root: Path, URI, or a folder.
+        patience_s: Seconds to ask an object store that does not answer; by default minutes, or
+            what the folder that was given has.
 
     Raises:
         StorageError: If the scheme is none that sweeps can live in.
     """
     from paretoflow.storage.local import LocalFolder
 
-    if not isinstance(root, str | Path):
+    if not isinstance(root, str | Path) and (root.local is not None or patience_s is None):
         return root
     text = str(root)
     if "://" not in text or text.startswith("file://"):

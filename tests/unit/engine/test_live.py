@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from paretoflow.engine.live import EVERY_S, GangPhase, GangState, LiveBoard, read_live
-from paretoflow.storage import LocalFolder
+from paretoflow.engine.stopping import StopWatch
+from paretoflow.storage import LocalFolder, as_folder
+from tests.s3_server import Proxy
 
 
 def _gang(slot: int, phase: GangPhase) -> GangState:
@@ -41,3 +44,19 @@ def test_it_writes_now_and_then_only(tmp_path: Path) -> None:
         live = read_live(folder)
         assert live is not None
         assert live.time_s == (1.0 if now_s < 1.0 + EVERY_S else now_s)
+
+
+def test_storage_that_is_away_ends_nothing(s3_bucket: str, s3_proxy: Proxy) -> None:
+    folder = as_folder(f"s3://{s3_bucket}/sweep")
+    board = LiveBoard(folder, epoch=0, now_s=0.0)
+    watch = StopWatch(folder)
+    s3_proxy.stop()
+    started = time.monotonic()
+    board.update([_gang(0, GangPhase.BUSY)], 10.0)
+    assert watch.asked() == ""
+    assert time.monotonic() - started < 30
+    s3_proxy.start()
+    assert board.utilisation == 1.0
+    assert read_live(folder) is None
+    board.update([_gang(0, GangPhase.BUSY)], 20.0)
+    assert read_live(folder) is not None
