@@ -13,7 +13,8 @@ from rich.table import Table
 
 from paretoflow.cli.options import Format, FormatOption, Job, Overrides, Storage, plain_console
 from paretoflow.cli.plan import Plan, plan_of
-from paretoflow.methods.capabilities import CAPABILITIES
+from paretoflow.methods.capabilities import CAPABILITIES, require_supported
+from paretoflow.spec.engine import ResourcesSpec
 from paretoflow.spec.load import load_spec
 from paretoflow.spec.methods import GrpoMethodSpec
 from paretoflow.spec.objectives import ObjectiveSpec
@@ -32,6 +33,7 @@ def check(
     trained.
     """
     spec = load_spec(job, overrides or (), storage)
+    require_supported(spec)
     plan = plan_of(spec)
     if format is Format.JSON:
         typer.echo(json.dumps(plan_json(spec, plan), indent=2))
@@ -96,11 +98,19 @@ def _ref(objective: ObjectiveSpec) -> str:
     )
 
 
+def _gang(resources: ResourcesSpec) -> str:
+    """Return what one gang takes, in words."""
+    gpus, ranks = resources.gpus_per_rank, resources.ranks
+    rank = f"{resources.cpus_per_rank:g} CPU" + (f" and {gpus:g} GPU" if gpus else "")
+    sharded = f", DeepSpeed ZeRO {resources.zero}" if ranks > 1 or resources.zero else ""
+    labels = "".join(f", on {k}={v}" for k, v in resources.labels.items())
+    return (rank if ranks == 1 else f"{ranks} ranks of {rank}") + sharded + labels
+
+
 def _sections(spec: SweepSpec, plan: Plan) -> Table:
     model, data, method, engine = spec.model, spec.data, spec.method, spec.engine
     chosen = f" (auto, {len(spec.objectives)} objectives)" if spec.proposer.type == "auto" else ""
-    gpus = engine.resources.gpus_per_rank
-    each = f"{engine.resources.cpus_per_rank:g} CPU" + (f" and {gpus:g} GPU" if gpus else "")
+    each = _gang(engine.resources)
     rows = {
         "model": f"{model.type} {escape(getattr(model, 'path', ''))}".rstrip(),
         "data": f"{data.type} {escape(getattr(data, 'path', ''))}".rstrip()

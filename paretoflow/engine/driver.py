@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -140,14 +141,21 @@ class Driver:
         settled = False
         while True:
             self._obey()
-            decision = decide(self._spec, self.state, self._proposer, self._backend.free())
-            self._start(decision)
+            decision = self._decide()
             over = bool(decision.done) and not self.state.open_runs()
             if settled or over:  # after the launches: no worker waits for a front to be written
                 self._accept_front()
             if over:
                 return decision.done
             settled = self._record(self._backend.poll(TICK_S))
+
+    def _decide(self) -> Decision:
+        began = time.perf_counter()
+        decision = decide(self._spec, self.state, self._proposer, self._backend.free())
+        self._start(decision)
+        if decision.proposals or decision.relaunches:
+            self._around.decided(time.perf_counter() - began)
+        return decision
 
     def _obey(self) -> None:
         asked = self._around.stop_asked()
@@ -282,3 +290,4 @@ class Driver:
             record = front_record(self.state, self._fronts, self._spec_digest, self._backend.now())
             self._patiently(lambda: self._ledger.record_front(record))
             self._front_version, self._fronts = version, self._fronts + 1
+            self._around.front(record)

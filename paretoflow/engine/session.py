@@ -10,11 +10,18 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from paretoflow import proposers
-from paretoflow.core.errors import MissingExtraError, PluginError, SpecError, SweepNotFoundError
+from paretoflow.core.errors import (
+    MissingExtraError,
+    PluginError,
+    SpecError,
+    SweepNotFoundError,
+    UserError,
+)
 from paretoflow.core.views import FrontView
+from paretoflow.engine.backend import Backend
 from paretoflow.engine.driver import Driver
 from paretoflow.engine.live import LiveBoard
 from paretoflow.engine.simulated import Oracle, SimulatedBackend, SimulatedCluster, Weather
@@ -27,9 +34,13 @@ from paretoflow.ledger import open_ledger
 from paretoflow.ledger.fragments import read_fragments
 from paretoflow.ledger.memory import MemoryLedger
 from paretoflow.ledger.tables import EventKind
+from paretoflow.methods.capabilities import require_supported
 from paretoflow.scoring.calibrate import declared_problem
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder, Root, as_folder
+
+if TYPE_CHECKING:
+    from paretoflow.engine.audience import Audience
 
 CHANGEABLE = ("engine", "stop", "storage", "tracking")
 """Top-level keys that may differ when a sweep is resumed: they change what is spent, not what is
@@ -82,6 +93,7 @@ def run_sweep(
         KeyboardInterrupt: After open runs were recorded; running again goes on.
     """
     backend_class = _ray_backend()
+    require_supported(spec)
     root = sweep_root(spec)
     enter_folder(spec, root)
     ledger = open_ledger(root, writer=True, create=True, fsync=fsync)
@@ -90,13 +102,35 @@ def run_sweep(
     proposer = proposers.build(spec.proposer, m=len(spec.objectives), runs=spec.stop.runs)
     board = LiveBoard(root, ledger.epoch, backend.now())
     backend.meanwhile = lambda: board.update(backend.gangs(), backend.now())
+    audience = _audience(spec, backend, watch)
     around = Surroundings(
-        watch=watch,
+        watch=audience.watch,
         recover=lambda: read_fragments(root, known={e.event_id for e in ledger.events()}),
         stop_asked=StopWatch(root).asked,
         board=board,
+        front=audience.front,
+        decided=audience.decided,
     )
-    return Driver(spec, ledger, backend, proposer, around).run()
+    driver = Driver(spec, ledger, backend, proposer, around)
+    ended = False
+    try:
+        reason = driver.run()
+        ended = not driver.state.open_runs()
+    finally:
+        audience.close(ended=ended)
+    return reason
+
+
+def _audience(
+    spec: SweepSpec, backend: Backend, watch: Callable[[SweepState, str], None]
+) -> Audience:
+    from paretoflow.engine.audience import Audience  # it imports Ray
+
+    try:
+        return Audience(spec, backend, watch)
+    except UserError:
+        backend.close()
+        raise
 
 
 def _stop_safely_on_sigterm() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from paretoflow.engine.live import LiveBoard
 from paretoflow.engine.state import SweepState
-from paretoflow.ledger.tables import Event
+from paretoflow.ledger.tables import Event, FrontRecord
 
 
 class StopRequestedError(Exception):
@@ -31,9 +31,13 @@ class Surroundings:
         recover: Returns events found in fragments that are not in the ledger.
         stop_asked: Returns why the sweep is to stop; empty while it is not.
         board: Where the gangs' doings are shown; None shows them nowhere.
+        front: Called with every front that was recorded.
+        decided: Called with the seconds that a decision with launches took, commit included.
     """
 
     watch: Callable[[SweepState, str], None] = lambda state, note: None
     recover: Callable[[], Sequence[Event]] = _nothing
     stop_asked: Callable[[], str] = _nobody
     board: LiveBoard | None = None
+    front: Callable[[FrontRecord], None] = lambda record: None
+    decided: Callable[[float], None] = lambda seconds: None

@@ -36,6 +36,6 @@ class SweepSpec(Spec):
     stop: StopSpec = StopSpec()
     """When the sweep ends."""
     tracking: tuple[TrackerSpec, ...] = ()
-    """Experiment trackers that are told about the sweep beside its own ledger; none unless named."""
+    """Experiment trackers that are told of the sweep beside its own ledger; none unless named."""
     storage: str = Field("sweeps", min_length=1)
     """Root folder or URI; `--storage` overrides it."""
