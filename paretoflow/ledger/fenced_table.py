@@ -19,6 +19,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from paretoflow.core.errors import FencedError, LedgerError
+from paretoflow.ledger import delta_log
 from paretoflow.ledger.delta_log import (
     CHECKPOINT_HINT,
     delta_options,
@@ -30,7 +31,7 @@ from paretoflow.ledger.delta_log import (
 from paretoflow.ledger.migrations import pending_migrations
 from paretoflow.ledger.new_table import VERSION_KEY
 from paretoflow.ledger.tables import SCHEMA_VERSION
-from paretoflow.storage import Folder
+from paretoflow.storage import Folder, as_folder
 from paretoflow.storage.objects import ObjectFolder
 from paretoflow.storage.patience import passes, patiently
 
@@ -73,6 +74,8 @@ class FencedTable:
             configuration: Mapping[str, str] = self._delta.metadata().configuration
         found = int(configuration.get(VERSION_KEY, SCHEMA_VERSION))
         self._migrations = pending_migrations(found, folder.uri)
+        # from here on a driver waits too, and keeps its gangs meanwhile
+        self.folder = as_folder(folder, delta_log.COMMIT_PATIENCE_S)
 
     def _open(self) -> Any:
         folder, options = self.folder, delta_options(self.folder)
@@ -117,7 +120,9 @@ class FencedTable:
         else:
             paths, store = [f"{folder}/{name}" for name in names], None
         return patiently(
-            lambda: pq.read_table(paths, filesystem=store, partitioning=None, **what), folder.uri
+            lambda: pq.read_table(paths, filesystem=store, partitioning=None, **what),
+            folder.uri,
+            delta_log.COMMIT_PATIENCE_S,
         )
 
     def take_over(self, at_least: int = 0) -> int:
