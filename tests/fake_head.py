@@ -74,7 +74,7 @@ class Head:
             "submission_id": name,
             "status": self.jobs[name],
             "entrypoint": "python",
-            "message": "told by the fake",
+            "message": "exit code 3, last available logs (truncated):\nTraceback",
             "driver_exit_code": 3 if self.jobs[name] == "FAILED" else None,
         }
 

@@ -137,8 +137,7 @@ def _state(facts: dict[str, Any], sweep: str) -> str:
     heard = duration(driver["silent_s"])
     if state == "running":
         return f"running; driver {driver['where']} last heard {heard} ago"
-    unless = " (unless it still prepares the base)" if not facts["evaluations"] else ""
-    return f"no driver since {heard}{unless}: go on with `paretoflow resume {sweep}`"
+    return f"no driver since {heard}: go on with `paretoflow resume {sweep}`"
 
 
 def _gangs(facts: dict[str, Any], width: int) -> list[RenderableType]:

@@ -60,7 +60,7 @@ def _ask(reader: StandingReader, standing: Standing, sweep: str, wait_s: float) 
     request_stop(as_folder(sweep))
     if standing.phase == "interrupted":
         silent = duration(standing.silent_s)
-        return f"no driver since {silent}; the request is there in case one still prepares", 0
+        return f"no driver since {silent}; the request is there in case one is left", 0
     driver = f" {standing.live.driver}" if standing.live else ""
     typer.echo(f"asked the driver{driver} to save its runs and stop …")
     if _obeyed(reader, wait_s):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from paretoflow.engine.dashboard import Dashboard
     from paretoflow.engine.submit import Jobs, Surrounding
     from paretoflow.spec.sweep import SweepSpec
+    from paretoflow.storage import Folder
 
 Follow = Annotated[
     bool, typer.Option("--follow", help="Print the job's log until it ends, and end as it does.")
@@ -45,6 +47,9 @@ Env = Annotated[
         " cluster's jobs can read it.",
     ),
 ]
+LEAVING_S = 60.0
+"""How long a job may take to end once its driver has closed the sweep."""
+LOOK_EVERY_S = 0.5
 _SIGNS = {"SUCCEEDED": 0, "STOPPED": 130}
 
 
@@ -106,7 +111,7 @@ def hand_over(
     folder = sweep_root(spec)
     require_readable(folder)
     jobs = Jobs(dashboard, spec.name, folder.uri)
-    name = jobs.live()
+    name = _job_to_attach_to(jobs, folder)
     if name is None:
         _require_room(dashboard, spec, anyway=anyway)
         if folder.local is not None and not dashboard.is_local:
@@ -124,6 +129,21 @@ def hand_over(
         _follow(jobs, name, folder.uri, dashboard.address)
     else:
         _say_how_to_go_on(folder.uri, dashboard.address)
+
+
+def _job_to_attach_to(jobs: Jobs, folder: Folder) -> str | None:
+    """Return the job that runs; one whose driver has closed the sweep is let go first.
+
+    A job that was just submitted for a sweep that had ended looks alike until its driver begins.
+    """
+    from paretoflow.engine.standing import StandingReader
+
+    deadline = time.monotonic() + LEAVING_S
+    while (name := jobs.live()) is not None and time.monotonic() < deadline:
+        if StandingReader(folder).look(time.time()).phase != "ended":
+            return name
+        time.sleep(LOOK_EVERY_S)
+    return name
 
 
 def _spec_for_elsewhere(job: Path, overrides: Sequence[str], storage: str | None) -> SweepSpec:

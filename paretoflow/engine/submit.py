@@ -195,7 +195,9 @@ class Jobs:
             with self._asking():
                 info = self._client.get_job_info(name)
             if info.status.value not in LIVE:
-                return JobEnd(info.status.value, info.message or "", info.driver_exit_code)
+                # of a failed one Ray repeats the end of the log, which was told already
+                message = (info.message or "").partition(", last available logs")[0]
+                return JobEnd(info.status.value, message, info.driver_exit_code)
         raise ClusterError(
             f"the log of {name} breaks off again and again; the job goes on", self._where
         )

@@ -12,11 +12,11 @@ import time
 from tests.benchmarks import (
     cli_start,
     driver_overhead,
-    kill_resume,
+    submit_kill,
     sweep_against_loop,
 )
 
-BENCHMARKS = (cli_start, driver_overhead, sweep_against_loop, kill_resume)
+BENCHMARKS = (cli_start, driver_overhead, sweep_against_loop, submit_kill)
 
 
 def main(quick: bool = False) -> None:

@@ -91,13 +91,13 @@ class RayHead:
         """Return all that the head has started, at any remove."""
         return [p for p in psutil.process_iter() if _environment(p).get(MARK) == self._mark]
 
-    def drivers(self, sweep: str) -> list[psutil.Process]:
-        """Return the processes that drive a sweep: those of its jobs, not their shells."""
+    def drivers(self, root: Path | str) -> list[psutil.Process]:
+        """Return the processes that drive the sweep of a folder: its jobs', not their shells."""
         return [
             p
             for p in self.processes()
             if (words := _words(p))[1:4] == ["-m", "paretoflow.cli.main", "resume"]
-            and words[4].endswith(f"/{sweep}")
+            and words[4] == str(root)
         ]
 
     def _wait(self) -> None:

@@ -126,7 +126,7 @@ def test_its_status_needs_no_cluster(
     assert found["state"] == "running"
     assert found["driver"]["silent_s"] < 30
     assert found["left"]["seconds"] > 0
-    assert len(laptop.head.drivers("far")) == 1
+    assert len(laptop.head.drivers(laptop.root)) == 1
 
 
 def test_it_stops_when_asked_through_its_folder(
@@ -145,10 +145,6 @@ def test_it_goes_on_from_its_folder_alone_and_is_followed(
 ) -> None:
     before = laptop.events()
     (laptop.home / "job.yaml").unlink()
-    deadline = time.monotonic() + PATIENCE_S
-    while laptop.head.drivers("far"):  # until then its job is the one to attach to
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
     status, text = call("resume", str(laptop.root), "--address", laptop.head.address, "--follow")
     assert status == 0, text
     assert "-2 at " in text

@@ -16,6 +16,7 @@ from paretoflow.engine.simulated import SimulatedBackend, SimulatedCluster
 from paretoflow.engine.sweep import open_sweep_folder
 from paretoflow.scoring.calibrate import declared_problem
 from paretoflow.spec.sweep import SweepSpec
+from paretoflow.storage import Root
 from tests.sim.oracles import BrokenOracle, CircleOracle
 from tests.unit.cli.circle_job import CIRCLE
 
@@ -27,7 +28,9 @@ class Backend(SimulatedBackend):
     patience = 10**6
     addresses: list[str | None]
 
-    def __init__(self, spec: SweepSpec, root: Path, address: str | None = None) -> None:
+    def __init__(
+        self, spec: SweepSpec, root: Root, address: str | None = None, *, workshop: str
+    ) -> None:
         self.addresses.append(address)
         super().__init__(
             SimulatedCluster(

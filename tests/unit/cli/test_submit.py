@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from paretoflow.cli import submit as verb
 from paretoflow.cli.main import main
 from paretoflow.core.errors import ClusterError
 from paretoflow.engine.dashboard import Dashboard
 from paretoflow.engine.submit import JobEnd, Jobs, job_name
+from paretoflow.ledger import open_ledger
+from paretoflow.ledger.tables import Event, EventKind
 from tests.fake_head import Head, fake_head
 from tests.unit.cli.circle_job import CIRCLE
+from tests.unit.engine.telling import opened
 
 SUBMIT = ("submit", "job.yaml", "--address")
 
@@ -84,6 +88,26 @@ def test_resuming_needs_no_yaml_and_attaches_too(
     assert f"submitted {_first()}-2 at " in capsys.readouterr().out
     assert '"runs": 9' in Path("sweeps/circle/spec.json").read_text()
     assert head.asked[-1]["runtime_env"]["env_vars"] == {"A": "1"}
+
+
+def test_a_job_whose_driver_has_closed_the_sweep_is_let_go_first(
+    head: Head, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SUBMIT, head.address]) == 0
+    ledger = open_ledger("sweeps/circle", writer=True, create=True, fsync=False)
+    ledger.append([opened(), Event("closed:0", EventKind.CLOSED, 1.0, message="stopped by me")])
+    statuses = iter(["RUNNING", "RUNNING", "SUCCEEDED"])
+    true_live = Jobs.live
+
+    def live(jobs: Jobs) -> str | None:
+        head.jobs[_first()] = next(statuses)
+        return true_live(jobs)
+
+    monkeypatch.setattr(Jobs, "live", live)
+    monkeypatch.setattr(verb, "LOOK_EVERY_S", 0.0)
+    assert main([*SUBMIT, head.address]) == 0
+    assert f"submitted {_first()}-2 at " in capsys.readouterr().out
+    assert list(statuses) == []
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_a_log_that_breaks_off_is_told_once(head: Head, monkeypatch: pytest.Monk
     _talking(head, jobs, ("one\n", "tw"), ("one\n", "two\n", "th"), ("one\ntwo\n", "three\n"))
     end = jobs.follow(FIRST, told.append)
     assert "".join(told) == "one\ntwo\nthree\n"
-    assert (end.status, end.exit_code, end.message) == ("FAILED", 3, "told by the fake")
+    assert (end.status, end.exit_code, end.message) == ("FAILED", 3, "exit code 3")
 
 
 def test_a_log_that_always_breaks_off_is_given_up(
