@@ -105,7 +105,7 @@ def run_sweep(
     audience = _audience(spec, backend, watch)
     around = Surroundings(
         watch=audience.watch,
-        recover=lambda: read_fragments(root, known={e.event_id for e in ledger.events()}),
+        recover=lambda: read_fragments(root, known=ledger.ids()),
         stop_asked=StopWatch(root).asked,
         board=board,
         front=audience.front,

@@ -7,6 +7,8 @@ Nan and infinity pass through; who consumes the gains refuses them.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -69,12 +71,19 @@ def _upward(direction: Direction) -> bool:
     return direction is Direction.MAXIMIZE
 
 
+@lru_cache(maxsize=16)
+def _signs(problem: Problem) -> FloatArray:
+    signs = np.array([1.0 if _upward(o.direction) else -1.0 for o in problem.objectives])
+    signs.flags.writeable = False
+    return signs
+
+
 def _flipped(values: ArrayLike, problem: Problem, name: str) -> FloatArray:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim not in (1, 2) or array.shape[-1] != problem.m:
         raise ShapeError(
             f"{name} must have shape (n, {problem.m}) or ({problem.m},), got {array.shape}"
         )
-    signs = np.array([1.0 if _upward(o.direction) else -1.0 for o in problem.objectives])
+    signs = _signs(problem)
     # adding zero turns -0.0 into 0.0, which people would otherwise see in a table
     return np.asarray(array * signs + 0.0, dtype=np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from paretoflow.core.errors import SweepNotFoundError
 from paretoflow.ledger.fenced_table import COMMIT_ATTEMPTS, FencedTable
@@ -58,9 +58,7 @@ class DeltaLedger:
         if writer:
             self._epoch = self._events.take_over(self._fronts.stored_epoch + 1)
             self._fronts.join(self._epoch)
-            self._ids: set[str] = set(
-                self._events.read(columns=["event_id"])["event_id"].to_pylist()
-            )
+            self._ids: set[str] = self._stored_ids()
             self._seq = self._events.position
             self._unsure = False
             self._unreported: list[Event] = []
@@ -91,6 +89,10 @@ class DeltaLedger:
                 return self._report(table_to_events(rows))
         raise self._events.too_busy()
 
+    def ids(self) -> Collection[str]:
+        """Return the ids of all events: for a writer those it knows, for a reader the stored."""
+        return self._ids if self._epoch >= 0 else self._stored_ids()
+
     def events(self, after: int = -1) -> list[Event]:
         """Return the events with `seq` greater than `after`, as they are in storage now."""
         self._events.refresh()
@@ -114,6 +116,9 @@ class DeltaLedger:
         """Return every accepted front, in order of their numbers."""
         self._fronts.refresh()
         return table_to_fronts(self._fronts.read())
+
+    def _stored_ids(self) -> set[str]:
+        return set(self._events.read(columns=["event_id"])["event_id"].to_pylist())
 
     def _catch_up(self) -> None:
         """Learn which events are in storage after a commit whose end was not seen."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from paretoflow.ledger.tables import Event, FrontRecord
@@ -30,6 +30,10 @@ class Ledger(Protocol):
             FencedError: If a newer driver has opened the sweep; nothing was added.
             LedgerError: If storage failed; nothing was added.
         """
+        ...
+
+    def ids(self) -> Collection[str]:
+        """Return the ids of all events, as far as this handle knows; the same object may grow."""
         ...
 
     def events(self, after: int = -1) -> list[Event]:

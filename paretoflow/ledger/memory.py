@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from paretoflow.core.errors import FencedError, LedgerError
 from paretoflow.ledger.rows import (
@@ -58,6 +58,10 @@ class MemoryLedger:
             store.events.extend(added)
             store.ids.update(e.event_id for e in added)
         return added
+
+    def ids(self) -> Collection[str]:
+        """Return the ids of all events."""
+        return self._store.ids
 
     def events(self, after: int = -1) -> list[Event]:
         """Return the events with `seq` greater than `after`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from itertools import islice
 from typing import Any
 
@@ -22,6 +22,10 @@ from paretoflow.ledger.tables import (
     EventKind,
     FrontRecord,
 )
+
+_KINDS = {kind.value: kind for kind in EventKind}
+_DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Event) if f.default is not MISSING}
+_DEFAULTS["payload"] = "{}"
 
 
 def events_to_table(events: Sequence[Event]) -> pa.Table:
@@ -45,10 +49,11 @@ def table_to_events(table: pa.Table) -> list[Event]:
     Raises:
         SchemaVersionError: If a row is of a kind that this version does not know.
     """
-    columns = {name: _values(table[name]) for name in EVENT_FIELDS if name in table.column_names}
-    return [
-        _event(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)
-    ]
+    columns = {name: _column(table, name) for name in EVENT_FIELDS}
+    # whole columns first: a row then costs no more than its constructor
+    columns["kind"] = _kinds(columns["kind"], columns["event_id"])
+    columns["payload"] = [json.loads(p) if p and p != "{}" else {} for p in columns["payload"]]
+    return [Event(*row) for row in zip(*columns.values(), strict=True)]
 
 
 def fronts_to_table(fronts: Sequence[FrontRecord]) -> pa.Table:
@@ -113,6 +118,27 @@ def _refuse_if_unstorable(event: Event) -> None:
         ) from error
 
 
+def _column(table: pa.Table, name: str) -> list[Any]:
+    default = _DEFAULTS.get(name)
+    if name not in table.column_names and name in _DEFAULTS:
+        return [default] * table.num_rows
+    values = _values(table[name])
+    return [default if v is None else v for v in values] if table[name].null_count else values
+
+
+def _kinds(names: Sequence[str], event_ids: Sequence[str]) -> list[EventKind]:
+    try:
+        return [_KINDS[name] for name in names]
+    except KeyError as error:
+        first = next(i for i, name in enumerate(names) if name not in _KINDS)
+        raise SchemaVersionError(
+            f"event {event_ids[first]!r} has kind {names[first]!r}; "
+            f"this version knows {', '.join(EventKind)}",
+            "ledger/events",
+            "upgrade paretoflow to the version that wrote it, or a later one",
+        ) from error
+
+
 def _values(column: pa.ChunkedArray) -> list[Any]:
     return _nested(column.combine_chunks())
 
@@ -128,18 +154,3 @@ def _nested(array: pa.Array) -> list[Any]:
         return floats
     values: list[Any] = array.to_pylist()
     return values
-
-
-def _event(row: dict[str, Any]) -> Event:
-    fields = {name: value for name, value in row.items() if value is not None}
-    try:
-        fields["kind"] = EventKind(fields["kind"])
-    except ValueError as error:
-        known = ", ".join(EventKind)
-        raise SchemaVersionError(
-            f"event {fields['event_id']!r} has kind {fields['kind']!r}; this version knows {known}",
-            "ledger/events",
-            "upgrade paretoflow to the version that wrote it, or a later one",
-        ) from error
-    fields["payload"] = json.loads(fields.get("payload", "{}"))
-    return Event(**fields)

@@ -7,14 +7,15 @@ would spend the whole budget on it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 
 from paretoflow.core.ids import seed_of
 from paretoflow.core.values import History, LaunchKind, Proposal, RunRecord
 
 Thresholds = tuple[float, ...]
 LAG = 4
-"""Ended runs that are remembered as one block were proposed so many times the pending ones ago."""
+"""The latest ended runs, so many times the pending ones, are read anew at each choice: runs that
+end late still come between them."""
 SHORTEST_BLOCK = 256
 
 
@@ -28,49 +29,60 @@ class Asked:
 
     def __init__(self, launches: Iterable[Proposal] = (), before: Asked | None = None) -> None:
         self._before = before
-        self._count = len(before) if before is not None else 0
+        self._launches = list(launches)
         self._tried: set[tuple[float, ...]] = set()
-        self._constrained: list[Proposal] = []
         self._towards: dict[int | None, list[Thresholds]] = {}
-        self.extend(launches)
+        self._indexed = 0
 
     def __len__(self) -> int:
         """Return how many launches there are."""
-        return self._count
+        return len(self._launches) + (len(self._before) if self._before is not None else 0)
 
     def extend(self, launches: Iterable[Proposal]) -> None:
         """Add launches behind all others."""
-        tried, constrained = self._tried, self._constrained
-        for launch in launches:
-            self._count += 1
-            if launch.kind is LaunchKind.WEIGHTED:
-                tried.add(launch.weights.values)
-            elif launch.kind is LaunchKind.CONSTRAINED:
-                constrained.append(launch)
-                if launch.thresholds is not None:
-                    self._towards.setdefault(launch.target, []).append(launch.thresholds)
+        self._launches.extend(launches)
 
     def has_tried(self, weights: tuple[float, ...]) -> bool:
         """Return whether a weighted launch, of whichever proposer, had these weights."""
-        return weights in self._tried or (
-            self._before is not None and self._before.has_tried(weights)
-        )
+        if self._before is not None and self._before.has_tried(weights):
+            return True
+        self._index()
+        return weights in self._tried
 
     def tried(self) -> set[tuple[float, ...]]:
         """Return the weights of all weighted launches."""
+        self._index()
         return self._tried if self._before is None else self._before.tried() | self._tried
 
     def constrained(self) -> Iterator[Proposal]:
         """Iterate over the constrained launches, in order."""
-        before = self._before.constrained() if self._before is not None else ()
-        return chain(before, self._constrained)
+        own = (p for p in self._launches if p.kind is LaunchKind.CONSTRAINED)
+        return chain(self._before.constrained(), own) if self._before is not None else own
 
     def questions(self, target: int, most: int) -> list[Thresholds]:
         """Return the thresholds of the latest launches that were to improve an objective."""
-        own = self._towards.get(target, [])[-most:]
-        if self._before is None or len(own) == most:
+        if self._before is None:
+            self._index()
+            return self._towards.get(target, [])[-most:]
+        # most often the latest few launches hold them all: these are not worth an index
+        latest = (
+            p.thresholds
+            for p in reversed(self._launches)
+            if p.target == target and p.kind is LaunchKind.CONSTRAINED and p.thresholds is not None
+        )
+        own = list(islice(latest, most))[::-1]
+        if len(own) == most:
             return own
         return self._before.questions(target, most - len(own)) + own
+
+    def _index(self) -> None:
+        """Sort what was added since the last time into the sets."""
+        for launch in islice(self._launches, self._indexed, None):
+            if launch.kind is LaunchKind.WEIGHTED:
+                self._tried.add(launch.weights.values)
+            elif launch.kind is LaunchKind.CONSTRAINED and launch.thresholds is not None:
+                self._towards.setdefault(launch.target, []).append(launch.thresholds)
+        self._indexed = len(self._launches)
 
 
 class AskedMemory:
@@ -91,7 +103,7 @@ class AskedMemory:
         if runs[:known] != self._runs:
             self._runs, self._block, known = (), Asked(), 0
         lag = max(SHORTEST_BLOCK, LAG * len(pending))
-        if len(runs) - known > 2 * lag:
+        if len(runs) - known > lag + SHORTEST_BLOCK:
             self._runs = runs[: len(runs) - lag]
             self._block.extend(run.proposal for run in self._runs[known:])
             known = len(self._runs)

@@ -186,7 +186,9 @@ def local_lower_bounds(points: FloatArray, bounds: FloatArray, limit: FloatArray
     Returns:
         Bounds, shape (k, m), none above another.
     """
-    for point in points:
+    # bounds only rise: a point that is above none of them to begin with never will be
+    matters = (bounds[None, :, :] < points[:, None, :]).all(axis=2).any(axis=1)
+    for point in points[matters]:
         hit = (bounds < point).all(axis=1)
         if not hit.any():
             continue

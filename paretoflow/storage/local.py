@@ -84,11 +84,19 @@ class LocalFolder:
     def names(self, under: str = "") -> list[str]:
         """Return the names of all whole files below `under`, sorted."""
         with _disk_errors(self._path / under):
+            # not by pathlib: a long sweep has tens of thousands of fragments
             return sorted(
-                p.relative_to(self._path).as_posix()
-                for p in (self._path / under).rglob("*")
-                if p.is_file() and not p.name.startswith(".")
+                f"{folder}/{name}" if folder else name
+                for folder, files in self._walk(under)
+                for name in files
+                if not name.startswith(".")
             )
+
+    def _walk(self, under: str) -> Iterator[tuple[str, list[str]]]:
+        """Yield each folder below `under`, relative to this one, and the files in it."""
+        for at, _, files in os.walk(self._path / under):
+            folder = Path(at).relative_to(self._path).as_posix()
+            yield "" if folder == "." else folder, files
 
     def delete(self, name: str) -> None:
         """Remove a file or a folder."""

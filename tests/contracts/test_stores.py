@@ -64,6 +64,15 @@ class TestLedger:
         ledger = open_handle(True)
         assert (ledger.events(), ledger.fronts(), ledger.epoch) == ([], [], 0)
 
+    def test_ids_are_those_of_all_events(self, open_handle: Open) -> None:
+        ledger = open_handle(True)
+        ledger.append([evaluated(0), evaluated(1)])
+        wanted = {e.event_id for e in ledger.events()}
+        assert len(wanted) == 2
+        assert set(ledger.ids()) == wanted
+        assert set(open_handle(False).ids()) == wanted
+        assert set(open_handle(True).ids()) == wanted
+
     def test_append_returns_what_it_added_and_numbers_it(self, open_handle: Open) -> None:
         ledger = open_handle(True)
         events = [evaluated(0), evaluated(1)]
