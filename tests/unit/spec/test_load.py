@@ -38,7 +38,7 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path):
 
 def test_storage_replaces_the_files_own():
     assert load_spec_text(SWEEP + "storage: x\n", "job.yaml", storage="y").storage == "y"
-    (fault,) = faults(SWEEP, storage="gs://bucket")
+    (fault,) = faults(SWEEP, storage="ftp://bucket")
     assert fault.where == "--storage storage"
 
 

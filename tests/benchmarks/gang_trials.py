@@ -1,0 +1,54 @@
+"""Trivial runs on gangs, in a process of its own: our side of `against_tune`.
+
+    python -m tests.benchmarks.gang_trials timed COUNT FOLDER
+    python -m tests.benchmarks.gang_trials endless FOLDER        until it is killed
+
+The whole path of a sweep: planner, Delta ledger with fsync, real Ray, warm ranks, result fragments;
+only the training is replaced by a sleep. A line is printed for every run that the ledger has.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from paretoflow.engine.session import run_sweep, sweep_root
+from paretoflow.engine.state import SweepState
+from tests.benchmarks.tune_trials import ENDLESS, REPORTS, TRIAL_S, WORKERS
+from tests.integration.cheap_workshop import CHEAP, PACE
+from tests.sim.specs import circle_spec
+
+
+class Telling:
+    """Prints each finished run once, with the time."""
+
+    def __init__(self) -> None:
+        self._told = 0
+
+    def __call__(self, state: SweepState, note: str) -> None:
+        while self._told < state.finished:
+            self._told += 1
+            print(f"finished {self._told} {time.time()}", flush=True)
+
+
+def run(count: int, folder: Path, step_s: float) -> None:
+    """Run a sweep of `count` runs with `REPORTS` steps of `step_s` seconds each."""
+    spec = circle_spec(
+        stop={"runs": count},
+        storage=str(folder),
+        engine={"workers": WORKERS},
+        method={"type": "dpo", "steps": REPORTS},
+        proposer={"type": "dirichlet"},
+    )
+    if step_s:
+        sweep_root(spec).write(PACE, json.dumps({"step_s": step_s}).encode())
+    run_sweep(spec, watch=Telling(), workshop=CHEAP)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "timed":
+        run(int(sys.argv[2]), Path(sys.argv[3]), 0.0)
+    else:
+        run(ENDLESS, Path(sys.argv[2]), TRIAL_S / REPORTS)
