@@ -103,8 +103,10 @@ def hand_over(
     from paretoflow.engine.resume import changed_keys, require_readable
     from paretoflow.engine.session import enter_folder, sweep_root
     from paretoflow.engine.submit import Jobs
+    from paretoflow.methods.capabilities import require_supported
     from paretoflow.storage import as_folder
 
+    require_supported(spec)
     dashboard = Dashboard(address)
     dashboard.check()
     spec = spec.model_copy(update={"storage": as_folder(spec.storage).uri})

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from pydantic import ValidationError
+
 from paretoflow import proposers
 from paretoflow.core.errors import (
     MissingExtraError,
@@ -149,7 +151,7 @@ def enter_folder(spec: SweepSpec, root: Root) -> None:
     folder = as_folder(root)
     new = spec.model_dump(mode="json")
     try:
-        old = read_spec(folder)
+        old = _with_defaults(read_spec(folder))
     except SweepNotFoundError:
         pass  # a new one
     else:
@@ -162,6 +164,14 @@ def enter_folder(spec: SweepSpec, root: Root) -> None:
                 f"give this sweep another name; to resume that one, only {allowed} may change",
             )
     folder.write(SPEC_FILE, (json.dumps(new, indent=1) + "\n").encode())
+
+
+def _with_defaults(plain: dict[str, Any]) -> dict[str, Any]:
+    """Fill in what an older version of ParetoFlow did not know; what no longer fits stays as is."""
+    try:
+        return SweepSpec.model_validate_json(json.dumps(plain), strict=True).model_dump(mode="json")
+    except ValidationError:
+        return plain
 
 
 def _has_begun(root: Folder) -> bool:

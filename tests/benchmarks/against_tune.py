@@ -106,7 +106,7 @@ def main(quick: bool = False) -> None:
         ("what", "ms for each trial", "told as finished at the kill", "of these lost"),
         rows,
         f"Two trials at a time. ms: from the first finished trial to the last, {count} trials "
-        f"({5 * count} for ParetoFlow). Killed: {kills} kills -9 of the driver, {seconds:g} s after "
+        f"({5 * count} for ParetoFlow). Killed: {kills} kills -9 of the driver {seconds:g} s after "
         "its first finished trial of 0.3 s, median (least to most); Tune restored from its "
         "folder, ParetoFlow's ledger and fragments read.",
         quick=quick,

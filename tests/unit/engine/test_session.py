@@ -15,6 +15,7 @@ from paretoflow.ledger import open_ledger
 from paretoflow.scoring.calibrate import declared_problem
 from tests.sim.oracles import CircleOracle
 from tests.sim.specs import circle_spec
+from tests.simulated_sweeps import simulated_sweep
 
 
 def test_a_sweep_lives_in_its_storage_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,3 +141,15 @@ def test_a_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delitem(sys.modules, "paretoflow.engine.ray_backend", raising=False)
     with pytest.raises(MissingExtraError, match=r"needs ray, .*pip install"):
         session._ray_backend()
+
+
+def test_a_sweep_from_before_a_setting_existed_goes_on(tmp_path: Path) -> None:
+    spec = circle_spec(storage=str(tmp_path), stop={"runs": 2})
+    root = simulated_sweep(spec, CircleOracle())
+    plain = json.loads((root / "spec.json").read_text())
+    del plain["model"], plain["method"]["beta"]
+    (root / "spec.json").write_text(json.dumps(plain))
+    enter_folder(spec, root)
+    assert "model" in read_spec(root)
+    with pytest.raises(SpecError, match="another seed"):
+        enter_folder(spec.model_copy(update={"seed": 4}), root)
