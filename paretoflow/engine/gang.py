@@ -7,6 +7,7 @@ its run and gives the gang's resources back.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import queue
@@ -134,6 +135,10 @@ class Rank:
         self._desk.obey(epoch)
         self._desk.leave(reason)
 
+    def consult(self, method: str, *args: object) -> Any:
+        """Pass a call on to the workshop, from a process that works for it elsewhere."""
+        return getattr(self._workshop, method)(*args)
+
     def _labour(self) -> None:
         try:
             while True:
@@ -148,7 +153,10 @@ class Rank:
     def _factory(self) -> Callable[..., WorkshopLike]:
         module, _, name = self._posting.workshop.partition(":")
         found: Callable[..., WorkshopLike] = getattr(importlib.import_module(module), name)
-        return found
+        if self._spec.engine.launcher == "core":
+            return found
+        launcher = importlib.import_module("paretoflow.engine.train_launcher")
+        return functools.partial(launcher.TrainWorkshop, workshop=self._posting.workshop)
 
     def _load(self, problem: Problem | None) -> None:
         events: list[Event] = []
@@ -182,7 +190,10 @@ class Rank:
         self._desk.wait_until_still(SAVE_S)
         if self._posting.parallel.rank != 0:  # the first rank writes, so it is the last to go
             time.sleep(SAVE_S)
-        ray.util.remove_placement_group(ray.util.get_current_placement_group())
+        group = ray.util.get_current_placement_group()
+        if group is None:  # a supervisor: what it started ends with it
+            os._exit(0)
+        ray.util.remove_placement_group(group)
 
 
 def _rendezvous(parallel: Parallel, meeting: tuple[str, int]) -> Mapping[str, str]:

@@ -28,7 +28,7 @@ class Gang:
     """One gang: `listen` and `take` in turn.
 
     Args:
-        group: Ray's placement group.
+        group: Ray's placement group; None for a supervisor, which holds no resources.
         ready: Ray's handle of the group's placement; None once it is placed.
 
     Attributes:
@@ -49,7 +49,7 @@ class Gang:
     _meeting: tuple[str, int] | None = None
     _began_s: float = 0.0
     _failed_s: float | None = None
-    _placed_s: float = 0.0
+    _placed_s: float = field(default_factory=time.monotonic)
     _phase: GangPhase = GangPhase.WAITING
     _since_s: float = field(default_factory=time.time)
 
@@ -245,4 +245,5 @@ class Gang:
         """End the ranks and give their resources back."""
         for member in self.members:
             ray.kill(member.actor, no_restart=True)
-        ray.util.remove_placement_group(self.group)
+        if self.group is not None:
+            ray.util.remove_placement_group(self.group)

@@ -1,28 +1,17 @@
-"""One rank of a gang as the driver sees it: the calls it owes an answer to, and how it was lost."""
+"""One rank of a gang as the driver sees it: the calls that it owes an answer to."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray.exceptions import (
-    ActorUnavailableError,
-    NodeDiedError,
-    OutOfMemoryError,
-    RayActorError,
-    RayError,
-    RayTaskError,
-)
+from ray.exceptions import ActorUnavailableError, RayTaskError
 
-from paretoflow.core.errors import WorkerError
-from paretoflow.core.status import Boundary
-from paretoflow.engine.backend import Cause, Failure, Report
+from paretoflow.engine.backend import Report
 from paretoflow.engine.desk import Call, Heard, Message
-from paretoflow.engine.faults import SMALLER, failure_of
 from paretoflow.engine.gang import Whereabouts
 from paretoflow.engine.live import GangPhase
 from paretoflow.spec.engine import LimitsSpec
@@ -40,7 +29,8 @@ class Terms:
     Args:
         epoch: The driver's.
         wait_s: How long a rank waits for news before it answers that there is none.
-        alone: Whether a gang is one rank without DeepSpeed.
+        alone: Whether the ranks of a gang need not meet: there is one, without DeepSpeed, or Ray
+            Train sees to it.
     """
 
     epoch: int
@@ -166,21 +156,6 @@ def got(ref: Any) -> Any:
         return ray.get(ref)
     except RayTaskError as error:
         raise (getattr(error, "cause", None) or error) from error
-
-
-def loss_of(error: RayError, run_id: str) -> Failure:
-    """Tell why a rank is gone: out of memory, its node lost or taken back, or dead of itself."""
-    text = str(error)
-    if isinstance(error, OutOfMemoryError):
-        message = f"out of memory: Ray ended the worker to save its node ({SMALLER})"
-        return Failure(Boundary.WORKER, message, True, text, Cause.OUT_OF_MEMORY)
-    preempted = isinstance(error, RayActorError) and error.preempted
-    if preempted or isinstance(error, NodeDiedError) or "node has died" in text:
-        words = "was taken back" if preempted else "was lost"
-        return Failure(Boundary.WORKER, f"the worker's node {words}", True, text, Cause.LOST)
-    detail = re.search(r"exit detail: (.{1,160})", text)
-    why = detail.group(1) if detail else text.splitlines()[0]
-    return failure_of(WorkerError(f"the worker died: {why}", run_id))
 
 
 def _ignore(answer: object) -> None:

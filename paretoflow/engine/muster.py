@@ -75,28 +75,32 @@ class Muster:
     Args:
         uri: The sweep's folder.
         workshop: Import path of what a rank keeps loaded.
+        outliving: Whether gangs outlive the driver that asked for them.
     """
 
-    def __init__(self, spec: SweepSpec, uri: str, workshop: str) -> None:
+    def __init__(self, spec: SweepSpec, uri: str, workshop: str, *, outliving: bool) -> None:
         self._spec = spec
         self._plain = spec.model_dump(mode="json")
         self._uri = uri
         self._workshop = workshop
         self._numbers = 0
+        self._lifetime = {"lifetime": "detached"} if outliving else {}
         self.namespace = namespace_of(uri, spec.name)
         resources = spec.engine.resources
+        self._supervised = spec.engine.launcher == "train"
+        self._actors_per_gang = 1 if self._supervised else resources.ranks
         self._threads = max(1, int(resources.cpus_per_rank))
         threads = str(self._threads)
         self._actor_class = ray.remote(
-            num_cpus=resources.cpus_per_rank,
-            num_gpus=resources.gpus_per_rank,
+            num_cpus=0 if self._supervised else resources.cpus_per_rank,
+            num_gpus=0 if self._supervised else resources.gpus_per_rank,
             max_restarts=0,
-            lifetime="detached",
             namespace=self.namespace,
             concurrency_groups={CALLS: _CALL_THREADS},
             runtime_env={
                 "env_vars": {"OMP_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "false"}
             },
+            **self._lifetime,
         )(Rank)
 
     def create(self, slot: int, terms: Terms) -> tuple[GangName, Gang]:
@@ -107,21 +111,23 @@ class Muster:
         """
         self._numbers += 1
         name = GangName(terms.epoch, self._numbers, slot)
+        group = None if self._supervised else self._place(name)
+        ranks = range(self._actors_per_gang)
+        members = [Member(self._start(name, rank, group, terms), terms) for rank in ranks]
+        gang = Gang(slot, members, group, ready=group.ready() if group else None)
+        gang.introduce()
+        return name, gang
+
+    def _place(self, name: GangName) -> Any:
         resources = self._spec.engine.resources
         nodes, _ = read_nodes()
-        group = ray.util.placement_group(
+        return ray.util.placement_group(
             [demand(resources)] * resources.ranks,
             strategy="STRICT_PACK" if fits_one_node(nodes, resources) else "PACK",
             name=self._group_name(name),
-            lifetime="detached",
             bundle_label_selector=[resources.labels] * resources.ranks,
+            **self._lifetime,
         )
-        members = [
-            Member(self._start(name, rank, group, terms), terms) for rank in range(resources.ranks)
-        ]
-        gang = Gang(slot, members, group, ready=group.ready())
-        gang.introduce()
-        return name, gang
 
     def _start(self, name: GangName, rank: int, group: Any, terms: Terms) -> Any:
         resources = self._spec.engine.resources
@@ -129,7 +135,9 @@ class Muster:
         posting = Posting(
             self._plain, self._uri, self._workshop, self._threads, parallel, terms.epoch
         )
-        place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=rank)
+        place: Any = "SPREAD"
+        if group is not None:
+            place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=rank)
         return self._actor_class.options(name=f"{name}-{rank}", scheduling_strategy=place).remote(
             posting
         )
@@ -178,12 +186,11 @@ class Muster:
         return adopted
 
     def _is_whole(self, sighting: Sighting) -> bool:
-        engine = self._spec.engine
-        ranks = set(range(engine.resources.ranks))
+        actors = set(range(self._actors_per_gang))
         return (
-            sighting.group is not None
-            and ranks == set(sighting.actors)
-            and (sighting.name.slot < engine.workers)
+            (sighting.group is not None or self._supervised)
+            and actors == set(sighting.actors)
+            and sighting.name.slot < self._spec.engine.workers
         )
 
     def _adopted(

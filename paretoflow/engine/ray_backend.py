@@ -18,7 +18,8 @@ from paretoflow.engine.cluster import draining_nodes, read_nodes, require_room
 from paretoflow.engine.faults import failure_of
 from paretoflow.engine.gangs import Gang
 from paretoflow.engine.live import GangPhase, GangState
-from paretoflow.engine.member import Terms, loss_of
+from paretoflow.engine.losses import loss_of
+from paretoflow.engine.member import Terms
 from paretoflow.engine.muster import GangName, Muster
 from paretoflow.engine.payloads import problem_from
 from paretoflow.engine.ray_start import join, start_local
@@ -59,7 +60,10 @@ class RayBackend:
     ) -> None:
         self._spec = spec
         self._folder = as_folder(root)
-        self._muster = Muster(spec, self._folder.uri, workshop)
+        self._joined = not ray.is_initialized()
+        self._local = address is None and self._joined
+        uri = self._folder.uri
+        self._muster = Muster(spec, uri, workshop, outliving=not self._local)
         self.meanwhile: Callable[[], None] = lambda: None
         self._gangs: dict[int, Gang] = {}
         self._names: dict[int, GangName] = {}
@@ -73,10 +77,8 @@ class RayBackend:
         self._looked_s = self._strangers_s = 0.0
         self._reason = ""
         self._closing = self._closed = False
-        alone = resources.ranks == 1 and resources.zero == 0
+        alone = spec.engine.launcher == "train" or (resources.ranks, resources.zero) == (1, 0)
         self._terms = Terms(0, limits, _wait_s(spec), alone)
-        self._local = address is None and not ray.is_initialized()
-        self._joined = not ray.is_initialized()
         if self._local:
             start_local(spec.engine, self._muster.namespace)
         elif self._joined:

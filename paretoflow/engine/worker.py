@@ -201,7 +201,8 @@ class Workshop:
     def _durable(
         self, launch: Launch, checkpoint: Checkpoint, result: EvaluationResult
     ) -> list[Event]:
-        evaluation = Cost(result.wall_s, result.wall_s, result.tokens)
+        devices = self._parallel.ranks  # the others wait meanwhile
+        evaluation = Cost(result.wall_s, result.wall_s * devices, result.tokens)
         row = self._row(
             launch.run_id,
             launch.attempt,

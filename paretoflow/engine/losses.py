@@ -1,0 +1,27 @@
+"""Why Ray says that a process is gone, and what that means for what it trained."""
+
+from __future__ import annotations
+
+import re
+
+from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayError
+
+from paretoflow.core.errors import WorkerError
+from paretoflow.core.status import Boundary
+from paretoflow.engine.backend import Cause, Failure
+from paretoflow.engine.faults import SMALLER, failure_of
+
+
+def loss_of(error: RayError, run_id: str) -> Failure:
+    """Tell why a rank is gone: out of memory, its node lost or taken back, or dead of itself."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError):
+        message = f"out of memory: Ray ended the worker to save its node ({SMALLER})"
+        return Failure(Boundary.WORKER, message, True, text, Cause.OUT_OF_MEMORY)
+    preempted = isinstance(error, RayActorError) and error.preempted
+    if preempted or isinstance(error, NodeDiedError) or "node has died" in text:
+        words = "was taken back" if preempted else "was lost"
+        return Failure(Boundary.WORKER, f"the worker's node {words}", True, text, Cause.LOST)
+    detail = re.search(r"exit detail: (.{1,160})", text)
+    why = detail.group(1) if detail else text.splitlines()[0]
+    return failure_of(WorkerError(f"the worker died: {why}", run_id))
