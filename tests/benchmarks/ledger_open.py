@@ -18,7 +18,8 @@ from paretoflow.ledger.fenced_table import COMPACT_EVERY
 from paretoflow.ledger.tables import Event, EventKind
 from tests.benchmarks.results_file import write_table
 
-SIZES = (1_000, 10_000)
+SIZES = (1_190, 10_190)
+"""Commits, each shortly before a compaction: the most small files that there ever are."""
 OPENINGS = 9
 LAST = 100
 """Appends at the end that are timed."""
