@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from paretoflow import __version__
-from paretoflow.core.errors import FencedError, LedgerError, SchemaVersionError, UserError
+from paretoflow.core.errors import (
+    FencedError,
+    LedgerError,
+    SchemaVersionError,
+    StorageError,
+    UserError,
+)
 from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.status import Boundary, RunStatus
@@ -71,6 +77,9 @@ class Driver:
             raise
         except StopRequestedError as asked:
             return self._put_down(str(asked))
+        except StorageError:  # the gangs may well reach it again
+            self._backend.leave()
+            raise
         except UserError:
             self._backend.close()
             raise

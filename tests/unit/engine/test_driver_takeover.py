@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from paretoflow.core.errors import FencedError, LedgerError
+from paretoflow.core.errors import FencedError, LedgerError, StorageError
 from paretoflow.core.status import Boundary
 from paretoflow.engine.backend import Cause, Failure, Launch, Report
 from paretoflow.engine.driver import OUTAGE_S, RETRY_S, Driver
@@ -187,6 +187,20 @@ def test_storage_that_stays_away_ends_the_driver_and_leaves_the_gangs() -> None:
     with pytest.raises(LedgerError, match="connection refused"):
         Driver(spec, ledger, backend, proposer).run()
     assert 10**6 - ledger.times > 0.5 * OUTAGE_S / RETRY_S
+    assert (backend.closed, backend.left) == (0, 1)
+
+
+def test_fragments_out_of_reach_leave_the_gangs_to_the_next_driver() -> None:
+    store = MemoryStore()
+    backend = ScriptedBackend(store)
+    spec = circle_spec(stop={"runs": 4}, proposer=LATTICE)
+
+    def recover() -> list[Event]:
+        raise StorageError("s3://bucket does not answer")
+
+    proposer = build(spec.proposer, m=2, runs=4)
+    with pytest.raises(StorageError):
+        Driver(spec, MemoryLedger(store), backend, proposer, Surroundings(recover=recover)).run()
     assert (backend.closed, backend.left) == (0, 1)
 
 
