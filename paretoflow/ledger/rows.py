@@ -49,7 +49,8 @@ def table_to_events(table: pa.Table) -> list[Event]:
     Raises:
         SchemaVersionError: If a row is of a kind that this version does not know.
     """
-    columns = {name: _column(table, name) for name in EVENT_FIELDS}
+    there = dict(zip(table.column_names, table.columns, strict=True))
+    columns = {name: _column(name, there.get(name), table.num_rows) for name in EVENT_FIELDS}
     # whole columns first: a row then costs no more than its constructor
     columns["kind"] = _kinds(columns["kind"], columns["event_id"])
     columns["payload"] = [json.loads(p) if p and p != "{}" else {} for p in columns["payload"]]
@@ -118,12 +119,13 @@ def _refuse_if_unstorable(event: Event) -> None:
         ) from error
 
 
-def _column(table: pa.Table, name: str) -> list[Any]:
-    default = _DEFAULTS.get(name)
-    if name not in table.column_names and name in _DEFAULTS:
-        return [default] * table.num_rows
-    values = _values(table[name])
-    return [default if v is None else v for v in values] if table[name].null_count else values
+def _column(name: str, column: pa.ChunkedArray | None, rows: int) -> list[Any]:
+    if column is None:
+        return [_DEFAULTS[name]] * rows
+    values = _values(column)
+    if not column.null_count:
+        return values
+    return [_DEFAULTS[name] if v is None else v for v in values]
 
 
 def _kinds(names: Sequence[str], event_ids: Sequence[str]) -> list[EventKind]:

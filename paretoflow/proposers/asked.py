@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
+from operator import attrgetter
 
 from paretoflow.core.ids import seed_of
 from paretoflow.core.values import History, LaunchKind, Proposal, RunRecord
 
 Thresholds = tuple[float, ...]
-LAG = 4
+LAG = 3
 """The latest ended runs, so many times the pending ones, are read anew at each choice: runs that
 end late still come between them."""
 SHORTEST_BLOCK = 256
@@ -85,6 +86,9 @@ class Asked:
         self._indexed = len(self._launches)
 
 
+_proposal_of = attrgetter("proposal")
+
+
 class AskedMemory:
     """Reads a long history once, not at every choice.
 
@@ -105,9 +109,9 @@ class AskedMemory:
         lag = max(SHORTEST_BLOCK, LAG * len(pending))
         if len(runs) - known > lag + SHORTEST_BLOCK:
             self._runs = runs[: len(runs) - lag]
-            self._block.extend(run.proposal for run in self._runs[known:])
+            self._block.extend(map(_proposal_of, self._runs[known:]))
             known = len(self._runs)
-        later = chain((run.proposal for run in runs[known:]), pending)
+        later = chain(map(_proposal_of, runs[known:]), pending)
         return Asked(later, self._block)
 
 

@@ -187,8 +187,8 @@ def local_lower_bounds(points: FloatArray, bounds: FloatArray, limit: FloatArray
         Bounds, shape (k, m), none above another.
     """
     # bounds only rise: a point that is above none of them to begin with never will be
-    matters = (bounds[None, :, :] < points[:, None, :]).all(axis=2).any(axis=1)
-    for point in points[matters]:
+    above = np.all(bounds[None, :, :] < points[:, None, :], axis=2)
+    for point in points[np.any(above, axis=1)]:
         hit = (bounds < point).all(axis=1)
         if not hit.any():
             continue

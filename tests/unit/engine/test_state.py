@@ -13,6 +13,7 @@ from paretoflow.engine.payloads import problem_from, problem_payload
 from paretoflow.engine.rows import GrowingRows
 from paretoflow.engine.state import SweepState
 from paretoflow.ledger.tables import Event, EventKind
+from tests.sim.chaos import world_of
 from tests.unit.engine.telling import (
     CALIBRATED,
     PROBLEM,
@@ -198,6 +199,34 @@ def test_history_points_every_row_at_its_run() -> None:
     assert history.ref.tolist() == [0.0, -10.0]
     assert history.ideal.tolist() == [1.0, 0.0]
     assert history.nadir.tolist() == [0.0, -10.0]
+
+
+def test_a_history_kept_up_to_date_is_one_made_from_the_start() -> None:
+    compared = 0
+    for seed in (1, 4, 285):
+        world = world_of(seed)
+        world.run()
+        state = SweepState()
+        for event in world.store.events:
+            state.apply([event])
+            if state.problem is not None and event.kind is not EventKind.STARTED:
+                compared += _assert_history(state)
+    assert compared > 100
+
+
+def _assert_history(state: SweepState) -> int:
+    history = state.history()
+    ended = [r for r in state.runs.values() if r.status in (RunStatus.FINISHED, RunStatus.FAILED)]
+    assert list(history.runs) == ended
+    places = {r.run_id: place for place, r in enumerate(ended)}
+    assert history.run_index.tolist() == [places.get(e.run_id, -2) for e in state.evaluations]
+    assert history.snapshot_ids == tuple(e.snapshot_id for e in state.evaluations)
+    waiting = [r for r in state.open_runs() if r.status is RunStatus.PENDING]
+    assert state.waiting_runs() == waiting
+    assert state.open_proposals() == [r.proposal for r in state.open_runs()]
+    for row in state.evaluations:
+        assert state.path_of(row.snapshot_id) == row.path
+    return 1
 
 
 def test_history_without_any_run_holds_the_base_alone() -> None:

@@ -170,3 +170,31 @@ def test_a_large_front_is_thinned_and_still_leads_into_its_gap():
     assert way.box.lower == pytest.approx([0.3, 0.3], abs=0.05)
     assert way.box.upper == pytest.approx([0.7, 0.7], abs=0.05)
     assert way.box.side.min() > NARROWEST
+
+
+def _plain_bounds(points, bounds, limit):
+    """The definition, point by point, without any shortcut."""
+    for point in points:
+        hit = (bounds < point).all(axis=1)
+        if not hit.any():
+            continue
+        raised = np.repeat(bounds[hit][:, None, :], len(point), axis=1)
+        diagonal = np.arange(len(point))
+        raised[:, diagonal, diagonal] = point
+        new = np.unique(raised.reshape(-1, len(point)), axis=0)
+        new = new[(new < limit).all(axis=1)]
+        others = np.vstack([bounds[~hit], new])
+        covered = (others[None, :, :] <= new[:, None, :]).all(axis=2).sum(axis=1) > 1
+        bounds = np.vstack([bounds[~hit], new[~covered]])
+    return bounds
+
+
+@pytest.mark.parametrize("m", [2, 3, 4])
+def test_shortcuts_change_no_bound_and_no_order(m):
+    rng = np.random.default_rng(m)
+    for _ in range(30):
+        points = rng.integers(0, 9, (24, m)) / 8.0  # many ties
+        points = points[nondominated(points)] if rng.random() < 0.5 else points
+        start = np.vstack([np.zeros(m), rng.integers(0, 9, (3, m)) / 8.0])
+        args = (points, start, np.ones(m))
+        assert np.array_equal(local_lower_bounds(*args), _plain_bounds(*args))
