@@ -12,11 +12,20 @@ import time
 from tests.benchmarks import (
     cli_start,
     driver_overhead,
+    driver_scale,
     submit_kill,
     sweep_against_loop,
+    takeover,
 )
 
-BENCHMARKS = (cli_start, driver_overhead, sweep_against_loop, submit_kill)
+BENCHMARKS = (
+    cli_start,
+    takeover,
+    driver_overhead,
+    driver_scale,
+    sweep_against_loop,
+    submit_kill,
+)
 
 
 def main(quick: bool = False) -> None:
