@@ -82,7 +82,9 @@ def open_sweep_folder(root: Root, snapshot: int | None = None) -> OpenedSweep:
         if not 0 <= number < len(fronts):
             last = f"0 to {len(fronts) - 1}" if fronts else "none yet"
             raise SnapshotNotFoundError(
-                f"no front snapshot {snapshot}", folder.uri, f"there are: {last}; -1 is the last one"
+                f"no front snapshot {snapshot}",
+                folder.uri,
+                f"there are: {last}; -1 is the last one",
             )
         fronts = fronts[: number + 1]
         events = [e for e in events if e.seq <= fronts[-1].ledger_seq]
