@@ -221,6 +221,8 @@ class SweepState:
             self._ended.put(self._ordinals[run.run_id], run)
 
     def _charge(self, event: Event) -> None:
+        if not (event.wall_s or event.device_s or event.tokens):
+            return
         share = self._uncovered(event)
         cost = Cost(event.wall_s * share, event.device_s * share, event.tokens)
         self.cost = self.cost + cost

@@ -33,7 +33,7 @@ from tests.sim.specs import circle_spec
 
 GANGS = 1_000
 RUN_S = 600.0
-CHECKPOINTS = 5
+CHECKPOINTS = 8
 
 
 class SphereOracle:
@@ -180,7 +180,7 @@ def _peak_mib() -> float:
 
 def main(quick: bool = False) -> None:
     """Measure and write the table."""
-    sizes = [(500, 2, 100)] if quick else [(20_000, 2, GANGS), (3_000, 3, GANGS)]
+    sizes = [(500, 2, 100)] if quick else [(12_500, 2, GANGS), (1_500, 3, GANGS)]
     rows = [_row(*size) for size in sizes]
     write_table(
         "driver_scale",
