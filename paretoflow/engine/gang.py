@@ -21,6 +21,7 @@ from typing import Any
 
 import ray
 
+from paretoflow.core.errors import ClusterError
 from paretoflow.core.protocols import Parallel
 from paretoflow.core.values import Problem
 from paretoflow.engine.backend import Launch
@@ -29,6 +30,7 @@ from paretoflow.engine.faults import error_in
 from paretoflow.engine.workshop import WorkshopLike
 from paretoflow.ledger.tables import Event
 from paretoflow.spec.sweep import SweepSpec
+from paretoflow.storage import as_folder
 
 SAVE_S = 600.0
 """Longest time that an orphan takes to save its run before its resources go back anyway."""
@@ -162,6 +164,7 @@ class Rank:
         events: list[Event] = []
 
         def work() -> None:
+            _require_storage(self._posting)
             if self._workshop is None:
                 given = self._posting
                 self._workshop = self._factory()(
@@ -194,6 +197,29 @@ class Rank:
         if group is None:  # a supervisor: what it started ends with it
             os._exit(0)
         ray.util.remove_placement_group(group)
+
+
+def _require_storage(posting: Posting) -> None:
+    """Refuse a machine that does not see what the others write.
+
+    Raises:
+        ClusterError: If the sweep's folder is not there, or the ranks of a gang have none in
+            common.
+    """
+    folder, here = as_folder(posting.root), ray.util.get_node_ip_address()
+    if folder.local is not None and not folder.local.is_dir():
+        raise ClusterError(
+            f"node {here} does not see the sweep's folder {folder}",
+            "storage",
+            "use a folder that every node mounts at the same path, or an object store",
+        )
+    if folder.local is None and os.environ.get("MASTER_ADDR", here) != here:
+        raise ClusterError(
+            f"a gang on several nodes cannot train with storage {folder}: its ranks save their "
+            "state together, in one folder",
+            "storage",
+            "use a folder that every node mounts, or gangs that fit one node",
+        )
 
 
 def _rendezvous(parallel: Parallel, meeting: tuple[str, int]) -> Mapping[str, str]:

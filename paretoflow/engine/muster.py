@@ -14,6 +14,7 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from paretoflow import __version__
 from paretoflow.core.errors import FencedError
 from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Parallel
@@ -32,20 +33,26 @@ _CALL_THREADS = 8
 
 @dataclass(frozen=True, order=True)
 class GangName:
-    """Which gang of a sweep: a slot, and who put it there as the how manieth."""
+    """Which gang of a sweep: a slot, who put it there as the how manieth, and what it is.
+
+    Args:
+        kind: Digest of its resources, launcher, workshop and code: it is taken over by its like.
+    """
 
     epoch: int
     number: int
     slot: int
+    kind: str
 
     def __str__(self) -> str:
-        return f"slot{self.slot}-driver{self.epoch}-{self.number}"
+        return f"slot{self.slot}-driver{self.epoch}-{self.number}-{self.kind}"
 
     @classmethod
     def of(cls, text: str) -> GangName:
         """Read a name back."""
-        slot, epoch, number = text.split("-")
-        return cls(int(epoch.removeprefix("driver")), int(number), int(slot.removeprefix("slot")))
+        slot, epoch, number, kind = text.split("-")
+        first, second = int(epoch.removeprefix("driver")), int(slot.removeprefix("slot"))
+        return cls(first, int(number), second, kind)
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,9 @@ class Muster:
         self._lifetime = {"lifetime": "detached"} if outliving else {}
         self.namespace = namespace_of(uri, spec.name)
         resources = spec.engine.resources
+        engine = self._plain["engine"]
+        code = [engine["resources"], engine["launcher"], workshop, __version__]
+        self._kind = digest_of(code)[:8]
         self._supervised = spec.engine.launcher == "train"
         self._actors_per_gang = 1 if self._supervised else resources.ranks
         self._threads = max(1, int(resources.cpus_per_rank))
@@ -110,7 +120,7 @@ class Muster:
         resources for ever, since ranks give them back when they become orphans.
         """
         self._numbers += 1
-        name = GangName(terms.epoch, self._numbers, slot)
+        name = GangName(terms.epoch, self._numbers, slot, self._kind)
         group = None if self._supervised else self._place(name)
         ranks = range(self._actors_per_gang)
         members = [Member(self._start(name, rank, group, terms), terms) for rank in ranks]
@@ -156,7 +166,7 @@ class Muster:
                 except ValueError:  # it ended between the list and the look
                     continue
                 actors[GangName.of(gang)][int(rank)] = actor
-        prefix = self._group_name(GangName(0, 0, 0)).rpartition("/")[0] + "/"
+        prefix = f"{self.namespace}/"
         groups = groups_named(prefix)
         found = {GangName.of(key.removeprefix(prefix)): group for key, group in groups.items()}
         names = sorted({*actors, *found}, reverse=True)
@@ -189,6 +199,7 @@ class Muster:
         actors = set(range(self._actors_per_gang))
         return (
             (sighting.group is not None or self._supervised)
+            and sighting.name.kind == self._kind
             and actors == set(sighting.actors)
             and sighting.name.slot < self._spec.engine.workers
         )

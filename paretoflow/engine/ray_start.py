@@ -26,6 +26,7 @@ def start_local(engine: EngineSpec, namespace: str) -> None:
     # a logical count: gangs may share cores, as the user asked for them
     wanted = engine.workers * engine.resources.ranks * engine.resources.cpus_per_rank
     ray.init(
+        address="local",  # whatever RAY_ADDRESS says
         num_cpus=max(os.cpu_count() or 1, math.ceil(wanted)),
         include_dashboard=False,
         object_store_memory=OBJECT_STORE_BYTES,
@@ -60,7 +61,13 @@ def join(address: str, namespace: str) -> None:
             "--address",
             "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to the cluster's token",
         ) from error
-    except (OSError, RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError) as error:
+        raise ClusterError(
+            f"cannot join the Ray cluster at {address}: {_first_line(error)}",
+            "--address",
+            "give HOST:PORT of the head, and run the versions of Python and Ray that it runs",
+        ) from error
+    except OSError as error:
         raise ClusterError(
             f"no Ray cluster answers at {address}: {_first_line(error)}",
             "--address",

@@ -10,6 +10,7 @@ each happens once, at the first step that any rank makes from there on:
     exit     the process ends at once
     freeze   the process stops answering (SIGSTOP)
     hang     the run makes no more steps, while its process answers
+    notice   the process is told to end (SIGTERM)
     raise    the method raises
     memory   the method runs out of memory
     load     loading fails (looked for when a rank loads)
@@ -21,6 +22,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -138,16 +140,33 @@ class CheapWorkshop:
             return 0.0
 
     def _misfortune(self) -> None:
-        if self._order("exit"):
-            os._exit(1)
-        if self._order("freeze"):
-            os.kill(os.getpid(), signal.SIGSTOP)
-        if self._order("hang"):
-            time.sleep(600)
-        if self._order("raise"):
-            raise MethodError("the method has had enough")
-        if self._order("memory"):
-            raise MemoryError("the method is full")
+        """Obey one order, in the sequence of the list above, if there is any."""
+        faults: dict[str, Callable[[], None]] = {
+            "exit": lambda: os._exit(1),
+            "freeze": self._freeze,
+            "hang": lambda: time.sleep(600),
+            "notice": self._notice,
+            "raise": self._raise,
+            "memory": self._fill,
+        }
+        for fault, happen in faults.items():
+            if self._order(fault):
+                happen()
+                return
+
+    def _freeze(self) -> None:
+        os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(600)  # this thread may run on for a moment
+
+    def _notice(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.5)
+
+    def _raise(self) -> None:
+        raise MethodError("the method has had enough")
+
+    def _fill(self) -> None:
+        raise MemoryError("the method is full")
 
     def _order(self, fault: str) -> bool:
         local = self._folder.local

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,23 +40,26 @@ def test_a_run_survives_whatever_its_worker_does(sweep: Sweep, cluster: SmallClu
     """One worker, which dies, stops answering, hangs, raises and runs out of memory in turn."""
     node = cluster.add(1)
     sweep.pace(0.05)
-    sweep.order("exit", "freeze", "hang", "raise", "memory")
+    sweep.order("exit", "freeze", "hang", "notice", "raise", "memory")
     limits = ("engine.limits.heartbeat_s=1", "engine.limits.silent_s=2", "engine.retries=4")
     with sweep.driver("engine.workers=1", "stop.runs=2", *limits) as command:
         assert command.wait() == 0, command.text
     cluster.kill(node)
     assert_whole(sweep, 2)
-    words = [e.message for e in failures(sweep)]
-    assert [e.boundary for e in failures(sweep)] == ["worker"] * 3 + ["method", "worker"]
-    assert "the worker died: " in words[0]
-    assert "does not answer, for longer than engine.limits.heartbeat_s = 1 s" in words[1]
-    assert "no sign of progress for engine.limits.silent_s = 2 s" in words[2]
-    assert "the method has had enough" in words[3]
-    assert "out of memory: MemoryError: the method is full (lower method.batch_size" in words[4]
-    assert failures(sweep)[-1].payload["cause"] == "out_of_memory"
+    told = [(e.boundary, e.payload["cause"], e.message) for e in failures(sweep)]
+    expected = [
+        ("worker", "error", "the worker died: "),
+        ("worker", "error", "does not answer, for longer than engine.limits.heartbeat_s = 1 s"),
+        ("worker", "error", "no sign of progress for engine.limits.silent_s = 2 s"),
+        ("worker", "lost", "the worker was told to end (SIGTERM): stopped after step 1"),
+        ("method", "error", "the method has had enough"),
+        ("worker", "out_of_memory", "MemoryError: the method is full (lower method.batch_size"),
+    ]
+    assert [t[:2] for t in told] == [e[:2] for e in expected]
+    assert [e[2] in t[2] for t, e in zip(told, expected, strict=True)] == [True] * 6
     (first, second) = results(sweep).values()
-    assert (first.attempt, first.payload["factor"]) == (5, 2)
-    assert (second.attempt, second.payload["factor"]) == (0, 1)
+    assert (first.attempt, first.payload["factor"], first.payload["resumed_from"]) == (6, 2, 1)
+    assert (second.attempt, second.payload["factor"], second.payload["resumed_from"]) == (0, 1, 0)
 
 
 def test_runs_of_a_lost_node_go_on_elsewhere(sweep: Sweep, cluster: SmallCluster) -> None:
@@ -107,22 +108,6 @@ def test_runs_of_a_node_that_is_to_be_taken_back_are_saved_and_go_on_from_there(
     assert {e.payload["cause"] for e in failures(sweep)} == {"lost"}
     for failure in failures(sweep):
         assert failure.message.startswith("the node is to be taken back: ")
-    assert all(e.payload["resumed_from"] > 0 for e in results(sweep).values())
-
-
-def test_a_worker_told_to_end_saves_its_run_first(sweep: Sweep, cluster: SmallCluster) -> None:
-    node = cluster.add(1)
-    sweep.pace(0.3)
-    with sweep.driver("stop.runs=1", "engine.workers=1", "engine.retries=0") as command:
-        assert eventually(lambda: bool(list(sweep.root.glob("adapters/*/a0/pid"))))
-        (pid,) = sweep.root.glob("adapters/*/a0/pid")
-        os.kill(int(pid.read_text()), signal.SIGTERM)
-        sweep.pace(0.1)
-        assert command.wait() == 0, command.text
-    cluster.kill(node)
-    assert_whole(sweep, 1)
-    (failure,) = failures(sweep)
-    assert failure.message.startswith("the worker was told to end (SIGTERM): ")
     assert all(e.payload["resumed_from"] > 0 for e in results(sweep).values())
 
 

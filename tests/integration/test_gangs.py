@@ -136,13 +136,18 @@ def test_gangs_outlive_a_killed_driver_and_the_next_one_finds_them_at_work(sweep
 
 
 def test_of_two_drivers_the_newer_wins_and_nothing_of_the_older_lands_later(sweep: Sweep) -> None:
+    """Both ask for three gangs where two fit: the third says what it waits for."""
     sweep.pace(0.3)
-    with sweep.driver() as older:
+    with sweep.driver("engine.workers=3") as older:
         older.wait_for(" finished in ")
-        with sweep.driver() as newer:
+        live = read_live(LocalFolder(sweep.root))
+        with sweep.driver("engine.workers=3") as newer:
             assert older.wait() == 1
             sweep.pace(0.0)
             assert newer.wait() == 0, newer.text
+    assert live is not None
+    waiting = [g.reason for g in live.gangs if g.phase is GangPhase.WAITING]
+    assert waiting == ["waits for 1 bundle of {CPU: 1}: 0 of 2 CPUs free on 2 nodes"]
     assert "newer driver" in older.text
     assert "Traceback" not in older.text
     assert_whole(sweep, 6)
@@ -188,37 +193,6 @@ def test_ctrl_c_saves_what_is_in_training_and_the_next_command_goes_on_from_ther
     assert_whole(sweep, 2)
     results = [e for e in sweep.events(EventKind.EVALUATED) if e.run_id != "base"]
     assert all(e.payload["resumed_from"] > 0 for e in results)
-
-
-def test_a_gang_that_waits_says_for_what_while_the_others_work(sweep: Sweep) -> None:
-    sweep.pace(0.2)
-    with sweep.driver("engine.workers=3", "stop.runs=3") as command:
-        command.wait_for(" finished in ")
-        live = read_live(LocalFolder(sweep.root))
-        assert command.wait() == 0, command.text
-    assert live is not None
-    waiting = [g for g in live.gangs if g.phase is GangPhase.WAITING]
-    assert [g.reason for g in waiting] == [
-        "waits for 1 bundle of {CPU: 1}: 0 of 2 CPUs free on 2 nodes"
-    ]
-    assert_whole(sweep, 3)
-
-
-def test_a_cluster_that_holds_no_gang_is_refused_with_what_is_missing(sweep: Sweep) -> None:
-    with sweep.driver("engine.resources.cpus_per_rank=3") as command:
-        assert command.wait() == 2
-    assert "a gang is one rank of 3 CPU" in command.text
-    assert "Traceback" not in command.text
-
-
-def test_an_address_where_no_cluster_is_ends_in_words(sweep: Sweep, cluster: SmallCluster) -> None:
-    lost = Command(["run", str(sweep._job), "--address", "127.0.0.1:1"], REPOSITORY)
-    try:
-        assert lost.wait() == 2
-    finally:
-        lost.end()
-    assert "no Ray cluster answers at 127.0.0.1:1" in lost.text
-    assert "Traceback" not in lost.text
 
 
 def test_a_driver_killed_while_its_gangs_load_leaves_nothing_behind(
