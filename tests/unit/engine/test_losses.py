@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from paretoflow.core.status import Boundary
+from paretoflow.engine.backend import Cause
+
+pytestmark = pytest.mark.ray
+exceptions = pytest.importorskip("ray.exceptions")
+loss_of = importlib.import_module("paretoflow.engine.losses").loss_of
+DIED = """The actor died unexpectedly before finishing this task.
+\tclass_name: Rank
+The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR \
+Worker exit detail: Worker unexpectedly exits with a connection error code 2. End of file."""
+NODE = "The actor died because its node has died. Node Id: abc"
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "words"),
+    [
+        (
+            exceptions.RayActorError("1", DIED),
+            Cause.ERROR,
+            "run a: the worker died: Worker unexpectedly exits with a connection error code 2",
+        ),
+        (exceptions.RayActorError("1", "gone"), Cause.ERROR, "run a: the worker died: gone"),
+        (exceptions.RayActorError("1", NODE), Cause.LOST, "the worker's node was lost"),
+        (
+            exceptions.RayActorError("1", NODE, preempted=True),
+            Cause.LOST,
+            "the worker's node was taken back",
+        ),
+        (exceptions.NodeDiedError("gone"), Cause.LOST, "the worker's node was lost"),
+        (exceptions.OutOfMemoryError("evicted"), Cause.OUT_OF_MEMORY, "lower method.batch_size"),
+    ],
+)
+def test_a_lost_worker_is_told_by_what_a_further_attempt_needs(
+    error: Exception, cause: Cause, words: str
+) -> None:
+    failure = loss_of(error, "run a")
+    assert (failure.boundary, failure.cause, failure.retryable) == (Boundary.WORKER, cause, True)
+    assert words in failure.message
+    assert "\n" not in failure.message

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from paretoflow.core.protocols import Parallel
+from paretoflow.engine.run_files import RunFiles
+from paretoflow.methods.states import Layout, State, seal, state_folder
+from paretoflow.storage import Folder, LocalFolder
+
+
+class Store(LocalFolder):
+    """A local folder that says that it is none, as an object store does."""
+
+    @property
+    def local(self) -> None:  # type: ignore[override]
+        return None
+
+    def fetch(self, name: str, to: Path) -> Path:
+        copy = LocalFolder(to)
+        for file in self.names(name):
+            copy.write(file.removeprefix(f"{name}/"), self.read(file))
+        if not self.names(name):
+            raise FileNotFoundError(name)
+        return to
+
+
+def save(attempt: Path, step: int, *, parallel: Parallel | None = None) -> Path:
+    folder = state_folder(attempt, step)
+    folder.mkdir(parents=True)
+    (folder / "optimizer.bin").write_text(str(step))
+    seal(State(folder, step, Layout.of(parallel or Parallel()), ()), ["optimizer.bin"])
+    return folder
+
+
+@pytest.fixture(params=["local", "store"])
+def folder(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Folder:
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "tmp"))
+    local = LocalFolder(tmp_path / "sweep")
+    return local if request.param == "local" else Store(tmp_path / "sweep")
+
+
+def test_a_run_goes_on_from_the_newest_whole_state_of_its_earlier_attempts(folder: Folder) -> None:
+    files = RunFiles(folder, Parallel())
+    assert files.saved_state("a", 0) is None
+    for attempt, step in ((0, 2), (1, 6), (2, 4)):
+        files.keep(save(files.attempt("a", attempt), step))
+    torn = save(files.attempt("a", 3), 9)
+    (torn / "optimizer.bin").write_text("torn")
+    files.keep(torn)
+    later = RunFiles(folder, Parallel())
+    found = later.saved_state("a", 4)
+    assert found is not None
+    assert (found / "optimizer.bin").read_text() == "6"
+    assert later.saved_state("b", 4) is None
+    two = RunFiles(folder, Parallel(0, 2, 2))
+    assert two.saved_state("a", 4) is None  # another kind of gang cannot read it
+
+
+def test_a_finished_run_leaves_adapters_and_no_states(folder: Folder) -> None:
+    files = RunFiles(folder, Parallel())
+    state = save(files.attempt("a", 0), 2)
+    adapter = files.attempt("a", 1) / "step-0004"
+    adapter.mkdir()
+    (adapter / "weights").write_text("w")
+    for path in (state, adapter):
+        files.keep(path)
+    assert files.name(adapter) == "adapters/a/a1/step-0004"
+    files.finish("a")
+    assert folder.names() == ["adapters/a/a1/step-0004/weights"]
+    parent = files.parent("adapters/a/a1/step-0004")
+    assert parent is not None
+    assert (parent / "weights").read_text() == "w"
+    assert files.parent("") is None
+
+
+def test_training_for_an_object_store_happens_in_the_temporary_folder(tmp_path: Path) -> None:
+    there, here = Store(tmp_path), LocalFolder(tmp_path)
+    assert RunFiles(here, Parallel()).root == tmp_path
+    assert RunFiles(there, Parallel()).root != tmp_path
+    assert RunFiles(there, Parallel()).root == RunFiles(there, Parallel(1, 2)).root
