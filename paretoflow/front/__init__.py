@@ -7,7 +7,6 @@
     indicators      expected utility, IGD+, additive epsilon, cardinality, sparsity, crowding
     bootstrap       interval of the hypervolume from the scores of single prompts
     simplex         preference weights: lattices, orders, uniform draws
-    scalarize       linear utility and augmented Chebyshev achievement
     selection       which point of a front to take
     pymoo_bridge    pymoo behind gains; the only negation for its sake
     checks          what every function here refuses

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -17,7 +16,7 @@ from paretoflow.core.errors import LedgerError, SchemaVersionError
 from paretoflow.core.ids import digest_of
 from paretoflow.ledger.rows import events_to_table, table_to_events
 from paretoflow.ledger.tables import SCHEMA_VERSION, Event, EventKind
-from paretoflow.storage import Folder, Root, as_folder, file_at
+from paretoflow.storage import Folder, Root, as_folder
 
 FRAGMENTS = "fragments"
 
@@ -50,42 +49,15 @@ def write_fragment(root: Root, events: Sequence[Event]) -> str:
     return f"{folder}/{name}"
 
 
-def fragment_paths(root: Root, run_id: str = "") -> list[str]:
-    """Return the path or URI of every whole fragment, sorted.
-
-    Args:
-        root: Where the sweep lives.
-        run_id: Only the fragments of this run; empty for all.
-    """
-    folder = as_folder(root)
-    return [f"{folder}/{name}" for name in _names(folder, run_id)]
-
-
-def read_fragment(path: Path | str) -> list[Event]:
-    """Return the events of one fragment, in the order they were written.
-
-    Args:
-        path: A path or URI, as `fragment_paths` returns them.
-
-    Raises:
-        LedgerError: If the file is damaged or gone.
-        SchemaVersionError: If a newer version of ParetoFlow wrote it.
-        StorageError: If storage refuses.
-    """
-    return _read(*file_at(path))
-
-
-def read_fragments(
-    root: Root, *, known: Collection[Path | str] = (), run_id: str = ""
-) -> list[Event]:
+def read_fragments(root: Root, *, known: Collection[str] = (), run_id: str = "") -> list[Event]:
     """Return the events of every fragment, each id once.
 
     They come by run, then attempt, then phase (start, results, end), then step.
 
     Args:
         root: Where the sweep lives.
-        known: Ids of events in the ledger, paths of fragments, or both: those fragments are left
-            unopened. A fragment's first event tells for all of it, as they are committed together.
+        known: Ids of events in the ledger: they are left out. A fragment whose first event is among
+            them is left unopened, as its events are committed together.
         run_id: Only the fragments of this run; empty for all.
 
     Raises:
@@ -93,11 +65,11 @@ def read_fragments(
         StorageError: If storage refuses.
     """
     folder = as_folder(root)
-    seen = {str(each) for each in known}
+    seen = frozenset(known)
     files = {_file_name(each) for each in seen}
     found: dict[str, Event] = {}
     for name in _names(folder, run_id):
-        if name.rpartition("/")[2] in files or f"{folder}/{name}" in seen:
+        if name.rpartition("/")[2] in files:
             continue
         for event in _read(folder, name):
             if event.event_id not in seen:

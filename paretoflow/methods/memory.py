@@ -1,10 +1,8 @@
-"""Out of memory: how to know it, and how much smaller a forward pass can be made."""
+"""How to know that memory ran out."""
 
 from __future__ import annotations
 
 import sys
-
-from paretoflow.spec.methods import MethodSpec
 
 _WORDS = ("CUDA out of memory", "DefaultCPUAllocator: can't allocate", "not enough memory: you")
 
@@ -23,18 +21,6 @@ def is_out_of_memory(error: BaseException) -> bool:
             return True
         seen = seen.__cause__ or seen.__context__
     return False
-
-
-def next_factor(spec: MethodSpec, ranks: int, factor: int) -> int | None:
-    """Return the next `accumulation_factor` after `factor` ran out of memory.
-
-    The smallest that divides each rank's forward batch and at least halves it; None when a forward
-    pass holds one example already, so that nothing smaller can be tried. By hand: batch_size 12 on
-    one rank goes 1, 2, 4, 12, with forward batches of 12, 6, 3 and 1.
-    """
-    size = spec.batch_size // (ranks * spec.gradient_accumulation)
-    larger = (n for n in range(2 * factor, size + 1) if size % n == 0)
-    return next(larger, None)
 
 
 def _kinds() -> tuple[type[BaseException], ...]:

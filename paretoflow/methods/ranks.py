@@ -91,7 +91,11 @@ def joined(parallel: Parallel, device: str) -> Iterator[Ranks]:
     if parallel.alone:
         yield ranks
         return
-    _Process.refuse_if_lost()
+    if not usable():
+        raise WorkerError(
+            "an earlier launch ended out of step with the other ranks",
+            hint="start the gang's processes anew",
+        )
     _join(parallel, device)
     try:
         yield ranks
@@ -113,14 +117,6 @@ class _Process:
     """What outlives a launch in this process."""
 
     lost = False
-
-    @classmethod
-    def refuse_if_lost(cls) -> None:
-        if cls.lost:
-            raise WorkerError(
-                "an earlier launch ended out of step with the other ranks",
-                hint="start the gang's processes anew",
-            )
 
 
 def require_deepspeed(wrapped: Any) -> None:

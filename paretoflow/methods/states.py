@@ -117,11 +117,6 @@ def read_state(folder: Path) -> State | None:
     return state if whole else None
 
 
-def is_whole(folder: Path) -> bool:
-    """Return whether a folder holds trainer state with every file as it was written."""
-    return read_state(folder) is not None
-
-
 def latest_state(attempts: Sequence[Path], parallel: Parallel | None = None) -> Path | None:
     """Return the state to go on from: the most steps among the whole ones that the gang can read.
 

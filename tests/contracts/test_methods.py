@@ -14,7 +14,7 @@ from paretoflow.core.errors import MethodError, NonFiniteLossError, RunInterrupt
 from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.methods import TAGS
-from paretoflow.methods.states import is_whole, latest_state
+from paretoflow.methods.states import latest_state, read_state
 from paretoflow.spec.methods import (
     DpoMethodSpec,
     DualSpec,
@@ -263,7 +263,7 @@ def interrupted(context: Any, spec: Any, proposal: Proposal, folder: Path, step:
     stopped = caught.value
     assert stopped.step == step
     assert stopped.state is not None
-    assert is_whole(stopped.state)
+    assert read_state(stopped.state) is not None
     assert pickle.loads(pickle.dumps(stopped)).cost == stopped.cost
     checkpoints.append(replace(checkpoints[-1], cost=stopped.cost, state=stopped.state))
     return Trained(stopped.state.parent, checkpoints)

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from paretoflow.core.ids import run_id_of
 from paretoflow.core.values import Cost, History, Proposal
-from paretoflow.engine.planner import decide, exhausted, launch_of, parent_path, stagnant
+from paretoflow.engine.planner import (
+    accumulation_factor,
+    decide,
+    exhausted,
+    launch_of,
+    parent_path,
+    stagnant,
+)
 from paretoflow.engine.state import SweepState
 from tests.sim.specs import circle_spec
 from tests.unit.engine.telling import (
@@ -88,6 +96,22 @@ def test_a_sweep_over_its_budget_still_repeats_what_waits() -> None:
     decision = decide(circle_spec(stop={"runs": 1}), state, Listed(*MANY), free=2)
     assert [x.attempt for x in decision.relaunches] == [1]
     assert decision.done == "all 1 runs are launched"
+
+
+@pytest.mark.parametrize(
+    ("method", "ranks", "factors"),
+    [
+        ({"type": "dpo", "batch_size": 12}, 1, [1, 2, 4, 12, None]),
+        ({"type": "dpo", "batch_size": 12}, 4, [1, 3, None]),
+        ({"type": "dpo", "batch_size": 12}, 12, [1, None]),
+        ({"type": "grpo", "batch_size": 8, "gradient_accumulation": 4}, 1, [1, 2, None]),
+    ],
+)
+def test_forward_batches_shrink_until_they_hold_one_example(
+    method: dict[str, Any], ranks: int, factors: list[int | None]
+) -> None:
+    spec = circle_spec(method=method, engine={"resources": {"ranks": ranks}})
+    assert [accumulation_factor(spec, times) for times in range(len(factors))] == factors
 
 
 def test_an_attempt_number_is_never_used_twice() -> None:

@@ -1,12 +1,11 @@
-"""Knowing that memory ran out, and what to try next."""
+"""Knowing that memory ran out."""
 
 from __future__ import annotations
 
 import pytest
 
 from paretoflow.core.errors import WorkerError
-from paretoflow.methods.memory import is_out_of_memory, next_factor
-from paretoflow.spec.methods import DpoMethodSpec, GrpoMethodSpec
+from paretoflow.methods.memory import is_out_of_memory
 
 
 @pytest.mark.parametrize(
@@ -47,15 +46,3 @@ def test_torch_says_it_in_ways_that_are_known():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60)
     assert is_out_of_memory(caught.value)
-
-
-def test_forward_passes_shrink_until_they_hold_one_example():
-    spec = DpoMethodSpec(batch_size=12)
-    seen = [1]
-    while (factor := next_factor(spec, 1, seen[-1])) is not None:
-        seen.append(factor)
-    assert seen == [1, 2, 4, 12]
-    assert next_factor(spec, 4, 1) == 3
-    assert next_factor(spec, 12, 1) is None
-    passes = GrpoMethodSpec(type="grpo", batch_size=8, gradient_accumulation=4)
-    assert [next_factor(passes, 1, f) for f in (1, 2)] == [2, None]
