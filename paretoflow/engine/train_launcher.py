@@ -34,6 +34,8 @@ from paretoflow.spec.sweep import SweepSpec
 
 ASK_EVERY_S = 1.0
 """How often a worker asks whether it is to stop."""
+_PACE = {"RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5"}
+"""Ray Train's own, 2 s, adds seconds to every launch."""
 
 
 class AttemptFailedError(Exception):
@@ -78,6 +80,7 @@ class TrainWorkshop:
     ) -> None:
         self._spec = spec
         self._given = (spec.model_dump(mode="json"), root, workshop, threads)
+        os.environ.update({**_PACE, **os.environ})
         self._supervisor = ray.get_runtime_context().current_actor
         self._problem: Problem | None = None
         self._attempt: Attempt | None = None
@@ -228,7 +231,7 @@ def _leave_group() -> None:
 def _cause_of(error: Exception) -> Exception:
     """Return what a failed `fit` comes down to."""
     failures = list(getattr(error, "worker_failures", {}).values())
-    causes = [getattr(f, "base_exc", None) or getattr(f, "cause", None) or f for f in failures]
+    causes = [getattr(f, "health_check_failure", f) for f in failures]
     for kind in (AttemptFailedError, RayError):
         found = [c for c in causes if isinstance(c, kind)]
         if found:

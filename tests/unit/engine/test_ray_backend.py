@@ -77,7 +77,7 @@ def test_a_gang_lost_before_it_had_loaded_has_nothing_to_report(backend: Any) ->
     ("engine", "wait_s"),
     [
         ({"workers": 2}, 2.0),
-        ({"workers": 1000}, 20.0),
+        ({"workers": 600}, 12.0),
         ({"workers": 500, "resources": {"ranks": 8}}, 15.0),
         ({"workers": 2, "limits": {"run_s": 4}}, 1.0),
         ({"workers": 2, "limits": {"orphan_s": 0.1}}, 0.25),
