@@ -289,10 +289,7 @@ class Front:
         try:
             import pandas  # noqa: F401 - only to say plainly that it is missing
         except ImportError as error:
-            raise MissingExtraError(
-                "to_pandas needs pandas, which is not installed",
-                hint="pip install 'paretoflow[report]'",
-            ) from error
+            raise MissingExtraError.of("to_pandas", "pandas", "report") from error
         return self.to_arrow().to_pandas()
 
     def _repr_html_(self) -> str:

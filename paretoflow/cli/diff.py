@@ -60,8 +60,10 @@ def diff(a: First, b: Second, format: FormatOption = Format.TEXT, out: Picture =
     if out is not None:
         from paretoflow.report.diff_picture import diff_page, diff_plot
 
-        kind = out.suffix[1:]
-        content = diff_page(found).encode() if kind == "html" else diff_plot(found, kind)
+        if out.suffix == ".html":
+            content = diff_page(found).encode()
+        else:
+            content = diff_plot(found, "svg" if out.suffix == ".svg" else "png")
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(content)
         typer.echo(f"wrote {out}", err=format is Format.JSON)

@@ -260,10 +260,7 @@ def _missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
     if extra is None:
         return None
     wanted = "report" if extra == "report" else "train,ray"
-    return MissingExtraError(
-        f"this command needs {library}, which is not installed",
-        hint=f"pip install 'paretoflow[{wanted}]', or `make quickstart` in a checkout",
-    )
+    return MissingExtraError.of("this command", library, wanted)
 
 
 if __name__ == "__main__":

@@ -110,6 +110,12 @@ class ExportError(UserError, ValueError):
 class MissingExtraError(UserError, ImportError):
     """An optional dependency that the command needs is not installed."""
 
+    @classmethod
+    def of(cls, what: str, library: str, extra: str) -> MissingExtraError:
+        """Return the error that names what needs a library, and the extra that brings it."""
+        told = f"{what} needs {library}, which is not installed"
+        return cls(told, hint=f"pip install 'paretoflow[{extra}]'")
+
 
 class ShapeError(ParetoflowError, ValueError):
     """An array of the wrong shape."""

@@ -35,8 +35,7 @@ def _split(spec: HubDataSpec) -> Any:
     try:
         import datasets
     except ImportError as error:
-        what = "data.type hub needs the datasets library, which is not installed"
-        raise MissingExtraError(what, hint="pip install 'paretoflow[train]'") from error
+        raise MissingExtraError.of("data.type hub", "datasets", "train") from error
     try:
         if not _is_saved(spec.path):
             return datasets.load_dataset(

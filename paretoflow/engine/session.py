@@ -188,10 +188,7 @@ def _ray_backend() -> Any:
         module = importlib.import_module("paretoflow.engine.ray_backend")
         importlib.import_module("torch")
     except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            f"running a sweep needs {error.name}, which is not installed",
-            hint="pip install 'paretoflow[train,ray]', or `make quickstart` in a checkout",
-        ) from error
+        raise MissingExtraError.of("running a sweep", str(error.name), "train,ray") from error
     return module.RayBackend
 
 

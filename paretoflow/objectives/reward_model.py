@@ -182,8 +182,7 @@ def _load(spec: RewardModelObjectiveSpec, device: str) -> tuple[Any, Any]:
         import torch
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
     except ImportError as error:
-        what = f"objective {spec.name} needs transformers and torch, which are not installed"
-        raise MissingExtraError(what, hint="pip install 'paretoflow[train]'") from error
+        raise MissingExtraError.of(f"objective {spec.name}", str(error.name), "train") from error
     source = {"revision": spec.revision, "trust_remote_code": spec.trust_remote_code}
     where = f"objective {spec.name}"
     try:

@@ -30,8 +30,7 @@ class RougeObjective:
         try:
             from rouge_score.rouge_scorer import RougeScorer
         except ImportError as error:
-            what = f"objective {spec.name} needs rouge-score, which is not installed"
-            raise MissingExtraError(what, hint="pip install 'paretoflow[train]'") from error
+            raise MissingExtraError.of(f"objective {spec.name}", "rouge-score", "train") from error
         self._name, self._variant, self._measure = spec.name, spec.variant, spec.measure
         self._scorer = RougeScorer([spec.variant])
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from html import escape
-from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
 
-from paretoflow.core.errors import MissingExtraError
-from paretoflow.core.values import Direction, Problem
+from paretoflow.core.values import Problem
 from paretoflow.front.compared import Difference, Side, SidePoint
-from paretoflow.front.orient import gains_of, scores_of
+from paretoflow.front.orient import gains_of
 from paretoflow.front.selection import normalised_gains
 from paretoflow.report.labels import axis_title, change_text, interval_text, score_text
-from paretoflow.report.picture import ACCENT, BASE, FADED, GRID, INK, PLANES
+from paretoflow.report.still import (
+    ACCENT,
+    BASE,
+    FADED,
+    GRID,
+    INK,
+    Format,
+    Pair,
+    Still,
+    mark,
+    stairs,
+)
 
 _STYLES = (
     {"color": BASE, "fmt": "s", "markersize": 6},
@@ -24,7 +32,7 @@ _STYLES = (
 )
 
 
-def diff_plot(found: Difference, fmt: str = "png") -> bytes:
+def diff_plot(found: Difference, fmt: Format = "png") -> bytes:
     """Return a picture of both fronts over each other, as `png` (150 dots per inch) or `svg`.
 
     The same difference gives the same bytes on the same versions of matplotlib and its fonts.
@@ -32,28 +40,16 @@ def diff_plot(found: Difference, fmt: str = "png") -> bytes:
     Raises:
         MissingExtraError: If matplotlib is not installed.
     """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError(
-            "the picture of two fronts needs matplotlib, which is not installed",
-            hint="pip install 'paretoflow[report]'",
-        ) from error
-    problem = found.a.side.problem
-    pairs = list(combinations(range(problem.m), 2)) if problem.m <= PLANES else []
-    size = (7.2, 5.0) if problem.m == 2 else (13, 4.8) if pairs else (9, 5.0)
-    with mpl.rc_context({"svg.hashsalt": "diff", "font.size": 10}):
-        figure = Figure(figsize=size, layout="constrained")
-        for k, pair in enumerate(pairs, start=1):
-            _plane(figure.add_subplot(1, len(pairs), k), found, pair)
-        if not pairs:
-            _parallel(figure.add_subplot(), found)
-        _style(figure, found)
-        target = io.BytesIO()
-        date = {"Date": None} if fmt == "svg" else None
-        figure.savefig(target, format=fmt, dpi=150, metadata=date)
-    return target.getvalue()
+    picture = Still(
+        found.a.side.problem,
+        lambda axes, pair: _plane(axes, found, pair),
+        lambda axes: _parallel(axes, found),
+        change_text(found).replace(" (95", "\n(95"),
+        salt="diff",
+        size=(7.2, 5.0),
+        legend_columns=1,
+    )
+    return picture.drawn(fmt)
 
 
 def diff_page(found: Difference) -> str:
@@ -113,22 +109,6 @@ def _list(title: str, points: Sequence[SidePoint], problem: Problem) -> str:
     return f"<h2>{title}</h2><table><tr><th>snapshot</th>{head}</tr>{rows}</table>"
 
 
-def _style(figure: Any, found: Difference) -> None:
-    figure.suptitle(
-        change_text(found).replace(" (95", "\n(95"), fontsize=11, color=INK, parse_math=False
-    )
-    for axes in figure.axes:
-        axes.grid(visible=True, color=GRID, linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.tick_params(colors=INK, length=0)
-        for side in ("top", "right", "left", "bottom"):
-            axes.spines[side].set_visible(False)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    legend = figure.legend(handles, labels, loc="outside lower center", ncols=1, frameon=False)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-
-
 def _label(letter: str, side: Side) -> str:
     return f"{letter}  {side.label}, {len(side.points)} points"
 
@@ -138,50 +118,16 @@ def _groups(found: Difference) -> list[tuple[Side, str, dict[str, Any]]]:
     return [(s, _label(k, s), style) for s, k, style in zip(sides, "AB", _STYLES, strict=True)]
 
 
-def _plane(axes: Any, found: Difference, pair: tuple[int, int]) -> None:
+def _plane(axes: Any, found: Difference, pair: Pair) -> None:
     problem = found.a.side.problem
     kept = {p.identity for p in found.kept}
     for side, label, style in _groups(found):
         if problem.m == 2 and side.points:
-            axes.plot(*_stairs(side, problem), color=style["color"], alpha=0.45, linewidth=1)
+            axes.plot(*stairs(side.points, problem), color=style["color"], alpha=0.45, linewidth=1)
         own = [p for p in side.points if p.identity not in kept]
-        _marks(axes, own, pair, {**style, "label": label})
+        mark(axes, own, pair, {**style, "label": label})
     shared = {"color": FADED, "fmt": "D", "markersize": 5, "label": "in both"}
-    _marks(axes, found.kept, pair, shared)
-    x, y = (problem.objectives[k] for k in pair)
-    axes.set_xlabel(axis_title(x), color=INK, parse_math=False)
-    axes.set_ylabel(axis_title(y), color=INK, parse_math=False)
-    axes.margins(0.08)
-    if x.direction is Direction.MINIMIZE:
-        axes.invert_xaxis()
-    if y.direction is Direction.MINIMIZE:
-        axes.invert_yaxis()
-
-
-def _stairs(side: Side, problem: Problem) -> Any:
-    gains = gains_of(np.array([p.scores for p in side.points]), problem)
-    gains = gains[np.argsort(-gains[:, 0])]
-    corners = [gains[0], *(c for a, b in pairwise(gains) for c in (np.minimum(a, b), b))]
-    return scores_of(np.array(corners), problem).T
-
-
-def _marks(
-    axes: Any, points: Sequence[SidePoint], pair: tuple[int, int], style: dict[str, Any]
-) -> None:
-    x, y = ([p.scores[k] for p in points] for k in pair)
-    errors = [[p.stderr[k] for p in points] for k in pair]
-    axes.errorbar(
-        x,
-        y,
-        xerr=errors[0],
-        yerr=errors[1],
-        elinewidth=0.8,
-        markeredgecolor="white",
-        zorder=3,
-        linestyle="none",
-        **{k: v for k, v in style.items() if k != "fmt"},
-        marker=style["fmt"],
-    )
+    mark(axes, found.kept, pair, shared)
 
 
 def _parallel(axes: Any, found: Difference) -> None:
@@ -199,7 +145,4 @@ def _parallel(axes: Any, found: Difference) -> None:
                 alpha=0.8,
                 label=label if k == 0 else None,
             )
-    axes.set_xticks(
-        range(problem.m), [axis_title(o).replace(", ", "\n") for o in problem.objectives]
-    )
     axes.set_ylabel("share of the frozen range of A")

@@ -72,8 +72,5 @@ def plotly_script() -> str:
     try:
         from plotly.offline import get_plotlyjs
     except ImportError as error:
-        raise MissingExtraError(
-            "the report needs plotly, which is not installed",
-            hint="pip install 'paretoflow[report]'",
-        ) from error
+        raise MissingExtraError.of("the report", "plotly", "report") from error
     return str(get_plotlyjs())

@@ -17,7 +17,4 @@ def client_library(name: str, tracker: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            f"tracking with {tracker} needs {error.name}, which is not installed",
-            hint="pip install 'paretoflow[track]'",
-        ) from error
+        raise MissingExtraError.of(f"tracking with {tracker}", str(error.name), "track") from error

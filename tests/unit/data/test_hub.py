@@ -74,5 +74,5 @@ def test_faulty_row_is_named_by_split_and_number(tmp_path: Path) -> None:
 
 def test_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(MissingExtraError, match=r"needs the datasets library.*paretoflow\[train\]"):
+    with pytest.raises(MissingExtraError, match=r"needs datasets, .*paretoflow\[train\]"):
         texts("owner/set")
