@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ray
@@ -189,7 +189,10 @@ class Gang:
         """Return the failure that tells most; other ranks may only have noticed it."""
         failures = [m.ended.failure for m in self.members if m.ended and m.ended.failure]
         weight = {Cause.OUT_OF_MEMORY: 0, Cause.ERROR: 1, Cause.LOST: 2}
-        return min(failures, key=lambda f: weight[f.cause], default=None)
+        failure = min(failures, key=lambda f: weight[f.cause], default=None)
+        if failure is None or failure.cause is not Cause.LOST or self.leaving in failure.message:
+            return failure
+        return replace(failure, message=f"{self.leaving}: {failure.message}")  # only one was told
 
     def adopt(self, told: Sequence[tuple[Heard, Whereabouts]]) -> bool:
         """Go on from what the ranks told a driver that is new to them.

@@ -182,6 +182,21 @@ def test_a_gang_whose_rank_is_told_to_leave_takes_no_launch_any_more() -> None:
     assert (gang.phase, gang.state().reason) == (GangPhase.LEAVING, "its node goes")
 
 
+def test_a_run_put_down_for_one_rank_says_why_whichever_rank_tells_first() -> None:
+    gang = gang_of(2)
+    load(gang)
+    gang.begin(LAUNCH)
+    hear(gang)
+    first, second = (m.actor.desk for m in gang.members)
+    second.leave("its node goes")
+    stopped = Failure(Boundary.WORKER, "stopped after step 2", retryable=True, cause=Cause.LOST)
+    first.ended(stopped)
+    second.ended(stopped)
+    (report,) = hear(gang)
+    assert report.failure is not None
+    assert report.failure.message == "its node goes: stopped after step 2"
+
+
 def test_why_a_gang_could_not_load_is_kept() -> None:
     gang = gang_of(1)
     hear(gang)
