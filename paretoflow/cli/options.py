@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -42,9 +43,20 @@ Storage = Annotated[
         help="Root of sweeps, a folder or s3://bucket/…, over the file's `storage`.",
     ),
 ]
+NoFsync = Annotated[
+    bool,
+    typer.Option(
+        "--no-fsync", help="Do not wait for the disk at each commit: faster, may lose the tail."
+    ),
+]
 FormatOption = Annotated[
     Format, typer.Option("--format", help="Print for a person, or as JSON for a program.")
 ]
+
+
+def as_options(overrides: Sequence[str] | None) -> list[str]:
+    """Return overrides as the words of a command."""
+    return [word for change in overrides or () for word in ("--set", change)]
 
 
 def plain_console() -> Console:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from paretoflow.cli.options import Overrides, SweepRoot
+from paretoflow.cli.options import NoFsync, Overrides, SweepRoot, as_options
 from paretoflow.cli.submit import Anyway, Env, Follow, Image, WorkingDir
 from paretoflow.core.errors import UserError
 
@@ -27,12 +27,7 @@ def resume(
     image: Image = None,
     env: Env = None,
     anyway: Anyway = False,
-    no_fsync: Annotated[
-        bool,
-        typer.Option(
-            "--no-fsync", help="Do not wait for the disk at each commit: faster, may lose the tail."
-        ),
-    ] = False,
+    no_fsync: NoFsync = False,
 ) -> None:
     """Go on with a sweep that was interrupted, or let a finished one grow; needs no YAML.
 
@@ -58,8 +53,7 @@ def resume(
     )
     from paretoflow.cli.run import run_here
 
-    again = ["paretoflow", "resume", sweep]
-    again += [part for change in overrides or () for part in ("--set", change)]
+    again = ["paretoflow", "resume", sweep, *as_options(overrides)]
     run_here(spec, again, address=address, fsync=not no_fsync)
 
 

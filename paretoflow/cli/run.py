@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from paretoflow.cli.options import Job, Overrides, Storage
+from paretoflow.cli.options import Job, NoFsync, Overrides, Storage, as_options
 
 if TYPE_CHECKING:
     from paretoflow.spec.sweep import SweepSpec
@@ -24,12 +24,7 @@ def run(
             help="A running Ray cluster, for instance `auto`; a local Ray is started without it."
         ),
     ] = None,
-    no_fsync: Annotated[
-        bool,
-        typer.Option(
-            "--no-fsync", help="Do not wait for the disk at each commit: faster, may lose the tail."
-        ),
-    ] = False,
+    no_fsync: NoFsync = False,
 ) -> None:
     """Run a sweep; where one of that name exists, go on with it.
 
@@ -38,8 +33,7 @@ def run(
     """
     from paretoflow.spec.load import load_spec
 
-    again = ["paretoflow", "run", str(job)]
-    again += [part for change in overrides or () for part in ("--set", change)]
+    again = ["paretoflow", "run", str(job), *as_options(overrides)]
     again += ["--storage", storage] if storage else []
     spec = load_spec(job, overrides or (), storage)
     run_here(spec, again, address=address, fsync=not no_fsync)

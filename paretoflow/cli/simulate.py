@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from paretoflow.cli.options import Format, FormatOption, Job, Overrides, plain_console
 
+if TYPE_CHECKING:
+    from paretoflow.engine.session import Simulation
+
+
+OracleOption = Annotated[
+    str,
+    typer.Option(
+        help="module:factory; factory() returns an object with a method launch(proposal, rng).",
+        show_default=False,
+    ),
+]
+Runs = Annotated[
+    int | None, typer.Option(min=1, help="Runs to launch; the spec's stop.runs without it.")
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seed; the spec's without it.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Simulated gangs; the spec's engine.workers without it.")
+]
+Crash = Annotated[
+    float, typer.Option(min=0, max=1, help="Probability that an attempt's gang dies.")
+]
+Straggle = Annotated[
+    float, typer.Option(min=0, max=1, help="Probability that an attempt takes five times as long.")
+]
+
 
 def simulate(
     job: Job,
-    oracle: Annotated[
-        str,
-        typer.Option(
-            help="module:factory; factory() returns an object with a method launch(proposal, rng).",
-            show_default=False,
-        ),
-    ],
-    runs: Annotated[
-        int | None, typer.Option(min=1, help="Runs to launch; the spec's stop.runs without it.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed; the spec's without it.")] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Simulated workers; the spec's without it.")
-    ] = None,
-    crash: Annotated[
-        float, typer.Option(min=0, max=1, help="Probability that an attempt's worker dies.")
-    ] = 0.0,
-    straggle: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="Probability that an attempt takes five times as long."),
-    ] = 0.0,
+    oracle: OracleOption,
+    runs: Runs = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    crash: Crash = 0.0,
+    straggle: Straggle = 0.0,
     overrides: Overrides = None,
     format: FormatOption = Format.TEXT,
 ) -> None:
@@ -47,14 +57,16 @@ def simulate(
     from paretoflow.engine.simulated import Weather
     from paretoflow.spec.load import load_spec
 
-    changes = list(overrides or ())
-    changes += [f"stop.runs={runs}"] if runs is not None else []
-    changes += [f"seed={seed}"] if seed is not None else []
-    changes += [f"engine.workers={workers}"] if workers is not None else []
-    spec = load_spec(job, changes)
+    given = {"stop.runs": runs, "seed": seed, "engine.workers": workers}
+    changes = [f"{key}={value}" for key, value in given.items() if value is not None]
+    spec = load_spec(job, [*(overrides or ()), *changes])
     result = run_simulation(
         spec, load_oracle(oracle), weather=Weather(crash=crash, straggle=straggle)
     )
+    _show(result, format)
+
+
+def _show(result: Simulation, format: Format) -> None:
     from paretoflow.api import Front
     from paretoflow.cli.front import print_front
 

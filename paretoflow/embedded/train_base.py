@@ -230,36 +230,13 @@ def corpus(packages: list[str]) -> tuple[list[PydocItem], list[PydocItem]]:
 
 def main() -> None:
     """Parse the command line, train, and save a transformers folder in half precision."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder for the weights and the tokenizer"
-    )
-    parser.add_argument("--steps", type=int, default=2400)
-    parser.add_argument("--init", type=Path, help="folder of an earlier run to go on from")
-    parser.add_argument(
-        "--synthetic", type=float, default=0.9, help="share of synthetic batches at the start"
-    )
-    parser.add_argument(
-        "--packages", nargs="*", default=["torch", "numpy"], help="whose docstrings to add"
-    )
-    args = parser.parse_args()
+    args = _arguments()
     settings = TrainSettings(steps=args.steps, synthetic_start=args.synthetic)
     torch.manual_seed(settings.seed)
     train_items, eval_items = corpus(args.packages)
-    if args.init:
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(args.init)
-        model = LlamaForCausalLM.from_pretrained(
-            args.init, dtype=torch.float32, attn_implementation="eager"
-        )
-        model.train()
-    else:
-        tokenizer = train_tokenizer([i.prompt for i in train_items])
-        model = new_model(tokenizer)
+    tokenizer, model = _start(args.init, train_items)
     started = time.monotonic()
-    print(
-        f"{len(train_items)} texts, {sum(p.numel() for p in model.parameters()):,} parameters",
-        flush=True,
-    )
+    print(f"{len(train_items)} texts, {model.num_parameters():,} parameters", flush=True)
 
     def save() -> None:
         LlamaForCausalLM.from_pretrained(
@@ -285,6 +262,34 @@ def main() -> None:
 
     train(model, batches(train_items, tokenizer, settings), settings, report)
     save()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for the weights and the tokenizer"
+    )
+    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--init", type=Path, help="folder of an earlier run to go on from")
+    parser.add_argument(
+        "--synthetic", type=float, default=0.9, help="share of synthetic batches at the start"
+    )
+    parser.add_argument(
+        "--packages", nargs="*", default=["torch", "numpy"], help="whose docstrings to add"
+    )
+    return parser.parse_args()
+
+
+def _start(
+    init: Path | None, items: list[PydocItem]
+) -> tuple[PreTrainedTokenizerFast, LlamaForCausalLM]:
+    """Return what an earlier run left, or else a tokenizer of the items and an untrained model."""
+    if init is None:
+        tokenizer = train_tokenizer([i.prompt for i in items])
+        return tokenizer, new_model(tokenizer)
+    model = LlamaForCausalLM.from_pretrained(init, dtype=torch.float32, attn_implementation="eager")
+    model.train()
+    return PreTrainedTokenizerFast.from_pretrained(init), model
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 from paretoflow.core.errors import SweepNotFoundError
 from paretoflow.core.status import RunStatus
-from paretoflow.core.values import Cost
+from paretoflow.core.values import Cost, RunRecord
 from paretoflow.engine.live import GangPhase, GangState, Live, read_live
 from paretoflow.engine.state import SweepState
 from paretoflow.engine.sweep import front_interval, read_spec
@@ -181,15 +181,7 @@ def facts(standing: Standing) -> dict[str, Any]:
             "failed": state.failed,
             "pending": len(state.open_runs()),
         },
-        "in_progress": [
-            {
-                "run_id": r.run_id,
-                "status": r.status.value,
-                "attempt": r.attempt,
-                "reason": r.proposal.reason,
-            }
-            for r in state.open_runs()
-        ],
+        "in_progress": [_run_facts(run) for run in state.open_runs()],
         "driver": None
         if live is None
         else {"where": live.driver, "epoch": live.epoch, "silent_s": round(standing.silent_s, 1)},
@@ -206,13 +198,24 @@ def facts(standing: Standing) -> dict[str, Any]:
         "device_s": round(state.cost.device_s, 3),
         "cost": price * state.cost.device_s / 3600,
         "tokens": state.cost.tokens,
-        "left": None
-        if rest is None
-        else {
-            "seconds": round(rest.seconds, 1),
-            "device_s": round(rest.device_s, 1),
-            "cost": price * rest.device_s / 3600,
-        },
+        "left": None if rest is None else _left_facts(rest, price),
+    }
+
+
+def _run_facts(run: RunRecord) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "status": run.status.value,
+        "attempt": run.attempt,
+        "reason": run.proposal.reason,
+    }
+
+
+def _left_facts(rest: Left, price: float) -> dict[str, Any]:
+    return {
+        "seconds": round(rest.seconds, 1),
+        "device_s": round(rest.device_s, 1),
+        "cost": price * rest.device_s / 3600,
     }
 
 

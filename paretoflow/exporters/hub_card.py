@@ -49,13 +49,7 @@ def hub_card(view: SweepView) -> str:
             "`manifest.json` the SHA-256 of every file: `paretoflow verify .` checks them and "
             "recomputes the front.",
             "",
-            "## Upload",
-            "",
-            "Nothing was uploaded. Add a `license` to the lines at the top, then, in this folder:",
-            "",
-            "```console",
-            f"hf upload your-name/{front.sweep} .",
-            "```",
+            *_upload(front.sweep),
             "",
         ]
     )
@@ -122,6 +116,18 @@ def _usage(view: SweepView) -> list[str]:
     if any(p.run_id == BASE_RUN_ID for p in view.front.points):
         text += ["", "The point that was not trained is the base model itself."]
     return text
+
+
+def _upload(sweep: str) -> list[str]:
+    return [
+        "## Upload",
+        "",
+        "Nothing was uploaded. Add a `license` to the lines at the top, then, in this folder:",
+        "",
+        "```console",
+        f"hf upload your-name/{sweep} .",
+        "```",
+    ]
 
 
 def _objectives(front: FrontView) -> str:
