@@ -7,17 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from paretoflow import __version__
-from paretoflow.core.errors import (
-    FencedError,
-    LedgerError,
-    SchemaVersionError,
-    StorageError,
-    UserError,
-)
+from paretoflow.core.errors import StorageError, UserError
 from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.status import Boundary, RunStatus
 from paretoflow.engine.backend import Backend, Cause, Failure, Launch, Report
+from paretoflow.engine.patience import RETRY_S, patiently
 from paretoflow.engine.planner import Decision, accumulation_factor, decide, parent_path
 from paretoflow.engine.state import SweepState
 from paretoflow.engine.surroundings import StopRequestedError, Surroundings
@@ -28,9 +23,6 @@ from paretoflow.spec.sweep import SweepSpec
 
 TICK_S = 0.5
 """Longest wait for news from the backend."""
-OUTAGE_S = 180.0
-"""How long storage may be away before the driver gives up."""
-RETRY_S = 5.0
 _T = TypeVar("_T")
 _NO_RESULT = Failure(Boundary.WORKER, "the attempt ended without a result", retryable=True)
 
@@ -279,18 +271,14 @@ class Driver:
             self._around.board.update(self._backend.gangs(), self._backend.now())
 
     def _patiently(self, write: Callable[[], _T]) -> _T:
-        """Write to the ledger, again and again while storage is away, for at most `OUTAGE_S`."""
-        until_s = self._backend.now() + OUTAGE_S
-        while True:
-            try:
-                return write()
-            except (FencedError, SchemaVersionError):
-                raise
-            except LedgerError as error:
-                if self._backend.now() + RETRY_S > until_s:
-                    raise
-                self._around.watch(self.state, f"trying again in {RETRY_S:g} s: {error}")
-                self._backend.pause(RETRY_S)
+        return patiently(
+            write,
+            self._backend.now,
+            self._backend.pause,
+            told=lambda error: self._around.watch(
+                self.state, f"trying again in {RETRY_S:g} s: {error}"
+            ),
+        )
 
     def _accept_front(self) -> None:
         """Record the front once no run that would change it at this instant is half told."""

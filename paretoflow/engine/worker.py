@@ -22,6 +22,7 @@ from paretoflow.data.prompts import RenderChat
 from paretoflow.engine.backend import Failure, Launch, Report
 from paretoflow.engine.faults import failure_in
 from paretoflow.engine.happenings import Measured, calibrated, evaluated, finished
+from paretoflow.engine.patience import OUTAGE_S, patiently
 from paretoflow.engine.run_files import RunFiles
 from paretoflow.engine.workshop import Attempt
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
@@ -47,10 +48,6 @@ from paretoflow.storage import Root, as_folder
 
 HELD_OUT_CANDIDATES = 2
 """Base answers for each validation prompt: the held-out pairs of the ranking accuracy."""
-
-OUTAGE_S = 180.0
-"""How long a disk may refuse to write a result before the attempt fails."""
-RETRY_S = 5.0
 ALONE = Parallel()
 
 
@@ -226,16 +223,13 @@ class Workshop:
 
         The client of an object store has been patient already.
         """
-        until_s = time.monotonic() + (OUTAGE_S if self._folder.local else 0.0)
-        while True:
-            try:
-                write()
-            except (LedgerError, OSError):
-                if time.monotonic() + RETRY_S > until_s:
-                    raise
-                time.sleep(RETRY_S)
-            else:
-                return
+        patiently(
+            write,
+            time.monotonic,
+            time.sleep,
+            away=(LedgerError, OSError),
+            for_s=OUTAGE_S if self._folder.local else 0.0,
+        )
 
     def _row(
         self,

@@ -9,7 +9,8 @@ import pytest
 from paretoflow.core.errors import FencedError, LedgerError, StorageError
 from paretoflow.core.status import Boundary
 from paretoflow.engine.backend import Cause, Failure, Launch, Report
-from paretoflow.engine.driver import OUTAGE_S, RETRY_S, Driver
+from paretoflow.engine.driver import Driver
+from paretoflow.engine.patience import OUTAGE_S, RETRY_S
 from paretoflow.engine.surroundings import Surroundings
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import Event, EventKind
