@@ -11,7 +11,7 @@ help:
 	@echo "make quickstart  install, run jobs/quickstart.yaml, write sweeps/quickstart/report.html"
 	@echo "make test        install, check style, types and layers, run the tests"
 	@echo "make lint        ruff, mypy, import-linter"
-	@echo "make bench       the benchmarks under tests/benchmarks (about twenty minutes)"
+	@echo "make bench       the benchmarks under tests/benchmarks (more than an hour)"
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -10,9 +10,11 @@ import sys
 import time
 
 from tests.benchmarks import (
+    against_tune,
     cli_start,
     driver_overhead,
     driver_scale,
+    ledger_open,
     submit_kill,
     sweep_against_loop,
     takeover,
@@ -20,9 +22,11 @@ from tests.benchmarks import (
 
 BENCHMARKS = (
     cli_start,
+    ledger_open,
     takeover,
     driver_overhead,
     driver_scale,
+    against_tune,
     sweep_against_loop,
     submit_kill,
 )
