@@ -52,31 +52,40 @@ def join(address: str, namespace: str) -> None:
             "--address",
             "use `paretoflow submit` with it, or HOST:6379 on a machine of the cluster",
         )
+    known = False
     try:
-        _knock(address)
+        known = _knock(address)
         ray.init(address=address, namespace=namespace, **_QUIET)
-    except AuthenticationError as error:
-        raise ClusterError(
-            f"the cluster at {address} does not let us in: {_first_line(error)}",
-            "--address",
-            "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to the cluster's token",
-        ) from error
-    except (RuntimeError, ValueError) as error:
-        raise ClusterError(
-            f"cannot join the Ray cluster at {address}: {_first_line(error)}",
-            "--address",
-            "give HOST:PORT of the head, and run the versions of Python and Ray that it runs",
-        ) from error
-    except OSError as error:
-        raise ClusterError(
-            f"no Ray cluster answers at {address}: {_first_line(error)}",
-            "--address",
-            "start one with `ray start --head`, or leave --address out to run on this machine",
-        ) from error
+    except (OSError, AuthenticationError, RuntimeError, ValueError) as error:
+        raise _refusal(address, error, known=known) from error
 
 
-def _knock(address: str) -> None:
+def _refusal(address: str, error: Exception, *, known: bool) -> ClusterError:
+    """Return what to tell.
+
+    Args:
+        address: As the user gave it.
+        error: What Ray raised.
+        known: Whether somebody listens there.
+    """
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if isinstance(error, AuthenticationError) or (known and isinstance(error, OSError)):
+        what = f"what listens at {address} does not let us in as a Ray head does: {first}"
+        hint = "set RAY_AUTH_MODE and RAY_AUTH_TOKEN as on the cluster; its port is 6379 by default"
+    elif isinstance(error, OSError):
+        what = f"no Ray cluster answers at {address}: {first}"
+        hint = "start one with `ray start --head`, or leave --address out to run on this machine"
+    else:
+        what = f"cannot join the Ray cluster at {address}: {first}"
+        hint = "give HOST:PORT of the head, and run the versions of Python and Ray that it runs"
+    return ClusterError(what, "--address", hint)
+
+
+def _knock(address: str) -> bool:
     """Find out soon that nobody is there: Ray itself goes on asking for minutes.
+
+    Returns:
+        Whether the address names a port, and somebody listens at it.
 
     Raises:
         OSError: If no connection can be made.
@@ -85,13 +94,10 @@ def _knock(address: str) -> None:
     host, _, port = address.rpartition(":")
     if host:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S):
-            pass
+            return True
+    return False
 
 
 def _set_environment() -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -47,13 +47,21 @@ def test_a_version_that_does_not_match_is_no_missing_cluster(
         ray_start.join("auto", "n")
 
 
-def test_a_token_that_is_wrong_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error", [ray_start.AuthenticationError("InvalidToken"), ConnectionError("Failed to connect")]
+)
+def test_a_head_that_does_not_let_us_in_is_told_from_one_that_is_not_there(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def init(**_: object) -> None:
-        raise ray_start.AuthenticationError("InvalidToken")
+        raise error
 
     monkeypatch.setattr(ray_start.ray, "init", init)
-    with pytest.raises(ClusterError, match="does not let us in"):
-        ray_start.join("auto", "n")
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        with pytest.raises(ClusterError, match="does not let us in") as caught:
+            ray_start.join(address, "n")
+    assert "RAY_AUTH_TOKEN" in str(caught.value)
 
 
 def test_a_cluster_that_holds_no_gang_is_refused_unless_it_can_grow(
