@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from paretoflow.cli.main import VERBS
+from paretoflow.spec.load import load_spec_text
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -29,6 +31,24 @@ def test_every_path_that_is_named_exists() -> None:
     assert len(named) > 5
     missing = [path for path in named if not (ROOT / path).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    "text", re.findall(r"^```yaml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+)
+def test_every_yaml_that_is_shown_is_one(text: str) -> None:
+    shown = yaml.safe_load(text)
+    others = [{"name": n, "type": "length"} for n in ("one", "two")]
+    shown["objectives"] = [*shown.get("objectives", []), *others]
+    spec = load_spec_text(yaml.safe_dump({"name": "shown", **shown}), "README.md")
+    assert len(spec.objectives) >= 2
+
+
+@pytest.mark.parametrize("key", ["model", "tracking"])
+def test_a_key_that_is_shown_in_a_sentence_is_one(key: str) -> None:
+    (text,) = re.findall(rf"`({key}: [{{\[].*?)`", README)
+    shown = {"name": "shown", "objectives": [{"name": n, "type": "length"} for n in ("a", "b")]}
+    assert load_spec_text(yaml.safe_dump(shown | yaml.safe_load(text)), "README.md")
 
 
 def test_the_make_targets_that_are_named_exist() -> None:

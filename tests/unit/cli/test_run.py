@@ -22,10 +22,11 @@ from tests.unit.cli.circle_job import CIRCLE
 
 
 class Backend(SimulatedBackend):
-    """Stands for the one on Ray; may be told to be interrupted, or to use another oracle."""
+    """Stands for the one on Ray; may send the process a signal, or use another oracle."""
 
     oracle: Any = CircleOracle
     patience = 10**6
+    notice = signal.SIGINT
     addresses: list[str | None]
 
     def __init__(
@@ -44,7 +45,7 @@ class Backend(SimulatedBackend):
     def poll(self, timeout_s: float) -> list[Report]:
         type(self).patience -= 1
         if self.patience < 0:
-            raise KeyboardInterrupt
+            signal.raise_signal(type(self).notice)
         return super().poll(timeout_s)
 
 
@@ -99,10 +100,11 @@ def test_a_finished_sweep_is_not_run_again_and_can_grow(
     assert sum(" finished in " in line for line in grown) == 1
 
 
-def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(
-    backend: type[Backend], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("notice", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_end_with_130_and_the_same_command_goes_on(
+    backend: type[Backend], capsys: pytest.CaptureFixture[str], notice: signal.Signals
 ) -> None:
-    backend.patience = 4
+    backend.patience, backend.notice = 4, notice
     assert main(RUN) == 130
     text = capsys.readouterr().out
     assert "stopped; nothing that finished is lost. Go on with: paretoflow run job.yaml" in text
