@@ -118,7 +118,7 @@ def _sections(spec: SweepSpec, plan: Plan) -> Table:
         "method": f"{method.type} ({_capabilities(spec)}), "
         f"{method.steps} steps of {method.batch_size}",
         "proposer": plan.proposer + chosen,
-        "workers": f"{engine.workers} with {each} each; {engine.retries} retries after a failure",
+        "gangs": f"{engine.workers} with {each} each; {engine.retries} retries after a failure",
         "stops": f"at {' or '.join(_limits(spec))}",
     }
     return _pairs(rows)

@@ -36,7 +36,7 @@ class Work:
         looks: Answers that the dual controller may generate on validation prompts, at most.
         answers: Answers generated in all, at most.
         tokens: Tokens generated in all, at most.
-        rounds: Runs that a worker does one after the other, if all take equally long.
+        rounds: Runs that a gang does one after the other, if all take equally long.
     """
 
     sampled: int
@@ -59,7 +59,7 @@ class Plan:
         exists: Whether a sweep lives there already, which `run` goes on with.
         proposer: Tag of the proposer, `auto` resolved.
         opening: The launches of the initial stage.
-        devices: GPUs in use at once; a worker without a GPU counts as one device.
+        devices: GPUs in use at once; a rank without a GPU counts as one device.
         cost_bound: Upper bound of the cost in the currency of `engine.price`; None when nothing
             bounds it.
     """
@@ -80,8 +80,8 @@ def plan_of(spec: SweepSpec) -> Plan:
         StorageError: If an object store refuses, or gives no answer for some seconds.
     """
     place = f"{spec.storage.removeprefix('file://').rstrip('/')}/{spec.name}"
-    per_worker = (spec.engine.resources.gpus_per_rank or 1.0) * spec.engine.resources.ranks
-    devices = per_worker * spec.engine.workers
+    per_gang = (spec.engine.resources.gpus_per_rank or 1.0) * spec.engine.resources.ranks
+    devices = per_gang * spec.engine.workers
     return Plan(
         folder=place,
         exists=as_folder(place, patience_s=LOOK_S).exists(SPEC_FILE),

@@ -178,4 +178,4 @@ class SchemaVersionError(LedgerError):
 
 
 class WorkerError(ParetoflowError, RuntimeError):
-    """A worker that died, went silent or ran past its limit."""
+    """A gang, or a rank of it, that died, went silent or ran past its limit."""

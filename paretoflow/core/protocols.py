@@ -69,7 +69,7 @@ class Candidates:
 class Objective(Protocol):
     """Scores completions.
 
-    Lifecycle: built once per worker, called on whole batches from one thread. Returns raw scores:
+    Lifecycle: built once per gang, called on whole batches from one thread. Returns raw scores:
     what is better is the spec's business. Whoever calls it checks length and finiteness; a partial
     vector never leaves the caller.
     """
@@ -86,7 +86,7 @@ class Proposer(Protocol):
     """Chooses the next launches.
 
     A pure function: the same history, pending set and seed give the same answer, so the process
-    that holds a proposer may die and a sweep can be replayed. It is asked whenever a worker is
+    that holds a proposer may die and a sweep can be replayed. It is asked whenever a gang is
     free, never waits for a generation, and sees only complete, finite evaluations.
     """
 
@@ -211,7 +211,7 @@ class Method(Protocol):
 
     It runs from a plain shell, with no Ray.
 
-    Lifecycle: built once per worker around a loaded base and the sweep's shared tables; `train` is
+    Lifecycle: built once per rank around a loaded base and the sweep's shared tables; `train` is
     called once for each launch, one after the other, and leaves the base as it found it. On several
     ranks, all of them call `train` with the same launch, and all get every report.
     """

@@ -209,7 +209,7 @@ class Cost:
 
     Args:
         wall_s: Wall-clock seconds.
-        device_s: Seconds times devices (a CPU worker counts as one device).
+        device_s: Seconds times devices (a rank without a GPU counts as one device).
         tokens: Tokens trained on or generated.
     """
 

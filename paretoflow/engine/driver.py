@@ -119,7 +119,7 @@ class Driver:
     def _countable(self, told: Iterable[Event]) -> list[Event]:
         """Leave out the end of a run that is over, and runs that a power cut took from the ledger.
 
-        A worker may tell its result, live or by a fragment, after the driver has given it up.
+        A gang may tell its result, live or by a fragment, after the driver has given it up.
         """
         runs, is_open = self.state.runs, self.state.is_open
         return [
@@ -144,7 +144,7 @@ class Driver:
             self._obey()
             decision = self._decide()
             over = bool(decision.done) and not self.state.open_runs()
-            if settled or over:  # after the launches: no worker waits for a front to be written
+            if settled or over:  # after the launches: no gang waits for a front to be written
                 self._accept_front()
             if over:
                 return decision.done

@@ -28,7 +28,7 @@ class Weather:
     """What goes wrong in a simulation, each as a probability of an attempt.
 
     Args:
-        crash: The worker dies somewhere on the way.
+        crash: The gang dies somewhere on the way.
         straggle: The attempt takes `straggle_factor` times as long.
         out_of_memory: The attempt is out of memory; half as likely with batches half as large.
         node_loss: The gang's node is lost, and every gang on it.

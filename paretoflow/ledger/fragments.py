@@ -1,6 +1,6 @@
-"""Result fragments: what a worker finished, in storage before the driver hears of it.
+"""Result fragments: what a gang finished, in storage before the driver hears of it.
 
-A worker that outlives its driver leaves its results here, and the next driver folds them in. Each
+A gang that outlives its driver leaves its results here, and the next driver folds them in. Each
 fragment is one Arrow file at `<root>/fragments/<run_id>/`, named after its first event, so writing
 it twice changes nothing.
 """
@@ -98,7 +98,7 @@ def _read(folder: Folder, name: str) -> list[Event]:
         raise SchemaVersionError(
             f"written with schema version {version}; this ParetoFlow reads up to {SCHEMA_VERSION}",
             where,
-            "use the same version of paretoflow on the workers and the driver",
+            "use the same version of paretoflow on every machine",
         )
     return table_to_events(table)
 

@@ -1,4 +1,4 @@
-"""What a worker lends to the objectives it builds."""
+"""What a rank lends to the objectives it builds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TokenCounter = Callable[[Sequence[str]], list[int]]
 
 @dataclass(frozen=True)
 class ObjectiveContext:
-    """What a worker lends to the objectives it builds.
+    """What a rank lends to the objectives it builds.
 
     Args:
         count_tokens: None when no tokenizer is loaded.

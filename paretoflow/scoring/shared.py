@@ -2,7 +2,7 @@
 
 Every run learns from the same candidates, so sampling, scores, tokens and the base's
 log-probabilities are kept in Arrow files named by a hash of all they depend on: base, prompts,
-generation settings, count, seed and scorers. A later worker or a resumed sweep reads them. The code
+generation settings, count, seed and scorers. A later gang or a resumed sweep reads them. The code
 behind an `import` objective is not hashed; delete `shared/` after changing it.
 """
 

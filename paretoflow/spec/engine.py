@@ -30,7 +30,7 @@ class LimitsSpec(Spec):
     """When a run or a gang is given up."""
 
     run_s: float | None = Field(None, gt=0)
-    """Wall-clock seconds after which an attempt is stopped and counts as a worker failure."""
+    """Wall-clock seconds after which an attempt is stopped and counts as a failure of its gang."""
     silent_s: float = Field(3600.0, gt=0)
     """Seconds without a step, an evaluation or a sign of loading after which a gang is hung."""
     heartbeat_s: float = Field(60.0, gt=0)

@@ -54,7 +54,7 @@ class PretrainedModelSpec(Spec):
     dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
     """Precision of the frozen base."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where it runs; auto takes a GPU when the worker has one."""
+    """Where it runs; auto takes a GPU when the rank has one."""
     trust_remote_code: bool = False
     """Whether code from the model's repository may run: a risk, off unless you say so."""
     lora: LoraSpec = LoraSpec()

@@ -231,7 +231,7 @@ def _devices(draft: Draft) -> Iterator[Fault]:
         path: KeyPath = ("engine", "resources", "gpus_per_rank")
         yield Fault(path, what, "write 1, or a gang of one rank")
     if isinstance(draft.model, PretrainedModelSpec) and draft.model.device == "cuda" and gpus == 0:
-        what = "the model is to run on a GPU, and a worker gets none"
+        what = "the model is to run on a GPU, and a rank gets none"
         yield Fault(
             ("model", "device"),
             what,
