@@ -89,7 +89,7 @@ def named_numbers(given: list[str] | None, option: str) -> dict[str, float]:
                 f"write {option} coverage=0.7,length=0.3",
             )
         if name in numbers:
-            raise UserError(f"{name} is given twice", option)
+            raise UserError(f"{name} is given twice", option, "give each name once")
         numbers[name] = number
     return numbers
 

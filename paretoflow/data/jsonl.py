@@ -36,7 +36,8 @@ def _rows(path: Path) -> Iterator[Row]:
         what = f"not UTF-8 text: {error.reason} at byte {error.start}"
         raise DataError(what, f"{path}:{number + 1}", "save the file as UTF-8") from error
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"cannot be read: {error}", f"{path}:{number + 1}") from error
+        hint = "restore the file, or name another in data.path"
+        raise DataError(f"cannot be read: {error}", f"{path}:{number + 1}", hint) from error
 
 
 def _object(line: str, where: str) -> dict[str, object]:

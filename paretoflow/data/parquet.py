@@ -33,4 +33,5 @@ def _rows(path: Path) -> Iterator[Row]:
                     number += 1
                     yield f"{path} row {number}", row
     except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"cannot be read as Parquet: {error}", str(path)) from error
+        hint = "restore the file, or name another in data.path"
+        raise DataError(f"cannot be read as Parquet: {error}", str(path), hint) from error

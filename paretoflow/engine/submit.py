@@ -199,7 +199,9 @@ class Jobs:
                 message = (info.message or "").partition(", last available logs")[0]
                 return JobEnd(info.status.value, message, info.driver_exit_code)
         raise ClusterError(
-            f"the log of {name} breaks off again and again; the job goes on", self._where
+            f"the log of {name} breaks off again and again; the job goes on",
+            self._where,
+            "the same command follows it again; `paretoflow status` needs the storage only",
         )
 
     def stop(self, name: str) -> bool:
@@ -246,10 +248,12 @@ class Jobs:
         try:
             yield
         except AuthenticationError as error:
-            raise ClusterError("the cluster refuses the token", self._where) from error
+            hint = "on the head, `ray get-auth-token` prints the right one"
+            raise ClusterError("the cluster refuses the token", self._where, hint) from error
         except (RuntimeError, OSError, ValueError) as error:
             said = str(error).strip().splitlines() or [type(error).__name__]
-            raise ClusterError(f"Ray refuses: {said[-1][:300]}", self._where) from error
+            hint = "the head's log, dashboard.log, may say more"
+            raise ClusterError(f"Ray refuses: {said[-1][:300]}", self._where, hint) from error
 
 
 @contextmanager

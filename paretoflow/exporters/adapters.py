@@ -40,7 +40,11 @@ def _copy_adapter(root: Folder, point: FrontPoint, adapters: Path) -> None:
         )
     where = f"{root}/{point.path}"
     if ".." in point.path.split("/") or (root.local and not _is_within(root.local, point.path)):
-        raise ModelError(f"the adapter of {point.snapshot_id} lies outside its sweep", where)
+        raise ModelError(
+            f"the adapter of {point.snapshot_id} lies outside its sweep",
+            where,
+            "the ledger is damaged",
+        )
     copy = adapters / point.snapshot_id
     try:
         source = root.fetch(point.path, copy)

@@ -14,7 +14,7 @@ import numpy as np
 from paretoflow.core.errors import ExportError
 from paretoflow.core.values import Direction, FloatArray, ObjectiveInfo, Problem
 from paretoflow.exporters.manifest import FORMAT, FORMAT_VERSION, MANIFEST
-from paretoflow.exporters.table_files import Row, read_rows
+from paretoflow.exporters.table_files import EXPORT_AGAIN, Row, read_rows
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def read_manifest(out: Path) -> Manifest:
         if isinstance(error, ExportError):
             raise
         raise ExportError(
-            f"is damaged: {type(error).__name__} {error}", str(path), "export it again"
+            f"is damaged: {type(error).__name__} {error}", str(path), EXPORT_AGAIN
         ) from error
 
 
@@ -118,7 +118,9 @@ def evaluation_cells(manifest: Manifest, out: Path) -> list[EvaluationCells]:
             cells.append(_cells(row, names))
         except (KeyError, TypeError, ValueError) as error:
             raise ExportError(
-                f"row {number} is damaged: {type(error).__name__} {error}", str(path)
+                f"row {number} is damaged: {type(error).__name__} {error}",
+                str(path),
+                EXPORT_AGAIN,
             ) from error
     return cells
 
@@ -144,7 +146,9 @@ def front_cells(manifest: Manifest, out: Path) -> list[ManifestPoint]:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ExportError(
-                f"row {number} is damaged: {type(error).__name__} {error}", str(path)
+                f"row {number} is damaged: {type(error).__name__} {error}",
+                str(path),
+                EXPORT_AGAIN,
             ) from error
     return points
 

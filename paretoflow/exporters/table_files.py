@@ -21,6 +21,8 @@ from paretoflow.core.errors import ExportError
 
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, RecursionError, csv.Error, pa.ArrowException)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+EXPORT_AGAIN = "export it again"
+"""What to do about an export that cannot be read."""
 Row = dict[str, Any]
 
 
@@ -37,14 +39,16 @@ def read_rows(path: Path) -> list[Row]:
     """
     if path.suffix not in _READERS:
         known = ", ".join(_READERS)
-        raise ExportError(f"tables are files that end in {known}, got {path.name!r}", str(path))
+        what = f"tables are files that end in {known}, got {path.name!r}"
+        raise ExportError(what, str(path), EXPORT_AGAIN)
     try:
         rows = _READERS[path.suffix](path)
     except _DAMAGE as error:
         reason = " ".join(str(error).split())[:200]
-        raise ExportError(f"cannot be read as {path.suffix[1:]}: {reason}", str(path)) from error
+        what = f"cannot be read as {path.suffix[1:]}: {reason}"
+        raise ExportError(what, str(path), EXPORT_AGAIN) from error
     if not all(isinstance(row, dict) for row in rows):
-        raise ExportError("is no table: a row is not an object", str(path))
+        raise ExportError("is no table: a row is not an object", str(path), EXPORT_AGAIN)
     return rows
 
 

@@ -100,7 +100,8 @@ def _weights(problem: Problem, prefer: Bounds, floors: FloatArray) -> FloatArray
     for name, value in prefer.items():
         if not (math.isfinite(value) and value >= 0):
             raise UserError(
-                f"the preference for {name} is {value}, but must be a number of at least 0"
+                f"the preference for {name} is {value}, but must be a number of at least 0",
+                hint="leave out an objective that does not count",
             )
     if prefer:
         raw = np.array([prefer.get(name, 0.0) for name in problem.names])
@@ -128,7 +129,10 @@ def _floors(problem: Problem, at_least: Bounds, at_most: Bounds) -> FloatArray:
         for name, value in given.items():
             index = problem.names.index(name)
             if not math.isfinite(value):
-                raise UserError(f"the bound on {name} is {value}, but must be a finite number")
+                raise UserError(
+                    f"the bound on {name} is {value}, but must be a finite number",
+                    hint="leave out an objective that has no bound",
+                )
             if problem.objectives[index].direction is not direction:
                 raise _wrong_way(name, value, words, option)
             bounds[index] = value

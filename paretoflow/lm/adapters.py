@@ -168,7 +168,8 @@ def _check_folder(lm: LanguageModel, folder: Path) -> None:
         base = json.loads((folder / BASE_FILE).read_text(encoding="utf-8"))
         name, digest = base["name"], base["digest"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{BASE_FILE} cannot be read: {error}", str(folder)) from error
+        hint = "restore the adapter's folder from a copy"
+        raise ModelError(f"{BASE_FILE} cannot be read: {error}", str(folder), hint) from error
     if digest and digest != lm.digest:
         raise ModelError(
             f"the adapter was trained on {name} (digest {digest[:12]}), the base is {lm.name} "

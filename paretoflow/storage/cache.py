@@ -31,7 +31,9 @@ def cached_adapter(root: Folder, name: str, digest: str) -> Path:
         return root.local / name
     if not _DIGEST.fullmatch(digest):
         raise ModelError(
-            f"the ledger holds no digest of an adapter, but {digest!r}", f"{root}/{name}"
+            f"the ledger holds no digest of an adapter, but {digest!r}",
+            f"{root}/{name}",
+            "the ledger is damaged",
         )
     kept = adapter_cache() / digest
     if kept.is_dir() and digest_of_folder(kept) == digest:
