@@ -176,3 +176,43 @@ def sphere(n: int = 2000, m: int = 3) -> FloatArray:
     points = np.abs(np.random.default_rng(7).standard_normal((n, m)))
     points = np.vstack([points, np.eye(m)])
     return np.asarray(1 - points / np.linalg.norm(points, axis=1, keepdims=True))
+
+
+def opening(m: int) -> list[Proposal]:
+    """The launches of an ended opening stage: the corners and the centre."""
+    return [weighted(row) for row in [*np.eye(m), np.ones(m)]]
+
+
+def bent(m: int) -> list[tuple[int, list[float]]]:
+    """A base model, and one evaluation for each run of `opening`, on a front without ties."""
+    corners = [[0.9 - 0.03 * i if i == j else 0.05 * (i + 1) for j in range(m)] for i in range(m)]
+    centre = [0.4 - 0.02 * i for i in range(m)]
+    return [(-1, [0.2] * m), *enumerate([*corners, centre])]
+
+
+def histories(m: int) -> dict[str, tuple[History, list[Proposal]]]:
+    """Histories that a proposer must cope with, each with what is pending."""
+    problem, done, rows = problem_of(m), opening(m), bent(m)
+    flat = [(i, [0.5, *g[1:]]) for i, g in rows]
+    return {
+        "empty": (history_of(problem), []),
+        "only the base": (history_of(problem, [], rows[:1]), []),
+        "only pending": (history_of(problem), done),
+        "all failed": (history_of(problem, done, rows[:1], failed=range(len(done))), []),
+        "a single evaluation": (history_of(problem, done[:1], rows[1:2]), done[1:]),
+        "one result that beats the rest": (history_of(problem, done, [(0, [0.9] * m)]), []),
+        "the base beats every run": (history_of(problem, done, [*rows[1:], (-1, [1.0] * m)]), []),
+        "duplicates": (history_of(problem, done, [(i, rows[1][1]) for i in range(m + 1)]), []),
+        "no spread in one objective": (history_of(problem, done, flat), []),
+        "no spread at all": (history_of(problem, done, [(i, [0.5] * m) for i, _ in rows]), []),
+        "nothing beyond the reference": (
+            history_of(problem, done, [(i, (np.array(g) - 2).tolist()) for i, g in rows]),
+            [],
+        ),
+        "noise wider than the front": (history_of(problem, done, rows, stderr=1.0), []),
+        "a checkpoint of a pending run": (
+            history_of(problem, done[:-1], [*rows[:-1], (-2, rows[-1][1])]),
+            done[-1:],
+        ),
+        "the opening stage": (history_of(problem, done, rows), []),
+    }

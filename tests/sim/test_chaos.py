@@ -15,16 +15,8 @@ from paretoflow.engine.backend import Report
 from paretoflow.engine.driver import Driver
 from paretoflow.engine.simulated import Weather
 from paretoflow.ledger.tables import Event, EventKind
-from tests.sim.chaos import (
-    PROPOSERS,
-    Blow,
-    ChaosLedger,
-    DrawnFate,
-    OneBlow,
-    World,
-    check,
-    run_world,
-)
+from tests.sim.chaos import PROPOSERS, ChaosLedger, World, check, run_world
+from tests.sim.fates import Blow, DrawnFate, OneBlow
 from tests.sim.specs import circle_spec
 
 SWEEPS = 1000

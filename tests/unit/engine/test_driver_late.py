@@ -12,8 +12,8 @@ from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.proposers import build
 from tests.sim.specs import circle_spec
+from tests.unit.engine.scripted import ScriptedBackend, crash, driver_over, result, told
 from tests.unit.engine.telling import done, scored
-from tests.unit.engine.test_driver import ScriptedBackend, crash, driver_over, result, told
 
 
 def test_the_result_of_a_run_that_was_given_up_counts_but_not_its_end() -> None:

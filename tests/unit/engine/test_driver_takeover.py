@@ -17,8 +17,8 @@ from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.proposers import build
 from paretoflow.spec.sweep import SweepSpec
 from tests.sim.specs import circle_spec
+from tests.unit.engine.scripted import ScriptedBackend, driver_over, result, told
 from tests.unit.engine.telling import done, scored
-from tests.unit.engine.test_driver import ScriptedBackend, driver_over, result, told
 
 LATTICE = {"type": "lattice"}
 

@@ -1,7 +1,8 @@
-"""Events and fronts to write in the ledger's tests."""
+"""Events and fronts to write in the ledger's tests, and where their log lies."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from paretoflow.ledger.tables import Event, EventKind, FrontRecord
@@ -45,3 +46,11 @@ def front(number: int, **changes: Any) -> FrontRecord:
         "code_version": "0.1.0",
     }
     return FrontRecord(**(values | changes))
+
+
+def log_of(folder: Path, table: str = "events") -> Path:
+    return folder / "ledger" / table / "_delta_log"
+
+
+def last_entry(folder: Path) -> Path:
+    return max(p for p in log_of(folder).glob("*.json"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import subprocess
@@ -17,13 +16,11 @@ from deltalake.table import TableOptimizer
 from paretoflow.core.errors import (
     FencedError,
     LedgerError,
-    SchemaVersionError,
     StorageError,
     SweepNotFoundError,
 )
 from paretoflow.ledger import delta_log, fenced_table, open_ledger
-from paretoflow.ledger.fragments import read_fragments, write_fragment
-from tests.unit.ledger.rows_for_tests import evaluated, front
+from tests.unit.ledger.rows_for_tests import evaluated, front, last_entry, log_of
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -40,14 +37,6 @@ def _wait_for_line(output: Path, process: subprocess.Popen[bytes], count: int = 
         assert process.poll() is None, output.read_text()
         assert time.monotonic() < deadline
         time.sleep(0.01)
-
-
-def _log(folder: Path, table: str = "events") -> Path:
-    return folder / "ledger" / table / "_delta_log"
-
-
-def _last_entry(folder: Path) -> Path:
-    return max(p for p in _log(folder).glob("*.json"))
 
 
 def test_no_ledger_is_a_fault_of_the_user_that_names_the_folder(tmp_path: Path) -> None:
@@ -143,8 +132,8 @@ def test_checkpoint_and_compaction_change_no_event(
     added = [event for i in range(105) for event in ledger.append([evaluated(i)])]
     table = DeltaTable(tmp_path / "ledger" / "events")
     assert len(table.file_uris()) < 40
-    assert list(_log(tmp_path).glob("*.checkpoint.parquet"))
-    assert sorted(p.stem for p in _log(tmp_path).glob("*.json")) == [
+    assert list(log_of(tmp_path).glob("*.checkpoint.parquet"))
+    assert sorted(p.stem for p in log_of(tmp_path).glob("*.json")) == [
         f"{version:020d}" for version in range(table.version() + 1)
     ]
     assert ledger.events() == reader.events() == added
@@ -214,77 +203,6 @@ def test_two_drivers_compacting_at_once_cost_only_a_retry(
     assert [e.seq for e in added] == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("cut", ["empty", "half", "after the first action", "zeros"])
-def test_a_torn_last_log_entry_says_what_to_do(tmp_path: Path, cut: str) -> None:
-    ledger = open_ledger(tmp_path, writer=True, create=True)
-    kept = ledger.append([evaluated(0)])
-    ledger.append([evaluated(1)])
-    entry = _last_entry(tmp_path)
-    whole = entry.read_bytes()
-    entry.write_bytes(
-        {
-            "empty": b"",
-            "half": whole[: len(whole) // 2],
-            "after the first action": whole[: whole.index(b"\n")],
-            "zeros": bytes(len(whole)),
-        }[cut]
-    )
-    for writer in (False, True):
-        with pytest.raises(LedgerError, match=rf"{entry.name}: .*cut short.*move this file"):
-            open_ledger(tmp_path, writer=writer)
-    entry.rename(tmp_path / "torn.json")
-    again = open_ledger(tmp_path, writer=True)
-    assert again.events() == kept
-    assert [e.seq for e in again.append([evaluated(1)])] == [1]
-
-
-def test_a_compaction_cut_between_two_lines_is_not_taken_for_whole(tmp_path: Path) -> None:
-    ledger = open_ledger(tmp_path, writer=True, create=True)
-    for i in range(3):
-        ledger.append([evaluated(i)])
-    DeltaTable(tmp_path / "ledger" / "events").optimize.compact()
-    entry = _last_entry(tmp_path)
-    lines = entry.read_bytes().splitlines()
-    assert len(lines) == 5
-    assert len(open_ledger(tmp_path, writer=False).events()) == 3
-    for count in range(5):
-        entry.write_bytes(b"\n".join(lines[:count]))
-        with pytest.raises(LedgerError, match="cut short"):
-            open_ledger(tmp_path, writer=False)
-
-
-def test_a_torn_checkpoint_says_what_to_do_and_that_helps(tmp_path: Path) -> None:
-    ledger = open_ledger(tmp_path, writer=True, create=True, fsync=False)
-    ledger.append([evaluated(0)])
-    DeltaTable(tmp_path / "ledger" / "events").create_checkpoint()
-    (checkpoint,) = _log(tmp_path).glob("*.checkpoint.parquet")
-    checkpoint.write_bytes(checkpoint.read_bytes()[:100])
-    with pytest.raises(LedgerError, match="remove it together with _last_checkpoint") as caught:
-        open_ledger(tmp_path, writer=False)
-    assert "\n" not in str(caught.value)
-    checkpoint.unlink()
-    (_log(tmp_path) / "_last_checkpoint").unlink()
-    assert len(open_ledger(tmp_path, writer=False).events()) == 1
-
-
-def test_a_lost_data_file_is_named(tmp_path: Path) -> None:
-    open_ledger(tmp_path, writer=True, create=True).append([evaluated(0)])
-    (data,) = (tmp_path / "ledger" / "events").glob("*.parquet")
-    data.rename(tmp_path / data.name)
-    with pytest.raises(LedgerError, match=data.stem):
-        open_ledger(tmp_path, writer=False).events()
-
-
-def test_a_newer_schema_is_refused_with_a_hint(tmp_path: Path) -> None:
-    open_ledger(tmp_path, writer=True, create=True)
-    DeltaTable(tmp_path / "ledger" / "events").alter.set_table_properties(
-        {fenced_table.VERSION_KEY: "99"}, raise_if_not_exists=False
-    )
-    for writer in (False, True):
-        with pytest.raises(SchemaVersionError, match=r"version 99.*upgrade paretoflow"):
-            open_ledger(tmp_path, writer=writer)
-
-
 def test_events_of_a_commit_whose_end_was_not_seen_are_reported_by_the_next_append(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,7 +252,7 @@ def test_a_commit_is_flushed_with_its_data_and_folders(
     monkeypatch.setattr(delta_log, "sync_path", flushed.append)
     ledger.append([evaluated(0)])
     (data,) = (tmp_path / "ledger" / "events").glob("*.parquet")
-    expected = [data, _last_entry(tmp_path), _log(tmp_path), data.parent]
+    expected = [data, last_entry(tmp_path), log_of(tmp_path), data.parent]
     assert flushed == (expected if fsync else [])
 
 
@@ -344,37 +262,8 @@ def test_a_checkpoint_is_flushed_too(tmp_path: Path, monkeypatch: pytest.MonkeyP
     DeltaTable(tmp_path / "ledger" / "events").create_checkpoint()
     flushed: list[Path] = []
     monkeypatch.setattr(delta_log, "sync_path", flushed.append)
-    delta_log.sync_commit(tmp_path / "ledger" / "events", int(_last_entry(tmp_path).stem))
+    delta_log.sync_commit(tmp_path / "ledger" / "events", int(last_entry(tmp_path).stem))
     assert {p.name for p in flushed} >= {
         "_last_checkpoint",
-        f"{_last_entry(tmp_path).stem}.checkpoint.parquet",
+        f"{last_entry(tmp_path).stem}.checkpoint.parquet",
     }
-
-
-def test_a_full_disk_loses_nothing_and_goes_on_once_there_is_space(small_disk: Path) -> None:
-    ledger = open_ledger(small_disk, writer=True, create=True)
-    kept = ledger.append([evaluated(0)])
-    ballast = small_disk / "ballast"
-    ballast.write_bytes(bytes(shutil.disk_usage(small_disk).free))
-    for _ in range(2):
-        with pytest.raises(LedgerError, match="No space left") as caught:
-            ledger.append([evaluated(1)])
-        assert "free space" in caught.value.hint
-        with pytest.raises(StorageError, match="No space left"):
-            write_fragment(small_disk, [evaluated(1)])
-    assert read_fragments(small_disk) == []
-    ballast.unlink()
-    kept += ledger.append([evaluated(1)])
-    assert open_ledger(small_disk, writer=False).events() == kept
-    assert [e.seq for e in kept] == [0, 1]
-
-
-def test_an_unreadable_log_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_ledger(tmp_path, writer=True, create=True)
-
-    def refuse(_: Path) -> bytes:
-        raise PermissionError(13, os.strerror(13))
-
-    monkeypatch.setattr(Path, "read_bytes", refuse)
-    with pytest.raises(StorageError, match="storage failed: Permission denied"):
-        open_ledger(tmp_path, writer=False)
