@@ -117,7 +117,7 @@ def assert_whole(sweep: Sweep, runs: int) -> None:
 
 
 def test_gangs_outlive_a_killed_driver_and_the_next_one_finds_them_at_work(sweep: Sweep) -> None:
-    sweep.pace(0.2)
+    sweep.pace(0.5)
     with sweep.driver() as first:
         first.wait_for(" finished in ")
         started = len(sweep.events(EventKind.STARTED))
