@@ -54,7 +54,8 @@ class Sweep:
             "method": {"type": "dpo", "steps": 10},
             "proposer": {"type": "lattice"},
             "stop": {"runs": 6},
-            "engine": {"workers": 2},
+            # what a failed test leaves behind makes room for the next
+            "engine": {"workers": 2, "limits": {"orphan_s": 120}},
             "storage": str(home),
         }
         self._cluster = cluster
@@ -120,6 +121,7 @@ def test_gangs_outlive_a_killed_driver_and_the_next_one_finds_them_at_work(sweep
     sweep.pace(0.5)
     with sweep.driver() as first:
         first.wait_for(" finished in ")
+        assert eventually(lambda: sweep.begun() >= 4)  # both gangs are at their second run
         started = len(sweep.events(EventKind.STARTED))
         first.kill()
     before = sweep.fragments()
@@ -137,7 +139,7 @@ def test_gangs_outlive_a_killed_driver_and_the_next_one_finds_them_at_work(sweep
 
 def test_of_two_drivers_the_newer_wins_and_nothing_of_the_older_lands_later(sweep: Sweep) -> None:
     """Both ask for three gangs where two fit: the third says what it waits for."""
-    sweep.pace(0.3)
+    sweep.pace(0.8)
     with sweep.driver("engine.workers=3") as older:
         older.wait_for(" finished in ")
         live = read_live(LocalFolder(sweep.root))
