@@ -241,12 +241,21 @@ def test_an_error_from_the_reader_passes_through(plain, context, spec, tmp_path)
     assert same(plain, train(context, spec, MIXED, tmp_path))
 
 
-LONG: dict[str, Any] = {"steps": 6, "checkpoint_every": 2}
-
-
-def dropping(context: Any) -> Any:
-    """Return the context with dropout in the adapter, so that the random state counts."""
+@pytest.fixture(scope="module")
+def dropping(context):
+    """The context with dropout in the adapter, so that the random state counts."""
     return replace(context, lora=context.lora.model_copy(update={"dropout": 0.2}))
+
+
+@pytest.fixture(scope="module")
+def whole(spec):
+    return spec.model_copy(update={"steps": 6, "checkpoint_every": 2})
+
+
+@pytest.fixture(scope="module")
+def undisturbed(dropping, whole, tmp_path_factory) -> Trained:
+    """Return one run of each method that those which go on are compared with."""
+    return train(dropping, whole, MIXED, tmp_path_factory.mktemp("undisturbed"))
 
 
 def interrupted(context: Any, spec: Any, proposal: Proposal, folder: Path, step: int) -> Trained:
@@ -270,13 +279,13 @@ def interrupted(context: Any, spec: Any, proposal: Proposal, folder: Path, step:
 
 
 @pytest.mark.parametrize("step", [3, 4])
-def test_an_interrupted_run_goes_on_as_if_it_had_not_been(step, context, spec, tmp_path):
-    whole = spec.model_copy(update=LONG)
-    undisturbed = train(dropping(context), whole, MIXED, tmp_path)
-    first = interrupted(dropping(context), whole, MIXED, tmp_path, step)
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
+    step, dropping, whole, undisturbed, tmp_path
+):
+    first = interrupted(dropping, whole, MIXED, tmp_path, step)
     state = latest_state([first.folder])
     assert state == first.folder / f"checkpoint-{step}"
-    rest = train(dropping(context), whole, MIXED, tmp_path, resume_from=state)
+    rest = train(dropping, whole, MIXED, tmp_path, resume_from=state)
     assert same(undisturbed, rest)
     assert [c.step for c in rest.checkpoints] == [s for s in (2, 4, 6) if s > step]
     tokens = [sum(c.cost.tokens for c in r.checkpoints) for r in (first, rest, undisturbed)]
@@ -284,7 +293,9 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(step, context, spec, t
     assert not list(rest.folder.glob("checkpoint-*"))
 
 
-def test_a_checkpoint_can_be_resumed_from_and_only_the_newest_is_kept(context, spec, tmp_path):
+def test_a_checkpoint_can_be_resumed_from_and_only_the_newest_is_kept(
+    dropping, whole, undisturbed, tmp_path
+):
     kept: list[tuple[int, list[str]]] = []
 
     def look(checkpoint: Checkpoint) -> None:
@@ -293,14 +304,13 @@ def test_a_checkpoint_can_be_resumed_from_and_only_the_newest_is_kept(context, s
         if checkpoint.step == 4:
             raise KeyError("killed")
 
-    whole = spec.model_copy(update=LONG)
     with pytest.raises(KeyError, match="killed"):
-        train(context, whole, MIXED, tmp_path, report=look)
+        train(dropping, whole, MIXED, tmp_path, report=look)
     assert kept == [(2, ["checkpoint-2"]), (4, ["checkpoint-4"])]
     state = latest_state([tmp_path / "run-0"])
-    rest = train(context, whole, MIXED, tmp_path, resume_from=state)
+    rest = train(dropping, whole, MIXED, tmp_path, resume_from=state)
     assert [c.step for c in rest.checkpoints] == [6]
-    assert same(train(context, whole, MIXED, tmp_path), rest)
+    assert same(undisturbed, rest)
 
 
 def test_the_dual_controller_goes_on_where_it_was(context, spec, tmp_path):
@@ -324,16 +334,14 @@ def test_the_dual_controller_goes_on_where_it_was(context, spec, tmp_path):
     assert same(undisturbed, rest)
 
 
-def test_a_torn_state_is_passed_over_and_refused(context, spec, tmp_path):
-    whole = spec.model_copy(update=LONG)
-    undisturbed = train(context, whole, MIXED, tmp_path)
-    older = interrupted(context, whole, MIXED, tmp_path, 2).folder
-    torn = interrupted(context, whole, MIXED, tmp_path, 5).folder
+def test_a_torn_state_is_passed_over_and_refused(dropping, whole, undisturbed, tmp_path):
+    older = interrupted(dropping, whole, MIXED, tmp_path, 2).folder
+    torn = interrupted(dropping, whole, MIXED, tmp_path, 5).folder
     (torn / "checkpoint-5" / "optimizer.pt").write_bytes(b"half")
     assert latest_state([older, torn]) == older / "checkpoint-2"
     with pytest.raises(MethodError, match="torn"):
-        train(context, whole, MIXED, tmp_path, resume_from=torn / "checkpoint-5")
-    rest = train(context, whole, MIXED, tmp_path, resume_from=latest_state([older, torn]))
+        train(dropping, whole, MIXED, tmp_path, resume_from=torn / "checkpoint-5")
+    rest = train(dropping, whole, MIXED, tmp_path, resume_from=latest_state([older, torn]))
     assert same(undisturbed, rest)
 
 
