@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ from paretoflow.core.errors import (
 from paretoflow.core.views import FrontView
 from paretoflow.engine.backend import Backend
 from paretoflow.engine.driver import Driver
+from paretoflow.engine.interrupts import Interrupts, interrupts
 from paretoflow.engine.live import LiveBoard
 from paretoflow.engine.simulated import Oracle, SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.engine.state import SweepState
@@ -34,6 +33,7 @@ from paretoflow.engine.sweep import SPEC_FILE, front_view, read_spec
 from paretoflow.engine.workshop import WORKSHOP
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.fragments import read_fragments
+from paretoflow.ledger.ledger import Ledger
 from paretoflow.ledger.memory import MemoryLedger
 from paretoflow.ledger.tables import EventKind
 from paretoflow.methods.capabilities import require_supported
@@ -100,19 +100,35 @@ def run_sweep(
     enter_folder(spec, root)
     ledger = open_ledger(root, writer=True, create=True, fsync=fsync)
     backend = backend_class(spec, root, address, workshop=workshop)
-    _stop_safely_on_sigterm()
-    proposer = proposers.build(spec.proposer, m=len(spec.objectives), runs=spec.stop.runs)
+    with interrupts() as noted:  # only now: Ray sets a handler of its own, which would just exit
+        return _drive(spec, ledger, backend, _audience(spec, backend, watch), noted)
+
+
+def _drive(
+    spec: SweepSpec, ledger: Ledger, backend: Any, audience: Audience, noted: Interrupts
+) -> str:
+    root = sweep_root(spec)
     board = LiveBoard(root, ledger.epoch, backend.now())
-    backend.meanwhile = lambda: board.update(backend.gangs(), backend.now())
-    audience = _audience(spec, backend, watch)
+    stop = StopWatch(root)
+
+    def meanwhile() -> None:
+        noted.check()
+        board.update(backend.gangs(), backend.now())
+
+    def stop_asked() -> str:
+        noted.check()
+        return stop.asked()
+
+    backend.meanwhile = meanwhile
     around = Surroundings(
         watch=audience.watch,
         recover=lambda: read_fragments(root, known=ledger.ids()),
-        stop_asked=StopWatch(root).asked,
+        stop_asked=stop_asked,
         board=board,
         front=audience.front,
         decided=audience.decided,
     )
+    proposer = proposers.build(spec.proposer, m=len(spec.objectives), runs=spec.stop.runs)
     driver = Driver(spec, ledger, backend, proposer, around)
     ended = False
     try:
@@ -133,12 +149,6 @@ def _audience(
     except UserError:
         backend.close()
         raise
-
-
-def _stop_safely_on_sigterm() -> None:
-    """Let SIGTERM (a batch system's notice) stop a sweep as Ctrl-C does; Ray would just exit."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def enter_folder(spec: SweepSpec, root: Root) -> None:

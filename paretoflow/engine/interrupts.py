@@ -1,0 +1,55 @@
+"""Ctrl-C and a batch system's notice, remembered until somebody acts on them.
+
+Python raises `KeyboardInterrupt` wherever the program happens to be. Where that is inside a
+callback of a C++ library (Ray's, Arrow's), the exception may be printed and dropped, and a sweep
+would go on that its user stopped.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts:
+    """Whether this process was asked to stop."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def check(self) -> None:
+        """Raise what was asked for and got lost.
+
+        Raises:
+            KeyboardInterrupt: If a signal came.
+        """
+        if self._asked:
+            raise KeyboardInterrupt
+
+    def note(self, *_: object) -> None:
+        """Take a signal.
+
+        Raises:
+            KeyboardInterrupt: Always.
+        """
+        self._asked = True
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def interrupts() -> Iterator[Interrupts]:
+    """Take SIGINT and SIGTERM alike during a block; in another thread than the main one, none."""
+    noted = Interrupts()
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    before = {number: signal.signal(number, noted.note) for number in _SIGNALS}
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
