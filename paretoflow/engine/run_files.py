@@ -9,10 +9,14 @@ from __future__ import annotations
 import getpass
 import shutil
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from paretoflow.core.errors import LedgerError
 from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Parallel
+from paretoflow.engine.patience import OUTAGE_S, patiently
 from paretoflow.methods.states import MANIFEST, discard_states, latest_state
 from paretoflow.storage import Folder
 
@@ -67,6 +71,23 @@ class RunFiles:
         """Make a folder of a run last; do nothing where it lies in the sweep's folder already."""
         if self._folder.local is None:
             self._folder.send(path, self.name(path))
+
+    def patiently(self, write: Callable[[], object]) -> None:
+        """Write to storage, again and again while it refuses, for at most `OUTAGE_S`.
+
+        A full disk may be cleared meanwhile. The client of an object store has its own patience.
+
+        Raises:
+            LedgerError: What storage refused with at last.
+            OSError: Likewise.
+        """
+        patiently(
+            write,
+            time.monotonic,
+            time.sleep,
+            away=(LedgerError, OSError),
+            for_s=OUTAGE_S if self._folder.local else 0.0,
+        )
 
     def name(self, path: Path) -> str:
         """Return the name of a run's folder in the sweep's."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from paretoflow import __version__
-from paretoflow.core.errors import LedgerError, RunInterrupted, WorkerError
+from paretoflow.core.errors import RunInterrupted, WorkerError
 from paretoflow.core.ids import digest_of_folder, seed_of
 from paretoflow.core.protocols import Checkpoint, Method, Objective, Parallel, Prompt, TrainRequest
 from paretoflow.core.values import BASE_RUN_ID, Cost, FloatArray, Problem
@@ -22,7 +22,6 @@ from paretoflow.data.prompts import RenderChat
 from paretoflow.engine.backend import Failure, Launch, Report
 from paretoflow.engine.faults import failure_in
 from paretoflow.engine.happenings import Measured, calibrated, evaluated, finished
-from paretoflow.engine.patience import OUTAGE_S, patiently
 from paretoflow.engine.run_files import RunFiles
 from paretoflow.engine.workshop import Attempt
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
@@ -65,7 +64,9 @@ class Workshop:
     Lifecycle: `prepare` (first worker of a new sweep) or `ready` (all others) before `execute`.
 
     Args:
+        root: The sweep's folder.
         threads: CPU threads for torch; None leaves its default.
+        parallel: This process' place among the ranks of its gang.
 
     Raises:
         UserError: If data, model or objectives cannot be set up.
@@ -215,21 +216,8 @@ class Workshop:
         events = [row]
         if checkpoint.final:
             events.append(finished(launch.run_id, launch.attempt, time.time()))
-        self._patiently(lambda: write_fragment(self._folder, events))
+        self._files.patiently(lambda: write_fragment(self._folder, events))
         return events
-
-    def _patiently(self, write: Callable[[], object]) -> None:
-        """Write to storage, again and again while it is away, for at most `OUTAGE_S`.
-
-        The client of an object store has been patient already.
-        """
-        patiently(
-            write,
-            time.monotonic,
-            time.sleep,
-            away=(LedgerError, OSError),
-            for_s=OUTAGE_S if self._folder.local else 0.0,
-        )
 
     def _row(
         self,
@@ -244,7 +232,9 @@ class Workshop:
             run_id, attempt, step, result.scores, result.stderr, result.prompt_scores
         )
         path = answers_path(self._folder, measured.snapshot_id)
-        self._patiently(lambda: write_answers(path, self._prompts.eval, self._panel.names, result))
+        self._files.patiently(
+            lambda: write_answers(path, self._prompts.eval, self._panel.names, result)
+        )
         provenance = {
             "diagnostics": result.diagnostics,
             "model": self._lm.digest,

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from paretoflow.core.protocols import Parallel
+from paretoflow.engine import run_files
 from paretoflow.engine.run_files import RunFiles
 from paretoflow.methods.states import Layout, State, seal, state_folder
 from paretoflow.storage import Folder, LocalFolder
@@ -82,3 +83,33 @@ def test_training_for_an_object_store_happens_in_the_temporary_folder(tmp_path: 
     assert RunFiles(here, Parallel()).root == tmp_path
     assert RunFiles(there, Parallel()).root != tmp_path
     assert RunFiles(there, Parallel()).root == RunFiles(there, Parallel(1, 2)).root
+
+
+def test_a_full_disk_is_waited_for_and_one_that_stays_full_fails_the_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr(run_files.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(run_files.time, "sleep", sleep)
+    tries: list[float] = []
+
+    def write() -> None:
+        tries.append(now[0])
+        if now[0] < 60.0:
+            raise OSError(28, "No space left on device")
+
+    files = RunFiles(LocalFolder(tmp_path), Parallel())
+    files.patiently(write)
+    assert tries[-1] == 60.0
+    now[0] = -1e6
+    with pytest.raises(OSError, match="No space left"):
+        files.patiently(write)
+    assert now[0] == -1e6 + run_files.OUTAGE_S
+    now[0] = 0.0
+    with pytest.raises(OSError, match="No space left"):  # its client was patient before
+        RunFiles(Store(tmp_path), Parallel()).patiently(write)
+    assert now[0] == 0.0
