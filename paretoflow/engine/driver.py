@@ -212,7 +212,7 @@ class Driver:
             boundary=failure.boundary.value,
             message=failure.message,
             wall_s=spent_s,
-            device_s=spent_s,
+            device_s=spent_s * self._spec.engine.resources.ranks,
             payload={
                 "final": self._is_final(report.run_id, failure),
                 "retryable": failure.retryable,

@@ -259,3 +259,17 @@ def test_other_runs_go_on_after_a_lost_machine() -> None:
     driver.run()
     assert (driver.state.finished, driver.state.failed) == (4, 0)
     assert told(store, EventKind.FAILED)[0].payload["cause"] == "lost"
+
+
+def test_a_failed_attempt_costs_the_time_of_every_rank() -> None:
+    store = MemoryStore()
+    failure = Failure(Boundary.METHOD, "no", retryable=False)
+    resources = {"ranks": 3}
+    spec = circle_spec(stop={"runs": 1}, proposer=LATTICE, engine={"resources": resources})
+    backend = ScriptedBackend(
+        store, lambda x: [Report(x.run_id, x.attempt, ended=True, failure=failure)]
+    )
+    driver_over(store, backend, spec).run()
+    (failed,) = told(store, EventKind.FAILED)
+    assert failed.wall_s > 0
+    assert failed.device_s == 3 * failed.wall_s
