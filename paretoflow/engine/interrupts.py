@@ -1,8 +1,9 @@
 """Ctrl-C and a batch system's notice, remembered until somebody acts on them.
 
-Python raises `KeyboardInterrupt` wherever the program happens to be. Where that is inside a
-callback of a C++ library (Ray's, Arrow's), the exception may be printed and dropped, and a sweep
-would go on that its user stopped.
+Both signals are taken whatever was set before: a script that starts a command in the background
+has it ignore SIGINT, and Ray would just exit at SIGTERM. They are remembered because Python raises
+`KeyboardInterrupt` wherever the program happens to be, and inside a callback of a C++ library the
+exception may be printed and dropped.
 """
 
 from __future__ import annotations

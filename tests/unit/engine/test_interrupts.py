@@ -34,3 +34,12 @@ def test_a_thread_takes_no_signals() -> None:
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+def test_a_command_in_the_background_of_a_script_can_be_interrupted() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interrupts(), pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
