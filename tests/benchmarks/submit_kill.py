@@ -193,7 +193,8 @@ def broken(before: Sequence[Event], after: Told, calm: Told, *, alone: bool) -> 
     if not set(runs_of(before, EventKind.FINISHED)) <= set(finished):
         faults.append("a finished run is lost")
     if sorted(finished) != sorted(proposed) or len(proposed) != len(calm.proposals):
-        faults.append(f"{len(finished)} runs of {len(calm.proposals)} finished")
+        words = [e.message for e in after.events if e.kind is EventKind.FAILED]
+        faults.append(f"{len(finished)} runs of {len(calm.proposals)} finished; failures: {words}")
     return faults
 
 
