@@ -37,7 +37,10 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 test: lint $(STAMP)-trackers
-	$(BIN)/python -m pytest
+	# integration tests wait for processes most of their time: the others run beside them
+	$(BIN)/python -m pytest tests/integration > $(VENV)/integration.log 2>&1 & half=$$!; \
+	$(BIN)/python -m pytest tests/contracts tests/sim tests/unit; others=$$?; \
+	wait $$half; half=$$?; cat $(VENV)/integration.log; exit $$((half + others))
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.run_all
