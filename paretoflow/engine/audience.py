@@ -36,7 +36,8 @@ class Audience:
         """Tell of a change of the state, or of a stage by its note."""
         self._state = state
         self._display(state, note)
-        self._metrics.update(state, self._backend.gangs())
+        if self._metrics.due:  # the gangs are asked only when it is told
+            self._metrics.update(state, self._backend.gangs())
         self._trackers.follow(state)
 
     def front(self, record: FrontRecord) -> None:

@@ -59,25 +59,28 @@ class Driver:
             LedgerError: If storage failed for longer than `OUTAGE_S`.
             KeyboardInterrupt: After open runs were put down and recorded.
         """
+        settled = False
         try:
             self._fold_ledger()
             self._enter()
             self._prepare()
             reason = self._loop()
+            settled = True
         except KeyboardInterrupt:
+            settled = True
             self._put_down("stopped by the user")
             raise
         except StopRequestedError as asked:
+            settled = True
             return self._put_down(str(asked))
-        except StorageError:  # the gangs may well reach it again
-            self._backend.leave()
+        except UserError as error:
+            settled = not isinstance(error, StorageError)  # that one the gangs may well reach again
+            if settled:
+                self._backend.close()
             raise
-        except UserError:
-            self._backend.close()
-            raise
-        except BaseException:
-            self._backend.leave()
-            raise
+        finally:
+            if not settled:
+                self._backend.leave()
         self._backend.close()
         self._commit(
             [self._event(EventKind.CLOSED, f"closed:{self._ledger.epoch}", message=reason)]

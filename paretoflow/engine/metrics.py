@@ -64,6 +64,11 @@ class SweepMetrics:
         for metric in (*self._gauges.values(), self._decisions):
             metric.set_default_tags({"sweep": sweep})
 
+    @property
+    def due(self) -> bool:
+        """Return whether the last update is long enough ago for another."""
+        return time.monotonic() - self._updated_s >= EVERY_S
+
     def update(
         self, state: SweepState, gangs: Sequence[GangState] = (), *, now: bool = False
     ) -> None:
@@ -74,7 +79,7 @@ class SweepMetrics:
             gangs: What its gangs do now.
             now: Take them in whenever the last time was; for the end of a sweep.
         """
-        if not now and time.monotonic() - self._updated_s < EVERY_S:
+        if not (now or self.due):
             return
         self._updated_s = time.monotonic()
         self._set("evaluations", len(state.evaluations))

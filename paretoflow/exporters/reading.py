@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from paretoflow.core.errors import ExportError
 from paretoflow.core.values import Direction, FloatArray, ObjectiveInfo, Problem
 from paretoflow.exporters.manifest import FORMAT, FORMAT_VERSION, MANIFEST
 from paretoflow.exporters.table_files import EXPORT_AGAIN, Row, read_rows
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -110,19 +113,8 @@ def evaluation_cells(manifest: Manifest, out: Path) -> list[EvaluationCells]:
     Raises:
         ExportError: If it is missing or damaged, or a score in it is no finite number.
     """
-    path = out / manifest.tables["evaluations"]
     names = manifest.problem.names
-    cells: list[EvaluationCells] = []
-    for number, row in enumerate(read_rows(path)):
-        try:
-            cells.append(_cells(row, names))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ExportError(
-                f"row {number} is damaged: {type(error).__name__} {error}",
-                str(path),
-                EXPORT_AGAIN,
-            ) from error
-    return cells
+    return _each_row(out / manifest.tables["evaluations"], lambda row: _cells(row, names))
 
 
 def front_cells(manifest: Manifest, out: Path) -> list[ManifestPoint]:
@@ -131,26 +123,32 @@ def front_cells(manifest: Manifest, out: Path) -> list[ManifestPoint]:
     Raises:
         ExportError: If it is missing or damaged, or a score in it is no finite number.
     """
-    path = out / manifest.tables["front"]
-    points: list[ManifestPoint] = []
+    names = manifest.problem.names
+
+    def point(row: Row) -> ManifestPoint:
+        return ManifestPoint(
+            snapshot_id=str(row["snapshot_id"]),
+            run_id=str(row["run_id"]),
+            scores=_numbers(row, "score_", names),
+            adapter=row["adapter"],
+            digest=str(row["digest"] or ""),
+        )
+
+    return _each_row(out / manifest.tables["front"], point)
+
+
+def _each_row(path: Path, read: Callable[[Row], _T]) -> list[_T]:
+    rows: list[_T] = []
     for number, row in enumerate(read_rows(path)):
         try:
-            points.append(
-                ManifestPoint(
-                    snapshot_id=str(row["snapshot_id"]),
-                    run_id=str(row["run_id"]),
-                    scores=_numbers(row, "score_", manifest.problem.names),
-                    adapter=row["adapter"],
-                    digest=str(row["digest"] or ""),
-                )
-            )
+            rows.append(read(row))
         except (KeyError, TypeError, ValueError) as error:
             raise ExportError(
                 f"row {number} is damaged: {type(error).__name__} {error}",
                 str(path),
                 EXPORT_AGAIN,
             ) from error
-    return points
+    return rows
 
 
 def is_inside(name: str) -> bool:
