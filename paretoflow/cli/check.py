@@ -13,7 +13,8 @@ from rich.table import Table
 
 from paretoflow.cli.options import Format, FormatOption, Job, Overrides, Storage, plain_console
 from paretoflow.cli.plan import Plan, plan_of
-from paretoflow.methods.capabilities import CAPABILITIES, require_supported
+from paretoflow.methods.capabilities import require_supported
+from paretoflow.methods.catalogue import CAPABILITIES
 from paretoflow.spec.engine import ResourcesSpec
 from paretoflow.spec.load import load_spec
 from paretoflow.spec.methods import GrpoMethodSpec

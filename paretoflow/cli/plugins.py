@@ -17,7 +17,7 @@ from rich.table import Table
 from paretoflow import exporters
 from paretoflow.cli.options import Format, FormatOption, plain_console
 from paretoflow.ledger import STORES
-from paretoflow.methods.capabilities import CAPABILITIES
+from paretoflow.methods.catalogue import CAPABILITIES
 from paretoflow.spec.shape import family
 
 _KEYS = {

@@ -6,6 +6,7 @@ Every collaborator is handed in as an argument typed by one of these.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -141,6 +142,7 @@ class TrainRequest:
             and MASTER_PORT are in the environment before a process' first launch.
         accumulation_factor: Makes the forward passes this many times smaller and more, to save
             memory; the optimiser's batches stay what they are.
+        merge_parents: Of a merge launch: adapter folders in the order of `proposal.merge.parents`.
     """
 
     run_id: str
@@ -153,6 +155,45 @@ class TrainRequest:
     should_stop: Callable[[], bool] | None = None
     parallel: Parallel = Parallel()
     accumulation_factor: int = 1
+    merge_parents: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Served:
+    """One preference that an artifact serves, and how to ask it for that.
+
+    A method whose artifact serves a continuum of preferences gives several of these with a
+    checkpoint; each is evaluated, and is a point of its own.
+
+    Args:
+        weights: The preference, shape (m,).
+        condition: How to ask, for whoever uses the artifact; JSON-able, for instance
+            `{"prefix": "..."}` or `{"head_weights": [0.3, 0.7]}`.
+        rewrite: A prompt's text to the text that the model is given; None leaves it. Scorers see
+            the prompt as it was.
+        policy: The checkpoint's model to a context whose value answers under the condition, for
+            instance with its heads mixed; None uses the model as it is.
+    """
+
+    weights: FloatArray
+    condition: Mapping[str, Any]
+    rewrite: Callable[[str], str] | None = None
+    policy: Callable[[Any], AbstractContextManager[Any]] | None = None
+
+
+@dataclass(frozen=True)
+class GivenScores:
+    """Scores that a trainer measured itself, on prompts of its own choice.
+
+    Args:
+        scores: Raw means, shape (m,), finite.
+        stderr: Standard errors, shape (m,).
+        prompt_scores: Raw scores, shape (m, n).
+    """
+
+    scores: FloatArray
+    stderr: FloatArray
+    prompt_scores: FloatArray
 
 
 @dataclass(frozen=True)
@@ -169,6 +210,8 @@ class Checkpoint:
         model: The policy in memory, with the weights of `folder`; valid only during the report.
         state: Folder of the trainer state at this step, whole, until the next one is saved; None
             for the final checkpoint.
+        served: The preferences that it serves, each a point; empty where it serves `weights` alone.
+        given: Scores to record instead of evaluating; None evaluates.
     """
 
     step: int
@@ -179,6 +222,8 @@ class Checkpoint:
     metrics: Mapping[str, float]
     model: Any = None
     state: Path | None = None
+    served: tuple[Served, ...] = ()
+    given: GivenScores | None = None
 
 
 @dataclass(frozen=True)
@@ -195,6 +240,8 @@ class Capabilities:
             (several ranks, any ZeRO stage).
         distributed_note: What is different on several ranks, or why it can't do more; empty when
             there is nothing to say.
+        needs: What it needs beside data: "gradients" (one for each objective), "parents",
+            "references" (reference answers), "groups" (annotators), "program".
     """
 
     paper: str
@@ -204,6 +251,7 @@ class Capabilities:
     distributed: str
     launches: tuple[str, ...]
     distributed_note: str = ""
+    needs: tuple[str, ...] = ()
 
 
 class Method(Protocol):

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paretoflow.core.errors import NonFiniteError, ShapeError
+from paretoflow.core.merge import Merge
 from paretoflow.core.status import Boundary, RunStatus
 
 FloatArray = NDArray[np.float64]
@@ -163,6 +164,7 @@ class Proposal:
             target's own entry is the gain it should pass, or -inf for none. None for an
             unconstrained launch.
         tag: What the proposer wants to recognise in the history, for instance a stage or a box.
+        merge: What a merge launch mixes, and how; None for every other kind.
     """
 
     kind: LaunchKind
@@ -174,10 +176,15 @@ class Proposal:
     target: int | None = None
     thresholds: tuple[float, ...] | None = None
     tag: str = ""
+    merge: Merge | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able form; `from_dict` gives back an equal proposal."""
         plain = asdict(self)
+        if self.merge is None:
+            del plain["merge"]  # a run's name is a digest of this: older ledgers keep theirs
+        else:
+            plain["merge"] = self.merge.to_dict()
         plain["kind"] = self.kind.value
         plain["weights"] = list(self.weights.values)
         plain["thresholds"] = (
@@ -190,7 +197,7 @@ class Proposal:
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> Proposal:
         """Build a proposal from `to_dict`'s form."""
-        thresholds = plain["thresholds"]
+        thresholds, merge = plain["thresholds"], plain.get("merge")
         return cls(
             **{
                 **plain,
@@ -199,6 +206,7 @@ class Proposal:
                 "thresholds": None
                 if thresholds is None
                 else tuple(-np.inf if v is None else float(v) for v in thresholds),
+                "merge": None if merge is None else Merge.from_dict(merge),
             }
         )
 

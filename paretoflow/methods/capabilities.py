@@ -1,41 +1,10 @@
-"""What each method needs, serves and can do; read by `plugins` and `check`, so torch stays away."""
+"""What a method cannot do with the resources of a sweep, refused before it starts."""
 
 from __future__ import annotations
 
 from paretoflow.core.errors import SpecError
-from paretoflow.core.protocols import Capabilities
+from paretoflow.methods.catalogue import CAPABILITIES
 from paretoflow.spec.sweep import SweepSpec
-
-_TRAINING_LAUNCHES = ("weighted", "constrained")
-
-CAPABILITIES: dict[str, Capabilities] = {
-    "dpo": Capabilities(
-        paper="Rafailov et al. 2023, arXiv 2305.18290",
-        kind="offline",
-        data="pairs",
-        serves="point",
-        distributed="zero",
-        launches=_TRAINING_LAUNCHES,
-    ),
-    "grpo": Capabilities(
-        paper="Shao et al. 2024, arXiv 2402.03300",
-        kind="online",
-        data="prompts",
-        serves="point",
-        distributed="zero",
-        launches=_TRAINING_LAUNCHES,
-        distributed_note="each rank samples for itself: another number of ranks is another draw",
-    ),
-    "modpo": Capabilities(
-        paper="Zhou et al. 2023, arXiv 2310.03708",
-        kind="offline",
-        data="pairs",
-        serves="point",
-        distributed="zero",
-        launches=_TRAINING_LAUNCHES,
-    ),
-}
-"""YAML tag to capabilities."""
 
 
 def require_supported(spec: SweepSpec) -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from paretoflow.core.errors import SpecError
-from paretoflow.methods.capabilities import CAPABILITIES, require_supported
+from paretoflow.methods.capabilities import require_supported
+from paretoflow.methods.catalogue import CAPABILITIES
 from paretoflow.spec.load import load_spec_text
 
 TWO = "\nobjectives:\n  - {name: a, type: length}\n  - {name: b, type: regex, keywords: [x]}\n"

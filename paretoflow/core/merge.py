@@ -1,0 +1,43 @@
+"""How a launch mixes adapters instead of training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Merge:
+    """How a launch mixes adapters instead of training.
+
+    Args:
+        how: Tag of the way to mix, see `methods.merging.WAYS`.
+        parents: Snapshots whose adapters are mixed.
+        coefficients: One for each parent; empty where the way finds them itself.
+        options: Further knobs of the way; JSON-able, sorted by name.
+    """
+
+    how: str
+    parents: tuple[str, ...]
+    coefficients: tuple[float, ...] = ()
+    options: tuple[tuple[str, float | int | str], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-able form; `from_dict` gives back an equal merge."""
+        return {
+            "how": self.how,
+            "parents": list(self.parents),
+            "coefficients": list(self.coefficients),
+            "options": dict(self.options),
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Merge:
+        """Build a merge from `to_dict`'s form."""
+        return cls(
+            plain["how"],
+            tuple(plain["parents"]),
+            tuple(float(c) for c in plain["coefficients"]),
+            tuple(sorted(plain["options"].items())),
+        )

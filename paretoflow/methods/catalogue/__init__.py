@@ -1,0 +1,10 @@
+"""What each method needs, serves and can do: a module for each family, all tags in one table."""
+
+from __future__ import annotations
+
+from paretoflow.core.protocols import Capabilities
+from paretoflow.methods.catalogue.offline import OFFLINE
+from paretoflow.methods.catalogue.online import ONLINE
+
+CAPABILITIES: dict[str, Capabilities] = {**OFFLINE, **ONLINE}
+"""YAML tag to capabilities; read by `plugins` and `check`, so torch stays away."""

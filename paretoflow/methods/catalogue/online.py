@@ -1,0 +1,19 @@
+"""What the methods that sample from the policy in training need and can do."""
+
+from __future__ import annotations
+
+from paretoflow.core.protocols import Capabilities
+from paretoflow.methods.catalogue.launches import TRAINING_LAUNCHES
+
+ONLINE: dict[str, Capabilities] = {
+    "grpo": Capabilities(
+        paper="Shao et al. 2024, arXiv 2402.03300",
+        kind="online",
+        data="prompts",
+        serves="point",
+        distributed="zero",
+        launches=TRAINING_LAUNCHES,
+        distributed_note="each rank samples for itself: another number of ranks is another draw",
+    ),
+}
+"""YAML tag to capabilities."""

@@ -1,0 +1,37 @@
+"""What all methods share."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from paretoflow.spec.base import Spec
+
+
+class DualSpec(Spec):
+    """The dual controller of constrained runs: an objective under its threshold gains weight."""
+
+    every: int = Field(5, ge=1)
+    """Optimiser steps between two looks at the validation scores."""
+    lr: float = Field(1.0, gt=0)
+    """Multiplier step per unit of normalised violation."""
+    max_multiplier: float = Field(10.0, gt=0)
+    """Bound on each multiplier, so that one objective cannot drown the others for good."""
+
+
+class MethodBase(Spec):
+    """What all methods share."""
+
+    steps: int = Field(40, ge=1)
+    """Optimiser steps of a run."""
+    batch_size: int = Field(8, ge=1)
+    """Examples in an optimiser step, over all ranks of a gang."""
+    gradient_accumulation: int = Field(1, ge=1)
+    """Forward passes that `batch_size` is divided over, to save memory."""
+    learning_rate: float = Field(5e-4, gt=0)
+    """Peak step size of AdamW: linear warm-up over a tenth of the steps, then linear decay."""
+    max_grad_norm: float = Field(1.0, gt=0)
+    """Gradients are clipped to this norm."""
+    checkpoint_every: int | None = Field(None, ge=1)
+    """Steps between evaluated checkpoints, each a candidate for the front; unset: only the last."""
+    dual: DualSpec = DualSpec()
+    """The dual controller of constrained runs."""
