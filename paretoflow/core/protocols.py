@@ -173,12 +173,16 @@ class Served:
             the prompt as it was.
         policy: The checkpoint's model to a context whose value answers under the condition, for
             instance with its heads mixed; None uses the model as it is.
+        draws: Where one of several answers is chosen: how each of them is asked for. Kept is the
+            one with the best standardised gains under `weights`. Empty: one answer, asked for as
+            above.
     """
 
     weights: FloatArray
     condition: Mapping[str, Any]
     rewrite: Callable[[str], str] | None = None
     policy: Callable[[Any], AbstractContextManager[Any]] | None = None
+    draws: tuple[Served, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,70 @@
+"""Which preferences a checkpoint serves, and how each is asked for.
+
+A method says how it asks for one preference (`Ask`); this walks the simplex and, where the spec
+wants one of several answers chosen, says how each of those is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from paretoflow.core.ids import rng_of
+from paretoflow.core.protocols import Checkpoint, Served
+from paretoflow.core.values import FloatArray, WeightVector
+from paretoflow.front.simplex import lattice_at_least
+from paretoflow.methods.conditioned.directions import directions_within, weights_of
+from paretoflow.spec.methods.conditioned import RpsSelectSpec, SelectSpec, ServeSpec
+
+Ask = Callable[[FloatArray], Served]
+"""Weights, shape (m,), to how an artifact is asked for them; its condition is JSON-able."""
+
+Report = Callable[[Checkpoint], None]
+
+
+def served_points(serve: ServeSpec, m: int, ask: Ask) -> tuple[Served, ...]:
+    """Return the preferences to evaluate, evenly over the simplex, first objective's last.
+
+    The same for every checkpoint and seed. By hand: two objectives and 3 points are the weights
+    (0, 1), (0.5, 0.5) and (1, 0).
+
+    Args:
+        m: Number of objectives.
+    """
+    lattice = lattice_at_least(m, serve.points)
+    points = [ask(WeightVector.of(row).array) for row in lattice]
+    if serve.select is None:
+        return tuple(points)
+    return tuple(chosen_among(point, serve.select, ask) for point in points)
+
+
+def chosen_among(point: Served, select: SelectSpec, ask: Ask) -> Served:
+    """Return the point with several answers asked for, of which the best counts.
+
+    References:
+        RPS (robust preference selection), default k = 5 and angle = 30: one answer to each of k
+        neighbouring preferences, kept is the best along the one that was asked for; its fair
+        baseline is the best of k answers to that one. Departures: (1) the neighbours of a point
+        are drawn once and stated in its condition, not anew for each prompt, so that whoever uses
+        the artifact asks as the evaluation did; (2) scores are standardised by the base's answers.
+    """
+    draws = tuple(ask(w) for w in _asked_for(point.weights, select))
+    conditions = [dict(d.condition) for d in draws]
+    condition = {
+        **point.condition,
+        "select": {**select.model_dump(), "draws": conditions},
+    }
+    return replace(point, condition=condition, draws=draws)
+
+
+def serving(report: Report, served: tuple[Served, ...]) -> Report:
+    """Return a report that tells with each checkpoint which preferences it serves."""
+    return lambda checkpoint: report(replace(checkpoint, served=served))
+
+
+def _asked_for(weights: FloatArray, select: SelectSpec) -> list[FloatArray]:
+    if not isinstance(select, RpsSelectSpec):
+        return [weights] * select.k
+    rng = rng_of("rps", *(f"{w:.12f}" for w in weights))
+    near = directions_within(weights, select.angle, select.k, rng)
+    return [WeightVector.of(weights_of(v)).array for v in near]

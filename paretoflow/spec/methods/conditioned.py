@@ -1,0 +1,113 @@
+"""Methods whose one artifact serves many preferences."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from paretoflow.spec.base import Spec
+from paretoflow.spec.methods.base import MethodBase
+
+
+class RpsSelectSpec(Spec):
+    """Robust preference selection: one answer to each of k neighbouring preferences, the best kept.
+
+    Best is by the standardised scores along the preference that was asked for. Costs k times the
+    sampling.
+    """
+
+    type: Literal["rps"]
+    k: int = Field(5, ge=1)
+    """Neighbouring preferences, one answer each."""
+    angle: float = Field(30.0, gt=0, le=90)
+    """Largest angle in degrees between a neighbour and the preference."""
+
+
+class BestOfSelectSpec(Spec):
+    """Best of k answers to the preference itself: the baseline of `rps` at equal cost."""
+
+    type: Literal["best_of"]
+    k: int = Field(5, ge=1)
+    """Answers to the preference."""
+
+
+SelectSpec = Annotated[RpsSelectSpec | BestOfSelectSpec, Field(discriminator="type")]
+
+
+class ServeSpec(Spec):
+    """Which preferences the evaluator asks an artifact for; each is a candidate for the front."""
+
+    points: int = Field(11, ge=2)
+    """Preferences, evenly over the simplex. With more than two objectives: the smallest lattice
+    with at least so many. Each costs an evaluation of every checkpoint."""
+    select: SelectSpec | None = None
+    """How one of several answers is chosen; unset: one answer, no choice."""
+
+
+class ConditionedBase(MethodBase):
+    """What the methods share whose artifact serves a continuum of preferences.
+
+    A launch's weights do not enter the training, so one run is a whole front.
+    """
+
+    serve: ServeSpec = ServeSpec()
+    """The preferences that a checkpoint is asked for."""
+
+
+class RoundsBase(ConditionedBase):
+    """What the methods share that learn from the base's answers first, then from their own."""
+
+    rounds: int = Field(1, ge=0)
+    """Times that the policy in training is sampled from, with preferences in its prompts."""
+    round_steps: int | None = Field(None, ge=1)
+    """Optimiser steps that follow each sampling; unset: `steps` shared out evenly, the first stage
+    included."""
+    round_prompts: int | None = Field(None, ge=1)
+    """Prompts that are sampled in a round; unset: every train prompt once."""
+
+    @model_validator(mode="after")
+    def _first_stage_has_steps(self) -> Self:
+        if self.steps <= self.rounds * self.steps_of_round:
+            raise ValueError(
+                f"{self.rounds} rounds of {self.steps_of_round} steps leave nothing of steps "
+                f"{self.steps} for the base's answers: lower rounds or round_steps"
+            )
+        return self
+
+    @property
+    def steps_of_round(self) -> int:
+        """Return the optimiser steps that follow each sampling, at least 1."""
+        return self.round_steps or max(1, self.steps // (self.rounds + 1))
+
+
+class RicMethodSpec(RoundsBase):
+    """Rewards in context: supervised training on answers with their own scores in the prompt.
+
+    At inference the prompt states the scores to reach. Yang et al. 2024, arXiv 2402.10207.
+    """
+
+    type: Literal["ric"]
+    goals: Literal["linf", "l2", "linear"] = "linf"
+    """How a preference becomes the scores to ask for, between the smallest and the largest score of
+    the base's answers."""
+    quantile: float = Field(0.7, ge=0, lt=1)
+    """Of a round's own answers those are learnt from whose score under their preference is not
+    below this quantile."""
+    replay: float = Field(0.5, ge=0)
+    """The base's answers that pass the same filter and are mixed in, for each answer sampled."""
+
+
+class DpaMethodSpec(RoundsBase):
+    """Directional preference alignment: a direction in the prompt, the best answer along it.
+
+    Rejection sampling and supervised training in turns. Wang et al. 2024, arXiv 2402.18571.
+    """
+
+    type: Literal["dpa"]
+    rounds: int = Field(2, ge=0)
+    """Times that the policy in training is sampled from, with directions in its prompts."""
+    samples: int = Field(8, ge=1)
+    """Answers sampled for each prompt and direction of a round, of which the best is learnt."""
+    angle: float = Field(90.0, gt=0, le=90)
+    """Training directions are at most this many degrees from the first objective's axis."""
