@@ -8,6 +8,7 @@ SweepView       everything a report or an export shows
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +20,13 @@ class FrontPoint:
     """One non-dominated evaluation with its provenance; scores are raw.
 
     Args:
-        path: Adapter folder relative to the sweep's root; empty for the base model.
+        weights: What it was trained towards; where its adapter serves many preferences, the one it
+            was asked for. None for the base model.
+        path: Adapter folder relative to the sweep's root; empty for the base model. Points that
+            differ by their condition share it.
         digest: SHA-256 of the adapter folder.
         diagnostics: Always-on extras: `kl`, `length_tokens`, `ranking_accuracy`, …
+        condition: How to ask the adapter for this preference; None where it serves one.
     """
 
     snapshot_id: str
@@ -37,6 +42,7 @@ class FrontPoint:
     proposal: Proposal | None
     cost: Cost
     diagnostics: dict[str, float]
+    condition: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,11 +76,13 @@ class EvaluationRow:
         scores: Raw means, length m.
         stderr: Standard error of each mean, length m.
         prompt_scores: Raw score of every prompt, shape (m, n).
-        weights: Weights in force when the snapshot was saved; None for the base.
+        weights: Weights in force when the snapshot was saved, or those that it was asked for; None
+            for the base.
         at_s: Seconds since the sweep was opened first.
         cost: Training since the run's previous snapshot, plus this evaluation.
         path: Adapter folder relative to the sweep's root; empty for the base.
         data: SHA-256 of the prompts of the sweep that it was scored in; empty where none is known.
+        condition: How the adapter was asked for this preference; None where it serves one.
     """
 
     snapshot_id: str
@@ -92,6 +100,7 @@ class EvaluationRow:
     digest: str
     diagnostics: dict[str, float]
     data: str = ""
+    condition: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ class Measured:
         scores: Raw means, shape (m,).
         stderr: Standard errors, shape (m,).
         prompt_scores: Raw scores, shape (m, n).
+        condition: Number of the preference that it was asked for, of those that it serves; None
+            where it serves one.
     """
 
     run_id: str
@@ -27,13 +29,14 @@ class Measured:
     scores: FloatArray
     stderr: FloatArray
     prompt_scores: FloatArray
+    condition: int | None = None
 
     @property
     def snapshot_id(self) -> str:
         """Return the snapshot's name; the base has the name of its own."""
         if self.run_id == BASE_RUN_ID:
             return BASE_RUN_ID
-        return snapshot_id_of(self.run_id, self.attempt, self.step)
+        return snapshot_id_of(self.run_id, self.attempt, self.step, self.condition)
 
 
 def calibrated(problem: Problem, time_s: float) -> Event:
@@ -50,8 +53,9 @@ def evaluated(where: Measured, *, time_s: float, cost: Cost, **fields: Any) -> E
         cost: Training since the run's previous snapshot, plus the evaluation.
         **fields: Further fields of `Event`: weights, path, digest, payload.
     """
+    condition = "" if where.condition is None else f":{where.condition}"
     return Event(
-        f"evaluated:{where.run_id}:{where.attempt}:{where.step}",
+        f"evaluated:{where.run_id}:{where.attempt}:{where.step}{condition}",
         EventKind.EVALUATED,
         time_s,
         run_id=where.run_id,

@@ -10,8 +10,8 @@ import numpy as np
 
 from paretoflow import __version__
 from paretoflow.core.errors import LedgerError, SnapshotNotFoundError, SweepNotFoundError
-from paretoflow.core.values import BASE_RUN_ID
-from paretoflow.core.views import FrontPoint, FrontView, SweepView
+from paretoflow.core.values import BASE_RUN_ID, RunRecord
+from paretoflow.core.views import EvaluationRow, FrontPoint, FrontView, SweepView
 from paretoflow.engine.state import SweepState
 from paretoflow.front.bootstrap import hypervolume_interval
 from paretoflow.front.orient import gains_of, ref_gains
@@ -145,7 +145,7 @@ def _point(state: SweepState, index: int) -> FrontPoint:
         snapshot_id=row.snapshot_id,
         run_id=row.run_id,
         kind=run.proposal.kind.value if run else BASE_RUN_ID,
-        weights=run.proposal.weights.values if run else None,
+        weights=_preference(row, run),
         scores=row.scores,
         stderr=row.stderr,
         n=row.n,
@@ -155,17 +155,27 @@ def _point(state: SweepState, index: int) -> FrontPoint:
         proposal=run.proposal if run else None,
         cost=run.cost if run else row.cost,
         diagnostics=row.diagnostics,
+        condition=row.condition,
     )
+
+
+def _preference(row: EvaluationRow, run: RunRecord | None) -> tuple[float, ...] | None:
+    """Return the weights that a point was trained towards, or asked for where it serves many."""
+    if run is None:
+        return None
+    return run.proposal.weights.values if row.condition is None else row.weights
 
 
 def front_interval(state: SweepState) -> tuple[float, float]:
     """Return the bootstrap interval of the hypervolume, 95 %.
 
-    Without per-prompt scores (a simulation) both ends are the hypervolume itself.
+    Without per-prompt scores (a simulation), or with other numbers of prompts on one front (a
+    trainer's own scores), both ends are the hypervolume itself.
     """
     problem = state.problem
     rows = [state.evaluations[int(i)] for i in state.front_indices]
-    if problem is None or not rows or any(r.prompt_scores.ndim != 2 or r.n < 2 for r in rows):
+    shapes = {r.prompt_scores.shape for r in rows}
+    if problem is None or len(shapes) != 1 or len(shape := shapes.pop()) != 2 or shape[1] < 2:
         return state.hypervolume, state.hypervolume
     gains = np.stack([gains_of(r.prompt_scores.T, problem).T for r in rows])
     return hypervolume_interval(gains, ref_gains(problem))

@@ -22,6 +22,7 @@ from paretoflow.data.prompts import RenderChat
 from paretoflow.engine.backend import Failure, Launch, Report
 from paretoflow.engine.faults import failure_in
 from paretoflow.engine.happenings import Measured, calibrated, evaluated, finished
+from paretoflow.engine.points import Point, points_of
 from paretoflow.engine.run_files import RunFiles
 from paretoflow.engine.workshop import Attempt
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
@@ -40,7 +41,7 @@ from paretoflow.scoring.evaluate import (
     write_answers,
 )
 from paretoflow.scoring.panel import ObjectivePanel
-from paretoflow.scoring.shared import SharedStage, raw_scores
+from paretoflow.scoring.shared import SharedStage, raw_scores, standardised_by
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Root, as_folder
@@ -94,7 +95,13 @@ class Workshop:
         held_out = shared.candidates(self._prompts.validation, HELD_OUT_CANDIDATES, spec.seed)
         seed = seed_of(spec.seed, "eval")
         self._evaluator = Evaluator(
-            self._lm, generation, self._panel, self._prompts.eval, seed, held_out
+            self._lm,
+            generation,
+            self._panel,
+            self._prompts.eval,
+            seed,
+            held_out,
+            standardised_by(self._candidates, spec.objectives),
         )
         self._ready: _Ready | None = None
 
@@ -118,7 +125,7 @@ class Workshop:
         self.ready(problem)
         result = self._evaluator.evaluate(self._lm.model)
         cost = Cost(result.wall_s, result.wall_s, result.tokens)
-        row = self._row(BASE_RUN_ID, 0, 0, result=result, cost=cost)
+        row = self._row((BASE_RUN_ID, 0, 0), Point(None, (), result, {}), cost=cost)
         return [calibrated(problem, time.time()), row]
 
     def ready(self, problem: Problem) -> None:
@@ -191,54 +198,50 @@ class Workshop:
         attempt.progress()
         if not self._first:
             return
-        result = self._evaluator.evaluate(checkpoint.model, checkpoint.weights)
-        attempt.progress()
-        events = self._durable(launch, checkpoint, result)
+        m = len(self._panel.names)
+        points = list(points_of(checkpoint, self._evaluator, m, attempt.progress))
+        events = self._durable(launch, checkpoint, points)
         attempt.tell(Report(launch.run_id, launch.attempt, tuple(events)))
 
     def _durable(
-        self, launch: Launch, checkpoint: Checkpoint, result: EvaluationResult
+        self, launch: Launch, checkpoint: Checkpoint, points: Sequence[Point]
     ) -> list[Event]:
-        devices = self._parallel.ranks  # the others wait meanwhile
-        evaluation = Cost(result.wall_s, result.wall_s * devices, result.tokens)
-        row = self._row(
-            launch.run_id,
-            launch.attempt,
-            checkpoint.step,
-            result=result,
-            cost=checkpoint.cost + evaluation,
-            weights=tuple(float(w) for w in checkpoint.weights),
-            path=self._files.name(checkpoint.folder),
-            digest=digest_of_folder(checkpoint.folder),
-        )
+        """Write the rows of a checkpoint, all in one fragment; the first bears the training."""
+        path, digest = self._files.name(checkpoint.folder), digest_of_folder(checkpoint.folder)
+        events = []
+        for number, point in enumerate(points):
+            evaluation = self._evaluation_cost(point.result)
+            cost = evaluation if number else checkpoint.cost + evaluation
+            where = (launch.run_id, launch.attempt, checkpoint.step)
+            fields = {"cost": cost, "path": path, "digest": digest}
+            events.append(self._row(where, point, **fields, weights=point.weights))
         for folder in filter(None, (checkpoint.folder, checkpoint.state)):
             self._files.keep(folder)
-        events = [row]
         if checkpoint.final:
             events.append(finished(launch.run_id, launch.attempt, time.time()))
         self._files.patiently(lambda: write_fragment(self._folder, events))
         return events
 
-    def _row(
-        self,
-        run_id: str,
-        attempt: int,
-        step: int,
-        *,
-        result: EvaluationResult,
-        **fields: Any,
-    ) -> Event:
+    def _evaluation_cost(self, result: EvaluationResult) -> Cost:
+        devices = self._parallel.ranks  # the others wait meanwhile
+        return Cost(result.wall_s, result.wall_s * devices, result.tokens)
+
+    def _row(self, where: tuple[str, int, int], point: Point, **fields: Any) -> Event:
+        """Return the row of a point of (run, attempt, step), its answers written first."""
+        result = point.result
         measured = Measured(
-            run_id, attempt, step, result.scores, result.stderr, result.prompt_scores
+            *where, result.scores, result.stderr, result.prompt_scores, point.condition
         )
         path = answers_path(self._folder, measured.snapshot_id)
-        self._files.patiently(
-            lambda: write_answers(path, self._prompts.eval, self._panel.names, result)
-        )
-        provenance = {
+        if result.completions:
+            self._files.patiently(
+                lambda: write_answers(path, self._prompts.eval, self._panel.names, result)
+            )
+        payload = {
             "diagnostics": result.diagnostics,
             "model": self._lm.digest,
-            "data": self._prompts.digest,
+            "data": "" if point.payload.get("given") else self._prompts.digest,
             "code": __version__,
+            **point.payload,
         }
-        return evaluated(measured, time_s=time.time(), payload=provenance, **fields)
+        return evaluated(measured, time_s=time.time(), payload=payload, **fields)

@@ -2,12 +2,16 @@
 
 Every snapshot answers the same prompts with the same noise, so two snapshots compare prompt by
 prompt. Whatever fails here fails whole: there is no partial score vector.
+
+A snapshot that serves many preferences is evaluated once for each (`Served`): the model is given
+the rewritten prompts, scorers and the base see them as they were.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,8 +20,9 @@ import pyarrow as pa
 from peft import PeftModel
 from transformers import PreTrainedModel
 
+from paretoflow.core.errors import MethodError
 from paretoflow.core.ids import seed_of
-from paretoflow.core.protocols import Candidates, Prompt
+from paretoflow.core.protocols import Candidates, Prompt, Served
 from paretoflow.core.values import FloatArray
 from paretoflow.lm.base import LanguageModel, encode
 from paretoflow.lm.generation import Answer, generate
@@ -31,6 +36,8 @@ if TYPE_CHECKING:
 
 _TIE = 1e-9
 """Standardised scores closer than this rank no pair."""
+_PLAINLY = Served(np.empty(0), {})
+"""Asks for nothing: the model and the prompts as they are."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class EvaluationResult:
         completions: Answers in the order of the prompts, length n.
         diagnostics: `kl` (nats per answer), `length_tokens` (mean, end-of-text token not counted)
             and, when weights were given and there are held-out pairs, `ranking_accuracy`.
-        tokens: Tokens generated.
+        tokens: Tokens generated, those of answers that were not chosen included.
         wall_s: Seconds that it took.
     """
 
@@ -65,6 +72,8 @@ class Evaluator:
         seed: With a prompt's id it decides the noise of that prompt's answer.
         held_out: Scored answers of the base to prompts that no run learns from; their pairs give
             the ranking accuracy. None leaves it out.
+        standardised: Raw scores, shape (n, m), to gains in standard deviations of the base's
+            answers; needed where one of several answers is chosen.
     """
 
     lm: LanguageModel
@@ -73,37 +82,42 @@ class Evaluator:
     prompts: tuple[Prompt, ...]
     seed: int
     held_out: Candidates | None = None
+    standardised: Callable[[FloatArray], FloatArray] | None = None
 
     def evaluate(
-        self, model: PreTrainedModel, weights: FloatArray | None = None
+        self,
+        model: PreTrainedModel,
+        weights: FloatArray | None = None,
+        served: Served | None = None,
     ) -> EvaluationResult:
         """Score a policy on the evaluation prompts.
 
         Args:
             model: A PEFT model on the base, or the base itself.
             weights: Weights in force, shape (m,); they rank the held-out pairs.
+            served: The preference that the policy is asked for, and how; None asks nothing.
 
         Raises:
             DataError: If a prompt does not fit the model.
             ObjectiveError: If a scorer fails.
+            MethodError: If an answer is to be chosen and nothing says how scores are standardised.
         """
         started = time.perf_counter()
-        answers = self._answers(model, self.prompts)
-        completions = tuple(a.text for a in answers)
-        scores = self.panel.score(self.prompts, completions)
+        served = served or _PLAINLY
+        answers, scores, tokens = self._chosen(model, served)
         diagnostics = {
             "kl": self._kl(model, answers),
             "length_tokens": float(np.mean([self._length(a) for a in answers])),
         }
         if weights is not None and self.held_out is not None:
-            diagnostics |= self._ranking(model, self.held_out, weights)
+            diagnostics |= self._ranking(model, self.held_out, weights, served)
         return EvaluationResult(
             scores=scores.mean(axis=0),
             stderr=scores.std(axis=0, ddof=1) / np.sqrt(len(scores)),
             prompt_scores=np.ascontiguousarray(scores.T),
-            completions=completions,
+            completions=tuple(a.text for a in answers),
             diagnostics=diagnostics,
-            tokens=sum(a.tokens for a in answers),
+            tokens=tokens,
             wall_s=time.perf_counter() - started,
         )
 
@@ -120,16 +134,49 @@ class Evaluator:
         mean: FloatArray = self.panel.score(prompts, [a.text for a in answers]).mean(axis=0)
         return mean
 
-    def _answers(self, model: PreTrainedModel, prompts: Sequence[Prompt]) -> list[Answer]:
-        seeds = [seed_of(self.seed, p.prompt_id) for p in prompts]
-        return generate(model, self.lm, [p.text for p in prompts], seeds, self.generation)
+    def _chosen(
+        self, model: PreTrainedModel, served: Served
+    ) -> tuple[list[Answer], FloatArray, int]:
+        """Return an answer to each prompt, their raw scores, and the tokens of all answers.
+
+        With `draws`, of several answers the best under the weights; the earliest among equals.
+        """
+        drawn = [
+            self._answers(model, self.prompts, ask, number)
+            for number, ask in enumerate(served.draws or (served,))
+        ]
+        scores = np.stack([self.panel.score(self.prompts, [a.text for a in d]) for d in drawn])
+        tokens = sum(a.tokens for answers in drawn for a in answers)
+        if not served.draws:
+            return drawn[0], scores[0], tokens
+        if self.standardised is None:
+            raise MethodError("an answer is to be chosen by scores that nothing standardises")
+        merits = np.stack([self.standardised(s) @ served.weights for s in scores])
+        best = merits.argmax(axis=0)
+        prompts = range(len(self.prompts))
+        return [drawn[best[p]][p] for p in prompts], scores[best, prompts], tokens
+
+    def _answers(
+        self,
+        model: PreTrainedModel,
+        prompts: Sequence[Prompt],
+        ask: Served = _PLAINLY,
+        number: int = 0,
+    ) -> list[Answer]:
+        """Return an answer to each prompt; another number gives the same prompts other noise."""
+        again = (number,) if number else ()
+        seeds = [seed_of(self.seed, p.prompt_id, *again) for p in prompts]
+        with _asked(model, ask) as policy:
+            return generate(policy, self.lm, _texts(prompts, ask), seeds, self.generation)
 
     def _kl(self, model: PreTrainedModel, answers: Sequence[Answer]) -> float:
         """Return the mean over answers of log pi(y) - log base(y), in nats.
 
-        At temperature 1 this is an unbiased estimate of KL(pi || base) per answer, and may be
-        negative by chance; at another temperature the answers are not pi's own and it is only a
-        distance along them.
+        pi answers the prompt as it was rewritten, the base the prompt as it was: what is measured
+        is how far the policy under its condition has moved. At temperature 1 this is an unbiased
+        estimate of KL(pi || base) per answer, and may be negative by chance; at another temperature
+        the answers are not pi's own, and where one of several was chosen neither: then it is only
+        a distance along them.
         """
         if not isinstance(model, PeftModel):
             return 0.0
@@ -147,19 +194,38 @@ class Evaluator:
         return answer.tokens - (answer.token_ids[-1] in self.lm.eos_ids)
 
     def _ranking(
-        self, model: PreTrainedModel, held_out: Candidates, weights: FloatArray
+        self, model: PreTrainedModel, held_out: Candidates, weights: FloatArray, served: Served
     ) -> dict[str, float]:
         """Return the ranking accuracy by name; nothing when every held-out pair is a tie."""
         per_prompt = len(held_out.completions[0])
-        logprobs = sequence_logprobs(
-            model,
-            self.lm,
-            [ids for ids in held_out.prompt_ids for _ in range(per_prompt)],
-            [ids for row in held_out.completion_ids for ids in row],
-            self.generation.batch_size,
-        ).reshape(-1, per_prompt)
+        prompts: Sequence[Sequence[int]] = held_out.prompt_ids
+        if served.rewrite is not None:
+            prompts = encode(self.lm, _texts(held_out.prompts, served))
+        with _asked(model, served) as policy:
+            logprobs = sequence_logprobs(
+                policy,
+                self.lm,
+                [ids for ids in prompts for _ in range(per_prompt)],
+                [ids for row in held_out.completion_ids for ids in row],
+                self.generation.batch_size,
+            ).reshape(-1, per_prompt)
         accuracy = ranking_accuracy(logprobs, held_out.standardised @ np.asarray(weights))
         return {} if accuracy is None else {"ranking_accuracy": accuracy}
+
+
+@contextmanager
+def _asked(model: PreTrainedModel, ask: Served) -> Iterator[PreTrainedModel]:
+    """Yield what answers under the condition."""
+    if ask.policy is None:
+        yield model
+        return
+    with ask.policy(model) as policy:
+        yield policy
+
+
+def _texts(prompts: Sequence[Prompt], ask: Served) -> list[str]:
+    """Return what the model is given."""
+    return [p.text if ask.rewrite is None else ask.rewrite(p.text) for p in prompts]
 
 
 def ranking_accuracy(logprobs: FloatArray, merits: FloatArray) -> float | None:

@@ -8,7 +8,7 @@ behind an `import` objective is not hashed; delete `shared/` after changing it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -127,6 +127,14 @@ class SharedStage:
             std=np.maximum(gains.std(axis=(0, 1)), _MIN_STD),
             ref_logprobs=table["ref_logprob"].to_numpy().reshape(count, per_prompt),
         )
+
+
+def standardised_by(
+    candidates: Candidates, objectives: Sequence[ObjectiveSpec]
+) -> Callable[[FloatArray], FloatArray]:
+    """Return what brings raw scores, shape (n, m), to standardised gains as the candidates' are."""
+    oriented = orientation(objectives)
+    return lambda scores: (oriented(scores) - candidates.mean) / candidates.std
 
 
 def raw_scores(candidates: Candidates, objectives: Sequence[ObjectiveSpec]) -> FloatArray:

@@ -42,6 +42,8 @@ def directions_within(centre: FloatArray, angle: float, count: int, rng: Generat
     Args:
         centre: Non-negative, not zero, shape (m,).
         angle: Degrees.
+        count: How many.
+        rng: Where they come from.
 
     Returns:
         Unit vectors, shape (count, m).

@@ -29,7 +29,9 @@ def served_points(serve: ServeSpec, m: int, ask: Ask) -> tuple[Served, ...]:
     (0, 1), (0.5, 0.5) and (1, 0).
 
     Args:
+        serve: How many, and whether one of several answers is chosen.
         m: Number of objectives.
+        ask: How the artifact is asked.
     """
     lattice = lattice_at_least(m, serve.points)
     points = [ask(WeightVector.of(row).array) for row in lattice]
