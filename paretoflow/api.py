@@ -270,6 +270,7 @@ class Front:
             "scores": dict(zip(names, point.scores, strict=True)),
             "stderr": dict(zip(names, errors, strict=True)),
             "n": point.n,
+            "condition": None if point.condition is None else dict(point.condition),
         }
 
     def to_arrow(self) -> pa.Table:

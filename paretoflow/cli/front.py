@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from paretoflow.cli.options import Format, FormatOption, SweepRoot
+from paretoflow.core.conditions import condition_brief
 from paretoflow.core.values import Direction
 
 if TYPE_CHECKING:
@@ -87,8 +89,12 @@ def _table(found: Front) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("weights", no_wrap=True)
     table.add_column("snapshot", overflow="fold")
+    conditioned = any(p.condition is not None for p in found)
+    if conditioned:
+        table.add_column("asked with", overflow="fold")
     for number, point in enumerate(found, start=1):
         scores = [score_text(s, e) for s, e in zip(point.scores, point.stderr, strict=True)]
         towards = " ".join(f"{w:.2f}" for w in point.weights) if point.weights else "untrained"
-        table.add_row(str(number), *scores, towards, point.snapshot_id)
+        asked = [escape(condition_brief(point.condition))] if conditioned else []
+        table.add_row(str(number), *scores, towards, point.snapshot_id, *asked)
     return table

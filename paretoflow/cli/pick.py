@@ -38,7 +38,7 @@ def pick(
     format: FormatOption = Format.TEXT,
     snapshot: Snapshot = None,
 ) -> None:
-    """Pick the point of a front that suits a preference, and say how to load its adapter.
+    """Pick the point of a front that suits a preference, and say how to load and ask its adapter.
 
     Among the points that keep the constraints, the one with the largest preference-weighted sum
     of scores wins, each score as a share of its frozen range. Without --prefer, the objectives
@@ -95,6 +95,7 @@ def named_numbers(given: list[str] | None, option: str) -> dict[str, float]:
 
 
 def _show(found: Front, point: FrontPoint, model: dict[str, Any]) -> None:
+    from paretoflow.core.conditions import asking_lines
     from paretoflow.exporters.card import loading_lines
     from paretoflow.report.labels import score_text, weights_text
 
@@ -108,14 +109,13 @@ def _show(found: Front, point: FrontPoint, model: dict[str, Any]) -> None:
             f"  {objective.name} {score_text(score, stderr)} {objective.unit}".rstrip(),
             markup=False,
         )
-    console.print(
-        f"  trained towards {weights_text(point.weights, problem)} ({point.kind})", markup=False
-    )
+    how = "trained towards" if point.condition is None else "asked for"
+    console.print(f"  {how} {weights_text(point.weights, problem)} ({point.kind})", markup=False)
     adapter = found.adapter(point)
     if adapter is None:
         base = point.run_id == BASE_RUN_ID
         console.print("  the base model itself: no adapter" if base else "  no adapter was kept")
         return
     console.print(f"  adapter {shlex.quote(str(adapter))}\n", markup=False, soft_wrap=True)
-    for line in loading_lines(model, str(adapter)):
+    for line in [*loading_lines(model, str(adapter)), *asking_lines(point.condition)]:
         console.print(line, markup=False, soft_wrap=True)

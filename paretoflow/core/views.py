@@ -44,6 +44,11 @@ class FrontPoint:
     diagnostics: dict[str, float]
     condition: Mapping[str, Any] | None = None
 
+    @property
+    def adapter_name(self) -> str:
+        """Return the name of its adapter in an export; points of one adapter share it."""
+        return self.snapshot_id if self.condition is None else self.snapshot_id.rpartition("-c")[0]
+
 
 @dataclass(frozen=True)
 class FrontView:

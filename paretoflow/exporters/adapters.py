@@ -15,7 +15,7 @@ _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def copy_adapters(view: SweepView, target: Path) -> None:
-    """Copy the adapter of every trained point of a front to `target/<snapshot_id>`.
+    """Copy the adapter of every trained point of a front to `target/<adapter_name>`, each once.
 
     Raises:
         ModelError: If one is missing, outside the sweep, holds links, or is not what was evaluated.
@@ -32,7 +32,7 @@ def _copy_adapter(root: Folder, point: FrontPoint, adapters: Path) -> None:
     Raises:
         ModelError: If it is missing, outside the sweep, holds links, or is not what was evaluated.
     """
-    if not _SAFE_NAME.fullmatch(point.snapshot_id):
+    if not _SAFE_NAME.fullmatch(point.adapter_name):
         raise ModelError(
             f"{point.snapshot_id!r} is not the name of a snapshot",
             root.uri,
@@ -45,7 +45,10 @@ def _copy_adapter(root: Folder, point: FrontPoint, adapters: Path) -> None:
             where,
             "the ledger is damaged",
         )
-    copy = adapters / point.snapshot_id
+    copy = adapters / point.adapter_name
+    if copy.exists():  # another point of the same adapter
+        _check(copy, point, where)
+        return
     try:
         source = root.fetch(point.path, copy)
     except FileNotFoundError:
@@ -56,6 +59,10 @@ def _copy_adapter(root: Folder, point: FrontPoint, adapters: Path) -> None:
         ) from None
     if source != copy:  # a local sweep: fetched in place
         _copy_local(source, copy, point.snapshot_id)
+    _check(copy, point, where)
+
+
+def _check(copy: Path, point: FrontPoint, where: str) -> None:
     found = digest_of_folder(copy)
     if found != point.digest:
         raise ModelError(

@@ -6,6 +6,7 @@ import json
 from html import escape
 from typing import Any
 
+from paretoflow.core.conditions import asking_lines, condition_brief
 from paretoflow.core.views import FrontPoint, FrontView, SweepView
 
 _FILES = (
@@ -65,12 +66,15 @@ def hypervolume_line(front: FrontView) -> str:
 def points_table(front: FrontView) -> list[str]:
     """Return the lines of a Markdown table with a row for each point."""
     names = [_cell(f"{o.name} {o.unit} ({o.direction.value})") for o in front.problem.objectives]
-    head = ["#", *names, "trained towards", "adapter"]
+    conditioned = any(p.condition is not None for p in front.points)
+    head = ["#", *names, "trained towards", "adapter", *(["asked with"] if conditioned else [])]
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for number, point in enumerate(front.points, start=1):
         scores = [f"{s:.4g} ± {e:.2g}" for s, e in zip(point.scores, point.stderr, strict=True)]
-        adapter = f"`{point.snapshot_id}`" if point.path else "none"
-        lines.append("| " + " | ".join([str(number), *scores, _towards(point), adapter]) + " |")
+        adapter = f"`{point.adapter_name}`" if point.path else "none"
+        asked = [f"`{_cell(condition_brief(point.condition))}`"] if conditioned else []
+        cells = [str(number), *scores, _towards(point), adapter, *asked]
+        lines.append("| " + " | ".join(cells) + " |")
     return lines
 
 
@@ -82,8 +86,9 @@ def _usage(view: SweepView) -> list[str]:
     trained = [p for p in view.front.points if p.path]
     if not trained:
         return ["No point of this front has an adapter: there is nothing to load."]
-    middle = trained[len(trained) // 2].snapshot_id
-    return ["```python", *loading_lines(view.spec["model"], f"adapters/{middle}"), "```"]
+    middle = trained[len(trained) // 2]
+    lines = loading_lines(view.spec["model"], f"adapters/{middle.adapter_name}")
+    return ["```python", *lines, *asking_lines(middle.condition), "```"]
 
 
 def loading_lines(model: dict[str, Any], adapter: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from paretoflow.core.conditions import asking_lines
 from paretoflow.core.values import BASE_RUN_ID, Direction
 from paretoflow.core.views import FrontView, SweepView
 from paretoflow.exporters.card import hypervolume_line, loading_lines, points_table
@@ -109,9 +110,10 @@ def _usage(view: SweepView) -> list[str]:
     trained = [p for p in view.front.points if p.path]
     if not trained:
         return ["No point of this front has an adapter: there is nothing to load."]
-    middle = trained[len(trained) // 2].snapshot_id
+    middle = trained[len(trained) // 2]
     lines = loading_lines(view.spec["model"], f"your-name/{view.front.sweep}")
-    lines[-1] = lines[-1].removesuffix(")") + f', subfolder="{middle}")'
+    lines[-1] = lines[-1].removesuffix(")") + f', subfolder="{middle.adapter_name}")'
+    lines += asking_lines(middle.condition)
     text = ["```python", *lines, "```"]
     if any(p.run_id == BASE_RUN_ID for p in view.front.points):
         text += ["", "The point that was not trained is the base model itself."]

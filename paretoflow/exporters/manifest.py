@@ -27,7 +27,7 @@ def manifest_of(
         view: What was exported.
         tag: The exporter's.
         tables: Files of the tables `front` and `evaluations`.
-        place: What comes before a snapshot's name in the path of its adapter; None where the
+        place: What comes before an adapter's name in its path; None where the
             export holds no adapters.
         files: SHA-256 of every other file, by path.
     """
@@ -57,8 +57,9 @@ def manifest_of(
                 "snapshot_id": p.snapshot_id,
                 "run_id": p.run_id,
                 "scores": dict(zip(front.problem.names, p.scores, strict=True)),
-                "adapter": f"{place}{p.snapshot_id}" if p.path and place is not None else None,
+                "adapter": f"{place}{p.adapter_name}" if p.path and place is not None else None,
                 "adapter_digest": p.digest or None,
+                "condition": p.condition and dict(p.condition),
             }
             for p in front.points
         ],

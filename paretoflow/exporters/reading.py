@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from paretoflow.core.conditions import condition_json
 from paretoflow.core.errors import ExportError
 from paretoflow.core.values import Direction, FloatArray, ObjectiveInfo, Problem
 from paretoflow.exporters.manifest import FORMAT, FORMAT_VERSION, MANIFEST
@@ -22,13 +23,19 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class ManifestPoint:
-    """One point as the manifest tells it; `adapter` is a path in the export, or None."""
+    """One point as the manifest tells it.
+
+    Args:
+        adapter: A path in the export, or None.
+        condition: How the adapter is asked for it, as JSON text; empty where it serves one point.
+    """
 
     snapshot_id: str
     run_id: str
     scores: tuple[float, ...]
     adapter: str | None
     digest: str
+    condition: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,7 @@ def front_cells(manifest: Manifest, out: Path) -> list[ManifestPoint]:
             scores=_numbers(row, "score_", names),
             adapter=row["adapter"],
             digest=str(row["digest"] or ""),
+            condition=str(row.get("condition") or ""),
         )
 
     return _each_row(out / manifest.tables["front"], point)
@@ -205,6 +213,7 @@ def _point(plain: dict[str, Any], names: list[str]) -> ManifestPoint:
         scores=tuple(_number(plain["scores"][name]) for name in names),
         adapter=adapter,
         digest=str(plain["adapter_digest"] or ""),
+        condition=condition_json(plain.get("condition")) or "",
     )
 
 

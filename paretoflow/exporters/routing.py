@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from paretoflow.core.conditions import condition_json
 from paretoflow.core.values import BASE_RUN_ID
 from paretoflow.core.views import FrontPoint, FrontView
 from paretoflow.front.selection import pick
@@ -20,7 +21,9 @@ RULE = (
     "A preference is one non-negative number for each objective, summing to 1. Take the row whose "
     "`prefer` is nearest to it (least squared distance) and send the request to its `model`. Each "
     "row holds the point with the largest preference-weighted sum of scores, each score as a share "
-    "of its frozen range: what `paretoflow pick --prefer` answers."
+    "of its frozen range: what `paretoflow pick --prefer` answers. Where a row has a `condition`, "
+    "its model serves many preferences: put `condition.prefix` before the prompt, or ask as the "
+    "condition says."
 )
 
 
@@ -40,11 +43,13 @@ def servable(front: FrontView) -> FrontView:
 
 def model_name(point: FrontPoint, base: str) -> str:
     """Return what a request calls a point's model."""
-    return point.snapshot_id if point.path else base
+    return point.adapter_name if point.path else base
 
 
 def routing_of(front: FrontView, base: str) -> dict[str, Any]:
     """Return the routing table as plain JSON values.
+
+    `models` holds the scores of each model, or of each point of a model that serves many.
 
     Args:
         front: The points to choose from; see `servable`.
@@ -55,7 +60,7 @@ def routing_of(front: FrontView, base: str) -> dict[str, Any]:
     rows = []
     for weights in das_dennis(front.problem.m, divisions).tolist():
         point = pick(front, prefer=dict(zip(names, weights, strict=True)))
-        rows.append({"prefer": weights, "model": model_name(point, base)})
+        rows.append({"prefer": weights, "model": model_name(point, base), **_asked(point)})
     return {
         "rule": RULE,
         "sweep": front.sweep,
@@ -72,20 +77,33 @@ def routing_of(front: FrontView, base: str) -> dict[str, Any]:
         "step": 1 / divisions,
         "base_model": base,
         "models": {
-            model_name(p, base): dict(zip(names, p.scores, strict=True)) for p in front.points
+            _asked(p).get("point", model_name(p, base)): dict(zip(names, p.scores, strict=True))
+            for p in front.points
         },
         "table": rows,
     }
 
 
+def _asked(point: FrontPoint) -> dict[str, Any]:
+    """Return what a row says of a point whose model serves many: its name, and how to ask."""
+    if point.condition is None:
+        return {}
+    return {"point": point.snapshot_id, "condition": dict(point.condition)}
+
+
 def routing_table(routing: dict[str, Any]) -> pa.Table:
-    """Return the rows of `routing_of` with columns `prefer_<name>`, `model` and `score_<name>`."""
+    """Return the rows of `routing_of`.
+
+    Columns: `prefer_<name>`, `model`, `condition` as JSON text, and `score_<name>`.
+    """
     rows, names = routing["table"], [o["name"] for o in routing["objectives"]]
-    scores = [routing["models"][row["model"]] for row in rows]
+    scores = [routing["models"][row.get("point", row["model"])] for row in rows]
+    conditions = [condition_json(row.get("condition")) for row in rows]
     return pa.table(
         {
             **{f"prefer_{n}": [r["prefer"][k] for r in rows] for k, n in enumerate(names)},
             "model": [r["model"] for r in rows],
+            "condition": pa.array(conditions, pa.string()),
             **{f"score_{n}": [s[n] for s in scores] for n in names},
         }
     )

@@ -129,6 +129,7 @@ TEXT_COLUMNS = frozenset(
         "adapter",
         "path",
         "digest",
+        "condition",
         "status",
         "data",
     }

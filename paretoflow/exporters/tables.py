@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from paretoflow.core.conditions import condition_json
 from paretoflow.core.values import Cost, Problem
 from paretoflow.core.views import EvaluationRow, FrontPoint, FrontView, SweepView
 from paretoflow.front.orient import scores_of
@@ -22,7 +23,7 @@ def front_table(front: FrontView, place: str | None = "adapters/") -> pa.Table:
 
     Args:
         front: The points.
-        place: What comes before a snapshot's name in the column `adapter`, the path within an
+        place: What comes before an adapter's name in the column `adapter`, the path within an
             export; None leaves that column empty. `path` is always the one within the sweep.
     """
     problem, points = front.problem, front.points
@@ -45,10 +46,11 @@ def front_table(front: FrontView, place: str | None = "adapters/") -> pa.Table:
         "reason": _texts(q and q.reason for q in proposals),
         **_costs([p.cost for p in points]),
         "adapter": _texts(
-            f"{place}{p.snapshot_id}" if p.path and place is not None else None for p in points
+            f"{place}{p.adapter_name}" if p.path and place is not None else None for p in points
         ),
         "path": _texts(p.path or None for p in points),
         "digest": _texts(p.digest or None for p in points),
+        "condition": _texts(condition_json(p.condition) for p in points),
         **_diagnostics([p.diagnostics for p in points]),
     }
     return pa.table(columns)
@@ -78,6 +80,7 @@ def evaluations_table(view: SweepView) -> pa.Table:
         **_costs([r.cost for r in rows]),
         "path": _texts(r.path or None for r in rows),
         "digest": _texts(r.digest or None for r in rows),
+        "condition": _texts(condition_json(r.condition) for r in rows),
         **_diagnostics([r.diagnostics for r in rows]),
     }
     return pa.table(columns)

@@ -89,7 +89,7 @@ def verify_export(out: Path, digest: str = "") -> Verified:
     return Verified(
         manifest=manifest,
         files=len(manifest.files),
-        adapters=sum(p.adapter is not None for p in manifest.points),
+        adapters=len({p.adapter for p in manifest.points if p.adapter is not None}),
         evaluations=len(rows),
         interval=_prompt_gains(manifest, rows) is not None,
         digest=manifest.digest,
@@ -167,7 +167,7 @@ def _front_faults(manifest: Manifest, rows: Sequence[ManifestPoint]) -> Iterator
         elif ours[name].scores != theirs[name].scores:
             yield f"{table}: the scores of {name} are not those of {MANIFEST}"
         elif ours[name] != theirs[name]:
-            yield f"{table}: the run or adapter of {name} is not that of {MANIFEST}"
+            yield f"{table}: the run, adapter or condition of {name} is not that of {MANIFEST}"
 
 
 def _recomputed_faults(manifest: Manifest, rows: Sequence[EvaluationCells]) -> Iterator[str]:

@@ -68,7 +68,7 @@ class VllmExporter:
         routing = routing_of(servable(view.front), base)
         write_json(stage / "routing.json", routing)
         write_table(routing_table(routing), stage / "routing.parquet")
-        names = [p.snapshot_id for p in view.front.points if p.path]
+        names = list(dict.fromkeys(p.adapter_name for p in view.front.points if p.path))
         command = serve_command(options, names, _rank(stage / "adapters"))
         script = stage / "serve.sh"
         script.write_text(

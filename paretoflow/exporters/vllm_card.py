@@ -67,7 +67,8 @@ def _serve(command: str, *, copied: bool) -> list[str]:
 
 def _route(routing: dict[str, Any]) -> list[str]:
     middle = routing["table"][len(routing["table"]) // 2]
-    request = {"model": middle["model"], "messages": [{"role": "user", "content": "…"}]}
+    content = middle.get("condition", {}).get("prefix", "") + "…"
+    request = {"model": middle["model"], "messages": [{"role": "user", "content": content}]}
     return [
         "## Route",
         "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from html import escape
 
+from paretoflow.core.conditions import condition_brief
 from paretoflow.core.views import SweepView
 from paretoflow.report.labels import score_text, thresholds_text, weights_text
 
@@ -24,6 +25,9 @@ class Hover:
         for o, score, stderr in zip(problem.objectives, row.scores, row.stderr, strict=True):
             lines.append(f"{escape(o.name)} <b>{score_text(score, stderr)}</b> {escape(o.unit)}")
         lines.append(f"{row.n} prompts, step {row.step}")
+        if row.condition is not None:
+            asked = weights_text(row.weights, problem)
+            lines.append(f"asked for {escape(asked)}: {escape(condition_brief(row.condition))}")
         return "<br>".join(lines + self._provenance(row.run_id))
 
     def _provenance(self, run_id: str) -> list[str]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from paretoflow.core.conditions import condition_brief
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import BASE_RUN_ID, Cost, Problem, RunRecord
 from paretoflow.core.views import FrontView, SweepView
@@ -72,10 +73,12 @@ def points_html(front: FrontView) -> str:
                 for s, e in zip(p.scores, p.stderr, strict=True)
             ),
             _weights_html(p.weights, front.problem),
-            f"<code>{escape(p.snapshot_id)}</code><small>{escape(p.kind)}, step {p.step}</small>",
+            f"<code>{escape(p.snapshot_id)}</code><small>{escape(p.kind)}, step {p.step}</small>"
+            + (f"<small>asked with {escape(brief)}</small>" if brief else ""),
             f"{p.diagnostics['kl']:.3g}" if "kl" in p.diagnostics else "",
         ]
         for number, p in enumerate(front.points, start=1)
+        for brief in [condition_brief(p.condition)]
     ]
     return table_html(head, rows)
 

@@ -60,6 +60,7 @@ def test_front_json_is_exactly_the_promised_shape(
         "scores": {"coverage": 0.52, "length": 47.5},
         "stderr": {"coverage": 0.018, "length": 1.3},
         "n": 48,
+        "condition": None,
     }
 
 
