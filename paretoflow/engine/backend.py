@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -21,6 +21,10 @@ class Launch:
         parent_path: Adapter folder to start from, relative to the sweep's root; empty for the base.
         accumulation_factor: How many times smaller than asked for the forward batches are, after
             the run was out of memory; the optimiser's batches stay as they are.
+        merge_paths: Adapter folders to mix, relative to the sweep's root, in the order of
+            `proposal.merge.parents`; empty but for merge launches.
+        front: Oriented gains of the sweep's front when it was launched, k rows of m. Attempts are
+            compared without it.
     """
 
     run_id: str
@@ -28,6 +32,8 @@ class Launch:
     proposal: Proposal
     parent_path: str = ""
     accumulation_factor: int = 1
+    merge_paths: tuple[str, ...] = ()
+    front: tuple[tuple[float, ...], ...] = field(default=(), compare=False)
 
 
 class Cause(StrEnum):

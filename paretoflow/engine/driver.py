@@ -11,9 +11,9 @@ from paretoflow.core.errors import StorageError, UserError
 from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.status import Boundary, RunStatus
-from paretoflow.engine.backend import Backend, Cause, Failure, Launch, Report
+from paretoflow.engine.backend import Backend, Cause, Failure, Report
 from paretoflow.engine.patience import RETRY_S, patiently
-from paretoflow.engine.planner import Decision, accumulation_factor, decide, parent_path
+from paretoflow.engine.planner import Decision, accumulation_factor, decide, first_launch
 from paretoflow.engine.state import SweepState
 from paretoflow.engine.surroundings import StopRequestedError, Surroundings
 from paretoflow.engine.sweep import front_ids, front_record
@@ -176,7 +176,7 @@ class Driver:
                     EventKind.PROPOSED, f"proposed:{run_id}", run_id=run_id, payload=payload
                 )
             )
-            launches.append(Launch(run_id, 0, proposal, parent_path(self.state, proposal)))
+            launches.append(first_launch(self.state, run_id, proposal))
         events.extend(
             self._event(
                 EventKind.STARTED,

@@ -5,7 +5,7 @@ Replaying a ledger replays every decision.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paretoflow.core.ids import run_id_of
 from paretoflow.core.protocols import Proposer
@@ -53,7 +53,15 @@ def launch_of(spec: SweepSpec, state: SweepState, run_id: str) -> Launch:
     attempt = run.attempt + 1 if run_id in state.started_at else 0
     full = state.failures_of(run_id, Cause.OUT_OF_MEMORY)
     factor = accumulation_factor(spec, full) or 1
-    return Launch(run_id, attempt, run.proposal, parent_path(state, run.proposal), factor)
+    first = first_launch(state, run_id, run.proposal)
+    return replace(first, attempt=attempt, accumulation_factor=factor)
+
+
+def first_launch(state: SweepState, run_id: str, proposal: Proposal) -> Launch:
+    """Build the first attempt of a new run."""
+    parent, mixed = parent_path(state, proposal), merge_paths(state, proposal)
+    front = tuple(tuple(row) for row in state.front_gains.tolist())
+    return Launch(run_id, 0, proposal, parent, merge_paths=mixed, front=front)
 
 
 def accumulation_factor(spec: SweepSpec, times: int) -> int | None:
@@ -73,6 +81,12 @@ def parent_path(state: SweepState, proposal: Proposal) -> str:
     if proposal.parent is None:
         return ""
     return state.path_of(proposal.parent)
+
+
+def merge_paths(state: SweepState, proposal: Proposal) -> tuple[str, ...]:
+    """Return the adapter folders that a launch mixes, relative to the sweep."""
+    merge = proposal.merge
+    return () if merge is None else tuple(state.path_of(parent) for parent in merge.parents)
 
 
 def exhausted(spec: SweepSpec, state: SweepState) -> str:

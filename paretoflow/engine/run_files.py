@@ -10,7 +10,7 @@ import getpass
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from paretoflow.core.errors import LedgerError
@@ -51,6 +51,16 @@ class RunFiles:
             name: Its folder relative to the sweep's; empty for the base.
         """
         return self._folder.fetch(name, self._own(name)) if name else None
+
+    def merge_parents(self, names: Sequence[str]) -> tuple[Path, ...]:
+        """Return the adapters to mix, for the first rank; it is the only one that mixes.
+
+        Args:
+            names: Their folders relative to the sweep's.
+        """
+        if self._parallel.rank > 0:
+            return ()
+        return tuple(self._folder.fetch(name, self._own(name)) for name in names)
 
     def saved_state(self, run_id: str, attempt: int) -> Path | None:
         """Return the newest whole trainer state of a run's earlier attempts; None if none is."""

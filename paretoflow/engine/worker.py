@@ -16,7 +16,7 @@ from paretoflow import __version__
 from paretoflow.core.errors import RunInterrupted, WorkerError
 from paretoflow.core.ids import digest_of_folder, seed_of
 from paretoflow.core.protocols import Checkpoint, Method, Objective, Parallel, Prompt, TrainRequest
-from paretoflow.core.values import BASE_RUN_ID, Cost, FloatArray, Problem
+from paretoflow.core.values import BASE_RUN_ID, Cost, FloatArray, LaunchKind, Problem
 from paretoflow.data import load_prompts
 from paretoflow.data.prompts import RenderChat
 from paretoflow.engine.backend import Failure, Launch, Report
@@ -31,6 +31,7 @@ from paretoflow.ledger.tables import Event
 from paretoflow.lm.base import load_base, render_chat
 from paretoflow.methods import build as build_method
 from paretoflow.methods.context import MethodContext
+from paretoflow.methods.merging.method import MergeMethod
 from paretoflow.methods.states import read_state
 from paretoflow.objectives import build as build_objective
 from paretoflow.scoring.calibrate import calibrate
@@ -57,6 +58,7 @@ class _Ready:
 
     problem: Problem
     method: Method
+    merging: Method
 
 
 class Workshop:
@@ -140,7 +142,8 @@ class Workshop:
             rewards=lambda prompts, answers: self._gains(problem, prompts, answers),
             validate=lambda model: self._validation_gains(problem, model),
         )
-        self._ready = _Ready(problem, build_method(self._spec.method, context))
+        method = build_method(self._spec.method, context)
+        self._ready = _Ready(problem, method, MergeMethod(context))
 
     def _gains(
         self, problem: Problem, prompts: Sequence[Prompt], answers: Sequence[str]
@@ -179,9 +182,12 @@ class Workshop:
             should_stop=should_stop,
             parallel=self._parallel,
             accumulation_factor=launch.accumulation_factor,
+            merge_parents=self._files.merge_parents(launch.merge_paths),
         )
+        merges = launch.proposal.kind is LaunchKind.MERGE
+        method = self._ready.merging if merges else self._ready.method
         try:
-            self._ready.method.train(request, lambda c: self._checkpoint(launch, c, attempt))
+            method.train(request, lambda c: self._checkpoint(launch, c, attempt))
         except RunInterrupted as stopped:
             if self._first and stopped.state is not None:
                 self._files.keep(stopped.state)

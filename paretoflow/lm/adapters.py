@@ -92,6 +92,11 @@ def save_adapter(model: PeftModel, folder: Path) -> None:
     name = model.peft_config[ADAPTER].base_model_name_or_path
     base = {"name": name, "digest": getattr(model, "base_digest", "")}
     (partial / BASE_FILE).write_text(json.dumps(base, indent=2) + "\n", encoding="utf-8")
+    put_in_place(partial, folder)
+
+
+def put_in_place(partial: Path, folder: Path) -> None:
+    """Give a folder whose files are all written its name; its data are on the disk before that."""
     for file in partial.iterdir():
         with file.open("rb") as stream:
             os.fsync(stream.fileno())

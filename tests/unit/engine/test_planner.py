@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from paretoflow.core.ids import run_id_of
-from paretoflow.core.values import Cost, History, Proposal
+from paretoflow.core.merge import Merge
+from paretoflow.core.values import Cost, History, LaunchKind, Proposal
 from paretoflow.engine.planner import (
     accumulation_factor,
     decide,
     exhausted,
+    first_launch,
     launch_of,
     parent_path,
     stagnant,
@@ -134,6 +137,23 @@ def test_the_parents_folder_is_that_of_its_own_evaluation() -> None:
     assert parent_path(state, proposal(parent="a-a0-s0001")) == "adapters/a/a0/step-0001"
     assert parent_path(state, proposal(parent="base")) == ""
     assert parent_path(state, proposal()) == ""
+
+
+def test_a_merge_gets_its_parents_folders_in_their_order_at_every_attempt() -> None:
+    merge = Merge("cat", ("b-a0-s0001", "a-a0-s0001"), (0.3, 0.7))
+    mixed = replace(proposal(), kind=LaunchKind.MERGE, merge=merge)
+    state = folded(
+        *BEGUN,
+        *(proposed(name) for name in "ab"),
+        *(scored(name, (0.6, 5), path=f"adapters/{name}/a0/step-0001") for name in "ab"),
+        proposed("c", mixed),
+        started("c"),
+    )
+    paths = ("adapters/b/a0/step-0001", "adapters/a/a0/step-0001")
+    assert first_launch(state, "c", mixed).merge_paths == paths
+    again = launch_of(circle_spec(), state, "c")
+    assert (again.merge_paths, again.attempt) == (paths, 1)
+    assert first_launch(state, "d", proposal()).merge_paths == ()
 
 
 def _after(runs: int, hours: float, device_s: float) -> SweepState:

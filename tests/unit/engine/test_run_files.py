@@ -113,3 +113,14 @@ def test_a_full_disk_is_waited_for_and_one_that_stays_full_fails_the_write(
     with pytest.raises(OSError, match="No space left"):  # its client was patient before
         RunFiles(Store(tmp_path), Parallel()).patiently(write)
     assert now[0] == 0.0
+
+
+def test_only_the_first_rank_fetches_the_adapters_of_a_merge(folder: Folder) -> None:
+    names = ["adapters/a/a0/step-0001", "adapters/b/a0/merged"]
+    for name in names:
+        folder.write(f"{name}/adapter_config.json", name.encode())
+    first = RunFiles(folder, Parallel()).merge_parents(names)
+    assert [(p / "adapter_config.json").read_text() for p in first] == names
+    assert RunFiles(folder, Parallel(rank=1, ranks=2)).merge_parents(names) == ()
+    with pytest.raises(FileNotFoundError):
+        RunFiles(folder, Parallel()).merge_parents(["adapters/gone"])

@@ -1,0 +1,130 @@
+"""LoRA adapters in memory, read from PEFT folders and written as such, without a model."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from paretoflow.core.errors import ModelError
+from paretoflow.lm.adapters import BASE_FILE, put_in_place
+
+CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
+_BEYOND = ("use_dora", "alpha_pattern", "modules_to_save", "lora_bias")
+"""Options of PEFT that make an adapter more than a product of two factors."""
+_DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What an adapter adds to one module: `scale * up @ down`.
+
+    Args:
+        down: PEFT's A, shape (rank, in), float32.
+        up: PEFT's B, shape (out, rank), float32.
+    """
+
+    down: Tensor
+    up: Tensor
+    scale: float = 1.0
+
+    @property
+    def rank(self) -> int:
+        """Return the inner dimension."""
+        return int(self.down.shape[0])
+
+    @property
+    def delta(self) -> Tensor:
+        """Return what is added to the module's weight, shape (out, in)."""
+        return self.scale * self.up @ self.down
+
+
+@dataclass(frozen=True)
+class LoraAdapter:
+    """A LoRA adapter in memory.
+
+    Args:
+        modules: Factors by the module's name in the safetensors file, in a fixed order.
+        config: PEFT's own, as plain values.
+        base: What `BASE_FILE` says; empty for an adapter that was trained elsewhere.
+        folder: Where it was read from.
+    """
+
+    modules: dict[str, Factors]
+    config: dict[str, Any]
+    base: dict[str, str]
+    folder: Path
+
+
+def read_lora(folder: Path) -> LoraAdapter:
+    """Read an adapter's folder.
+
+    Raises:
+        ModelError: If it is broken, or holds anything but plain LoRA factors.
+    """
+    try:
+        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        tensors = load_file(folder / WEIGHTS_FILE)
+        base_file = folder / BASE_FILE
+        base = json.loads(base_file.read_text(encoding="utf-8")) if base_file.is_file() else {}
+        modules = _modules(config, tensors)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise ModelError(
+            f"the adapter cannot be merged: {error}",
+            str(folder),
+            "a parent is a PEFT folder with plain LoRA factors",
+        ) from error
+    return LoraAdapter(modules, config, base, folder)
+
+
+def _modules(config: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Factors]:
+    odd = [k for k in _BEYOND if config.get(k)]
+    odd += [k for k in tensors if not k.endswith((_DOWN, _UP))]
+    if config["peft_type"] != "LORA" or odd:
+        raise ValueError(f"it is {config['peft_type']}, with {', '.join(odd) or 'no factors'}")
+    modules = {}
+    for name in sorted(k.removesuffix(_DOWN) for k in tensors if k.endswith(_DOWN)):
+        down, up = tensors[name + _DOWN].float(), tensors[name + _UP].float()
+        if down.ndim != 2 or up.ndim != 2 or up.shape[1] != down.shape[0]:
+            raise ValueError(f"the factors of {name} are {tuple(up.shape)} and {tuple(down.shape)}")
+        rank = down.shape[0]
+        root = math.sqrt(rank) if config.get("use_rslora") else rank
+        modules[name] = Factors(down, up, float(config["lora_alpha"]) / root)
+    if not modules or 2 * len(modules) != len(tensors):
+        raise ValueError("factors are missing")
+    return modules
+
+
+def write_lora(adapter: LoraAdapter, folder: Path) -> None:
+    """Write an adapter as an ordinary PEFT folder, whole or not at all; its scales become 1."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    rank = max(f.rank for f in adapter.modules.values())
+    tensors = {}
+    for name, factors in adapter.modules.items():
+        down, up = _padded(factors, rank)
+        tensors[name + _DOWN], tensors[name + _UP] = down.contiguous(), up.contiguous()
+    save_file(tensors, partial / WEIGHTS_FILE, metadata={"format": "pt"})
+    plain = {"r": rank, "lora_alpha": rank, "use_rslora": False, "rank_pattern": {}}
+    config = json.dumps(adapter.config | plain, indent=2, sort_keys=True)
+    (partial / CONFIG_FILE).write_text(config + "\n", encoding="utf-8")
+    if adapter.base:
+        text = json.dumps(adapter.base, indent=2) + "\n"
+        (partial / BASE_FILE).write_text(text, encoding="utf-8")
+    put_in_place(partial, folder)
+
+
+def _padded(factors: Factors, rank: int) -> tuple[Tensor, Tensor]:
+    """Return factors of the given rank and scale 1, filled up with zeros: one rank for all."""
+    more = rank - factors.rank
+    down = torch.nn.functional.pad(factors.down, (0, 0, 0, more))
+    return down, torch.nn.functional.pad(factors.scale * factors.up, (0, more))

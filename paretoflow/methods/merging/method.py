@@ -1,0 +1,68 @@
+"""The method of all merge launches: build an adapter from others, and report it once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib import import_module
+
+from paretoflow.core.errors import PluginError
+from paretoflow.core.protocols import Checkpoint, TrainRequest
+from paretoflow.core.values import Cost
+from paretoflow.lm.adapters import load_adapter, unload
+from paretoflow.lm.lora_files import write_lora
+from paretoflow.methods.context import MethodContext
+from paretoflow.methods.merging import WAYS
+from paretoflow.methods.merging.mixed import Mixed, asked
+
+
+class MergeMethod:
+    """Mixes the adapters of earlier runs; satisfies `core.protocols.Method` for merge launches.
+
+    One final checkpoint at step 0 comes of it, in `merged`. Of several ranks the first does the
+    work and the others report nothing but their end. Nothing is trained, so a stopped merge saves
+    no state and starts afresh.
+    """
+
+    def __init__(self, context: MethodContext) -> None:
+        self._context = context
+
+    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
+        """Merge; see `core.protocols.Method`.
+
+        Raises:
+            ModelError: If a parent is broken, or belongs to another base, or the parents' targets
+                or ranks do not allow this way to merge.
+            PluginError: If no way has this name.
+            RunInterrupted: After `request.should_stop` said yes; no state is saved.
+        """
+        if request.parallel.rank > 0:
+            return
+        began = time.perf_counter()
+        mixed = _way(asked(request).how)(self._context, request)
+        folder = request.folder / "merged"
+        write_lora(mixed.adapter, folder)
+        model = load_adapter(self._context.lm, folder, trainable=False)
+        try:
+            wall_s = time.perf_counter() - began
+            report(
+                Checkpoint(
+                    step=0,
+                    folder=folder,
+                    final=True,
+                    cost=Cost(wall_s, wall_s * request.parallel.ranks),
+                    weights=request.proposal.weights.array,
+                    metrics=mixed.metrics,
+                    model=model,
+                )
+            )
+        finally:
+            unload(model)
+
+
+def _way(how: str) -> Callable[[MethodContext, TrainRequest], Mixed]:
+    if how not in WAYS:
+        raise PluginError(f"got the way to merge {how!r}; allowed: {', '.join(sorted(WAYS))}")
+    module, name = WAYS[how].split(":")
+    way: Callable[[MethodContext, TrainRequest], Mixed] = getattr(import_module(module), name)
+    return way

@@ -1,0 +1,36 @@
+"""Rewarded soups: parents mixed by given coefficients, exactly or in the forms of other codes."""
+
+from __future__ import annotations
+
+from paretoflow.core.protocols import TrainRequest
+from paretoflow.lm.merging import averaged_factors, concatenated, decomposed, peft_linear
+from paretoflow.methods.context import MethodContext
+from paretoflow.methods.merging.mixed import Mixed, asked, coefficients_of, option, parents_of
+
+
+def stacked(context: MethodContext, request: TrainRequest) -> Mixed:
+    """Mix exactly: the model's weights are theta_0 + sum_i c_i (theta_i - theta_0).
+
+    References:
+        Ramé et al. 2023, arXiv 2306.04488, sec. 2.2: theta = sum_i lambda_i theta_i, which with
+        coefficients that sum to one is this. Departure: what is averaged is the change of the
+        weights, not the LoRA factors as in the authors' code (`averaged`).
+    """
+    return Mixed(concatenated(parents_of(request), coefficients_of(asked(request))))
+
+
+def truncated(context: MethodContext, request: TrainRequest) -> Mixed:
+    """Mix exactly, then keep the largest singular values; option `rank`, the spec's if unset."""
+    merge = asked(request)
+    rank = int(option(merge, "rank", context.lora.rank))
+    return Mixed(decomposed(concatenated(parents_of(request), coefficients_of(merge)), rank))
+
+
+def averaged(context: MethodContext, request: TrainRequest) -> Mixed:
+    """Average the factors, as the authors' code does on LoRA: has cross terms B_i A_j."""
+    return Mixed(averaged_factors(parents_of(request), coefficients_of(asked(request))))
+
+
+def linear(context: MethodContext, request: TrainRequest) -> Mixed:
+    """Add the factors with square roots of the coefficients, as PEFT's "linear" does."""
+    return Mixed(peft_linear(parents_of(request), coefficients_of(asked(request))))

@@ -1,0 +1,201 @@
+"""Merge launches: what every way promises, and what each gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from paretoflow.core.errors import MethodError, ModelError, PluginError
+from paretoflow.core.merge import Merge
+from paretoflow.core.protocols import Checkpoint, Parallel, TrainRequest
+from paretoflow.core.values import LaunchKind, Proposal, WeightVector
+from paretoflow.lm.adapters import adapter_on
+from paretoflow.lm.lora_files import LoraAdapter, read_lora, write_lora
+from paretoflow.methods.merging import WAYS
+from paretoflow.methods.merging.method import MergeMethod
+from paretoflow.spec.methods import DpoMethodSpec
+from tests.method_bench import make_context, train, weighted
+
+pytestmark = pytest.mark.train
+
+TOWARDS = {"length": weighted(1.0, 0.0, 0.0), "vowels": weighted(0.0, 1.0, 0.0)}
+
+
+@pytest.fixture(scope="module")
+def context(tiny_lm: Any) -> Any:
+    return make_context(tiny_lm)
+
+
+@pytest.fixture(scope="module")
+def experts(context: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
+    """Checkpoints of a run for each of two objectives, the last one last."""
+    spec = DpoMethodSpec(steps=6, batch_size=4, learning_rate=5e-3, checkpoint_every=2)
+    found = {}
+    for name, proposal in TOWARDS.items():
+        run = train(context, spec, proposal, tmp_path_factory.mktemp(name), seed=len(name))
+        found[name] = [c.folder for c in run.checkpoints]
+    return found
+
+
+@pytest.fixture
+def finals(experts: dict[str, list[Path]]) -> list[Path]:
+    return [folders[-1] for folders in experts.values()]
+
+
+def merged(
+    context: Any,
+    folder: Path,
+    parents: Sequence[Path],
+    how: str,
+    coefficients: Sequence[float] = (),
+    weights: Sequence[float] = (0.5, 0.5, 0.0),
+    seed: int = 0,
+    **options: Any,
+) -> Checkpoint:
+    """Merge, and return the only report, its model's logits in the place of the model."""
+    names = tuple(f"p{i}" for i in range(len(parents)))
+    merge = Merge(how, names, tuple(coefficients), tuple(sorted(options.items())))
+    request = request_of(merge, tuple(parents), folder, seed, weights)
+    reports: list[Checkpoint] = []
+    MergeMethod(context).train(
+        request, lambda c: reports.append(replace(c, model=logits_of(c.model)))
+    )
+    (report,) = reports
+    return report
+
+
+def request_of(
+    merge: Merge | None,
+    parents: tuple[Path, ...],
+    folder: Path,
+    seed: int = 0,
+    weights: Sequence[float] = (0.5, 0.5, 0.0),
+    **fields: Any,
+) -> TrainRequest:
+    folder.mkdir(exist_ok=True)
+    proposal = Proposal(
+        LaunchKind.MERGE, WeightVector.of(weights), seed, "Because.", "by hand", merge=merge
+    )
+    return TrainRequest("run", 0, proposal, seed, folder, merge_parents=parents, **fields)
+
+
+def logits_of(model: Any) -> Any:
+    with torch.no_grad():
+        return model(input_ids=torch.arange(3, 23).reshape(2, 10)).logits
+
+
+def deltas(adapter: LoraAdapter) -> Any:
+    return torch.cat([f.delta.flatten() for f in adapter.modules.values()])
+
+
+PLAIN = ("cat", "factors", "peft_linear", "svd")
+
+
+@pytest.mark.parametrize("how", PLAIN)
+def test_a_merge_reports_one_final_checkpoint_that_serves_its_weights(
+    context: Any, finals: list[Path], tmp_path: Path, how: str
+) -> None:
+    report = merged(context, tmp_path, finals, how, (0.4, 0.6), rank=8)
+    assert (report.step, report.final, report.state) == (0, True, None)
+    assert report.weights.tolist() == [0.5, 0.5, 0.0]
+    assert report.cost.tokens == 0
+    assert 0 < report.cost.wall_s == report.cost.device_s
+    with adapter_on(context.lm, report.folder) as model:
+        assert torch.equal(logits_of(model), report.model)
+    assert not torch.allclose(report.model, logits_of(context.lm.model), atol=1e-3)
+
+
+@pytest.mark.parametrize("how", PLAIN)
+def test_one_hot_coefficients_answer_as_that_parent(
+    context: Any, finals: list[Path], tmp_path: Path, how: str
+) -> None:
+    report = merged(context, tmp_path, finals, how, (0.0, 1.0))
+    with adapter_on(context.lm, finals[1]) as model:
+        assert torch.allclose(logits_of(model), report.model, atol=1e-4)
+
+
+@pytest.mark.parametrize("how", PLAIN)
+def test_turning_parents_and_coefficients_around_changes_nothing(
+    context: Any, finals: list[Path], tmp_path: Path, how: str
+) -> None:
+    one = merged(context, tmp_path / "one", finals, how, (0.3, 0.7), rank=8)
+    other = merged(context, tmp_path / "other", finals[::-1], how, (0.7, 0.3), rank=8)
+    assert torch.allclose(one.model, other.model, atol=1e-4)
+
+
+def test_singular_values_keep_the_rank_that_is_asked_for(
+    context: Any, finals: list[Path], tmp_path: Path
+) -> None:
+    exact = merged(context, tmp_path / "cat", finals, "cat", (0.5, 0.5))
+    full = merged(context, tmp_path / "full", finals, "svd", (0.5, 0.5), rank=8)
+    assert torch.allclose(exact.model, full.model, atol=1e-4)
+    own = read_lora(merged(context, tmp_path / "own", finals, "svd", (0.5, 0.5)).folder)
+    assert own.config["r"] == context.lora.rank == 4
+
+
+def test_a_parent_of_another_base_is_refused(
+    context: Any, finals: list[Path], tmp_path: Path
+) -> None:
+    parent = read_lora(finals[0])
+    stranger = replace(parent, base={"name": "other", "digest": "f" * 64})
+    write_lora(stranger, tmp_path / "stranger")
+    strangers = [tmp_path / "stranger"] * 2
+    with pytest.raises(ModelError, match="another base"):
+        merged(context, tmp_path / "a", [finals[0], strangers[0]], "cat", (0.5, 0.5))
+    with pytest.raises(ModelError, match="trained on other"):
+        merged(context, tmp_path / "b", strangers, "cat", (0.5, 0.5))
+
+
+def test_ranks_that_a_way_cannot_merge_are_refused(
+    context: Any, finals: list[Path], tmp_path: Path
+) -> None:
+    wide = merged(context, tmp_path / "wide", finals, "cat", (0.5, 0.5)).folder
+    with pytest.raises(ModelError, match=r"ranks \[4, 8\]"):
+        merged(context, tmp_path / "no", [finals[0], wide], "factors", (0.5, 0.5))
+    merged(context, tmp_path / "yes", [finals[0], wide], "cat", (0.5, 0.5))
+
+
+def test_an_unknown_way_and_missing_parents_are_named(
+    context: Any, finals: list[Path], tmp_path: Path
+) -> None:
+    with pytest.raises(PluginError, match="'ties'; allowed: cat, factors"):
+        merged(context, tmp_path, finals, "ties", (0.5, 0.5))
+    for merge in (None, Merge("cat", ("a", "b"), (0.5, 0.5))):
+        request = request_of(merge, tuple(finals[:1]), tmp_path)
+        with pytest.raises(MethodError, match="got 1 folders for a merge of"):
+            MergeMethod(context).train(request, lambda c: None)
+
+
+def test_a_reader_that_raises_leaves_the_base_as_it_was(
+    context: Any, finals: list[Path], tmp_path: Path
+) -> None:
+    def refuse(checkpoint: Checkpoint) -> None:
+        raise KeyError("stop")
+
+    request = request_of(Merge("cat", ("a", "b"), (0.5, 0.5)), tuple(finals), tmp_path)
+    with pytest.raises(KeyError):
+        MergeMethod(context).train(request, refuse)
+    merged(context, tmp_path, finals, "cat", (0.5, 0.5))
+
+
+def test_the_first_rank_merges_and_the_others_do_nothing(
+    context: Any, finals: list[Path], tmp_path: Path
+) -> None:
+    merge, reports = Merge("cat", ("a", "b"), (0.5, 0.5)), []
+    for rank in (0, 1):
+        parents = tuple(finals) if rank == 0 else ()
+        request = request_of(merge, parents, tmp_path, parallel=Parallel(rank=rank, ranks=2))
+        MergeMethod(context).train(request, reports.append)
+    (report,) = reports
+    assert report.cost.device_s == 2 * report.cost.wall_s
+
+
+def test_every_way_is_there_to_be_called() -> None:
+    from paretoflow.methods.merging.method import _way
+
+    assert all(callable(_way(how)) for how in WAYS)
