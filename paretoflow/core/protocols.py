@@ -142,7 +142,12 @@ class TrainRequest:
             and MASTER_PORT are in the environment before a process' first launch.
         accumulation_factor: Makes the forward passes this many times smaller and more, to save
             memory; the optimiser's batches stay what they are.
+        stopping: Whether the run is to stop, for a method that does not see its own steps; may be
+            asked at any time.
+        should_finish: Asked after each report but the last; once one rank's says yes, the run has
+            finished with that checkpoint.
         merge_parents: Of a merge launch: adapter folders in the order of `proposal.merge.parents`.
+        front: Oriented gains of the sweep's front at launch, shape (k, m); None for none.
     """
 
     run_id: str
@@ -155,7 +160,10 @@ class TrainRequest:
     should_stop: Callable[[], bool] | None = None
     parallel: Parallel = Parallel()
     accumulation_factor: int = 1
+    stopping: Callable[[], bool] | None = None
+    should_finish: Callable[[], bool] | None = None
     merge_parents: tuple[Path, ...] = ()
+    front: FloatArray | None = None
 
 
 @dataclass(frozen=True)

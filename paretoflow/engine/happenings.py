@@ -73,6 +73,11 @@ def evaluated(where: Measured, *, time_s: float, cost: Cost, **fields: Any) -> E
     )
 
 
-def finished(run_id: str, attempt: int, time_s: float) -> Event:
-    """Return the row that ends a run well; a run finishes once, whatever attempt did it."""
-    return Event(f"finished:{run_id}", EventKind.FINISHED, time_s, run_id=run_id, attempt=attempt)
+def finished(run_id: str, attempt: int, time_s: float, early: str = "") -> Event:
+    """Return the row that ends a run well; a run finishes once, whatever attempt did it.
+
+    `early` says why it ended before its last step; empty where it did not.
+    """
+    payload = {"early": early} if early else {}
+    kind, name = EventKind.FINISHED, f"finished:{run_id}"
+    return Event(name, kind, time_s, run_id=run_id, attempt=attempt, payload=payload)

@@ -64,7 +64,7 @@ class CheckpointCallback(TrainerCallback):
             return
         spec, ranks = self._run.spec, self._run.ranks
         step = int(state.global_step)
-        final = step == spec.steps
+        finished = final = step == spec.steps
         weights = self._run.controller.weights
         ranks.in_step = True  # whatever is raised below is raised on every rank
         self._check(step, logs)
@@ -74,7 +74,9 @@ class CheckpointCallback(TrainerCallback):
         if final or (spec.checkpoint_every is not None and step % spec.checkpoint_every == 0):
             saved = None if final else self._save_state(step)
             self._checkpoint(step, saved, weights, logs)
-        if not final and ranks.any(flag=self._asked_to_stop()):
+            if not final and self._finishes():
+                finished = control.should_training_stop = True
+        if not finished and ranks.any(flag=self._asked_to_stop()):
             raise RunInterrupted(
                 f"stopped after step {step} of {spec.steps}, as asked",
                 f"run {self._run.request.run_id}",
@@ -83,6 +85,16 @@ class CheckpointCallback(TrainerCallback):
                 cost=self._spent(logs),
             )
         ranks.in_step = False
+
+    def _finishes(self) -> bool:
+        """Return whether the run has finished with the checkpoint just reported, on all ranks."""
+        run = self._run
+        ask = run.request.should_finish
+        if ask is None or not run.ranks.any(flag=ask()):
+            return False
+        if run.ranks.main:
+            discard_states(run.request.folder)
+        return True
 
     def _asked_to_stop(self) -> bool:
         ask = self._run.request.should_stop

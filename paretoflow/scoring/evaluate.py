@@ -28,14 +28,13 @@ from paretoflow.lm.base import LanguageModel, encode
 from paretoflow.lm.generation import Answer, generate
 from paretoflow.lm.logprobs import sequence_logprobs
 from paretoflow.scoring.arrow_files import write_table
+from paretoflow.scoring.signals import ASSUMED_BETA, HeldOutPairs, pair_signals, topk_signals
 from paretoflow.spec.models import GenerationSpec
 from paretoflow.storage import Root, as_folder
 
 if TYPE_CHECKING:
     from paretoflow.scoring.panel import ObjectivePanel
 
-_TIE = 1e-9
-"""Standardised scores closer than this rank no pair."""
 _PLAINLY = Served(np.empty(0), {})
 """Asks for nothing: the model and the prompts as they are."""
 
@@ -50,7 +49,8 @@ class EvaluationResult:
         prompt_scores: Raw score of every prompt, shape (m, n).
         completions: Answers in the order of the prompts, length n.
         diagnostics: `kl` (nats per answer), `length_tokens` (mean, end-of-text token not counted)
-            and, when weights were given and there are held-out pairs, `ranking_accuracy`.
+            and the signals of `signals.topk_signals`; with weights and held-out pairs those of
+            `signals.pair_signals`.
         tokens: Tokens generated, those of answers that were not chosen included.
         wall_s: Seconds that it took.
     """
@@ -74,6 +74,7 @@ class Evaluator:
             the ranking accuracy. None leaves it out.
         standardised: Raw scores, shape (n, m), to gains in standard deviations of the base's
             answers; needed where one of several answers is chosen.
+        beta: Strength of the pull to the base in the idealised ranking accuracy.
     """
 
     lm: LanguageModel
@@ -83,6 +84,7 @@ class Evaluator:
     seed: int
     held_out: Candidates | None = None
     standardised: Callable[[FloatArray], FloatArray] | None = None
+    beta: float = ASSUMED_BETA
 
     def evaluate(
         self,
@@ -108,6 +110,7 @@ class Evaluator:
         diagnostics = {
             "kl": self._kl(model, answers),
             "length_tokens": float(np.mean([self._length(a) for a in answers])),
+            **self._topk(model, answers, served),
         }
         if weights is not None and self.held_out is not None:
             diagnostics |= self._ranking(model, self.held_out, weights, served)
@@ -120,6 +123,14 @@ class Evaluator:
             tokens=tokens,
             wall_s=time.perf_counter() - started,
         )
+
+    def signals(self, model: PreTrainedModel) -> dict[str, float]:
+        """Return the top-k signals on answers to the evaluation prompts, which are not scored.
+
+        Raises:
+            DataError: If a prompt does not fit the model.
+        """
+        return self._topk(model, self._answers(model, self.prompts, _PLAINLY), _PLAINLY)
 
     def mean_scores(self, model: PreTrainedModel, prompts: Sequence[Prompt]) -> FloatArray:
         """Return raw mean scores on the given prompts, shape (m,), without diagnostics.
@@ -190,13 +201,24 @@ class Evaluator:
             )
         return float(np.mean([a.logprob for a in answers] - base))
 
+    def _topk(
+        self, model: PreTrainedModel, answers: Sequence[Answer], served: Served
+    ) -> dict[str, float]:
+        """Return top-k signals on the policy's own answers; none where several were asked."""
+        if served.draws:
+            return {}
+        ids, size = [a.token_ids for a in answers], self.generation.batch_size
+        with _asked(model, served) as policy:
+            prompts = encode(self.lm, _texts(self.prompts, served))
+            return topk_signals(policy, self.lm, prompts, ids, size)
+
     def _length(self, answer: Answer) -> int:
         return answer.tokens - (answer.token_ids[-1] in self.lm.eos_ids)
 
     def _ranking(
         self, model: PreTrainedModel, held_out: Candidates, weights: FloatArray, served: Served
     ) -> dict[str, float]:
-        """Return the ranking accuracy by name; nothing when every held-out pair is a tie."""
+        """Return what the held-out pairs say; nothing when every one is a tie."""
         per_prompt = len(held_out.completions[0])
         prompts: Sequence[Sequence[int]] = held_out.prompt_ids
         if served.rewrite is not None:
@@ -209,8 +231,8 @@ class Evaluator:
                 [ids for row in held_out.completion_ids for ids in row],
                 self.generation.batch_size,
             ).reshape(-1, per_prompt)
-        accuracy = ranking_accuracy(logprobs, held_out.standardised @ np.asarray(weights))
-        return {} if accuracy is None else {"ranking_accuracy": accuracy}
+        merits = held_out.standardised @ np.asarray(weights)
+        return pair_signals(HeldOutPairs.of(logprobs, held_out, merits), self.beta)
 
 
 @contextmanager
@@ -226,29 +248,6 @@ def _asked(model: PreTrainedModel, ask: Served) -> Iterator[PreTrainedModel]:
 def _texts(prompts: Sequence[Prompt], ask: Served) -> list[str]:
     """Return what the model is given."""
     return [p.text if ask.rewrite is None else ask.rewrite(p.text) for p in prompts]
-
-
-def ranking_accuracy(logprobs: FloatArray, merits: FloatArray) -> float | None:
-    """Return the share of pairs that a policy ranks as their merits do; None without a pair.
-
-    A pair is two answers to one prompt of different merit, better w and worse l; it is ranked
-    right when log pi(w) >= log pi(l). By hand: merits (3, 1, 2) and log-probabilities (-5, -9, -4)
-    hold the pairs (0, 1) right, (0, 2) wrong and (2, 1) right, so 2/3.
-
-    Args:
-        logprobs: Log-probability of each answer, shape (P, C).
-        merits: Weighted standardised gains, shape (P, C).
-
-    References:
-        Chen et al. (2024), arXiv 2405.19534: ranking accuracy. Pairs are ranked by the weighted
-        scores instead of a person.
-    """
-    first, second = np.triu_indices(merits.shape[1], k=1)
-    difference = merits[:, first] - merits[:, second]
-    likelier = logprobs[:, first] - logprobs[:, second]
-    right = np.where(difference > 0, likelier >= 0, likelier <= 0)
-    pairs = np.abs(difference) > _TIE
-    return float(right[pairs].mean()) if pairs.any() else None
 
 
 def answers_path(root: Root, snapshot_id: str) -> str:

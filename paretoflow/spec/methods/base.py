@@ -18,6 +18,21 @@ class DualSpec(Spec):
     """Bound on each multiplier, so that one objective cannot drown the others for good."""
 
 
+class EarlyStopSpec(Spec):
+    """When likelihood over-optimisation ends a run, at a checkpoint that it was seen at.
+
+    Shi et al. 2024, arXiv 2410.11677: top-k entropy and mass fall before quality does.
+    """
+
+    after_frac: float = Field(0.1, ge=0.1, lt=1)
+    """Share of the steps before which no evaluation counts."""
+    evaluations: int = Field(2, ge=1)
+    """Evaluated checkpoints in a row that must show it, none of them a run's first; see
+    `checkpoint_every`."""
+    drop: float = Field(0.2, gt=0, lt=1)
+    """How far top-k entropy must be under the base's, as a share of it."""
+
+
 class MethodBase(Spec):
     """What all methods share."""
 
@@ -35,3 +50,5 @@ class MethodBase(Spec):
     """Steps between evaluated checkpoints, each a candidate for the front; unset: only the last."""
     dual: DualSpec = DualSpec()
     """The dual controller of constrained runs."""
+    early_stop: EarlyStopSpec | None = None
+    """Ends a run early, as finished, when its likelihoods are over-optimised; unset: never."""

@@ -1,0 +1,246 @@
+"""Signals of likelihood over-optimisation and of how hard pairs are to rank, beside the scores.
+
+Top-k entropy and mass are measured on a snapshot's own answers and cost one forward pass; the rest
+follows from log-probabilities of the held-out pairs that the evaluation has already. All of them go
+into an evaluation's diagnostics; `over_optimised` is the verdict that may end a run early.
+
+References:
+    Shi et al. 2024, arXiv 2410.11677 (likelihood over-optimisation): top-k entropy and mass.
+    Departure: the text leaves open whether probabilities are scaled to sum to one over the top k;
+    both entropies are kept, and the verdict uses the raw one.
+    Chen et al. 2024, arXiv 2405.19534 (ranking accuracy): its raw and idealised form and the flip
+    bound. Departures: (1) a pair is ranked by weighted standardised scores instead of a person; (2)
+    the share that prefers the better answer is taken as the logistic function of its lead in those
+    scores, so log(a / (1 - a)) is the lead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from paretoflow.core.protocols import Candidates
+from paretoflow.core.values import FloatArray
+from paretoflow.lm.base import LanguageModel
+from paretoflow.lm.logprobs import measured
+
+if TYPE_CHECKING:
+    from paretoflow.spec.methods.base import EarlyStopSpec
+
+TOP_K = 10
+"""Next tokens looked at, the most likely ones: the paper's k."""
+ASSUMED_BETA = 0.1
+"""Strength of the pull to the base in the idealised accuracy, for a method that has none."""
+
+_TIE = 1e-9
+"""Standardised scores closer than this rank no pair."""
+_QUANTILES = {"q10": 0.1, "q50": 0.5, "q90": 0.9}
+_TOP_K_NAMES = ("topk_entropy", "topk_entropy_renormalised", "topk_mass")
+
+
+def topk_of_tokens(logits: torch.Tensor, k: int = TOP_K) -> torch.Tensor:
+    """Return raw entropy, renormalised entropy (bits) and mass of each token's top k.
+
+    Raw: H = -sum p_i log2 p_i over the k most likely tokens; mass = sum p_i; renormalised: H of p_i
+    / mass. By hand: probabilities (0.5, 0.25, 0.125, 0.125) and k = 2 give H = 0.5 + 0.5 = 1 bit
+    and mass 0.75; renormalised (2/3, 1/3) gives 0.9183 bits.
+
+    Args:
+        logits: Shape (t, vocabulary).
+        k: At most the vocabulary's size is used.
+
+    Returns:
+        Shape (t, 3).
+    """
+    log_p = logits.float().log_softmax(-1).topk(min(k, logits.shape[-1]), dim=-1).values
+    p = log_p.exp()
+    mass = p.sum(-1)
+    # 0 log 0 is 0: a token that is certain leaves probabilities that underflow
+    raw = -(p * log_p.clamp(min=-1e4)).sum(-1) / np.log(2)
+    return torch.stack([raw, raw / mass + mass.log2(), mass], dim=-1)
+
+
+def topk_signals(
+    model: PreTrainedModel,
+    lm: LanguageModel,
+    prompt_ids: Sequence[Sequence[int]],
+    answer_ids: Sequence[Sequence[int]],
+    batch_size: int,
+) -> dict[str, float]:
+    """Return `topk_entropy`, `topk_entropy_renormalised` (bits) and `topk_mass` of a policy.
+
+    Means over the tokens of each answer, then over answers; end-of-text tokens count. Temperature
+    1, whatever the temperature of sampling. Empty without an answer that has a token.
+    """
+    rows = measured(
+        model,
+        lm,
+        (prompt_ids, answer_ids),
+        batch_size,
+        lambda logits, _: topk_of_tokens(logits).double().mean(dim=0),
+        width=3,
+    )
+    spoken = [i for i, ids in enumerate(answer_ids) if ids]
+    if not spoken:
+        return {}
+    means = rows[spoken].mean(axis=0)
+    return {name: float(v) for name, v in zip(_TOP_K_NAMES, means, strict=True)}
+
+
+@dataclass(frozen=True)
+class HeldOutPairs:
+    """Every pair of answers of different merit to a held-out prompt, better w and worse l: n pairs.
+
+    Args:
+        better, worse: The policy's log-probability of each answer in nats, shape (n,).
+        ref_better, ref_worse: The base's.
+        tokens_better, tokens_worse: Lengths in tokens, at least 1.
+        lead: Merit of better minus worse, shape (n,), positive.
+    """
+
+    better: FloatArray
+    worse: FloatArray
+    ref_better: FloatArray
+    ref_worse: FloatArray
+    tokens_better: FloatArray
+    tokens_worse: FloatArray
+    lead: FloatArray
+
+    @classmethod
+    def of(cls, logprobs: FloatArray, held_out: Candidates, merits: FloatArray) -> HeldOutPairs:
+        """Pair the held-out answers.
+
+        Args:
+            logprobs: The policy's, shape (P, C).
+            held_out: Their answers.
+            merits: Weighted standardised gains, shape (P, C).
+        """
+        first, second = np.triu_indices(merits.shape[1], k=1)
+        lead = merits[:, first] - merits[:, second]
+        row, pair = np.nonzero(np.abs(lead) > _TIE)
+        up = lead[row, pair] > 0
+        w = (row, np.where(up, first[pair], second[pair]))
+        l = (row, np.where(up, second[pair], first[pair]))  # noqa: E741 - the papers' letter
+        lengths = [[max(len(ids), 1) for ids in answers] for answers in held_out.completion_ids]
+        tokens = np.asarray(lengths, dtype=np.float64)
+        ref = held_out.ref_logprobs
+        apart = np.abs(lead[row, pair])
+        return cls(logprobs[w], logprobs[l], ref[w], ref[l], tokens[w], tokens[l], apart)
+
+
+def pair_signals(pairs: HeldOutPairs, beta: float) -> dict[str, float]:
+    """Return what held-out pairs say of a policy; empty without a pair.
+
+    - `ranking_accuracy`: share of pairs with log pi(w) >= log pi(l); `_per_token` divides each by
+      its length first.
+    - `ideal_ranking_accuracy`: the same for the policy that is optimal for a KL pull of strength
+      beta: share with log ref(w) - log ref(l) + lead / beta >= 0.
+    - `flip_difficulty`: mean of c = log ref(l) - log ref(w), the nats that training must move a
+      pair by before the policy ranks it right, and quantiles `_q10`, `_q50`, `_q90`.
+    - `margin`: mean of (log pi(w) - log ref(w)) - (log pi(l) - log ref(l)); `chosen_logprob`: mean
+      of log pi(w).
+
+    By hand: one pair, log pi = (-4, -5), log ref = (-6, -5), 4 and 10 tokens: right, but wrong per
+    token (-1 < -0.5); c = 1, margin 2. With lead 0.2 and beta = 0.1 the ideal gains 2 > c: right.
+
+    References:
+        Chen et al. 2024, arXiv 2405.19534; see the module for the departures.
+    """
+    if len(pairs.lead) == 0:
+        return {}
+    difficulty = pairs.ref_worse - pairs.ref_better
+    moved = pairs.better - pairs.worse
+    per_token = pairs.better / pairs.tokens_better - pairs.worse / pairs.tokens_worse
+    signals = {
+        "ranking_accuracy": np.mean(moved >= 0),
+        "ranking_accuracy_per_token": np.mean(per_token >= 0),
+        "ideal_ranking_accuracy": np.mean(pairs.lead >= beta * difficulty),
+        "flip_difficulty": np.mean(difficulty),
+        "margin": np.mean(moved + difficulty),
+        "chosen_logprob": np.mean(pairs.better),
+    }
+    for name, share in _QUANTILES.items():
+        signals[f"flip_difficulty_{name}"] = np.quantile(difficulty, share)
+    return {name: float(value) for name, value in signals.items()}
+
+
+def flip_bound(beta: float, difficulty: FloatArray) -> FloatArray:
+    """Return the DPO loss at or under which a policy ranks a pair right: log(1 + e^(-beta c)).
+
+    By hand: c = 0, a pair that the base ranks as likely either way, gives log 2; c = 10 with beta =
+    0.1 asks for 0.3133.
+
+    Args:
+        beta: Of the loss.
+        difficulty: c = log ref(l) - log ref(w), shape (n,).
+
+    References:
+        Chen et al. 2024, arXiv 2405.19534: the bound on the loss of a pair that is flipped.
+    """
+    bound: FloatArray = np.logaddexp(0.0, -beta * np.asarray(difficulty))
+    return bound
+
+
+@dataclass(frozen=True)
+class Look:
+    """What an evaluation saw of a run after some steps, or of the base after none."""
+
+    step: int
+    entropy: float
+    mass: float
+    margin: float
+    chosen_logprob: float
+
+    @classmethod
+    def of(cls, step: int, diagnostics: Mapping[str, float]) -> Look | None:
+        """Return the look that diagnostics hold; None where a signal could not be measured."""
+        names = ("topk_entropy", "topk_mass", "margin", "chosen_logprob")
+        found = [diagnostics[name] for name in names if name in diagnostics]
+        return cls(step, *found) if len(found) == len(names) else None
+
+
+def over_optimised(
+    spec: EarlyStopSpec, steps: int, base: Mapping[str, float], looks: Sequence[Look]
+) -> str:
+    """Return why a run should end at its last look; empty while it should not.
+
+    It should when in each of the last `evaluations` looks, all after `after_frac` of the steps,
+    top-k entropy was at least `drop` under the base's and top-k mass under the base's, while margin
+    or chosen log-probability had risen since the look before.
+
+    By hand: base (2 bits, 0.9) and drop 0.2; looks (1.5, 0.85) and (1.4, 0.8) with margins 1 and 2
+    end a run of 100 steps at step 40, and would not with margins 2 and 1 and a chosen
+    log-probability that falls, nor with an entropy of 1.7.
+
+    Args:
+        spec: The thresholds.
+        steps: Of the whole run.
+        base: The base's `topk_entropy` and `topk_mass`.
+        looks: In order of their steps.
+
+    References:
+        Shi et al. 2024, arXiv 2410.11677. Departure: the size of the drop and the number of looks
+        are settings, for the paper gives no rule.
+    """
+    ceiling = (1 - spec.drop) * base["topk_entropy"]
+    late = [i for i, look in enumerate(looks) if look.step > spec.after_frac * steps and i > 0]
+    last = late[-spec.evaluations :]
+    if len(last) < spec.evaluations or last[-1] != len(looks) - 1:
+        return ""
+    for i in last:
+        now, before = looks[i], looks[i - 1]
+        fell = now.entropy <= ceiling and now.mass < base["topk_mass"]
+        rose = now.margin > before.margin or now.chosen_logprob > before.chosen_logprob
+        if not (fell and rose):
+            return ""
+    now = looks[-1]
+    return (
+        f"over-optimised at step {now.step}: for {spec.evaluations} evaluations top-k entropy "
+        f"({now.entropy:.3g} bits) and mass ({now.mass:.3g}) were under the base's "
+        f"({base['topk_entropy']:.3g} and {base['topk_mass']:.3g}) while the likelihoods still rose"
+    )
