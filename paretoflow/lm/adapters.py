@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -32,24 +34,28 @@ BASE_FILE = "base.json"
 _LOADING_FAULTS = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
 
 
-def fresh_adapter(lm: LanguageModel, lora: LoraSpec, seed: int) -> PeftModel:
+def fresh_adapter(
+    lm: LanguageModel, lora: LoraSpec, seed: int, options: Mapping[str, Any] | None = None
+) -> PeftModel:
     """Put a new trainable adapter on the base; until it is trained the model answers as the base.
 
-    `seed` decides the adapter's random half; the caller's random state is left as it was.
+    `seed` decides the adapter's random half; the caller's random state is left as it was. `options`
+    are further options of PEFT's `LoraConfig`, or other values for those of the spec.
 
     Raises:
         ModelError: If `lora.targets` names no module of the model.
     """
     _require_bare(lm)
-    config = LoraConfig(
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=lora.targets if isinstance(lora.targets, str) else list(lora.targets),
-        task_type="CAUSAL_LM",
-    )
+    plain: dict[str, Any] = {
+        "r": lora.rank,
+        "lora_alpha": lora.alpha,
+        "lora_dropout": lora.dropout,
+        "target_modules": lora.targets if isinstance(lora.targets, str) else list(lora.targets),
+        "task_type": "CAUSAL_LM",
+    }
+    config = LoraConfig(**{**plain, **(options or {})})
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), tied_head_allowed():
             torch.manual_seed(seed)
             model = get_peft_model(lm.model, config)
     except ValueError as error:
@@ -68,9 +74,10 @@ def load_adapter(lm: LanguageModel, folder: Path, *, trainable: bool) -> PeftMod
     _require_bare(lm)
     _check_folder(lm, folder)
     try:
-        model = PeftModel.from_pretrained(
-            lm.model, str(folder), is_trainable=trainable, torch_device=lm.device
-        )
+        with tied_head_allowed():
+            model = PeftModel.from_pretrained(
+                lm.model, str(folder), is_trainable=trainable, torch_device=lm.device
+            )
     except _LOADING_FAULTS as error:
         _clean(lm.model)
         lines = str(error).strip().splitlines() or [type(error).__name__]
@@ -118,6 +125,17 @@ def save_adapter_files(model: PeftModel, folder: Path) -> None:
 def unload(model: PeftModel) -> PreTrainedModel:
     """Take every adapter off and return the base as it was: frozen, evaluating, without hooks."""
     return _clean(model.get_base_model())
+
+
+@contextmanager
+def tied_head_allowed() -> Iterator[None]:
+    """Silence PEFT's warning about an adapter on an output layer that shares the embeddings.
+
+    It would matter if the adapter were merged into the weights, which never happens here.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Model has `tie_word_embeddings=True`", UserWarning)
+        yield
 
 
 @contextmanager

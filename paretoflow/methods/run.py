@@ -5,7 +5,7 @@ Everything that methods have in common is here; a method only says how its train
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,11 @@ def train_run(
     request: TrainRequest,
     report: Callable[[Checkpoint], None],
     build: Callable[[Run], Trainer],
+    adapter_options: Mapping[str, Any] | None = None,
 ) -> None:
     """Train one launch with the trainer that `build` returns; reports as `Method.train` promises.
+
+    `adapter_options` are further options of PEFT's `LoraConfig` for a fresh adapter.
 
     Raises:
         NonFiniteLossError: If the loss, its gradient or the adapter is not finite; no such adapter
@@ -49,7 +52,7 @@ def train_run(
     with (
         joined(request.parallel, context.lm.device) as ranks,
         _resumed(request, ranks, controller) as state,
-        _adapter(context, request) as model,
+        _adapter(context, request, adapter_options) as model,
     ):
         run = Run(spec, request, ranks, model, controller, arguments)
         trainer = build(run)
@@ -109,7 +112,9 @@ def _released(trainer: Trainer, ranks: Ranks) -> Iterator[None]:
 
 
 @contextmanager
-def _adapter(context: MethodContext, request: TrainRequest) -> Iterator[Any]:
+def _adapter(
+    context: MethodContext, request: TrainRequest, options: Mapping[str, Any] | None
+) -> Iterator[Any]:
     base = context.lm.model
     own_forward = vars(base).get("forward")
     for layer in base.modules():
@@ -117,7 +122,7 @@ def _adapter(context: MethodContext, request: TrainRequest) -> Iterator[Any]:
             layer.p = 0.0  # as in the reference; the adapter's own dropout is the spec's
     with attributes_kept(base):
         if request.parent_adapter is None:
-            model = fresh_adapter(context.lm, context.lora, request.seed)
+            model = fresh_adapter(context.lm, context.lora, request.seed, options)
         else:
             model = load_adapter(context.lm, request.parent_adapter, trainable=True)
         try:
