@@ -1,0 +1,25 @@
+"""Trainers that are programs: how one is asked, run, and listened to.
+
+    request     what a program is told, and the files beside it
+    process     starts a program, and ends it with all its children
+    guard       stands between: a program does not outlive whoever asked for it
+    result      what a program answers, checked
+    snapshots   its adapters, brought into the form of all others
+
+A program reads one JSON object (`request.launch_of` has its keys) and writes another:
+
+    {"checkpoints": [{"step": 40, "folder": "step-40", "tokens": 81920,
+                      "metrics": {"loss": 0.31},
+                      "scores": {"coverage": {"mean": 0.41, "stderr": 0.02}}}]}
+
+`step` counts up and the last checkpoint is the run's. `folder` is a PEFT adapter folder, relative
+to the request's `output` and inside it. The rest may be left out: `tokens` trained on since the
+checkpoint before, `metrics` for the log, and `scores` by objective in the user's units, for a
+program that has measured them itself: a number, `{"mean", "stderr"}` or `{"prompt_scores": [...]}`.
+Without them the adapter is evaluated as that of any other method. For one checkpoint at the end,
+`{"folder": "adapter"}` is enough.
+
+It ends with status 0. Asked to stop (SIGTERM), it has a grace to save in `output` what it wants to
+go on from, whole or not at all; the next attempt finds these files in its own `output`, and
+`resume_from` names it.
+"""

@@ -1,0 +1,134 @@
+"""Decides how a program is started, watched and ended; knows nothing of training.
+
+The program runs in a process group of its own, with the files that it writes to as its only
+outputs, and with no more of the environment than it was promised. Whatever ends the watch, its end,
+a time limit, a stop, an error or the death of this process, takes the whole group with it. A child
+that makes a session of its own is out of reach.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+GUARD = Path(__file__).with_name("guard.py")
+POLL_S = 0.5
+"""Seconds between two looks at whether the program is to stop."""
+PASSED = (
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
+    "VIRTUAL_ENV", "CONDA_PREFIX", "LD_LIBRARY_PATH", "XDG_CACHE_HOME", "OMP_NUM_THREADS",
+    "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_HOME", "NVIDIA_VISIBLE_DEVICES",
+    "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "HF_HOME", "HF_HUB_OFFLINE",
+)  # fmt: skip
+"""Variables that every program gets where they are set: none of them is a secret."""
+
+
+class End(StrEnum):
+    """Why a program is over."""
+
+    ITSELF = "itself"
+    TIMEOUT = "timeout"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class Order:
+    """A program to run.
+
+    Args:
+        argv: The program and its arguments.
+        env: Its whole environment.
+        logs: Existing folder for `stdout.log` and `stderr.log`.
+        timeout_s: Seconds after which it is ended.
+        grace_s: Seconds from SIGTERM to SIGKILL.
+    """
+
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    logs: Path
+    timeout_s: float
+    grace_s: float
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended.
+
+    Args:
+        status: Exit status; negative for the signal that ended it.
+        wall_s: Seconds that it ran.
+    """
+
+    why: End
+    status: int
+    wall_s: float
+
+
+def environment(names: Sequence[str], extra: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a program: what is always passed, the named variables, and extra.
+
+    Raises:
+        KeyError: If a named variable is not set here.
+    """
+    always = {name: os.environ[name] for name in PASSED if name in os.environ}
+    return {**always, **{name: os.environ[name] for name in names}, **extra}
+
+
+def run_program(order: Order, stopping: Callable[[], bool]) -> Ended:
+    """Run a program until it ends, its time is up, or `stopping` says yes; nothing of it is left.
+
+    Args:
+        order: What to run.
+        stopping: Asked every `POLL_S` seconds.
+    """
+    started = time.monotonic()
+    with (
+        (order.logs / "stdout.log").open("wb") as out,
+        (order.logs / "stderr.log").open("wb") as err,
+        subprocess.Popen(
+            # isolated and without site packages: it starts in milliseconds, whatever is installed
+            [sys.executable, "-I", "-S", str(GUARD), *order.argv],
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=err,
+            env=dict(order.env),
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            why = _watch(process, started + order.timeout_s, stopping)
+            if why is not End.ITSELF:
+                process.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(order.grace_s)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return Ended(why, process.returncode, time.monotonic() - started)
+
+
+def tail(log: Path, lines: int = 20, most_bytes: int = 8192) -> str:
+    """Return the last lines of a log, whatever is in it."""
+    with log.open("rb") as stream:
+        stream.seek(max(0, log.stat().st_size - most_bytes))
+        text = stream.read().decode(errors="replace")
+    return "\n".join(text.rstrip().splitlines()[-lines:])
+
+
+def _watch(process: subprocess.Popen[bytes], until_s: float, stopping: Callable[[], bool]) -> End:
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, min(POLL_S, until_s - time.monotonic())))
+            return End.ITSELF
+        if time.monotonic() >= until_s:
+            return End.TIMEOUT
+        if stopping():
+            return End.STOPPED
