@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from paretoflow.core.protocols import Capabilities
+from paretoflow.methods.catalogue.launches import TRAINING_LAUNCHES
 
 HEADS: dict[str, Capabilities] = {
     "mah_dpo": Capabilities(
@@ -12,6 +13,14 @@ HEADS: dict[str, Capabilities] = {
         serves="continuum",
         distributed="single",
         launches=("weighted",),
+    ),
+    "pro": Capabilities(
+        paper="Liu et al. 2025, arXiv 2511.10656",
+        kind="offline",
+        data="pairs",
+        serves="point",
+        distributed="zero",
+        launches=TRAINING_LAUNCHES,
     ),
 }
 """YAML tag to capabilities."""
