@@ -1,0 +1,1 @@
+"""Every method at equal budget: on the embedded task, and where the true front is known."""

@@ -1,0 +1,109 @@
+"""The real workshop in this process: a whole sweep without Ray, one launch at a time.
+
+What a benchmark of methods wants: the driver, the ledger, training and evaluation as they are, and
+no start of a cluster between two arms.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from paretoflow import proposers
+from paretoflow.core.values import Problem
+from paretoflow.engine.backend import Launch, Report
+from paretoflow.engine.driver import Driver
+from paretoflow.engine.live import GangState
+from paretoflow.engine.session import enter_folder, sweep_root
+from paretoflow.engine.state import SweepState
+from paretoflow.engine.worker import Workshop
+from paretoflow.ledger import open_ledger
+from paretoflow.ledger.tables import Event
+from paretoflow.spec.sweep import SweepSpec
+
+
+class InlineBackend:
+    """Executes each launch when it is polled for; see `engine.backend.Backend`."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+        self._waiting: list[Launch] = []
+
+    def adopt(self, epoch: int) -> list[Launch]:
+        """Return none: nothing outlives this process."""
+        return []
+
+    def prepare(self, problem: Problem | None) -> list[Event]:
+        """Freeze the objectives and evaluate the base."""
+        if problem is None:
+            return self._workshop.prepare()
+        self._workshop.ready(problem)
+        return []
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        return time.time()
+
+    def pause(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    def free(self) -> int:
+        """Return 1 while no launch waits."""
+        return 0 if self._waiting else 1
+
+    def launch(self, launch: Launch) -> None:
+        """Note a launch."""
+        self._waiting.append(launch)
+
+    def drop(self, launch: Launch) -> None:
+        """Forget a launch."""
+        self._waiting = [x for x in self._waiting if x.run_id != launch.run_id]
+
+    def poll(self, timeout_s: float) -> list[Report]:
+        """Execute what waits, to its end."""
+        reports: list[Report] = []
+        for launch in self._waiting:
+            told = _Told(reports)
+            failure = self._workshop.execute(launch, told)
+            reports.append(Report(launch.run_id, launch.attempt, ended=True, failure=failure))
+        self._waiting = []
+        return reports
+
+    def gangs(self) -> Sequence[GangState]:
+        """Return none."""
+        return ()
+
+    def close(self) -> None:
+        """Hold nothing that had to be given back."""
+
+    def leave(self) -> None:
+        """Leave nothing behind."""
+
+
+class _Told:
+    """Keeps what a workshop tells; see `engine.workshop.Attempt`."""
+
+    def __init__(self, reports: list[Report]) -> None:
+        self._reports = reports
+
+    def tell(self, report: Report) -> None:
+        self._reports.append(report)
+
+    def progress(self, step: int | None = None) -> None:
+        """Nobody watches."""
+
+    def stopping(self) -> bool:
+        return False
+
+
+def run_inline(spec: SweepSpec) -> SweepState:
+    """Run a sweep to its end in this process; return its state."""
+    root = sweep_root(spec)
+    enter_folder(spec, root)
+    workshop = Workshop(spec, root, threads=1)
+    ledger = open_ledger(root, writer=True, create=True, fsync=False)
+    proposer = proposers.build(spec.proposer, m=len(spec.objectives), runs=spec.stop.runs)
+    driver = Driver(spec, ledger, InlineBackend(workshop), proposer)
+    driver.run()
+    return driver.state
