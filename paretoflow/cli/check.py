@@ -17,7 +17,7 @@ from paretoflow.methods.capabilities import require_supported
 from paretoflow.methods.catalogue import CAPABILITIES
 from paretoflow.spec.engine import ResourcesSpec
 from paretoflow.spec.load import load_spec
-from paretoflow.spec.methods import GrpoMethodSpec
+from paretoflow.spec.methods import OnlineMethodBase
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.spec.sweep import SweepSpec
 
@@ -152,7 +152,7 @@ def _opening(spec: SweepSpec, plan: Plan) -> Table:
 
 def _estimate(spec: SweepSpec, plan: Plan) -> Table:
     work, data, method, runs = plan.work, spec.data, spec.method, spec.stop.runs
-    learnt = "answers sampled on the way" if isinstance(method, GrpoMethodSpec) else "pairs"
+    learnt = "answers sampled on the way" if isinstance(method, OnlineMethodBase) else "pairs"
     shared = (
         f"{data.train} x {data.candidates} + {work.held_out} = {work.sampled + work.held_out:,}"
     )

@@ -11,7 +11,7 @@ from paretoflow.core.values import Direction, History, ObjectiveInfo, Problem, P
 from paretoflow.front.orient import ideal_gains, nadir_gains, ref_gains
 from paretoflow.proposers import build, resolve_tag
 from paretoflow.proposers.initial import initial_count
-from paretoflow.spec.methods import GrpoMethodSpec
+from paretoflow.spec.methods import OnlineMethodBase
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import as_folder
 
@@ -105,7 +105,10 @@ def work_of(spec: SweepSpec) -> Work:
     sampled, held_out = data.train * data.candidates, data.validation * HELD_OUT_CANDIDATES
     trained = runs * method.steps * method.batch_size
     looks = _constrained_runs(spec) * ((method.steps - 1) // method.dual.every) * data.validation
-    on_the_way = trained if isinstance(method, GrpoMethodSpec) else 0
+    on_the_way = 0
+    if isinstance(method, OnlineMethodBase):
+        on_the_way = trained
+        looks += runs * method.looks * data.validation
     answers = sampled + held_out + evaluations * data.eval + looks + on_the_way
     return Work(
         sampled=sampled,

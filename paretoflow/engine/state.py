@@ -14,6 +14,7 @@ from paretoflow.core.status import TRANSITIONS, Boundary, RunStatus
 from paretoflow.core.values import (
     BASE_RUN_ID,
     Cost,
+    FloatArray,
     History,
     IntArray,
     Problem,
@@ -86,6 +87,11 @@ class SweepState:
     def front_indices(self) -> IntArray:
         """Return the rows of `evaluations` that are on the front."""
         return self._measured.archive.indices if self._measured else np.empty(0, dtype=np.int64)
+
+    @property
+    def front_gains(self) -> FloatArray:
+        """Return the oriented gains of the front, shape (k, m); k is 0 before calibration."""
+        return self._measured.archive.gains if self._measured else np.empty((0, 0))
 
     @property
     def front_size(self) -> int:

@@ -31,9 +31,23 @@ if TYPE_CHECKING:
 __all__ = ["CAPABILITIES", "TAGS", "build"]
 
 TAGS = {
+    "bco": "paretoflow.methods.bco:BcoMethod",
+    "command": "paretoflow.methods.command:CommandMethod",
+    "dpa": "paretoflow.methods.dpa:DpaMethod",
     "dpo": "paretoflow.methods.dpo:DpoMethod",
+    "f_dpo": "paretoflow.methods.f_dpo:FDpoMethod",
+    "gradient_dpo": "paretoflow.methods.gradient_dpo:GradientDpoMethod",
     "grpo": "paretoflow.methods.grpo:GrpoMethod",
+    "ipo": "paretoflow.methods.ipo:IpoMethod",
+    "lipo": "paretoflow.methods.lipo:LipoMethod",
+    "ln_dpo": "paretoflow.methods.ln_dpo:LnDpoMethod",
+    "mah_dpo": "paretoflow.methods.mah_dpo:MahDpoMethod",
+    "mm_dpo": "paretoflow.methods.mm_dpo:MmDpoMethod",
     "modpo": "paretoflow.methods.modpo:ModpoMethod",
+    "ric": "paretoflow.methods.ric:RicMethod",
+    "rloo": "paretoflow.methods.rloo:RlooMethod",
+    "pro": "paretoflow.methods.pro:ProMethod",
+    "rpo": "paretoflow.methods.rpo:RpoMethod",
 }
 """YAML tag to `module:Name`."""
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,9 @@ from paretoflow.core.values import Cost, FloatArray
 from paretoflow.lm.adapters import save_adapter
 from paretoflow.methods.context import Run, Validate
 from paretoflow.methods.exchange import collect
+from paretoflow.methods.looks import undisturbed, validation_gains
 from paretoflow.methods.ranks import require_deepspeed
-from paretoflow.methods.sharded import shard_of, whole
+from paretoflow.methods.sharded import shard_of
 from paretoflow.methods.states import Layout, State, discard_states, seal, state_folder
 
 
@@ -116,9 +116,8 @@ class CheckpointCallback(TrainerCallback):
 
     def _look(self) -> None:
         """Let the dual controller see the validation gains, rank 0's on every rank."""
-        with self._undisturbed(), self._run.ranks.together("to validate"):
-            gains = self._validate(self._run.model)
-        self._run.controller.update(self._run.ranks.first(gains))
+        gains = validation_gains(self._run, self._trainer, self._validate)
+        self._run.controller.update(gains)
 
     def _save_state(self, step: int) -> Path:
         """Save all that the next step depends on; return its folder, whole."""
@@ -142,7 +141,7 @@ class CheckpointCallback(TrainerCallback):
         run = self._run
         folder = run.request.folder / f"step-{step:04d}"
         numbers = {k: float(v) for k, v in logs.items() if isinstance(v, (int, float))}
-        with self._undisturbed():
+        with undisturbed(run, self._trainer):
             with run.ranks.together("to save the adapter"):
                 if run.ranks.main:
                     save_adapter(run.model, folder)
@@ -167,15 +166,3 @@ class CheckpointCallback(TrainerCallback):
         tokens = int(logs["num_tokens"]) - self._tokens
         self._tokens += tokens
         return Cost(wall_s, wall_s * self._run.request.parallel.ranks, tokens)
-
-    @contextmanager
-    def _undisturbed(self) -> Iterator[None]:
-        """Let others use the model in the block: whole on this rank, random state kept."""
-        model = self._run.model
-        training = model.training
-        devices = [model.device] if model.device.type == "cuda" else []
-        with torch.random.fork_rng(devices), whole(self._trainer.model_wrapped):
-            try:
-                yield
-            finally:
-                model.train(training)

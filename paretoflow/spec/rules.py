@@ -15,7 +15,9 @@ from paretoflow.core.values import Direction
 from paretoflow.spec.data import PydocDataSpec
 from paretoflow.spec.draft import Draft
 from paretoflow.spec.local_files import named_files, storage_root
-from paretoflow.spec.methods import GrpoMethodSpec, MethodSpec
+from paretoflow.spec.methods import MethodSpec, OnlineMethodBase
+from paretoflow.spec.methods.aggregators import GradDynamicSpec
+from paretoflow.spec.methods.online import AggregatedMethodBase
 from paretoflow.spec.models import PretrainedModelSpec
 from paretoflow.spec.objectives import ObjectiveSpec, RegexObjectiveSpec
 from paretoflow.spec.positions import Fault
@@ -149,7 +151,7 @@ def _batches(draft: Draft) -> Iterator[Fault]:
     method = draft.method
     if method is None:
         return
-    if isinstance(method, GrpoMethodSpec) and method.batch_size % method.generations:
+    if isinstance(method, OnlineMethodBase) and method.batch_size % method.generations:
         group = method.generations
         what = f"got batch_size {method.batch_size}; allowed: a multiple of generations, {group}"
         above = group * (method.batch_size // group + 1)
@@ -174,10 +176,23 @@ def _rank_share(method: MethodSpec, ranks: int) -> Fault:
     passes = f" in {parts} passes each" if parts > 1 else ""
     what = f"got batch_size {size} for {ranks} ranks{passes}; allowed: a multiple of "
     what += f"{parts * ranks}"
-    group = method.generations if isinstance(method, GrpoMethodSpec) else 1
+    group = method.generations if isinstance(method, OnlineMethodBase) else 1
     share = math.lcm(parts * ranks, group)
     hint = f"write `batch_size: {share * (size // share + 1)}`, or change the ranks"
     return Fault(("method", "batch_size"), what, hint)
+
+
+def _aggregation(draft: Draft) -> Iterator[Fault]:
+    method = draft.method
+    if draft.engine is None or not isinstance(method, AggregatedMethodBase):
+        return
+    resources = draft.engine.resources
+    alone = resources.ranks == 1 and resources.zero == 0
+    if isinstance(method.aggregation, GradDynamicSpec) and not alone:
+        what = f"got grad_dynamic for {resources.ranks} ranks at zero {resources.zero}; allowed: "
+        what += "1 rank at zero 0, since it takes a gradient for each objective"
+        hint = "change engine.resources, or the aggregation, for instance to hv_dynamic"
+        yield Fault(("method", "aggregation"), what, hint)
 
 
 def _offload(draft: Draft) -> Iterator[Fault]:
@@ -191,16 +206,16 @@ def _offload(draft: Draft) -> Iterator[Fault]:
 
 
 def _pairs(draft: Draft) -> Iterator[Fault]:
-    if draft.method is None or isinstance(draft.method, GrpoMethodSpec):
+    wanted: int | None = getattr(draft.method, "pairs_per_prompt", None)
+    if wanted is None:  # a method without pairs
         return
     if draft.model is not None and draft.model.generation.temperature == 0:
         what = "at temperature 0 all answers to a prompt are the same, so there are no pairs"
         yield Fault(("model", "generation", "temperature"), what, "1.0 samples the model as it is")
     if draft.data is not None:
         most = draft.data.candidates * (draft.data.candidates - 1) // 2
-        if draft.method.pairs_per_prompt > most:
-            got = draft.method.pairs_per_prompt
-            what = f"got {got}; allowed: at most {most}, all pairs of data.candidates"
+        if wanted > most:
+            what = f"got {wanted}; allowed: at most {most}, all pairs of data.candidates"
             yield Fault(
                 ("method", "pairs_per_prompt"), what, "raise data.candidates, or take fewer pairs"
             )
@@ -241,5 +256,5 @@ def _devices(draft: Draft) -> Iterator[Fault]:
 
 RULES: tuple[Callable[[Draft], Iterator[Fault]], ...] = (
     _unique_names, _ranges, _regexes, _sources, _data, named_files,
-    _batches, _pairs, _budget, _devices, _offload, storage_root,
+    _batches, _aggregation, _pairs, _budget, _devices, _offload, storage_root,
 )  # fmt: skip

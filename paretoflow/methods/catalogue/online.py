@@ -15,5 +15,14 @@ ONLINE: dict[str, Capabilities] = {
         launches=TRAINING_LAUNCHES,
         distributed_note="each rank samples for itself: another number of ranks is another draw",
     ),
+    "rloo": Capabilities(
+        paper="Ahmadian et al. 2024, arXiv 2402.14740",
+        kind="online",
+        data="prompts",
+        serves="point",
+        distributed="zero",
+        launches=TRAINING_LAUNCHES,
+        distributed_note="each rank samples for itself: another number of ranks is another draw",
+    ),
 }
 """YAML tag to capabilities."""

@@ -11,18 +11,71 @@ from typing import Annotated
 from pydantic import Field
 
 from paretoflow.spec.methods.base import DualSpec, MethodBase
-from paretoflow.spec.methods.offline import DpoMethodSpec, ModpoMethodSpec
-from paretoflow.spec.methods.online import GrpoMethodSpec
+from paretoflow.spec.methods.command import CommandMethodSpec
+from paretoflow.spec.methods.conditioned import (
+    ConditionedBase,
+    DpaMethodSpec,
+    RicMethodSpec,
+    RoundsBase,
+)
+from paretoflow.spec.methods.conditioned_heads import MahDpoMethodSpec, ProMethodSpec
+from paretoflow.spec.methods.gradients import GradientDpoMethodSpec
+from paretoflow.spec.methods.offline import (
+    BcoMethodSpec,
+    DpoMethodSpec,
+    FDpoMethodSpec,
+    IpoMethodSpec,
+    LipoMethodSpec,
+    LnDpoMethodSpec,
+    MmDpoMethodSpec,
+    ModpoMethodSpec,
+    RpoMethodSpec,
+)
+from paretoflow.spec.methods.online import GrpoMethodSpec, OnlineMethodBase, RlooMethodSpec
 
 __all__ = [
+    "BcoMethodSpec",
+    "CommandMethodSpec",
+    "ConditionedBase",
+    "DpaMethodSpec",
     "DpoMethodSpec",
     "DualSpec",
+    "FDpoMethodSpec",
+    "GradientDpoMethodSpec",
     "GrpoMethodSpec",
+    "IpoMethodSpec",
+    "LipoMethodSpec",
+    "LnDpoMethodSpec",
+    "MahDpoMethodSpec",
     "MethodBase",
     "MethodSpec",
+    "MmDpoMethodSpec",
     "ModpoMethodSpec",
+    "OnlineMethodBase",
+    "ProMethodSpec",
+    "RicMethodSpec",
+    "RlooMethodSpec",
+    "RoundsBase",
+    "RpoMethodSpec",
 ]
 
 MethodSpec = Annotated[
-    DpoMethodSpec | ModpoMethodSpec | GrpoMethodSpec, Field(discriminator="type")
+    CommandMethodSpec
+    | DpaMethodSpec
+    | DpoMethodSpec
+    | MahDpoMethodSpec
+    | ProMethodSpec
+    | ModpoMethodSpec
+    | IpoMethodSpec
+    | LnDpoMethodSpec
+    | FDpoMethodSpec
+    | RpoMethodSpec
+    | MmDpoMethodSpec
+    | LipoMethodSpec
+    | BcoMethodSpec
+    | GradientDpoMethodSpec
+    | GrpoMethodSpec
+    | RicMethodSpec
+    | RlooMethodSpec,
+    Field(discriminator="type"),
 ]

@@ -6,10 +6,42 @@ from typing import Literal
 
 from pydantic import Field
 
+from paretoflow.spec.methods.aggregators import (
+    Aggregation,
+    HvDynamicSpec,
+    LinearSpec,
+    NormalizeThenSumSpec,
+)
 from paretoflow.spec.methods.base import MethodBase
 
 
-class GrpoMethodSpec(MethodBase):
+class OnlineMethodBase(MethodBase):
+    """What all methods share that sample groups of answers in training."""
+
+    generations: int = Field(4, ge=2)
+    """Answers sampled for each prompt, the group of its advantages; must divide `batch_size`."""
+
+    @property
+    def looks(self) -> int:
+        """Return how often a run looks at the validation prompts, dual controller apart."""
+        return 0
+
+
+class AggregatedMethodBase(OnlineMethodBase):
+    """What the online methods share that combine one reward for each objective."""
+
+    aggregation: Aggregation = LinearSpec()
+    """How the objectives' rewards become one advantage: a name, or a mapping with `type`."""
+
+    @property
+    def looks(self) -> int:
+        """Return how often a run looks at the validation prompts, dual controller apart."""
+        aggregation = self.aggregation
+        every = aggregation.every if isinstance(aggregation, HvDynamicSpec) else self.steps
+        return (self.steps - 1) // every
+
+
+class GrpoMethodSpec(AggregatedMethodBase):
     """Group-relative policy optimisation on fresh samples, rewards combined by weight.
 
     Shao et al. 2024, arXiv 2402.03300.
@@ -18,8 +50,16 @@ class GrpoMethodSpec(MethodBase):
     type: Literal["grpo"]
     beta: float = Field(0.02, ge=0)
     """Weight of the KL penalty to the base; 0 saves the reference pass."""
-    generations: int = Field(4, ge=2)
-    """Answers sampled for each prompt, the group of its advantages; must divide `batch_size`."""
-    aggregation: Literal["linear", "normalize_then_sum"] = "normalize_then_sum"
-    """linear: weigh the standardised rewards, then normalise within the group; normalize_then_sum:
-    normalise each reward within the group first, so that no objective's spread drowns another's."""
+    aggregation: Aggregation = NormalizeThenSumSpec()
+    """How the objectives' rewards become one advantage: a name, or a mapping with `type`."""
+
+
+class RlooMethodSpec(AggregatedMethodBase):
+    """REINFORCE with the mean of the group's other answers as baseline, KL in the reward.
+
+    Ahmadian et al. 2024, arXiv 2402.14740.
+    """
+
+    type: Literal["rloo"]
+    beta: float = Field(0.05, ge=0)
+    """Weight of the KL penalty to the base, part of the reward; 0 saves the reference pass."""

@@ -1,0 +1,107 @@
+"""What an aggregator is given and gives, and the two ways to compare answers within a group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from paretoflow.core.values import FloatArray, IntArray
+
+EPSILON = 1e-4
+"""Added to a spread before dividing by it, as in TRL."""
+
+
+@dataclass(frozen=True)
+class RewardBatch:
+    """The samples that one optimiser step learns from: b prompts, g answers each, m objectives.
+
+    Args:
+        rewards: In standard deviations of the base's answers, oriented, shape (b, g, m).
+        weights: In force at this step, on the simplex, shape (m,).
+        prompts: Row of each prompt among the shared candidates, shape (b,).
+        lengths: Tokens of each answer, shape (b, g).
+        estimate: The trainer's way to make advantages of one reward for each answer, shape (b, g)
+            to (b, g): `group_normalised` for GRPO, `leave_one_out` for RLOO.
+    """
+
+    rewards: FloatArray
+    weights: FloatArray
+    prompts: IntArray
+    lengths: IntArray
+    estimate: Callable[[FloatArray], FloatArray]
+
+    def objective_advantages(self) -> FloatArray:
+        """Return the advantages under each reward alone, shape (b, g, m)."""
+        columns = np.moveaxis(self.rewards, -1, 0)
+        return np.stack([self.estimate(column) for column in columns], axis=-1)
+
+
+class Aggregator:
+    """Turns the rewards of a batch into advantages.
+
+    Lifecycle: built once for each attempt at a run; `advantages` is called once for each optimiser
+    step. One that keeps state between steps says so in `state`, whose content goes into the trainer
+    state, and goes on from there in `restore`, so that a resumed run equals an undisturbed one.
+    """
+
+    learns: ClassVar[bool] = False
+    """Whether it wants the objectives' gradients of every step, in `learn`."""
+
+    def advantages(self, batch: RewardBatch) -> FloatArray:
+        """Return one advantage for each answer, shape (b, g), finite."""
+        raise NotImplementedError
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return what a person may want to see of the last batch, for the training log."""
+        return {}
+
+    def due(self, step: int) -> bool:
+        """Return whether it wants to look at the validation prompts now, `step` steps done."""
+        return False
+
+    def look(self, gains: FloatArray) -> None:
+        """Take the mean oriented gains on the validation prompts, shape (m,), where `due`."""
+
+    def learn(self, gram: FloatArray) -> None:
+        """Take the inner products of the objectives' gradients of a step, shape (m, m)."""
+
+    def state(self) -> dict[str, Any]:
+        """Return all that later batches depend on, JSON-able; empty for no state."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned."""
+
+
+def group_normalised(utility: FloatArray) -> FloatArray:
+    """Return utilities less the mean of their group, in standard deviations of the group.
+
+    By hand: (0, 2) has mean 1 and standard deviation sqrt(2): -0.7071 and 0.7071, less a hair.
+
+    Args:
+        utility: One for each answer, shape (b, g), g at least 2.
+
+    References:
+        Shao et al. 2024, arXiv 2402.03300, sec. 4.1.2; 1e-4 added to the deviation as in TRL.
+    """
+    centred = utility - utility.mean(axis=1, keepdims=True)
+    advantages: FloatArray = centred / (utility.std(axis=1, ddof=1, keepdims=True) + EPSILON)
+    return advantages
+
+
+def leave_one_out(utility: FloatArray) -> FloatArray:
+    """Return utilities less the mean of the others in their group.
+
+    By hand: (0, 3, 6) gives 0 - 4.5, 3 - 3 and 6 - 1.5.
+
+    Args:
+        utility: One for each answer, shape (b, g), g at least 2.
+
+    References:
+        Ahmadian et al. 2024, arXiv 2402.14740, sec. 2.2.
+    """
+    others = (utility.sum(axis=1, keepdims=True) - utility) / (utility.shape[1] - 1)
+    return utility - others

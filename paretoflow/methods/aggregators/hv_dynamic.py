@@ -1,0 +1,104 @@
+"""Dynamic reward weighting by hypervolume: push harder while the run adds to the sweep's front."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from paretoflow.core.protocols import TrainRequest
+from paretoflow.core.values import FloatArray
+from paretoflow.front.orient import ref_gains
+from paretoflow.methods.aggregators.base import Aggregator, RewardBatch
+from paretoflow.methods.aggregators.linear import linear
+from paretoflow.methods.aggregators.normalize_then_sum import normalize_then_sum
+from paretoflow.methods.aggregators.volume import improvement
+from paretoflow.methods.context import MethodContext
+from paretoflow.spec.methods.aggregators import Combination, HvDynamicSpec
+
+
+def meta_factor(improvement: float) -> float:
+    """Return 0.5 + 1.5 tanh(improvement), from 0.5 up to below 2.
+
+    By hand: no improvement gives 0.5; atanh(1/3) = 0.3466 gives 1.
+
+    Args:
+        improvement: Hypervolume that the run would add to the front, at least 0.
+    """
+    return 0.5 + 1.5 * math.tanh(improvement)
+
+
+def combined(batch: RewardBatch, combination: Combination) -> FloatArray:
+    """Return the advantages of one of the plain weighted sums, shape (b, g)."""
+    if combination == "linear":
+        return linear(batch)
+    return normalize_then_sum(batch.rewards, batch.weights)
+
+
+class HvDynamic(Aggregator):
+    """Multiplies the advantages of a plain weighted sum by the `meta_factor` of the last look.
+
+    A look takes the validation gains and asks how much hypervolume they would add to the sweep's
+    front at launch and to what this run has added since; a point that adds some is kept. Gains are
+    measured from the sweep's reference point, in units of its normalisation, so that the unit box
+    has volume 1 and tanh does not saturate. Until the first look the factor is 1.
+
+    The front and the kept points are state: a resumed run goes on with the front of its start.
+
+    References:
+        Lu et al. 2025, arXiv 2509.11452 (dynamic reward weighting), hypervolume-guided. Departures:
+        (1) the factor multiplies advantages: multiplying rewards, as published, cancels where
+        advantages are divided by the group's spread (`scales: rewards` does it, for comparison).
+        (2) Measured against the sweep's front, not one run's. (3) The reference point is the
+        sweep's, where the paper takes the untrained model, below which any run that gives up one
+        objective for another falls; without one, it is the base's mean over the shared candidates.
+        (4) A look every few steps, not after each.
+    """
+
+    def __init__(self, spec: HvDynamicSpec, context: MethodContext, request: TrainRequest) -> None:
+        self._spec = spec
+        problem = context.problem
+        self._ref = context.candidates.mean if problem is None else ref_gains(problem)
+        self._scale = context.scale
+        front = np.empty((0, len(self._ref))) if request.front is None else request.front
+        self._gains: FloatArray = self._normalised(front)
+        self._meta = 1.0
+
+    def advantages(self, batch: RewardBatch) -> FloatArray:
+        """Return one advantage for each answer, shape (b, g)."""
+        if self._spec.scales == "rewards":
+            pushed = replace(batch, rewards=batch.rewards * self._meta)
+            return combined(pushed, self._spec.combine)
+        return combined(batch, self._spec.combine) * self._meta
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return the factor in force."""
+        return {"hypervolume_factor": self._meta}
+
+    def due(self, step: int) -> bool:
+        """Return whether to look now, `step` steps done."""
+        return step > 0 and step % self._spec.every == 0
+
+    def look(self, gains: FloatArray) -> None:
+        """Take the mean oriented gains on the validation prompts, shape (m,)."""
+        point = self._normalised(gains)
+        added = improvement(point, self._gains)
+        self._meta = meta_factor(added)
+        if added > 0:
+            self._gains = np.vstack([self._gains, point])
+
+    def state(self) -> dict[str, Any]:
+        """Return the points that improvement is measured against, and the factor in force."""
+        return {"gains": self._gains.tolist(), "meta": self._meta}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self._gains = np.array(state["gains"], dtype=np.float64).reshape(-1, len(self._ref))
+        self._meta = float(state["meta"])
+
+    def _normalised(self, gains: FloatArray) -> FloatArray:
+        normalised: FloatArray = (gains - self._ref) / self._scale
+        return normalised
