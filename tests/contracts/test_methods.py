@@ -13,14 +13,28 @@ import pytest
 from paretoflow.core.errors import MethodError, NonFiniteLossError, RunInterrupted, SpecError
 from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
-from paretoflow.methods import TAGS
+from paretoflow.methods import CAPABILITIES, TAGS
 from paretoflow.methods.states import latest_state, read_state
 from paretoflow.spec.methods import (
+    BcoMethodSpec,
+    CommandMethodSpec,
+    DpaMethodSpec,
     DpoMethodSpec,
     DualSpec,
+    FDpoMethodSpec,
+    GradientDpoMethodSpec,
     GrpoMethodSpec,
+    IpoMethodSpec,
+    LipoMethodSpec,
+    LnDpoMethodSpec,
+    MahDpoMethodSpec,
     MethodSpec,
+    ProMethodSpec,
+    MmDpoMethodSpec,
     ModpoMethodSpec,
+    RicMethodSpec,
+    RlooMethodSpec,
+    RpoMethodSpec,
 )
 from tests.method_bench import Trained, make_context, read_adapter, train, weighted
 
@@ -28,9 +42,23 @@ pytestmark = pytest.mark.train
 
 SHARED: dict[str, Any] = {"steps": 3, "batch_size": 4, "learning_rate": 5e-3}
 SPECS: dict[str, MethodSpec] = {
+    "bco": BcoMethodSpec(type="bco", **SHARED),
+    "command": CommandMethodSpec(type="command", argv=("{python}",), **SHARED),
+    "dpa": DpaMethodSpec(type="dpa", rounds=1, samples=2, **SHARED),
     "dpo": DpoMethodSpec(**SHARED),
+    "f_dpo": FDpoMethodSpec(type="f_dpo", **SHARED),
+    "gradient_dpo": GradientDpoMethodSpec(type="gradient_dpo", **SHARED),
     "grpo": GrpoMethodSpec(type="grpo", **SHARED),
+    "ipo": IpoMethodSpec(type="ipo", **SHARED),
+    "lipo": LipoMethodSpec(type="lipo", **SHARED),
+    "ln_dpo": LnDpoMethodSpec(type="ln_dpo", **SHARED),
+    "mah_dpo": MahDpoMethodSpec(type="mah_dpo", **SHARED),
+    "mm_dpo": MmDpoMethodSpec(type="mm_dpo", **SHARED),
     "modpo": ModpoMethodSpec(type="modpo", **SHARED),
+    "ric": RicMethodSpec(type="ric", **SHARED),
+    "rloo": RlooMethodSpec(type="rloo", **SHARED),
+    "pro": ProMethodSpec(type="pro", **SHARED),
+    "rpo": RpoMethodSpec(type="rpo", **SHARED),
 }
 MIXED = weighted(0.5, 0.3, 0.2)
 
@@ -42,13 +70,30 @@ def context(tiny_lm):
 
 @pytest.fixture(scope="module", params=sorted(TAGS))
 def spec(request) -> MethodSpec:
-    return SPECS[request.param]
+    found = SPECS[request.param]
+    if found.type == "command":
+        return found.model_copy(update={"argv": request.getfixturevalue("trainer_argv")})
+    return found
 
 
 @pytest.fixture(scope="module")
 def plain(context, spec, tmp_path_factory) -> Trained:
     """Return one run of each method that most tests compare with."""
     return train(context, spec, MIXED, tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture
+def _sees_steps(spec):
+    """Pass over programs, whose steps are their own: they have tests in `unit/methods`."""
+    if CAPABILITIES[spec.type].kind == "program":
+        pytest.skip("a program's steps are not seen")
+
+
+@pytest.fixture
+def _a_point(spec):
+    """Pass over methods whose one artifact serves all preferences: each has its own tests."""
+    if CAPABILITIES[spec.type].serves == "continuum":
+        pytest.skip("launch weights do not enter the training")
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +143,7 @@ def test_a_checkpoint_says_weights_cost_and_loss(plain, spec):
     assert np.isfinite(last.metrics["loss"])
 
 
+@pytest.mark.usefixtures("_sees_steps")
 def test_the_trainer_leaves_only_adapters(plain):
     assert [p.name for p in plain.folder.iterdir()] == ["step-0003"]
 
@@ -152,12 +198,14 @@ def test_a_run_prints_nothing(context, spec, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.usefixtures("_a_point")
 def test_one_hot_weights_are_the_single_objective_method(tiny_lm, context, spec, tmp_path):
     alone = train(make_context(tiny_lm, columns=(1,)), spec, weighted(1.0), tmp_path)
     one_hot = train(context, spec, weighted(0.0, 1.0, 0.0), tmp_path)
     assert close(alone, one_hot)
 
 
+@pytest.mark.usefixtures("_a_point")
 def test_permuting_objectives_and_weights_changes_nothing(plain, tiny_lm, spec, tmp_path):
     permuted = make_context(tiny_lm, columns=(2, 0, 1))
     # TRL adds GRPO's rewards in float32, where the order shows in the last digit
@@ -170,6 +218,7 @@ def test_scaling_a_raw_objective_changes_nothing(plain, tiny_lm, spec, tmp_path)
     assert close(plain, train(scaled, spec, MIXED, tmp_path))
 
 
+@pytest.mark.usefixtures("_a_point")
 def test_other_weights_give_another_adapter(plain, context, spec, tmp_path):
     assert not close(plain, train(context, spec, weighted(0.1, 0.1, 0.8), tmp_path))
 
@@ -195,6 +244,7 @@ def constrained(thresholds: tuple[float, ...]) -> Proposal:
     )
 
 
+@pytest.mark.usefixtures("_sees_steps")
 def test_a_violated_threshold_gets_weight_and_a_kept_one_none(context, spec, tmp_path):
     looks = []
 
@@ -278,6 +328,7 @@ def interrupted(context: Any, spec: Any, proposal: Proposal, folder: Path, step:
     return Trained(stopped.state.parent, checkpoints)
 
 
+@pytest.mark.usefixtures("_sees_steps")
 @pytest.mark.parametrize("step", [3, 4])
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
     step, dropping, whole, undisturbed, tmp_path
@@ -293,6 +344,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
     assert not list(rest.folder.glob("checkpoint-*"))
 
 
+@pytest.mark.usefixtures("_sees_steps")
 def test_a_checkpoint_can_be_resumed_from_and_only_the_newest_is_kept(
     dropping, whole, undisturbed, tmp_path
 ):
@@ -313,6 +365,7 @@ def test_a_checkpoint_can_be_resumed_from_and_only_the_newest_is_kept(
     assert same(undisturbed, rest)
 
 
+@pytest.mark.usefixtures("_sees_steps")
 def test_the_dual_controller_goes_on_where_it_was(context, spec, tmp_path):
     looks: list[int] = []
 
@@ -334,6 +387,7 @@ def test_the_dual_controller_goes_on_where_it_was(context, spec, tmp_path):
     assert same(undisturbed, rest)
 
 
+@pytest.mark.usefixtures("_sees_steps")
 def test_a_torn_state_is_passed_over_and_refused(dropping, whole, undisturbed, tmp_path):
     older = interrupted(dropping, whole, MIXED, tmp_path, 2).folder
     torn = interrupted(dropping, whole, MIXED, tmp_path, 5).folder
@@ -345,6 +399,7 @@ def test_a_torn_state_is_passed_over_and_refused(dropping, whole, undisturbed, t
     assert same(undisturbed, rest)
 
 
+@pytest.mark.usefixtures("_sees_steps")
 def test_a_run_that_is_asked_to_stop_at_its_end_just_ends(plain, context, spec, tmp_path):
     asked: list[int] = []
 

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from paretoflow.core.protocols import Capabilities
+from paretoflow.methods.catalogue.command import COMMAND
+from paretoflow.methods.catalogue.conditioned import CONDITIONED
+from paretoflow.methods.catalogue.gradients import GRADIENTS
+from paretoflow.methods.catalogue.heads import HEADS
 from paretoflow.methods.catalogue.offline import OFFLINE
 from paretoflow.methods.catalogue.online import ONLINE
 
-CAPABILITIES: dict[str, Capabilities] = {**OFFLINE, **ONLINE}
+CAPABILITIES: dict[str, Capabilities] = {
+    **COMMAND,
+    **CONDITIONED,
+    **GRADIENTS,
+    **HEADS,
+    **OFFLINE,
+    **ONLINE,
+}
 """YAML tag to capabilities; read by `plugins` and `check`, so torch stays away."""

@@ -92,8 +92,7 @@ class RicMethodSpec(RoundsBase):
     """How a preference becomes the scores to ask for, between the smallest and the largest score of
     the base's answers."""
     quantile: float = Field(0.7, ge=0, lt=1)
-    """Of a round's own answers those are learnt from whose score under their preference is not
-    below this quantile."""
+    """Of a round's own answers those are learnt from that reach this quantile of some objective."""
     replay: float = Field(0.5, ge=0)
     """The base's answers that pass the same filter and are mixed in, for each answer sampled."""
 
