@@ -67,6 +67,15 @@ def tiny_lm(tiny_base_dir: Path) -> LanguageModel:
     return load_folder(tiny_base_dir, name="tiny")
 
 
+@pytest.fixture(scope="session")
+def trainer_argv(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...]]:
+    """Words for `method.argv` that run the example trainer of `jobs/`, loaded once for all tests."""
+    from tests.trainer_server import trainer_server
+
+    with trainer_server(tmp_path_factory.mktemp("trainer")) as argv:
+        yield argv
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 512 KiB."""

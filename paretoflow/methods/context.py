@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paretoflow.core.protocols import Candidates, Prompt, TrainRequest
-from paretoflow.core.values import FloatArray
+from paretoflow.core.values import FloatArray, Problem
 from paretoflow.spec.models import GenerationSpec, LoraSpec
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class MethodContext:
             measured.
         rewards: Scores fresh answers, for online methods.
         validate: Looks at the model in training, for the dual controller.
+        problem: The objectives in the user's units, for whoever is told raw scores; None where
+            every score is a gain.
     """
 
     lm: LanguageModel
@@ -45,6 +47,7 @@ class MethodContext:
     scale: FloatArray
     rewards: Rewards
     validate: Validate
+    problem: Problem | None = None
 
 
 @dataclass(frozen=True)

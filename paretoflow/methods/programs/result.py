@@ -30,11 +30,14 @@ class _Part(BaseModel):
 
 class _Mean(_Part):
     mean: float
-    stderr: float | None = None
+    stderr: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 class _Prompts(_Part):
     prompt_scores: list[float] = Field(min_length=1)
+
+
+_Score = float | _Mean | _Prompts
 
 
 class _Checkpoint(_Part):
@@ -42,7 +45,7 @@ class _Checkpoint(_Part):
     folder: Annotated[str, Field(min_length=1)]
     tokens: Annotated[int, Field(ge=0)] = 0
     metrics: dict[str, float] = {}
-    scores: dict[str, float | _Mean | _Prompts] | None = None
+    scores: dict[str, _Score] | None = None
 
 
 class _Result(_Part):
@@ -129,39 +132,34 @@ def _inside(found: _Checkpoint, file: Path, output: Path) -> Path:
     return folder
 
 
-def _given(
-    scores: Mapping[str, float | _Mean | _Prompts], file: Path, names: Sequence[str]
-) -> GivenScores:
+def _given(scores: Mapping[str, _Score], file: Path, names: Sequence[str]) -> GivenScores:
     if set(scores) != set(names):
         got, allowed = ", ".join(scores) or "none", ", ".join(names)
         what = f"got scores of {got}; allowed: of every objective and nothing else: {allowed}"
         raise UserError(what, str(file), "leave `scores` out to have the adapter evaluated here")
-    rows = [_row(scores[name]) for name in names]
-    counts = {len(prompts) for _, _, prompts in rows}
+    values = [_values(scores[name]) for name in names]
+    for name, found in zip(names, values, strict=True):
+        if not np.isfinite(found).all():
+            what = f"the score of {name} is not finite"
+            raise UserError(what, str(file), "a checkpoint needs a whole, finite score vector")
+    counts = {len(found) for found in values}
     if len(counts) > 1:
         what = f"got {sorted(counts)} prompt scores; allowed: as many for every objective"
         raise UserError(what, str(file), "score every answer by every objective")
-    given = GivenScores(
-        scores=np.array([mean for mean, _, _ in rows]),
-        stderr=np.array([error for _, error, _ in rows]),
-        prompt_scores=np.stack([prompts for _, _, prompts in rows]),
-    )
-    for name, mean, prompts in zip(names, given.scores, given.prompt_scores, strict=True):
-        if not (np.isfinite(mean) and np.isfinite(prompts).all()):
-            what = f"the score of {name} is not finite"
-            raise UserError(what, str(file), "a checkpoint needs a whole, finite score vector")
-    return given
+    prompts = np.stack(values)
+    errors = [_stderr(scores[name], found) for name, found in zip(names, values, strict=True)]
+    return GivenScores(prompts.mean(axis=1), np.array(errors), prompts)
 
 
-def _row(score: float | _Mean | _Prompts) -> tuple[float, float, FloatArray]:
-    """Return mean, standard error (nan where unknown) and prompt scores of one objective.
-
-    A mean alone counts as the score of one prompt, which no interval is made from.
-    """
+def _values(score: _Score) -> FloatArray:
+    """Return the scores of prompts; a mean alone counts as that of one prompt."""
     if isinstance(score, _Prompts):
-        prompts = np.array(score.prompt_scores, dtype=np.float64)
-        error = prompts.std(ddof=1) / np.sqrt(len(prompts)) if len(prompts) > 1 else np.nan
-        return float(prompts.mean()), float(error), prompts
-    if isinstance(score, _Mean):
-        return score.mean, np.nan if score.stderr is None else score.stderr, np.array([score.mean])
-    return score, np.nan, np.array([score])
+        return np.array(score.prompt_scores, dtype=np.float64)
+    return np.array([score.mean if isinstance(score, _Mean) else score], dtype=np.float64)
+
+
+def _stderr(score: _Score, values: FloatArray) -> float:
+    """Return the standard error of the mean, nan where nothing tells it."""
+    if isinstance(score, _Mean) and score.stderr is not None:
+        return score.stderr
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.nan
