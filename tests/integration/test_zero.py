@@ -168,6 +168,12 @@ def test_ranks_that_share_no_disk_keep_their_state_with_rank_0(gang):
     assert not [p for p in (gang / "disk-1").rglob("*") if p.is_file()]
 
 
+@pytest.mark.parametrize("zero", [2, 3])
+def test_gradients_are_combined_over_all_ranks(zero, gang, context, tmp_path):
+    alone = train(context, SPECS["gradient_dpo"], MIXED, tmp_path)
+    assert distance(adapter(gang, f"gradient_dpo-{zero}"), alone.adapter) < ATOL
+
+
 def test_offload_changes_memory_not_the_result(gang, alone):
     assert distance(adapter(gang, "offload"), alone["dpo"].adapter) < ATOL
 

@@ -26,6 +26,7 @@ from paretoflow.methods.states import latest_state
 from paretoflow.spec.methods import (
     DpoMethodSpec,
     DualSpec,
+    GradientDpoMethodSpec,
     GrpoMethodSpec,
     MethodSpec,
     ModpoMethodSpec,
@@ -46,6 +47,7 @@ SHARED: dict[str, Any] = {"steps": 4, "batch_size": 4, "learning_rate": 5e-3, "c
 SPECS: dict[str, MethodSpec] = {
     "dpo": DpoMethodSpec(**SHARED),
     "modpo": ModpoMethodSpec(type="modpo", **SHARED),
+    "gradient_dpo": GradientDpoMethodSpec(type="gradient_dpo", **SHARED),
     "grpo": GrpoMethodSpec(type="grpo", **SHARED),
 }
 DUAL = DpoMethodSpec(**SHARED, dual=DualSpec(every=1))
@@ -192,6 +194,8 @@ def main(gang: Gang, out: Path) -> None:
         gang.interrupted(f"modpo-{zero}", SPECS["modpo"], zero, step=3)
     gang.interrupted("apart", SPECS["dpo"], 3, step=3, disk=f"disk-{gang.rank}")
     gang.launch("offload", SPECS["dpo"], 3, offload=True)
+    for zero in (2, 3):
+        gang.launch(f"gradient_dpo-{zero}", SPECS["gradient_dpo"], zero)
     validate = gang.context.validate
     object.__setattr__(gang.context, "validate", gains_of_rank(gang.rank))
     gang.launch("dual", DUAL, 3, proposal=PULLED)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from paretoflow.core.values import FloatArray
-from paretoflow.methods.combiners.faces import SINGULAR, faces, least, scaled, spread
+from paretoflow.methods.combiners.faces import SINGULAR, faces, least, length, scaled, spread
 from paretoflow.methods.combiners.mgda import least_norm
 
 _CANCELLED = 1e-6
@@ -47,9 +47,9 @@ def conflict_mix(gram: FloatArray, weights: FloatArray, c: float) -> FloatArray:
     of least norm.
     """
     slope = gram @ weights
-    total = float(np.sqrt(max(weights @ slope, 0.0)))
+    total = length(gram, weights)
     points = [least_norm(gram), *_stationary(gram, slope, c * total)]
-    values = [float(slope @ p + c * total * np.sqrt(max(p @ gram @ p, 0.0))) for p in points]
+    values = [float(slope @ p) + c * total * length(gram, p) for p in points]
     return least(points, values, 1e-13 * total * float(np.sqrt(np.diag(gram).max())))
 
 
@@ -63,11 +63,10 @@ def turned(gram: FloatArray, weights: FloatArray, mix: FloatArray, c: float) -> 
             in it, the weighted sum is left as it is.
         c: Length of the turn over that of the sum.
     """
-    total = np.sqrt(max(weights @ gram @ weights, 0.0))
-    length = np.sqrt(max(mix @ gram @ mix, 0.0))
-    if length <= _CANCELLED * float(mix @ np.sqrt(np.diag(gram))):
+    mixed = length(gram, mix)
+    if mixed <= _CANCELLED * float(mix @ np.sqrt(np.diag(gram))):
         return weights.copy()
-    coefficients: FloatArray = weights + c * total / length * mix
+    coefficients: FloatArray = weights + c * length(gram, weights) / mixed * mix
     return coefficients
 
 

@@ -55,6 +55,11 @@ def least(points: Sequence[FloatArray], values: Sequence[float], atol: float) ->
     return mean
 
 
+def length(gram: FloatArray, shares: FloatArray) -> float:
+    """Return the length of the gradients' sum with these shares, shape (m,)."""
+    return float(np.sqrt(np.maximum(shares @ gram @ shares, 0.0)))  # rounding may go under zero
+
+
 def scaled(gram: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the gradients' lengths, shape (k,), and correlations, shape (k, k)."""
     lengths = np.sqrt(np.diag(gram))
