@@ -4,9 +4,12 @@
     dirichlet   corners, then draws from the simplex; the default from five objectives on
     cmorl       C-MORL's two stages: weighted runs, then constrained extension of lonely policies
     empty_box   constrained launches into the largest hypervolume gap; the default below five
+    soups       experts for single objectives, then mixtures of their adapters on a grid
+    map         experts, then mixtures that a quadratic of a few of them predicts to be the front
 
 What several share, by noun: `asked` (which launches were asked for), `initial` (the weighted stage
-that opens a sweep), `spread` (far from everything tried), `boxes` (gaps of the front), `wording`.
+that opens a sweep), `spread` (far from everything tried), `boxes` (gaps of the front), `wording`,
+`experts` (what there is to merge), `mixtures` (merge launches), `quadratics` (of merges).
 
 How to add one (the tag is the YAML `proposer.type` and the module's name):
 
@@ -23,9 +26,11 @@ a front.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 
 from paretoflow.core.protocols import Proposer
+from paretoflow.core.values import LaunchKind
 from paretoflow.spec.proposers import (
     AutoProposerSpec,
     DirichletProposerSpec,
@@ -40,35 +45,42 @@ TAGS = {
     "dirichlet": "paretoflow.proposers.dirichlet:DirichletProposer",
     "empty_box": "paretoflow.proposers.empty_box:EmptyBoxProposer",
     "lattice": "paretoflow.proposers.lattice:LatticeProposer",
+    "map": "paretoflow.proposers.map:MapProposer",
+    "soups": "paretoflow.proposers.soups:SoupsProposer",
 }
 """YAML tag to `module:Name`."""
 
 MANY_OBJECTIVES = 5
 """From so many objectives on, pairs of points say little about gaps, and plain draws do better."""
 
+ANY_LAUNCHES: tuple[str, ...] = tuple(LaunchKind)
 
-def build(spec: ProposerSpec, *, m: int, runs: int) -> Proposer:
+
+def build(
+    spec: ProposerSpec, *, m: int, runs: int, launches: Sequence[str] = ANY_LAUNCHES
+) -> Proposer:
     """Return the proposer that the spec names.
 
     Args:
-        spec: The sweep's proposer; `auto` is resolved by the number of objectives.
+        spec: The sweep's proposer; `auto` is resolved by the number of objectives and the launches.
         m: Number of objectives.
         runs: Runs that the sweep may launch in all.
+        launches: Kinds of launch that the method takes.
     """
-    resolved = _resolved(spec, m)
+    resolved = _resolved(spec, m, launches)
     module, name = TAGS[resolved.type].split(":")
     proposer: Proposer = getattr(import_module(module), name)(resolved, m=m, runs=runs)
     return proposer
 
 
-def resolve_tag(spec: ProposerSpec, m: int) -> str:
+def resolve_tag(spec: ProposerSpec, m: int, launches: Sequence[str] = ANY_LAUNCHES) -> str:
     """Return the tag of the proposer that `build` would take for m objectives."""
-    return _resolved(spec, m).type
+    return _resolved(spec, m, launches).type
 
 
-def _resolved(spec: ProposerSpec, m: int) -> ProposerSpec:
+def _resolved(spec: ProposerSpec, m: int, launches: Sequence[str]) -> ProposerSpec:
     if not isinstance(spec, AutoProposerSpec):
         return spec
-    if m < MANY_OBJECTIVES:
+    if m < MANY_OBJECTIVES and LaunchKind.CONSTRAINED in launches:
         return EmptyBoxProposerSpec(type="empty_box")
     return DirichletProposerSpec(type="dirichlet")

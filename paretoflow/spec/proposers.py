@@ -60,6 +60,59 @@ class EmptyBoxProposerSpec(Spec):
     """Room below the midpoint threshold of a box, in units of the normalised range."""
 
 
+MergeWay = Literal["cat", "svd", "factors", "peft_linear", "frank_wolfe", "ibcl"]
+"""How adapters are mixed: `cat` is exact, and ranks add; `svd` cuts that to `rank`; `factors` and
+`peft_linear` average LoRA factors as older codes do, which is not the mix; `frank_wolfe` finds
+coefficients by a loss on a few pairs; `ibcl` draws from posteriors over checkpoints."""
+
+
+class MergingProposerSpec(Spec):
+    """What proposers of merges share: a few runs are trained, all others mix their adapters."""
+
+    experts: int | None = Field(None, ge=2)
+    """Runs to train, corners first, then always the weights farthest; unset: one per objective."""
+    rank: int | None = Field(None, ge=1)
+    """Rank that `how: svd` cuts mixes to; unset: that of `model.lora`."""
+
+
+class SoupsProposerSpec(MergingProposerSpec):
+    """Rewarded soups: train an expert for each objective, then mix their adapters on a grid.
+
+    Merges train nothing and cost an evaluation each; they count as runs. Ramé et al. 2023, arXiv
+    2306.04488.
+    """
+
+    type: Literal["soups"]
+    points: int | None = Field(None, ge=1)
+    """Mixtures beside the experts, from coarse to fine; unset: as many as `stop.runs` leaves."""
+    how: MergeWay = "cat"
+    """How adapters are mixed: cat (exact), svd, factors, peft_linear, frank_wolfe or ibcl."""
+    interval: float = Field(0.9, ge=0, lt=1)
+    """Of `ibcl`: probability in the intervals that mixtures are drawn from; 0 takes the middle."""
+
+
+class MapProposerSpec(MergingProposerSpec):
+    """MAP: mix experts at random, fit a quadratic to each objective, verify its predicted front.
+
+    Merges train nothing and cost an evaluation each; they count as runs. Li et al. 2024, arXiv
+    2406.07529.
+    """
+
+    type: Literal["map"]
+    samples: int | None = Field(None, ge=1)
+    """Mixtures that the quadratics are fitted to (in each pair, if nested); unset: half of what
+    `stop.runs` leaves, but one to four for each of a quadratic's numbers."""
+    verify: int | None = Field(None, ge=1)
+    """Mixtures of the predicted front to evaluate; unset: as many as `stop.runs` leaves."""
+    variant: Literal["plain", "nested", "bayesian"] = "plain"
+    """nested mixes in pairs up a tree, for many experts; bayesian chooses most samples where the
+    fit is unsure and promising."""
+    how: Literal["cat", "svd"] = "cat"
+    """How adapters are mixed: exactly, or cut to `rank`."""
+    logit: bool = False
+    """Fit the logit of normalised scores: for ranges that are the scores' true bounds."""
+
+
 class AutoProposerSpec(Spec):
     """`empty_box` below five objectives, `dirichlet` from five on."""
 
@@ -71,6 +124,8 @@ ProposerSpec = Annotated[
     | DirichletProposerSpec
     | CmorlProposerSpec
     | EmptyBoxProposerSpec
+    | SoupsProposerSpec
+    | MapProposerSpec
     | AutoProposerSpec,
     Field(discriminator="type"),
 ]

@@ -20,7 +20,9 @@ from paretoflow.spec.proposers import (
     DirichletProposerSpec,
     EmptyBoxProposerSpec,
     LatticeProposerSpec,
+    MapProposerSpec,
     ProposerSpec,
+    SoupsProposerSpec,
 )
 from tests.histories import (
     Front,
@@ -41,7 +43,11 @@ SPECS: dict[str, ProposerSpec] = {
     "dirichlet": DirichletProposerSpec(type="dirichlet"),
     "empty_box": EmptyBoxProposerSpec(type="empty_box"),
     "lattice": LatticeProposerSpec(type="lattice"),
+    "map": MapProposerSpec(type="map"),
+    "soups": SoupsProposerSpec(type="soups"),
 }
+MERGING = ("map", "soups")
+"""Those that launch nothing but experts until these are trained."""
 RUNS = 30
 
 
@@ -84,7 +90,8 @@ def test_the_first_launches_need_no_pymoo(tag: str) -> None:
         "e = np.ones(2)\n"
         "history = History(Problem(two), (), none, none, i, (), i, e * 0, e, e * 0)\n"
         f"spec = TypeAdapter(ProposerSpec).validate_python({{'type': {tag!r}}})\n"
-        "assert len(build(spec, m=2, runs=9).propose(history, (), 3, 0)) == 3\n"
+        f"count = {2 if tag in MERGING else 3}\n"
+        "assert len(build(spec, m=2, runs=9).propose(history, (), 3, 0)) == count\n"
         "print(sorted({'pymoo', 'torch', 'ray', 'scipy'} & set(sys.modules)))\n"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -121,6 +128,11 @@ def sound(
             assert proposal.target in range(m)
             row = history.snapshot_ids.index(proposal.parent or "")
             assert history.run_index[row] != -1
+        if proposal.merge is not None:
+            rows = [history.snapshot_ids.index(p) for p in proposal.merge.parents]
+            assert all(history.run_index[row] >= 0 for row in rows)
+            assert len(proposal.merge.coefficients) == len(rows) >= 2
+        assert (proposal.merge is not None) == (proposal.kind is LaunchKind.MERGE)
     assert len({p.seed for p in chosen} | {p.seed for p in pending if p.proposer == tag}) == len(
         chosen
     ) + len([p for p in pending if p.proposer == tag])
@@ -134,6 +146,7 @@ def question(proposal: Proposal) -> object:
         proposal.parent,
         proposal.target,
         proposal.thresholds,
+        proposal.merge,
     )
 
 
@@ -213,7 +226,8 @@ def test_a_history_of_ten_thousand_evaluations_is_answered(tag: str) -> None:
     launches = [weighted(w) for w in rng.dirichlet(np.ones(3), 500)]
     rows = [(i % 500, row) for i, row in enumerate(gains.tolist())]
     history = history_of(problem_of(3), launches, rows, stderr=0.01)
-    assert len(proposer_of(tag, 3, 1000).propose(history, opening(3), 2, 0)) == 2
+    pending = () if tag in MERGING else opening(3)
+    assert len(proposer_of(tag, 3, 1000).propose(history, pending, 2, 0)) == 2
 
 
 def test_a_history_of_another_proposer_is_taken_as_it_is(tag: str) -> None:

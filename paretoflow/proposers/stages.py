@@ -1,0 +1,126 @@
+"""What is known of the mixtures of given parents, read from the history: a stage of MAP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from paretoflow.core.values import FloatArray, History, Proposal, WeightVector
+from paretoflow.proposers.experts import Expert
+
+_BASE = -1
+SAMPLE, NODE, VERIFY = "sample", "node", "verify"
+"""Tags of MAP's merges: fitted to, mixed again further up, found by the fit."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """An adapter that is to be mixed: an expert, or a mixture further down the tree.
+
+    Args:
+        gains: Normalised, shape (m,).
+    """
+
+    snapshot: str
+    weights: WeightVector
+    gains: FloatArray
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A merge that was asked for.
+
+    Args:
+        over: Whether its run has ended.
+        node: What came of it; None while it runs, and if it failed.
+    """
+
+    proposal: Proposal
+    over: bool = False
+    node: Node | None = None
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Return the snapshots that are mixed."""
+        return self.proposal.merge.parents if self.proposal.merge else ()
+
+    @property
+    def coefficients(self) -> tuple[float, ...]:
+        """Return one for each parent."""
+        return self.proposal.merge.coefficients if self.proposal.merge else ()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The mixtures of some parents.
+
+    Args:
+        mixtures: Those that MAP has asked for, in order.
+        base: The base model's normalised gains, shape (1, m); none, shape (0, m), if not known.
+    """
+
+    parents: tuple[Node, ...]
+    mixtures: tuple[Mixture, ...]
+    base: FloatArray
+
+    def of(self, tag: str) -> list[Mixture]:
+        """Return the mixtures with a tag."""
+        return [x for x in self.mixtures if x.proposal.tag == tag]
+
+    def known(self) -> tuple[FloatArray, FloatArray]:
+        """Return coefficients (n, k) and normalised gains (n, m) of all that the fit may use.
+
+        The samples that have ended, the parents themselves, and the base, which mixes nothing.
+        """
+        count = len(self.parents)
+        done = [(x.coefficients, x.node.gains) for x in self.of(SAMPLE) if x.node is not None]
+        coefficients = [np.eye(count), np.zeros((len(self.base), count))]
+        gains = [np.array([p.gains for p in self.parents]), self.base]
+        if done:
+            coefficients.append(np.array([c for c, _ in done]))
+            gains.append(np.array([g for _, g in done]))
+        return np.vstack(coefficients), np.vstack(gains)
+
+    def tried(self) -> FloatArray:
+        """Return the coefficients of all mixtures and of the parents, shape (n, k)."""
+        rows = [np.eye(len(self.parents)), *(np.array([x.coefficients]) for x in self.mixtures)]
+        return np.vstack(rows)
+
+
+class Survey:
+    """The merges of a history, with what came of them."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        span = history.ideal - history.nadir
+        self._gains = (history.gains - history.nadir) / span
+        self._base = self._gains[history.run_index == _BASE][:1]
+        rows = {run: row for row, run in enumerate(history.run_index.tolist())}
+        self._ended = [
+            Mixture(run.proposal, True, self._node(run.proposal.weights, rows.get(index, -1)))
+            for index, run in enumerate(history.runs)
+            if run.proposal.merge is not None and run.proposal.proposer == "map"
+        ]
+
+    def expert(self, expert: Expert) -> Node:
+        """Return a trained expert as a node."""
+        return Node(expert.snapshots[-1], expert.weights, self._gains[expert.row])
+
+    def stage(self, parents: Sequence[Node], pending: Sequence[Proposal]) -> Stage:
+        """Return what is known of mixtures of these parents.
+
+        Args:
+            parents: In the order of the coefficients.
+            pending: Launches under way, those just chosen included.
+        """
+        names = tuple(p.snapshot for p in parents)
+        waiting = [Mixture(p) for p in pending if p.proposer == "map"]
+        own = tuple(x for x in [*self._ended, *waiting] if x.parents == names)
+        return Stage(tuple(parents), own, self._base)
+
+    def _node(self, weights: WeightVector, row: int) -> Node | None:
+        if row < 0:
+            return None
+        return Node(self._history.snapshot_ids[row], weights, self._gains[row])
