@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from typing import Any
 
-from paretoflow.core.protocols import Checkpoint, TrainRequest
-from paretoflow.methods.arguments import check_batch
-from paretoflow.methods.context import MethodContext, Run
-from paretoflow.methods.pair_trainer import PairBatch, PairTrainer
-from paretoflow.methods.pairs import PairStream, PairTable
-from paretoflow.methods.run import train_run
+from paretoflow.methods.offline import PairMethod
 from paretoflow.spec.methods import DpoMethodSpec
 
 
-class DpoMethod:
+class DpoMethod(PairMethod[DpoMethodSpec]):
     """DPO whose preference is made from weights w: answer a beats answer b where w.(r_a - r_b) > 0.
 
     The scores r are standardised. With D the log-ratio to the base of the better answer minus that
@@ -29,22 +24,6 @@ class DpoMethod:
         front answer to one reference.
     """
 
-    def __init__(self, spec: DpoMethodSpec, context: MethodContext) -> None:
-        check_batch(spec)
-        self._spec = spec
-        self._context = context
-        self._table = PairTable(context.candidates, spec.pairs_per_prompt)
-
-    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
-        """Train one launch; see `core.protocols.Method`."""
-        train_run(self._context, self._spec, request, report, self._trainer)
-
-    def _trainer(self, run: Run) -> PairTrainer:
-        stream = PairStream(self._table, run.request.seed)
-
-        def make_batch(draws: Sequence[int]) -> PairBatch:
-            pairs = stream.draw(draws, run.controller.weights)
-            return PairBatch([self._table.example(pair) for pair in pairs], self._spec.beta)
-
-        options = {"loss_type": [self._spec.loss], "beta": self._spec.beta}
-        return PairTrainer(run, self._context.lm.tokenizer, options, make_batch)
+    def options(self) -> dict[str, Any]:
+        """Return the loss."""
+        return {"loss_type": [self._spec.loss]}

@@ -1,15 +1,4 @@
-"""TRL's DPO trainer on a stream of pairs that follows the weights in force.
-
-Where TRL is left (each has a test in `tests/contracts/test_trl_hooks.py`):
-
-- `_prepare_dataset`: rows are numbers of draws, there is nothing to tokenise.
-- `_prepare_inputs`: draws become pairs at the step that trains on them, not when the loader fetched
-  them a step earlier, so that weights which moved in between are obeyed.
-- `precompute_ref_logps`: the reference log-probabilities come with the pairs, no reference pass is
-  made.
-- `save_model`: trainer state holds the adapter, see `run.SavesAdapter`.
-- `_send_telemetry`: a sweep does not report itself to anyone.
-"""
+"""TRL's DPO losses on a stream of pairs that follows the weights in force."""
 
 from __future__ import annotations
 
@@ -18,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
-from trl import DPOConfig, DPOTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 
+from paretoflow.core.values import FloatArray
 from paretoflow.methods.context import Run
-from paretoflow.methods.run import SavesAdapter, drop_reference_copy
+from paretoflow.methods.draw_trainer import DrawTrainer
 
 
 @dataclass(frozen=True)
@@ -32,15 +20,17 @@ class PairBatch:
     """What one forward pass trains on.
 
     Args:
-        examples: Rows of TRL's preference collator, reference log-probabilities included.
+        examples: Rows of TRL's preference collator, reference log-probabilities included; length b.
         beta: Scale of the log-ratios in the loss.
+        betas: In its place, one for each pair, shape (b,).
     """
 
     examples: list[dict[str, Any]]
     beta: float
+    betas: FloatArray | None = None
 
 
-class PairTrainer(SavesAdapter, DPOTrainer):
+class PairTrainer(DrawTrainer):
     """Trains on the batches that a method makes from the numbers of draws.
 
     Args:
@@ -55,41 +45,15 @@ class PairTrainer(SavesAdapter, DPOTrainer):
         arguments: dict[str, Any],
         make_batch: Callable[[Sequence[int]], PairBatch],
     ) -> None:
-        config = DPOConfig(
-            **run.arguments,
-            **arguments,
-            disable_dropout=False,
-            max_length=None,
-            train_sampling_strategy="sequential",  # draws are shuffled already
-        )
-        draws = config.max_steps * config.per_device_train_batch_size
-        draws *= config.gradient_accumulation_steps * config.world_size
-        super().__init__(
-            model=run.model,
-            args=config,
-            data_collator=_collate_draws,
-            train_dataset=Dataset.from_dict({"draw": list(range(draws))}),
-            processing_class=tokenizer,
-        )
-        drop_reference_copy(run.model)
-        self.precompute_ref_logps = True
+        super().__init__(run, tokenizer, arguments)
         self._make_batch = make_batch
         self._collate_pairs = DataCollatorForPreference(pad_token_id=tokenizer.pad_token_id)
 
-    def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
-        return dataset
-
-    def _prepare_inputs(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        batch = self._make_batch(inputs["draw"].tolist())
-        self.beta = batch.beta
-        prepared: dict[str, torch.Tensor] = super()._prepare_inputs(
-            self._collate_pairs(batch.examples)
-        )
-        return prepared
-
-    def _send_telemetry(self) -> None:
-        return
-
-
-def _collate_draws(rows: list[dict[str, int]]) -> dict[str, torch.Tensor]:
-    return {"draw": torch.tensor([row["draw"] for row in rows])}
+    def batch_of(self, draws: Sequence[int]) -> dict[str, torch.Tensor]:
+        """Return the pairs that the method makes of the draws; their beta is TRL's from here on."""
+        batch = self._make_batch(draws)
+        self.beta: float | torch.Tensor = batch.beta
+        if batch.betas is not None:  # TRL's losses take one for each pair as well
+            self.beta = torch.tensor(batch.betas, dtype=torch.float32, device=self.args.device)
+        collated: dict[str, torch.Tensor] = self._collate_pairs(batch.examples)
+        return collated

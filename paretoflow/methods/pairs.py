@@ -8,19 +8,21 @@ exact from the first batch after the move.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from paretoflow.core.errors import MethodError
 from paretoflow.core.protocols import Candidates
 from paretoflow.core.values import FloatArray, IntArray
+from paretoflow.methods.draws import Draws
 
 MARGIN_DECIMALS = 9
 """Margins are compared after rounding: the order of summation must not make or break a tie."""
+
+Margins = Callable[[FloatArray, FloatArray], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,25 @@ class Pair:
     difference: FloatArray
 
 
+def weighted_margins(differences: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the weighted sums of score differences: (P, K, m) and (m,) to (P, K)."""
+    margins: FloatArray = (differences * weights).sum(axis=2)
+    return margins
+
+
 class PairTable:
     """All pairs of distinct answers to each prompt: P prompts, K = C(C-1)/2 pairs, m objectives.
 
     Args:
         pairs_per_prompt: Pairs taken from each prompt, widest margins first.
+        margins: Score differences, shape (P, K, m), and weights, (m,), to margins, (P, K); their
+            sign says which answer is the better.
     """
 
-    def __init__(self, candidates: Candidates, pairs_per_prompt: int) -> None:
+    def __init__(
+        self, candidates: Candidates, pairs_per_prompt: int, margins: Margins | None = None
+    ) -> None:
+        self._margins = margins or weighted_margins
         self._candidates = candidates
         self._per_prompt = pairs_per_prompt
         self._scores = candidates.standardised
@@ -74,7 +87,7 @@ class PairTable:
         Args:
             weights: Shape (m,).
         """
-        margins = np.round((self._differences * weights).sum(axis=2), MARGIN_DECIMALS)
+        margins = np.round(self._margins(self._differences, weights), MARGIN_DECIMALS)
         margins[~self._distinct] = 0.0
         order = np.argsort(-np.abs(margins), axis=1, kind="stable")[:, : self._per_prompt]
         top = np.take_along_axis(margins, order, axis=1)
@@ -103,18 +116,11 @@ class PairTable:
 
 
 class PairStream:
-    """The order in which one run meets its pairs.
-
-    Draws run through all pairs under the weights in a shuffled order, then through a new shuffle,
-    without end. A draw is a pure function of (number, weights, seed), so it does not matter who
-    asks, or when.
-    """
+    """The order in which one run meets its pairs; see `draws.Draws`."""
 
     def __init__(self, table: PairTable, seed: int) -> None:
         self.table = table
-        self._seed = seed
-        self._ranked: tuple[bytes, IntArray] | None = None
-        self._order: tuple[tuple[int, int], IntArray] | None = None
+        self._draws = Draws(lambda weights: list(table.ranked(weights)), seed)
 
     def draw(self, numbers: Sequence[int], weights: FloatArray) -> list[Pair]:
         """Return the pairs of the given draws under the weights.
@@ -122,28 +128,7 @@ class PairStream:
         Raises:
             MethodError: If no prompt has two answers that the weights tell apart.
         """
-        rows = self._rows(weights)
-        if len(rows) == 0:
-            raise MethodError(
-                f"weights {np.round(weights, 4).tolist()} tell no two answers to a prompt apart",
-                hint="sample more candidates per prompt, or at a higher temperature",
-            )
-        return [
-            self.table.pair(rows[self._shuffle(n // len(rows), len(rows))[n % len(rows)]])
-            for n in numbers
-        ]
-
-    def _rows(self, weights: FloatArray) -> IntArray:
-        key = weights.tobytes()
-        if self._ranked is None or self._ranked[0] != key:
-            self._ranked = (key, self.table.ranked(weights))
-        return self._ranked[1]
-
-    def _shuffle(self, epoch: int, count: int) -> IntArray:
-        if self._order is None or self._order[0] != (epoch, count):
-            order = np.random.default_rng((self._seed, epoch)).permutation(count)
-            self._order = ((epoch, count), order)
-        return self._order[1]
+        return [self.table.pair(row) for row in self._draws.draw(numbers, weights)]
 
 
 def _distinct_answers(

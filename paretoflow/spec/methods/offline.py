@@ -9,31 +9,152 @@ from pydantic import Field
 from paretoflow.spec.methods.base import MethodBase
 
 
-class DpoMethodSpec(MethodBase):
-    """Direct preference optimisation on pairs of the base's answers, ranked by weighted score.
+class PairMethodBase(MethodBase):
+    """What the methods on preference pairs share.
 
-    Scores are standardised before they are weighted. Rafailov et al. 2023, arXiv 2305.18290.
+    The pairs are the base's own answers; scores are standardised before they are weighted.
     """
 
-    type: Literal["dpo"] = "dpo"
     beta: float = Field(0.1, gt=0)
     """Strength of the pull towards the base; smaller moves further."""
     pairs_per_prompt: int = Field(2, ge=1)
     """Pairs taken from each prompt's candidates, widest margins first."""
+
+
+class DpoMethodSpec(PairMethodBase):
+    """Direct preference optimisation on pairs of the base's answers, ranked by weighted score.
+
+    Rafailov et al. 2023, arXiv 2305.18290.
+    """
+
+    type: Literal["dpo"] = "dpo"
     loss: Literal["sigmoid", "ipo", "hinge"] = "sigmoid"
     """Loss on the implicit reward margin."""
 
 
-class ModpoMethodSpec(MethodBase):
+class ModpoMethodSpec(PairMethodBase):
     """Multi-objective DPO: DPO on one objective's pairs, with the others' rewards as margins.
 
-    Equals DPO when that objective has all the weight. Zhou et al. 2023, arXiv 2310.03708.
+    Equals DPO when that objective has all the weight and labels are hard. Zhou et al. 2023, arXiv
+    2310.03708.
     """
 
     type: Literal["modpo"]
-    beta: float = Field(0.1, gt=0)
-    """Strength of the pull towards the base."""
-    pairs_per_prompt: int = Field(2, ge=1)
-    """Pairs taken from each prompt's candidates, widest margins first."""
     min_weight: float = Field(0.05, gt=0, le=1)
     """Floor of the anchoring objective's weight: the loss divides by it."""
+    labels: Literal["hard", "soft"] = "hard"
+    """hard: the anchoring objective's better answer wins for sure, as in the paper, which holds
+    mixed weights close to their anchor; soft: it wins as often as its lead in score says, so that
+    the best policy is the base reweighted by exp(w.r / beta)."""
+
+
+class IpoMethodSpec(PairMethodBase):
+    """Identity preference optimisation: a squared loss that pulls margins to 1 / (2 beta).
+
+    The same as `dpo` with `loss: ipo`. Azar et al. 2023, arXiv 2310.12036.
+    """
+
+    type: Literal["ipo"]
+
+
+class LnDpoMethodSpec(PairMethodBase):
+    """DPO on log-ratios per token, so that a long answer gains nothing by its length.
+
+    Ahrabian et al. 2024, arXiv 2407.15229.
+    """
+
+    type: Literal["ln_dpo"]
+    beta: float = Field(5.0, gt=0)
+    """Pull towards the base, ten to a hundred times that of DPO: a log-ratio per token is as many
+    times smaller than the sum as the answer has tokens."""
+
+
+class FDpoMethodSpec(PairMethodBase):
+    """DPO with another divergence from the base than the reverse Kullback-Leibler.
+
+    Wang et al. 2023, arXiv 2309.16240.
+    """
+
+    type: Literal["f_dpo"]
+    divergence: Literal["reverse_kl", "forward_kl", "js", "alpha"] = "js"
+    """reverse_kl is DPO; js (Jensen-Shannon) lies between it and forward_kl, as does alpha."""
+    alpha: float = Field(0.5, ge=0, le=1)
+    """Of divergence alpha, as in the paper: 0 is reverse_kl, 1 is forward_kl."""
+
+
+class RpoMethodSpec(PairMethodBase):
+    """DPO with a likelihood term on the better answer, against over-optimisation.
+
+    Liu et al. 2024, arXiv 2405.16436.
+    """
+
+    type: Literal["rpo"]
+    beta: float = Field(0.01, gt=0)
+    """Strength of the pull towards the base; the paper's."""
+    sft_weight: float = Field(0.005, ge=0)
+    """Weight of the better answer's negative log-likelihood; 0 is DPO."""
+    sft_reduction: Literal["mean", "sum"] = "mean"
+    """Over the answer's tokens. mean: as in TRL's preset, from which the default weight comes; sum:
+    as written in the paper."""
+
+
+class MmDpoMethodSpec(PairMethodBase):
+    """DPO whose beta grows with the pair's lead in score: sure pairs count for more.
+
+    Zhang et al. 2025 (MM-RLHF), arXiv 2502.10391.
+    """
+
+    type: Literal["mm_dpo"]
+    margin_weight: float = Field(0.5, ge=0)
+    """How far beta grows: up to beta times (1 + this); 0 is DPO. Assumed: the paper's release sets
+    0.1."""
+    margin_rate: float = Field(0.5, gt=0)
+    """How fast it grows with the weighted standardised lead. Assumed."""
+
+
+PairMethodSpec = (
+    DpoMethodSpec
+    | FDpoMethodSpec
+    | IpoMethodSpec
+    | LnDpoMethodSpec
+    | MmDpoMethodSpec
+    | ModpoMethodSpec
+    | RpoMethodSpec
+)
+"""The methods on preference pairs."""
+
+
+class LipoMethodSpec(MethodBase):
+    """Listwise preference optimisation: all pairs of a list, weighted by what a swap would cost.
+
+    `batch_size` counts lists. Liu et al. 2024, arXiv 2402.01878.
+    """
+
+    type: Literal["lipo"]
+    beta: float = Field(0.1, gt=0)
+    """Strength of the pull towards the base. Assumed: that of DPO."""
+    list_size: int = Field(8, ge=2)
+    """Answers in a list: the best, the worst and those evenly between them in rank; all of a
+    prompt's distinct answers where there are fewer."""
+    weighting: Literal["lambda", "uniform"] = "lambda"
+    """lambda: by gain and rank, as LambdaRank; uniform: each pair counts the same, so that lists
+    of two are DPO."""
+
+
+class BcoMethodSpec(MethodBase):
+    """Binary classifier optimisation: answers above a score are good, the others bad; no pairs.
+
+    `batch_size` counts answers. Jung et al. 2024, arXiv 2404.04656.
+    """
+
+    type: Literal["bco"]
+    beta: float = Field(0.01, gt=0)
+    """Strength of the pull towards the base; the paper's."""
+    quantile: float = Field(0.5, gt=0, lt=1)
+    """Share of the answers, by weighted standardised score, that are bad."""
+    match_prompts: bool = True
+    """Weigh bad answers so that their prompts are spread like those of the good ones."""
+    min_importance: float = Field(0.5, gt=0, le=1)
+    """Floor of such a weight."""
+    max_importance: float = Field(10.0, ge=1)
+    """Its ceiling."""

@@ -1,0 +1,65 @@
+"""What the methods on the base's scored answers share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from transformers import Trainer
+
+from paretoflow.core.protocols import Checkpoint, TrainRequest
+from paretoflow.core.values import FloatArray
+from paretoflow.methods.arguments import check_batch
+from paretoflow.methods.context import MethodContext, Run
+from paretoflow.methods.pair_trainer import PairBatch, PairTrainer
+from paretoflow.methods.pairs import PairStream, PairTable
+from paretoflow.methods.run import train_run
+from paretoflow.spec.methods import MethodSpec
+from paretoflow.spec.methods.offline import PairMethodSpec
+
+S = TypeVar("S", bound=MethodSpec)
+P = TypeVar("P", bound=PairMethodSpec)
+
+
+class OfflineMethod(ABC, Generic[S]):
+    """A method that only says how its trainer is built."""
+
+    def __init__(self, spec: S, context: MethodContext) -> None:
+        check_batch(spec)
+        self._spec = spec
+        self._context = context
+
+    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
+        """Train one launch; see `core.protocols.Method`."""
+        train_run(self._context, self._spec, request, report, self._trainer)
+
+    @abstractmethod
+    def _trainer(self, run: Run) -> Trainer:
+        """Return the trainer of one run."""
+
+
+class PairMethod(OfflineMethod[P]):
+    """A method on one of TRL's losses over pairs that the weighted, standardised score ranks."""
+
+    def __init__(self, spec: P, context: MethodContext) -> None:
+        super().__init__(spec, context)
+        self._table = PairTable(context.candidates, spec.pairs_per_prompt)
+
+    @abstractmethod
+    def options(self) -> dict[str, Any]:
+        """Return the method's options for `DPOConfig`, without beta."""
+
+    def batch(self, stream: PairStream, draws: Sequence[int], weights: FloatArray) -> PairBatch:
+        """Return the pairs of the draws under the weights in force, shape (m,)."""
+        pairs = stream.draw(draws, weights)
+        return PairBatch([stream.table.example(pair) for pair in pairs], self._spec.beta)
+
+    def _trainer(self, run: Run) -> Trainer:
+        stream = PairStream(self._table, run.request.seed)
+
+        def make_batch(draws: Sequence[int]) -> PairBatch:
+            return self.batch(stream, draws, run.controller.weights)
+
+        options = {"beta": self._spec.beta, **self.options()}
+        return PairTrainer(run, self._context.lm.tokenizer, options, make_batch)
