@@ -12,14 +12,20 @@ from rich.markup import escape
 from rich.table import Table
 
 from paretoflow.cli.options import Format, FormatOption, Job, Overrides, Storage, plain_console
-from paretoflow.cli.plan import Plan, plan_of
+from paretoflow.cli.plan import Plan, plan_of, served_of, trained_runs
 from paretoflow.methods.capabilities import require_supported
 from paretoflow.methods.catalogue import CAPABILITIES
 from paretoflow.spec.engine import ResourcesSpec
 from paretoflow.spec.load import load_spec
-from paretoflow.spec.methods import OnlineMethodBase
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.spec.sweep import SweepSpec
+
+_LEARNT = {
+    "pairs": "pairs",
+    "lists": "lists",
+    "scored": "scored answers",
+    "prompts": "answers sampled on the way",
+}
 
 
 def check(
@@ -152,23 +158,34 @@ def _opening(spec: SweepSpec, plan: Plan) -> Table:
 
 def _estimate(spec: SweepSpec, plan: Plan) -> Table:
     work, data, method, runs = plan.work, spec.data, spec.method, spec.stop.runs
-    learnt = "answers sampled on the way" if isinstance(method, OnlineMethodBase) else "pairs"
+    learnt = _LEARNT[CAPABILITIES[method.type].data]
+    points, draws = served_of(spec)
     shared = (
         f"{data.train} x {data.candidates} + {work.held_out} = {work.sampled + work.held_out:,}"
     )
     at_once = min(spec.engine.workers, runs)
     rows = {
         "shared stage": f"{shared} answers sampled and scored on all objectives, once",
-        "training": f"{runs} runs x {method.steps} steps x {method.batch_size} = "
+        "training": f"{trained_runs(spec)} runs x {method.steps} steps x {method.batch_size} = "
         f"{work.trained:,} {learnt}",
-        "evaluation": f"{work.evaluations} snapshots (base included) x {data.eval} prompts = "
+        "merging": f"at most {work.merges} runs mix adapters of the others: nothing is trained, "
+        "and each is evaluated once",
+        "evaluation": f"{work.evaluations} snapshots (base included) x {data.eval} prompts"
+        + (f" x {draws} answers" if draws > 1 else "")
+        + " = "
         f"{work.evaluated:,} answers",
+        "preferences": f"each checkpoint is asked for {points}, {draws} answers to each prompt; "
+        "a launch's weights do not enter the training, so one run is a whole front",
         "constraints": f"at most {work.looks:,} answers to validation prompts",
         "in all": f"at most {work.answers:,} answers, {work.tokens:,} tokens; retries come on top",
         "time": f"the shared stage + {work.rounds} rounds of {at_once} at once, each a training "
         "and its evaluations; `status` knows the hours once the first runs are timed",
         "cost": _cost(spec, plan),
     }
+    if points == 1:
+        del rows["preferences"]
+    if not work.merges:
+        del rows["merging"]
     if not work.looks:
         del rows["constraints"]
     return _pairs(rows)

@@ -9,9 +9,14 @@ import numpy as np
 
 from paretoflow.core.values import Direction, History, ObjectiveInfo, Problem, Proposal
 from paretoflow.front.orient import ideal_gains, nadir_gains, ref_gains
+from paretoflow.front.simplex import lattice_at_least
+from paretoflow.methods.catalogue import CAPABILITIES
 from paretoflow.proposers import build, resolve_tag
+from paretoflow.proposers.experts import expert_count
 from paretoflow.proposers.initial import initial_count
-from paretoflow.spec.methods import OnlineMethodBase
+from paretoflow.spec.launches import BEYOND_WEIGHTED
+from paretoflow.spec.methods import ConditionedBase, DpaMethodSpec, OnlineMethodBase, RoundsBase
+from paretoflow.spec.proposers import MergingProposerSpec
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import as_folder
 
@@ -31,12 +36,14 @@ class Work:
         sampled: Answers sampled from the base, once per sweep.
         held_out: Answers sampled for the ranking accuracy, once per sweep.
         trained: Examples that the optimiser sees (pairs; for grpo, answers sampled on the way).
-        evaluations: Snapshots scored on the eval prompts, the base's included.
+        evaluations: Snapshots scored on the eval prompts, the base's included; one that serves many
+            preferences counts once for each.
         evaluated: Answers generated for them.
         looks: Answers that the dual controller may generate on validation prompts, at most.
         answers: Answers generated in all, at most.
         tokens: Tokens generated in all, at most.
         rounds: Runs that a gang does one after the other, if all take equally long.
+        merges: Runs that mix adapters and train nothing, at most.
     """
 
     sampled: int
@@ -48,6 +55,7 @@ class Work:
     answers: int
     tokens: int
     rounds: int
+    merges: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ def plan_of(spec: SweepSpec) -> Plan:
     return Plan(
         folder=place,
         exists=as_folder(place, patience_s=LOOK_S).exists(SPEC_FILE),
-        proposer=resolve_tag(spec.proposer, len(spec.objectives)),
+        proposer=_proposer_tag(spec),
         opening=opening_launches(spec),
         devices=devices,
         cost_bound=cost_bound(spec, devices),
@@ -99,27 +107,29 @@ def work_of(spec: SweepSpec) -> Work:
     By hand: 96 train prompts with 4 candidates, 12 runs of 40 steps with batches of 8, 48 eval
     prompts and one snapshot a run: 384 sampled, 3840 trained on, 13 evaluations with 624 answers.
     """
-    data, method, runs = spec.data, spec.method, spec.stop.runs
+    data, method = spec.data, spec.method
     every = method.checkpoint_every or method.steps
-    evaluations = 1 + runs * ceil(method.steps / every)
+    points, draws = served_of(spec)
+    trains, merges = trained_runs(spec), merge_runs(spec)
+    evaluations = 1 + trains * ceil(method.steps / every) * points + merges
+    evaluated = (1 + (evaluations - 1) * draws) * data.eval
     sampled, held_out = data.train * data.candidates, data.validation * HELD_OUT_CANDIDATES
-    trained = runs * method.steps * method.batch_size
+    trained = trains * method.steps * method.batch_size
     looks = _constrained_runs(spec) * ((method.steps - 1) // method.dual.every) * data.validation
-    on_the_way = 0
     if isinstance(method, OnlineMethodBase):
-        on_the_way = trained
-        looks += runs * method.looks * data.validation
-    answers = sampled + held_out + evaluations * data.eval + looks + on_the_way
+        looks += trains * method.looks * data.validation
+    answers = sampled + held_out + evaluated + looks + _sampled_on_the_way(spec)
     return Work(
         sampled=sampled,
         held_out=held_out,
         trained=trained,
         evaluations=evaluations,
-        evaluated=evaluations * data.eval,
+        evaluated=evaluated,
         looks=looks,
         answers=answers,
         tokens=answers * spec.model.generation.max_new_tokens,
-        rounds=ceil(runs / spec.engine.workers),
+        rounds=ceil((trains + merges) / spec.engine.workers),
+        merges=merges,
     )
 
 
@@ -137,18 +147,65 @@ def cost_bound(spec: SweepSpec, devices: float) -> float | None:
 def opening_launches(spec: SweepSpec) -> tuple[Proposal, ...]:
     """Return the launches that the proposer opens the sweep with, before it has seen any score."""
     m, runs = len(spec.objectives), spec.stop.runs
-    proposer = build(spec.proposer, m=m, runs=runs)
+    launches = CAPABILITIES[spec.method.type].launches
+    proposer = build(spec.proposer, m=m, runs=runs, launches=launches)
     count = min(runs, _opening_count(spec))
     return tuple(proposer.propose(_empty_history(spec), [], count, spec.seed))
 
 
+def _proposer_tag(spec: SweepSpec) -> str:
+    launches = CAPABILITIES[spec.method.type].launches
+    return resolve_tag(spec.proposer, len(spec.objectives), launches)
+
+
+def served_of(spec: SweepSpec) -> tuple[int, int]:
+    """Return the preferences that a checkpoint is evaluated at, and the answers for each prompt.
+
+    By hand: `serve: {points: 11, select: {type: rps, k: 5}}` and two objectives are 11 and 5.
+    """
+    if not isinstance(spec.method, ConditionedBase):
+        return 1, 1
+    serve = spec.method.serve
+    points = len(lattice_at_least(len(spec.objectives), serve.points))
+    return points, 1 if serve.select is None else serve.select.k
+
+
+def _sampled_on_the_way(spec: SweepSpec) -> int:
+    """Return the answers that all runs sample from the policy in training."""
+    data, method, runs = spec.data, spec.method, trained_runs(spec)
+    if isinstance(method, OnlineMethodBase):
+        return runs * method.steps * method.batch_size
+    if isinstance(method, RoundsBase):
+        each = method.samples if isinstance(method, DpaMethodSpec) else 1
+        return runs * method.rounds * (method.round_prompts or data.train) * each
+    return 0
+
+
+def trained_runs(spec: SweepSpec) -> int:
+    """Return how many runs train: all of them, or the experts where the others mix these."""
+    merging = isinstance(spec.proposer, MergingProposerSpec)
+    return min(spec.stop.runs, _opening_count(spec)) if merging else spec.stop.runs
+
+
+def merge_runs(spec: SweepSpec) -> int:
+    """Return how many runs mix adapters instead of training, at most.
+
+    By hand: `soups` with two objectives and 13 runs trains 2 experts and mixes 11 times.
+    """
+    left = spec.stop.runs - trained_runs(spec)
+    points = getattr(spec.proposer, "points", None)
+    return left if points is None else min(left, points)
+
+
 def _opening_count(spec: SweepSpec) -> int:
+    if isinstance(spec.proposer, MergingProposerSpec):
+        return expert_count(len(spec.objectives), spec.proposer.experts)
     given = getattr(spec.proposer, "initial", None)
     return initial_count(len(spec.objectives), given)
 
 
 def _constrained_runs(spec: SweepSpec) -> int:
-    if resolve_tag(spec.proposer, len(spec.objectives)) not in ("cmorl", "empty_box"):
+    if BEYOND_WEIGHTED.get(_proposer_tag(spec)) != "constrained":
         return 0
     return max(spec.stop.runs - _opening_count(spec), 0)
 

@@ -20,6 +20,7 @@ from paretoflow.core.errors import (
     SweepNotFoundError,
     UserError,
 )
+from paretoflow.core.protocols import Proposer
 from paretoflow.core.views import FrontView
 from paretoflow.engine.backend import Backend
 from paretoflow.engine.driver import Driver
@@ -37,6 +38,7 @@ from paretoflow.ledger.ledger import Ledger
 from paretoflow.ledger.memory import MemoryLedger
 from paretoflow.ledger.tables import EventKind
 from paretoflow.methods.capabilities import require_supported
+from paretoflow.methods.catalogue import CAPABILITIES
 from paretoflow.scoring.calibrate import declared_problem
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder, Root, as_folder
@@ -128,7 +130,7 @@ def _drive(
         front=audience.front,
         decided=audience.decided,
     )
-    proposer = proposers.build(spec.proposer, m=len(spec.objectives), runs=spec.stop.runs)
+    proposer = _proposer(spec)
     driver = Driver(spec, ledger, backend, proposer, around)
     ended = False
     try:
@@ -249,7 +251,7 @@ def simulate(
     """
     problem = declared_problem(spec.objectives)
     cluster = SimulatedCluster(oracle, problem, spec.engine, seed=spec.seed, weather=weather)
-    proposer = proposers.build(spec.proposer, m=problem.m, runs=spec.stop.runs)
+    proposer = _proposer(spec)
     driver = Driver(spec, ledger or MemoryLedger(), SimulatedBackend(cluster), proposer)
     reason = driver.run()
     state = driver.state
@@ -266,3 +268,8 @@ def _launches(state: SweepState) -> Sequence[dict[str, Any]]:
         {"run_id": r.run_id, "status": r.status.value, **r.proposal.to_dict()}
         for r in state.runs.values()
     ]
+
+
+def _proposer(spec: SweepSpec) -> Proposer:
+    m, launches = len(spec.objectives), CAPABILITIES[spec.method.type].launches
+    return proposers.build(spec.proposer, m=m, runs=spec.stop.runs, launches=launches)

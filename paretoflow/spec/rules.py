@@ -15,7 +15,7 @@ from paretoflow.core.values import Direction
 from paretoflow.spec.data import PydocDataSpec
 from paretoflow.spec.draft import Draft
 from paretoflow.spec.local_files import named_files, storage_root
-from paretoflow.spec.methods import MethodSpec, OnlineMethodBase
+from paretoflow.spec.methods import MethodSpec, OnlineMethodBase, RoundsBase
 from paretoflow.spec.methods.aggregators import GradDynamicSpec
 from paretoflow.spec.methods.online import AggregatedMethodBase
 from paretoflow.spec.models import PretrainedModelSpec
@@ -205,6 +205,14 @@ def _offload(draft: Draft) -> Iterator[Fault]:
         )
 
 
+def _samples(draft: Draft) -> Iterator[Fault]:
+    if not isinstance(draft.method, RoundsBase) or draft.model is None:
+        return
+    if draft.model.generation.temperature == 0:
+        what = "at temperature 0 all answers to a prompt are the same: there is nothing to choose"
+        yield Fault(("model", "generation", "temperature"), what, "1.0 samples the model as it is")
+
+
 def _pairs(draft: Draft) -> Iterator[Fault]:
     wanted: int | None = getattr(draft.method, "pairs_per_prompt", None)
     if wanted is None:  # a method without pairs
@@ -256,5 +264,5 @@ def _devices(draft: Draft) -> Iterator[Fault]:
 
 RULES: tuple[Callable[[Draft], Iterator[Fault]], ...] = (
     _unique_names, _ranges, _regexes, _sources, _data, named_files,
-    _batches, _aggregation, _pairs, _budget, _devices, _offload, storage_root,
+    _batches, _aggregation, _pairs, _samples, _budget, _devices, _offload, storage_root,
 )  # fmt: skip

@@ -33,4 +33,5 @@ def test_text_and_json_show_the_capabilities_of_methods(capsys):
     assert "offline; learns from pairs; serves a point; several processes (zero)" in text
     assert main(["plugins", "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["methods"][0]["capabilities"]["paper"].startswith("Rafailov")
+    papers = {m["type"]: m["capabilities"]["paper"] for m in found["methods"]}
+    assert papers["dpo"].startswith("Rafailov")
