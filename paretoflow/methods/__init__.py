@@ -42,6 +42,7 @@ TAGS = {
     "lipo": "paretoflow.methods.lipo:LipoMethod",
     "ln_dpo": "paretoflow.methods.ln_dpo:LnDpoMethod",
     "mah_dpo": "paretoflow.methods.mah_dpo:MahDpoMethod",
+    "meet": "paretoflow.methods.meet:MeetMethod",
     "mm_dpo": "paretoflow.methods.mm_dpo:MmDpoMethod",
     "modpo": "paretoflow.methods.modpo:ModpoMethod",
     "ric": "paretoflow.methods.ric:RicMethod",

@@ -70,3 +70,14 @@ def test_the_output_layers_lora_runs_through_the_module_that_is_gated(headed):
     assert isinstance(layer, LoraLayer)
     assert "lora_B(lora_A(dropout(x))) * scaling" in inspect.getsource(Linear.forward)
     assert layer.scaling["default"] == pytest.approx(8 / 12)
+
+
+def test_gradients_are_made_where_meet_drops_those_that_are_not_its_turn():
+    from transformers import Trainer
+    from trl import SFTTrainer
+
+    parameters = list(inspect.signature(Trainer.training_step).parameters)
+    assert parameters == ["self", "model", "inputs", "num_items_in_batch"]
+    own = inspect.getsource(SFTTrainer.training_step)
+    assert "super().training_step(" in own
+    assert "accelerator.backward(" in inspect.getsource(Trainer.training_step)

@@ -13,6 +13,16 @@ HEADS: dict[str, Capabilities] = {
         serves="continuum",
         distributed="single",
         launches=("weighted",),
+        distributed_note="its hook on the output layer has been tried on one rank only",
+    ),
+    "meet": Capabilities(
+        paper="Xue et al. 2023, arXiv 2310.00819",
+        kind="conditioned",
+        data="scored",
+        serves="continuum",
+        distributed="single",
+        launches=("weighted",),
+        distributed_note="gradients are dropped between passes, as DeepSpeed would not allow",
     ),
     "pro": Capabilities(
         paper="Liu et al. 2025, arXiv 2511.10656",

@@ -8,17 +8,15 @@ stay tied.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import torch
 from peft.tuners.lora import LoraLayer
-from torch import nn
-from transformers.pytorch_utils import Conv1D
 
-from paretoflow.core.errors import MethodError, ModelError
+from paretoflow.core.errors import MethodError
 from paretoflow.lm.adapters import ADAPTER
 from paretoflow.lm.base import LanguageModel
+from paretoflow.lm.targets import name_of, targets_with
 from paretoflow.spec.models import LoraSpec
 
 
@@ -31,8 +29,11 @@ def head_options(lm: LanguageModel, lora: LoraSpec, heads: int) -> dict[str, Any
     Raises:
         ModelError: If the base has no output layer to hang heads on.
     """
-    name = _output_layer(lm)
-    return {"target_modules": _targets(lm, lora, name), "rank_pattern": {name: heads * lora.rank}}
+    output = lm.model.get_output_embeddings()
+    return {
+        "rank_pattern": {name_of(lm, output): heads * lora.rank},
+        "target_modules": targets_with(lm, lora, output),
+    }
 
 
 def head_layer(model: Any, heads: int) -> LoraLayer:
@@ -57,21 +58,3 @@ def start_alike(layer: LoraLayer, heads: int) -> None:
     weight = layer.lora_A[ADAPTER].weight
     with torch.no_grad():
         weight.copy_(weight[: len(weight) // heads].repeat(heads, 1))
-
-
-def _output_layer(lm: LanguageModel) -> str:
-    output = lm.model.get_output_embeddings()
-    names = [name for name, module in lm.model.named_modules() if module is output]
-    if output is None or not names:
-        raise ModelError("the base has no output layer", lm.name, "use a causal language model")
-    return names[0]
-
-
-def _targets(lm: LanguageModel, lora: LoraSpec, head: str) -> str | list[str]:
-    if not isinstance(lora.targets, str):
-        return [*(t for t in lora.targets if t != head), head]
-    if lora.targets.lower() != "all-linear":
-        return f"(?:{lora.targets})|{re.escape(head)}"
-    kinds = (nn.Linear, Conv1D)  # as PEFT, which leaves the output layer out
-    linear = {n.rpartition(".")[2] for n, m in lm.model.named_modules() if isinstance(m, kinds)}
-    return sorted({*linear, head})

@@ -18,7 +18,7 @@ from paretoflow.spec.methods.conditioned import (
     RicMethodSpec,
     RoundsBase,
 )
-from paretoflow.spec.methods.conditioned_heads import MahDpoMethodSpec, ProMethodSpec
+from paretoflow.spec.methods.conditioned_heads import MahDpoMethodSpec, MeetMethodSpec
 from paretoflow.spec.methods.gradients import GradientDpoMethodSpec
 from paretoflow.spec.methods.offline import (
     BcoMethodSpec,
@@ -29,6 +29,7 @@ from paretoflow.spec.methods.offline import (
     LnDpoMethodSpec,
     MmDpoMethodSpec,
     ModpoMethodSpec,
+    ProMethodSpec,
     RpoMethodSpec,
 )
 from paretoflow.spec.methods.online import GrpoMethodSpec, OnlineMethodBase, RlooMethodSpec
@@ -47,6 +48,7 @@ __all__ = [
     "LipoMethodSpec",
     "LnDpoMethodSpec",
     "MahDpoMethodSpec",
+    "MeetMethodSpec",
     "MethodBase",
     "MethodSpec",
     "MmDpoMethodSpec",
@@ -64,6 +66,7 @@ MethodSpec = Annotated[
     | DpaMethodSpec
     | DpoMethodSpec
     | MahDpoMethodSpec
+    | MeetMethodSpec
     | ProMethodSpec
     | ModpoMethodSpec
     | IpoMethodSpec

@@ -1,4 +1,4 @@
-"""Methods that look at each objective, or at each prompt, through weights of its own."""
+"""Methods with a head, or control tokens, for each objective: one artifact, many preferences."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import Field
 
 from paretoflow.spec.methods.conditioned import ConditionedBase
-from paretoflow.spec.methods.offline import PairMethodBase
 
 
 class MahDpoMethodSpec(ConditionedBase):
@@ -24,17 +23,15 @@ class MahDpoMethodSpec(ConditionedBase):
     """Pairs taken from each prompt's candidates for each objective, widest margins first."""
 
 
-class ProMethodSpec(PairMethodBase):
-    """DPO whose weights are a launch's times a prompt's own, learnt from the preferred answers.
+class MeetMethodSpec(ConditionedBase):
+    """MEET: control tokens for bins of each objective's scores, learnt before the model is.
 
-    Liu et al. 2025, arXiv 2511.10656.
+    Xue et al. 2023, arXiv 2310.00819.
     """
 
-    type: Literal["pro"]
-    temperature: float = Field(1.0, gt=0)
-    """Of the softmax that makes weights of a preferred answer's scores; smaller is sharper."""
-    entropy_floor: float = Field(0.5, ge=0, le=1)
-    """Least entropy of the weights to learn, as a share of that of equal weights; 1 makes every
-    prompt's weights equal, which is plain DPO."""
-    ridge: float = Field(0.01, gt=0)
-    """Pull of a prompt's weights towards those of the average prompt."""
+    type: Literal["meet"]
+    bins: int = Field(3, ge=2)
+    """Bins of each objective, of equally many answers; a control token each."""
+    control_frac: float = Field(0.25, gt=0, lt=1)
+    """Share of the steps that train the control tokens, with the model frozen; at least one step.
+    """

@@ -112,6 +112,22 @@ class MmDpoMethodSpec(PairMethodBase):
     """How fast it grows with the weighted standardised lead. Assumed."""
 
 
+class ProMethodSpec(PairMethodBase):
+    """DPO whose weights are a launch's times a prompt's own, learnt from the preferred answers.
+
+    Liu et al. 2025, arXiv 2511.10656.
+    """
+
+    type: Literal["pro"]
+    temperature: float = Field(1.0, gt=0)
+    """Of the softmax that makes weights of a preferred answer's scores; smaller is sharper."""
+    entropy_floor: float = Field(0.5, ge=0, le=1)
+    """Least entropy of the weights to learn, as a share of that of equal weights; 1 makes every
+    prompt's weights equal, which is plain DPO."""
+    ridge: float = Field(0.01, gt=0)
+    """Pull of a prompt's weights towards those of the average prompt."""
+
+
 PairMethodSpec = (
     DpoMethodSpec
     | FDpoMethodSpec
@@ -119,6 +135,7 @@ PairMethodSpec = (
     | LnDpoMethodSpec
     | MmDpoMethodSpec
     | ModpoMethodSpec
+    | ProMethodSpec
     | RpoMethodSpec
 )
 """The methods on preference pairs."""
