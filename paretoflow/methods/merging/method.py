@@ -39,7 +39,7 @@ class MergeMethod:
         if request.parallel.rank > 0:
             return
         began = time.perf_counter()
-        mixed = _way(asked(request).how)(self._context, request)
+        mixed = way_of(asked(request).how)(self._context, request)
         folder = request.folder / "merged"
         write_lora(mixed.adapter, folder)
         model = load_adapter(self._context.lm, folder, trainable=False)
@@ -60,7 +60,12 @@ class MergeMethod:
             unload(model)
 
 
-def _way(how: str) -> Callable[[MethodContext, TrainRequest], Mixed]:
+def way_of(how: str) -> Callable[[MethodContext, TrainRequest], Mixed]:
+    """Return the way to merge of a tag.
+
+    Raises:
+        PluginError: If there is none.
+    """
     if how not in WAYS:
         raise PluginError(f"got the way to merge {how!r}; allowed: {', '.join(sorted(WAYS))}")
     module, name = WAYS[how].split(":")

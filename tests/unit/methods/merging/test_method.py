@@ -1,97 +1,25 @@
-"""Merge launches: what every way promises, and what each gives."""
+"""Merge launches: what every way promises, and what mixes of given coefficients are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 
 from paretoflow.core.errors import MethodError, ModelError, PluginError
 from paretoflow.core.merge import Merge
-from paretoflow.core.protocols import Checkpoint, Parallel, TrainRequest
-from paretoflow.core.values import LaunchKind, Proposal, WeightVector
+from paretoflow.core.protocols import Checkpoint, Parallel
 from paretoflow.lm.adapters import adapter_on
-from paretoflow.lm.lora_files import LoraAdapter, read_lora, write_lora
+from paretoflow.lm.lora_files import read_lora, write_lora
 from paretoflow.methods.merging import WAYS
-from paretoflow.methods.merging.method import MergeMethod
-from paretoflow.spec.methods import DpoMethodSpec
-from tests.method_bench import make_context, train, weighted
+from paretoflow.methods.merging.method import MergeMethod, way_of
+from paretoflow.spec.proposers import MergeWay
+from tests.unit.methods.merging.asking import logits_of, merged, request_of
 
 pytestmark = pytest.mark.train
-
-TOWARDS = {"length": weighted(1.0, 0.0, 0.0), "vowels": weighted(0.0, 1.0, 0.0)}
-
-
-@pytest.fixture(scope="module")
-def context(tiny_lm: Any) -> Any:
-    return make_context(tiny_lm)
-
-
-@pytest.fixture(scope="module")
-def experts(context: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
-    """Checkpoints of a run for each of two objectives, the last one last."""
-    spec = DpoMethodSpec(steps=6, batch_size=4, learning_rate=5e-3, checkpoint_every=2)
-    found = {}
-    for name, proposal in TOWARDS.items():
-        run = train(context, spec, proposal, tmp_path_factory.mktemp(name), seed=len(name))
-        found[name] = [c.folder for c in run.checkpoints]
-    return found
-
-
-@pytest.fixture
-def finals(experts: dict[str, list[Path]]) -> list[Path]:
-    return [folders[-1] for folders in experts.values()]
-
-
-def merged(
-    context: Any,
-    folder: Path,
-    parents: Sequence[Path],
-    how: str,
-    coefficients: Sequence[float] = (),
-    weights: Sequence[float] = (0.5, 0.5, 0.0),
-    seed: int = 0,
-    **options: Any,
-) -> Checkpoint:
-    """Merge, and return the only report, its model's logits in the place of the model."""
-    names = tuple(f"p{i}" for i in range(len(parents)))
-    merge = Merge(how, names, tuple(coefficients), tuple(sorted(options.items())))
-    request = request_of(merge, tuple(parents), folder, seed, weights)
-    reports: list[Checkpoint] = []
-    MergeMethod(context).train(
-        request, lambda c: reports.append(replace(c, model=logits_of(c.model)))
-    )
-    (report,) = reports
-    return report
-
-
-def request_of(
-    merge: Merge | None,
-    parents: tuple[Path, ...],
-    folder: Path,
-    seed: int = 0,
-    weights: Sequence[float] = (0.5, 0.5, 0.0),
-    **fields: Any,
-) -> TrainRequest:
-    folder.mkdir(exist_ok=True)
-    proposal = Proposal(
-        LaunchKind.MERGE, WeightVector.of(weights), seed, "Because.", "by hand", merge=merge
-    )
-    return TrainRequest("run", 0, proposal, seed, folder, merge_parents=parents, **fields)
-
-
-def logits_of(model: Any) -> Any:
-    with torch.no_grad():
-        return model(input_ids=torch.arange(3, 23).reshape(2, 10)).logits
-
-
-def deltas(adapter: LoraAdapter) -> Any:
-    return torch.cat([f.delta.flatten() for f in adapter.modules.values()])
-
 
 PLAIN = ("cat", "factors", "peft_linear", "svd")
 
@@ -195,7 +123,6 @@ def test_the_first_rank_merges_and_the_others_do_nothing(
     assert report.cost.device_s == 2 * report.cost.wall_s
 
 
-def test_every_way_is_there_to_be_called() -> None:
-    from paretoflow.methods.merging.method import _way
-
-    assert all(callable(_way(how)) for how in WAYS)
+def test_every_way_of_the_spec_is_there_to_be_called() -> None:
+    assert set(get_args(MergeWay)) == set(WAYS)
+    assert all(callable(way_of(how)) for how in WAYS)
