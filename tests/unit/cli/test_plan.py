@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from paretoflow.cli.plan import HELD_OUT_CANDIDATES, SPEC_FILE, opening_launches, plan_of, work_of
+from paretoflow.cli.plan import (
+    HELD_OUT_CANDIDATES,
+    SPEC_FILE,
+    opening_launches,
+    plan_of,
+    trained_runs,
+    work_of,
+)
 from paretoflow.spec.load import load_spec_text
 from paretoflow.storage import as_folder
 
@@ -70,3 +77,23 @@ def test_a_plan_counts_the_held_out_answers_of_the_engine():
     from paretoflow.engine import worker
 
     assert worker.HELD_OUT_CANDIDATES == HELD_OUT_CANDIDATES
+
+
+@pytest.mark.parametrize(
+    ("proposer", "trains", "merges"),
+    [
+        ("{type: soups}", 2, 11),
+        ("{type: soups, points: 3}", 2, 3),
+        ("{type: soups, experts: 20}", 13, 0),
+        ("{type: map, experts: 4}", 4, 9),
+        ("{type: lattice}", 13, 0),
+    ],
+)
+def test_merges_cost_an_evaluation_each_and_no_training(proposer, trains, merges):
+    given = spec(f"proposer={proposer}", "stop.runs=13", "method.checkpoint_every=20")
+    work = work_of(given)
+    assert (trained_runs(given), work.merges) == (trains, merges)
+    assert work.trained == trains * 40 * 8
+    assert work.evaluations == 1 + trains * 2 + merges
+    assert work.rounds == -(-(trains + merges) // 2)
+    assert {p.kind.value for p in opening_launches(given)} == {"weighted"}
