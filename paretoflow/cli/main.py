@@ -115,6 +115,14 @@ VERBS: dict[str, Verb] = {
             "paretoflow diff my-front s3://bucket/sweeps/other -o both.html",
         ),
     ),
+    "compare": Verb(
+        "paretoflow.cli.compare:compare",
+        "Compare sweeps on the same prompts: fronts, intervals, cost.",
+        (
+            "paretoflow compare sweeps/dpo sweeps/modpo sweeps/grpo",
+            "paretoflow compare sweeps/dpo sweeps/modpo --plot fronts.png",
+        ),
+    ),
     "export": Verb(
         "paretoflow.cli.export:export",
         "Write a front that stands on its own: tables, adapters, a card.",
@@ -128,6 +136,11 @@ VERBS: dict[str, Verb] = {
         "paretoflow.cli.verify:verify",
         "Check that an export is what was exported.",
         ("paretoflow verify my-front",),
+    ),
+    "train-reward": Verb(
+        "paretoflow.cli.train_reward:train_reward",
+        "Train reward models from preference pairs, to use as objectives.",
+        ("paretoflow train-reward rewards.yaml -o rewards/mine --set steps=500",),
     ),
     "simulate": Verb(
         "paretoflow.cli.simulate:simulate",

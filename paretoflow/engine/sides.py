@@ -1,4 +1,4 @@
-"""Reads what `diff` compares: a sweep, now or at a snapshot, or an export."""
+"""Reads what `diff` and `compare` compare: a sweep, now or at a snapshot, or an export."""
 
 from __future__ import annotations
 
@@ -24,10 +24,7 @@ def read_side(text: str) -> Side:
         SnapshotNotFoundError: If there is no such snapshot.
         ExportError: If the export is damaged.
     """
-    place, snapshot = text, None
-    head, at, tail = text.rpartition("@")
-    if at and _is_number(tail) and not Path(text).exists():
-        place, snapshot = head, int(tail)
+    place, snapshot = _place(text)
     if "://" not in place and is_export(Path(place)):
         if snapshot is not None:
             raise UserError(
@@ -37,6 +34,35 @@ def read_side(text: str) -> Side:
             )
         return _side_of_export(Path(place), text)
     return _side_of_view(read_sweep(place, snapshot), text)
+
+
+def read_whole_side(text: str) -> tuple[SweepView, Side]:
+    """Return a sweep that a user names, with its runs and what they cost, and its front.
+
+    Args:
+        text: Folder or URI of a sweep, with `@N` for a front snapshot.
+
+    Raises:
+        SweepNotFoundError: If no sweep is there.
+        SnapshotNotFoundError: If there is no such snapshot.
+        UserError: If it is an export.
+    """
+    place, snapshot = _place(text)
+    if "://" not in place and is_export(Path(place)):
+        raise UserError(
+            f"{place} is an export, which does not say what its runs cost",
+            text,
+            "name the sweep that it was exported from, or use `paretoflow diff`",
+        )
+    view = read_sweep(place, snapshot)
+    return view, _side_of_view(view, text)
+
+
+def _place(text: str) -> tuple[str, int | None]:
+    head, at, tail = text.rpartition("@")
+    if at and _is_number(tail) and not Path(text).exists():
+        return head, int(tail)
+    return text, None
 
 
 def _is_number(text: str) -> bool:

@@ -52,7 +52,7 @@ def hypervolume_interval(
     """
     if draws < 1 or not 0 < level < 1:
         raise ShapeError(f"draws must be at least 1 and level in (0, 1), got {draws} and {level}")
-    volumes = _volumes(np.asarray(prompt_gains, dtype=np.float64), ref, draws, seed)
+    volumes = drawn_hypervolumes(prompt_gains, ref, draws=draws, seed=seed)
     low, high = np.quantile(volumes, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
@@ -101,17 +101,32 @@ def difference_interval(
         raise ShapeError(
             f"paired fronts need as many prompts each, got {one.shape} and {two.shape}"
         )
-    # the same seed and number of prompts draw the same prompts
-    volumes = (
-        _volumes(one, ref, draws, seed),
-        _volumes(two, ref, draws, seed if paired else seed + 1),
-    )
-    low, high = np.quantile(volumes[1] - volumes[0], [0.025, 0.975])
+    first_volumes = drawn_hypervolumes(one, ref, draws=draws, seed=seed)
+    second_volumes = drawn_hypervolumes(two, ref, draws=draws, seed=seed if paired else seed + 1)
+    low, high = np.quantile(second_volumes - first_volumes, [0.025, 0.975])
     return float(low), float(high)
 
 
-def _volumes(array: FloatArray, ref: ArrayLike, draws: int, seed: int) -> FloatArray:
-    """Return the hypervolume of every draw, shape (draws,)."""
+def drawn_hypervolumes(
+    prompt_gains: ArrayLike, ref: ArrayLike, *, draws: int = 1000, seed: int = 0
+) -> FloatArray:
+    """Return the hypervolume of every bootstrap draw over eval prompts, shape (draws,).
+
+    The same seed and number of prompts draw the same prompts, so the volumes of two fronts that
+    were scored on the same prompts are paired, draw by draw.
+
+    Args:
+        prompt_gains: Oriented score of every prompt for every point, shape (k, m, n).
+        ref: Oriented reference point, shape (m,).
+        draws: Number of draws.
+        seed: Seed of the draws.
+
+    Raises:
+        ShapeError: If `prompt_gains` is not of shape (k, m, n) with n at least 1, or `ref` does not
+            fit.
+        NonFiniteError: If either holds nan or infinity; names the points.
+    """
+    array = np.asarray(prompt_gains, dtype=np.float64)
     if array.ndim == 3 and len(array) == 0:
         return np.zeros(draws)
     _refuse(array)

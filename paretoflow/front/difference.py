@@ -24,9 +24,9 @@ def difference(a: Side, b: Side) -> Difference:
     Raises:
         UserError: If they do not have the same objectives with the same directions.
     """
-    b, notes = _aligned(a, b)
+    b, notes = aligned(a, b)
     ref = ref_gains(a.problem)
-    clouds = _prompt_gains(a), _prompt_gains(b)
+    clouds = prompt_gains_of(a), prompt_gains_of(b)
     paired = _same_prompts(a, b)
     if clouds[0] is None or clouds[1] is None:
         notes += ("no intervals: scores of single prompts were not kept",)
@@ -50,7 +50,7 @@ def difference(a: Side, b: Side) -> Difference:
     )
 
 
-def _aligned(a: Side, b: Side) -> tuple[Side, tuple[str, ...]]:
+def aligned(a: Side, b: Side) -> tuple[Side, tuple[str, ...]]:
     """Return `b` with the objectives, and so the reference point, of `a`.
 
     Raises:
@@ -94,13 +94,14 @@ def _listed(directions: dict[str, str]) -> str:
     return ", ".join(f"{name} ({way})" for name, way in directions.items())
 
 
-def _gains(side: Side) -> FloatArray:
+def front_gains(side: Side) -> FloatArray:
+    """Return the gains of a front's points, shape (k, m)."""
     return gains_of(
         np.array([p.scores for p in side.points]).reshape(-1, side.problem.m), side.problem
     )
 
 
-def _prompt_gains(side: Side) -> FloatArray | None:
+def prompt_gains_of(side: Side) -> FloatArray | None:
     """Return the gain of every prompt of every point, (k, m, n); None where some were not kept."""
     shapes = {p.prompt_scores.shape for p in side.points}
     if len(shapes) != 1 or len(shape := shapes.pop()) != 2 or shape[1] < 2:
@@ -114,7 +115,7 @@ def _same_prompts(a: Side, b: Side) -> bool:
 
 
 def _measured(side: Side, other: Side, prompt_gains: FloatArray | None) -> Measured:
-    gains, theirs, ref = _gains(side), _gains(other), ref_gains(side.problem)
+    gains, theirs, ref = front_gains(side), front_gains(other), ref_gains(side.problem)
     beaten = [
         bool(((theirs >= row).all(axis=1) & (theirs > row).any(axis=1)).any()) for row in gains
     ]

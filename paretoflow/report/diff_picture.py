@@ -6,24 +6,20 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-import numpy as np
-
 from paretoflow.core.values import Problem
 from paretoflow.front.compared import Difference, Side, SidePoint
-from paretoflow.front.orient import gains_of
-from paretoflow.front.selection import normalised_gains
 from paretoflow.report.labels import axis_title, change_text, interval_text, score_text
 from paretoflow.report.still import (
     ACCENT,
     BASE,
     FADED,
-    GRID,
-    INK,
     Format,
     Pair,
     Still,
     mark,
     stairs,
+    still_page,
+    strands,
 )
 
 _STYLES = (
@@ -74,26 +70,16 @@ def diff_page(found: Difference) -> str:
     )
     problem = found.a.side.problem
     notes = "".join(f"<p>{escape(note)}</p>" for note in found.notes)
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta http-equiv="Content-Security-Policy" '
-        "content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{escape(found.a.side.label)} and {escape(found.b.side.label)}</title>"
-        f"<style>{_CSS}</style></head><body><h1>Two fronts</h1>"
+    title = f"{found.a.side.label} and {found.b.side.label}"
+    return still_page(
+        title,
+        "<h1>Two fronts</h1>"
         f"<p><b>{escape(change_text(found))}</b></p>{notes}"
         f"<figure>{svg[svg.index('<svg') :]}</figure><table>{body}</table>"
         f"<p>{len(found.kept)} points are in both.</p>"
         f"{_list('Gained: only in B', found.gained, problem)}"
-        f"{_list('Lost: only in A', found.lost, problem)}</body></html>\n"
+        f"{_list('Lost: only in A', found.lost, problem)}",
     )
-
-
-_CSS = (
-    f"body{{font:15px/1.5 system-ui,sans-serif;color:{INK};background:#fff;max-width:960px;"
-    "margin:0 auto;padding:28px}table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
-    f"th,td{{text-align:left;padding:5px 18px 5px 0;border-top:1px solid {GRID};font-size:14px}}"
-    "figure{margin:18px 0}svg{max-width:100%;height:auto}"
-)
 
 
 def _list(title: str, points: Sequence[SidePoint], problem: Problem) -> str:
@@ -133,16 +119,5 @@ def _plane(axes: Any, found: Difference, pair: Pair) -> None:
 def _parallel(axes: Any, found: Difference) -> None:
     problem = found.a.side.problem
     for side, label, style in _groups(found):
-        scores = np.array([p.scores for p in side.points]).reshape(-1, problem.m)
-        rows = normalised_gains(gains_of(scores, problem), problem)
-        for k, row in enumerate(rows):
-            axes.plot(
-                row,
-                color=style["color"],
-                marker=style["fmt"],
-                markersize=4,
-                linewidth=1.2,
-                alpha=0.8,
-                label=label if k == 0 else None,
-            )
+        strands(axes, side.points, problem, style, label)
     axes.set_ylabel("share of the frozen range of A")

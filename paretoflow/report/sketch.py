@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
 
-from paretoflow.core.values import FloatArray
+from paretoflow.core.values import FloatArray, Problem
 from paretoflow.core.views import FrontView
 from paretoflow.front.orient import gains_of
 from paretoflow.report.labels import axis_title
+from paretoflow.report.still import Scored
 
 WIDTH, HEIGHT, PAD = 420, 260, 34
 COLUMNS, LINES = 56, 14
@@ -37,22 +39,42 @@ def svg(front: FrontView) -> str:
 
 
 def characters(front: FrontView) -> str:
-    """Return the front as lines of text: points by number, a star from 10 on."""
-    x, y = front.problem.objectives[:2]
+    """Return the front as lines of text: points by number, a star from 10 on and where two meet."""
+    marks = [str(number) if number < 10 else "*" for number in range(1, len(front.points) + 1)]
+    return _drawn(_unit_square(front), marks, front.problem)
+
+
+def overlay(fronts: Mapping[str, Sequence[Scored]], problem: Problem) -> str:
+    """Return several fronts as lines of text, each by its letter; a star where they meet.
+
+    Args:
+        fronts: Points by the letter of their front; at least one point in all.
+        problem: Objectives, of which the first two are drawn.
+    """
+    scores = [p.scores for points in fronts.values() for p in points]
+    marks = [letter for letter, points in fronts.items() for _ in points]
+    return _drawn(_to_unit(np.array(scores), problem), marks, problem)
+
+
+def _drawn(unit: FloatArray, marks: Sequence[str], problem: Problem) -> str:
+    """Return points of the unit square as text; where two with other marks meet is a star."""
+    x, y = problem.objectives[:2]
     canvas = [[" "] * COLUMNS for _ in range(LINES)]
-    for number, (u, v) in enumerate(_unit_square(front), start=1):
-        canvas[LINES - 1 - round(v * (LINES - 1))][round(u * (COLUMNS - 1))] = (
-            str(number) if number < 10 else "*"
-        )
+    for mark, (u, v) in zip(marks, unit, strict=True):
+        row, column = LINES - 1 - round(v * (LINES - 1)), round(u * (COLUMNS - 1))
+        canvas[row][column] = mark if canvas[row][column] in (" ", mark) else "*"
     rows = "\n".join("│" + "".join(line).rstrip() for line in canvas)
     return f"{axis_title(y)}\n{rows}\n└{'─' * COLUMNS}\n{axis_title(x):>{COLUMNS}}"
 
 
 def _unit_square(front: FrontView) -> FloatArray:
     """Return the first two gains scaled to the front's own extent, shape (n, 2)."""
-    gains = gains_of(
-        np.array([p.scores for p in front.points]).reshape(-1, front.problem.m), front.problem
-    )[:, :2]
+    scores = np.array([p.scores for p in front.points]).reshape(-1, front.problem.m)
+    return _to_unit(scores, front.problem)
+
+
+def _to_unit(scores: FloatArray, problem: Problem) -> FloatArray:
+    gains = gains_of(scores, problem)[:, :2]
     if not len(gains):
         return gains
     extent = gains.max(axis=0) - gains.min(axis=0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import combinations, pairwise
 from typing import Any, Literal, Protocol
 
@@ -16,6 +17,7 @@ import numpy as np
 from paretoflow.core.errors import MissingExtraError
 from paretoflow.core.values import Direction, FloatArray, Problem
 from paretoflow.front.orient import gains_of, scores_of
+from paretoflow.front.selection import normalised_gains
 from paretoflow.report.labels import axis_title
 
 INK, FADED, ACCENT, BASE, GRID = "#1c1c1a", "#a5a49c", "#2268b8", "#c4541a", "#e4e3dd"
@@ -143,6 +145,23 @@ def mark(axes: Any, points: Sequence[Scored], pair: Pair, style: dict[str, Any])
     )
 
 
+def strands(
+    axes: Any, points: Sequence[Scored], problem: Problem, style: dict[str, Any], label: str
+) -> None:
+    """Draw points as lines over all objectives, in shares of the frozen ranges, better on top."""
+    scores = np.array([p.scores for p in points]).reshape(-1, problem.m)
+    for k, row in enumerate(normalised_gains(gains_of(scores, problem), problem)):
+        axes.plot(
+            row,
+            color=style["color"],
+            marker=style["fmt"],
+            markersize=4,
+            linewidth=1.2,
+            alpha=0.8,
+            label=None if k else label,
+        )
+
+
 def stairs(points: Sequence[Scored], problem: Problem) -> FloatArray:
     """Return the edge of what a front of two objectives dominates, as scores, shape (2, corners).
 
@@ -154,3 +173,26 @@ def stairs(points: Sequence[Scored], problem: Problem) -> FloatArray:
     gains = gains[np.argsort(-gains[:, 0], kind="stable")]
     corners = [gains[0], *(c for a, b in pairwise(gains) for c in (np.minimum(a, b), b))]
     return scores_of(np.array(corners), problem).T
+
+
+def still_page(title: str, body: str) -> str:
+    """Return HTML as a whole page that loads nothing and runs nothing.
+
+    Args:
+        title: Plain text.
+        body: HTML, escaped.
+    """
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta http-equiv="Content-Security-Policy" '
+        "content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        f"<title>{escape(title)}</title><style>{_CSS}</style></head><body>{body}</body></html>\n"
+    )
+
+
+_CSS = (
+    f"body{{font:15px/1.5 system-ui,sans-serif;color:{INK};background:#fff;max-width:960px;"
+    "margin:0 auto;padding:28px}table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
+    f"th,td{{text-align:left;padding:5px 18px 5px 0;border-top:1px solid {GRID};font-size:14px}}"
+    "figure{margin:18px 0}svg{max-width:100%;height:auto}td{white-space:pre-line}"
+)

@@ -4,7 +4,7 @@ import dataclasses
 import re
 from xml.etree import ElementTree
 
-from paretoflow.report.sketch import COLUMNS, LINES, characters, svg
+from paretoflow.report.sketch import COLUMNS, LINES, characters, overlay, svg
 from tests.views import two_objectives
 
 
@@ -35,3 +35,10 @@ def test_the_svg_is_well_formed_and_escaped() -> None:
     ends = [(float(c.attrib["cx"]), float(c.attrib["cy"])) for c in (circles[0], circles[-1])]
     assert ends[0][0] > ends[1][0]
     assert ends[0][1] > ends[1][1]
+
+
+def test_fronts_over_each_other_go_by_letters_and_meet_in_a_star() -> None:
+    front = two_objectives().front
+    text = overlay({"A": front.points, "B": front.points[1:3]}, front.problem)
+    drawn = "".join(text.splitlines()[1 : LINES + 1])
+    assert sorted(re.findall(r"[AB*]", drawn)) == ["*", "*", "A", "A", "A"]

@@ -1,0 +1,114 @@
+"""Several fronts in one picture, and as a page that loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import Any
+
+from paretoflow.front.comparison import Comparison, Standing
+from paretoflow.report.comparison_table import Entrant, cells, headings
+from paretoflow.report.still import (
+    ACCENT,
+    BASE,
+    Format,
+    Pair,
+    Still,
+    mark,
+    stairs,
+    still_page,
+    strands,
+)
+
+_COLOURS = (ACCENT, BASE, "#2b8a5c", "#8b4fae", "#b08a00", "#4a4a46", "#c2407a", "#1f9bb0")
+_MARKS = ("o", "s", "D", "^", "v", "P", "X")
+_ONE_COLUMN = 4
+"""Up to so many sweeps the legend is one column."""
+
+
+def comparison_plot(found: Comparison, entrants: Sequence[Entrant], fmt: Format = "png") -> bytes:
+    """Return a picture of all fronts over each other, as `png` (150 dots per inch) or `svg`.
+
+    The same comparison gives the same bytes on the same versions of matplotlib and its fonts.
+
+    Raises:
+        MissingExtraError: If matplotlib is not installed.
+    """
+    count = len(entrants)
+    columns = 1 if count <= _ONE_COLUMN else 2
+    picture = Still(
+        found.problem,
+        lambda axes, pair: _plane(axes, found, entrants, pair),
+        lambda axes: _parallel(axes, found, entrants),
+        f"{count} sweeps on the same {found.prompts} prompts; bars: one standard error",
+        salt="compare",
+        size=(7.2, 4.6 + 0.18 * -(-count // columns)),
+        legend_columns=columns,
+    )
+    return picture.drawn(fmt)
+
+
+def comparison_page(found: Comparison, entrants: Sequence[Entrant]) -> str:
+    """Return the picture and the table as one HTML page without scripts.
+
+    Raises:
+        MissingExtraError: If matplotlib is not installed.
+    """
+    svg = comparison_plot(found, entrants, "svg").decode()
+    head = "".join(f"<th>{_lines(text)}</th>" for text in headings(found, entrants))
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{_lines(text)}</td>' for text in row)}</tr>"
+        for row in cells(found, entrants)
+    )
+    notes = "".join(f"<p>{escape(text)}</p>" for text in footnotes(found))
+    return still_page(
+        f"{len(entrants)} sweeps",
+        f"<h1>{len(entrants)} sweeps</h1><figure>{svg[svg.index('<svg') :]}</figure>"
+        f"<table><tr>{head}</tr>{rows}</table>{notes}",
+    )
+
+
+def footnotes(found: Comparison) -> list[str]:
+    """Return what stands below the table, a sentence or two each."""
+    ref = ", ".join(f"{o.name} {o.ref:.4g}" for o in found.problem.objectives)
+    return [
+        f"joint front: {found.joint_points} points, hypervolume {found.joint_hypervolume:.4g}; "
+        f"all measured against {ref}",
+        f"intervals draw the same {found.prompts} prompts for all; how much another seed of "
+        "training would change is not in them",
+        *found.notes,
+    ]
+
+
+def _lines(text: str) -> str:
+    return escape(text).replace("\n", "<br>")
+
+
+def _groups(
+    found: Comparison, entrants: Sequence[Entrant]
+) -> Iterator[tuple[Standing, str, dict[str, Any]]]:
+    for k, (standing, entrant) in enumerate(zip(found.standings, entrants, strict=True)):
+        # colours and marks turn at different lengths: fifty-six sweeps look different
+        style: dict[str, Any] = {
+            "color": _COLOURS[k % len(_COLOURS)],
+            "fmt": _MARKS[k % len(_MARKS)],
+        }
+        # smaller and smaller, so that a point that several have shows as rings
+        style |= {"markersize": 10 - 6 * k / max(1, len(entrants) - 1)}
+        label = f"{entrant.letter}  {standing.side.label}, {entrant.method}"
+        yield standing, f"{label}: {standing.hypervolume:.4g}", style
+
+
+def _plane(axes: Any, found: Comparison, entrants: Sequence[Entrant], pair: Pair) -> None:
+    for standing, label, style in _groups(found, entrants):
+        points = standing.side.points
+        if found.problem.m == 2:
+            edge = stairs(points, found.problem)
+            axes.plot(*edge, color=style["color"], alpha=0.45, linewidth=1)
+        mark(axes, points, pair, {**style, "label": label})
+
+
+def _parallel(axes: Any, found: Comparison, entrants: Sequence[Entrant]) -> None:
+    for standing, label, style in _groups(found, entrants):
+        strands(axes, standing.side.points, found.problem, style, label)
+    axes.set_ylabel(f"share of the frozen range of {entrants[0].letter}")

@@ -1,0 +1,106 @@
+"""Several sweeps as the rows of one table, worded for the terminal and the page alike."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any
+
+from paretoflow.core.values import BASE_RUN_ID, Cost
+from paretoflow.core.views import SweepView
+from paretoflow.front.compared import Interval
+from paretoflow.front.comparison import Comparison, Standing
+from paretoflow.report.labels import seconds_text
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """What a sweep did for its front.
+
+    Args:
+        letter: Names it in tables and pictures: A, B, …, Z, AA, …
+        method: Tag of its method, with those of what the method is put together from.
+        proposer: Tags of what proposed its runs.
+        cost: Of all its runs, failed attempts and evaluations included, the base's too; wall-clock
+            seconds are summed over runs.
+    """
+
+    letter: str
+    method: str
+    proposer: str
+    finished: int
+    failed: int
+    cost: Cost
+
+
+def entrants_of(views: Sequence[SweepView]) -> tuple[Entrant, ...]:
+    """Return what each sweep did, lettered in order."""
+    return tuple(
+        Entrant(
+            letter=letter_of(number),
+            method=_method(view.spec["method"]),
+            proposer=_proposer(view),
+            finished=view.front.finished,
+            failed=view.front.failed,
+            cost=_cost(view),
+        )
+        for number, view in enumerate(views)
+    )
+
+
+def letter_of(number: int) -> str:
+    """Return the name of the sweep of a number, counted from 0: A to Z, then AA."""
+    more, last = divmod(number, 26)
+    return (letter_of(more - 1) if more else "") + string.ascii_uppercase[last]
+
+
+def headings(found: Comparison, entrants: Sequence[Entrant]) -> tuple[str, ...]:
+    """Return the titles of the columns of `cells`."""
+    base = entrants[found.baseline].letter
+    volumes = ("hypervolume\n95 %", f"less {base}\n95 %, paired")
+    return ("sweep\nmethod\nproposer", "front", *volumes, "cost")
+
+
+def cells(found: Comparison, entrants: Sequence[Entrant]) -> list[tuple[str, ...]]:
+    """Return a row of texts for each sweep; a text may have several lines."""
+    rows = zip(found.standings, entrants, strict=True)
+    return [_row(standing, entrant, found) for standing, entrant in rows]
+
+
+def _row(standing: Standing, entrant: Entrant, found: Comparison) -> tuple[str, ...]:
+    failed = f", {entrant.failed} failed" if entrant.failed else ""
+    points = len(standing.side.points)
+    itself = standing is found.standings[found.baseline]
+    change = f"{standing.change:+.4g}\n{_interval(standing.change_interval, '+')}"
+    cost = entrant.cost
+    return (
+        f"{entrant.letter}  {standing.side.label}\n{entrant.method}\n{entrant.proposer}",
+        f"{points} point{'s' * (points != 1)}\n{standing.joint:.0%} of joint\n"
+        f"{entrant.finished} runs{failed}",
+        f"{standing.hypervolume:.4g}\n{_interval(standing.interval)}",
+        "" if itself else change,
+        f"{seconds_text(cost.wall_s)} in runs\n{seconds_text(cost.device_s)} devices\n"
+        f"{cost.tokens:,} tokens",
+    )
+
+
+def _interval(ends: Interval, sign: str = "") -> str:
+    return f"{ends[0]:{sign}.4g} to {ends[1]:{sign}.4g}"
+
+
+def _method(spec: dict[str, Any]) -> str:
+    parts = [v["type"] for v in spec.values() if isinstance(v, dict) and "type" in v]
+    return " + ".join([spec["type"], *parts])
+
+
+def _proposer(view: SweepView) -> str:
+    used = dict.fromkeys(run.proposal.proposer for run in view.runs)
+    return ", ".join(used) or str(view.spec["proposer"]["type"])
+
+
+def _cost(view: SweepView) -> Cost:
+    base = [row.cost for row in view.evaluations if row.run_id == BASE_RUN_ID]
+    return reduce(add, [*base, *(run.cost for run in view.runs)], Cost())
