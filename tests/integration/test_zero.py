@@ -72,7 +72,7 @@ def context(tiny_lm):
 def alone(context, tmp_path_factory) -> dict[str, Trained]:
     """Return each offline method's run on one rank, without DeepSpeed."""
     folder = tmp_path_factory.mktemp("alone")
-    return {name: train(context, SPECS[name], MIXED, folder) for name in ("dpo", "modpo")}
+    return {name: train(context, SPECS[name], MIXED, folder) for name in ("dpo", "modpo", "bco")}
 
 
 def told(gang: Path, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -110,6 +110,12 @@ def test_a_stop_that_one_rank_hears_of_stops_all_and_the_run_goes_on_as_one_rank
     assert distance(adapter(gang, f"modpo-{zero}-rest"), alone["modpo"].adapter) < ATOL
     assert list((gang / f"modpo-{zero}-first").glob("checkpoint-3/global_step3/*.pt"))
     assert not list((gang / f"modpo-{zero}-rest").glob("checkpoint-*"))
+
+
+def test_bco_shifts_by_all_ranks_rewards_also_after_a_stop(gang, alone):
+    for rank in told(gang, "bco-rest"):
+        assert rank["ended"] == "well"
+    assert distance(adapter(gang, "bco-rest"), alone["bco"].adapter) < ATOL
 
 
 @pytest.mark.parametrize("zero", [0, 3])

@@ -24,6 +24,7 @@ from paretoflow.methods import build
 from paretoflow.methods.memory import is_out_of_memory
 from paretoflow.methods.states import latest_state
 from paretoflow.spec.methods import (
+    BcoMethodSpec,
     DpoMethodSpec,
     DualSpec,
     GradientDpoMethodSpec,
@@ -47,6 +48,7 @@ SHARED: dict[str, Any] = {"steps": 4, "batch_size": 4, "learning_rate": 5e-3, "c
 SPECS: dict[str, MethodSpec] = {
     "dpo": DpoMethodSpec(**SHARED),
     "modpo": ModpoMethodSpec(type="modpo", **SHARED),
+    "bco": BcoMethodSpec(type="bco", beta=1.0, **SHARED),
     "gradient_dpo": GradientDpoMethodSpec(type="gradient_dpo", **SHARED),
     "grpo": GrpoMethodSpec(type="grpo", **SHARED),
 }
@@ -192,6 +194,7 @@ def main(gang: Gang, out: Path) -> None:
     for zero in (3, 2, 1, 0):
         gang.launch(f"dpo-{zero}", SPECS["dpo"], zero)
         gang.interrupted(f"modpo-{zero}", SPECS["modpo"], zero, step=3)
+    gang.interrupted("bco", SPECS["bco"], 3, step=3)
     gang.interrupted("apart", SPECS["dpo"], 3, step=3, disk=f"disk-{gang.rank}")
     gang.launch("offload", SPECS["dpo"], 3, offload=True)
     for zero in (2, 3):

@@ -8,25 +8,8 @@ import numpy as np
 import pytest
 
 from paretoflow.core.errors import MethodError
-from paretoflow.core.protocols import Candidates, Prompt
 from paretoflow.methods.pairs import PairStream, PairTable
-
-
-def candidates(gains: Sequence[Sequence[Sequence[float]]], ids=None) -> Candidates:
-    """Return a table with mean 0 and deviation 1, so that gains are their own standardised form."""
-    array = np.array(gains, dtype=np.float64)
-    rows, count, m = array.shape
-    distinct = tuple(tuple((10 + c, 2) for c in range(count)) for _ in range(rows))
-    return Candidates(
-        prompts=tuple(Prompt(str(i), f"prompt {i}") for i in range(rows)),
-        completions=tuple(tuple(str(c) for c in range(count)) for _ in range(rows)),
-        completion_ids=distinct if ids is None else ids,
-        prompt_ids=tuple((5, i) for i in range(rows)),
-        gains=array,
-        mean=np.zeros(m),
-        std=np.ones(m),
-        ref_logprobs=-np.arange(rows * count, dtype=np.float64).reshape(rows, count),
-    )
+from tests.unit.methods.offline_bench import candidates
 
 
 def test_the_widest_pairs_come_first_and_point_to_the_better_answer():

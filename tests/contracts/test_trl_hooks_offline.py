@@ -1,0 +1,282 @@
+"""The losses that the offline methods get out of TRL, against their papers' forms in numpy.
+
+Each run starts from a parent that has left the base, so that log-ratios are not zero, and its
+first logged loss is compared with the formula on log-ratios that were measured apart.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from paretoflow.core.values import FloatArray
+from paretoflow.spec.methods import (
+    BcoMethodSpec,
+    DpoMethodSpec,
+    FDpoMethodSpec,
+    IpoMethodSpec,
+    LipoMethodSpec,
+    LnDpoMethodSpec,
+    MethodSpec,
+    MmDpoMethodSpec,
+    ModpoMethodSpec,
+    RpoMethodSpec,
+)
+from tests.method_bench import make_context, train, weighted
+
+pytestmark = pytest.mark.train
+
+WEIGHTS = np.array([0.5, 0.3, 0.2])
+MIXED = weighted(0.5, 0.3, 0.2)
+SHARED: dict[str, Any] = {"steps": 1, "batch_size": 4, "learning_rate": 1e-12}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Log-ratios of all candidates under the parent, shape (P, C), and their lengths."""
+
+    ratios: FloatArray
+    lengths: FloatArray
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Log-ratios w and l, lengths nw and nl, base log-likelihood and lead of a batch of pairs."""
+
+    w: FloatArray
+    l: FloatArray  # noqa: E741  # the papers' letter
+    nw: FloatArray
+    nl: FloatArray
+    base: FloatArray
+    lead: FloatArray
+
+
+@pytest.fixture(scope="module")
+def context(tiny_lm):
+    return make_context(tiny_lm)
+
+
+@pytest.fixture(scope="module")
+def parent(context, tmp_path_factory) -> Path:
+    """Return an adapter that has moved away from the base."""
+    spec = DpoMethodSpec(steps=3, batch_size=4, learning_rate=5e-3)
+    run = train(context, spec, weighted(0.0, 0.2, 0.8), tmp_path_factory.mktemp("parent"))
+    return run.checkpoints[-1].folder
+
+
+@pytest.fixture(scope="module")
+def measured(context, parent) -> Measured:
+    from paretoflow.lm.adapters import adapter_on
+    from paretoflow.lm.logprobs import sequence_logprobs
+
+    table = context.candidates
+    answers = [answer for row in table.completion_ids for answer in row]
+    prompts = [ids for ids in table.prompt_ids for _ in table.completion_ids[0]]
+    with adapter_on(context.lm, parent) as model:
+        logprobs = sequence_logprobs(model, context.lm, prompts, answers, 8)
+    shape = table.ref_logprobs.shape
+    ratios = logprobs.reshape(shape) - table.ref_logprobs
+    assert np.abs(ratios).max() > 0.1
+    return Measured(ratios, np.array([len(answer) for answer in answers]).reshape(shape))
+
+
+@pytest.fixture
+def logs(monkeypatch) -> list[dict[str, float]]:
+    """Return the list that every step's log is appended to."""
+    from paretoflow.methods.checkpoints import CheckpointCallback
+
+    seen: list[dict[str, float]] = []
+    own = CheckpointCallback.on_log
+
+    def on_log(self: Any, args: Any, state: Any, control: Any, **given: Any) -> None:
+        if "loss" in given["logs"]:
+            seen.append(dict(given["logs"]))
+        own(self, args, state, control, **given)
+
+    monkeypatch.setattr(CheckpointCallback, "on_log", on_log)
+    return seen
+
+
+def drawn(context: Any, measured: Measured, weights: FloatArray) -> Pairs:
+    """Return what is measured of the first four pairs."""
+    from paretoflow.methods.pairs import PairStream, PairTable
+
+    table = context.candidates
+    pairs = PairStream(PairTable(table, 2), seed=0).draw(range(4), weights)
+    better = [(pair.prompt, pair.chosen) for pair in pairs]
+    worse = [(pair.prompt, pair.rejected) for pair in pairs]
+    return Pairs(
+        w=np.array([measured.ratios[i] for i in better]),
+        l=np.array([measured.ratios[i] for i in worse]),
+        nw=np.array([measured.lengths[i] for i in better]),
+        nl=np.array([measured.lengths[i] for i in worse]),
+        base=np.array([table.ref_logprobs[i] for i in better]),
+        lead=np.array([WEIGHTS @ p.difference for p in pairs]),
+    )
+
+
+def sigmoid_loss(margin: FloatArray) -> FloatArray:
+    """Return -log s(margin)."""
+    return np.log1p(np.exp(-margin))
+
+
+def f_dpo(slope: Callable[[FloatArray], FloatArray]) -> Callable[[Pairs], FloatArray]:
+    """Return f-DPO's loss from f', a function of the ratio."""
+    return lambda p: sigmoid_loss(0.1 * (slope(np.exp(p.w)) - slope(np.exp(p.l))))
+
+
+PAIR_LOSSES: dict[str, tuple[MethodSpec, Callable[[Pairs], FloatArray]]] = {
+    "ipo": (
+        IpoMethodSpec(type="ipo", **SHARED),
+        lambda p: (p.w / p.nw - p.l / p.nl - 1 / 0.2) ** 2,
+    ),
+    "ln_dpo": (
+        LnDpoMethodSpec(type="ln_dpo", **SHARED),
+        lambda p: sigmoid_loss(5 * (p.w / p.nw - p.l / p.nl)),
+    ),
+    "reverse_kl": (
+        FDpoMethodSpec(type="f_dpo", divergence="reverse_kl", **SHARED),
+        f_dpo(np.log),
+    ),
+    "forward_kl": (
+        FDpoMethodSpec(type="f_dpo", divergence="forward_kl", **SHARED),
+        f_dpo(lambda r: -1 / r),
+    ),
+    "js": (
+        FDpoMethodSpec(type="f_dpo", divergence="js", **SHARED),
+        f_dpo(lambda r: np.log(2 * r / (1 + r))),
+    ),
+    "alpha": (
+        FDpoMethodSpec(type="f_dpo", divergence="alpha", alpha=0.3, **SHARED),
+        f_dpo(lambda r: (1 - r**-0.3) / 0.3),
+    ),
+    "alpha at one": (
+        FDpoMethodSpec(type="f_dpo", divergence="alpha", alpha=1.0, **SHARED),
+        f_dpo(lambda r: -1 / r),
+    ),
+    "rpo": (
+        RpoMethodSpec(type="rpo", sft_weight=0.5, **SHARED),
+        lambda p: sigmoid_loss(0.01 * (p.w - p.l)) - 0.5 * (p.w + p.base) / p.nw,
+    ),
+    "rpo as a sum": (
+        RpoMethodSpec(type="rpo", sft_weight=0.5, sft_reduction="sum", **SHARED),
+        lambda p: sigmoid_loss(0.01 * (p.w - p.l)) - 0.5 * (p.w + p.base),
+    ),
+    "mm_dpo": (
+        MmDpoMethodSpec(type="mm_dpo", margin_weight=3.0, **SHARED),
+        lambda p: sigmoid_loss(0.1 * (1 + 3 * (1 - np.exp(-0.5 * p.lead))) * (p.w - p.l)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAIR_LOSSES)
+def test_a_loss_on_pairs_is_the_papers(name, context, parent, measured, tmp_path, logs):
+    spec, loss = PAIR_LOSSES[name]
+    train(context, spec, MIXED, tmp_path, parent=parent)
+    expected = np.mean(loss(drawn(context, measured, WEIGHTS)))
+    assert logs[0]["loss"] == pytest.approx(expected, rel=2e-4)
+
+
+def test_modpo_with_soft_labels_is_its_formula(context, parent, measured, tmp_path, logs):
+    from paretoflow.methods.pairs import PairStream, PairTable
+
+    spec = ModpoMethodSpec(type="modpo", labels="soft", **SHARED)
+    train(context, spec, MIXED, tmp_path, parent=parent)
+    anchor = np.array([1.0, 0.0, 0.0])
+    table = PairTable(context.candidates, 2)
+    leads = [p.difference for p in PairStream(table, seed=0).draw(range(4), anchor)]
+    d = np.array(leads) / table.spread
+    pairs = drawn(context, measured, anchor)
+    margin = (0.1 * (pairs.w - pairs.l) - 0.3 * d[:, 1] - 0.2 * d[:, 2]) / 0.5
+    wins = 1 / (1 + np.exp(-d[:, 0]))
+    expected = wins * sigmoid_loss(margin) + (1 - wins) * sigmoid_loss(-margin)
+    assert logs[0]["loss"] == pytest.approx(np.mean(expected), rel=2e-4)
+
+
+def test_lipo_is_its_formula(context, parent, measured, tmp_path, logs):
+    from paretoflow.methods.draws import Draws
+    from paretoflow.methods.lists import scored_lists
+
+    spec = LipoMethodSpec(type="lipo", list_size=3, **SHARED)
+    train(context, spec, MIXED, tmp_path, parent=parent)
+    lists = Draws(lambda weights: scored_lists(context.candidates, weights, 3), seed=0)
+    losses = []
+    for row in lists.draw(range(4), WEIGHTS):
+        s = 0.1 * measured.ratios[row.prompt, list(row.answers)]
+        rank = 1 + np.argsort(np.argsort(-s))
+        losses.append(0.0)
+        for i, j in ((0, 1), (0, 2), (1, 2)):
+            gain = abs(2 ** row.labels[i] - 2 ** row.labels[j])
+            discount = abs(1 / np.log(1 + rank[i]) - 1 / np.log(1 + rank[j]))
+            losses[-1] += gain * discount * sigmoid_loss(s[i] - s[j])
+    assert logs[0]["loss"] == pytest.approx(np.mean(losses), rel=2e-4)
+
+
+def test_bco_is_its_formula_and_shifts_by_the_step_before(
+    context, parent, measured, tmp_path, logs
+):
+    from paretoflow.methods.draws import Draws
+    from paretoflow.methods.thumbs import ThumbTable
+
+    spec = BcoMethodSpec(type="bco", beta=0.5, **{**SHARED, "steps": 2})
+    train(context, spec, MIXED, tmp_path, parent=parent)
+    thumbs = Draws(ThumbTable(context.candidates, 0.5).labelled, seed=0)
+    shift = 0.0
+    for step in range(2):
+        batch = thumbs.draw(range(4 * step, 4 * step + 4), WEIGHTS)
+        r = 0.5 * np.array([measured.ratios[t.prompt, t.answer] for t in batch])
+        sign = np.array([1 if t.good else -1 for t in batch])
+        count = [1 if t.good else np.clip(t.odds, 0.5, 10) for t in batch]
+        expected = np.mean(count * sigmoid_loss(sign * (r - shift)))
+        assert logs[step]["loss"] == pytest.approx(expected, rel=2e-4)
+        shift = r.mean()
+        assert abs(shift) > 0.01
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (DpoMethodSpec(loss="ipo"), IpoMethodSpec(type="ipo")),
+        (DpoMethodSpec(), FDpoMethodSpec(type="f_dpo", divergence="alpha", alpha=0.0)),
+        (DpoMethodSpec(), MmDpoMethodSpec(type="mm_dpo", margin_weight=0.0)),
+        (DpoMethodSpec(), RpoMethodSpec(type="rpo", beta=0.1, sft_weight=0.0)),
+        (
+            DpoMethodSpec(pairs_per_prompt=1),
+            LipoMethodSpec(type="lipo", list_size=2, weighting="uniform"),
+        ),
+    ],
+    ids=["ipo", "f_dpo", "mm_dpo", "rpo", "lipo"],
+)
+def test_at_its_limit_a_method_is_dpo(one, other, context, tmp_path):
+    shared = {"steps": 2, "batch_size": 4, "learning_rate": 5e-3}
+    runs = [train(context, s.model_copy(update=shared), MIXED, tmp_path) for s in (one, other)]
+    first, second = (run.adapter for run in runs)
+    assert all(np.allclose(first[k], second[k], atol=1e-6) for k in first)
+
+
+def test_the_log_ratios_log_what_trl_logs(context, tmp_path, logs):
+    shared = {"steps": 2, "batch_size": 4, "learning_rate": 5e-3}
+    for spec in (DpoMethodSpec(**shared), RpoMethodSpec(type="rpo", beta=0.1, sft_weight=0.0)):
+        train(context, spec.model_copy(update=shared), MIXED, tmp_path)
+    trl, ours = logs[:2], logs[2:]
+    for key in ("loss", "num_tokens", "entropy", "grad_norm"):
+        assert [row[key] for row in ours] == pytest.approx([row[key] for row in trl], rel=1e-5)
+    half = [(row["rewards/chosen"] + row["rewards/rejected"]) / 0.2 for row in trl]
+    assert [row["log_ratio"] for row in ours] == pytest.approx(half, abs=1e-5)
+
+
+def test_the_hook_has_the_signature_that_is_overridden():
+    from trl import DPOTrainer
+
+    assert list(inspect.signature(DPOTrainer._compute_loss).parameters) == [
+        "self",
+        "model",
+        "inputs",
+        "return_outputs",
+    ]
