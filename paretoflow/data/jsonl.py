@@ -21,10 +21,11 @@ def read(spec: JsonlDataSpec, render_chat: RenderChat | None) -> Pools:
         DataError: If the file is missing or a line is not a JSON object; names file and line.
     """
     reader = RowReader(spec, render_chat)
-    return Pools(spec.path, tuple(reader.prompts(_rows(existing_file(spec.path)))))
+    return Pools(spec.path, tuple(reader.prompts(rows_of(existing_file(spec.path)))))
 
 
-def _rows(path: Path) -> Iterator[Row]:
+def rows_of(path: Path) -> Iterator[Row]:
+    """Yield the objects of a file, each with its line; see `read` for what it refuses."""
     opened = gzip.open if path.suffix == ".gz" else open
     number = 0
     try:
@@ -36,7 +37,7 @@ def _rows(path: Path) -> Iterator[Row]:
         what = f"not UTF-8 text: {error.reason} at byte {error.start}"
         raise DataError(what, f"{path}:{number + 1}", "save the file as UTF-8") from error
     except (OSError, EOFError, zlib.error) as error:
-        hint = "restore the file, or name another in data.path"
+        hint = "restore the file, or name another"
         raise DataError(f"cannot be read: {error}", f"{path}:{number + 1}", hint) from error
 
 

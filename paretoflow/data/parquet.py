@@ -21,10 +21,11 @@ def read(spec: ParquetDataSpec, render_chat: RenderChat | None) -> Pools:
         DataError: If it is missing or not Parquet.
     """
     reader = RowReader(spec, render_chat)
-    return Pools(spec.path, tuple(reader.prompts(_rows(existing_file(spec.path)))))
+    return Pools(spec.path, tuple(reader.prompts(rows_of(existing_file(spec.path)))))
 
 
-def _rows(path: Path) -> Iterator[Row]:
+def rows_of(path: Path) -> Iterator[Row]:
+    """Yield the rows of a file, each with its number; see `read` for what it refuses."""
     number = 0
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
@@ -33,5 +34,5 @@ def _rows(path: Path) -> Iterator[Row]:
                     number += 1
                     yield f"{path} row {number}", row
     except (pyarrow.ArrowException, OSError) as error:
-        hint = "restore the file, or name another in data.path"
+        hint = "restore the file, or name another"
         raise DataError(f"cannot be read as Parquet: {error}", str(path), hint) from error

@@ -10,7 +10,11 @@ import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from paretoflow import __version__
 from paretoflow.core.errors import RunInterrupted, WorkerError
@@ -20,6 +24,7 @@ from paretoflow.core.values import BASE_RUN_ID, Cost, FloatArray, LaunchKind, Pr
 from paretoflow.data import load_prompts
 from paretoflow.data.prompts import RenderChat
 from paretoflow.engine.backend import Failure, Launch, Report
+from paretoflow.engine.early_stop import Watch
 from paretoflow.engine.faults import failure_in
 from paretoflow.engine.happenings import Measured, calibrated, evaluated, finished
 from paretoflow.engine.points import Point, points_of
@@ -43,6 +48,7 @@ from paretoflow.scoring.evaluate import (
 )
 from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.scoring.shared import SharedStage, raw_scores, standardised_by
+from paretoflow.scoring.signals import ASSUMED_BETA
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Root, as_folder
@@ -104,7 +110,9 @@ class Workshop:
             seed,
             held_out,
             standardised_by(self._candidates, spec.objectives),
+            getattr(spec.method, "beta", 0) or ASSUMED_BETA,
         )
+        self._base_signals: dict[str, float] = {}
         self._ready: _Ready | None = None
 
     def _chat_renderer(self) -> RenderChat | None:
@@ -126,6 +134,7 @@ class Workshop:
         )
         self.ready(problem)
         result = self._evaluator.evaluate(self._lm.model)
+        self._base_signals = result.diagnostics
         cost = Cost(result.wall_s, result.wall_s, result.tokens)
         row = self._row((BASE_RUN_ID, 0, 0), Point(None, (), result, {}), cost=cost)
         return [calibrated(problem, time.time()), row]
@@ -141,6 +150,7 @@ class Workshop:
             scale=ideal_gains(problem) - nadir_gains(problem),
             rewards=lambda prompts, answers: self._gains(problem, prompts, answers),
             validate=lambda model: self._validation_gains(problem, model),
+            problem=problem,
         )
         method = build_method(self._spec.method, context)
         self._ready = _Ready(problem, method, MergeMethod(context))
@@ -166,6 +176,7 @@ class Workshop:
         saved = self._files.saved_state(launch.run_id, launch.attempt)
         known = read_state(saved) if saved is not None else None
         steps = itertools.count(known.step + 1 if known else 1)
+        watch = self._watch(saved)
 
         def should_stop() -> bool:  # asked once after every step
             attempt.progress(next(steps))
@@ -182,14 +193,19 @@ class Workshop:
             should_stop=should_stop,
             parallel=self._parallel,
             accumulation_factor=launch.accumulation_factor,
+            stopping=partial(_stopping, attempt),
             merge_parents=self._files.merge_parents(launch.merge_paths),
+            front=np.array(launch.front) if launch.front else None,
+            should_finish=(lambda: bool(watch.reason)) if watch else None,
         )
         merges = launch.proposal.kind is LaunchKind.MERGE
         method = self._ready.merging if merges else self._ready.method
         try:
-            method.train(request, lambda c: self._checkpoint(launch, c, attempt))
+            method.train(request, lambda c: self._checkpoint(launch, c, attempt, watch))
         except RunInterrupted as stopped:
             if self._first and stopped.state is not None:
+                if watch is not None:
+                    watch.save(stopped.state)
                 self._files.keep(stopped.state)
             raise
         if self._first:
@@ -199,20 +215,36 @@ class Workshop:
     def _first(self) -> bool:
         return self._parallel.rank == 0
 
-    def _checkpoint(self, launch: Launch, checkpoint: Checkpoint, attempt: Attempt) -> None:
+    def _watch(self, state: Path | None) -> Watch | None:
+        """Return what may end a run early, on every rank; None where the spec asks for none."""
+        method = self._spec.method
+        if method.early_stop is None:
+            return None
+        if self._first and not self._base_signals:
+            self._base_signals = self._evaluator.signals(self._lm.model)
+        return Watch(method.early_stop, method.steps, self._base_signals, state)
+
+    def _checkpoint(
+        self, launch: Launch, checkpoint: Checkpoint, attempt: Attempt, watch: Watch | None
+    ) -> None:
         """Evaluate a checkpoint and make it durable, with the run's end if it is the last."""
         attempt.progress()
         if not self._first:
             return
         m = len(self._panel.names)
         points = list(points_of(checkpoint, self._evaluator, m, attempt.progress))
-        events = self._durable(launch, checkpoint, points)
+        if watch is not None and not checkpoint.served:
+            watch.look(checkpoint, points[0].result.diagnostics)
+        events = self._durable(launch, checkpoint, points, watch.reason if watch else "")
         attempt.tell(Report(launch.run_id, launch.attempt, tuple(events)))
 
     def _durable(
-        self, launch: Launch, checkpoint: Checkpoint, points: Sequence[Point]
+        self, launch: Launch, checkpoint: Checkpoint, points: Sequence[Point], early: str
     ) -> list[Event]:
-        """Write the rows of a checkpoint, all in one fragment; the first bears the training."""
+        """Write the rows of a checkpoint, all in one fragment; the first bears the training.
+
+        `early` says why the run has finished with a checkpoint that is not its last.
+        """
         path, digest = self._files.name(checkpoint.folder), digest_of_folder(checkpoint.folder)
         events = []
         for number, point in enumerate(points):
@@ -223,8 +255,8 @@ class Workshop:
             events.append(self._row(where, point, **fields, weights=point.weights))
         for folder in filter(None, (checkpoint.folder, checkpoint.state)):
             self._files.keep(folder)
-        if checkpoint.final:
-            events.append(finished(launch.run_id, launch.attempt, time.time()))
+        if checkpoint.final or early:
+            events.append(finished(launch.run_id, launch.attempt, time.time(), early))
         self._files.patiently(lambda: write_fragment(self._folder, events))
         return events
 
@@ -251,3 +283,9 @@ class Workshop:
             **point.payload,
         }
         return evaluated(measured, time_s=time.time(), payload=payload, **fields)
+
+
+def _stopping(attempt: Attempt) -> bool:
+    """Give a sign of life; return whether the run is to be saved and put down."""
+    attempt.progress()
+    return attempt.stopping()

@@ -84,14 +84,15 @@ def _fault(path: KeyPath, details: list[ErrorDetails], root: Any) -> Fault:
     annotation = annotation_at(path, root)
     if models_of(annotation):
         return _untagged(path, models_of(annotation), root)
-    allowed = " or ".join(dict.fromkeys(_allowed(detail) for detail in details))
+    allowed = " or ".join(dict.fromkeys(allowed_by(detail) for detail in details))
     value = value_at(path, root)
     return Fault(
         path, f"got {shown(value)}; allowed: {allowed}", _hint(path, details[0], value, root)
     )
 
 
-def _allowed(detail: ErrorDetails) -> str:
+def allowed_by(detail: ErrorDetails) -> str:
+    """Return in words what pydantic would have taken."""
     template = _ALLOWED.get(detail["type"])
     if template is None:
         return detail["msg"]
@@ -157,7 +158,7 @@ def _first_aid(detail: ErrorDetails, value: Any) -> Iterator[str]:
     if value is None:
         yield "give a value, or remove the key to take its default"
     elif kind in ("literal_error", "enum"):
-        options = [part.strip("'") for part in _allowed(detail).replace(" or ", ", ").split(", ")]
+        options = [part.strip("'") for part in allowed_by(detail).replace(" or ", ", ").split(", ")]
         near = nearest(value, options)
         if near:
             yield f"did you mean `{near}`?"

@@ -50,7 +50,7 @@ def load_spec(
     Raises:
         SpecError: With every fault found in `faults`.
     """
-    return load_spec_text(_read(Path(path)), str(path), overrides, storage, files=files)
+    return load_spec_text(read_text(Path(path)), str(path), overrides, storage, files=files)
 
 
 def load_spec_text(
@@ -83,7 +83,7 @@ def load_spec_text(
     rules = [rule for rule in RULES if files or rule is not named_files]
     faults += [fault for rule in rules for fault in rule(draft)]
     if spec is None or faults:
-        raise _error(document, faults)
+        raise error_of(document, faults)
     return spec
 
 
@@ -125,7 +125,8 @@ def _part(annotation: Any, value: Any) -> Any:
     return TypeAdapter(annotation).validate_json(json.dumps(value), strict=True)
 
 
-def _error(document: Document, faults: Sequence[Fault]) -> SpecError:
+def error_of(document: Document, faults: Sequence[Fault]) -> SpecError:
+    """Return all faults of a document as one error, in the order of their places."""
     ordered = sorted(
         faults, key=lambda fault: (document.place(fault).line == 0, document.place(fault))
     )
@@ -138,7 +139,12 @@ def _error(document: Document, faults: Sequence[Fault]) -> SpecError:
     return SpecError(f"{len(unique)} faults{listed}", document.source, "", unique)
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return a YAML file's text.
+
+    Raises:
+        SpecError: If it cannot be read, is no text, or is too large.
+    """
     if path.is_dir():
         names = ", ".join(sorted(p.name for p in path.glob("*.y*ml"))[:5])
         hint = f"name a YAML in it: {names}" if names else "name a sweep YAML"

@@ -68,7 +68,8 @@ def test_every_verb_has_help_with_an_example(verb, capsys):
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_is_a_function_of_its_module(verb):
     module, name = VERBS[verb].target.split(":")
-    assert (module, name) == (f"paretoflow.cli.{verb}", verb)
+    word = verb.replace("-", "_")
+    assert (module, name) == (f"paretoflow.cli.{word}", word)
     assert callable(getattr(importlib.import_module(module), name))
 
 

@@ -136,7 +136,7 @@ def test_an_encoder_reads_prompt_and_answer_as_a_pair(tmp_path: Path) -> None:
 
 def test_an_encoder_cuts_the_prompt_and_only_then_the_answer(tmp_path: Path) -> None:
     scorer = reward(save_encoder(tmp_path), max_length=16)
-    pad_free = scorer.model._tokenizer
+    pad_free = scorer.model._texts._tokenizer
     prompt = Prompt("p", "abcdefghijklmnopqrstuvwxyz")
     fits = scorer.model._encoded(scorer.model._text(prompt, "nop"))["input_ids"]
     assert pad_free.decode(fits).replace(" ", "").endswith("z[SEP]nop[SEP]")

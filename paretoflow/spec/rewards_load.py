@@ -1,0 +1,129 @@
+"""YAML to `RewardSpec`, with all faults at once, each with file, line and column."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from paretoflow.core.errors import SpecError
+from paretoflow.spec.faults import allowed_by
+from paretoflow.spec.load import error_of, read_text
+from paretoflow.spec.positions import Document, Fault, Place, shown
+from paretoflow.spec.reader import read_yaml
+from paretoflow.spec.rewards import RewardSpec
+from paretoflow.spec.shape import KeyPath, below, entry, model_at, nearest, value_at
+
+SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
+"""Kinds of files that pairs are read from."""
+
+
+def load_reward_spec(path: Path, overrides: Sequence[str] = ()) -> RewardSpec:
+    """Read the YAML of `paretoflow train-reward`.
+
+    Args:
+        path: The file.
+        overrides: Each as `a.b=value`, put over the file's values in order.
+
+    Raises:
+        SpecError: With every fault found in `faults`.
+    """
+    document = read_yaml(read_text(path), str(path))
+    if not isinstance(document.value, dict):
+        what = f"got {shown(document.value)}; allowed: a mapping of keys"
+        raise SpecError(what, str(document.values[()]), "it needs at least `pairs`")
+    faults = [fault for text in overrides for fault in _put(document, text)] + document.faults
+    spec, found = _validated(document)
+    faults += found if spec is None else _rules(spec)
+    if spec is None or faults:
+        raise error_of(document, faults)
+    return spec
+
+
+def _validated(document: Document) -> tuple[RewardSpec | None, list[Fault]]:
+    try:
+        return RewardSpec.model_validate_json(json.dumps(document.value), strict=True), []
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=True)
+        return None, [_fault(document.value, d) for d in details if not _is_echo(document.value, d)]
+
+
+def _is_echo(root: Any, detail: Any) -> bool:
+    """Say whether a list is only called too short because its entries are faulty themselves."""
+    return detail["type"] == "too_short" and bool(value_at(tuple(detail["loc"]), root))
+
+
+def _fault(root: Any, detail: Any) -> Fault:
+    path: KeyPath = tuple(detail["loc"])
+    model = _model_above(root, path)
+    if detail["type"] == "extra_forbidden":
+        known = list(model.model_fields)
+        near = nearest(path[-1], known)
+        what = f"unknown key `{path[-1]}`; allowed: {', '.join(known)}"
+        return Fault(path, what, f"did you mean `{near}`?" if near else "remove it", at_key=True)
+    if detail["type"] == "missing":
+        return Fault(path, f"the key `{path[-1]}` is missing", f"add `{path[-1]}: …`")
+    field = model.model_fields.get(str(path[-1]))
+    meaning = " ".join(((field.description if field else None) or "").split())
+    what = f"got {shown(value_at(path, root))}; allowed: {allowed_by(detail)}"
+    return Fault(path, what, f"this is: {meaning}" if meaning else "mend the value")
+
+
+def _model_above(root: Any, path: KeyPath) -> Any:
+    """Return the spec that the last key of a path belongs to."""
+    annotation: Any = RewardSpec
+    value = root
+    for key in path[:-1]:
+        annotation, value = below(annotation, value, key), entry(value, key)
+    return model_at(annotation, value) or RewardSpec
+
+
+def _put(document: Document, text: str) -> Iterator[Fault]:
+    """Put one override over the document."""
+    dotted, equals, raw = (part.strip() for part in text.partition("="))
+    place = Place(f"--set {dotted}")
+    parts = dotted.split(".")
+    if not equals or not all(parts):
+        what = f"got {text!r}; allowed: key=value, for instance learning_rate=1e-5"
+        yield Fault((), what, "name the key with dots, then `=` and the value", place=place)
+        return
+    path: KeyPath = ()
+    for part in parts[:-1]:
+        here = value_at(path, document.value)
+        path = (*path, int(part) if isinstance(here, list) and part.isdigit() else part)
+        if isinstance(here, dict) and here.get(part) is None:
+            document.put(path, {}, place)
+    if not isinstance(value_at(path, document.value), dict):
+        yield Fault((), f"there is no mapping at `{'.'.join(parts[:-1])}`", "", place=place)
+        return
+    try:
+        document.put((*path, parts[-1]), read_yaml(raw, place.source).value, place)
+    except SpecError as error:
+        yield Fault((), f"got the value {raw!r}: {error.what}", error.hint, place=place)
+
+
+def _rules(spec: RewardSpec) -> list[Fault]:
+    """Return what is wrong between fields, and files that are not there."""
+    faults = []
+    for index, source in enumerate(spec.pairs):
+        at: KeyPath = ("pairs", index, "path")
+        if not source.path.endswith(SUFFIXES):
+            what = f"got {source.path!r}; allowed: a file that ends in {', '.join(SUFFIXES)}"
+            faults.append(Fault(at, what, "convert it, or mend its name"))
+        elif not Path(source.path).is_file():
+            hint = f"paths start at the folder of the command, {str(Path.cwd())!r}"
+            faults.append(Fault(at, f"there is no file {source.path!r}", hint))
+        if spec.groups is not None and source.objective is not None:
+            what = "the file names an objective, but groups are to be found"
+            faults.append(Fault(("pairs", index, "objective"), what, "keep one of the two"))
+    if spec.weighting == "more" and spec.outputs == "separate":
+        what = "got more with separate models, which share nothing to weigh; allowed: sum"
+        faults.append(Fault(("weighting",), what, "write `outputs: heads` or `outputs: one`"))
+    if spec.batch_size % spec.gradient_accumulation:
+        passes = spec.gradient_accumulation
+        what = f"{passes} passes cannot share a batch of {spec.batch_size} evenly"
+        faults.append(Fault(("gradient_accumulation",), what, "choose a divisor of batch_size"))
+    return faults
