@@ -15,7 +15,7 @@ from paretoflow.core.values import Direction
 from paretoflow.spec.data import PydocDataSpec
 from paretoflow.spec.draft import Draft
 from paretoflow.spec.local_files import named_files, storage_root
-from paretoflow.spec.methods import MethodSpec, OnlineMethodBase, RoundsBase
+from paretoflow.spec.methods import LipoMethodSpec, MethodSpec, OnlineMethodBase, RoundsBase
 from paretoflow.spec.methods.aggregators import GradDynamicSpec
 from paretoflow.spec.methods.online import AggregatedMethodBase
 from paretoflow.spec.models import PretrainedModelSpec
@@ -215,7 +215,9 @@ def _samples(draft: Draft) -> Iterator[Fault]:
 
 def _pairs(draft: Draft) -> Iterator[Fault]:
     wanted: int | None = getattr(draft.method, "pairs_per_prompt", None)
-    if wanted is None:  # a method without pairs
+    if isinstance(draft.method, LipoMethodSpec):
+        wanted = 1
+    if wanted is None:  # a method that compares no answers to one prompt
         return
     if draft.model is not None and draft.model.generation.temperature == 0:
         what = "at temperature 0 all answers to a prompt are the same, so there are no pairs"

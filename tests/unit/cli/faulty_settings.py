@@ -109,6 +109,13 @@ CASES: list[tuple[str, str, int, str]] = [
         "temperature 0",
     ),
     (
+        "no randomness in lists",
+        f"name: x\nmethod: {{type: lipo}}\nmodel: {{type: embedded, generation: {{temperature: 0}}}}"
+        f"{TWO}",
+        3,
+        "temperature 0",
+    ),
+    (
         "opening too long",
         f"name: x\nproposer: {{type: cmorl, initial: 99}}{TWO}",
         2,

@@ -111,7 +111,7 @@ CASES: list[tuple[str, str, int, str]] = [
         2,
         "true or false",
     ),
-    ("unknown method", f"name: x\nmethod: {{type: ppo}}{TWO}", 2, "allowed: dpo, modpo, grpo"),
+    ("unknown method", f"name: x\nmethod: {{type: ppo}}{TWO}", 2, "unknown type 'ppo'; allowed: "),
     ("method misspelt", f"name: x\nmethod: {{type: mopdo}}{TWO}", 2, "did you mean `modpo`?"),
     ("method without braces", f"name: x\nmethod: dpo{TWO}", 2, "write `{type: dpo}`"),
     ("type missing", f"name: x\nmethod: {{beta: 0.1}}{TWO}", 2, "the key `type` is missing"),
