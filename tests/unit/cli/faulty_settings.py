@@ -110,8 +110,8 @@ CASES: list[tuple[str, str, int, str]] = [
     ),
     (
         "no randomness in lists",
-        f"name: x\nmethod: {{type: lipo}}\nmodel: {{type: embedded, generation: {{temperature: 0}}}}"
-        f"{TWO}",
+        f"name: x\nmethod: {{type: lipo}}\n"
+        f"model: {{type: embedded, generation: {{temperature: 0}}}}{TWO}",
         3,
         "temperature 0",
     ),
