@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from paretoflow.core.protocols import Checkpoint, Served, TrainRequest
-from paretoflow.core.values import FloatArray
+from paretoflow.core.values import FloatArray, WeightVector
 from paretoflow.lm.targets import targets_with
 from paretoflow.methods.arguments import check_batch
 from paretoflow.methods.conditioned.sampling import Conditioner
@@ -153,8 +155,15 @@ def control_steps(spec: MeetMethodSpec) -> int:
 
 
 def each_way_once(points: tuple[Served, ...]) -> tuple[Served, ...]:
-    """Return the points whose condition none before them has."""
-    first: dict[str, Served] = {}
+    """Return one point for each way of asking, in the order of the first that asks so.
+
+    It stands for the mean of the weights that ask so, which asks so itself. By hand: two objectives
+    and 3 bins; (1, 0) and (0.9, 0.1) ask for the same, and become (0.95, 0.05).
+    """
+    alike: dict[str, list[Served]] = {}
     for point in points:
-        first.setdefault(json.dumps(point.condition, sort_keys=True), point)
-    return tuple(first.values())
+        alike.setdefault(json.dumps(point.condition, sort_keys=True), []).append(point)
+    means = [WeightVector.of(np.mean([p.weights for p in own], axis=0)) for own in alike.values()]
+    return tuple(
+        replace(own[0], weights=mean.array) for own, mean in zip(alike.values(), means, strict=True)
+    )

@@ -176,6 +176,11 @@ def test_two_objectives_have_five_ways_of_asking_for_three_bins(tiny_lm, tmp_pat
     served = train(pair, spec, weighted(0.5, 0.5), tmp_path).checkpoints[-1].served
     bins = [tuple(s.condition["bins"].values()) for s in served]
     assert bins == [(0, 2), (1, 2), (2, 2), (2, 1), (2, 0)]
+    first = [s.weights[0] for s in served]
+    assert first == pytest.approx([0.05, 0.25, 0.5, 0.75, 0.95])
+    from paretoflow.methods.controls.bins import bins_for
+
+    assert [bins_for(s.weights, 3) for s in served] == bins  # the mean asks for the same
 
 
 def test_permuting_objectives_changes_nothing(trained, tiny_lm, tmp_path):
