@@ -22,6 +22,7 @@ from transformers import PreTrainedModel
 from paretoflow.core.errors import DataError
 from paretoflow.lm.base import LanguageModel, encode, evaluating
 from paretoflow.lm.prefill import Prefix, extend, prefill
+from paretoflow.lm.topk import topk_of_tokens
 from paretoflow.spec.models import GenerationSpec
 
 _COMPACT_BELOW = 0.75
@@ -38,11 +39,14 @@ class Answer:
         token_ids: As sampled; ends with the end-of-text token when the model gave one.
         logprob: Sum of the tokens' log-probabilities in nats, at temperature 1 whatever the
             temperature of sampling.
+        topk: Means over its tokens of what `topk_of_tokens` says of the model that was about to
+            draw each, likewise at temperature 1: raw entropy and renormalised entropy (bits), mass.
     """
 
     text: str
     token_ids: tuple[int, ...]
     logprob: float
+    topk: tuple[float, float, float]
 
     @property
     def tokens(self) -> int:
@@ -79,8 +83,9 @@ def generate(
             lm.tokenizer.decode(row.token_ids, skip_special_tokens=True).strip(),
             tuple(row.token_ids),
             row.logprob,
+            (row.topk[0] / n, row.topk[1] / n, row.topk[2] / n),
         )
-        for row in rows
+        for row, n in ((row, len(row.token_ids)) for row in rows)
     ]
 
 
@@ -92,6 +97,7 @@ class _Row:
     device: str
     token_ids: list[int] = field(default_factory=list)
     logprob: float = 0.0
+    topk: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     done: bool = False
 
     def __post_init__(self) -> None:
@@ -109,11 +115,13 @@ def _decode(
     eos = lm.eos_ids
     for step in range(gen.max_new_tokens):
         tokens = _draw(prefix.logits, rows, gen.temperature)
-        logprobs = prefix.logits.log_softmax(-1).gather(1, tokens[:, None])[:, 0].tolist()
-        for row, token, logprob in zip(rows, tokens.tolist(), logprobs, strict=True):
+        logprobs = prefix.logits.log_softmax(-1).gather(1, tokens[:, None])
+        seen = torch.cat([logprobs, topk_of_tokens(prefix.logits)], dim=1).tolist()
+        for row, token, (logprob, *topk) in zip(rows, tokens.tolist(), seen, strict=True):
             if not row.done:
                 row.token_ids.append(token)
                 row.logprob += logprob
+                row.topk = [a + b for a, b in zip(row.topk, topk, strict=True)]
                 row.done = token in eos
         alive = [i for i, row in enumerate(rows) if not row.done]
         if not alive or step + 1 == gen.max_new_tokens:

@@ -7,6 +7,7 @@ import json
 import math
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -156,7 +157,9 @@ def _train(
     backbone = load_backbone(spec, job.outputs)
     with tempfile.TemporaryDirectory() as scratch:
         chosen = [sets.train[i] for i in job.objectives]
-        RewardTrainer(backbone, chosen, spec, tell, Path(scratch)).train()
+        with warnings.catch_warnings():  # PEFT asks transformers in words that are going away
+            warnings.simplefilter("ignore", FutureWarning)
+            RewardTrainer(backbone, chosen, spec, tell, Path(scratch)).train()
     backbone.save(stage / job.folder)
     del backbone
     gc.collect()  # a trainer is full of cycles, and the saved model is loaded next

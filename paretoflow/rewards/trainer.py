@@ -111,9 +111,6 @@ class RewardTrainer(Trainer):
         self.remove_callback(PrinterCallback)
         self.add_callback(_Told(told, spec.learning_rate))
 
-    def _get_train_sampler(self, *_: Any) -> torch.utils.data.Sampler[int]:
-        return torch.utils.data.SequentialSampler(self.train_dataset)  # shuffled already
-
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **_: Any
     ) -> torch.Tensor:
@@ -189,5 +186,6 @@ def _arguments(spec: RewardSpec, objectives: int, device: str, scratch: Path) ->
         disable_tqdm=True,
         report_to="none",
         save_strategy="no",
+        train_sampling_strategy="sequential",  # draws are shuffled already
         remove_unused_columns=False,
     )

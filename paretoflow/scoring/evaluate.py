@@ -110,7 +110,7 @@ class Evaluator:
         diagnostics = {
             "kl": self._kl(model, answers),
             "length_tokens": float(np.mean([self._length(a) for a in answers])),
-            **self._topk(model, answers, served),
+            **topk_signals(answers),
         }
         if weights is not None and self.held_out is not None:
             diagnostics |= self._ranking(model, self.held_out, weights, served)
@@ -130,7 +130,7 @@ class Evaluator:
         Raises:
             DataError: If a prompt does not fit the model.
         """
-        return self._topk(model, self._answers(model, self.prompts, _PLAINLY), _PLAINLY)
+        return topk_signals(self._answers(model, self.prompts, _PLAINLY))
 
     def mean_scores(self, model: PreTrainedModel, prompts: Sequence[Prompt]) -> FloatArray:
         """Return raw mean scores on the given prompts, shape (m,), without diagnostics.
@@ -200,17 +200,6 @@ class Evaluator:
                 self.generation.batch_size,
             )
         return float(np.mean([a.logprob for a in answers] - base))
-
-    def _topk(
-        self, model: PreTrainedModel, answers: Sequence[Answer], served: Served
-    ) -> dict[str, float]:
-        """Return top-k signals on the policy's own answers; none where several were asked."""
-        if served.draws:
-            return {}
-        ids, size = [a.token_ids for a in answers], self.generation.batch_size
-        with _asked(model, served) as policy:
-            prompts = encode(self.lm, _texts(self.prompts, served))
-            return topk_signals(policy, self.lm, prompts, ids, size)
 
     def _length(self, answer: Answer) -> int:
         return answer.tokens - (answer.token_ids[-1] in self.lm.eos_ids)

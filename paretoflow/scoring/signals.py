@@ -1,13 +1,12 @@
 """Signals of likelihood over-optimisation and of how hard pairs are to rank, beside the scores.
 
-Top-k entropy and mass are measured on a snapshot's own answers and cost one forward pass; the rest
-follows from log-probabilities of the held-out pairs that the evaluation has already. All of them go
-into an evaluation's diagnostics; `over_optimised` is the verdict that may end a run early.
+Top-k entropy and mass are noted while a snapshot's answers are sampled, and the rest follows from
+the log-probabilities of held-out pairs that an evaluation has already: none costs a forward pass.
+All go into an evaluation's diagnostics; `over_optimised` is the verdict that may end a run early.
 
 References:
-    Shi et al. 2024, arXiv 2410.11677 (likelihood over-optimisation): top-k entropy and mass.
-    Departure: the text leaves open whether probabilities are scaled to sum to one over the top k;
-    both entropies are kept, and the verdict uses the raw one.
+    Shi et al. 2024, arXiv 2410.11677 (likelihood over-optimisation): top-k entropy and mass; see
+    `lm.topk`. The verdict uses the raw entropy.
     Chen et al. 2024, arXiv 2405.19534 (ranking accuracy): its raw and idealised form and the flip
     bound. Departures: (1) a pair is ranked by weighted standardised scores instead of a person; (2)
     the share that prefers the better answer is taken as the logistic function of its lead in those
@@ -21,19 +20,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from transformers import PreTrainedModel
 
 from paretoflow.core.protocols import Candidates
 from paretoflow.core.values import FloatArray
-from paretoflow.lm.base import LanguageModel
-from paretoflow.lm.logprobs import measured
 
 if TYPE_CHECKING:
+    from paretoflow.lm.generation import Answer
     from paretoflow.spec.methods.base import EarlyStopSpec
 
-TOP_K = 10
-"""Next tokens looked at, the most likely ones: the paper's k."""
 ASSUMED_BETA = 0.1
 """Strength of the pull to the base in the idealised accuracy, for a method that has none."""
 
@@ -43,52 +37,15 @@ _QUANTILES = {"q10": 0.1, "q50": 0.5, "q90": 0.9}
 _TOP_K_NAMES = ("topk_entropy", "topk_entropy_renormalised", "topk_mass")
 
 
-def topk_of_tokens(logits: torch.Tensor, k: int = TOP_K) -> torch.Tensor:
-    """Return raw entropy, renormalised entropy (bits) and mass of each token's top k.
-
-    Raw: H = -sum p_i log2 p_i over the k most likely tokens; mass = sum p_i; renormalised: H of p_i
-    / mass. By hand: probabilities (0.5, 0.25, 0.125, 0.125) and k = 2 give H = 0.5 + 0.5 = 1 bit
-    and mass 0.75; renormalised (2/3, 1/3) gives 0.9183 bits.
-
-    Args:
-        logits: Shape (t, vocabulary).
-        k: At most the vocabulary's size is used.
-
-    Returns:
-        Shape (t, 3).
-    """
-    log_p = logits.float().log_softmax(-1).topk(min(k, logits.shape[-1]), dim=-1).values
-    p = log_p.exp()
-    mass = p.sum(-1)
-    # 0 log 0 is 0: a token that is certain leaves probabilities that underflow
-    raw = -(p * log_p.clamp(min=-1e4)).sum(-1) / np.log(2)
-    return torch.stack([raw, raw / mass + mass.log2(), mass], dim=-1)
-
-
-def topk_signals(
-    model: PreTrainedModel,
-    lm: LanguageModel,
-    prompt_ids: Sequence[Sequence[int]],
-    answer_ids: Sequence[Sequence[int]],
-    batch_size: int,
-) -> dict[str, float]:
+def topk_signals(answers: Sequence[Answer]) -> dict[str, float]:
     """Return `topk_entropy`, `topk_entropy_renormalised` (bits) and `topk_mass` of a policy.
 
-    Means over the tokens of each answer, then over answers; end-of-text tokens count. Temperature
-    1, whatever the temperature of sampling. Empty without an answer that has a token.
+    Means over the tokens of each of its own answers, then over answers; end-of-text tokens count.
+
+    Args:
+        answers: At least one.
     """
-    rows = measured(
-        model,
-        lm,
-        (prompt_ids, answer_ids),
-        batch_size,
-        lambda logits, _: topk_of_tokens(logits).double().mean(dim=0),
-        width=3,
-    )
-    spoken = [i for i, ids in enumerate(answer_ids) if ids]
-    if not spoken:
-        return {}
-    means = rows[spoken].mean(axis=0)
+    means = np.mean([answer.topk for answer in answers], axis=0)
     return {name: float(v) for name, v in zip(_TOP_K_NAMES, means, strict=True)}
 
 
