@@ -10,7 +10,12 @@ from paretoflow.core.protocols import Checkpoint, TrainRequest
 from paretoflow.methods.aggregators import build
 from paretoflow.methods.aggregators.base import group_normalised
 from paretoflow.methods.context import MethodContext, Run
-from paretoflow.methods.online_trainer import OnlineTrainer, check_groups, online_arguments
+from paretoflow.methods.online_trainer import (
+    OnlineTrainer,
+    check_alone,
+    check_groups,
+    online_arguments,
+)
 from paretoflow.methods.run import train_run
 from paretoflow.spec.methods import GrpoMethodSpec
 
@@ -36,6 +41,7 @@ class GrpoMethod:
         train_run(self._context, self._spec, request, report, self._trainer)
 
     def _trainer(self, run: Run) -> GrpoTrainer:
+        check_alone(self._spec.aggregation, run.request.parallel)
         config = GRPOConfig(
             **online_arguments(run, self._spec, self._context),
             beta=self._spec.beta,

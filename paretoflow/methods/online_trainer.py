@@ -28,6 +28,7 @@ from transformers import Trainer, TrainerCallback
 from transformers.trainer_callback import ExportableState
 
 from paretoflow.core.errors import MethodError, SpecError
+from paretoflow.core.protocols import Parallel
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.aggregators import Aggregator, RewardBatch
 from paretoflow.methods.arguments import check_batch
@@ -35,6 +36,7 @@ from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.looks import validation_gains
 from paretoflow.methods.run import SavesAdapter, drop_reference_copy
 from paretoflow.spec.methods import MethodSpec, OnlineMethodBase
+from paretoflow.spec.methods.aggregators import AggregationSpec, GradDynamicSpec
 
 
 def check_groups(spec: MethodSpec, context: MethodContext) -> None:
@@ -56,6 +58,22 @@ def check_groups(spec: MethodSpec, context: MethodContext) -> None:
             f"{spec.type} learns from differences between samples, and temperature 0 gives none",
             "model.generation.temperature",
             "set it above 0, for instance to 1.0",
+        )
+
+
+def check_alone(aggregation: AggregationSpec, parallel: Parallel) -> None:
+    """Refuse an aggregation that takes gradients of its own where ranks share the training.
+
+    Raises:
+        SpecError: If it is `grad_dynamic` and there are several ranks, or ZeRO: gradients that are
+            taken by hand pass both by.
+    """
+    if isinstance(aggregation, GradDynamicSpec) and not parallel.alone:
+        raise SpecError(
+            f"got grad_dynamic for {parallel.ranks} ranks at zero {parallel.zero}; allowed: 1 rank "
+            "at zero 0",
+            "method.aggregation",
+            "change engine.resources, or the aggregation, for instance to hv_dynamic",
         )
 
 

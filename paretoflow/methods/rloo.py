@@ -11,7 +11,12 @@ from paretoflow.core.protocols import Checkpoint, TrainRequest
 from paretoflow.methods.aggregators import RewardBatch, build
 from paretoflow.methods.aggregators.base import leave_one_out
 from paretoflow.methods.context import MethodContext, Run
-from paretoflow.methods.online_trainer import OnlineTrainer, check_groups, online_arguments
+from paretoflow.methods.online_trainer import (
+    OnlineTrainer,
+    check_alone,
+    check_groups,
+    online_arguments,
+)
 from paretoflow.methods.run import train_run
 from paretoflow.spec.methods import RlooMethodSpec
 
@@ -36,6 +41,7 @@ class RlooMethod:
         train_run(self._context, self._spec, request, report, self._trainer)
 
     def _trainer(self, run: Run) -> RlooTrainer:
+        check_alone(self._spec.aggregation, run.request.parallel)
         config = RLOOConfig(
             **online_arguments(run, self._spec, self._context), beta=self._spec.beta
         )

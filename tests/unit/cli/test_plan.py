@@ -40,6 +40,10 @@ def test_grpo_samples_what_it_learns_from():
     work = work_of(spec("method={type: grpo}", "proposer={type: lattice}"))
     assert work.looks == 0
     assert work.answers == 384 + 32 + 624 + work.trained
+    watched = work_of(
+        spec("method={type: grpo, aggregation: hv_dynamic}", "proposer={type: lattice}")
+    )
+    assert watched.looks == 12 * 7 * 16
 
 
 @pytest.mark.parametrize("proposer", ["lattice", "dirichlet", "cmorl", "empty_box", "auto"])

@@ -156,6 +156,15 @@ def test_a_merge_gets_its_parents_folders_in_their_order_at_every_attempt() -> N
     assert first_launch(state, "d", proposal()).merge_paths == ()
 
 
+def test_a_launch_knows_the_front_of_its_moment_and_is_the_same_attempt_without_it() -> None:
+    events = [*BEGUN, proposed("a"), proposed("b")]
+    early = launch_of(circle_spec(), folded(*events), "b")
+    assert early.front == ((0.5, -5.0),)  # the base; words count downwards
+    later = launch_of(circle_spec(), folded(*events, scored("a", (0.7, 9))), "b")
+    assert sorted(later.front) == [(0.5, -5.0), (0.7, -9.0)]
+    assert early == later
+
+
 def _after(runs: int, hours: float, device_s: float) -> SweepState:
     """A sweep of so many finished runs, open for so long, having spent so much."""
     events = [opened(), CALIBRATED, base(cost=Cost(device_s, device_s))]

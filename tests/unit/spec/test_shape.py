@@ -33,7 +33,7 @@ def test_every_tagged_union_of_the_root_is_a_family():
 
 
 def test_a_family_lists_its_tags():
-    assert list(family("method")) == ["dpo", "modpo", "grpo"]
+    assert {"dpo", "modpo", "grpo"} <= set(family("method"))
     assert "import" in family("objectives")
 
 
