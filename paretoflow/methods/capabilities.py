@@ -9,14 +9,15 @@ from paretoflow.spec.sweep import SweepSpec
 
 
 def require_supported(spec: SweepSpec) -> None:
-    """Refuse resources that the method cannot train on, and launches that it cannot take.
+    """Refuse data and resources that the method cannot train on, and launches it cannot take.
 
     Raises:
         SpecError: If it runs on one rank only and there are more, or cannot be sharded and is to
-            be, or the proposer needs launches that it does not take; names the key and the methods
-            that could.
+            be, or the proposer needs launches that it does not take, or it needs reference answers
+            and the data have none; names the key and the methods that could.
     """
     _require_launches(spec)
+    _require_references(spec)
     tag, resources = spec.method.type, spec.engine.resources
     capabilities = CAPABILITIES[tag]
     note = f" ({capabilities.distributed_note})" if capabilities.distributed_note else ""
@@ -49,6 +50,18 @@ def _require_launches(spec: SweepSpec) -> None:
         "proposer.type",
         "remove it, or choose lattice or dirichlet",
     )
+
+
+def _require_references(spec: SweepSpec) -> None:
+    tag = spec.method.type
+    columns = getattr(spec.data, "columns", None)  # the embedded task has them
+    if "references" in CAPABILITIES[tag].needs and columns and columns.reference is None:
+        able = ", ".join(t for t, c in sorted(CAPABILITIES.items()) if "references" not in c.needs)
+        raise SpecError(
+            f"got data without reference answers, which {tag} learns from",
+            "data.columns.reference",
+            f"name the column that holds them, or choose another method: {able} need none",
+        )
 
 
 def _able(*kinds: str) -> str:

@@ -9,9 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
-
-from paretoflow.core.errors import MethodError, NonFiniteLossError, RunInterrupted, SpecError
+from paretoflow.core.errors import MethodError, RunInterrupted, SpecError
 from paretoflow.core.protocols import Checkpoint, TrainRequest
 from paretoflow.core.values import Cost
 from paretoflow.methods.arguments import check_batch
@@ -61,6 +59,7 @@ class CommandMethod:
             NonFiniteLossError: If an adapter or a metric is not finite.
             RunInterrupted: If it was stopped; its files are kept, for the next attempt.
             SpecError: If the passes cannot share the batch evenly.
+            ShapeError: If there are not as many weights as objectives.
         """
         files = ProgramFiles((request.folder / "program").absolute())
         files.place.mkdir()
@@ -111,22 +110,18 @@ class CommandMethod:
         for one in saved:
             folder = request.folder / f"step-{one.step:04d}"
             share_s = wall_s * (one.step - before) / saved[-1].step
-            try:
-                with adopted(lm, one.folder, folder, path) as model:
-                    checkpoint = Checkpoint(
-                        step=one.step,
-                        folder=folder,
-                        final=one is saved[-1],
-                        cost=Cost(share_s, share_s, one.tokens),
-                        weights=np.array(request.proposal.weights),
-                        metrics=one.metrics,
-                        model=model,
-                        given=one.given,
-                    )
-                    report(checkpoint)
-            except NonFiniteLossError as error:
-                what = f"{error.what}, at step {one.step}"
-                raise NonFiniteLossError(what, error.where, error.hint) from error
+            with adopted(lm, one.folder, folder, path) as model:
+                checkpoint = Checkpoint(
+                    step=one.step,
+                    folder=folder,
+                    final=one is saved[-1],
+                    cost=Cost(share_s, share_s, one.tokens),
+                    weights=request.proposal.weights.array,
+                    metrics=one.metrics,
+                    model=model,
+                    given=one.given,
+                )
+                report(checkpoint)
             before = one.step
             if one is not saved[-1] and request.should_finish and request.should_finish():
                 return

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import MethodError, NonFiniteLossError, RunInterrupted, SpecError
+from paretoflow.core.errors import (
+    MethodError,
+    NonFiniteLossError,
+    RunInterrupted,
+    ShapeError,
+    SpecError,
+)
 from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.methods import CAPABILITIES, TAGS
@@ -193,6 +199,11 @@ def test_passes_that_cannot_share_the_batch_are_refused(context, spec, tmp_path)
     with pytest.raises(SpecError, match="a multiple of 3") as caught:
         train(context, spec, MIXED, tmp_path, accumulation_factor=3)
     assert caught.value.where == "method.batch_size"
+
+
+def test_weights_of_the_wrong_length_are_refused(context, spec, tmp_path):
+    with pytest.raises(ShapeError, match="weights"):
+        train(context, spec, weighted(0.5, 0.5), tmp_path)
 
 
 def test_a_run_prints_nothing(context, spec, tmp_path, capfd):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paretoflow.core.errors import ShapeError
 from paretoflow.core.protocols import Candidates
 from paretoflow.core.values import Direction, FloatArray, ObjectiveInfo, Problem
 from paretoflow.front.orient import scores_of
@@ -85,8 +86,11 @@ def launch_of(
 
     Raises:
         SpecError: If the passes cannot share the batch evenly.
+        ShapeError: If there are not as many weights as objectives.
     """
     proposal, problem, lm = request.proposal, problem_of(context), context.lm
+    if len(proposal.weights) != problem.m:
+        raise ShapeError(f"got {len(proposal.weights)} weights for {problem.m} objectives")
     arguments = shared_arguments(spec, request, lm)
     return {
         "schema_version": SCHEMA_VERSION,

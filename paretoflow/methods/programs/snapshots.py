@@ -42,7 +42,7 @@ def adopted(lm: LanguageModel, source: Path, target: Path, base_path: str) -> It
         warnings.simplefilter("ignore")  # what does not fit is refused below
         model = load_adapter(lm, source, trainable=False)
     try:
-        _require_whole(model, lm, source)
+        _require_whole(model, lm, source, target.name)
         model.peft_config["default"].base_model_name_or_path = lm.name
         save_adapter(model, target)
         yield model
@@ -65,7 +65,7 @@ def _require_same_base(lm: LanguageModel, source: Path, base_path: str) -> None:
         )
 
 
-def _require_whole(model: Any, lm: LanguageModel, source: Path) -> None:
+def _require_whole(model: Any, lm: LanguageModel, source: Path, name: str) -> None:
     """Refuse tensors that have no place in the base, places without a tensor, and nan."""
     try:
         saved = load_file(source / "adapter_model.safetensors")
@@ -79,7 +79,9 @@ def _require_whole(model: Any, lm: LanguageModel, source: Path) -> None:
             str(source),
             "load the base that the request names, `base.path`",
         )
-    if bad := sorted(name for name, tensor in saved.items() if not torch.isfinite(tensor).all()):
+    if bad := sorted(key for key, tensor in saved.items() if not torch.isfinite(tensor).all()):
         raise NonFiniteLossError(
-            f"the adapter is not finite: {bad[0]}", str(source), "lower method.learning_rate"
+            f"the adapter of {name} is not finite: {bad[0]}",
+            str(source),
+            "lower method.learning_rate",
         )

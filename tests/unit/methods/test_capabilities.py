@@ -49,6 +49,37 @@ def test_what_a_method_cannot_do_is_refused(can, resources, where, what, monkeyp
     assert "modpo" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("data", "missing"),
+    [
+        ("{type: pydoc}", False),
+        ("{type: hub, path: x, columns: {reference: gold}}", False),
+        ("{type: hub, path: x, columns: {prompt: question}}", True),
+    ],
+)
+def test_reference_answers_are_asked_for_where_a_method_needs_them(data, missing, monkeypatch):
+    wanting = replace(CAPABILITIES["dpo"], needs=("references",))
+    loaded = load_spec_text(f"name: x\ndata: {data}{TWO}", "job.yaml")
+    require_supported(loaded)
+    monkeypatch.setitem(CAPABILITIES, "dpo", wanting)
+    if not missing:
+        require_supported(loaded)
+        return
+    with pytest.raises(SpecError, match="got data without reference answers, which dpo") as caught:
+        require_supported(loaded)
+    assert caught.value.where == "data.columns.reference"
+    assert "modpo" in caught.value.hint
+
+
+def test_a_program_runs_on_one_rank_and_says_why():
+    text = (
+        f"name: x\nmethod: {{type: command, argv: [x]}}\nengine: {{resources: {{ranks: 2}}}}{TWO}"
+    )
+    with pytest.raises(SpecError, match=r"one rank only \(a gang starts one program") as caught:
+        require_supported(load_spec_text(text, "job.yaml"))
+    assert caught.value.where == "engine.resources.ranks"
+
+
 def test_data_parallel_methods_take_ranks_but_no_shards(monkeypatch):
     monkeypatch.setitem(CAPABILITIES, "dpo", replace(CAPABILITIES["dpo"], distributed="ddp"))
     require_supported(spec("dpo", "ranks: 2"))
