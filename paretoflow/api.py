@@ -266,6 +266,7 @@ class Front:
             "snapshot_id": point.snapshot_id,
             "run_id": point.run_id,
             "kind": point.kind,
+            "merge": point.merge and point.merge.to_dict(),
             "weights": None if point.weights is None else list(point.weights),
             "scores": dict(zip(names, point.scores, strict=True)),
             "stderr": dict(zip(names, errors, strict=True)),

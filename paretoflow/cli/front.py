@@ -15,7 +15,7 @@ from rich.table import Table
 
 from paretoflow.cli.options import Format, FormatOption, SweepRoot
 from paretoflow.core.conditions import condition_brief
-from paretoflow.core.values import Direction
+from paretoflow.core.values import Direction, LaunchKind
 
 if TYPE_CHECKING:
     from paretoflow.api import Front
@@ -95,6 +95,7 @@ def _table(found: Front) -> Table:
     for number, point in enumerate(found, start=1):
         scores = [score_text(s, e) for s, e in zip(point.scores, point.stderr, strict=True)]
         towards = " ".join(f"{w:.2f}" for w in point.weights) if point.weights else "untrained"
+        towards += " mix" if point.kind == LaunchKind.MERGE else ""
         asked = [escape(condition_brief(point.condition))] if conditioned else []
         table.add_row(str(number), *scores, towards, point.snapshot_id, *asked)
     return table

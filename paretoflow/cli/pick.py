@@ -109,8 +109,11 @@ def _show(found: Front, point: FrontPoint, model: dict[str, Any]) -> None:
             f"  {objective.name} {score_text(score, stderr)} {objective.unit}".rstrip(),
             markup=False,
         )
-    how = "trained towards" if point.condition is None else "asked for"
+    made = "trained towards" if point.merge is None else "mixed for"
+    how = made if point.condition is None else "asked for"
     console.print(f"  {how} {weights_text(point.weights, problem)} ({point.kind})", markup=False)
+    if point.merge is not None:
+        console.print(f"  {point.merge}", markup=False)
     adapter = found.adapter(point)
     if adapter is None:
         base = point.run_id == BASE_RUN_ID

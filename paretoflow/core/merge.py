@@ -23,6 +23,13 @@ class Merge:
     coefficients: tuple[float, ...] = ()
     options: tuple[tuple[str, float | int | str], ...] = ()
 
+    def __str__(self) -> str:
+        """Return for instance `0.30 of r0000-…-s0040, 0.70 of r0001-…-s0040 (cat)`."""
+        if not self.coefficients:
+            return f"{', '.join(self.parents)} ({self.how})"
+        pairs = zip(self.coefficients, self.parents, strict=True)
+        return f"{', '.join(f'{c:.2f} of {parent}' for c, parent in pairs)} ({self.how})"
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able form; `from_dict` gives back an equal merge."""
         return {

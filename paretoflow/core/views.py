@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from paretoflow.core.merge import Merge
 from paretoflow.core.values import Cost, FloatArray, Problem, Proposal, RunRecord
 
 
@@ -48,6 +49,11 @@ class FrontPoint:
     def adapter_name(self) -> str:
         """Return the name of its adapter in an export; points of one adapter share it."""
         return self.snapshot_id if self.condition is None else self.snapshot_id.rpartition("-c")[0]
+
+    @property
+    def merge(self) -> Merge | None:
+        """Return what it was mixed from, and how; None where it was trained."""
+        return self.proposal.merge if self.proposal else None
 
 
 @dataclass(frozen=True)

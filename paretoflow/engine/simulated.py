@@ -6,11 +6,13 @@ The contract of an oracle, for those who write one: an object with
 
 called once for every attempt of a run. `proposal` is a `core.values.Proposal`: its `weights` (m,)
 behave as a numpy array; a constrained one also has `target` and `thresholds` (oriented: larger is
-better), and `parent`, the name of the snapshot that it starts from. `rng` is a
-`numpy.random.Generator` that depends on the sweep's seed, the run and the attempt alone. Each item
-of the answer is a checkpoint in order: `cost` in virtual seconds since the one before, `scores` the
-raw score vector, length m, in the order of the spec's objectives. A third item, the standard
-errors, length m, may follow. A non-finite score or an exception is a failed attempt.
+better), and `parent`, the name of the snapshot that it starts from; one that mixes adapters has
+`merge`, with the names of its `parents` and their `coefficients`, and `weights` say what the mix
+stands for. `rng` is a `numpy.random.Generator` that depends on the sweep's seed, the run and the
+attempt alone. Each item of the answer is a checkpoint in order: `cost` in virtual seconds since the
+one before, `scores` the raw score vector, length m, in the order of the spec's objectives. A third
+item, the standard errors, length m, may follow. A non-finite score or an exception is a failed
+attempt.
 """
 
 from __future__ import annotations

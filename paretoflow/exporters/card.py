@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from paretoflow.core.conditions import asking_lines, condition_brief
+from paretoflow.core.values import LaunchKind
 from paretoflow.core.views import FrontPoint, FrontView, SweepView
 
 _FILES = (
@@ -79,7 +80,10 @@ def points_table(front: FrontView) -> list[str]:
 
 
 def _towards(point: FrontPoint) -> str:
-    return "not trained" if point.weights is None else ", ".join(f"{w:.2f}" for w in point.weights)
+    if point.weights is None:
+        return "not trained"
+    mixed = " (mixed)" if point.kind == LaunchKind.MERGE else ""
+    return ", ".join(f"{w:.2f}" for w in point.weights) + mixed
 
 
 def _usage(view: SweepView) -> list[str]:

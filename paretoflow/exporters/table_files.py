@@ -124,6 +124,7 @@ TEXT_COLUMNS = frozenset(
         "kind",
         "target",
         "parent",
+        "merge",
         "proposer",
         "reason",
         "adapter",

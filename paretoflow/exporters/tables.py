@@ -6,6 +6,7 @@ objective's name can collide with another column. Scores and thresholds are raw.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,6 +42,7 @@ def front_table(front: FrontView, place: str | None = "adapters/") -> pa.Table:
             None if q is None or q.target is None else problem.names[q.target] for q in proposals
         ),
         "parent": _texts(q and q.parent for q in proposals),
+        "merge": _texts(p.merge and json.dumps(p.merge.to_dict()) for p in points),
         "seed": pa.array([None if q is None else q.seed for q in proposals], pa.int64()),
         "proposer": _texts(q and q.proposer for q in proposals),
         "reason": _texts(q and q.reason for q in proposals),

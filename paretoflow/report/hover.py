@@ -41,4 +41,6 @@ class Hover:
             lines.append(f"reaching for {escape(thresholds_text(proposal.thresholds, problem))}")
         if proposal.parent:
             lines.append(f"from {escape(proposal.parent)}")
+        if proposal.merge is not None:
+            lines += [escape(part) for part in textwrap.wrap(f"mixes {proposal.merge}", 60)]
         return [*lines, *(f"<i>{escape(part)}</i>" for part in textwrap.wrap(proposal.reason, 60))]

@@ -74,7 +74,8 @@ def points_html(front: FrontView) -> str:
             ),
             _weights_html(p.weights, front.problem),
             f"<code>{escape(p.snapshot_id)}</code><small>{escape(p.kind)}, step {p.step}</small>"
-            + (f"<small>asked with {escape(brief)}</small>" if brief else ""),
+            + (f"<small>asked with {escape(brief)}</small>" if brief else "")
+            + (f"<small>mixes {escape(str(p.merge))}</small>" if p.merge else ""),
             f"{p.diagnostics['kl']:.3g}" if "kl" in p.diagnostics else "",
         ]
         for number, p in enumerate(front.points, start=1)
@@ -209,6 +210,8 @@ def _launch_html(run: RunRecord, problem: Problem) -> str:
         notes.append(f"reach {thresholds_text(proposal.thresholds, problem)}")
     if proposal.parent:
         notes.append(f"from {proposal.parent}")
+    if proposal.merge is not None:
+        notes.append(f"mixes {proposal.merge}")
     small = "".join(f"<small>{escape(n)}</small>" for n in notes)
     return f"{escape(proposal.kind.value)}{_weights_html(proposal.weights.values, problem)}{small}"
 

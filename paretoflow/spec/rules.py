@@ -15,6 +15,7 @@ from paretoflow.core.values import Direction
 from paretoflow.spec.data import PydocDataSpec
 from paretoflow.spec.draft import Draft
 from paretoflow.spec.local_files import named_files, storage_root
+from paretoflow.spec.merging_rules import merges
 from paretoflow.spec.methods import LipoMethodSpec, MethodSpec, OnlineMethodBase, RoundsBase
 from paretoflow.spec.methods.aggregators import GradDynamicSpec
 from paretoflow.spec.methods.online import AggregatedMethodBase
@@ -266,5 +267,5 @@ def _devices(draft: Draft) -> Iterator[Fault]:
 
 RULES: tuple[Callable[[Draft], Iterator[Fault]], ...] = (
     _unique_names, _ranges, _regexes, _sources, _data, named_files,
-    _batches, _aggregation, _pairs, _samples, _budget, _devices, _offload, storage_root,
+    _batches, _aggregation, _pairs, _samples, _budget, merges, _devices, _offload, storage_root,
 )  # fmt: skip

@@ -14,7 +14,7 @@ from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import EventKind
 from paretoflow.proposers import build
 from paretoflow.scoring.calibrate import declared_problem
-from tests.sim.oracles import BrokenOracle, CircleOracle, HopelessOracle
+from tests.sim.oracles import BrokenOracle, CircleOracle, HopelessOracle, MixingOracle
 from tests.sim.specs import circle_spec
 
 
@@ -42,6 +42,20 @@ def test_constrained_launches_leave_the_hull_of_a_concave_front() -> None:
     lattice = simulate(circle_spec(proposer={"type": "lattice"}), CircleOracle()).front.hypervolume
     assert lattice < boxes < full
     assert boxes > 1.4 * lattice
+
+
+@pytest.mark.parametrize("tag", ["soups", "map"])
+def test_merges_are_runs_that_cost_little_and_come_back_on_the_front(tag: str) -> None:
+    spec = circle_spec(proposer={"type": tag}, engine={"workers": 4, "retries": 20})
+    weather = Weather(crash=0.2, straggle=0.2, duplicate=0.2)
+    mixed = simulate(spec, MixingOracle(), weather=weather)
+    assert _same(mixed, simulate(spec, MixingOracle(), weather=weather))
+    assert (mixed.front.finished, mixed.front.failed) == (16, 0)
+    assert [p["kind"] for p in mixed.launches] == ["weighted"] * 2 + ["merge"] * 14
+    assert {p.kind for p in mixed.front.points} == {"weighted", "merge"}
+    trained = simulate(circle_spec(proposer={"type": "lattice"}), CircleOracle())
+    assert mixed.front.hypervolume > 1.4 * trained.front.hypervolume
+    assert mixed.virtual_s < trained.virtual_s
 
 
 def test_crashes_are_retried_and_never_cancel_siblings() -> None:

@@ -121,6 +121,24 @@ CASES: list[tuple[str, str, int, str]] = [
         2,
         "at most stop.runs",
     ),
+    (
+        "no runs left to mix",
+        f"name: x\nstop: {{runs: 4}}\nproposer: {{type: map, experts: 4}}{TWO}",
+        3,
+        "fewer than stop.runs, 4",
+    ),
+    (
+        "a rank for an exact mix",
+        f"name: x\nproposer: {{type: soups, rank: 4}}{TWO}",
+        2,
+        "with how: svd",
+    ),
+    (
+        "a posterior of one checkpoint",
+        f"name: x\nproposer: {{type: soups, how: ibcl}}{TWO}",
+        2,
+        "set method.checkpoint_every",
+    ),
     ("cost of nothing", f"name: x\nstop: {{cost: 5}}{TWO}", 2, "set engine.price"),
     (
         "a GPU and a half",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from paretoflow.core.errors import NonFiniteError, ShapeError
+from paretoflow.core.merge import Merge
 from paretoflow.core.values import (
     Cost,
     Direction,
@@ -72,12 +73,27 @@ def test_what_cannot_be_scaled_is_refused(values: list[float]) -> None:
             thresholds=(0.1, float("-inf"), -3.5),
             tag="stage 2",
         ),
+        Proposal(
+            LaunchKind.MERGE,
+            WeightVector.of([1, 3]),
+            7,
+            "Mixes.",
+            "soups",
+            merge=Merge("svd", ("a-s0040", "b-s0040"), (0.25, 0.75), (("rank", 4),)),
+        ),
     ],
-    ids=["weighted", "constrained"],
+    ids=["weighted", "constrained", "merge"],
 )
 def test_a_proposal_survives_json(proposal: Proposal) -> None:
     text = json.dumps(proposal.to_dict(), allow_nan=False)
     assert Proposal.from_dict(json.loads(text)) == proposal
+
+
+def test_a_merge_says_what_it_mixes() -> None:
+    assert str(Merge("cat", ("a", "b"), (0.25, 0.75))) == "0.25 of a, 0.75 of b (cat)"
+    assert str(Merge("frank_wolfe", ("a", "b"))) == "a, b (frank_wolfe)"
+    plain = Proposal(LaunchKind.WEIGHTED, WeightVector.of([1, 2]), 7, "Because.", "lattice")
+    assert "merge" not in plain.to_dict()
 
 
 def test_costs_add() -> None:

@@ -1,0 +1,30 @@
+"""Rules for sweeps that mix the adapters of a few trained runs; see `rules`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from paretoflow.spec.draft import Draft
+from paretoflow.spec.positions import Fault
+from paretoflow.spec.proposers import MergingProposerSpec, SoupsProposerSpec
+
+
+def merges(draft: Draft) -> Iterator[Fault]:
+    """Yield faults of a proposer of merges: experts, rank, and what `ibcl` needs."""
+    proposer = draft.proposer
+    if not isinstance(proposer, MergingProposerSpec):
+        return
+    runs = draft.stop.runs if draft.stop is not None else None
+    if proposer.experts is not None and runs is not None and proposer.experts >= runs:
+        what = f"got {proposer.experts} experts; allowed: fewer than stop.runs, {runs}, since "
+        what += "mixtures are runs too"
+        yield Fault(("proposer", "experts"), what, "raise stop.runs, or train fewer")
+    how = getattr(proposer, "how", "")
+    if proposer.rank is not None and how != "svd":
+        what = f"got rank {proposer.rank} with how: {how}; allowed: with how: svd, which cuts to it"
+        yield Fault(("proposer", "rank"), what, "write `how: svd`, or remove this")
+    if isinstance(proposer, SoupsProposerSpec) and how == "ibcl" and draft.method is not None:
+        every = draft.method.checkpoint_every
+        if every is None or every >= draft.method.steps:
+            what = "`ibcl` mixes posteriors over the checkpoints of a run, and a run has only one"
+            yield Fault(("proposer", "how"), what, "set method.checkpoint_every")
