@@ -14,11 +14,12 @@ def merges(draft: Draft) -> Iterator[Fault]:
     proposer = draft.proposer
     if not isinstance(proposer, MergingProposerSpec):
         return
-    runs = draft.stop.runs if draft.stop is not None else None
-    if proposer.experts is not None and runs is not None and proposer.experts >= runs:
-        what = f"got {proposer.experts} experts; allowed: fewer than stop.runs, {runs}, since "
+    experts = proposer.experts or max(len(draft.objectives), 2)
+    if draft.stop is not None and experts >= draft.stop.runs:
+        what = f"got {experts} experts; allowed: fewer than stop.runs, {draft.stop.runs}, since "
         what += "mixtures are runs too"
-        yield Fault(("proposer", "experts"), what, "raise stop.runs, or train fewer")
+        key = "type" if proposer.experts is None else "experts"
+        yield Fault(("proposer", key), what, "raise stop.runs, or train fewer")
     how = getattr(proposer, "how", "")
     if proposer.rank is not None and how != "svd":
         what = f"got rank {proposer.rank} with how: {how}; allowed: with how: svd, which cuts to it"

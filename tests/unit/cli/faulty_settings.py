@@ -128,6 +128,12 @@ CASES: list[tuple[str, str, int, str]] = [
         "fewer than stop.runs, 4",
     ),
     (
+        "no runs left beside one for each objective",
+        f"name: x\nstop: {{runs: 2}}\nproposer: {{type: soups}}{TWO}",
+        3,
+        "got 2 experts",
+    ),
+    (
         "a rank for an exact mix",
         f"name: x\nproposer: {{type: soups, rank: 4}}{TWO}",
         2,

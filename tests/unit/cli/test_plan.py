@@ -88,7 +88,7 @@ def test_a_plan_counts_the_held_out_answers_of_the_engine():
     [
         ("{type: soups}", 2, 11),
         ("{type: soups, points: 3}", 2, 3),
-        ("{type: soups, experts: 20}", 13, 0),
+        ("{type: soups, experts: 12}", 12, 1),
         ("{type: map, experts: 4}", 4, 9),
         ("{type: lattice}", 13, 0),
     ],
