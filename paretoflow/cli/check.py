@@ -133,7 +133,8 @@ def _sections(spec: SweepSpec, plan: Plan) -> Table:
 
 def _capabilities(spec: SweepSpec) -> str:
     can = CAPABILITIES[spec.method.type]
-    return f"{can.kind}, learns from {can.data}"
+    data = "scored answers" if can.data == "scored" else can.data
+    return f"{can.kind}, learns from {data}"
 
 
 def _limits(spec: SweepSpec) -> list[str]:
@@ -171,7 +172,7 @@ def _estimate(spec: SweepSpec, plan: Plan) -> Table:
         "merging": f"at most {work.merges} runs mix adapters of the others: nothing is trained, "
         "and each is evaluated once",
         "evaluation": f"{work.evaluations} snapshots (base included) x {data.eval} prompts"
-        + (f" x {draws} answers" if draws > 1 else "")
+        + (f" x {draws} answers (the base's once)" if draws > 1 else "")
         + " = "
         f"{work.evaluated:,} answers",
         "preferences": f"each checkpoint is asked for {points}, {draws} answers to each prompt; "

@@ -132,6 +132,7 @@ class CommandMethod:
         """Keep what the program has left, whole, and return the error that says so."""
         folder = state_folder(request.folder, 0)
         files.output.rename(folder)
+        files.candidates.unlink()
         names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
         multipliers = (0.0,) * len(self._context.objective_names)
         seal(State(folder, 0, Layout.of(request.parallel), multipliers), sorted(names))

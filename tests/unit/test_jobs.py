@@ -41,6 +41,12 @@ def test_a_job_opens_with_its_commands_and_its_cost(path):
     assert "# Cost: " in opening
 
 
+def test_the_command_job_runs_a_script_that_is_there():
+    python, script, request = load_spec(ROOT / "jobs" / "command.yaml").method.argv
+    assert (python, request) == ("{python}", "{request}")
+    assert (ROOT / script).is_file()
+
+
 def test_the_quickstart_fits_on_one_screen():
     assert len((ROOT / "jobs" / "quickstart.yaml").read_text().splitlines()) <= 45
 
