@@ -69,7 +69,7 @@ def tiny_lm(tiny_base_dir: Path) -> LanguageModel:
 
 @pytest.fixture(scope="session")
 def trainer_argv(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...]]:
-    """Words for `method.argv` that run the example trainer of `jobs/`, loaded once for all tests."""
+    """Words for `method.argv` that run the trainer of `jobs/`, loaded once for all tests."""
     from tests.trainer_server import trainer_server
 
     with trainer_server(tmp_path_factory.mktemp("trainer")) as argv:

@@ -18,7 +18,7 @@ from paretoflow.cli.pick import named_numbers
 from paretoflow.core.errors import UserError
 
 if TYPE_CHECKING:
-    from paretoflow.front.comparison import Comparison
+    from paretoflow.front.compared import Comparison
     from paretoflow.report.comparison_table import Entrant
 
 _SUFFIXES = (".png", ".svg", ".html")

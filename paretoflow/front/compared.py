@@ -1,9 +1,11 @@
-"""What a comparison of two fronts is made of, and what comes of it, as frozen values.
+"""What a comparison of fronts is made of, and what comes of it, as frozen values.
 
 SidePoint    one point of a front that is compared
 Side         a front that is compared
 Measured     what one of the two is worth
 Difference   how they differ; made by `difference.difference`
+Standing     what one of several fronts is worth beside the others
+Comparison   how several compare; made by `comparison.comparison`
 """
 
 from __future__ import annotations
@@ -94,4 +96,46 @@ class Difference:
     kept: tuple[SidePoint, ...]
     gained: tuple[SidePoint, ...]
     lost: tuple[SidePoint, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What one of the fronts is worth beside the others.
+
+    Args:
+        interval: Bootstrap interval of the hypervolume, 95 %.
+        change: Hypervolume less that of the baseline.
+        change_interval: Paired bootstrap interval of `change`, 95 %.
+        joint: Share of the joint front's points that it has; one that several have counts for each.
+    """
+
+    side: Side
+    hypervolume: float
+    interval: Interval
+    change: float
+    change_interval: Interval
+    joint: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How fronts compare.
+
+    Args:
+        problem: Objectives, with the reference point that all are measured against.
+        standings: In the order in which the fronts were given.
+        baseline: Which of them the changes are taken from.
+        prompts: Number of prompts that all were scored on.
+        joint_points: Number of points on the front of all together.
+        joint_hypervolume: Of that front.
+        notes: What the reader should know, in sentences.
+    """
+
+    problem: Problem
+    standings: tuple[Standing, ...]
+    baseline: int
+    prompts: int
+    joint_points: int
+    joint_hypervolume: float
     notes: tuple[str, ...]

@@ -7,60 +7,18 @@ them: what makes a prompt easy cancels in the differences.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from paretoflow.core.errors import UserError
 from paretoflow.core.values import FloatArray, Problem
 from paretoflow.front.bootstrap import drawn_hypervolumes
-from paretoflow.front.compared import Interval, Side
+from paretoflow.front.compared import Comparison, Interval, Side, Standing
 from paretoflow.front.difference import aligned, front_gains, prompt_gains_of
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.orient import ref_gains
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What one of the fronts is worth beside the others.
-
-    Args:
-        interval: Bootstrap interval of the hypervolume, 95 %.
-        change: Hypervolume less that of the baseline.
-        change_interval: Paired bootstrap interval of `change`, 95 %.
-        joint: Share of the joint front's points that it has; one that several have counts for each.
-    """
-
-    side: Side
-    hypervolume: float
-    interval: Interval
-    change: float
-    change_interval: Interval
-    joint: float
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """How fronts compare.
-
-    Args:
-        problem: Objectives, with the reference point that all are measured against.
-        standings: In the order in which the fronts were given.
-        baseline: Which of them the changes are taken from.
-        prompts: Number of prompts that all were scored on.
-        joint_points: Number of points on the front of all together.
-        joint_hypervolume: Of that front.
-        notes: What the reader should know, in sentences.
-    """
-
-    problem: Problem
-    standings: tuple[Standing, ...]
-    baseline: int
-    prompts: int
-    joint_points: int
-    joint_hypervolume: float
-    notes: tuple[str, ...]
 
 
 def comparison(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
-from paretoflow.front.comparison import Comparison, Standing
+from paretoflow.front.compared import Comparison, Standing
 from paretoflow.report.comparison_table import Entrant, cells, headings
 from paretoflow.report.still import (
     ACCENT,

@@ -11,8 +11,7 @@ from typing import Any
 
 from paretoflow.core.values import BASE_RUN_ID, Cost
 from paretoflow.core.views import SweepView
-from paretoflow.front.compared import Interval
-from paretoflow.front.comparison import Comparison, Standing
+from paretoflow.front.compared import Comparison, Interval, Standing
 from paretoflow.report.labels import seconds_text
 
 
