@@ -17,7 +17,7 @@ from paretoflow.methods.conditioned.directions import directions_within
 from paretoflow.methods.conditioned.sampling import Conditioner
 from paretoflow.methods.conditioned.serving import served_points, serving
 from paretoflow.methods.conditioned.sft import StageTrainer
-from paretoflow.methods.conditioned.stages import Example, Pulse, Stage
+from paretoflow.methods.conditioned.stages import Example, Pulse, Stage, check_rounds
 from paretoflow.methods.conditioned.wording import direction_numbers, direction_prefix, put_before
 from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.run import train_run
@@ -46,6 +46,7 @@ class DpaMethod:
 
     def __init__(self, spec: DpaMethodSpec, context: MethodContext) -> None:
         check_batch(spec)
+        check_rounds(spec)
         self._spec = spec
         self._context = context
 

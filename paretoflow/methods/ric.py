@@ -17,7 +17,7 @@ from paretoflow.methods.conditioned.goals import goals_of, near_front, sampled_g
 from paretoflow.methods.conditioned.sampling import Conditioner
 from paretoflow.methods.conditioned.serving import served_points, serving
 from paretoflow.methods.conditioned.sft import StageTrainer
-from paretoflow.methods.conditioned.stages import Example, Pulse, Stage
+from paretoflow.methods.conditioned.stages import Example, Pulse, Stage, check_rounds
 from paretoflow.methods.conditioned.wording import goals_prefix, put_before
 from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.run import train_run
@@ -46,6 +46,7 @@ class RicMethod:
 
     def __init__(self, spec: RicMethodSpec, context: MethodContext) -> None:
         check_batch(spec)
+        check_rounds(spec)
         self._spec = spec
         self._context = context
         scores = context.candidates.standardised

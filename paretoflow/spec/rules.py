@@ -207,9 +207,16 @@ def _offload(draft: Draft) -> Iterator[Fault]:
 
 
 def _samples(draft: Draft) -> Iterator[Fault]:
-    if not isinstance(draft.method, RoundsBase) or draft.model is None:
+    method = draft.method
+    if not isinstance(method, RoundsBase):
         return
-    if draft.model.generation.temperature == 0:
+    if method.opening_steps < 1:
+        got = f"got {method.rounds} rounds of {method.steps_of_round} steps"
+        what = (
+            f"{got}; allowed: fewer than steps, {method.steps}, since the base's answers are first"
+        )
+        yield Fault(("method", "rounds"), what, "lower rounds or round_steps, or raise steps")
+    if draft.model is not None and draft.model.generation.temperature == 0:
         what = "at temperature 0 all answers to a prompt are the same: there is nothing to choose"
         yield Fault(("model", "generation", "temperature"), what, "1.0 samples the model as it is")
 

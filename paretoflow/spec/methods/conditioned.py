@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from paretoflow.spec.base import Spec
 from paretoflow.spec.methods.base import MethodBase
@@ -66,19 +66,15 @@ class RoundsBase(ConditionedBase):
     round_prompts: int | None = Field(None, ge=1)
     """Prompts that are sampled in a round; unset: every train prompt once."""
 
-    @model_validator(mode="after")
-    def _first_stage_has_steps(self) -> Self:
-        if self.steps <= self.rounds * self.steps_of_round:
-            raise ValueError(
-                f"{self.rounds} rounds of {self.steps_of_round} steps leave nothing of steps "
-                f"{self.steps} for the base's answers: lower rounds or round_steps"
-            )
-        return self
-
     @property
     def steps_of_round(self) -> int:
         """Return the optimiser steps that follow each sampling, at least 1."""
         return self.round_steps or max(1, self.steps // (self.rounds + 1))
+
+    @property
+    def opening_steps(self) -> int:
+        """Return the steps on the base's answers, before any sampling; must be at least 1."""
+        return self.steps - self.rounds * self.steps_of_round
 
 
 class RicMethodSpec(RoundsBase):
