@@ -45,7 +45,8 @@ def main(quick: bool = False) -> None:
         rows,
         f"Median of {REPEATS}, one thread. MGDA: inner products in float32 and the exact point "
         "of least norm, by all faces of the simplex (hence the jump at 8 objectives); the backward "
-        "pass for each objective, which it needs too, is not counted. PAMA needs no gradient, so its time does not depend on the parameters.",
+        "pass for each objective, which it needs too, is not counted. PAMA needs no gradient, so "
+        "its time does not depend on the parameters.",
         quick=quick,
     )
 
