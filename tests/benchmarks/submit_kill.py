@@ -18,6 +18,7 @@ no promise (a run that went on from a checkpoint may differ in the last digits),
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import random
 import subprocess
@@ -131,10 +132,16 @@ class Laptop:
         volume = open_sweep_folder(root).state.hypervolume
         return Told(wall_s, events, proposals_of(events), volume)
 
-    def kill_driver(self, root: Path) -> None:
-        """Kill the driver of a sweep with -9, as soon as there is one; wait until it is gone."""
+    def kill_driver(self, root: Path) -> bool:
+        """Kill the driver of a sweep with -9, as soon as there is one; wait until it is gone.
+
+        Returns:
+            False if the sweep had ended before.
+        """
         deadline = time.monotonic() + PATIENCE_S
         while not (drivers := self.head.drivers(str(root))):
+            if any(e.kind is EventKind.CLOSED for e in events_of(root)):
+                return False
             if time.monotonic() > deadline:
                 raise SystemExit(f"no driver of {root} ever came up")
             time.sleep(0.05)
@@ -142,6 +149,7 @@ class Laptop:
             driver.kill()
         while self._job_lives(root):  # Ray learns of it a moment later
             time.sleep(0.2)
+        return True
 
     def _job_lives(self, root: Path) -> bool:
         from paretoflow.engine.dashboard import Dashboard, Token
@@ -152,7 +160,7 @@ class Laptop:
 
 
 def one_time(laptop: Laptop, number: int, at_s: float, calm: Told, *, alone: bool) -> list[str]:
-    """Submit, kill and resume once; return a row of the table.
+    """Submit, kill and resume once; return a row of the table, none if the sweep ended too early.
 
     Raises:
         SystemExit: If a promise was broken.
@@ -160,7 +168,8 @@ def one_time(laptop: Laptop, number: int, at_s: float, calm: Told, *, alone: boo
     started = time.monotonic()
     root = laptop.submit(number)
     time.sleep(max(0.0, at_s - (time.monotonic() - started)))
-    laptop.kill_driver(root)
+    if not laptop.kill_driver(root):
+        return []
     killed_s = time.monotonic() - started
     before = events_of(root)
     laptop.call("resume", str(root), "--follow")
@@ -249,11 +258,14 @@ def main(
     ):
         laptop = Laptop(head, Path(scratch), overrides)
         calm = laptop.left_alone()
-        rows = []
-        for number in range(1, times + 1):
+        rows: list[list[str]] = []
+        for number in itertools.count(1):
             at_s = moments.uniform(0.0, calm.wall_s)
-            rows.append(one_time(laptop, number, at_s, calm, alone=workers == 1))
-            print(" | ".join(rows[-1]), flush=True)
+            cells = one_time(laptop, number, at_s, calm, alone=workers == 1)
+            print(" | ".join(cells) or f"{number}: ended before {at_s:.1f} s, not counted")
+            rows += [cells] if cells else []
+            if len(rows) == times:
+                break
     words = f"--times {times} --seed {seed}" + ("" if small else " --whole")
     write_table(
         "submit_kill",
