@@ -1,8 +1,8 @@
 """How an artifact that serves many preferences is asked for one, in words and as JSON.
 
 A condition is a mapping that a method makes. Two of its keys are known here: `prefix`, text to put
-right before the prompt, and `select`, how one of several answers is chosen. What else it holds is
-shown as it is.
+before the prompt's last line (of a chat: of its rendered text), and `select`, how one of several
+answers is chosen. What else it holds is shown as it is.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def asking_lines(condition: Mapping[str, Any] | None) -> list[str]:
         lines.append(f"# keep the best of {draws} answers, one to each prompt of select.draws:")
         lines.append(f"# {condition_json(condition)}")
     elif "prefix" in condition:
-        lines.append(f"prompt = {json.dumps(condition['prefix'], ensure_ascii=False)} + prompt")
+        words = json.dumps(condition["prefix"], ensure_ascii=False)
+        lines.append('cut = prompt.rstrip("\\n").rfind("\\n") + 1  # before the last line')
+        lines.append(f"prompt = prompt[:cut] + {words} + prompt[cut:]")
     else:
         lines.append(f"# ask it with {_others(condition)}")
     return lines

@@ -22,8 +22,8 @@ RULE = (
     "`prefer` is nearest to it (least squared distance) and send the request to its `model`. Each "
     "row holds the point with the largest preference-weighted sum of scores, each score as a share "
     "of its frozen range: what `paretoflow pick --prefer` answers. Where a row has a `condition`, "
-    "its model serves many preferences: put `condition.prefix` before the prompt, or ask as the "
-    "condition says."
+    "its model serves many preferences: put `condition.prefix` before the last line of the "
+    "prompt's text (of a chat: of its rendered text), or ask as the condition says."
 )
 
 

@@ -67,8 +67,7 @@ def _serve(command: str, *, copied: bool) -> list[str]:
 
 def _route(routing: dict[str, Any]) -> list[str]:
     middle = routing["table"][len(routing["table"]) // 2]
-    content = middle.get("condition", {}).get("prefix", "") + "…"
-    request = {"model": middle["model"], "messages": [{"role": "user", "content": content}]}
+    path, request = _request(middle)
     return [
         "## Route",
         "",
@@ -78,13 +77,27 @@ def _route(routing: dict[str, Any]) -> list[str]:
         f"For {_preference(routing, middle['prefer'])}:",
         "",
         "```console",
-        "curl http://localhost:8000/v1/chat/completions -H 'Content-Type: application/json' \\",
+        f"curl http://localhost:8000/v1/{path} -H 'Content-Type: application/json' \\",
         f"  -d {shlex.quote(json.dumps(request, ensure_ascii=False))}",
         "```",
         "",
         f"`{routing['base_model']}` is the base without an adapter.",
         "",
     ]
+
+
+def _request(row: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return where a request for a row goes, and what it says.
+
+    Words before the last line go into rendered text: a chat request could not place them.
+    """
+    words = row.get("condition", {}).get("prefix")
+    if words is None:
+        return "chat/completions", {
+            "model": row["model"],
+            "messages": [{"role": "user", "content": "…"}],
+        }
+    return "completions", {"model": row["model"], "prompt": f"…\n{words}…"}
 
 
 def _preference(routing: dict[str, Any], prefer: list[float]) -> str:

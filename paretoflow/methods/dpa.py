@@ -39,9 +39,9 @@ class DpaMethod:
         Wang et al. 2024, arXiv 2402.18571. Departures: (1) the first stage uses the base's answers,
         which are scored already, and takes several directions for each prompt; (2) directions fill
         the non-negative orthant by default, where the authors advise a part of it (`angle`); N = 8
-        and two rounds are assumed; (3) the direction stands in plain words before the prompt, not
-        in a system message; (4) scores are those of the objectives, standardised, not of a learnt
-        head.
+        and two rounds are assumed; (3) the direction stands in plain words before the prompt's last
+        line, not in a system message; (4) scores are those of the objectives, standardised, not of
+        a learnt head.
     """
 
     def __init__(self, spec: DpaMethodSpec, context: MethodContext) -> None:

@@ -29,7 +29,7 @@ class RicMethod:
 
     Scores are standardised gains, one decimal: more is better for every objective, whatever its
     direction. The first stage learns all of the base's answers. Each later one samples the policy
-    with goals at the edge of the range, writes the scores that were obtained before the prompts,
+    with goals at the edge of the range, writes the scores that were obtained into the prompts,
     keeps the answers that reach the quantile of some objective, and learns all that were kept so
     far together with such answers of the base. A launch's weights do not enter the training.
 
@@ -38,10 +38,10 @@ class RicMethod:
 
     References:
         Yang et al. 2024, arXiv 2402.10207, algorithms 1 and 2, and its code. Departures: (1) the
-        answers are the base's, not a data set's; (2) the scores stand before the prompt, not
-        before the answer's marker, so that any prompt format goes; (3) one schedule of the step
-        size over all stages; (4) goals are drawn from the range of the base's answers; (5) prompts
-        are left out of the loss.
+        answers are the base's, not a data set's; (2) the scores stand before the prompt's last
+        line, whatever it is, where the code looks for the answer's mark; (3) one schedule of the
+        step size over all stages; (4) goals are drawn from the range of the base's answers; (5)
+        prompts are left out of the loss.
     """
 
     def __init__(self, spec: RicMethodSpec, context: MethodContext) -> None:

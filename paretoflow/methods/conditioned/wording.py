@@ -1,7 +1,8 @@
-"""Goals and directions as words in front of a prompt.
+"""Goals and directions as words in a prompt.
 
-The words stand before the whole prompt, chat turns included, and behind a begin-of-text token where
-the prompt opens with one.
+The words stand before the prompt's last line, which in most formats says that the answer begins:
+`Answer:`, or a chat's mark of the assistant. Near the answer a small model heeds them; before a
+long prompt it did not.
 """
 
 from __future__ import annotations
@@ -33,7 +34,13 @@ def direction_prefix(names: Sequence[str], weights: FloatArray) -> str:
 
 
 def put_before(prefix: str, text: str, bos: str | None) -> str:
-    """Return a prompt with the words before it."""
-    if bos and text.startswith(bos):
-        return bos + prefix + text.removeprefix(bos)
-    return prefix + text
+    r"""Return a prompt with the words before its last line that is not empty.
+
+    A prompt of one line has them before it, but behind a begin-of-text token that it opens with.
+
+    By hand: `P` and a line break before `Question\nAnswer:` give `Question\nP\nAnswer:`.
+    """
+    cut = text.rstrip("\n").rfind("\n") + 1
+    if cut == 0 and bos and text.startswith(bos):
+        cut = len(bos)
+    return text[:cut] + prefix + text[cut:]

@@ -19,7 +19,9 @@ def test_a_condition_in_few_characters():
 
 def test_how_to_ask_in_python():
     assert asking_lines(None) == []
-    assert asking_lines(PREFIXED) == ['prompt = "<a> 1.0\\n" + prompt']
+    scope = {"prompt": "Question\nAnswer:"}
+    exec("\n".join(asking_lines(PREFIXED)), scope)
+    assert scope["prompt"] == "Question\n<a> 1.0\nAnswer:"
     assert asking_lines(HEADS) == ['# ask it with {"head_weights": [0.3, 0.7]}']
     first, second = asking_lines(SELECTED)
     assert "best of 2 answers" in first

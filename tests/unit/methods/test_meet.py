@@ -98,6 +98,7 @@ def test_too_small_a_vocabulary_is_refused(context):
 
 def test_every_answer_is_learnt_behind_the_words_of_its_bins(context, controls):
     from paretoflow.lm.base import encode
+    from paretoflow.methods.conditioned.wording import put_before
     from paretoflow.methods.controls.bins import bins_of
     from paretoflow.methods.meet import ControlStages
 
@@ -105,7 +106,7 @@ def test_every_answer_is_learnt_behind_the_words_of_its_bins(context, controls):
     bins = bins_of(context.candidates.standardised.reshape(-1, 3), 3)
     assert len(examples) == 16
     own = dict(zip(context.objective_names, bins[6].tolist(), strict=True))
-    text = controls.prefix(own) + context.candidates.prompts[1].text
+    text = put_before(controls.prefix(own), context.candidates.prompts[1].text, None)
     assert list(examples[6].prompt_ids) == encode(context.lm, [text])[0]
     assert examples[6].answer_ids == context.candidates.completion_ids[1][2]
 

@@ -9,6 +9,7 @@ import pytest
 from paretoflow.core.errors import DataError, MethodError
 from paretoflow.lm.base import encode
 from paretoflow.methods.conditioned.stages import Stage
+from paretoflow.methods.conditioned.wording import put_before
 from paretoflow.spec.methods import RicMethodSpec
 from tests.method_bench import make_context, train, weighted
 
@@ -40,7 +41,7 @@ def test_the_first_stage_tells_every_answer_of_the_base_with_its_scores(context)
             f"<{n}> {round(s, 1) + 0.0:.1f}"
             for n, s in zip(names, scores[prompt, answer], strict=True)
         )
-        (ids,) = encode(context.lm, [f"{told}\n{table.prompts[prompt].text}"])
+        (ids,) = encode(context.lm, [put_before(f"{told}\n", table.prompts[prompt].text, None)])
         assert example.prompt_ids == tuple(ids)
         assert example.answer_ids == table.completion_ids[prompt][answer]
 
@@ -67,7 +68,8 @@ def test_a_round_learns_what_was_obtained_and_not_what_was_asked(context, monkey
         asked, stage.own, found.answers, found.scores, strict=True
     ):
         prefix = goals_prefix(context.objective_names, np.round(scores, 1) + 0.0)
-        (ids,) = encode(context.lm, [prefix + context.candidates.prompts[prompt].text])
+        text = put_before(prefix, context.candidates.prompts[prompt].text, None)
+        (ids,) = encode(context.lm, [text])
         assert example.prompt_ids == tuple(ids)
         assert example.answer_ids == answer.token_ids
     high = made.bounds[1]

@@ -24,7 +24,14 @@ def test_a_direction_reads_the_same_from_weights_and_from_itself():
     assert direction_prefix(NAMES, weights) == direction_prefix(NAMES, unit)
 
 
-def test_words_stand_behind_a_begin_of_text_token():
+def test_words_stand_before_the_last_line():
+    assert put_before("P\n", "Question\nAnswer:", None) == "Question\nP\nAnswer:"
+    assert put_before("P\n", "<|user|>\nQ\n<|bot|>\n", None) == "<|user|>\nQ\nP\n<|bot|>\n"
+    assert put_before("P\n", "<s>Question\nAnswer:", "<s>") == "<s>Question\nP\nAnswer:"
+
+
+def test_before_a_line_alone_they_stand_behind_a_begin_of_text_token():
     assert put_before("P\n", "Question", None) == "P\nQuestion"
     assert put_before("P\n", "<s>Question", "<s>") == "<s>P\nQuestion"
     assert put_before("P\n", "Question", "<s>") == "P\nQuestion"
+    assert put_before("P\n", "", None) == "P\n"
