@@ -33,8 +33,8 @@ CONTROLS_FILE = "controls.json"
 """Beside PEFT's own files: the control word of each bin of each objective."""
 
 _NOTE = (
-    "Put a line with one control word for each objective before the prompt's last line, in the order "
-    "given here; the words of an objective go from its lowest scores to its highest."
+    "Put a line with one control word for each objective before the prompt's last line, in the "
+    "order given here; the words of an objective go from its lowest scores to its highest."
 )
 
 
