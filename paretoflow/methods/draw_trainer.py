@@ -65,7 +65,10 @@ class DrawTrainer(SavesAdapter, DPOTrainer):
     def _prepare_inputs(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         batch = self.batch_of(inputs["draw"].tolist())
         prepared: dict[str, torch.Tensor] = super()._prepare_inputs(batch)
-        return prepared
+        # under DeepSpeed transformers rounds floats to the base's precision; log-probabilities of
+        # whole answers, some -300, would be off by 1 in bfloat16
+        floats = {k: v for k, v in batch.items() if v.is_floating_point()}
+        return prepared | {k: v.to(self.args.device) for k, v in floats.items()}
 
     def _send_telemetry(self) -> None:
         return

@@ -280,3 +280,28 @@ def test_the_hook_has_the_signature_that_is_overridden():
         "inputs",
         "return_outputs",
     ]
+
+
+def test_reference_log_probabilities_keep_their_precision(context, tmp_path, monkeypatch):
+    """Under DeepSpeed transformers casts what it prepares to the precision of the base."""
+    import torch
+    from transformers import Trainer
+
+    from paretoflow.methods.draw_trainer import DrawTrainer
+
+    seen = []
+    own = DrawTrainer._prepare_inputs
+
+    def rounded(self: Any, inputs: Any) -> Any:
+        return {k: v.bfloat16() if v.is_floating_point() else v for k, v in inputs.items()}
+
+    def look(self: Any, inputs: Any) -> Any:
+        prepared = own(self, inputs)
+        seen.append({k: v.dtype for k, v in prepared.items() if v.is_floating_point()})
+        return prepared
+
+    monkeypatch.setattr(Trainer, "_prepare_inputs", rounded)
+    monkeypatch.setattr(DrawTrainer, "_prepare_inputs", look)
+    train(context, DpoMethodSpec(**SHARED), MIXED, tmp_path)
+    assert {"ref_chosen_logps", "ref_rejected_logps"} <= seen[0].keys()
+    assert set(seen[0].values()) == {torch.float32}
