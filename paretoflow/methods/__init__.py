@@ -38,6 +38,7 @@ TAGS = {
     "dpo": "paretoflow.methods.dpo:DpoMethod",
     "f_dpo": "paretoflow.methods.f_dpo:FDpoMethod",
     "gradient_dpo": "paretoflow.methods.gradient_dpo:GradientDpoMethod",
+    "grao": "paretoflow.methods.grao:GraoMethod",
     "grpo": "paretoflow.methods.grpo:GrpoMethod",
     "ipo": "paretoflow.methods.ipo:IpoMethod",
     "lipo": "paretoflow.methods.lipo:LipoMethod",

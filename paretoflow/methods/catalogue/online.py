@@ -6,6 +6,15 @@ from paretoflow.core.protocols import Capabilities
 from paretoflow.methods.catalogue.launches import TRAINING_LAUNCHES
 
 ONLINE: dict[str, Capabilities] = {
+    "grao": Capabilities(
+        paper="Wang et al. 2025, arXiv 2508.07750",
+        kind="online",
+        data="prompts",
+        serves="point",
+        distributed="zero",
+        launches=TRAINING_LAUNCHES,
+        distributed_note="each rank samples for itself: another number of ranks is another draw",
+    ),
     "grpo": Capabilities(
         paper="Shao et al. 2024, arXiv 2402.03300",
         kind="online",

@@ -32,7 +32,12 @@ from paretoflow.spec.methods.offline import (
     ProMethodSpec,
     RpoMethodSpec,
 )
-from paretoflow.spec.methods.online import GrpoMethodSpec, OnlineMethodBase, RlooMethodSpec
+from paretoflow.spec.methods.online import (
+    GraoMethodSpec,
+    GrpoMethodSpec,
+    OnlineMethodBase,
+    RlooMethodSpec,
+)
 
 __all__ = [
     "BcoMethodSpec",
@@ -43,6 +48,7 @@ __all__ = [
     "DualSpec",
     "FDpoMethodSpec",
     "GradientDpoMethodSpec",
+    "GraoMethodSpec",
     "GrpoMethodSpec",
     "IpoMethodSpec",
     "LipoMethodSpec",
@@ -77,6 +83,7 @@ MethodSpec = Annotated[
     | LipoMethodSpec
     | BcoMethodSpec
     | GradientDpoMethodSpec
+    | GraoMethodSpec
     | GrpoMethodSpec
     | RicMethodSpec
     | RlooMethodSpec,

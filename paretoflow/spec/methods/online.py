@@ -41,6 +41,20 @@ class AggregatedMethodBase(OnlineMethodBase):
         return (self.steps - 1) // every
 
 
+class GraoMethodSpec(OnlineMethodBase):
+    """Group-relative alignment: samples compete with a reference answer that is learned from too.
+
+    Wang et al. 2025, arXiv 2508.07750. The paper has 8 generations, temperature 0.7 and batches of
+    64.
+    """
+
+    type: Literal["grao"]
+    imitation: float = Field(0.5, ge=0)
+    """Weight of learning from the reference answer by its advantage; beta in the paper."""
+    alignment: float = Field(0.6, ge=0)
+    """Weight of moving from the reference to samples better than the group; lambda in the paper."""
+
+
 class GrpoMethodSpec(AggregatedMethodBase):
     """Group-relative policy optimisation on fresh samples, rewards combined by weight.
 
