@@ -39,7 +39,7 @@ lint: $(STAMP)
 test: lint $(STAMP)-trackers
 	# integration tests wait for processes most of their time: the others run beside them
 	$(BIN)/python -m pytest tests/integration > $(VENV)/integration.log 2>&1 & half=$$!; \
-	$(BIN)/python -m pytest tests/contracts tests/sim tests/unit; others=$$?; \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/contracts tests/sim tests/unit; others=$$?; \
 	wait $$half; half=$$?; cat $(VENV)/integration.log; exit $$((half + others))
 
 bench: $(STAMP)
