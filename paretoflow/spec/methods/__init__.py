@@ -83,8 +83,8 @@ MethodSpec = Annotated[
     | LipoMethodSpec
     | BcoMethodSpec
     | GradientDpoMethodSpec
-    | GraoMethodSpec
     | GrpoMethodSpec
+    | GraoMethodSpec
     | RicMethodSpec
     | RlooMethodSpec,
     Field(discriminator="type"),

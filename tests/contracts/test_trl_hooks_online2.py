@@ -1,0 +1,92 @@
+"""What further online trainers lean on in TRL: rows that the loss is given beside TRL's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from paretoflow.spec.methods import GraoMethodSpec
+from tests.method_bench import make_context, train, weighted
+
+pytestmark = pytest.mark.train
+
+SHARED: dict[str, Any] = {"steps": 1, "batch_size": 8, "learning_rate": 5e-3}
+MIXED = weighted(0.5, 0.3, 0.2)
+
+
+@pytest.fixture(scope="module")
+def context(tiny_lm):
+    return make_context(tiny_lm)
+
+
+def mean_logprobs(model: Any, rows: list[tuple[list[int], list[int]]]) -> Any:
+    """Return each answer's mean log-probability from plain logits, one row at a time."""
+    import torch
+
+    means = []
+    for prompt, answer in rows:
+        ids = torch.tensor([[*prompt, *answer]])
+        logps = model(input_ids=ids).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+        means.append(logps.gather(1, torch.tensor(answer)[:, None]).mean())
+    return torch.stack(means)
+
+
+def unpadded(ids: Any, mask: Any) -> list[list[int]]:
+    return [row[kept.bool()].tolist() for row, kept in zip(ids, mask, strict=True)]
+
+
+@pytest.mark.parametrize(("imitation", "alignment"), [(0.5, 0.6), (0.0, 0.0)])
+def test_graos_gradient_is_that_of_the_written_objective(
+    imitation, alignment, context, tmp_path, monkeypatch
+):
+    """Without its two terms GRAO is unclipped REINFORCE on the group, with the reference in it."""
+    import torch
+
+    from paretoflow.methods.grao import GraoTrainer
+
+    inner, seen = GraoTrainer._compute_loss, []
+
+    def compared(self: Any, model: Any, inputs: Any) -> Any:
+        given = dict(inputs)
+        loss = inner(self, model, inputs)
+        trained = [p for p in model.parameters() if p.requires_grad]
+        table = context.candidates
+        prompts = unpadded(given["prompt_ids"], given["prompt_mask"])
+        answers = unpadded(given["completion_ids"], given["completion_mask"])
+        chosen = [table.completion_ids[p][a] for p, a in given["references"].tolist()]
+        assert [table.prompt_ids[p] for p, _ in given["references"].tolist()] == [
+            tuple(p) for p in prompts
+        ]
+        own = mean_logprobs(model, list(zip(prompts, answers, strict=True)))
+        theirs = mean_logprobs(model, [(p, list(c)) for p, c in zip(prompts, chosen, strict=True)])
+        a, a_y = given["advantages"], given["reference_advantages"]
+        gain = a * own + imitation * a_y * theirs + alignment * a * (own - theirs)
+        pair = [
+            torch.autograd.grad(value, trained, retain_graph=True)
+            for value in (loss, -gain.mean() / self.current_gradient_accumulation_steps)
+        ]
+        seen.append([torch.cat([g.flatten() for g in grads]).numpy() for grads in pair])
+        return loss
+
+    monkeypatch.setattr(GraoTrainer, "_compute_loss", compared)
+    knobs = {"imitation": imitation, "alignment": alignment, "gradient_accumulation": 2}
+    train(context, GraoMethodSpec(type="grao", **SHARED, **knobs), MIXED, tmp_path)
+    assert len(seen) == 2
+    for ours, written in seen:
+        assert np.abs(written).max() > 1e-4
+        np.testing.assert_allclose(ours, written, atol=1e-5)
+
+
+def test_graos_references_cost_tokens(context, tmp_path, monkeypatch):
+    from paretoflow.methods.grao import GraoTrainer
+
+    spec = GraoMethodSpec(type="grao", **SHARED)
+    run = train(context, spec, MIXED, tmp_path).checkpoints[-1]
+    monkeypatch.setattr(GraoTrainer, "_count", lambda self, references: None)
+    plain = train(context, spec, MIXED, tmp_path).checkpoints[-1]
+    table = context.candidates
+    shortest = min(len(ids) + 3 for ids in table.prompt_ids)
+    assert run.cost.tokens - plain.cost.tokens >= 2 * shortest
+    assert "reference_advantage" in run.metrics
