@@ -12,24 +12,35 @@ from typing import Any
 
 from tests.benchmarks.methods.letters import make_task
 
-LATTICE = {"type": "lattice", "divisions": 8}
+RUNS = 9
+"""Trained runs of a method that gives a point for each: a lattice of nine weights."""
 TRAINING: dict[str, dict[str, Any]] = {
-    "letters": {"steps": 30, "batch_size": 16, "learning_rate": 3e-3},
+    "letters": {"steps": 40, "batch_size": 16, "learning_rate": 1e-3},
     "embedded": {"steps": 10, "learning_rate": 7e-4},
 }
-"""What all methods are told on a task."""
+"""What each run of all methods is told on a task."""
 
 
 @dataclass(frozen=True)
 class Arm:
-    """A method and who chooses its launches."""
+    """A method and who chooses its launches.
+
+    Args:
+        runs: Launches; those that merge train nothing.
+        longer: How many runs' steps one run has: a continuum trains once, for as many steps as nine
+            runs together.
+    """
 
     method: dict[str, Any]
-    proposer: dict[str, Any] = field(default_factory=lambda: LATTICE)
+    proposer: dict[str, Any] = field(default_factory=lambda: {"type": "lattice"})
+    runs: int = RUNS
+    longer: int = 1
 
     def fields(self, task: str) -> dict[str, Any]:
         """Return the arm's part of a sweep."""
-        return {"method": TRAINING[task] | self.method, "proposer": self.proposer}
+        told = TRAINING[task] | self.method
+        told["steps"] *= self.longer
+        return {"method": told, "proposer": self.proposer, "stop": {"runs": self.runs}}
 
 
 def embedded(folder: Path) -> dict[str, Any]:
@@ -63,9 +74,45 @@ def embedded(folder: Path) -> dict[str, Any]:
 
 TASKS: dict[str, Callable[[Path], dict[str, Any]]] = {"letters": make_task, "embedded": embedded}
 
-ARMS: dict[str, Arm] = {
-    "dpo": Arm({"type": "dpo"}),
-    "modpo": Arm({"type": "modpo"}),
-    "grpo": Arm({"type": "grpo"}),
+OFFLINE = ("dpo", "ln_dpo", "ipo", "rpo", "f_dpo", "mm_dpo", "modpo", "lipo", "bco", "pro")
+COMBINERS = ("linear", "mgda", "cagrad", "raco")
+AGGREGATIONS = (
+    "linear",
+    "normalize_then_sum",
+    "chebyshev",
+    "maxmin",
+    "log_sigmoid",
+    "pama",
+    "pama_scalar",
+    "hv_dynamic",
+    "grad_dynamic",
+)
+CONTINUUM = ("ric", "dpa", "meet", "mah_dpo")
+MERGES: dict[str, tuple[dict[str, Any], int]] = {
+    "soups": ({"type": "soups"}, 2 + RUNS),
+    "soups, factors": ({"type": "soups", "how": "factors"}, 2 + RUNS),
+    "soups, frank_wolfe": ({"type": "soups", "how": "frank_wolfe"}, 2 + RUNS),
+    "map": ({"type": "map"}, 2 + 2 * RUNS),
 }
+
+
+def _arms() -> dict[str, Arm]:
+    arms = {tag: Arm({"type": tag}) for tag in OFFLINE}
+    arms["modpo, soft labels"] = Arm({"type": "modpo", "labels": "soft"})
+    for tag in COMBINERS:
+        arms[f"gradient_dpo, {tag}"] = Arm({"type": "gradient_dpo", "combiner": tag})
+    for tag in AGGREGATIONS:
+        arms[f"grpo, {tag}"] = Arm({"type": "grpo", "aggregation": tag})
+    arms["rloo"] = Arm({"type": "rloo"})
+    arms["grao"] = Arm({"type": "grao"})
+    for tag in CONTINUUM:
+        served = {"type": tag, "serve": {"points": RUNS}}
+        arms[tag] = Arm(served, runs=1, longer=RUNS)
+    for name, (proposer, runs) in MERGES.items():
+        arms[f"dpo, {name}"] = Arm({"type": "dpo"}, proposer, runs)
+    arms["dpo, empty_box"] = Arm({"type": "dpo"}, {"type": "auto"})
+    return arms
+
+
+ARMS = _arms()
 """Name in the table to arm."""

@@ -1,6 +1,6 @@
 """One sitting: every arm on one task with one seed, one after the other in one process.
 
-`python -m tests.benchmarks.methods.sitting TASK SEED FOLDER BUDGET_S [ARM …]` writes a JSON file
+`python -m tests.benchmarks.methods.sitting TASK SEED FOLDER [ARM …]` writes a JSON file
 for each arm; an arm whose file is there is not run again.
 """
 
@@ -19,31 +19,24 @@ from paretoflow.spec.sweep import SweepSpec
 from tests.benchmarks.methods.arms import ARMS, TASKS
 from tests.benchmarks.methods.inline import run_inline
 
-MANY_RUNS = 400
-"""More than any budget here pays for: the cost ends a sweep, not the number of its runs."""
 
-
-def spec_of(task: str, arm: str, seed: int, folder: Path, budget_s: float) -> SweepSpec:
+def spec_of(task: str, arm: str, seed: int, folder: Path) -> SweepSpec:
     """Return the sweep of an arm."""
     head = TASKS[task](folder / task)
     plain = {
-        "name": arm,
+        "name": arm.replace(", ", "-"),
         "seed": seed,
         "storage": str(folder / "sweeps" / f"{task}-{seed}"),
-        # a price of 3600 an hour makes one second of one device cost one
-        "engine": {"price": 3600},
-        "stop": {"runs": MANY_RUNS, "cost": budget_s},
         **head,
         **ARMS[arm].fields(task),
     }
     return SweepSpec.model_validate(plain)
 
 
-def outcome(state: SweepState, wall_s: float, budget_s: float) -> dict[str, Any]:
-    """Return what an arm reached within the budget, and what it took."""
-    within = [hv for _, device_s, hv in state.curve if device_s <= budget_s]
+def outcome(state: SweepState, wall_s: float) -> dict[str, Any]:
+    """Return what an arm reached, and what it took."""
     return {
-        "hypervolume": within[-1] if within else 0.0,
+        "hypervolume": state.hypervolume,
         "curve": [(device_s, hv) for _, device_s, hv in state.curve],
         "runs": state.finished,
         "failed": state.failed,
@@ -55,7 +48,7 @@ def outcome(state: SweepState, wall_s: float, budget_s: float) -> dict[str, Any]
     }
 
 
-def sit(task: str, seed: int, folder: Path, budget_s: float, arms: list[str]) -> None:
+def sit(task: str, seed: int, folder: Path, arms: list[str]) -> None:
     """Run the arms that have no result yet."""
     results = folder / "results"
     results.mkdir(parents=True, exist_ok=True)
@@ -64,8 +57,8 @@ def sit(task: str, seed: int, folder: Path, budget_s: float, arms: list[str]) ->
         if path.exists():
             continue
         began = time.perf_counter()
-        spec = spec_of(task, arm, seed, folder, budget_s)
-        root = Path(spec.storage) / arm
+        spec = spec_of(task, arm, seed, folder)
+        root = Path(spec.storage) / spec.name
         shutil.rmtree(root, ignore_errors=True)
         kept = Path(spec.storage) / "shared"  # the answers of the base: the same for all arms
         if kept.exists():
@@ -75,9 +68,7 @@ def sit(task: str, seed: int, folder: Path, budget_s: float, arms: list[str]) ->
         except ParetoflowError as error:
             path.write_text(json.dumps({"error": str(error)}), encoding="utf-8")
             continue
-        path.write_text(
-            json.dumps(outcome(state, time.perf_counter() - began, budget_s)), encoding="utf-8"
-        )
+        path.write_text(json.dumps(outcome(state, time.perf_counter() - began)), encoding="utf-8")
         if not kept.exists():
             shutil.copytree(root / "shared", kept)
         shutil.rmtree(root)
@@ -89,6 +80,5 @@ if __name__ == "__main__":
         sys.argv[1],
         int(sys.argv[2]),
         Path(sys.argv[3]),
-        float(sys.argv[4]),
-        sys.argv[5:] or list(ARMS),
+        sys.argv[4:] or list(ARMS),
     )

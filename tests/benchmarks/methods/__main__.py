@@ -1,0 +1,112 @@
+"""Every method on one task: `python -m tests.benchmarks.methods [--task letters] [--seeds 3]`.
+
+An arm that has its result in the folder (`--folder`) is not run again, so a sitting can be cut off
+and gone on with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from tests.benchmarks.methods.arms import ARMS, RUNS, TASKS, TRAINING
+from tests.benchmarks.methods.letters import true_hypervolume
+from tests.benchmarks.methods.sitting import sit
+from tests.benchmarks.results_file import write_table
+
+BASELINE = "dpo"
+
+
+def main(
+    quick: bool = False, *, task: str = "letters", seeds: int = 3, folder: Path | None = None
+) -> None:
+    """Run what has no result yet, and write the table."""
+    seeds = 1 if quick else seeds
+    with tempfile.TemporaryDirectory() as scratch:
+        place = folder or Path(scratch)
+        arms = [BASELINE, "modpo"] if quick else list(ARMS)
+        for seed in range(seeds):
+            sit(task, seed, place, arms)
+        found = {arm: results(place, task, arm, seeds) for arm in arms}
+    best = true_hypervolume() if task == "letters" else None
+    rows = [row(arm, told, found[BASELINE], best) for arm, told in found.items()]
+    options = f"--task {task} --seeds {seeds}"
+    write_table(
+        f"methods_{task}",
+        f"Methods at equal budget: {task}",
+        f"python -m tests.benchmarks.methods {options}",
+        COLUMNS,
+        rows,
+        notes(task, seeds, best),
+        quick=quick,
+    )
+
+
+COLUMNS = (
+    "method",
+    "hypervolume, mean (least to most)",
+    "of the true front",
+    "of dpo's",
+    "runs",
+    "evaluations",
+    "device s",
+    "thousand tokens",
+)
+
+
+def results(folder: Path, task: str, arm: str, seeds: int) -> list[dict[str, Any]]:
+    """Return what an arm reached with each seed; an arm that failed has `error`."""
+    files = [folder / "results" / f"{task}-{seed}-{arm}.json" for seed in range(seeds)]
+    return [json.loads(f.read_text(encoding="utf-8")) for f in files if f.exists()]
+
+
+def row(
+    arm: str, told: list[dict[str, Any]], baseline: list[dict[str, Any]], best: float | None
+) -> list[str]:
+    """Return an arm's row; shares are means of the seeds' own."""
+    errors = [t["error"] for t in told if "error" in t]
+    if errors or not told:
+        return [arm, f"failed: {errors[0]}" if errors else "not run", *[""] * (len(COLUMNS) - 2)]
+    volumes = [t["hypervolume"] for t in told]
+    beside = [v / b["hypervolume"] for v, b in zip(volumes, baseline, strict=True)]
+    failed = sum(t["failed"] for t in told)
+    return [
+        arm,
+        f"{mean(volumes):.3f} ({min(volumes):.3f} to {max(volumes):.3f})",
+        f"{mean(volumes) / best:.0%}" if best else "unknown",
+        f"{mean(beside):.0%}",
+        f"{mean(t['runs'] for t in told):.0f}" + (f", {failed} failed" if failed else ""),
+        f"{mean(t['evaluations'] for t in told):.0f}",
+        f"{mean(t['device_s'] for t in told):.0f}",
+        f"{mean(t['tokens'] for t in told) / 1000:.0f}",
+    ]
+
+
+def notes(task: str, seeds: int, best: float | None) -> str:
+    """Return what the table's reader must know."""
+    told = TRAINING[task]
+    words = (
+        f"{seeds} seeds. Each method that gives a point for each run trains {RUNS} of them on a "
+        f"lattice of weights, {told['steps']} steps each at a learning rate of "
+        f"{told['learning_rate']}; a continuum trains once for {RUNS} times the steps and is asked "
+        f"for {RUNS} preferences; merges mix two trained experts. Every method has its default "
+        "knobs: nothing was tuned, so a method that wants another beta or learning rate looks worse "
+        "than it is. Device seconds hold training and evaluation and, on a shared machine, noise; "
+        "tokens do not."
+    )
+    return words + (f" The true front's hypervolume is {best:.4f}." if best else "")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--task", choices=sorted(TASKS), default="letters")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, default=None)
+    given = parser.parse_args(sys.argv[1:])
+    main(given.quick, task=given.task, seeds=given.seeds, folder=given.folder)
