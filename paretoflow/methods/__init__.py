@@ -41,6 +41,7 @@ TAGS = {
     "grao": "paretoflow.methods.grao:GraoMethod",
     "grpo": "paretoflow.methods.grpo:GrpoMethod",
     "ipo": "paretoflow.methods.ipo:IpoMethod",
+    "ipo_md": "paretoflow.methods.ipo_md:IpoMdMethod",
     "lipo": "paretoflow.methods.lipo:LipoMethod",
     "ln_dpo": "paretoflow.methods.ln_dpo:LnDpoMethod",
     "mah_dpo": "paretoflow.methods.mah_dpo:MahDpoMethod",

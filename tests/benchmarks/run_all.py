@@ -12,6 +12,7 @@ import time
 from tests.benchmarks import (
     against_tune,
     cli_start,
+    combiner_time,
     driver_overhead,
     driver_scale,
     ledger_open,
@@ -19,15 +20,18 @@ from tests.benchmarks import (
     sweep_against_loop,
     takeover,
 )
+from tests.benchmarks.methods import __main__ as methods
 
 BENCHMARKS = (
     cli_start,
     ledger_open,
+    combiner_time,
     takeover,
     driver_overhead,
     driver_scale,
     against_tune,
     sweep_against_loop,
+    methods,
     submit_kill,
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paretoflow.spec.methods import GraoMethodSpec
+from paretoflow.spec.methods import GraoMethodSpec, IpoMdMethodSpec
 from tests.method_bench import make_context, train, weighted
 
 pytestmark = pytest.mark.train
@@ -90,3 +90,50 @@ def test_graos_references_cost_tokens(context, tmp_path, monkeypatch):
     shortest = min(len(ids) + 3 for ids in table.prompt_ids)
     assert run.cost.tokens - plain.cost.tokens >= 2 * shortest
     assert "reference_advantage" in run.metrics
+
+
+def test_ipo_mds_gradient_is_that_of_the_loss_on_pairs(context, tmp_path, monkeypatch):
+    import torch
+
+    from paretoflow.methods.ipo_md import IpoMdTrainer
+
+    inner, seen = IpoMdTrainer._compute_loss, []
+
+    def compared(self: Any, model: Any, inputs: Any) -> Any:
+        loss = inner(self, model, inputs)
+        trained = [p for p in model.parameters() if p.requires_grad]
+        prompts = unpadded(inputs["prompt_ids"], inputs["prompt_mask"])
+        answers = unpadded(inputs["completion_ids"], inputs["completion_mask"])
+        rows = sorted(zip(prompts, answers, strict=True))  # a step has each prompt once
+        with torch.no_grad(), model.disable_adapter():
+            base = mean_logprobs(model, rows)
+        h = (mean_logprobs(model, rows) - base).reshape(-1, 2).diff(dim=1)[:, 0]
+        texts = context.lm.tokenizer.batch_decode([a for _, a in rows], skip_special_tokens=True)
+        table = context.candidates
+        gains = context.rewards(table.prompts, [text.strip() for text in texts])
+        scores = ((gains - table.mean) / table.std) @ self._run.controller.weights
+        preference = torch.tensor(np.sign(np.diff(scores.reshape(-1, 2), axis=1)[:, 0]))
+        written = ((h - preference / (2 * 0.5)) ** 2).mean()
+        pair = [torch.autograd.grad(v, trained, retain_graph=True) for v in (loss, written)]
+        seen.append([torch.cat([g.flatten() for g in grads]).numpy() for grads in pair])
+        shown = self._judge.metrics()["pair_loss"]
+        assert shown == pytest.approx(float(written.detach()), abs=1e-4)
+        return loss
+
+    monkeypatch.setattr(IpoMdTrainer, "_compute_loss", compared)
+    spec = IpoMdMethodSpec(type="ipo_md", **{**SHARED, "steps": 2, "batch_size": 4}, beta=0.5)
+    run = train(context, spec, MIXED, tmp_path).checkpoints[-1]
+    assert len(seen) == 2
+    for ours, written in seen:
+        assert np.abs(written).max() > 1e-3
+        np.testing.assert_allclose(ours, written, atol=1e-4)
+    assert "pair_loss" in run.metrics
+
+
+def test_sampling_has_the_signature_that_is_overridden():
+    import inspect
+
+    from trl import GRPOTrainer
+
+    given = list(inspect.signature(GRPOTrainer._generate_single_turn).parameters)
+    assert given[:2] == ["self", "prompt_ids"]

@@ -24,6 +24,15 @@ ONLINE: dict[str, Capabilities] = {
         launches=TRAINING_LAUNCHES,
         distributed_note="each rank samples for itself: another number of ranks is another draw",
     ),
+    "ipo_md": Capabilities(
+        paper="Calandriello et al. 2024, arXiv 2403.08635",
+        kind="online",
+        data="prompts",
+        serves="point",
+        distributed="ddp",
+        launches=TRAINING_LAUNCHES,
+        distributed_note="each rank samples for itself, to its own length",
+    ),
     "rloo": Capabilities(
         paper="Ahmadian et al. 2024, arXiv 2402.14740",
         kind="online",

@@ -35,6 +35,7 @@ from paretoflow.spec.methods.offline import (
 from paretoflow.spec.methods.online import (
     GraoMethodSpec,
     GrpoMethodSpec,
+    IpoMdMethodSpec,
     OnlineMethodBase,
     RlooMethodSpec,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "GradientDpoMethodSpec",
     "GraoMethodSpec",
     "GrpoMethodSpec",
+    "IpoMdMethodSpec",
     "IpoMethodSpec",
     "LipoMethodSpec",
     "LnDpoMethodSpec",
@@ -85,6 +87,7 @@ MethodSpec = Annotated[
     | GradientDpoMethodSpec
     | GrpoMethodSpec
     | GraoMethodSpec
+    | IpoMdMethodSpec
     | RicMethodSpec
     | RlooMethodSpec,
     Field(discriminator="type"),

@@ -68,6 +68,21 @@ class GrpoMethodSpec(AggregatedMethodBase):
     """How the objectives' rewards become one advantage: a name, or a mapping with `type`."""
 
 
+class IpoMdMethodSpec(OnlineMethodBase):
+    """Identity preference optimisation on fresh pairs from a mixture of policy and base.
+
+    Calandriello et al. 2024, arXiv 2403.08635.
+    """
+
+    type: Literal["ipo_md"]
+    generations: int = Field(2, ge=2, le=2)
+    """Answers sampled for each prompt: a pair."""
+    beta: float = Field(0.1, gt=0)
+    """Margins are pulled to 1 / (2 beta); tau in the paper. Assumed."""
+    mixture: float = Field(0.125, ge=0, le=1)
+    """Share of the base's logits in those that are sampled from. Assumed."""
+
+
 class RlooMethodSpec(AggregatedMethodBase):
     """REINFORCE with the mean of the group's other answers as baseline, KL in the reward.
 
