@@ -96,8 +96,8 @@ def notes(task: str, seeds: int, best: float | None) -> str:
         f"{told['learning_rate']}; a continuum trains once for {RUNS} times the steps and is asked "
         f"for {RUNS} preferences; merges mix two trained experts. Every method has its default "
         "knobs: nothing was tuned, so a method that wants another beta or learning rate looks "
-        "worse than it is. Device seconds hold training and evaluation and, on a shared machine, noise; "
-        "tokens do not."
+        "worse than it is. Device seconds hold training and evaluation and, on a shared machine, "
+        "noise; tokens do not."
     )
     return words + (f" The true front's hypervolume is {best:.4f}." if best else "")
 
