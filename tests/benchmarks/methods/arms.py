@@ -12,8 +12,8 @@ from typing import Any
 
 from tests.benchmarks.methods.letters import make_task
 
-RUNS = 9
-"""Trained runs of a method that gives a point for each: a lattice of nine weights."""
+RUNS = 5
+"""Trained runs of a method that gives a point for each: a lattice of five weights."""
 TRAINING: dict[str, dict[str, Any]] = {
     "letters": {"steps": 40, "batch_size": 16, "learning_rate": 1e-3},
     "embedded": {"steps": 10, "learning_rate": 7e-4},
@@ -27,7 +27,7 @@ class Arm:
 
     Args:
         runs: Launches; those that merge train nothing.
-        longer: How many runs' steps one run has: a continuum trains once, for as many steps as nine
+        longer: How many runs' steps one run has: a continuum trains once, for as many steps as five
             runs together.
     """
 

@@ -7,6 +7,7 @@ for each arm; an arm whose file is there is not run again.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import time
@@ -24,7 +25,7 @@ def spec_of(task: str, arm: str, seed: int, folder: Path) -> SweepSpec:
     """Return the sweep of an arm."""
     head = TASKS[task](folder / task)
     plain = {
-        "name": arm.replace(", ", "-"),
+        "name": re.sub(r"\W+", "-", arm),
         "seed": seed,
         "storage": str(folder / "sweeps" / f"{task}-{seed}"),
         **head,
