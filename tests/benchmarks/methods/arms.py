@@ -105,6 +105,7 @@ def _arms() -> dict[str, Arm]:
         arms[f"grpo, {tag}"] = Arm({"type": "grpo", "aggregation": tag})
     arms["rloo"] = Arm({"type": "rloo"})
     arms["grao"] = Arm({"type": "grao"})
+    arms["ipo_md"] = Arm({"type": "ipo_md"})
     for tag in CONTINUUM:
         served = {"type": tag, "serve": {"points": RUNS}}
         arms[tag] = Arm(served, runs=1, longer=RUNS)
