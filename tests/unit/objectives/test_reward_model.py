@@ -136,12 +136,12 @@ def test_an_encoder_reads_prompt_and_answer_as_a_pair(tmp_path: Path) -> None:
 
 def test_an_encoder_cuts_the_prompt_and_only_then_the_answer(tmp_path: Path) -> None:
     scorer = reward(save_encoder(tmp_path), max_length=16)
-    pad_free = scorer.model._texts._tokenizer
+    texts = scorer.model._texts
     prompt = Prompt("p", "abcdefghijklmnopqrstuvwxyz")
-    fits = scorer.model._encoded(scorer.model._text(prompt, "nop"))["input_ids"]
-    assert pad_free.decode(fits).replace(" ", "").endswith("z[SEP]nop[SEP]")
+    fits = texts.encoded(texts.text(prompt, "nop"))["input_ids"]
+    assert texts._tokenizer.decode(fits).replace(" ", "").endswith("z[SEP]nop[SEP]")
     assert len(fits) == 16
-    assert len(scorer.model._encoded(scorer.model._text(prompt, "n" * 40))["input_ids"]) == 16
+    assert len(texts.encoded(texts.text(prompt, "n" * 40))["input_ids"]) == 16
 
 
 def test_an_output_that_is_not_there_is_refused(tmp_path: Path) -> None:
