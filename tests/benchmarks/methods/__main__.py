@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -71,7 +72,8 @@ def row(
     """Return an arm's row; shares are means of the seeds' own."""
     errors = [t["error"] for t in told if "error" in t]
     if errors or not told:
-        return [arm, f"failed: {errors[0]}" if errors else "not run", *[""] * (len(COLUMNS) - 2)]
+        why = re.sub(r"\S*/\S+", "…", errors[0]) if errors else "not run"  # no path of a machine
+        return [arm, why, *[""] * (len(COLUMNS) - 2)]
     volumes = [t["hypervolume"] for t in told]
     beside = [v / b["hypervolume"] for v, b in zip(volumes, baseline, strict=True)]
     failed = sum(t["failed"] for t in told)
