@@ -6,7 +6,6 @@ from paretoflow.core.protocols import Capabilities
 from paretoflow.methods.catalogue.command import COMMAND
 from paretoflow.methods.catalogue.conditioned import CONDITIONED
 from paretoflow.methods.catalogue.gradients import GRADIENTS
-from paretoflow.methods.catalogue.heads import HEADS
 from paretoflow.methods.catalogue.offline import OFFLINE
 from paretoflow.methods.catalogue.online import ONLINE
 
@@ -14,7 +13,6 @@ CAPABILITIES: dict[str, Capabilities] = {
     **COMMAND,
     **CONDITIONED,
     **GRADIENTS,
-    **HEADS,
     **OFFLINE,
     **ONLINE,
 }

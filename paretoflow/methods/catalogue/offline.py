@@ -31,6 +31,7 @@ OFFLINE: dict[str, Capabilities] = {
     "ln_dpo": _offline("Ahrabian et al. 2024, arXiv 2407.15229"),
     "mm_dpo": _offline("Zhang et al. 2025, arXiv 2502.10391"),
     "modpo": _offline("Zhou et al. 2023, arXiv 2310.03708"),
+    "pro": _offline("Liu et al. 2025, arXiv 2511.10656"),
     "rpo": _offline("Liu et al. 2024, arXiv 2405.16436"),
 }
 """YAML tag to capabilities."""

@@ -5,42 +5,29 @@ from __future__ import annotations
 from paretoflow.core.protocols import Capabilities
 from paretoflow.methods.catalogue.launches import TRAINING_LAUNCHES
 
+_OWN_SAMPLES = "each rank samples for itself: another number of ranks is another draw"
+
+
+def _online(paper: str, distributed: str = "zero", note: str = _OWN_SAMPLES) -> Capabilities:
+    return Capabilities(
+        paper=paper,
+        kind="online",
+        data="prompts",
+        serves="point",
+        distributed=distributed,
+        launches=TRAINING_LAUNCHES,
+        distributed_note=note,
+    )
+
+
 ONLINE: dict[str, Capabilities] = {
-    "grao": Capabilities(
-        paper="Wang et al. 2025, arXiv 2508.07750",
-        kind="online",
-        data="prompts",
-        serves="point",
-        distributed="zero",
-        launches=TRAINING_LAUNCHES,
-        distributed_note="each rank samples for itself: another number of ranks is another draw",
+    "grao": _online("Wang et al. 2025, arXiv 2508.07750"),
+    "grpo": _online("Shao et al. 2024, arXiv 2402.03300"),
+    "ipo_md": _online(
+        "Calandriello et al. 2024, arXiv 2403.08635",
+        "ddp",
+        "each rank samples for itself, to its own length",
     ),
-    "grpo": Capabilities(
-        paper="Shao et al. 2024, arXiv 2402.03300",
-        kind="online",
-        data="prompts",
-        serves="point",
-        distributed="zero",
-        launches=TRAINING_LAUNCHES,
-        distributed_note="each rank samples for itself: another number of ranks is another draw",
-    ),
-    "ipo_md": Capabilities(
-        paper="Calandriello et al. 2024, arXiv 2403.08635",
-        kind="online",
-        data="prompts",
-        serves="point",
-        distributed="ddp",
-        launches=TRAINING_LAUNCHES,
-        distributed_note="each rank samples for itself, to its own length",
-    ),
-    "rloo": Capabilities(
-        paper="Ahmadian et al. 2024, arXiv 2402.14740",
-        kind="online",
-        data="prompts",
-        serves="point",
-        distributed="zero",
-        launches=TRAINING_LAUNCHES,
-        distributed_note="each rank samples for itself: another number of ranks is another draw",
-    ),
+    "rloo": _online("Ahmadian et al. 2024, arXiv 2402.14740"),
 }
 """YAML tag to capabilities."""
