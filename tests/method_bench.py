@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -135,3 +136,8 @@ def train(
     request = TrainRequest("run", 0, proposal, seed, place, parent, **fields)
     build(spec, context).train(request, take)
     return trained
+
+
+def parameters(function: Any) -> list[str]:
+    """Return the names of a function's parameters: the signature that a hook leans on."""
+    return list(inspect.signature(function).parameters)

@@ -77,11 +77,6 @@ ONE_OF_EACH = ("command", "dpo", "gradient_dpo", "grpo", "lipo", "mah_dpo", "mee
 MIXED = weighted(0.5, 0.3, 0.2)
 
 
-@pytest.fixture(scope="module")
-def context(tiny_lm):
-    return make_context(tiny_lm)
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test every tag, or one of each trainer where only the frame around it is looked at."""
     if "spec" in metafunc.fixturenames:

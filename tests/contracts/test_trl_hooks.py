@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import Any
 
@@ -12,38 +11,12 @@ import pytest
 from paretoflow.core.protocols import TrainRequest
 from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
 from paretoflow.spec.methods import DpoMethodSpec, DualSpec, GrpoMethodSpec, ModpoMethodSpec
-from tests.method_bench import make_context, train, weighted
+from tests.method_bench import make_context, parameters, train, weighted
 
 pytestmark = pytest.mark.train
 
 SHARED: dict[str, Any] = {"steps": 2, "batch_size": 4, "learning_rate": 5e-3}
 MIXED = weighted(0.5, 0.3, 0.2)
-
-
-@pytest.fixture(scope="module")
-def context(tiny_lm):
-    return make_context(tiny_lm)
-
-
-@pytest.fixture
-def logs(monkeypatch) -> list[dict[str, float]]:
-    """Return the list that every step's log is appended to."""
-    from paretoflow.methods.checkpoints import CheckpointCallback
-
-    seen: list[dict[str, float]] = []
-    own = CheckpointCallback.on_log
-
-    def on_log(self: Any, args: Any, state: Any, control: Any, **given: Any) -> None:
-        if "loss" in given["logs"]:
-            seen.append(dict(given["logs"]))
-        own(self, args, state, control, **given)
-
-    monkeypatch.setattr(CheckpointCallback, "on_log", on_log)
-    return seen
-
-
-def parameters(function: Any) -> list[str]:
-    return list(inspect.signature(function).parameters)
 
 
 def test_the_hooks_have_the_signatures_that_are_overridden():

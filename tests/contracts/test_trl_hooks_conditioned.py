@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import numpy as np
 import pytest
 
 from paretoflow.spec.methods import RicMethodSpec
-from tests.method_bench import make_context, train, weighted
+from tests.method_bench import parameters, train, weighted
 
 pytestmark = pytest.mark.train
 
 SHARED: dict[str, Any] = {"type": "ric", "steps": 2, "batch_size": 4, "learning_rate": 5e-3}
 MIXED = weighted(0.5, 0.3, 0.2)
-
-
-@pytest.fixture(scope="module")
-def context(tiny_lm):
-    return make_context(tiny_lm)
-
-
-def parameters(function: Any) -> list[str]:
-    return list(inspect.signature(function).parameters)
 
 
 def test_the_hooks_have_the_signatures_that_are_overridden():

@@ -10,7 +10,7 @@ import pytest
 from paretoflow.core.errors import NonFiniteLossError
 from paretoflow.spec.methods import DpoMethodSpec, GradientDpoMethodSpec
 from tests.contracts.test_trl_hooks import parameters
-from tests.method_bench import make_context, train, weighted
+from tests.method_bench import train, weighted
 
 pytestmark = pytest.mark.train
 
@@ -20,11 +20,6 @@ MIXED = weighted(0.5, 0.3, 0.2)
 
 def spec_of(**given: Any) -> GradientDpoMethodSpec:
     return GradientDpoMethodSpec(type="gradient_dpo", **{**SHARED, **given})
-
-
-@pytest.fixture(scope="module")
-def context(tiny_lm):
-    return make_context(tiny_lm)
 
 
 @pytest.fixture

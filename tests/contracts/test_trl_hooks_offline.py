@@ -28,7 +28,7 @@ from paretoflow.spec.methods import (
     ModpoMethodSpec,
     RpoMethodSpec,
 )
-from tests.method_bench import make_context, train, weighted
+from tests.method_bench import train, weighted
 
 pytestmark = pytest.mark.train
 
@@ -58,11 +58,6 @@ class Pairs:
 
 
 @pytest.fixture(scope="module")
-def context(tiny_lm):
-    return make_context(tiny_lm)
-
-
-@pytest.fixture(scope="module")
 def parent(context, tmp_path_factory) -> Path:
     """Return an adapter that has moved away from the base."""
     spec = DpoMethodSpec(steps=3, batch_size=4, learning_rate=5e-3)
@@ -84,23 +79,6 @@ def measured(context, parent) -> Measured:
     ratios = logprobs.reshape(shape) - table.ref_logprobs
     assert np.abs(ratios).max() > 0.1
     return Measured(ratios, np.array([len(answer) for answer in answers]).reshape(shape))
-
-
-@pytest.fixture
-def logs(monkeypatch) -> list[dict[str, float]]:
-    """Return the list that every step's log is appended to."""
-    from paretoflow.methods.checkpoints import CheckpointCallback
-
-    seen: list[dict[str, float]] = []
-    own = CheckpointCallback.on_log
-
-    def on_log(self: Any, args: Any, state: Any, control: Any, **given: Any) -> None:
-        if "loss" in given["logs"]:
-            seen.append(dict(given["logs"]))
-        own(self, args, state, control, **given)
-
-    monkeypatch.setattr(CheckpointCallback, "on_log", on_log)
-    return seen
 
 
 def drawn(context: Any, measured: Measured, weights: FloatArray) -> Pairs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from dataclasses import replace
 from typing import Any
@@ -14,7 +13,7 @@ from paretoflow.core.errors import RunInterrupted, SpecError
 from paretoflow.core.protocols import Checkpoint
 from paretoflow.methods.states import latest_state
 from paretoflow.spec.methods import GrpoMethodSpec, MethodSpec, RlooMethodSpec
-from tests.method_bench import Trained, make_context, train, weighted
+from tests.method_bench import Trained, parameters, train, weighted
 
 pytestmark = pytest.mark.train
 
@@ -23,17 +22,8 @@ SPECS = {"grpo": GrpoMethodSpec, "rloo": RlooMethodSpec}
 MIXED = weighted(0.5, 0.3, 0.2)
 
 
-@pytest.fixture(scope="module")
-def context(tiny_lm):
-    return make_context(tiny_lm)
-
-
 def spec_of(tag: str, **knobs: Any) -> MethodSpec:
     return SPECS[tag](type=tag, **{**SHARED, **knobs})
-
-
-def parameters(function: Any) -> list[str]:
-    return list(inspect.signature(function).parameters)
 
 
 def test_the_hooks_have_the_signatures_that_are_overridden():

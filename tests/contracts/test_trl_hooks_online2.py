@@ -8,17 +8,12 @@ import numpy as np
 import pytest
 
 from paretoflow.spec.methods import GraoMethodSpec, IpoMdMethodSpec
-from tests.method_bench import make_context, train, weighted
+from tests.method_bench import train, weighted
 
 pytestmark = pytest.mark.train
 
 SHARED: dict[str, Any] = {"steps": 1, "batch_size": 8, "learning_rate": 5e-3}
 MIXED = weighted(0.5, 0.3, 0.2)
-
-
-@pytest.fixture(scope="module")
-def context(tiny_lm):
-    return make_context(tiny_lm)
 
 
 def mean_logprobs(model: Any, rows: list[tuple[list[int], list[int]]]) -> Any:

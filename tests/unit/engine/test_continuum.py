@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.engine.small_sweep import small_sweep
+
 pytestmark = pytest.mark.train
 POINTS, STEPS = 5, 2
 
@@ -31,37 +33,9 @@ class Told:
 
 
 def job(base: Path, home: Path) -> Any:
-    from paretoflow.spec.sweep import SweepSpec
-
-    data = home / "data.jsonl"
-    data.write_text("".join(json.dumps({"prompt": f"Question {i}:"}) + "\n" for i in range(12)))
-    model = {
-        "type": "pretrained", "path": str(base), "dtype": "float32", "device": "cpu",
-        "lora": {"rank": 2}, "generation": {"max_new_tokens": 8},
-    }  # fmt: skip
-    method = {
-        "type": "ric", "steps": STEPS, "batch_size": 2, "checkpoint_every": 1,
-        "serve": {"points": POINTS, "select": {"type": "rps", "k": 2}},
-    }  # fmt: skip
-    return SweepSpec.model_validate(
-        {
-            "name": "all-in-one",
-            "storage": str(home),
-            "model": model,
-            "data": {
-                "type": "jsonl", "path": str(data), "train": 4, "eval": 4, "validation": 2,
-                "candidates": 3,
-            },
-            "objectives": [
-                {"name": "brevity", "type": "length", "direction": "minimize", "range": [0, 40],
-                 "ref": 60},
-                {"name": "vowels", "type": "regex", "pattern": "[aeiou]", "count": "all",
-                 "range": [0, 30], "ref": -5},
-            ],
-            "method": method,
-            "stop": {"runs": 1},
-        }
-    )  # fmt: skip
+    served = {"points": POINTS, "select": {"type": "rps", "k": 2}}
+    method = {"type": "ric", "steps": STEPS, "batch_size": 2, "checkpoint_every": 1}
+    return small_sweep("all-in-one", base, home, {**method, "serve": served})
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.engine.small_sweep import small_sweep
+
 pytestmark = pytest.mark.train
 
 PROGRAM = """
@@ -47,30 +49,8 @@ class Told:
 
 
 def job(base: Path, home: Path, adapter: Path) -> Any:
-    from paretoflow.spec.sweep import SweepSpec
-
-    data = home / "data.jsonl"
-    data.write_text("".join(json.dumps({"prompt": f"Question {i}:"}) + "\n" for i in range(12)))
-    model = {"type": "pretrained", "path": str(base), "dtype": "float32", "device": "cpu"}
     words = ["{python}", "-I", "-S", "-c", PROGRAM, "{request}", str(adapter)]
-    return SweepSpec.model_validate(
-        {
-            "name": "programs",
-            "storage": str(home),
-            "model": {**model, "lora": {"rank": 2}, "generation": {"max_new_tokens": 8}},
-            "data": {
-                "type": "jsonl", "path": str(data), "train": 4, "eval": 4, "validation": 2,
-                "candidates": 3,
-            },
-            "objectives": [
-                {"name": "brevity", "type": "length", "direction": "minimize", "range": [0, 40],
-                 "ref": 60},
-                {"name": "vowels", "type": "regex", "pattern": "[aeiou]", "count": "all",
-                 "range": [0, 30], "ref": -5},
-            ],
-            "method": {"type": "command", "argv": words, "steps": 3},
-        }
-    )  # fmt: skip
+    return small_sweep("programs", base, home, {"type": "command", "argv": words, "steps": 3})
 
 
 def test_a_stopped_program_is_a_lost_attempt_and_the_next_goes_on(

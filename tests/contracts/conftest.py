@@ -1,0 +1,36 @@
+"""What the contract tests of methods share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.method_bench import make_context
+
+if TYPE_CHECKING:
+    from paretoflow.lm.base import LanguageModel
+    from paretoflow.methods.context import MethodContext
+
+
+@pytest.fixture(scope="module")
+def context(tiny_lm: LanguageModel) -> MethodContext:
+    """Return a method's surroundings in small."""
+    return make_context(tiny_lm)
+
+
+@pytest.fixture
+def logs(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, float]]:
+    """Return the list that every step's log is appended to."""
+    from paretoflow.methods.checkpoints import CheckpointCallback
+
+    seen: list[dict[str, float]] = []
+    own = CheckpointCallback.on_log
+
+    def on_log(self: Any, args: Any, state: Any, control: Any, **given: Any) -> None:
+        if "loss" in given["logs"]:
+            seen.append(dict(given["logs"]))
+        own(self, args, state, control, **given)
+
+    monkeypatch.setattr(CheckpointCallback, "on_log", on_log)
+    return seen
