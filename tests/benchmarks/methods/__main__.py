@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from tests.benchmarks.methods.arms import ARMS, RUNS, TASKS, TRAINING
+from tests.benchmarks.methods.arms import ARMS, RATES, RUNS, TASKS, TRAINING
 from tests.benchmarks.methods.letters import true_hypervolume
 from tests.benchmarks.methods.sitting import sit
 from tests.benchmarks.results_file import write_table
@@ -57,6 +57,7 @@ COLUMNS = (
     "evaluations",
     "device s",
     "thousand tokens",
+    "learning rate",
 )
 
 
@@ -86,20 +87,30 @@ def row(
         f"{mean(t['evaluations'] for t in told):.0f}",
         f"{mean(t['device_s'] for t in told):.0f}",
         f"{mean(t['tokens'] for t in told) / 1000:.0f}",
+        f"{told[0]['learning_rate']:.0e}",
     ]
 
 
 def notes(task: str, seeds: int, best: float | None) -> str:
     """Return what the table's reader must know."""
     told = TRAINING[task]
+    looks = told["steps"] // told["checkpoint_every"]
     words = (
         f"{seeds} seeds. Each method that gives a point for each run trains {RUNS} of them on a "
-        f"lattice of weights, {told['steps']} steps each at a learning rate of "
-        f"{told['learning_rate']}; a continuum trains once for {RUNS} times the steps and is asked "
-        f"for {RUNS} preferences; merges mix two trained experts. Every method has its default "
-        "knobs: nothing was tuned, so a method that wants another beta or learning rate looks "
-        "worse than it is. Device seconds hold training and evaluation and, on a shared machine, "
-        "noise; tokens do not."
+        f"lattice of weights, {told['steps']} steps each, evaluated {looks} times; a continuum "
+        f"trains once for {RUNS} times the steps and is asked for {RUNS} preferences each time; "
+        "merges mix two trained experts. "
+    )
+    if len(RATES[task]) > 1:
+        words += (
+            f"Each arm has the learning rate of {', '.join(map(str, RATES[task]))} that did best "
+            "with another seed (not charged); all else is the method's default. "
+        )
+    else:
+        words += "Nothing was tuned, so a method that wants another step size looks worse. "
+    words += (
+        "Device seconds hold training and evaluation and, on a shared machine, noise; tokens do "
+        "not."
     )
     return words + (f" The true front's hypervolume is {best:.4f}." if best else "")
 

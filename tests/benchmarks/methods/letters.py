@@ -1,14 +1,16 @@
 """A task whose true front is known by enumeration.
 
-The prompt names three letters; the base answers with four, one token each, and ends. Each row that
-it was trained on says the prompt's first letter with a chance of its own, and another letter
-otherwise, so it answers in every way from all alike to all different. Two objectives pull apart:
-`echo`, how often the answer says the prompt's first letter (k of 4), and `variety`, how many
-different letters it holds (d of 4), both with diminishing returns:
+The prompt names three letters; the base answers with four, one token each. Each row that it was
+trained on says the prompt's first letter with a chance of its own, and another letter otherwise, so
+it answers in every way from all alike to all different. Before the prompt it has read numbers and
+names that meant nothing, so a method that states a preference there finds words to say it in.
+Two objectives pull apart: `echo`, how often the answer says the prompt's first letter (k of 4), and
+`variety`, how many different letters it holds (d of 4), both with diminishing returns:
 
-    echo = 1 - (1 - k/4)^2        variety = 1 - ((4 - d)/3)^2
+    echo = 1 - (1 - k/4)^2        variety = 1 - ((4 - d)/3)^2, 0 for d = 0
 
-All 6^4 answers to a prompt can be listed, so the best expected scores that any policy can have are
+What is no letter counts for neither, so a policy that drifts off the letters loses both. All 6^4
+answers to a prompt can be listed, so the best expected scores that any policy can have are
 known exactly: the upper right hull of the listed scores. By hand: k = 4 gives (1, 0), k = 3 at best
 (15/16, 5/9), k = 2 (3/4, 8/9), k = 1 (7/16, 1); all four are on the hull.
 """
@@ -29,6 +31,10 @@ from paretoflow.core.values import FloatArray
 LETTERS = "abcdef"
 ANSWER = 4
 PAD, EOS = "<pad>", "<eos>"
+NOISE = ("Weights", "echo", "variety", *"<>-.,:0123456789")
+"""What the base has read before its prompts without any meaning."""
+SPARE = tuple(f"spare{i}" for i in range(8))
+"""Words that it has never seen."""
 BASE_STEPS = 800
 
 
@@ -43,11 +49,9 @@ def variety(prompts: Sequence[Prompt], completions: Sequence[str]) -> list[float
 
 
 def scores_of(letter: str, completion: str) -> tuple[float, float]:
-    """Return echo and variety of one answer; an answer of the wrong length scores nothing."""
-    said = [word for word in completion.split() if word in LETTERS]
-    if len(said) != ANSWER:
-        return 0.0, 0.0
-    k, d = said.count(letter), len(set(said))
+    """Return echo and variety of one answer; what is missing or no letter counts for neither."""
+    said = [word for word in completion.split()[:ANSWER] if word in LETTERS]
+    k, d = said.count(letter), max(len(set(said)), 1)
     return 1 - (1 - k / ANSWER) ** 2, 1 - ((ANSWER - d) / (ANSWER - 1)) ** 2
 
 
@@ -97,7 +101,7 @@ def make_task(folder: Path) -> dict[str, Any]:
             "dtype": "float32",
             "device": "cpu",
             "lora": {"rank": 8, "alpha": 16},
-            "generation": {"max_new_tokens": ANSWER + 1},
+            "generation": {"max_new_tokens": ANSWER},
         },
         "data": {
             "type": "jsonl",
@@ -117,12 +121,13 @@ def make_task(folder: Path) -> dict[str, Any]:
 def _train_base(folder: Path) -> None:
     """Train a small Llama; see the head of this module."""
     import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    words = [PAD, EOS, "letters", ":", *LETTERS]
+    words = [PAD, EOS, "letters", *LETTERS, *NOISE, *SPARE]
     raw = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token=PAD))
-    raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    apart = pre_tokenizers.Split(Regex(r"spare\d|\d|[<>\-.,:]"), "isolated")
+    raw.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), apart])
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=raw, pad_token=PAD, eos_token=EOS, padding_side="left"
     )
@@ -134,7 +139,7 @@ def _train_base(folder: Path) -> None:
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=4,
-        max_position_embeddings=32,
+        max_position_embeddings=64,
         tie_word_embeddings=False,
         pad_token_id=0,
         eos_token_id=1,
@@ -142,19 +147,26 @@ def _train_base(folder: Path) -> None:
     )
     model = LlamaForCausalLM(config)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    first = words.index(LETTERS[0])
-    for _ in range(BASE_STEPS):
-        letters = torch.randint(first, first + len(LETTERS), (64, 3 + ANSWER))
-        echoed = torch.rand(64, ANSWER) < torch.rand(64, 1)
-        letters[:, 3:] = torch.where(echoed, letters[:, :1], letters[:, 3:])
-        head, colon = torch.full((64, 1), 2), torch.full((64, 1), 3)
-        end = torch.full((64, 1), 1)
-        rows = torch.cat([head, letters[:, :3], colon, letters[:, 3:], end], dim=1)
+    for step in range(BASE_STEPS):
+        rows = _rows(words, noise=step % 2 * int(torch.randint(1, 24, ())))
         labels = rows.clone()
-        labels[:, :5] = -100
+        labels[:, : -ANSWER - 1] = -100
         optimizer.zero_grad()
         model(input_ids=rows, labels=labels).loss.backward()
         optimizer.step()
     folder.mkdir(parents=True)
     tokenizer.save_pretrained(folder)
     model.save_pretrained(folder)
+
+
+def _rows(words: Sequence[str], noise: int) -> Any:
+    """Return 64 prompts and answers as token ids, behind so many words of noise."""
+    import torch
+
+    first, some = words.index(LETTERS[0]), words.index(NOISE[0])
+    letters = torch.randint(first, first + len(LETTERS), (64, 3 + ANSWER))
+    echoed = torch.rand(64, ANSWER) < torch.rand(64, 1)
+    letters[:, 3:] = torch.where(echoed, letters[:, :1], letters[:, 3:])
+    before = torch.randint(some, some + len(NOISE), (64, noise))
+    head, colon, end = (torch.full((64, 1), words.index(w)) for w in ("letters", ":", EOS))
+    return torch.cat([before, head, letters[:, :3], colon, letters[:, 3:], end], dim=1)
