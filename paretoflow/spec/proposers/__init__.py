@@ -1,0 +1,48 @@
+"""Which launch comes next: a spec for each proposer, a module for each family."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from paretoflow.spec.base import Spec
+from paretoflow.spec.proposers.constrained import CmorlProposerSpec, EmptyBoxProposerSpec
+from paretoflow.spec.proposers.merging import (
+    MapProposerSpec,
+    MergeWay,
+    MergingProposerSpec,
+    SoupsProposerSpec,
+)
+from paretoflow.spec.proposers.weights import DirichletProposerSpec, LatticeProposerSpec
+
+__all__ = [
+    "AutoProposerSpec",
+    "CmorlProposerSpec",
+    "DirichletProposerSpec",
+    "EmptyBoxProposerSpec",
+    "LatticeProposerSpec",
+    "MapProposerSpec",
+    "MergeWay",
+    "MergingProposerSpec",
+    "ProposerSpec",
+    "SoupsProposerSpec",
+]
+
+
+class AutoProposerSpec(Spec):
+    """`empty_box` below five objectives, `dirichlet` from five on."""
+
+    type: Literal["auto"] = "auto"
+
+
+ProposerSpec = Annotated[
+    LatticeProposerSpec
+    | DirichletProposerSpec
+    | CmorlProposerSpec
+    | EmptyBoxProposerSpec
+    | SoupsProposerSpec
+    | MapProposerSpec
+    | AutoProposerSpec,
+    Field(discriminator="type"),
+]

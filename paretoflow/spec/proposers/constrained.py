@@ -1,0 +1,41 @@
+"""Proposers of constrained launches."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from paretoflow.spec.base import Spec
+
+
+class CmorlProposerSpec(Spec):
+    """C-MORL: weighted runs, then constrained extensions of policies selected by crowding.
+
+    The extremes are selected first, then the largest crowding distances; each selected policy is
+    extended in each objective. Liu et al. 2024, arXiv 2410.02236.
+    """
+
+    type: Literal["cmorl"]
+    initial: int | None = Field(None, ge=1)
+    """Weighted runs of the first stage, corners first; unset: 3 for two objectives, else m + 1."""
+    select: int = Field(2, ge=1)
+    """Policies selected in a round of extension."""
+    slack: float = Field(0.05, ge=0)
+    """Additive slack of the thresholds, in units of the normalised range."""
+    beta: float | None = Field(None, gt=0, le=1)
+    """The paper's multiplicative slack, replacing the additive one; fragile for scores <= 0."""
+
+
+class EmptyBoxProposerSpec(Spec):
+    """Constrained launches into the box with the largest hypervolume gap.
+
+    A box is deleted when its launch ends, found or not. After IPRO (Röpke et al. 2024,
+    arXiv 2402.07182).
+    """
+
+    type: Literal["empty_box"]
+    initial: int | None = Field(None, ge=1)
+    """Weighted runs before any box, corners first; unset: 3 for two objectives, else m + 1."""
+    slack: float = Field(0.05, ge=0)
+    """Room below the midpoint threshold of a box, in units of the normalised range."""
