@@ -9,7 +9,8 @@
 
 What several share, by noun: `asked` (which launches were asked for), `initial` (the weighted stage
 that opens a sweep), `spread` (far from everything tried), `boxes` (gaps of the front), `wording`,
-`experts` (what there is to merge), `mixtures` (merge launches), `quadratics` (of merges).
+`experts` (what there is to merge), `mixtures` (merge launches), `quadratics` (of merges),
+`gaussian` (a Gaussian process for each objective).
 
 How to add one (the tag is the YAML `proposer.type` and the module's name):
 

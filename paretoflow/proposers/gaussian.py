@@ -1,0 +1,288 @@
+"""Decides what an untried launch may be worth: a Gaussian process for each outcome.
+
+Inputs are points of a box that the caller has brought to [0, 1] in every dimension: weights, or
+weights with settings. Each outcome is a constant with a wide prior, plus a Matérn-5/2 process with
+a length scale in each dimension, plus noise: what an evaluation's standard error says, and a nugget
+for what training the same launch with another seed would change.
+
+References:
+    Rasmussen and Williams 2006, Gaussian Processes for Machine Learning: alg. 2.1 (posterior), eq.
+    4.17 (Matérn), eq. 5.9 (gradient of the evidence), sec. 2.7 (prior of the mean).
+    Departures: (1) the kernel's numbers maximise evidence times a log-normal prior, which keeps a
+    handful of points from claiming a certainty or a doubt that they cannot show; (2) of many points
+    a well spread part chooses the kernel, and a larger part makes the posterior.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from paretoflow.core.values import FloatArray, IntArray
+from paretoflow.proposers.spread import farthest_first
+
+KERNEL_POINTS = 64
+"""Points that choose a kernel's numbers: the time grows as their cube, at each of many steps."""
+POSTERIOR_POINTS = 320
+"""Points that a posterior rests on."""
+STEPS = 25
+"""Of the search for the kernel's numbers, from each start."""
+FLAT = 1e-9
+"""An outcome that spreads less has no scale of its own and is taken as it is."""
+LENGTH, VARIANCE, NUGGET = (0.5, 1.0), (1.0, 1.0), (1e-3, 2.0)
+"""Log-normal priors: median and standard deviation of the logarithm. Lengths are in the unit box,
+and grow with the root of its dimensions as distances do; the others are shares of the variance of
+the outcomes."""
+LENGTHS, VARIANCES, NUGGETS = (0.02, 20.0), (1e-3, 20.0), (1e-5, 1.0)
+"""Where they may lie."""
+STARTS = ((1.0, 1.0), (0.3, 0.03))
+"""Where the search begins: factors of the median length and nugget."""
+ROOT5 = 5.0**0.5
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The numbers of a process, in the outcome's own units.
+
+    Args:
+        lengths: Length scale in each dimension, shape (d,).
+        variance: Of the process about its mean.
+        nugget: Variance from one training to the next, beside the evaluation's.
+        mean: What is expected before anything is known.
+        mean_variance: How sure that is: a variance.
+    """
+
+    lengths: FloatArray
+    variance: float
+    nugget: float
+    mean: float = 0.0
+    mean_variance: float = 0.0
+
+    def covariance(self, first: FloatArray, second: FloatArray) -> FloatArray:
+        """Return covariances without noise, shape (n, q), of inputs (n, d) and (q, d)."""
+        return self.mean_variance + self.variance * matern(first, second, self.lengths)
+
+
+@dataclass(frozen=True)
+class GaussianProcess:
+    """What is known of one outcome, given some of its values.
+
+    By hand: a kernel of variance 1 and nugget 1 about a mean of 0, and one value of 2, known
+    exactly. There the mean is 2 * 1 / (1 + 1) = 1 and the variance 1 - 1 / (1 + 1) = 1/2; far away
+    they are 0 and 1.
+
+    Args:
+        kernel: Its numbers.
+        inputs: Where values are known, shape (n, d).
+        outcomes: The values, shape (n,).
+        noise: Their variances, the nugget included, shape (n,).
+        root: Lower Cholesky factor of the values' covariance, shape (n, n).
+        pull: That covariance's inverse times the values' distances from the mean, shape (n,).
+    """
+
+    kernel: Kernel
+    inputs: FloatArray
+    outcomes: FloatArray
+    noise: FloatArray
+    root: FloatArray
+    pull: FloatArray
+
+    @classmethod
+    def fitted(
+        cls, inputs: FloatArray, outcomes: FloatArray, stderr: FloatArray
+    ) -> GaussianProcess:
+        """Choose a kernel and condition on the values.
+
+        Args:
+            inputs: Shape (n, d), in [0, 1]; copies are welcome, and n may be 0.
+            outcomes: Shape (n,).
+            stderr: Standard errors of the outcomes, shape (n,); 0 where exact.
+        """
+        kept = _spread_part(inputs, POSTERIOR_POINTS)
+        inputs, outcomes, stderr = inputs[kept], outcomes[kept], stderr[kept]
+        kernel = fitted_kernel(inputs, outcomes, stderr)
+        return cls.conditioned(kernel, inputs, outcomes, stderr)
+
+    @classmethod
+    def conditioned(
+        cls, kernel: Kernel, inputs: FloatArray, outcomes: FloatArray, stderr: FloatArray
+    ) -> GaussianProcess:
+        """Return the posterior under a given kernel; arguments as for `fitted`."""
+        from scipy.linalg import cho_solve
+
+        noise = stderr**2 + kernel.nugget
+        covariance = kernel.covariance(inputs, inputs) + np.diag(noise)
+        root = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
+        pull = cho_solve((root, True), outcomes - kernel.mean, check_finite=False)
+        return cls(kernel, inputs, outcomes, noise, root, np.asarray(pull, dtype=np.float64))
+
+    def predicted(self, where: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return mean and standard deviation at inputs (q, d), each of shape (q,).
+
+        They are of what training gives on average: neither the nugget nor an evaluation's noise is
+        in the deviation.
+        """
+        across = self.kernel.covariance(self.inputs, where)
+        known = self._whitened(across)
+        prior = self.kernel.mean_variance + self.kernel.variance
+        variance = prior - (known**2).sum(axis=0)
+        return self.kernel.mean + across.T @ self.pull, np.sqrt(np.maximum(variance, 0.0))
+
+    def joint(self, where: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the means, (q,), and the covariance, (q, q), at inputs (q, d)."""
+        across = self.kernel.covariance(self.inputs, where)
+        known = self._whitened(across)
+        covariance = self.kernel.covariance(where, where) - known.T @ known
+        return self.kernel.mean + across.T @ self.pull, covariance
+
+    def believing(self, where: FloatArray) -> GaussianProcess:
+        """Return the process that has seen its own means at inputs (q, d), with typical noise.
+
+        The mean stays what it is everywhere; the doubt near those inputs goes.
+        """
+        if not len(where):
+            return self
+        means, _ = self.predicted(where)
+        typical = self.noise.mean() if len(self.noise) else self.kernel.nugget
+        stderr = np.sqrt(np.append(self.noise, np.full(len(where), typical)) - self.kernel.nugget)
+        return GaussianProcess.conditioned(
+            self.kernel,
+            np.vstack([self.inputs, where]),
+            np.append(self.outcomes, means),
+            stderr,
+        )
+
+    def _whitened(self, across: FloatArray) -> FloatArray:
+        from scipy.linalg import solve_triangular
+
+        solved = solve_triangular(self.root, across, lower=True, check_finite=False)
+        return np.asarray(solved, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class GainModel:
+    """A process for each of m objectives over the same launches.
+
+    Args:
+        processes: Length m.
+    """
+
+    processes: tuple[GaussianProcess, ...]
+
+    @classmethod
+    def fitted(cls, inputs: FloatArray, gains: FloatArray, stderr: FloatArray) -> GainModel:
+        """Fit them.
+
+        Args:
+            inputs: Shape (n, d), in [0, 1].
+            gains: Shape (n, m).
+            stderr: Standard errors, shape (n, m).
+        """
+        columns = zip(gains.T, stderr.T, strict=True)
+        return cls(tuple(GaussianProcess.fitted(inputs, g, e) for g, e in columns))
+
+    def predicted(self, where: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return means and standard deviations at inputs (q, d), each of shape (q, m)."""
+        pairs = [process.predicted(where) for process in self.processes]
+        return np.stack([m for m, _ in pairs], axis=1), np.stack([s for _, s in pairs], axis=1)
+
+    def believing(self, where: FloatArray) -> GainModel:
+        """Return the model that believes its own means at pending launches, inputs (q, d)."""
+        return GainModel(tuple(process.believing(where) for process in self.processes))
+
+
+def matern(first: FloatArray, second: FloatArray, lengths: FloatArray) -> FloatArray:
+    """Return Matérn-5/2 correlations of inputs (n, d) and (q, d), shape (n, q).
+
+    By hand: one length apart it is (1 + sqrt(5) + 5/3) exp(-sqrt(5)) = 0.5240.
+    """
+    gaps = (first[:, None, :] - second[None, :, :]) / lengths
+    far = ROOT5 * np.sqrt((gaps**2).sum(axis=2))
+    return np.asarray((1 + far + far**2 / 3) * np.exp(-far), dtype=np.float64)
+
+
+def fitted_kernel(inputs: FloatArray, outcomes: FloatArray, stderr: FloatArray) -> Kernel:
+    """Return the kernel of largest evidence times prior; arguments as for `fitted`."""
+    from scipy.optimize import minimize
+
+    dimensions = inputs.shape[1]
+    centre = float(outcomes.mean()) if len(outcomes) else 0.0
+    spread = float(outcomes.std()) if len(outcomes) else 0.0
+    scale = spread if spread > FLAT else 1.0
+    part = _spread_part(inputs, KERNEL_POINTS)
+    evidence = Evidence(inputs[part], (outcomes[part] - centre) / scale, stderr[part] / scale)
+    limits = [np.log(b) for b in [LENGTHS] * dimensions + [VARIANCES, NUGGETS]]
+    lowest, best = np.inf, evidence.median
+    for length, nugget in STARTS if len(outcomes) > 1 else ():
+        factors = [length] * dimensions + [1.0, nugget]
+        start = np.clip(evidence.median + np.log(factors), *np.transpose(limits))
+        options = {"maxiter": STEPS}
+        found = minimize(evidence.loss, start, jac=True, bounds=limits, options=options)
+        if found.fun < lowest:
+            lowest, best = float(found.fun), np.asarray(found.x, dtype=np.float64)
+    numbers = np.exp(best)
+    return Kernel(
+        lengths=numbers[:-2],
+        variance=float(numbers[-2]) * scale**2,
+        nugget=float(numbers[-1]) * scale**2,
+        mean=centre,
+        mean_variance=scale**2,
+    )
+
+
+class Evidence:
+    """How well kernels explain standardised values; the mean has a standard normal prior.
+
+    Args:
+        inputs: Shape (n, d).
+        outcomes: Standardised, shape (n,).
+        stderr: On the same scale, shape (n,).
+    """
+
+    def __init__(self, inputs: FloatArray, outcomes: FloatArray, stderr: FloatArray) -> None:
+        gaps = inputs.T[:, :, None] - inputs.T[:, None, :]
+        self._squares = gaps**2
+        self._outcomes = outcomes
+        self._variances = stderr**2
+        length = (LENGTH[0] * inputs.shape[1] ** 0.5, LENGTH[1])
+        priors: Sequence[tuple[float, float]] = [length] * inputs.shape[1] + [VARIANCE, NUGGET]
+        self.median: FloatArray = np.log([median for median, _ in priors])
+        self._widths = np.array([width for _, width in priors])
+
+    def loss(self, logs: FloatArray) -> tuple[float, FloatArray]:
+        """Return minus the logarithm of evidence times prior, but for a constant; and its gradient.
+
+        Args:
+            logs: Logarithms of the lengths, the variance and the nugget, shape (d + 2,).
+        """
+        from scipy.linalg import cho_solve
+
+        scaled = self._squares / np.exp(2 * logs[:-2])[:, None, None]
+        variance, nugget = np.exp(logs[-2:])
+        far = ROOT5 * np.sqrt(scaled.sum(axis=0))
+        fall = variance * np.exp(-far)
+        process = fall * (1 + far + far**2 / 3)
+        root = np.linalg.cholesky(1 + process + np.diag(self._variances + nugget))
+        inverse = cho_solve((root, True), np.eye(len(root)), check_finite=False)
+        pull = inverse @ self._outcomes
+        steep = (inverse - np.outer(pull, pull)) / 2
+        slopes = np.concatenate(
+            [
+                np.tensordot(scaled, steep * fall * (1 + far) * (5 / 3), axes=2),
+                [(steep * process).sum(), nugget * np.trace(steep)],
+            ]
+        )
+        off = (logs - self.median) / self._widths
+        fit = self._outcomes @ pull / 2 + np.log(np.diag(root)).sum()
+        return float(fit + off @ off / 2), slopes + off / self._widths
+
+
+def _spread_part(inputs: FloatArray, most: int) -> IntArray:
+    """Return which of many inputs to use, far from each other; all of few."""
+    if len(inputs) <= most:
+        return np.arange(len(inputs))
+    apart = farthest_first(inputs, inputs[:0], most)
+    left = np.setdiff1d(np.arange(len(inputs)), apart)[: most - len(apart)]
+    return np.sort(np.append(apart, left))
