@@ -8,8 +8,8 @@ How to add one (the tag is the YAML `method.type` and the module's name):
    `core.protocols.Method`. A method on preference pairs under one of TRL's losses states its
    options (`offline.PairMethod`, see `ipo.py`); one with a loss of its own on log-ratios states
    batch and loss (`ratio_trainer.RatioTrainer`, see `lipo.py`); one on another TRL trainer states
-   how that trainer is built (see `grpo.py`). Adapters, checkpoints, costs, the dual controller and
-   the fault checks come from `run.train_run`.
+   how that trainer is built (`trained.TrainedMethod`, or `online.OnlineMethod`, see `grpo.py`).
+   Adapters, checkpoints, costs, the dual controller and the fault checks come from `run.train_run`.
 3. One line in `TAGS` below and one entry in its family's module of `catalogue`.
 4. One line in `SPECS` of `tests/contracts/test_methods.py`, which then runs the whole conformance
    suite over it.

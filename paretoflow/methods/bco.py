@@ -13,13 +13,13 @@ from transformers import Trainer
 
 from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.draws import Draws
-from paretoflow.methods.offline import OfflineMethod
 from paretoflow.methods.ratio_trainer import RatioBatch, RatioTrainer
 from paretoflow.methods.thumbs import Thumb, ThumbTable
+from paretoflow.methods.trained import TrainedMethod
 from paretoflow.spec.methods import BcoMethodSpec
 
 
-class BcoMethod(OfflineMethod[BcoMethodSpec]):
+class BcoMethod(TrainedMethod[BcoMethodSpec]):
     """BCO on the base's answers, good where the weighted, standardised score is above a quantile.
 
     With the implicit reward r = beta log pi/pi_base, the reward shift d and the importance u of a

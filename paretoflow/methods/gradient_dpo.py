@@ -8,12 +8,12 @@ from transformers import Trainer
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.gradient_trainer import GradientTrainer
-from paretoflow.methods.offline import OfflineMethod
 from paretoflow.methods.pairs import MARGIN_DECIMALS, PairStream, PairTable, weighted_margins
+from paretoflow.methods.trained import TrainedMethod
 from paretoflow.spec.methods import GradientDpoMethodSpec
 
 
-class GradientDpoMethod(OfflineMethod[GradientDpoMethodSpec]):
+class GradientDpoMethod(TrainedMethod[GradientDpoMethodSpec]):
     """DPO losses L_i = -mean log s(beta s_i D) on one pair set, combined by a `combiner`.
 
     s_i says which answer of a pair objective i prefers (0: neither, no loss) and D is the log-ratio

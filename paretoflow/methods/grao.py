@@ -8,26 +8,26 @@ Where TRL is left, beside what `online_trainer` lists (`tests/contracts/test_trl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from trl import GRPOConfig, GRPOTrainer
 
-from paretoflow.core.protocols import Candidates, Checkpoint, TrainRequest
+from paretoflow.core.protocols import Candidates
 from paretoflow.core.values import FloatArray, IntArray
 from paretoflow.methods.aggregators import Aggregator, RewardBatch
 from paretoflow.methods.aggregators.base import group_normalised
 from paretoflow.methods.context import MethodContext, Run
-from paretoflow.methods.online_trainer import OnlineTrainer, check_groups, online_arguments
+from paretoflow.methods.online import OnlineMethod
+from paretoflow.methods.online_trainer import OnlineTrainer, online_arguments
 from paretoflow.methods.pairs import MARGIN_DECIMALS
 from paretoflow.methods.ratio_trainer import collate
-from paretoflow.methods.run import train_run
 from paretoflow.spec.methods import GraoMethodSpec
 
 
-class GraoMethod:
+class GraoMethod(OnlineMethod[GraoMethodSpec]):
     """GRAO: each prompt's reference answer is the base's best under the weights in force.
 
     With A the advantages of G samples o and of the reference y, all G + 1 weighted, standardised
@@ -42,15 +42,6 @@ class GraoMethod:
         (2) advantages are divided by the sample standard deviation of the G + 1 scores, 1e-4
         added, as in TRL.
     """
-
-    def __init__(self, spec: GraoMethodSpec, context: MethodContext) -> None:
-        check_groups(spec, context)
-        self._spec = spec
-        self._context = context
-
-    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
-        """Train one launch; see `core.protocols.Method`."""
-        train_run(self._context, self._spec, request, report, self._trainer)
 
     def _trainer(self, run: Run) -> GraoTrainer:
         config = GRPOConfig(

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from trl import GRPOConfig, GRPOTrainer
 
-from paretoflow.core.protocols import Checkpoint, TrainRequest
 from paretoflow.methods.aggregators import build
 from paretoflow.methods.aggregators.base import group_normalised
-from paretoflow.methods.context import MethodContext, Run
+from paretoflow.methods.context import Run
+from paretoflow.methods.online import OnlineMethod, check_alone
 from paretoflow.methods.online_trainer import (
     OnlineTrainer,
-    check_alone,
-    check_groups,
     online_arguments,
 )
-from paretoflow.methods.run import train_run
 from paretoflow.spec.methods import GrpoMethodSpec
 
 
-class GrpoMethod:
+class GrpoMethod(OnlineMethod[GrpoMethodSpec]):
     """GRPO on what an aggregator makes of the rewards, in the base's standard deviations.
 
     References:
@@ -30,15 +25,6 @@ class GrpoMethod:
         stands between the rewards and the advantages: `linear` and `normalize_then_sum` are TRL's
         own two.
     """
-
-    def __init__(self, spec: GrpoMethodSpec, context: MethodContext) -> None:
-        check_groups(spec, context)
-        self._spec = spec
-        self._context = context
-
-    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
-        """Train one launch; see `core.protocols.Method`."""
-        train_run(self._context, self._spec, request, report, self._trainer)
 
     def _trainer(self, run: Run) -> GrpoTrainer:
         check_alone(self._spec.aggregation, run.request.parallel)

@@ -8,28 +8,27 @@ Where TRL is left, beside what `online_trainer` lists (`tests/contracts/test_trl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from trl import GRPOConfig, GRPOTrainer
 
-from paretoflow.core.protocols import Checkpoint, TrainRequest
 from paretoflow.core.values import FloatArray
 from paretoflow.lm.base import LanguageModel, evaluating
 from paretoflow.lm.prefill import extend, prefill
 from paretoflow.methods.aggregators import Aggregator, RewardBatch
 from paretoflow.methods.aggregators.base import group_normalised
 from paretoflow.methods.context import MethodContext, Run
-from paretoflow.methods.online_trainer import OnlineTrainer, check_groups, online_arguments
+from paretoflow.methods.online import OnlineMethod
+from paretoflow.methods.online_trainer import OnlineTrainer, online_arguments
 from paretoflow.methods.pairs import MARGIN_DECIMALS
-from paretoflow.methods.run import train_run
 from paretoflow.spec.methods import IpoMdMethodSpec
 from paretoflow.spec.models import GenerationSpec
 
 
-class IpoMdMethod:
+class IpoMdMethod(OnlineMethod[IpoMdMethodSpec]):
     """IPO-MD: the loss is (h - s/(2 beta))^2 on two fresh answers to a prompt.
 
     h is the first answer's log-ratio to the base per token minus the second's, and s is 1, -1 or 0:
@@ -44,15 +43,6 @@ class IpoMdMethod:
         far a pair has to go are those of sampling, without the adapter's dropout, and at its
         temperature.
     """
-
-    def __init__(self, spec: IpoMdMethodSpec, context: MethodContext) -> None:
-        check_groups(spec, context)
-        self._spec = spec
-        self._context = context
-
-    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
-        """Train one launch; see `core.protocols.Method`."""
-        train_run(self._context, self._spec, request, report, self._trainer)
 
     def _trainer(self, run: Run) -> IpoMdTrainer:
         config = GRPOConfig(

@@ -12,15 +12,15 @@ from transformers import Trainer
 from paretoflow.methods.context import Run
 from paretoflow.methods.draws import Draws
 from paretoflow.methods.lists import ScoredList, scored_lists
-from paretoflow.methods.offline import OfflineMethod
 from paretoflow.methods.ratio_trainer import RatioBatch, RatioTrainer
+from paretoflow.methods.trained import TrainedMethod
 from paretoflow.spec.methods import LipoMethodSpec
 
 RANK_DECIMALS = 4
 """Scores are ranked after rounding: the order of summation must not decide who is first."""
 
 
-class LipoMethod(OfflineMethod[LipoMethodSpec]):
+class LipoMethod(TrainedMethod[LipoMethodSpec]):
     """LiPO-lambda on lists of the base's answers, labelled by the weighted, standardised score.
 
     With s_i = beta log pi/pi_base of answer i and its label l_i from 0 (the list's worst) to 1 (its

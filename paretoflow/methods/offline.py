@@ -1,45 +1,24 @@
-"""What the methods on the base's scored answers share."""
+"""What the methods on pairs of the base's answers share."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from transformers import Trainer
 
-from paretoflow.core.protocols import Checkpoint, TrainRequest
 from paretoflow.core.values import FloatArray
-from paretoflow.methods.arguments import check_batch
 from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.pair_trainer import PairBatch, PairTrainer
 from paretoflow.methods.pairs import PairStream, PairTable
-from paretoflow.methods.run import train_run
-from paretoflow.spec.methods import MethodSpec
+from paretoflow.methods.trained import TrainedMethod
 from paretoflow.spec.methods.offline import PairMethodSpec
 
-S = TypeVar("S", bound=MethodSpec)
 P = TypeVar("P", bound=PairMethodSpec)
 
 
-class OfflineMethod(ABC, Generic[S]):
-    """A method that only says how its trainer is built."""
-
-    def __init__(self, spec: S, context: MethodContext) -> None:
-        check_batch(spec)
-        self._spec = spec
-        self._context = context
-
-    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
-        """Train one launch; see `core.protocols.Method`."""
-        train_run(self._context, self._spec, request, report, self._trainer)
-
-    @abstractmethod
-    def _trainer(self, run: Run) -> Trainer:
-        """Return the trainer of one run."""
-
-
-class PairMethod(OfflineMethod[P]):
+class PairMethod(TrainedMethod[P]):
     """A method on one of TRL's losses over pairs that the weighted, standardised score ranks."""
 
     def __init__(self, spec: P, context: MethodContext) -> None:

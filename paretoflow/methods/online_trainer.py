@@ -27,54 +27,13 @@ from datasets import Dataset
 from transformers import Trainer, TrainerCallback
 from transformers.trainer_callback import ExportableState
 
-from paretoflow.core.errors import MethodError, SpecError
-from paretoflow.core.protocols import Parallel
+from paretoflow.core.errors import MethodError
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.aggregators import Aggregator, RewardBatch
-from paretoflow.methods.arguments import check_batch
 from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.looks import validation_gains
 from paretoflow.methods.run import SavesAdapter, drop_reference_copy
-from paretoflow.spec.methods import MethodSpec, OnlineMethodBase
-from paretoflow.spec.methods.aggregators import AggregationSpec, GradDynamicSpec
-
-
-def check_groups(spec: MethodSpec, context: MethodContext) -> None:
-    """Refuse what no online method can sample from.
-
-    Raises:
-        SpecError: If the batch holds no whole groups, the forward passes cannot share it evenly, or
-            the temperature is 0.
-    """
-    check_batch(spec)
-    if isinstance(spec, OnlineMethodBase) and spec.batch_size % spec.generations:
-        raise SpecError(
-            f"a batch of {spec.batch_size} answers holds no whole groups of {spec.generations}",
-            "method.batch_size",
-            "choose a multiple of method.generations",
-        )
-    if context.generation.temperature == 0:
-        raise SpecError(
-            f"{spec.type} learns from differences between samples, and temperature 0 gives none",
-            "model.generation.temperature",
-            "set it above 0, for instance to 1.0",
-        )
-
-
-def check_alone(aggregation: AggregationSpec, parallel: Parallel) -> None:
-    """Refuse an aggregation that takes gradients of its own where ranks share the training.
-
-    Raises:
-        SpecError: If it is `grad_dynamic` and there are several ranks, or ZeRO: gradients that are
-            taken by hand pass both by.
-    """
-    if isinstance(aggregation, GradDynamicSpec) and not parallel.alone:
-        raise SpecError(
-            f"got grad_dynamic for {parallel.ranks} ranks at zero {parallel.zero}; allowed: 1 rank "
-            "at zero 0",
-            "method.aggregation",
-            "change engine.resources, or the aggregation, for instance to hv_dynamic",
-        )
+from paretoflow.spec.methods import OnlineMethodBase
 
 
 def online_arguments(run: Run, spec: OnlineMethodBase, context: MethodContext) -> dict[str, Any]:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from trl import RLOOConfig, RLOOTrainer
 
-from paretoflow.core.protocols import Checkpoint, TrainRequest
 from paretoflow.methods.aggregators import RewardBatch, build
 from paretoflow.methods.aggregators.base import leave_one_out
-from paretoflow.methods.context import MethodContext, Run
+from paretoflow.methods.context import Run
+from paretoflow.methods.online import OnlineMethod, check_alone
 from paretoflow.methods.online_trainer import (
     OnlineTrainer,
-    check_alone,
-    check_groups,
     online_arguments,
 )
-from paretoflow.methods.run import train_run
 from paretoflow.spec.methods import RlooMethodSpec
 
 
-class RlooMethod:
+class RlooMethod(OnlineMethod[RlooMethodSpec]):
     """RLOO on what an aggregator makes of the rewards, in the base's standard deviations.
 
     References:
@@ -30,15 +25,6 @@ class RlooMethod:
         advantages; the KL term is not aggregated but added to what it gives, which is the published
         form where the aggregator is `linear`.
     """
-
-    def __init__(self, spec: RlooMethodSpec, context: MethodContext) -> None:
-        check_groups(spec, context)
-        self._spec = spec
-        self._context = context
-
-    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
-        """Train one launch; see `core.protocols.Method`."""
-        train_run(self._context, self._spec, request, report, self._trainer)
 
     def _trainer(self, run: Run) -> RlooTrainer:
         check_alone(self._spec.aggregation, run.request.parallel)

@@ -11,13 +11,13 @@ from transformers import Trainer
 
 from paretoflow.core.protocols import Candidates
 from paretoflow.methods.context import MethodContext, Run
-from paretoflow.methods.offline import OfflineMethod
 from paretoflow.methods.pairs import Pair, PairStream, PairTable
 from paretoflow.methods.ratio_trainer import RatioBatch, RatioTrainer, answers_of
+from paretoflow.methods.trained import TrainedMethod
 from paretoflow.spec.methods import RpoMethodSpec
 
 
-class RpoMethod(OfflineMethod[RpoMethodSpec]):
+class RpoMethod(TrainedMethod[RpoMethodSpec]):
     """RPO: the loss is -log s(beta D) - sft_weight L, L the better answer's log-likelihood.
 
     L is a mean over the answer's tokens, or their sum; D is as in `DpoMethod`. The term keeps the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -39,7 +40,7 @@ class RewardBatch:
         return np.stack([self.estimate(column) for column in columns], axis=-1)
 
 
-class Aggregator:
+class Aggregator(ABC):
     """Turns the rewards of a batch into advantages.
 
     Lifecycle: built once for each attempt at a run; `advantages` is called once for each optimiser
@@ -50,9 +51,9 @@ class Aggregator:
     learns: ClassVar[bool] = False
     """Whether it wants the objectives' gradients of every step, in `learn`."""
 
+    @abstractmethod
     def advantages(self, batch: RewardBatch) -> FloatArray:
         """Return one advantage for each answer, shape (b, g), finite."""
-        raise NotImplementedError
 
     def metrics(self) -> Mapping[str, float]:
         """Return what a person may want to see of the last batch, for the training log."""
@@ -62,17 +63,17 @@ class Aggregator:
         """Return whether it wants to look at the validation prompts now, `step` steps done."""
         return False
 
-    def look(self, gains: FloatArray) -> None:
+    def look(self, gains: FloatArray) -> None:  # noqa: B027 - optional
         """Take the mean oriented gains on the validation prompts, shape (m,), where `due`."""
 
-    def learn(self, gram: FloatArray) -> None:
+    def learn(self, gram: FloatArray) -> None:  # noqa: B027 - optional
         """Take the inner products of the objectives' gradients of a step, shape (m, m)."""
 
     def state(self) -> dict[str, Any]:
         """Return all that later batches depend on, JSON-able; empty for no state."""
         return {}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - optional
         """Go on from what `state` returned."""
 
 

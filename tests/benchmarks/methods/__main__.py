@@ -43,7 +43,7 @@ def main(
         f"python -m tests.benchmarks.methods {options}",
         COLUMNS,
         rows,
-        notes(task, seeds, best),
+        notes(task, seeds, best) + equal_cost(found),
         quick=quick,
     )
 
@@ -89,6 +89,40 @@ def row(
         f"{mean(t['tokens'] for t in told) / 1000:.0f}",
         f"{told[0]['learning_rate']:.0e}",
     ]
+
+
+def equal_cost(found: dict[str, list[dict[str, Any]]]) -> str:
+    """Return in words what GRPO costs beside MODPO at the hypervolume that both reach."""
+    pairs = zip(found.get("modpo", []), found.get("grpo, linear", []), strict=True)
+    ratios = [cost_ratio(modpo, grpo) for modpo, grpo in pairs if "error" not in {*modpo, *grpo}]
+    if not ratios:
+        return ""
+    tokens, seconds = zip(*ratios, strict=True)
+    return (
+        " At the lower of both hypervolumes online GRPO (linear) took "
+        f"{', '.join(f'{r:.2f}' for r in tokens)} times the tokens of MODPO (a seed each) and "
+        f"{', '.join(f'{r:.2f}' for r in seconds)} times the device seconds."
+    )
+
+
+def cost_ratio(base: dict[str, Any], other: dict[str, Any]) -> tuple[float, float]:
+    """Return the other's cost over the base's, in tokens and in seconds, at equal hypervolume.
+
+    Both are read off after the first run that reaches the lower of the two final hypervolumes; runs
+    of an arm have as many tokens each.
+    """
+    level = min(base["hypervolume"], other["hypervolume"])
+    costs = []
+    for told in (base, other):
+        reached = next((r, s) for r, s, hv in curve_of(told) if hv >= level - 1e-9)
+        costs.append((told["tokens"] * reached[0] / told["runs"], reached[1]))
+    (tokens, seconds), (others, longer) = costs
+    return others / tokens, longer / seconds
+
+
+def curve_of(told: dict[str, Any]) -> list[tuple[int, float, float]]:
+    """Return (runs finished, device seconds, hypervolume) after each run; the base is no run."""
+    return [(runs, s, hv) for runs, (s, hv) in enumerate(told["curve"])][1:]
 
 
 def notes(task: str, seeds: int, best: float | None) -> str:

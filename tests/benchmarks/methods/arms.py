@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from paretoflow.methods.aggregators import TAGS as AGGREGATIONS
+from paretoflow.methods.combiners import COMBINERS
 from tests.benchmarks.methods.letters import make_task
 
 RUNS = 5
@@ -81,18 +83,6 @@ def embedded(folder: Path) -> dict[str, Any]:
 TASKS: dict[str, Callable[[Path], dict[str, Any]]] = {"letters": make_task, "embedded": embedded}
 
 OFFLINE = ("dpo", "ln_dpo", "ipo", "rpo", "f_dpo", "mm_dpo", "modpo", "lipo", "bco", "pro")
-COMBINERS = ("linear", "mgda", "cagrad", "raco")
-AGGREGATIONS = (
-    "linear",
-    "normalize_then_sum",
-    "chebyshev",
-    "maxmin",
-    "log_sigmoid",
-    "pama",
-    "pama_scalar",
-    "hv_dynamic",
-    "grad_dynamic",
-)
 CONTINUUM = ("ric", "dpa", "meet", "mah_dpo")
 MERGES: dict[str, tuple[dict[str, Any], int]] = {
     "soups": ({"type": "soups"}, 2 + RUNS),
@@ -105,9 +95,9 @@ MERGES: dict[str, tuple[dict[str, Any], int]] = {
 def _arms() -> dict[str, Arm]:
     arms = {tag: Arm({"type": tag}) for tag in OFFLINE}
     arms["modpo, soft labels"] = Arm({"type": "modpo", "labels": "soft"})
-    for tag in COMBINERS:
+    for tag in sorted(COMBINERS):
         arms[f"gradient_dpo, {tag}"] = Arm({"type": "gradient_dpo", "combiner": tag})
-    for tag in AGGREGATIONS:
+    for tag in sorted(AGGREGATIONS):
         arms[f"grpo, {tag}"] = Arm({"type": "grpo", "aggregation": tag})
     arms["rloo"] = Arm({"type": "rloo"})
     arms["grao"] = Arm({"type": "grao"})

@@ -1,0 +1,34 @@
+"""What methods share that train with one trainer, from a launch's start to its end."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from transformers import Trainer
+
+from paretoflow.core.protocols import Checkpoint, TrainRequest
+from paretoflow.methods.arguments import check_batch
+from paretoflow.methods.context import MethodContext, Run
+from paretoflow.methods.run import train_run
+from paretoflow.spec.methods import MethodSpec
+
+S = TypeVar("S", bound=MethodSpec)
+
+
+class TrainedMethod(ABC, Generic[S]):
+    """A method that only says how its trainer is built."""
+
+    def __init__(self, spec: S, context: MethodContext) -> None:
+        check_batch(spec)
+        self._spec = spec
+        self._context = context
+
+    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
+        """Train one launch; see `core.protocols.Method`."""
+        train_run(self._context, self._spec, request, report, self._trainer)
+
+    @abstractmethod
+    def _trainer(self, run: Run) -> Trainer:
+        """Return the trainer of one run."""
