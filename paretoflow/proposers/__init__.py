@@ -3,6 +3,7 @@
     lattice     a fixed lattice of weights, coarse to fine: the baseline
     dirichlet   corners, then draws from the simplex; the default from five objectives on
     cmorl       C-MORL's two stages: weighted runs, then constrained extension of lonely policies
+    cmorl_hv    the same extension, of the policies beside the largest gain in hypervolume
     empty_box   constrained launches into the largest hypervolume gap; the default below five
     soups       experts for single objectives, then mixtures of their adapters on a grid
     map         experts, then mixtures that a quadratic of a few of them predicts to be the front
@@ -43,6 +44,7 @@ __all__ = ["TAGS", "build", "resolve_tag"]
 
 TAGS = {
     "cmorl": "paretoflow.proposers.cmorl:CmorlProposer",
+    "cmorl_hv": "paretoflow.proposers.cmorl_hv:CmorlHvProposer",
     "dirichlet": "paretoflow.proposers.dirichlet:DirichletProposer",
     "empty_box": "paretoflow.proposers.empty_box:EmptyBoxProposer",
     "lattice": "paretoflow.proposers.lattice:LatticeProposer",

@@ -165,12 +165,18 @@ def largest_box(land: Landscape, slack: float) -> Way | None:
     lowers, uppers = _open_region(land)
     asked = max(len(questions) for questions in land.questions)
     keep = min(asked, MAX_QUESTIONS)
-    boxes = _largest_boxes(land, lowers, uppers, keep)
+    boxes = _largest_boxes(land, lowers, uppers, keep, 1)
     while not boxes and keep > land.waiting:
         keep = max(keep // 2, land.waiting)
-        boxes = _largest_boxes(land, lowers, uppers, keep)
+        boxes = _largest_boxes(land, lowers, uppers, keep, 1)
     ways = [_way_into(box, land, slack) for box in boxes]
     return max(ways, key=lambda way: way.rank, default=None)
+
+
+def unasked_boxes(land: Landscape, most: int) -> list[Box]:
+    """Return up to `most` boxes for each target, the largest first, that no question deleted."""
+    lowers, uppers = _open_region(land)
+    return _largest_boxes(land, lowers, uppers, MAX_QUESTIONS, most)
 
 
 def local_lower_bounds(points: FloatArray, bounds: FloatArray, limit: FloatArray) -> FloatArray:
@@ -230,8 +236,10 @@ def _open_region(land: Landscape) -> tuple[FloatArray, FloatArray]:
     return lowers, uppers
 
 
-def _largest_boxes(land: Landscape, lowers: FloatArray, uppers: FloatArray, keep: int) -> list[Box]:
-    """Return the largest box of each target, given the latest `keep` questions about it."""
+def _largest_boxes(
+    land: Landscape, lowers: FloatArray, uppers: FloatArray, keep: int, most: int
+) -> list[Box]:
+    """Return the `most` largest boxes of each target, given the latest `keep` questions."""
     boxes = []
     for target in range(len(land.ref)):
         asked = land.questions[target]
@@ -241,10 +249,10 @@ def _largest_boxes(land: Landscape, lowers: FloatArray, uppers: FloatArray, keep
         wide = side > land.noise
         # a real exchange: the target and something to give, both beyond the noise
         real = (side > 0).all(axis=2) & wide[:, :, target] & (wide.sum(axis=2) > 1)
-        if real.any():
-            volume = np.where(real, side.prod(axis=2), 0.0).round(12)
-            low, high = np.unravel_index(int(volume.argmax()), volume.shape)
-            boxes.append(Box(target, lowers[low], left[high], len(kept) < len(asked)))
+        low, high = np.nonzero(real)
+        order = np.argsort(-side[low, high].prod(axis=1).round(12), kind="stable")[:most]
+        again = len(kept) < len(asked)
+        boxes += [Box(target, lowers[low[i]], left[high[i]], again) for i in order]
     return boxes
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 BEYOND_WEIGHTED = {
     "cmorl": "constrained",
+    "cmorl_hv": "constrained",
     "empty_box": "constrained",
     "map": "merge",
     "soups": "merge",

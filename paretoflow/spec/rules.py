@@ -22,7 +22,7 @@ from paretoflow.spec.methods.online import AggregatedMethodBase
 from paretoflow.spec.models import PretrainedModelSpec
 from paretoflow.spec.objectives import ObjectiveSpec, RegexObjectiveSpec
 from paretoflow.spec.positions import Fault
-from paretoflow.spec.proposers import CmorlProposerSpec, EmptyBoxProposerSpec
+from paretoflow.spec.proposers import CmorlHvProposerSpec, CmorlProposerSpec, EmptyBoxProposerSpec
 from paretoflow.spec.shape import KeyPath
 
 
@@ -241,7 +241,7 @@ def _pairs(draft: Draft) -> Iterator[Fault]:
 
 def _budget(draft: Draft) -> Iterator[Fault]:
     if draft.stop is not None and isinstance(
-        draft.proposer, CmorlProposerSpec | EmptyBoxProposerSpec
+        draft.proposer, CmorlProposerSpec | CmorlHvProposerSpec | EmptyBoxProposerSpec
     ):
         initial = draft.proposer.initial
         if initial is not None and initial > draft.stop.runs:

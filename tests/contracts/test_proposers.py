@@ -16,6 +16,7 @@ from paretoflow.core.values import History, LaunchKind, Proposal
 from paretoflow.proposers import TAGS, build, resolve_tag
 from paretoflow.spec.proposers import (
     AutoProposerSpec,
+    CmorlHvProposerSpec,
     CmorlProposerSpec,
     DirichletProposerSpec,
     EmptyBoxProposerSpec,
@@ -40,6 +41,7 @@ from tests.histories import (
 
 SPECS: dict[str, ProposerSpec] = {
     "cmorl": CmorlProposerSpec(type="cmorl"),
+    "cmorl_hv": CmorlHvProposerSpec(type="cmorl_hv"),
     "dirichlet": DirichletProposerSpec(type="dirichlet"),
     "empty_box": EmptyBoxProposerSpec(type="empty_box"),
     "lattice": LatticeProposerSpec(type="lattice"),
@@ -272,7 +274,7 @@ def test_boxes_fill_a_concave_front_of_three_objectives() -> None:
 
 
 @pytest.mark.parametrize("order", [[1, 0], [2, 0, 1], [3, 2, 0, 1]], ids=len)
-@pytest.mark.parametrize("constrained", ["cmorl", "empty_box"])
+@pytest.mark.parametrize("constrained", ["cmorl", "cmorl_hv", "empty_box"])
 def test_permuting_the_objectives_permutes_the_choice(constrained: str, order: list[int]) -> None:
     m = len(order)
     rows = bent(m)

@@ -7,7 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from paretoflow.spec.base import Spec
-from paretoflow.spec.proposers.constrained import CmorlProposerSpec, EmptyBoxProposerSpec
+from paretoflow.spec.proposers.constrained import (
+    CmorlHvProposerSpec,
+    CmorlProposerSpec,
+    EmptyBoxProposerSpec,
+)
 from paretoflow.spec.proposers.merging import (
     MapProposerSpec,
     MergeWay,
@@ -18,6 +22,7 @@ from paretoflow.spec.proposers.weights import DirichletProposerSpec, LatticeProp
 
 __all__ = [
     "AutoProposerSpec",
+    "CmorlHvProposerSpec",
     "CmorlProposerSpec",
     "DirichletProposerSpec",
     "EmptyBoxProposerSpec",
@@ -40,6 +45,7 @@ ProposerSpec = Annotated[
     LatticeProposerSpec
     | DirichletProposerSpec
     | CmorlProposerSpec
+    | CmorlHvProposerSpec
     | EmptyBoxProposerSpec
     | SoupsProposerSpec
     | MapProposerSpec

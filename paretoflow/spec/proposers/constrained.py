@@ -39,3 +39,17 @@ class EmptyBoxProposerSpec(Spec):
     """Weighted runs before any box, corners first; unset: 3 for two objectives, else m + 1."""
     slack: float = Field(0.05, ge=0)
     """Room below the midpoint threshold of a box, in units of the normalised range."""
+
+
+class CmorlHvProposerSpec(Spec):
+    """C-MORL's constrained extension, of the policy beside the gap with most hypervolume to gain.
+
+    Thresholds come from the neighbour that bounds the gap. Liu et al. 2024, arXiv 2410.02236.
+    """
+
+    type: Literal["cmorl_hv"]
+    initial: int | None = Field(None, ge=1)
+    """Weighted runs before any extension, corners first; unset: one more than objectives."""
+    reach: float = Field(0.6, gt=0, lt=1)
+    """Share of the way to the neighbour beyond the gap that an extension may give up; more than
+    half, as a concave front falls short of the line between the two."""

@@ -1,0 +1,189 @@
+"""`cmorl_hv`: C-MORL's constrained extension, of the policies beside the largest gain to be had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal
+from paretoflow.front.hypervolume import improvement
+from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
+from paretoflow.proposers.boxes import Box, Landscape, landscape, scale_of, unasked_boxes
+from paretoflow.proposers.cmorl import starting_weights
+from paretoflow.proposers.initial import initial_count, initial_launch
+from paretoflow.proposers.spread import spread_launch
+from paretoflow.proposers.wording import bounds, improve
+from paretoflow.spec.proposers import CmorlHvProposerSpec
+
+SPARE_SHARE = 4
+"""While the opening stage trains, idle gangs may spend a budget's quarter on further weights."""
+LARGEST = 16
+"""Gaps of each objective, the largest boxes first, whose gain in hypervolume is worked out."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """An extension of one policy along the front, into a gap beside it; all numbers normalised.
+
+    Args:
+        parent: Index of the policy among the landscape's points.
+        target: Objective to improve.
+        aim: What the launch asks for, shape (m,): the thresholds, and the target's gain to pass.
+        gain: Hypervolume that a point at `aim` would add.
+        travel: How far that is from the parent, summed over the objectives.
+        width: Length of the gap in the target.
+    """
+
+    parent: int
+    target: int
+    aim: FloatArray
+    gain: float
+    travel: float
+    width: float
+
+    @property
+    def rank(self) -> tuple[float, float, float]:
+        """Return what steps are compared by, larger first.
+
+        Of two steps that would add as much, the shorter one is better, then the one whose
+        thresholds halve the longer side of the gap.
+        """
+        return round(self.gain, 12), -round(self.travel, 12), -round(self.width, 12)
+
+
+class CmorlHvProposer:
+    """Extends the policy beside the gap of the front where a point would add most hypervolume.
+
+    The oracle is C-MORL's: from a policy r of the front, raise one objective l while the others
+    stay above thresholds. The choice of (r, l) and the thresholds are not. A gap is a box that the
+    front leaves open (`boxes`; for two objectives, the rectangle between two neighbours), with
+    lower corner u and upper corner v. A policy lies beside it for objective l if it exceeds u in
+    all others and not in l. Its extension keeps, with c = min(v, G(r)),
+
+        G_i >= c_i - reach * (c_i - u_i)    for i other than l,
+
+    that is, it gives up a share of what lies between it and the neighbour that bounds the gap, and
+    at least what scores differ by through noise. Of all (r, l), the one is launched whose
+    hypothetical result, that share of the way into the gap, would add most to the hypervolume. A
+    policy that is the best in l already has no gap to go to.
+
+    Pending launches are believed to reach what they ask for; what a launch asked for is closed to
+    the objective that it was to raise, found or not; gaps within the combined standard errors are
+    left alone. When nothing is left, weights far from all tried so far use up the budget.
+
+    It differs from `empty_box` in that it starts beside the gap, so that the parent keeps all
+    thresholds to begin with and the run moves along the front, where `empty_box` may start below
+    them; in ranking gaps by what a point within them would add instead of by their volume, which is
+    another order from three objectives on; in starting from the parent's weights instead of the
+    gap's normal; and in asking no question again once all are refuted.
+
+    By hand, with `reach: 0.5`: gains (0, 10), (4, 7), (9, 1) on ranges of 10 leave gaps of 4 x 3
+    and 5 x 6, whose middles add 2 * 1.5 = 3 and 2.5 * 3 = 7.5 hundredths. The latter is longer in
+    the second objective, which is halved: from (4, 7), raise the first, keeping the second at 4.
+
+    Args:
+        spec: Its knobs.
+        m: Number of objectives.
+        runs: Runs of the sweep.
+
+    References:
+        Liu et al. (2024), arXiv 2410.02236 (C-MORL), sec. 5.2 and 5.3. Departures, beside those of
+        `cmorl`: policies are selected by hypervolume instead of crowding, one at a time; each is
+        extended in one objective instead of all; thresholds come from the neighbour, not from beta.
+    """
+
+    def __init__(self, spec: CmorlHvProposerSpec, *, m: int, runs: int) -> None:
+        self._initial = initial_count(m, spec.initial)
+        self._spare = max(self._initial, runs // SPARE_SHARE)
+        self._reach = spec.reach
+        self._memory = AskedMemory()
+
+    def propose(
+        self, history: History, pending: Sequence[Proposal], count: int, seed: int
+    ) -> list[Proposal]:
+        """Return the next launches; none only while the opening stage is still in training."""
+        names = history.problem.names
+
+        def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
+            first = initial_launch(asked, self._initial, names, seed, "cmorl_hv")
+            if first is not None:
+                return first
+            land = landscape(history, asked, pending)
+            step = best_step(land, self._reach)
+            if step is not None:
+                return _launch(step, land, history, seed_for(seed, asked))
+            opening = any(p.tag == "initial" for p in pending)
+            if opening and len(asked) >= self._spare:
+                return None
+            why = "No policy lies beside a gap that is open " + ("yet" if opening else "any more")
+            return spread_launch(asked, names, seed, why, "cmorl_hv")
+
+        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+
+
+def best_step(land: Landscape, reach: float) -> Step | None:
+    """Return the extension that would add most hypervolume; None when no gap is worth a run.
+
+    Args:
+        land: The front and what was asked.
+        reach: Share of the way to the neighbour that a launch may give up.
+    """
+    if not land.startable.any():
+        return None
+    steps = [s for box in unasked_boxes(land, LARGEST) if (s := _step(box, land, reach))]
+    if not steps:
+        return None
+    gains = improvement(np.array([step.aim for step in steps]), land.gains, land.ref)
+    rated = [replace(step, gain=float(gain)) for step, gain in zip(steps, gains, strict=True)]
+    best = max(rated, key=lambda step: step.rank)
+    return best if best.gain > 0 else None
+
+
+def _step(box: Box, land: Landscape, reach: float) -> Step | None:
+    """Return the extension into a box from beside it, its gain yet unknown; None if none lies so.
+
+    Of several policies beside it, the one nearest to the aim is taken.
+    """
+    over = land.gains > box.lower
+    over[:, box.target] = ~over[:, box.target]
+    beside = np.flatnonzero(over.all(axis=1) & land.startable)
+    if not len(beside):
+        return None
+    ceilings = np.minimum(box.upper, land.gains[beside])
+    ceilings[:, box.target] = box.upper[box.target]
+    share = np.full(len(box.lower), 1 - reach)
+    share[box.target] = reach
+    aims = box.lower + share * (ceilings - box.lower)
+    travels = np.abs(aims - land.gains[beside]).sum(axis=1)
+    nearest = int(travels.round(12).argmin())
+    return Step(
+        parent=int(beside[nearest]),
+        target=box.target,
+        aim=aims[nearest],
+        gain=0.0,
+        travel=float(travels[nearest]),
+        width=float(box.side[box.target]),
+    )
+
+
+def _launch(step: Step, land: Landscape, history: History, run_seed: int) -> Proposal:
+    kept = np.minimum(step.aim, land.gains[step.parent] - land.noise)
+    kept[step.target] = step.aim[step.target]
+    thresholds = history.nadir + kept * scale_of(history)
+    row = int(land.rows[step.parent])
+    parent = history.snapshot_ids[row]
+    return Proposal(
+        kind=LaunchKind.CONSTRAINED,
+        weights=starting_weights(history, row, step.target),
+        seed=run_seed,
+        reason=f"A point in the gap beside {parent} would add {step.gain:.1%} of the ranges' "
+        f"hypervolume, more than in any other: {improve(step.target, history.problem)}, "
+        f"keeping {bounds(thresholds, step.target, history.problem)}.",
+        proposer="cmorl_hv",
+        parent=parent,
+        target=step.target,
+        thresholds=tuple(thresholds.tolist()),
+        tag="gap",
+    )
