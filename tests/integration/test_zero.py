@@ -17,7 +17,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.integration.zero_rank import DUAL, MIXED, PULLED, SPECS, gains_of_rank, scripted
+from paretoflow.methods.catalogue import CAPABILITIES
+from tests.integration.zero_rank import (
+    DUAL,
+    LOSSES,
+    MIXED,
+    PULLED,
+    SAMPLERS,
+    SPECS,
+    gains_of_rank,
+    scripted,
+)
 from tests.method_bench import Trained, make_context, read_adapter, train
 
 pytest.importorskip("deepspeed")
@@ -27,7 +37,7 @@ ATOL = 1e-5
 """Largest difference of an adapter's weight to one rank's: sums are made in another order (the
 weights reach 0.18; 1e-6 was measured)."""
 STAGES = (0, 1, 2, 3)
-PATIENCE_S = 400
+PATIENCE_S = 500
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +144,32 @@ def test_grpo_samples_on_sharded_ranks(gang):
     first, second = told(gang, "sampled")
     assert first["ended"] == second["ended"] == "well"
     assert all(np.isfinite(v).all() for v in adapter(gang, "sampled").values())
+
+
+@pytest.mark.parametrize("tag", LOSSES)
+def test_each_loss_on_sharded_ranks_is_that_of_one(tag, gang, context, tmp_path):
+    alone = train(context, LOSSES[tag], MIXED, tmp_path)
+    # the first steps of Adam magnify the rounding of small gradients
+    assert distance(adapter(gang, tag, 2), alone.adapter) < 5 * ATOL
+
+
+@pytest.mark.parametrize("tag", SAMPLERS)
+def test_each_sampler_trains_on_two_ranks(tag, gang):
+    first, second = told(gang, tag)
+    assert first["ended"] == second["ended"] == "well"
+    assert first["reports"] == second["reports"]
+    trained = [v for k, v in adapter(gang, tag, 2).items() if "lora_B" in k]
+    assert all(np.isfinite(v).all() for v in trained)
+    assert any(np.abs(v).max() > 0 for v in trained)
+
+
+def test_what_says_that_it_runs_on_several_ranks_was_run_on_them():
+    several = {t for t, c in CAPABILITIES.items() if c.distributed != "single"}
+    assert several == {*SPECS, *LOSSES, *SAMPLERS}
+    assert {CAPABILITIES[t].distributed for t in LOSSES} == {"zero"}
+    assert {t: CAPABILITIES[t].distributed for t in SAMPLERS} == {
+        t: "zero" if stage else "ddp" for t, (_, stage) in SAMPLERS.items()
+    }
 
 
 @pytest.mark.parametrize("zero", STAGES)

@@ -27,10 +27,20 @@ from paretoflow.spec.methods import (
     BcoMethodSpec,
     DpoMethodSpec,
     DualSpec,
+    FDpoMethodSpec,
     GradientDpoMethodSpec,
+    GraoMethodSpec,
     GrpoMethodSpec,
+    IpoMdMethodSpec,
+    IpoMethodSpec,
+    LipoMethodSpec,
+    LnDpoMethodSpec,
     MethodSpec,
+    MmDpoMethodSpec,
     ModpoMethodSpec,
+    ProMethodSpec,
+    RlooMethodSpec,
+    RpoMethodSpec,
 )
 from tests.method_bench import make_context, weighted
 
@@ -52,6 +62,23 @@ SPECS: dict[str, MethodSpec] = {
     "gradient_dpo": GradientDpoMethodSpec(type="gradient_dpo", **SHARED),
     "grpo": GrpoMethodSpec(type="grpo", **SHARED),
 }
+SHORT: dict[str, Any] = {"steps": 2, "batch_size": 4, "learning_rate": 5e-3}
+LOSSES: dict[str, MethodSpec] = {
+    "ln_dpo": LnDpoMethodSpec(type="ln_dpo", **SHORT),
+    "ipo": IpoMethodSpec(type="ipo", **SHORT),
+    "rpo": RpoMethodSpec(type="rpo", **SHORT),
+    "f_dpo": FDpoMethodSpec(type="f_dpo", **SHORT),
+    "mm_dpo": MmDpoMethodSpec(type="mm_dpo", **SHORT),
+    "lipo": LipoMethodSpec(type="lipo", **SHORT),
+    "pro": ProMethodSpec(type="pro", **SHORT),
+}
+"""The other methods on the base's answers, which say that they run at any stage."""
+SAMPLERS: dict[str, tuple[MethodSpec, int]] = {
+    "rloo": (RlooMethodSpec(type="rloo", **SHORT), 3),
+    "grao": (GraoMethodSpec(type="grao", **SHORT), 3),
+    "ipo_md": (IpoMdMethodSpec(type="ipo_md", **SHORT), 0),
+}
+"""The other methods on fresh answers, with the highest stage that they say they run at."""
 DUAL = DpoMethodSpec(**SHARED, dual=DualSpec(every=1))
 WILD = DpoMethodSpec(**{**SHARED, "learning_rate": 1e30})
 
@@ -199,6 +226,10 @@ def main(gang: Gang, out: Path) -> None:
     gang.launch("offload", SPECS["dpo"], 3, offload=True)
     for zero in (2, 3):
         gang.launch(f"gradient_dpo-{zero}", SPECS["gradient_dpo"], zero)
+    for tag, spec in LOSSES.items():
+        gang.launch(tag, spec, 3)
+    for tag, (spec, zero) in SAMPLERS.items():
+        gang.launch(tag, spec, zero)
     validate = gang.context.validate
     object.__setattr__(gang.context, "validate", gains_of_rank(gang.rank))
     gang.launch("dual", DUAL, 3, proposal=PULLED)
