@@ -267,6 +267,7 @@ class Front:
             "run_id": point.run_id,
             "kind": point.kind,
             "merge": point.merge and point.merge.to_dict(),
+            "settings": dict(point.settings),
             "weights": None if point.weights is None else list(point.weights),
             "scores": dict(zip(names, point.scores, strict=True)),
             "stderr": dict(zip(names, errors, strict=True)),

@@ -18,6 +18,7 @@ from paretoflow.methods.catalogue import CAPABILITIES
 from paretoflow.spec.engine import ResourcesSpec
 from paretoflow.spec.load import load_spec
 from paretoflow.spec.objectives import ObjectiveSpec
+from paretoflow.spec.search import axes_of
 from paretoflow.spec.sweep import SweepSpec
 
 _LEARNT = {
@@ -125,10 +126,23 @@ def _sections(spec: SweepSpec, plan: Plan) -> Table:
         "method": f"{method.type} ({_capabilities(spec)}), "
         f"{method.steps} steps of {method.batch_size}",
         "proposer": plan.proposer + chosen,
+        "search": _axes(spec),
         "gangs": f"{engine.workers} with {each} each; {engine.retries} retries after a failure",
         "stops": f"at {' or '.join(_limits(spec))}",
     }
+    if not spec.search:
+        del rows["search"]
     return _pairs(rows)
+
+
+def _axes(spec: SweepSpec) -> str:
+    """Return what launches choose beside weights, and between which values."""
+    return ", ".join(
+        f"{escape(axis.name)} {', '.join(f'{v:g}' for v in axis.choices)}"
+        if axis.choices
+        else f"{escape(axis.name)} {axis.low:g} to {axis.high:g}{' (log)' if axis.log else ''}"
+        for axis in axes_of(spec.search, spec.method)
+    )
 
 
 def _capabilities(spec: SweepSpec) -> str:

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from paretoflow.cli.options import Format, FormatOption, SweepRoot
 from paretoflow.core.conditions import condition_brief
+from paretoflow.core.settings import settings_text
 from paretoflow.core.values import Direction, LaunchKind
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def _table(found: Front) -> Table:
         scores = [score_text(s, e) for s, e in zip(point.scores, point.stderr, strict=True)]
         towards = " ".join(f"{w:.2f}" for w in point.weights) if point.weights else "untrained"
         towards += " mix" if point.kind == LaunchKind.MERGE else ""
+        towards += f"\n{settings_text(point.settings)}" if point.settings else ""
         asked = [escape(condition_brief(point.condition))] if conditioned else []
         table.add_row(str(number), *scores, towards, point.snapshot_id, *asked)
     return table

@@ -17,6 +17,7 @@ from paretoflow.proposers.initial import initial_count
 from paretoflow.spec.launches import BEYOND_WEIGHTED
 from paretoflow.spec.methods import ConditionedBase, DpaMethodSpec, OnlineMethodBase, RoundsBase
 from paretoflow.spec.proposers import MergingProposerSpec
+from paretoflow.spec.search import axes_of
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import as_folder
 
@@ -148,7 +149,8 @@ def opening_launches(spec: SweepSpec) -> tuple[Proposal, ...]:
     """Return the launches that the proposer opens the sweep with, before it has seen any score."""
     m, runs = len(spec.objectives), spec.stop.runs
     launches = CAPABILITIES[spec.method.type].launches
-    proposer = build(spec.proposer, m=m, runs=runs, launches=launches)
+    axes = axes_of(spec.search, spec.method)
+    proposer = build(spec.proposer, m=m, runs=runs, launches=launches, axes=axes)
     count = min(runs, _opening_count(spec))
     return tuple(proposer.propose(_empty_history(spec), [], count, spec.seed))
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from paretoflow.core.errors import NonFiniteError, ShapeError
 from paretoflow.core.merge import Merge
+from paretoflow.core.settings import Settings
 from paretoflow.core.status import Boundary, RunStatus
 
 FloatArray = NDArray[np.float64]
@@ -165,6 +166,7 @@ class Proposal:
             unconstrained launch.
         tag: What the proposer wants to recognise in the history, for instance a stage or a box.
         merge: What a merge launch mixes, and how; None for every other kind.
+        settings: What the launch sets beside the weights, of the axes of the sweep's `search`.
     """
 
     kind: LaunchKind
@@ -177,14 +179,19 @@ class Proposal:
     thresholds: tuple[float, ...] | None = None
     tag: str = ""
     merge: Merge | None = None
+    settings: Settings = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able form; `from_dict` gives back an equal proposal."""
         plain = asdict(self)
+        # a run's name is a digest of this: what is not there is left out, so that older ledgers
+        # keep theirs
         if self.merge is None:
-            del plain["merge"]  # a run's name is a digest of this: older ledgers keep theirs
+            del plain["merge"]
         else:
             plain["merge"] = self.merge.to_dict()
+        if not self.settings:
+            del plain["settings"]
         plain["kind"] = self.kind.value
         plain["weights"] = list(self.weights.values)
         plain["thresholds"] = (
@@ -207,6 +214,7 @@ class Proposal:
                 if thresholds is None
                 else tuple(-np.inf if v is None else float(v) for v in thresholds),
                 "merge": None if merge is None else Merge.from_dict(merge),
+                "settings": tuple((name, value) for name, value in plain.get("settings", ())),
             }
         )
 

@@ -8,12 +8,16 @@ SweepView       everything a report or an export shows
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from paretoflow.core.merge import Merge
+from paretoflow.core.settings import Settings
 from paretoflow.core.values import Cost, FloatArray, Problem, Proposal, RunRecord
+
+_NUMBER_OF_CONDITION = re.compile(r"-c\d+$")
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,12 @@ class FrontPoint:
     @property
     def adapter_name(self) -> str:
         """Return the name of its adapter in an export; points of one adapter share it."""
-        return self.snapshot_id if self.condition is None else self.snapshot_id.rpartition("-c")[0]
+        return _NUMBER_OF_CONDITION.sub("", self.snapshot_id)
+
+    @property
+    def settings(self) -> Settings:
+        """Return what its launch set beside the weights; empty for none."""
+        return self.proposal.settings if self.proposal else ()
 
     @property
     def merge(self) -> Merge | None:

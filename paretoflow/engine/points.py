@@ -5,8 +5,9 @@ Or the scores that its trainer measured itself, which are looked over and taken 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from paretoflow.scoring.evaluate import EvaluationResult
 if TYPE_CHECKING:
     from paretoflow.scoring.evaluate import Evaluator
 
+NO_DECODING: Mapping[str, float | int] = MappingProxyType({})
 _SAME_MEAN = 1e-6
 """Relative difference allowed between a given score and the mean of its prompts."""
 
@@ -40,9 +42,16 @@ class Point:
 
 
 def points_of(
-    checkpoint: Checkpoint, evaluator: Evaluator, m: int, progress: Callable[[], None]
+    checkpoint: Checkpoint,
+    evaluator: Evaluator,
+    m: int,
+    progress: Callable[[], None],
+    decoding: Mapping[str, float | int] = NO_DECODING,
 ) -> Iterator[Point]:
     """Yield the points of a checkpoint, telling that there is progress after each.
+
+    Where the evaluator draws answers otherwise than the sweep, `decoding` says how: whoever uses
+    the adapter must be told.
 
     Raises:
         MethodError: If the checkpoint contradicts itself, or holds scores or weights of a wrong
@@ -58,13 +67,15 @@ def points_of(
     elif not checkpoint.served:
         result = evaluator.evaluate(checkpoint.model, checkpoint.weights)
         progress()
-        yield Point(None, _plain(checkpoint.weights), result, {})
+        payload = {"condition": dict(decoding)} if decoding else {}
+        yield Point(None, _plain(checkpoint.weights), result, payload)
     else:
         for number, served in enumerate(checkpoint.served):
             weights = _weights(served, number, m)
             result = evaluator.evaluate(checkpoint.model, served.weights, served)
             progress()
-            yield Point(number, weights, result, {"condition": dict(served.condition)})
+            condition = {**served.condition, **decoding}
+            yield Point(number, weights, result, {"condition": condition})
 
 
 def _weights(served: Served, number: int, m: int) -> tuple[float, ...]:

@@ -40,6 +40,7 @@ from paretoflow.ledger.tables import EventKind
 from paretoflow.methods.capabilities import require_supported
 from paretoflow.methods.catalogue import CAPABILITIES
 from paretoflow.scoring.calibrate import declared_problem
+from paretoflow.spec.search import axes_of
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder, Root, as_folder
 
@@ -272,4 +273,5 @@ def _launches(state: SweepState) -> Sequence[dict[str, Any]]:
 
 def _proposer(spec: SweepSpec) -> Proposer:
     m, launches = len(spec.objectives), CAPABILITIES[spec.method.type].launches
-    return proposers.build(spec.proposer, m=m, runs=spec.stop.runs, launches=launches)
+    axes = axes_of(spec.search, spec.method)
+    return proposers.build(spec.proposer, m=m, runs=spec.stop.runs, launches=launches, axes=axes)

@@ -19,8 +19,8 @@ import numpy as np
 from paretoflow import __version__
 from paretoflow.core.errors import RunInterrupted, WorkerError
 from paretoflow.core.ids import digest_of_folder, seed_of
-from paretoflow.core.protocols import Checkpoint, Method, Objective, Parallel, Prompt, TrainRequest
-from paretoflow.core.values import BASE_RUN_ID, Cost, FloatArray, LaunchKind, Problem
+from paretoflow.core.protocols import Checkpoint, Objective, Parallel, Prompt, TrainRequest
+from paretoflow.core.values import BASE_RUN_ID, Cost, FloatArray, Problem
 from paretoflow.data import load_prompts
 from paretoflow.data.prompts import RenderChat
 from paretoflow.engine.backend import Failure, Launch, Report
@@ -29,14 +29,13 @@ from paretoflow.engine.faults import failure_in
 from paretoflow.engine.happenings import Measured, calibrated, evaluated, finished
 from paretoflow.engine.points import Point, points_of
 from paretoflow.engine.run_files import RunFiles
+from paretoflow.engine.toolbox import Toolbox, Tools
 from paretoflow.engine.workshop import Attempt
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
 from paretoflow.lm.base import load_base, render_chat
-from paretoflow.methods import build as build_method
 from paretoflow.methods.context import MethodContext
-from paretoflow.methods.merging.method import MergeMethod
 from paretoflow.methods.states import read_state
 from paretoflow.objectives import build as build_objective
 from paretoflow.scoring.calibrate import calibrate
@@ -49,6 +48,7 @@ from paretoflow.scoring.evaluate import (
 from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.scoring.shared import SharedStage, raw_scores, standardised_by
 from paretoflow.scoring.signals import ASSUMED_BETA
+from paretoflow.spec.methods import MethodSpec
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Root, as_folder
@@ -63,8 +63,7 @@ class _Ready:
     """What exists once the objectives are frozen."""
 
     problem: Problem
-    method: Method
-    merging: Method
+    tools: Toolbox
 
 
 class Workshop:
@@ -152,8 +151,7 @@ class Workshop:
             validate=lambda model: self._validation_gains(problem, model),
             problem=problem,
         )
-        method = build_method(self._spec.method, context)
-        self._ready = _Ready(problem, method, MergeMethod(context))
+        self._ready = _Ready(problem, Toolbox(self._spec, context, self._evaluator))
 
     def _gains(
         self, problem: Problem, prompts: Sequence[Prompt], answers: Sequence[str]
@@ -176,7 +174,8 @@ class Workshop:
         saved = self._files.saved_state(launch.run_id, launch.attempt)
         known = read_state(saved) if saved is not None else None
         steps = itertools.count(known.step + 1 if known else 1)
-        watch = self._watch(saved)
+        tools = self._ready.tools.tools_for(launch.proposal)
+        watch = self._watch(tools.spec, saved)
 
         def should_stop() -> bool:  # asked once after every step
             attempt.progress(next(steps))
@@ -198,10 +197,10 @@ class Workshop:
             front=np.array(launch.front) if launch.front else None,
             should_finish=(lambda: bool(watch.reason)) if watch else None,
         )
-        merges = launch.proposal.kind is LaunchKind.MERGE
-        method = self._ready.merging if merges else self._ready.method
         try:
-            method.train(request, lambda c: self._checkpoint(launch, c, attempt, watch))
+            tools.method.train(
+                request, lambda c: self._checkpoint(launch, c, attempt, tools, watch)
+            )
         except RunInterrupted as stopped:
             if self._first and stopped.state is not None:
                 if watch is not None:
@@ -215,9 +214,8 @@ class Workshop:
     def _first(self) -> bool:
         return self._parallel.rank == 0
 
-    def _watch(self, state: Path | None) -> Watch | None:
+    def _watch(self, method: MethodSpec, state: Path | None) -> Watch | None:
         """Return what may end a run early, on every rank; None where the spec asks for none."""
-        method = self._spec.method
         if method.early_stop is None:
             return None
         if self._first and not self._base_signals:
@@ -225,14 +223,19 @@ class Workshop:
         return Watch(method.early_stop, method.steps, self._base_signals, state)
 
     def _checkpoint(
-        self, launch: Launch, checkpoint: Checkpoint, attempt: Attempt, watch: Watch | None
+        self,
+        launch: Launch,
+        checkpoint: Checkpoint,
+        attempt: Attempt,
+        tools: Tools,
+        watch: Watch | None,
     ) -> None:
         """Evaluate a checkpoint and make it durable, with the run's end if it is the last."""
         attempt.progress()
         if not self._first:
             return
-        m = len(self._panel.names)
-        points = list(points_of(checkpoint, self._evaluator, m, attempt.progress))
+        m, asked = len(self._panel.names), tools.decoding
+        points = list(points_of(checkpoint, tools.evaluator, m, attempt.progress, asked))
         if watch is not None and not checkpoint.served:
             watch.look(checkpoint, points[0].result.diagnostics)
         events = self._durable(launch, checkpoint, points, watch.reason if watch else "")

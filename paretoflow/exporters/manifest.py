@@ -59,6 +59,7 @@ def manifest_of(
                 "scores": dict(zip(front.problem.names, p.scores, strict=True)),
                 "adapter": f"{place}{p.adapter_name}" if p.path and place is not None else None,
                 "adapter_digest": p.digest or None,
+                "settings": dict(p.settings),
                 "condition": p.condition and dict(p.condition),
             }
             for p in front.points

@@ -125,6 +125,7 @@ TEXT_COLUMNS = frozenset(
         "target",
         "parent",
         "merge",
+        "settings",
         "proposer",
         "reason",
         "adapter",

@@ -43,6 +43,7 @@ def front_table(front: FrontView, place: str | None = "adapters/") -> pa.Table:
         ),
         "parent": _texts(q and q.parent for q in proposals),
         "merge": _texts(p.merge and json.dumps(p.merge.to_dict()) for p in points),
+        "settings": _texts(json.dumps(dict(p.settings)) if p.settings else None for p in points),
         "seed": pa.array([None if q is None else q.seed for q in proposals], pa.int64()),
         "proposer": _texts(q and q.proposer for q in proposals),
         "reason": _texts(q and q.reason for q in proposals),

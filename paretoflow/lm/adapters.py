@@ -43,26 +43,40 @@ def fresh_adapter(
     are further options of PEFT's `LoraConfig`, or other values for those of the spec.
 
     Raises:
-        ModelError: If `lora.targets` names no module of the model.
+        ModelError: If `lora.targets` names no module of the model, or `lora.ranks` none of those.
     """
     _require_bare(lm)
     plain: dict[str, Any] = {
         "r": lora.rank,
         "lora_alpha": lora.alpha,
         "lora_dropout": lora.dropout,
+        "rank_pattern": lora.ranks,
         "target_modules": lora.targets if isinstance(lora.targets, str) else list(lora.targets),
         "task_type": "CAUSAL_LM",
     }
     config = LoraConfig(**{**plain, **(options or {})})
     try:
         with torch.random.fork_rng(), tied_head_allowed():
+            warnings.filterwarnings("ignore", "The following rank_pattern keys", RuntimeWarning)
             torch.manual_seed(seed)
             model = get_peft_model(lm.model, config)
     except ValueError as error:
         _clean(lm.model)
         raise ModelError(f"no adapter fits: {error}", lm.name, "see model.lora.targets") from error
+    _require_adapted(model, lm, lora.ranks)
     model.base_digest = lm.digest
     return model
+
+
+def _require_adapted(model: PeftModel, lm: LanguageModel, ranks: Mapping[str, int]) -> None:
+    """Refuse ranks for modules that bear no adapter: PEFT only warns of them."""
+    places = [f".{name}" for name in model.targeted_module_names]
+    odd = [end for end in ranks if not any(place.endswith(f".{end}") for place in places)]
+    if odd:
+        unload(model)
+        allowed = ", ".join(sorted({place.rpartition(".")[2] for place in places}))
+        what = f"`{odd[0]}` bears no adapter; allowed: {allowed}"
+        raise ModelError(what, lm.name, "see model.lora.ranks and the `rank.` axes of search")
 
 
 def load_adapter(lm: LanguageModel, folder: Path, *, trainable: bool) -> PeftModel:

@@ -114,7 +114,7 @@ def _decode(
     """Sample until every row is done; finished rows leave the batch when enough have gathered."""
     eos = lm.eos_ids
     for step in range(gen.max_new_tokens):
-        tokens = _draw(prefix.logits, rows, gen.temperature)
+        tokens = _draw(prefix.logits, rows, gen)
         logprobs = prefix.logits.log_softmax(-1).gather(1, tokens[:, None])
         seen = torch.cat([logprobs, topk_of_tokens(prefix.logits)], dim=1).tolist()
         for row, token, (logprob, *topk) in zip(rows, tokens.tolist(), seen, strict=True):
@@ -132,15 +132,32 @@ def _decode(
         extend(model, lm, prefix, tokens[:, None], torch.ones_like(tokens)[:, None])
 
 
-def _draw(logits: torch.Tensor, rows: Sequence[_Row], temperature: float) -> torch.Tensor:
+def nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:
+    """Return logits (b, v) with -inf for every token outside the nucleus.
+
+    The nucleus is the fewest tokens whose probabilities sum to at least `top_p`. By hand:
+    probabilities .5, .3 and .2 keep the first two at .6 and at .8, and all at .9.
+
+    References:
+        Holtzman et al. 2020, arXiv 1904.09751, eq. 2.
+    """
+    if top_p == 1:
+        return logits
+    ordered, order = logits.softmax(-1).sort(dim=-1, descending=True, stable=True)
+    outside = ordered.cumsum(-1) - ordered >= top_p
+    return logits.masked_fill(outside.scatter(-1, order, outside), -torch.inf)
+
+
+def _draw(logits: torch.Tensor, rows: Sequence[_Row], gen: GenerationSpec) -> torch.Tensor:
     """Return one token per row, shape (b,): the Gumbel-max of its logits, or the plain maximum."""
-    if temperature == 0:
+    if gen.temperature == 0:
         return logits.argmax(-1)
+    scaled = nucleus(logits / gen.temperature, gen.top_p)
     noise = torch.full_like(logits, 0.5)
     for noise_row, row in zip(noise, rows, strict=True):
         if not row.done:
             noise_row.uniform_(generator=row.generator)
-    return (logits / temperature - (-noise.log()).log()).argmax(-1)
+    return (scaled - (-noise.log()).log()).argmax(-1)
 
 
 def _check_room(lm: LanguageModel, ids: Sequence[Sequence[int]], new_tokens: int) -> None:

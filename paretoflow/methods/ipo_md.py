@@ -17,6 +17,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from paretoflow.core.values import FloatArray
 from paretoflow.lm.base import LanguageModel, evaluating
+from paretoflow.lm.generation import nucleus
 from paretoflow.lm.prefill import extend, prefill
 from paretoflow.methods.aggregators import Aggregator, RewardBatch
 from paretoflow.methods.aggregators.base import group_normalised
@@ -135,7 +136,7 @@ def sample_mixture(
         lm: The base.
         prompt_ids: Token ids of the prompts, none empty.
         mixture: Share of the base's logits; b in the paper.
-        gen: Temperature, above 0, also that of the log-ratios, and length.
+        gen: Temperature, above 0, also that of the log-ratios; nucleus of the mixture; length.
     """
     eos = torch.tensor(sorted(lm.eos_ids), device=lm.device)
     drawn, log_ratios, alive = [], [], [torch.ones(len(prompt_ids), 1, device=lm.device).bool()]
@@ -145,7 +146,8 @@ def sample_mixture(
             base = prefill(model, lm, prompt_ids)
         for _ in range(gen.max_new_tokens):
             own, other = policy.logits / gen.temperature, base.logits / gen.temperature
-            tokens = torch.multinomial(((1 - mixture) * own + mixture * other).softmax(-1), 1)
+            mixed = nucleus((1 - mixture) * own + mixture * other, gen.top_p)
+            tokens = torch.multinomial(mixed.softmax(-1), 1)
             drawn.append(tokens)
             ratios = own.log_softmax(-1) - other.log_softmax(-1)
             log_ratios.append(ratios.gather(1, tokens))

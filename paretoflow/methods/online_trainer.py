@@ -44,6 +44,7 @@ def online_arguments(run: Run, spec: OnlineMethodBase, context: MethodContext) -
         "reward_weights": run.controller.weights.tolist(),
         "max_completion_length": context.generation.max_new_tokens,
         "temperature": context.generation.temperature,
+        "top_p": context.generation.top_p,
         "shuffle_dataset": False,
     }
 

@@ -33,12 +33,14 @@ from importlib import import_module
 
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.values import LaunchKind
+from paretoflow.proposers.settings import DrawnSettings
 from paretoflow.spec.proposers import (
     AutoProposerSpec,
     DirichletProposerSpec,
     EmptyBoxProposerSpec,
     ProposerSpec,
 )
+from paretoflow.spec.search import Axis
 
 __all__ = ["TAGS", "build", "resolve_tag"]
 
@@ -53,6 +55,9 @@ TAGS = {
 }
 """YAML tag to `module:Name`."""
 
+SEARCHING: tuple[str, ...] = ()
+"""Those that choose settings themselves, and take `axes` too."""
+
 MANY_OBJECTIVES = 5
 """From so many objectives on, pairs of points say little about gaps, and plain draws do better."""
 
@@ -60,7 +65,12 @@ ANY_LAUNCHES: tuple[str, ...] = tuple(LaunchKind)
 
 
 def build(
-    spec: ProposerSpec, *, m: int, runs: int, launches: Sequence[str] = ANY_LAUNCHES
+    spec: ProposerSpec,
+    *,
+    m: int,
+    runs: int,
+    launches: Sequence[str] = ANY_LAUNCHES,
+    axes: Sequence[Axis] = (),
 ) -> Proposer:
     """Return the proposer that the spec names.
 
@@ -69,11 +79,16 @@ def build(
         m: Number of objectives.
         runs: Runs that the sweep may launch in all.
         launches: Kinds of launch that the method takes.
+        axes: What launches set beside weights; drawn evenly for a proposer of weights.
     """
     resolved = _resolved(spec, m, launches)
     module, name = TAGS[resolved.type].split(":")
-    proposer: Proposer = getattr(import_module(module), name)(resolved, m=m, runs=runs)
-    return proposer
+    make = getattr(import_module(module), name)
+    if resolved.type in SEARCHING:
+        searching: Proposer = make(resolved, m=m, runs=runs, axes=axes)
+        return searching
+    proposer: Proposer = make(resolved, m=m, runs=runs)
+    return DrawnSettings(proposer, axes) if axes else proposer
 
 
 def resolve_tag(spec: ProposerSpec, m: int, launches: Sequence[str] = ANY_LAUNCHES) -> str:

@@ -6,6 +6,7 @@ import textwrap
 from html import escape
 
 from paretoflow.core.conditions import condition_brief
+from paretoflow.core.settings import settings_text
 from paretoflow.core.views import SweepView
 from paretoflow.report.labels import score_text, thresholds_text, weights_text
 
@@ -41,6 +42,8 @@ class Hover:
             lines.append(f"reaching for {escape(thresholds_text(proposal.thresholds, problem))}")
         if proposal.parent:
             lines.append(f"from {escape(proposal.parent)}")
+        if proposal.settings:
+            lines.append(f"with {escape(settings_text(proposal.settings))}")
         if proposal.merge is not None:
             lines += [escape(part) for part in textwrap.wrap(f"mixes {proposal.merge}", 60)]
         return [*lines, *(f"<i>{escape(part)}</i>" for part in textwrap.wrap(proposal.reason, 60))]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from paretoflow.core.conditions import condition_brief
+from paretoflow.core.settings import settings_text
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import BASE_RUN_ID, Cost, Problem, RunRecord
 from paretoflow.core.views import FrontView, SweepView
@@ -75,7 +76,8 @@ def points_html(front: FrontView) -> str:
             _weights_html(p.weights, front.problem),
             f"<code>{escape(p.snapshot_id)}</code><small>{escape(p.kind)}, step {p.step}</small>"
             + (f"<small>asked with {escape(brief)}</small>" if brief else "")
-            + (f"<small>mixes {escape(str(p.merge))}</small>" if p.merge else ""),
+            + (f"<small>mixes {escape(str(p.merge))}</small>" if p.merge else "")
+            + (f"<small>{escape(settings_text(p.settings))}</small>" if p.settings else ""),
             f"{p.diagnostics['kl']:.3g}" if "kl" in p.diagnostics else "",
         ]
         for number, p in enumerate(front.points, start=1)
@@ -212,6 +214,8 @@ def _launch_html(run: RunRecord, problem: Problem) -> str:
         notes.append(f"from {proposal.parent}")
     if proposal.merge is not None:
         notes.append(f"mixes {proposal.merge}")
+    if proposal.settings:
+        notes.append(settings_text(proposal.settings))
     small = "".join(f"<small>{escape(n)}</small>" for n in notes)
     return f"{escape(proposal.kind.value)}{_weights_html(proposal.weights.values, problem)}{small}"
 

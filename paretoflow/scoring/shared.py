@@ -77,7 +77,7 @@ class SharedStage:
             {
                 "version": TABLE_VERSION,
                 "model": self.lm.digest,
-                "generation": self.generation.model_dump(exclude={"batch_size"}),
+                "generation": _sampling(self.generation),
                 "prompts": [asdict(p) for p in prompts],
                 "per_prompt": per_prompt,
                 "seed": seed,
@@ -127,6 +127,14 @@ class SharedStage:
             std=np.maximum(gains.std(axis=(0, 1)), _MIN_STD),
             ref_logprobs=table["ref_logprob"].to_numpy().reshape(count, per_prompt),
         )
+
+
+def _sampling(generation: GenerationSpec) -> dict[str, object]:
+    """Return what decides the answers; tables from before `top_p` keep their names."""
+    plain = generation.model_dump(exclude={"batch_size"})
+    if generation.top_p == 1:
+        del plain["top_p"]
+    return plain
 
 
 def standardised_by(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from paretoflow.spec.data import DataSpec
@@ -10,6 +11,7 @@ from paretoflow.spec.methods import MethodSpec
 from paretoflow.spec.models import ModelSpec
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.spec.proposers import ProposerSpec
+from paretoflow.spec.search import AxisSpec
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Draft:
     model: ModelSpec | None = None
     method: MethodSpec | None = None
     proposer: ProposerSpec | None = None
+    search: Mapping[str, AxisSpec] | None = None
     engine: EngineSpec | None = None
     stop: StopSpec | None = None
     storage: str | None = None

@@ -23,13 +23,14 @@ from paretoflow.spec.overrides import apply_overrides
 from paretoflow.spec.positions import Document, Fault, Place, shown
 from paretoflow.spec.reader import read_yaml
 from paretoflow.spec.rules import RULES
+from paretoflow.spec.search_rules import search_faults
 from paretoflow.spec.shape import nearest
 from paretoflow.spec.sweep import SweepSpec
 
 MAX_BYTES = 1 << 20
 """A larger file is no sweep YAML."""
 
-_SECTIONS = ("data", "model", "method", "proposer", "engine", "stop", "storage")
+_SECTIONS = ("data", "model", "method", "proposer", "search", "engine", "stop", "storage")
 
 
 def load_spec(
@@ -82,6 +83,7 @@ def load_spec_text(
     faults += [*document.faults, *(fault for fault in field_faults if fault.path not in lost)]
     rules = [rule for rule in RULES if files or rule is not named_files]
     faults += [fault for rule in rules for fault in rule(draft)]
+    faults += search_faults(draft, rules)
     if spec is None or faults:
         raise error_of(document, faults)
     return spec
@@ -110,7 +112,10 @@ def _draft_of_values(value: dict[str, Any], faults: Sequence[Fault]) -> Draft:
         if (key,) in faulty:
             continue
         field = SweepSpec.model_fields[key]
-        sections[key] = _part(field.annotation, value[key]) if key in value else field.default
+        if key in value:
+            sections[key] = _part(field.annotation, value[key])
+        else:
+            sections[key] = field.get_default(call_default_factory=True)
     entries = value.get("objectives")
     objectives = tuple(
         (index, _part(ObjectiveSpec, item))

@@ -20,6 +20,8 @@ class LoraSpec(Spec):
     """Share of adapter inputs dropped in training."""
     targets: str | tuple[str, ...] = "all-linear"
     """Module names to adapt, or "all-linear"."""
+    ranks: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """Ranks of single modules instead of `rank`, by how their names end, for instance `q_proj`."""
 
 
 class GenerationSpec(Spec):
@@ -29,6 +31,8 @@ class GenerationSpec(Spec):
     """Longest answer, in tokens."""
     temperature: float = Field(1.0, ge=0)
     """Sampling temperature; 0 takes the most likely token."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    """Samples from the fewest tokens that hold this share of the probability; 1 from all."""
     batch_size: int = Field(64, ge=1)
     """Prompts generated at once; changes speed and memory, never the answers."""
 

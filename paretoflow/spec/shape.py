@@ -62,6 +62,8 @@ def below(annotation: Any, value: Any, key: str | int) -> Any:
     if isinstance(key, int):
         args = next((get_args(a) for a in (annotation, *get_args(annotation)) if _is_list(a)), ())
         return args[0] if Ellipsis in args else (args[key] if key < len(args) else None)
+    if get_origin(annotation) is dict:
+        return get_args(annotation)[1]
     model = model_at(annotation, value)
     field = model.model_fields.get(key) if model else None
     return None if field is None else field.annotation

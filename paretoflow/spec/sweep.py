@@ -11,6 +11,7 @@ from paretoflow.spec.methods import DpoMethodSpec, MethodSpec
 from paretoflow.spec.models import EmbeddedModelSpec, ModelSpec
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.spec.proposers import AutoProposerSpec, ProposerSpec
+from paretoflow.spec.search import AxisSpec
 from paretoflow.spec.tracking import TrackerSpec
 
 
@@ -31,6 +32,9 @@ class SweepSpec(Spec):
     """How a run trains."""
     proposer: ProposerSpec = AutoProposerSpec()
     """Which launch comes next."""
+    search: dict[str, AxisSpec] = Field(default_factory=dict)
+    """What launches choose beside their weights: numbers of the method, `rank`, `rank.<module>`,
+    `temperature` and `top_p` of the answers; each has a range or choices."""
     engine: EngineSpec = EngineSpec()
     """How runs are executed."""
     stop: StopSpec = StopSpec()

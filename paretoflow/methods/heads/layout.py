@@ -31,7 +31,7 @@ def head_options(lm: LanguageModel, lora: LoraSpec, heads: int) -> dict[str, Any
     """
     output = lm.model.get_output_embeddings()
     return {
-        "rank_pattern": {name_of(lm, output): heads * lora.rank},
+        "rank_pattern": {**lora.ranks, name_of(lm, output): heads * lora.rank},
         "target_modules": targets_with(lm, lora, output),
     }
 

@@ -87,3 +87,12 @@ def test_check_needs_no_terminal_width(job, capsys, monkeypatch):
 def test_the_cost_says_what_bounds_it(job, capsys, option, says):
     assert main(["check", job, "--set", option]) == 0
     assert says in capsys.readouterr().out
+
+
+def test_the_axes_of_a_search_are_told_and_the_first_launches_show_their_draws(job, capsys):
+    search = "\nsearch:\n  rank: {choices: [8, 4]}\n  beta: {low: 0.05, high: 1, scale: log}\n"
+    Path(job).write_text(SWEEP + search)
+    assert main(["check", job]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "search beta 0.05 to 1 (log), rank 4, 8" in shown
+    assert "drawn evenly: beta 0." in shown

@@ -57,6 +57,7 @@ def test_front_json_is_exactly_the_promised_shape(
         "run_id": view.front.points[0].run_id,
         "kind": "weighted",
         "merge": None,
+        "settings": {},
         "weights": [1.0, 0.0],
         "scores": {"coverage": 0.52, "length": 47.5},
         "stderr": {"coverage": 0.018, "length": 1.3},

@@ -81,8 +81,16 @@ def test_what_cannot_be_scaled_is_refused(values: list[float]) -> None:
             "soups",
             merge=Merge("svd", ("a-s0040", "b-s0040"), (0.25, 0.75), (("rank", 4),)),
         ),
+        Proposal(
+            LaunchKind.WEIGHTED,
+            WeightVector.of([1, 3]),
+            7,
+            "Searches.",
+            "psl",
+            settings=(("learning_rate", 0.001), ("rank", 8)),
+        ),
     ],
-    ids=["weighted", "constrained", "merge"],
+    ids=["weighted", "constrained", "merge", "settings"],
 )
 def test_a_proposal_survives_json(proposal: Proposal) -> None:
     text = json.dumps(proposal.to_dict(), allow_nan=False)
@@ -93,7 +101,7 @@ def test_a_merge_says_what_it_mixes() -> None:
     assert str(Merge("cat", ("a", "b"), (0.25, 0.75))) == "0.25 of a, 0.75 of b (cat)"
     assert str(Merge("frank_wolfe", ("a", "b"))) == "a, b (frank_wolfe)"
     plain = Proposal(LaunchKind.WEIGHTED, WeightVector.of([1, 2]), 7, "Because.", "lattice")
-    assert "merge" not in plain.to_dict()
+    assert not {"merge", "settings"} & set(plain.to_dict())
 
 
 def test_costs_add() -> None:

@@ -1,0 +1,126 @@
+"""Rules for the axes of `search`: they set something, and all that they may set is valid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
+
+from pydantic import ValidationError
+
+from paretoflow.spec.draft import Draft
+from paretoflow.spec.faults import allowed_by
+from paretoflow.spec.methods import MethodSpec
+from paretoflow.spec.models import ModelSpec
+from paretoflow.spec.positions import Fault
+from paretoflow.spec.search import (
+    DECODING,
+    MODULE_RANK,
+    RANK,
+    AxisSpec,
+    Fitted,
+    axes_of,
+    axis_names,
+    fitted,
+    home_of,
+    is_whole,
+)
+from paretoflow.spec.shape import KeyPath, nearest
+
+Rule = Callable[[Draft], Iterator[Fault]]
+Odd = tuple[str, str]
+"""What a value is refused for, and what to do about it."""
+MOST_TRIED = 64
+"""Of a range of whole numbers, every value is tried if there are no more; else both ends."""
+
+
+def search_faults(draft: Draft, rules: Sequence[Rule]) -> Iterator[Fault]:
+    """Yield the faults of the axes, alone and with the rest of the spec.
+
+    Args:
+        draft: The valid parts.
+        rules: Those that a launch's spec must keep.
+    """
+    if draft.search is None or draft.method is None or draft.model is None:
+        return
+    known = {fault for rule in rules for fault in rule(draft)}
+    for name, axis in draft.search.items():
+        path: KeyPath = ("search", name)
+        faults = list(_named(path, name, draft.method) or _shaped(path, axis, draft.method))
+        yield from faults
+        for key, value in () if faults else _tried(name, axis, draft.method):
+            odd = list(_odd(name, value, draft.method, draft.model))
+            if not odd:
+                parts = fitted(draft.method, draft.model, ((name, value),))
+                clashing = _clashing(_varied(draft, parts), rules, known)
+                odd = [(f"at {value:g} {what}", hint) for what, hint in clashing]
+            if odd:  # the first value at fault says enough about the axis
+                yield Fault((*path, *key), *odd[0])
+                break
+
+
+def _named(path: KeyPath, name: str, method: MethodSpec) -> list[Fault]:
+    if home_of(name, type(method)):
+        return []
+    allowed = [*axis_names(type(method)), RANK, f"{MODULE_RANK}<module>", *DECODING]
+    near = nearest(name, allowed)
+    hint = f"did you mean `{near}`?" if near else f"these are what {method.type} can search"
+    what = f"unknown axis `{name}`; allowed: {', '.join(dict.fromkeys(allowed))}"
+    return [Fault(path, what, hint, at_key=True)]
+
+
+def _shaped(path: KeyPath, axis: AxisSpec, method: MethodSpec) -> Iterator[Fault]:
+    ends = [end for end in (axis.low, axis.high) if end is not None]
+    values: list[float] = [*ends, *(axis.choices or ())]
+    if (axis.choices is None) == (not ends) or len(ends) == 1:
+        what = "got " + (", ".join(sorted(axis.model_fields_set)) or "nothing")
+        what += "; allowed: low and high, or choices"
+        yield Fault(path, what, "write `{low: …, high: …}` or `{choices: [4, 8, 16]}`")
+    elif len(set(values)) < len(values) or (ends and ends[0] > ends[1]):
+        what = "got one value twice" if axis.choices else f"got {ends[0]:g} to {ends[1]:g}"
+        allowed = "different values" if axis.choices else "a range, the lower end first"
+        yield Fault(path, f"{what}; allowed: {allowed}", "mend the values")
+    elif axis.scale == "log" and (axis.choices or ends[0] <= 0):
+        what = "got a log scale; allowed: with a range above 0"
+        yield Fault((*path, "scale"), what, "remove it, or raise low")
+    elif is_whole(str(path[1]), type(method)) and any(v != int(v) for v in values):
+        odd = next(v for v in values if v != int(v))
+        yield Fault(path, f"got {odd:g}; allowed: whole numbers", "round the values")
+
+
+def _tried(
+    name: str, axis: AxisSpec, method: MethodSpec
+) -> list[tuple[tuple[str | int, ...], float | int]]:
+    """Return the values to try, each with where it stands."""
+    if axis.choices is not None:
+        return [(("choices", index), value) for index, value in enumerate(axis.choices)]
+    resolved = axes_of({name: axis}, method)[0]
+    low, high = resolved.value(0.0), resolved.value(1.0)
+    inside: Sequence[int] = ()
+    if resolved.whole and high - low <= MOST_TRIED:
+        inside = range(int(low) + 1, int(high))
+    return list(chain([(("low",), low), (("high",), high)], (((), v) for v in inside)))
+
+
+def _odd(name: str, value: float, method: MethodSpec, model: ModelSpec) -> Iterator[Odd]:
+    """Yield what pydantic has against a value, as it would against the field itself."""
+    try:
+        fitted(method, model, ((name, value),))
+    except ValidationError as error:
+        allowed = " or ".join(allowed_by(detail) for detail in error.errors(include_url=False))
+        home = home_of(name, type(method))
+        place = "method" if home == "method" else f"model.{home}"
+        yield f"got {value:g}; allowed: {allowed}", f"it is to be {place}.{name}"
+
+
+def _clashing(varied: Draft, rules: Sequence[Rule], known: set[Fault]) -> Iterator[Odd]:
+    """Yield what the other rules have against a draft with a value in it."""
+    for fault in chain.from_iterable(rule(varied) for rule in rules):
+        if fault not in known:
+            yield f"it clashes with the rest: {fault.what}", fault.hint
+
+
+def _varied(draft: Draft, parts: Fitted) -> Draft:
+    """Return the draft of a launch; decoding is left out, since it reaches no training."""
+    model = draft.model and draft.model.model_copy(update={"lora": parts.lora})
+    return replace(draft, method=parts.method, model=model, search=None)
