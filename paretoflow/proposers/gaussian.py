@@ -77,7 +77,7 @@ class GaussianProcess:
         kernel: Its numbers.
         inputs: Where values are known, shape (n, d).
         outcomes: The values, shape (n,).
-        noise: Their variances, the nugget included, shape (n,).
+        noise: Variances of their evaluations, shape (n,); the nugget comes on top.
         root: Lower Cholesky factor of the values' covariance, shape (n, n).
         pull: That covariance's inverse times the values' distances from the mean, shape (n,).
     """
@@ -100,7 +100,7 @@ class GaussianProcess:
             outcomes: Shape (n,).
             stderr: Standard errors of the outcomes, shape (n,); 0 where exact.
         """
-        kept = _spread_part(inputs, POSTERIOR_POINTS)
+        kept = spread_part(inputs, POSTERIOR_POINTS)
         inputs, outcomes, stderr = inputs[kept], outcomes[kept], stderr[kept]
         kernel = fitted_kernel(inputs, outcomes, stderr)
         return cls.conditioned(kernel, inputs, outcomes, stderr)
@@ -112,8 +112,8 @@ class GaussianProcess:
         """Return the posterior under a given kernel; arguments as for `fitted`."""
         from scipy.linalg import cho_solve
 
-        noise = stderr**2 + kernel.nugget
-        covariance = kernel.covariance(inputs, inputs) + np.diag(noise)
+        noise = stderr**2
+        covariance = kernel.covariance(inputs, inputs) + np.diag(noise + kernel.nugget)
         root = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
         pull = cho_solve((root, True), outcomes - kernel.mean, check_finite=False)
         return cls(kernel, inputs, outcomes, noise, root, np.asarray(pull, dtype=np.float64))
@@ -137,6 +137,16 @@ class GaussianProcess:
         covariance = self.kernel.covariance(where, where) - known.T @ known
         return self.kernel.mean + across.T @ self.pull, covariance
 
+    def attained(self) -> FloatArray:
+        """Return what the trained runs behind the known values really reach, shape (n,).
+
+        The evaluation's error is taken off as far as it is expected, s^2 times the pull; what is
+        left of luck is the run's own, the nugget. Exact values stay as they are.
+
+        By hand, as above: a value of 2 with a standard error of 1 under nugget 0 is attained at 1.
+        """
+        return self.outcomes - self.noise * self.pull
+
     def believing(self, where: FloatArray) -> GaussianProcess:
         """Return the process that has seen its own means at inputs (q, d), with typical noise.
 
@@ -145,13 +155,12 @@ class GaussianProcess:
         if not len(where):
             return self
         means, _ = self.predicted(where)
-        typical = self.noise.mean() if len(self.noise) else self.kernel.nugget
-        stderr = np.sqrt(np.append(self.noise, np.full(len(where), typical)) - self.kernel.nugget)
+        typical = self.noise.mean() if len(self.noise) else 0.0
         return GaussianProcess.conditioned(
             self.kernel,
             np.vstack([self.inputs, where]),
             np.append(self.outcomes, means),
-            stderr,
+            np.sqrt(np.append(self.noise, np.full(len(where), typical))),
         )
 
     def _whitened(self, across: FloatArray) -> FloatArray:
@@ -188,6 +197,10 @@ class GainModel:
         pairs = [process.predicted(where) for process in self.processes]
         return np.stack([m for m, _ in pairs], axis=1), np.stack([s for _, s in pairs], axis=1)
 
+    def attained(self) -> FloatArray:
+        """Return what the runs behind the known values really reach, shape (n, m), beliefs last."""
+        return np.stack([process.attained() for process in self.processes], axis=1)
+
     def believing(self, where: FloatArray) -> GainModel:
         """Return the model that believes its own means at pending launches, inputs (q, d)."""
         return GainModel(tuple(process.believing(where) for process in self.processes))
@@ -211,7 +224,7 @@ def fitted_kernel(inputs: FloatArray, outcomes: FloatArray, stderr: FloatArray) 
     centre = float(outcomes.mean()) if len(outcomes) else 0.0
     spread = float(outcomes.std()) if len(outcomes) else 0.0
     scale = spread if spread > FLAT else 1.0
-    part = _spread_part(inputs, KERNEL_POINTS)
+    part = spread_part(inputs, KERNEL_POINTS)
     evidence = Evidence(inputs[part], (outcomes[part] - centre) / scale, stderr[part] / scale)
     limits = [np.log(b) for b in [LENGTHS] * dimensions + [VARIANCES, NUGGETS]]
     lowest, best = np.inf, evidence.median
@@ -279,8 +292,8 @@ class Evidence:
         return float(fit + off @ off / 2), slopes + off / self._widths
 
 
-def _spread_part(inputs: FloatArray, most: int) -> IntArray:
-    """Return which of many inputs to use, far from each other; all of few."""
+def spread_part(inputs: FloatArray, most: int) -> IntArray:
+    """Return which of many inputs (n, d) to use, far from each other; all if at most `most`."""
     if len(inputs) <= most:
         return np.arange(len(inputs))
     apart = farthest_first(inputs, inputs[:0], most)

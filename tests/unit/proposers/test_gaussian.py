@@ -39,6 +39,18 @@ def test_the_posterior_of_one_value_by_hand():
     assert sd**2 == pytest.approx([0.5, 1.0])
 
 
+def test_what_a_run_attained_by_hand():
+    def attained(nugget: float, stderr: float) -> float:
+        kernel = Kernel(np.ones(1), variance=1.0, nugget=nugget)
+        seen = np.zeros((1, 1)), np.array([2.0]), np.array([stderr])
+        return float(GaussianProcess.conditioned(kernel, *seen).attained()[0])
+
+    assert attained(nugget=0.0, stderr=1.0) == pytest.approx(1.0)
+    assert attained(nugget=1.0, stderr=0.0) == pytest.approx(2.0)
+    # of a variance of 3 in all, 2 are the run's own: it keeps two thirds of what was seen
+    assert attained(nugget=1.0, stderr=1.0) == pytest.approx(4 / 3)
+
+
 def test_the_posterior_is_the_normal_distribution_given_the_values():
     # the same by the textbook's formula for a joint normal vector, in one go and with an inverse
     kernel = Kernel(np.array([0.4, 0.8]), variance=2.0, nugget=0.1, mean=3.0, mean_variance=1.5)
@@ -128,6 +140,8 @@ def test_a_belief_keeps_the_means_and_takes_the_doubt():
     assert mean == pytest.approx(model.predicted(where)[0], abs=1e-8)
     assert (sd <= model.predicted(where)[1] + 1e-9).all()
     assert sd[-1, 0] < 0.5 * model.predicted(there)[1][0, 0]
+    exact = GainModel.fitted(inputs, gains, np.zeros((8, 2))).believing(there)
+    assert np.isfinite(exact.predicted(where)[1]).all()
     assert model.believing(NONE).predicted(where)[1] == pytest.approx(model.predicted(where)[1])
 
 
