@@ -5,13 +5,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help quickstart test lint bench clean
+.PHONY: help quickstart test lint bench bench-proposers bench-proposers-quick clean
 
 help:
 	@echo "make quickstart  install, run jobs/quickstart.yaml, write sweeps/quickstart/report.html"
 	@echo "make test        install, check style, types and layers, run the tests"
 	@echo "make lint        ruff, mypy, import-linter"
 	@echo "make bench       the benchmarks under tests/benchmarks (more than an hour)"
+	@echo "make bench-proposers        which run next: ours and the peers, an hour; goes on if cut off"
+	@echo "make bench-proposers-quick  the same on a few problems, ten minutes, tables only printed"
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -44,6 +46,16 @@ test: lint $(STAMP)-trackers
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.run_all
+
+$(STAMP)-bench: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	touch $@
+
+bench-proposers: $(STAMP)-bench
+	$(BIN)/python -m tests.benchmarks.proposers --folder sweeps/bench-proposers
+
+bench-proposers-quick: $(STAMP)-bench
+	$(BIN)/python -m tests.benchmarks.proposers --quick
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info
