@@ -160,6 +160,8 @@ def _limits(spec: SweepSpec) -> list[str]:
         limits.append(f"a cost of {stop.cost:g}")
     if stop.stagnation is not None:
         limits.append(f"{stop.stagnation.runs} runs that add less than {stop.stagnation.gain:.1%}")
+    if stop.gain_below is not None:
+        limits.append(f"an expected gain below {stop.gain_below:.2%} a run")
     return limits
 
 

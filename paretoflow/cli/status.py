@@ -106,6 +106,8 @@ def _lines(facts: dict[str, Any], sweep: str) -> list[tuple[str, str]]:
     lines.append(("runs", f"{counts}, of {runs['budget']}"))
     volume = f"{facts['hypervolume']:.4g} (95 % {low:.4g} to {high:.4g})"
     lines.append(("front", f"{_counted(facts['front'], 'point')}, hypervolume {volume}"))
+    if facts["further_run"] is not None:
+        lines.append(("further run", _further(facts["further_run"])))
     lines.append(("evaluations", f"{facts['evaluations']}, {facts['snapshots']} front snapshots"))
     if facts["failures"]:
         told = ", ".join(f"{count} at {name}" for name, count in facts["failures"].items())
@@ -122,6 +124,11 @@ def _lines(facts: dict[str, Any], sweep: str) -> list[tuple[str, str]]:
         times = f"{duration(rest['seconds'])}, {duration(rest['device_s'])} of devices"
         lines.append(("left, about", f"{times}{price}"))
     return lines
+
+
+def _further(gain: dict[str, float]) -> str:
+    share, low, high = (f"{100 * gain[k]:.2g}" for k in ("per_run", "low", "high"))
+    return f"should add {share} % to the hypervolume (80 %: {low} to {high} %)"
 
 
 def _state(facts: dict[str, Any], sweep: str) -> str:

@@ -22,7 +22,8 @@ class Decision:
     Args:
         relaunches: Known runs to (re)start, oldest first.
         proposals: (run id, proposal) of new runs to record and start.
-        done: Why nothing further will be proposed; empty while more may come.
+        done: Why nothing further is proposed; empty while more may come. The sweep is over once no
+            run is open and it still holds.
     """
 
     relaunches: tuple[Launch, ...] = ()
@@ -102,7 +103,19 @@ def exhausted(spec: SweepSpec, state: SweepState) -> str:
     if stop.stagnation is not None and stagnant(state, stop.stagnation.runs, stop.stagnation.gain):
         gain = f"raised the hypervolume by less than {stop.stagnation.gain:.1%}"
         return f"the last {stop.stagnation.runs} runs {gain}"
-    return ""
+    return _unrewarding(state, stop.gain_below) if stop.gain_below is not None else ""
+
+
+def _unrewarding(state: SweepState, gain_below: float) -> str:
+    """Return that a further run should add too little; empty while it should not.
+
+    Runs under way may change that: until they have ended, nothing is launched, and nothing is over.
+    """
+    outlook = state.outlook()
+    if outlook is None or outlook.per_run >= gain_below:
+        return ""
+    gain = f"{outlook.per_run:.2%} ({outlook.low:.2%} to {outlook.high:.2%})"
+    return f"a further run should add {gain} of the hypervolume, less than {gain_below:.2%}"
 
 
 def stagnant(state: SweepState, window: int, gain: float) -> bool:

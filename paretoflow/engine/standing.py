@@ -7,7 +7,7 @@ estimate, and says so.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from paretoflow.core.errors import SweepNotFoundError
@@ -170,7 +170,7 @@ def facts(standing: Standing) -> dict[str, Any]:
     state, spec, live = standing.state, standing.spec, standing.live
     boundaries = [r.boundary.value for r in state.runs.values() if r.boundary is not None]
     price = spec["engine"]["price"]
-    rest = left(standing)
+    rest, outlook = left(standing), state.outlook()
     return {
         "sweep": spec["name"],
         "state": standing.phase,
@@ -193,6 +193,7 @@ def facts(standing: Standing) -> dict[str, Any]:
         "front": state.front_size,
         "hypervolume": state.hypervolume,
         "hypervolume_ci": list(standing.interval),
+        "further_run": None if outlook is None else asdict(outlook),
         "snapshots": standing.fronts,
         "elapsed_s": round(state.elapsed_s(), 3),
         "device_s": round(state.cost.device_s, 3),

@@ -26,6 +26,7 @@ from paretoflow.engine.ended import EndedRuns
 from paretoflow.engine.measured_rows import MeasuredRows
 from paretoflow.engine.payloads import evaluation_of, problem_from
 from paretoflow.ledger.tables import Event, EventKind
+from paretoflow.proposers.outlook import GainEstimate, expected_gain
 
 _ENDED = (RunStatus.FINISHED, RunStatus.FAILED)
 
@@ -67,6 +68,7 @@ class SweepState:
     _row_of: dict[str, int] = field(default_factory=dict)
     _snapshot_ids: list[str] = field(default_factory=list)
     _measured: MeasuredRows | None = None
+    _outlook: tuple[int, GainEstimate | None] = (-1, None)
 
     @property
     def problem(self) -> Problem | None:
@@ -122,6 +124,12 @@ class SweepState:
         """Return the seconds since the run's attempt started that no evaluation has charged."""
         charged = self._charged.get((run_id, self.runs[run_id].attempt), 0.0)
         return max(0.0, now_s - self.started_at.get(run_id, now_s) - charged)
+
+    def outlook(self) -> GainEstimate | None:
+        """Return what a further run should add; None while that is not known."""
+        if self._outlook[0] != self.seq and self._measured is not None:
+            self._outlook = self.seq, expected_gain(self.history(), self.open_proposals())
+        return self._outlook[1]
 
     def path_of(self, snapshot_id: str) -> str:
         """Return the adapter folder of an evaluated snapshot, relative to the sweep's root."""

@@ -11,7 +11,8 @@
 What several share, by noun: `asked` (which launches were asked for), `initial` (the weighted stage
 that opens a sweep), `spread` (far from everything tried), `boxes` (gaps of the front), `wording`,
 `experts` (what there is to merge), `mixtures` (merge launches), `quadratics` (of merges),
-`gaussian` (a Gaussian process for each objective).
+`gaussian` (a Gaussian process for each objective). When to stop: `outlook` (what a further run
+should add).
 
 How to add one (the tag is the YAML `proposer.type` and the module's name):
 

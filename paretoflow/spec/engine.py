@@ -80,3 +80,6 @@ class StopSpec(Spec):
     """Cost, in the currency of `engine.price`."""
     stagnation: StagnationSpec | None = None
     """Stop when the front stops growing."""
+    gain_below: float | None = Field(None, gt=0, lt=1)
+    """Stop when a further run should add less than this share of the hypervolume, for instance
+    0.005; not before the opening stage and three more runs have ended."""

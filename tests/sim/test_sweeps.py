@@ -109,6 +109,17 @@ def test_a_sweep_stops_when_the_front_stands_still() -> None:
     assert result.front.finished < 20
 
 
+def test_a_sweep_stops_when_a_further_run_should_add_too_little() -> None:
+    """Weights alone find the two ends of a concave front; launches into its gaps go on finding."""
+    stop = {"runs": 40, "gain_below": 0.005}
+    flat = simulate(circle_spec(proposer={"type": "dirichlet"}, stop=stop), CircleOracle())
+    assert "a further run should add" in flat.reason
+    assert flat.front.finished < 20
+    growing = simulate(circle_spec(stop=stop | {"runs": 16}), CircleOracle())
+    assert growing.reason == "all 16 runs are launched"
+    assert growing.front.hypervolume > 1.4 * flat.front.hypervolume
+
+
 def test_a_sweep_stops_at_its_cost_and_its_hours() -> None:
     priced = circle_spec(engine={"workers": 1, "price": 3600.0}, stop={"runs": 40, "cost": 5.0})
     assert "cost of 5" in simulate(priced, CircleOracle()).reason

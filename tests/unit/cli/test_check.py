@@ -82,6 +82,7 @@ def test_check_needs_no_terminal_width(job, capsys, monkeypatch):
         ("engine.price=0", "not counted"),
         ("stop.hours=null", "only the runs bound it"),
         ("stop.cost=4", "at most 4"),
+        ("stop.gain_below=0.005", "or an expected gain below 0.50% a run"),
     ],
 )
 def test_the_cost_says_what_bounds_it(job, capsys, option, says):

@@ -8,7 +8,7 @@ import pytest
 from paretoflow.cli.main import main
 from paretoflow.engine.session import enter_folder
 from paretoflow.ledger import open_ledger
-from tests.sim.oracles import BrokenOracle
+from tests.sim.oracles import BrokenOracle, CircleOracle
 from tests.sim.specs import circle_spec
 from tests.simulated_sweeps import simulated_sweep
 from tests.unit.engine.telling import CALIBRATED, base, opened, proposed, scored, started
@@ -34,6 +34,18 @@ def running(tmp_path: Path) -> Path:
     ledger.append([opened(), CALIBRATED, base(), proposed("a"), started("a", 2)])
     ledger.append([scored("a", (0.75, 4.0), attempt=2, at=100.0), proposed("b")])
     return root
+
+
+def test_what_a_further_run_should_add(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = circle_spec(storage=str(tmp_path), stop={"runs": 12})
+    root = str(simulated_sweep(spec, CircleOracle()))
+    assert main(["status", root, "--format", "json"]) == 0
+    gain = json.loads(capsys.readouterr().out)["further_run"]
+    assert 0 < gain["low"] < gain["per_run"] < gain["high"] < gain["bound"] < 1
+    assert main(["status", root]) == 0
+    shares = (f"{100 * gain[name]:.2g}" for name in ("per_run", "low", "high"))
+    line = "should add {} % to the hypervolume (80 %: {} to {} %)".format(*shares)
+    assert line in " ".join(capsys.readouterr().out.split())
 
 
 def test_json_of_an_ended_sweep(ended: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,7 @@ from paretoflow.engine.planner import (
     stagnant,
 )
 from paretoflow.engine.state import SweepState
+from paretoflow.ledger.tables import Event
 from tests.sim.specs import circle_spec
 from tests.unit.engine.telling import (
     CALIBRATED,
@@ -216,3 +217,47 @@ def test_the_same_state_gives_the_same_decision() -> None:
     assert decide(circle_spec(), state, Listed(*MANY), 3) == decide(
         circle_spec(), state, Listed(*MANY), 3
     )
+
+
+def _grown(points: Sequence[tuple[float, float]], *more: Event) -> SweepState:
+    """A sweep whose runs ended one after another with these scores, coverage and words."""
+    events: list[Event] = [opened(), CALIBRATED, base((0.0, 10.0))]
+    for index, scores in enumerate(points):
+        run = f"r{index:02d}"
+        choice = proposal((index + 1) / 100)
+        events += [proposed(run, choice), started(run), scored(run, scores), done(run)]
+    return folded(*events, *more)
+
+
+GROWING = [(i / 10, float(i)) for i in (9, 1, 5, 7, 3, 8)]
+FLAT = [*[(i / 10, float(i)) for i in (9, 1, 5)], *[(0.0, 10.0)] * 12]
+
+
+def test_a_sweep_whose_next_run_adds_too_little_is_over() -> None:
+    spec = circle_spec(stop={"runs": 40, "gain_below": 0.005})
+    assert exhausted(spec, _grown(GROWING)) == ""
+    reason = exhausted(spec, _grown(FLAT))
+    assert reason.startswith("a further run should add 0.")
+    assert reason.endswith("of the hypervolume, less than 0.50%")
+    assert exhausted(circle_spec(stop={"runs": 40}), _grown(FLAT)) == ""
+
+
+def test_no_gain_is_judged_before_the_opening_stage_has_ended() -> None:
+    spec = circle_spec(stop={"runs": 40, "gain_below": 0.9})
+    assert exhausted(spec, SweepState()) == ""  # not even calibrated
+    assert exhausted(spec, folded(*BEGUN)) == ""
+    assert exhausted(spec, _grown(GROWING[:5])) == ""
+    assert exhausted(spec, _grown(GROWING)) != ""
+
+
+def test_runs_under_way_may_call_off_the_end() -> None:
+    """While they train nothing is launched; one that fills a gap lets the sweep go on."""
+    spec = circle_spec(stop={"runs": 40, "gain_below": 0.005})
+    late = [proposed("late"), started("late")]
+    held = decide(spec, _grown(FLAT, *late), Listed(*MANY), free=3)
+    assert "a further run should add" in held.done
+    assert held.proposals == ()
+    told = [*late, scored("late", (0.9, 4.0)), done("late")]
+    again = decide(spec, _grown(FLAT, *told), Listed(*MANY), free=3)
+    assert again.done == ""
+    assert len(again.proposals) == 3
