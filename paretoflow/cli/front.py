@@ -71,9 +71,10 @@ def print_front(found: Front, console: Console) -> None:
     low, high = view.hypervolume_ci
     interval = f" (95 % {low:.4g} to {high:.4g})" if high > low else ""
     ref = ", ".join(f"{o.name} {o.ref:.4g}" for o in problem.objectives)
+    paused = f", {view.paused} paused" if view.paused else ""
     console.print(
         f"hypervolume {view.hypervolume:.4g}{interval} against {ref}; "
-        f"{view.finished} runs finished, {view.failed} failed, {view.pending} pending",
+        f"{view.finished} runs finished, {view.failed} failed, {view.pending} pending{paused}",
         markup=False,
     )
 

@@ -120,6 +120,8 @@ class Progress:
             return f"{done} {run.run_id} finished in {duration(run.cost.wall_s)}: {ending}"
         if run.status is RunStatus.FAILED:
             return f"{done} {run.run_id} failed ({run.boundary}): {run.message}"
+        if run.status is RunStatus.PAUSED:
+            return f"{done} {run.run_id} paused: {run.message}"
         if run.status is RunStatus.RUNNING:
             again = f" (attempt {run.attempt + 1})" if run.attempt else ""
             return f"{done} {run.run_id} started{again}: {run.proposal.reason}"

@@ -102,7 +102,8 @@ def _lines(facts: dict[str, Any], sweep: str) -> list[tuple[str, str]]:
 
     runs, (low, high) = facts["runs"], facts["hypervolume_ci"]
     lines = [("state", _state(facts, sweep))]
-    counts = ", ".join(f"{runs[k]} {k}" for k in ("finished", "failed", "pending"))
+    kinds = ("finished", "failed", *(["paused"] if runs["paused"] else []), "pending")
+    counts = ", ".join(f"{runs[k]} {k}" for k in kinds)
     lines.append(("runs", f"{counts}, of {runs['budget']}"))
     volume = f"{facts['hypervolume']:.4g} (95 % {low:.4g} to {high:.4g})"
     lines.append(("front", f"{_counted(facts['front'], 'point')}, hypervolume {volume}"))

@@ -3,7 +3,8 @@
     PENDING ──> RUNNING ──> FINISHED
        ^           │
        └── retry ──┼──────> FAILED      (retries used up, or a fault that no retry mends)
-                   └──────> STOPPED     (the sweep ended first; resuming puts it back to PENDING)
+                   ├──────> STOPPED     (the sweep ended first; resuming puts it back to PENDING)
+                   └──────> PAUSED      (runs like it are ahead; RUNNING again if its place rises)
 
 FINISHED and FAILED are final.
 """
@@ -21,6 +22,7 @@ class RunStatus(StrEnum):
     FINISHED = "finished"
     FAILED = "failed"
     STOPPED = "stopped"
+    PAUSED = "paused"
 
 
 class Boundary(StrEnum):
@@ -35,16 +37,31 @@ class Boundary(StrEnum):
 
 TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
     RunStatus.PENDING: frozenset(
-        {RunStatus.RUNNING, RunStatus.FINISHED, RunStatus.FAILED, RunStatus.STOPPED}
+        {
+            RunStatus.RUNNING,
+            RunStatus.FINISHED,
+            RunStatus.FAILED,
+            RunStatus.STOPPED,
+            RunStatus.PAUSED,
+        }
     ),
     RunStatus.RUNNING: frozenset(
-        {RunStatus.PENDING, RunStatus.FINISHED, RunStatus.FAILED, RunStatus.STOPPED}
+        {
+            RunStatus.PENDING,
+            RunStatus.FINISHED,
+            RunStatus.FAILED,
+            RunStatus.STOPPED,
+            RunStatus.PAUSED,
+        }
     ),
     RunStatus.STOPPED: frozenset({RunStatus.PENDING}),
+    RunStatus.PAUSED: frozenset({RunStatus.RUNNING, RunStatus.FINISHED}),
     RunStatus.FINISHED: frozenset(),
     RunStatus.FAILED: frozenset(),
 }
 """Legal next statuses.
 
-PENDING may end directly: a fragment can hold the result of a run whose start was never told.
+PENDING may end directly: a fragment can hold the result of a run whose start was never told, and a
+run that waits for another attempt need not have it to be paused. PAUSED may finish: its result can
+come late.
 """

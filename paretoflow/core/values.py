@@ -246,7 +246,7 @@ class RunRecord:
 
     Args:
         boundary: Where the last failure came from; None if there was none.
-        message: The last failure in words.
+        message: The last failure in words; of a paused run, why it is paused.
     """
 
     run_id: str
@@ -262,12 +262,13 @@ class RunRecord:
 class History:
     """What a proposer may look at: ended runs and every complete evaluation.
 
-    Evaluations come in the order of the ledger. Failed runs are in `runs` and have no row in
+    A paused run counts as ended; should it go on, it is pending again. Evaluations come in the
+    order of the ledger. Failed runs are in `runs` and have no row in
     `gains`; a row is always finite.
 
     Args:
         problem: Objectives with the frozen reference point and normalisation.
-        runs: Ended runs (finished or failed), in the order in which they were proposed.
+        runs: Ended runs (finished, failed or paused), in the order in which they were proposed.
         gains: Oriented scores, shape (n, m).
         stderr: Standard error of each gain, shape (n, m).
         run_index: Index into `runs` of each row, shape (n,); -1 for the base model, -2 for a run

@@ -74,7 +74,7 @@ class FrontView:
         hypervolume: In the product of the objectives' units, against `problem.ref_scores`.
         hypervolume_ci: Bootstrap interval (low, high), 95 %.
         points: Sorted by the first objective's gain, best first.
-        finished, failed, pending: Numbers of runs.
+        finished, failed, pending, paused: Numbers of runs.
     """
 
     sweep: str
@@ -86,6 +86,7 @@ class FrontView:
     finished: int
     failed: int
     pending: int
+    paused: int = 0
 
 
 @dataclass(frozen=True)

@@ -85,11 +85,11 @@ class Report:
 class Backend(Protocol):
     """Executes launches.
 
-    Lifecycle: `adopt` once, `prepare` once, then any number of `launch`, `drop` and `poll`, then
-    `close` or `leave`. One thread. A backend never decides: it does not retry, reorder or drop.
-    Every launch, adopted ones included, ends in exactly one report with `ended` set, unless
-    `close`, `leave` or its `drop` comes first. It obeys the newest driver only: what an older one
-    sends after `adopt` by a newer is refused.
+    Lifecycle: `adopt` once, `prepare` once, then any number of `launch`, `suspend`, `drop` and
+    `poll`, then `close` or `leave`. One thread. A backend never decides: it does not retry, reorder
+    or drop. Every launch, adopted ones included, ends in exactly one report with `ended` set,
+    unless `close`, `leave` or its `drop` comes first. It obeys the newest driver only: what an
+    older one sends after `adopt` by a newer is refused.
     """
 
     def adopt(self, epoch: int) -> list[Launch]:
@@ -133,6 +133,18 @@ class Backend(Protocol):
 
     def drop(self, launch: Launch) -> None:
         """Stop an attempt without a report; do nothing if it is over."""
+        ...
+
+    def suspend(self, run_id: str, attempt: int, why: str) -> None:
+        """Have an attempt save where it is and end with a PAUSED row; do nothing if it is over.
+
+        It may finish before it hears of this. Asking twice changes nothing.
+
+        Args:
+            run_id: The run.
+            attempt: The one in training.
+            why: What the row is to say.
+        """
         ...
 
     def poll(self, timeout_s: float) -> list[Report]:

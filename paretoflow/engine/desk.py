@@ -95,7 +95,7 @@ class Desk:
         self._launch: Launch | None = None
         self._training = self._is_loaded = False
         self._step = -1
-        self._reason = ""
+        self._reason = self._suspended = ""
         now = time.monotonic()
         self._phase_at = self._moved_at = self._heard_at = now
 
@@ -178,6 +178,7 @@ class Desk:
             if self._reason:
                 raise RunInterrupted(f"the worker leaves: {self._reason}", launch.run_id)
             self._launch, self._training, self._step = launch, True, -1
+            self._suspended = ""
             self._enter(GangPhase.BUSY)
 
     def ended(self, failure: Failure | None) -> None:
@@ -211,7 +212,18 @@ class Desk:
 
     def stopping(self) -> bool:
         """Return whether the run is to be put down where it is."""
-        return bool(self._reason)
+        return bool(self._reason or self._suspended)
+
+    def suspend(self, run_id: str, attempt: int, why: str) -> None:
+        """Ask for a run to be paused, unless the rank has ended that attempt."""
+        with self._news:
+            launch = self._launch
+            if self._training and launch and (launch.run_id, launch.attempt) == (run_id, attempt):
+                self._suspended = why
+
+    def suspended(self) -> str:
+        """Return why the run is to be paused; empty while it is not."""
+        return self._suspended
 
     def deserted(self) -> str:
         """Return why the rank is an orphan; empty while it hears from a driver."""

@@ -11,9 +11,10 @@ from paretoflow.core.errors import StorageError, UserError
 from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.status import Boundary, RunStatus
-from paretoflow.engine.backend import Backend, Cause, Failure, Report
+from paretoflow.engine.backend import Backend, Failure, Report
 from paretoflow.engine.patience import RETRY_S, patiently
-from paretoflow.engine.planner import Decision, accumulation_factor, decide, first_launch
+from paretoflow.engine.planner import Decision, decide, first_launch, is_final
+from paretoflow.engine.rungs import Rungs
 from paretoflow.engine.state import SweepState
 from paretoflow.engine.surroundings import StopRequestedError, Surroundings
 from paretoflow.engine.sweep import front_ids, front_record
@@ -43,6 +44,7 @@ class Driver:
         self._backend = backend
         self._proposer = proposer
         self._around = around or Surroundings()
+        self._rungs = Rungs(spec)
         self._spec_digest = digest_of(spec.model_dump(mode="json"))
         self._fronts = 0
         self._front_version = -1
@@ -124,11 +126,13 @@ class Driver:
 
         A gang may tell its result, live or by a fragment, after the driver has given it up.
         """
-        runs, is_open = self.state.runs, self.state.is_open
+        runs, is_open, paused = self.state.runs, self.state.is_open, self.state.paused
         return [
             e
             for e in told
-            if is_open(e.run_id) or (e.kind is EventKind.EVALUATED and e.run_id in runs)
+            if is_open(e.run_id)
+            or e.run_id in paused
+            or (e.kind is EventKind.EVALUATED and e.run_id in runs)
         ]
 
     def _opened(self) -> Event:
@@ -155,7 +159,11 @@ class Driver:
 
     def _decide(self) -> Decision:
         began = time.perf_counter()
-        decision = decide(self._spec, self.state, self._proposer, self._backend.free())
+        aside = self._rungs.set_aside(self.state, self._backend)
+        if aside:
+            self._commit(aside)
+        risen = self._rungs.risen(self.state)
+        decision = decide(self._spec, self.state, self._proposer, self._backend.free(), risen)
         self._start(decision)
         if decision.proposals or decision.relaunches:
             self._around.decided(time.perf_counter() - began)
@@ -217,21 +225,12 @@ class Driver:
             wall_s=spent_s,
             device_s=spent_s * self._spec.engine.resources.ranks,
             payload={
-                "final": self._is_final(report.run_id, failure),
+                "final": is_final(self._spec, self.state, report.run_id, failure),
                 "retryable": failure.retryable,
                 "cause": failure.cause.value,
                 "details": failure.details[-4000:],
             },
         )
-
-    def _is_final(self, run_id: str, failure: Failure) -> bool:
-        """Return whether a failure is the run's last, with the one that is not yet recorded."""
-        times = self.state.failures_of(run_id, failure.cause) + 1
-        if failure.cause is Cause.OUT_OF_MEMORY:
-            return accumulation_factor(self._spec, times) is None
-        engine = self._spec.engine
-        allowed = engine.limits.losses if failure.cause is Cause.LOST else engine.retries
-        return not failure.retryable or times > allowed
 
     def _put_down(self, reason: str) -> str:
         """Stop all attempts where they are, record that, and return the reason."""

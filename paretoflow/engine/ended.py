@@ -36,6 +36,12 @@ class EndedRuns:
         self._flags.extend(bytes(max(0, ordinal + 1 - len(self._flags))))
         self._flags[ordinal] = 1
 
+    def take(self, ordinal: int) -> None:
+        """Remove a run that goes on after all."""
+        place = bisect_left(self._ordinals, ordinal)
+        del self._ordinals[place], self._records[place]
+        self._flags[ordinal] = 0
+
     @property
     def records(self) -> tuple[RunRecord, ...]:
         """Return the ended runs, in the order in which they were proposed."""

@@ -128,6 +128,15 @@ class Rank:
         self._desk.begin(launch)
         self._jobs.put(lambda: self._execute(launch))
 
+    def suspend(self, epoch: int, run_id: str, attempt: int, why: str) -> None:
+        """Pause a run, if it is still in training.
+
+        Raises:
+            FencedError: If a newer driver has the gang.
+        """
+        self._desk.obey(epoch)
+        self._desk.suspend(run_id, attempt, why)
+
     def leave(self, epoch: int, reason: str) -> None:
         """Save what is in training and take nothing more.
 

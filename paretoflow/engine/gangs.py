@@ -119,6 +119,15 @@ class Gang:
             member.ask("begin", member.terms.epoch, launch)
         self._note_phase()
 
+    def suspend(self, attempt: tuple[str, int], why: str) -> None:
+        """Have a (run, attempt) paused, if it is what the gang trains.
+
+        The first rank alone is asked, since it tells the result; with it, all ranks stop.
+        """
+        if self.launch is not None and attempt == (self.launch.run_id, self.launch.attempt):
+            head = self.members[0]
+            head.ask("suspend", head.terms.epoch, *attempt, why)
+
     def leave(self, reason: str) -> None:
         """Have the gang save what it trains and take nothing more."""
         if not self.leaving:

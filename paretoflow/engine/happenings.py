@@ -73,6 +73,34 @@ def evaluated(where: Measured, *, time_s: float, cost: Cost, **fields: Any) -> E
     )
 
 
+def paused(
+    run_id: str, attempt: int, time_s: float, why: str, step: int, cost: Cost | None = None
+) -> Event:
+    """Return the row that puts a run aside; an attempt is paused once.
+
+    Args:
+        run_id: The run.
+        attempt: The one that ends with it.
+        time_s: Seconds since the epoch.
+        why: The verdict, for a person.
+        step: How far the run has come.
+        cost: Spent since its last row.
+    """
+    spent = cost or Cost()
+    return Event(
+        f"paused:{run_id}:{attempt}",
+        EventKind.PAUSED,
+        time_s,
+        run_id=run_id,
+        attempt=attempt,
+        step=step,
+        message=why,
+        wall_s=spent.wall_s,
+        device_s=spent.device_s,
+        tokens=spent.tokens,
+    )
+
+
 def finished(run_id: str, attempt: int, time_s: float, early: str = "") -> Event:
     """Return the row that ends a run well; a run finishes once, whatever attempt did it.
 

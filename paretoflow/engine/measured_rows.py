@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from paretoflow.core.values import FloatArray, Problem
+from paretoflow.core.values import FloatArray, History, IntArray, Problem, RunRecord
 from paretoflow.engine.rows import GrowingRows
 from paretoflow.front.archive import Archive
 from paretoflow.front.hypervolume import hypervolume
@@ -32,6 +32,23 @@ class MeasuredRows:
         self.nadir: FloatArray = nadir_gains(problem)
         self.hypervolume = 0.0
         self.front_version = 0
+
+    def history(
+        self, runs: tuple[RunRecord, ...], run_index: IntArray, snapshot_ids: tuple[str, ...]
+    ) -> History:
+        """Return what a proposer may look at; see `History` for the arguments."""
+        return History(
+            problem=self.problem,
+            runs=runs,
+            gains=self.gains.array,
+            stderr=self.stderr.array,
+            run_index=run_index,
+            snapshot_ids=snapshot_ids,
+            front=self.archive.indices,
+            ref=self.ref,
+            ideal=self.ideal,
+            nadir=self.nadir,
+        )
 
     def add(self, scores: tuple[float, ...], stderr: tuple[float, ...], index: int) -> None:
         """Add an evaluation.

@@ -119,6 +119,7 @@ def run_counts(state: SweepState) -> dict[str, int]:
     """Return the number of runs in every status; looks only at runs that have not ended."""
     counts = Counter(run.status for run in state.open_runs())
     counts[RunStatus.FINISHED], counts[RunStatus.FAILED] = state.finished, state.failed
+    counts[RunStatus.PAUSED] = len(state.paused)
     return {status.value: counts[status] for status in RunStatus}
 
 

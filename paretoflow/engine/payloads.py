@@ -34,6 +34,20 @@ def evaluation_of(event: Event, opened_at: float) -> EvaluationRow:
     )
 
 
+def uncharged_share(event: Event, failed_s: float | None) -> float:
+    """Return which share of an event's time was not charged with its attempt's failure.
+
+    A failure is charged with all that its attempt left uncharged; a result may come later.
+
+    Args:
+        event: A result, with its cost.
+        failed_s: When the failure of its attempt was recorded; None where it has not failed.
+    """
+    if failed_s is None or not event.wall_s:
+        return 1.0
+    return min(1.0, max(0.0, event.time_s - failed_s) / event.wall_s)
+
+
 def problem_from(payload: Mapping[str, Any]) -> Problem:
     """Read the payload of a CALIBRATED event."""
     rows = payload["objectives"]

@@ -5,12 +5,13 @@ Replaying a ledger replays every decision.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from paretoflow.core.ids import run_id_of
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.values import Proposal
-from paretoflow.engine.backend import Cause, Launch
+from paretoflow.engine.backend import Cause, Failure, Launch
 from paretoflow.engine.state import SweepState
 from paretoflow.spec.sweep import SweepSpec
 
@@ -31,15 +32,30 @@ class Decision:
     done: str = ""
 
 
-def decide(spec: SweepSpec, state: SweepState, proposer: Proposer, free: int) -> Decision:
-    """Fill `free` slots: runs that wait for another attempt first, then new proposals."""
-    waiting = state.waiting_runs()
-    relaunches = tuple(launch_of(spec, state, r.run_id) for r in waiting[:free])
+def decide(
+    spec: SweepSpec,
+    state: SweepState,
+    proposer: Proposer,
+    free: int,
+    risen: Sequence[str] = (),
+) -> Decision:
+    """Fill `free` slots: runs that wait for another attempt, then paused ones, then new proposals.
+
+    Args:
+        spec: The sweep's.
+        state: As its events tell it.
+        proposer: Chooses new runs.
+        free: Gangs that are idle.
+        risen: Paused runs that are to go on, as far as the budget lets them.
+    """
     done = exhausted(spec, state)
+    again = () if not risen or spent(spec, state) else tuple(risen)
+    waiting = (*(r.run_id for r in state.waiting_runs()), *again)
+    relaunches = tuple(launch_of(spec, state, run_id) for run_id in waiting[:free])
     room = min(free - len(relaunches), spec.stop.runs - len(state.runs))
     if done or room <= 0:
         return Decision(relaunches, done=done)
-    open_proposals = state.open_proposals()
+    open_proposals = [*state.open_proposals(), *(state.runs[r].proposal for r in again)]
     chosen = proposer.propose(state.history(), open_proposals, room, spec.seed)[:room]
     if not chosen and not open_proposals:
         return Decision(relaunches, done="the proposer has nothing more to propose")
@@ -92,9 +108,14 @@ def merge_paths(state: SweepState, proposal: Proposal) -> tuple[str, ...]:
 
 def exhausted(spec: SweepSpec, state: SweepState) -> str:
     """Return why the budget allows no further run; empty while it does."""
+    if len(state.runs) >= spec.stop.runs:
+        return f"all {spec.stop.runs} runs are launched"
+    return spent(spec, state)
+
+
+def spent(spec: SweepSpec, state: SweepState) -> str:
+    """Return why the budget allows no further training, beyond open runs; empty while it does."""
     stop = spec.stop
-    if len(state.runs) >= stop.runs:
-        return f"all {stop.runs} runs are launched"
     if stop.hours is not None and state.elapsed_s() >= stop.hours * 3600:
         return f"{stop.hours:g} hours are used up"
     spent = spec.engine.price * state.cost.device_s / 3600
@@ -116,6 +137,16 @@ def _unrewarding(state: SweepState, gain_below: float) -> str:
         return ""
     gain = f"{outlook.per_run:.2%} ({outlook.low:.2%} to {outlook.high:.2%})"
     return f"a further run should add {gain} of the hypervolume, less than {gain_below:.2%}"
+
+
+def is_final(spec: SweepSpec, state: SweepState, run_id: str, failure: Failure) -> bool:
+    """Return whether a failure is the run's last; the state does not know of it yet."""
+    times = state.failures_of(run_id, failure.cause) + 1
+    if failure.cause is Cause.OUT_OF_MEMORY:
+        return accumulation_factor(spec, times) is None
+    engine = spec.engine
+    allowed = engine.limits.losses if failure.cause is Cause.LOST else engine.retries
+    return not failure.retryable or times > allowed
 
 
 def stagnant(state: SweepState, window: int, gain: float) -> bool:

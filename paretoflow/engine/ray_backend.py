@@ -134,6 +134,11 @@ class RayBackend:
             if gang.launch == launch and not gang.forget():
                 self._roster.replace(gang)
 
+    def suspend(self, run_id: str, attempt: int, why: str) -> None:
+        """Have the gang that trains an attempt save it and report that it is paused."""
+        for gang in self._roster:
+            gang.suspend((run_id, attempt), why)
+
     def poll(self, timeout_s: float) -> list[Report]:
         """Wait for reports or for another gang to be free; keep the gangs well meanwhile."""
         for gang in self._roster:

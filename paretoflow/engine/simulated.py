@@ -73,6 +73,11 @@ class SimulatedBackend:
         self._cluster.check(self._epoch)
         self._cluster.drop(launch)
 
+    def suspend(self, run_id: str, attempt: int, why: str) -> None:
+        """Have an attempt save where it is and report that it is paused."""
+        self._cluster.check(self._epoch)
+        self._cluster.suspend((run_id, attempt), why)
+
     def poll(self, timeout_s: float) -> list[Report]:
         """Jump to the next happening, however far, and return all that happens at that time."""
         self._cluster.check(self._epoch)

@@ -9,7 +9,7 @@ import numpy as np
 from paretoflow.core.status import Boundary
 from paretoflow.core.values import Cost
 from paretoflow.engine.backend import Cause, Failure, Launch, Report
-from paretoflow.engine.happenings import Measured, evaluated, finished
+from paretoflow.engine.happenings import Measured, evaluated, finished, paused
 from paretoflow.engine.weather import Course, Trouble
 
 _ENDS = {
@@ -79,6 +79,13 @@ class SimulatedAttempt:
             return Report(launch.run_id, launch.attempt, (row,))
         ending = finished(launch.run_id, launch.attempt, now_s)
         return Report(launch.run_id, launch.attempt, (row, ending), ended=True)
+
+    def aside(self, step: int, now_s: float, why: str) -> Report:
+        """Pause it at a step: the time since its last checkpoint is charged."""
+        spent_s, self.charged_s = now_s - self.charged_s, now_s
+        where = (self.launch.run_id, self.launch.attempt)
+        row = paused(*where, now_s, why, step, Cost(spent_s, spent_s))
+        return Report(*where, (row,), ended=True)
 
 
 def failure_by(trouble: Trouble) -> Failure:

@@ -139,6 +139,16 @@ class SimulatedCluster:
             if attempt.launch == launch:
                 self._release(attempt)
 
+    def suspend(self, which: tuple[str, int], why: str) -> None:
+        """Have an attempt save where it is, and tell that it is paused."""
+        for attempt in self._busy():
+            if (attempt.launch.run_id, attempt.launch.attempt) == which and not attempt.over:
+                self._save(attempt)
+                attempt.over = True
+                step = self.storage.saved(which[0]).checkpoints
+                report = attempt.aside(step, self.time.now_s, why)
+                self.time.plan(self._late_s(attempt), partial(self._write, attempt, report))
+
     def advance(self, seconds: float) -> None:
         """Let time pass under the eyes of a driver."""
         self.time.run_to(self.time.now_s + seconds)

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from paretoflow.engine.weather import Saved
 from paretoflow.ledger.tables import Event, EventKind
 
+_LAST = (EventKind.FINISHED, EventKind.PAUSED)
+
 
 class SimulatedStorage:
     """Outlives gangs and drivers alike."""
@@ -42,4 +44,4 @@ class SimulatedStorage:
 
 
 def _in_order(rows: Collection[Event]) -> list[Event]:
-    return sorted(rows, key=lambda e: (e.run_id, e.attempt, e.kind is EventKind.FINISHED, e.step))
+    return sorted(rows, key=lambda e: (e.run_id, e.attempt, e.kind in _LAST, e.step))

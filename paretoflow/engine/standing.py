@@ -179,6 +179,7 @@ def facts(standing: Standing) -> dict[str, Any]:
             "budget": spec["stop"]["runs"],
             "finished": state.finished,
             "failed": state.failed,
+            "paused": len(state.paused),
             "pending": len(state.open_runs()),
         },
         "in_progress": [_run_facts(run) for run in state.open_runs()],

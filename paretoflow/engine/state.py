@@ -24,11 +24,11 @@ from paretoflow.core.values import (
 from paretoflow.core.views import EvaluationRow
 from paretoflow.engine.ended import EndedRuns
 from paretoflow.engine.measured_rows import MeasuredRows
-from paretoflow.engine.payloads import evaluation_of, problem_from
+from paretoflow.engine.payloads import evaluation_of, problem_from, uncharged_share
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.proposers.outlook import GainEstimate, expected_gain
 
-_ENDED = (RunStatus.FINISHED, RunStatus.FAILED)
+_ENDED = (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.PAUSED)
 
 
 @dataclass
@@ -41,6 +41,8 @@ class SweepState:
         failed_attempts: Every (run, attempt) that failed, and when that was recorded.
         evaluations: Every complete evaluation, in the order of the ledger.
         curve: (runs finished, device seconds, hypervolume) after each finished run.
+        paused: The runs that are paused.
+        resumed_at: Of each run that went on after a pause: how many evaluations there were then.
         busy_s: Seconds that drivers of this sweep have been at work.
     """
 
@@ -49,6 +51,8 @@ class SweepState:
     failed_attempts: dict[tuple[str, int], float] = field(default_factory=dict)
     evaluations: list[EvaluationRow] = field(default_factory=list)
     curve: list[tuple[int, float, float]] = field(default_factory=list)
+    paused: set[str] = field(default_factory=set)
+    resumed_at: dict[str, int] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
     busy_s: float = 0.0
     seq: int = -1
@@ -105,7 +109,7 @@ class SweepState:
         return self.failures[run_id][cause] if run_id in self.failures else 0
 
     def open_runs(self) -> list[RunRecord]:
-        """Return the runs that are neither finished nor failed, oldest first."""
+        """Return the runs that are neither finished, failed nor paused, oldest first."""
         return [self.runs[run_id] for run_id in self._open]
 
     def waiting_runs(self) -> list[RunRecord]:
@@ -117,7 +121,7 @@ class SweepState:
         return list(self._open.values())
 
     def is_open(self, run_id: str) -> bool:
-        """Return whether a run was proposed and is neither finished nor failed."""
+        """Return whether a run was proposed and is neither finished, failed nor paused."""
         return run_id in self._open
 
     def uncharged_s(self, run_id: str, now_s: float) -> float:
@@ -164,6 +168,8 @@ class SweepState:
         self._update(RunRecord(event.run_id, proposal, RunStatus.PENDING))
 
     def _started(self, event: Event) -> None:
+        if event.run_id in self.paused:
+            self._reopen(self.runs[event.run_id])
         self._move(event, RunStatus.RUNNING, attempt=event.attempt)
         self.started_at[event.run_id] = event.time_s
 
@@ -185,6 +191,23 @@ class SweepState:
         self._move(event, status, boundary=Boundary(event.boundary), message=event.message)
         self._charge(event)
         self.failed_attempts[event.run_id, event.attempt] = event.time_s
+
+    def _paused(self, event: Event) -> None:
+        run = self.runs.get(event.run_id)
+        # a fragment can come after the run has ended, or has gone on with another attempt
+        if run is None or not (run.status in _ENDED or event.attempt < run.attempt):
+            why = event.message
+            self._move(event, RunStatus.PAUSED, attempt=event.attempt, message=why)
+            self.started_at.setdefault(event.run_id, event.time_s)
+        self._charge(event)
+
+    def _reopen(self, run: RunRecord) -> None:
+        """Count a paused run as open, where it stood among the others."""
+        self._ended.take(self._ordinals[run.run_id])
+        self.resumed_at[run.run_id] = len(self.evaluations)
+        self.runs[run.run_id] = replace(run, message="")
+        opened = {**self._open, run.run_id: run.proposal}
+        self._open = dict(sorted(opened.items(), key=lambda each: self._ordinals[each[0]]))
 
     def _stopped(self, event: Event) -> None:
         self._move(event, RunStatus.STOPPED)
@@ -222,37 +245,25 @@ class SweepState:
                 f"run {run.run_id} cannot go from {run.status} to {status}", "ledger/events"
             )
         if status in _ENDED:
-            del self._open[event.run_id]
+            self._open.pop(event.run_id, None)  # a paused run may finish, late
         self._update(replace(run, status=status, **changes))  # type: ignore[arg-type]
 
     def _update(self, run: RunRecord) -> None:
         self.runs[run.run_id] = run
-        if run.status is RunStatus.PENDING:
-            self._waiting.add(run.run_id)
-        else:
-            self._waiting.discard(run.run_id)
+        for those, status in ((self._waiting, RunStatus.PENDING), (self.paused, RunStatus.PAUSED)):
+            (those.add if run.status is status else those.discard)(run.run_id)
         if run.status in _ENDED:
             self._ended.put(self._ordinals[run.run_id], run)
 
     def _charge(self, event: Event) -> None:
         if not (event.wall_s or event.device_s or event.tokens):
             return
-        share = self._uncovered(event)
+        share = uncharged_share(event, self.failed_attempts.get((event.run_id, event.attempt)))
         cost = Cost(event.wall_s * share, event.device_s * share, event.tokens)
         self.cost = self.cost + cost
         run = self.runs.get(event.run_id)
         if run is not None:
             self._update(replace(run, cost=run.cost + cost))
-
-    def _uncovered(self, event: Event) -> float:
-        """Return which share of an event's time was not charged with its attempt's failure.
-
-        A failure is charged with all that its attempt left uncharged; a result may come later.
-        """
-        failed_s = self.failed_attempts.get((event.run_id, event.attempt))
-        if failed_s is None or not event.wall_s:
-            return 1.0
-        return min(1.0, max(0.0, event.time_s - failed_s) / event.wall_s)
 
     def history(self) -> History:
         """Return what a proposer may look at.
@@ -266,18 +277,7 @@ class SweepState:
         row_run = np.array(self._row_run, dtype=np.int64)
         # the base's ordinal is -1, as its index is: it finds itself at the end
         run_index = np.append(self._ended.places(len(self.runs)), -1)[row_run]
-        return History(
-            problem=measured.problem,
-            runs=self._ended.records,
-            gains=measured.gains.array,
-            stderr=measured.stderr.array,
-            run_index=run_index,
-            snapshot_ids=tuple(self._snapshot_ids),
-            front=measured.archive.indices,
-            ref=measured.ref,
-            ideal=measured.ideal,
-            nadir=measured.nadir,
-        )
+        return measured.history(self._ended.records, run_index, tuple(self._snapshot_ids))
 
 
 _HANDLERS = {
@@ -290,5 +290,6 @@ _HANDLERS = {
     EventKind.FINISHED: SweepState._finished,
     EventKind.FAILED: SweepState._failed,
     EventKind.STOPPED: SweepState._stopped,
+    EventKind.PAUSED: SweepState._paused,
     EventKind.CLOSED: SweepState._closed,
 }

@@ -135,6 +135,7 @@ def front_view(state: SweepState, name: str, number: int) -> FrontView:
         finished=state.finished,
         failed=state.failed,
         pending=len(state.open_runs()),
+        paused=len(state.paused),
     )
 
 

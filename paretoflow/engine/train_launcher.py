@@ -121,6 +121,11 @@ class TrainWorkshop:
         self._attempt.progress(step)
         return self._attempt.stopping() or node_id in draining_nodes()
 
+    def suspended(self) -> str:
+        """Return why the run is to be paused, to the worker that puts it down."""
+        assert self._attempt is not None
+        return self._attempt.suspended()
+
     def _fit(self, launch: Launch | None, workers: int) -> Any:
         """Run an errand to its end; return what the first worker returned.
 
@@ -216,6 +221,10 @@ class _RemoteAttempt:
 
     def stopping(self) -> bool:
         return self._stopping
+
+    def suspended(self) -> str:
+        why: str = ray.get(self._supervisor.consult.remote("suspended"))
+        return why
 
 
 def _leave_group() -> None:

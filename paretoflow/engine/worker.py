@@ -26,11 +26,11 @@ from paretoflow.data.prompts import RenderChat
 from paretoflow.engine.backend import Failure, Launch, Report
 from paretoflow.engine.early_stop import Watch
 from paretoflow.engine.faults import failure_in
-from paretoflow.engine.happenings import Measured, calibrated, evaluated, finished
+from paretoflow.engine.happenings import Measured, calibrated, evaluated, finished, paused
 from paretoflow.engine.points import Point, points_of
 from paretoflow.engine.run_files import RunFiles
 from paretoflow.engine.toolbox import Toolbox, Tools
-from paretoflow.engine.workshop import Attempt
+from paretoflow.engine.workshop import Attempt, asked_to_stop
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
@@ -162,10 +162,7 @@ class Workshop:
         return gains_of(self._evaluator.mean_scores(model, self._prompts.validation), problem)
 
     def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:
-        """Execute an attempt, telling each evaluated checkpoint; return why it failed, if it did.
-
-        It goes on from what an earlier attempt at the run has saved.
-        """
+        """Execute an attempt from what earlier ones saved; return why it failed, if it did."""
         return failure_in(lambda: self._train(launch, attempt))
 
     def _train(self, launch: Launch, attempt: Attempt) -> None:
@@ -192,7 +189,7 @@ class Workshop:
             should_stop=should_stop,
             parallel=self._parallel,
             accumulation_factor=launch.accumulation_factor,
-            stopping=partial(_stopping, attempt),
+            stopping=partial(asked_to_stop, attempt),
             merge_parents=self._files.merge_parents(launch.merge_paths),
             front=np.array(launch.front) if launch.front else None,
             should_finish=(lambda: bool(watch.reason)) if watch else None,
@@ -206,9 +203,22 @@ class Workshop:
                 if watch is not None:
                     watch.save(stopped.state)
                 self._files.keep(stopped.state)
-            raise
-        if self._first:
-            self._files.finish(launch.run_id)
+            if not self._pauses(launch, stopped, attempt):
+                raise
+        else:
+            if self._first:
+                self._files.finish(launch.run_id)
+
+    def _pauses(self, launch: Launch, stopped: RunInterrupted, attempt: Attempt) -> bool:
+        """Tell that a run is paused; return whether it stopped for that, on every rank."""
+        why = attempt.suspended()
+        if why and self._first:
+            where = (launch.run_id, launch.attempt)
+            row = paused(*where, time.time(), why, stopped.step, stopped.cost)
+            self._files.patiently(lambda: write_fragment(self._folder, [row]))
+            attempt.tell(Report(*where, (row,)))
+        # a rank that was not asked itself stops with another: the first one tells why
+        return bool(why) or not (self._first or attempt.stopping())
 
     @property
     def _first(self) -> bool:
@@ -286,9 +296,3 @@ class Workshop:
             **point.payload,
         }
         return evaluated(measured, time_s=time.time(), payload=payload, **fields)
-
-
-def _stopping(attempt: Attempt) -> bool:
-    """Give a sign of life; return whether the run is to be saved and put down."""
-    attempt.progress()
-    return attempt.stopping()

@@ -1,4 +1,4 @@
-"""The contract of what a rank keeps loaded, and of what it tells while it works."""
+"""The contract of what a rank keeps loaded, and of what it tells and asks while it works."""
 
 from __future__ import annotations
 
@@ -26,6 +26,19 @@ class Attempt(Protocol):
     def stopping(self) -> bool:
         """Return whether the run is to be saved and put down."""
         ...
+
+    def suspended(self) -> str:
+        """Return why the run is to be paused; empty while it is not, or where another rank knows.
+
+        Asked once a run is put down.
+        """
+        ...
+
+
+def asked_to_stop(attempt: Attempt) -> bool:
+    """Give a sign of life; return whether the run is to be saved and put down."""
+    attempt.progress()
+    return attempt.stopping()
 
 
 class WorkshopLike(Protocol):

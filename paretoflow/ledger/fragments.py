@@ -20,7 +20,7 @@ from paretoflow.storage import Folder, Root, as_folder
 
 FRAGMENTS = "fragments"
 
-_LAST = frozenset({EventKind.FINISHED, EventKind.FAILED, EventKind.STOPPED})
+_LAST = frozenset({EventKind.FINISHED, EventKind.FAILED, EventKind.STOPPED, EventKind.PAUSED})
 _FIRST = frozenset({EventKind.PROPOSED, EventKind.STARTED})
 
 

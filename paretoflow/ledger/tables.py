@@ -36,6 +36,8 @@ class EventKind(StrEnum):
     """An attempt failed; payload: whether it is final."""
     STOPPED = "stopped"
     """A run was put down unfinished because the sweep stopped."""
+    PAUSED = "paused"
+    """A run was put down with its state kept, since others like it are ahead; message: why."""
     CLOSED = "closed"
     """A driver left in good order; payload: why."""
 

@@ -14,9 +14,11 @@ def require_supported(spec: SweepSpec) -> None:
     Raises:
         SpecError: If it runs on one rank only and there are more, or cannot be sharded and is to
             be, or the proposer needs launches that it does not take, or it needs reference answers
-            and the data have none; names the key and the methods that could.
+            and the data have none, or runs are to be paused that serve all preferences; names the
+            key and the methods that could.
     """
     _require_launches(spec)
+    _require_points(spec)
     _require_references(spec)
     tag, resources = spec.method.type, spec.engine.resources
     capabilities = CAPABILITIES[tag]
@@ -34,6 +36,17 @@ def require_supported(spec: SweepSpec) -> None:
             f"got {resources.ranks} ranks; allowed: 1, since {tag} trains on one rank only{note}",
             "engine.resources.ranks",
             f"write `ranks: 1` and raise engine.workers, or choose another method: {able} can",
+        )
+
+
+def _require_points(spec: SweepSpec) -> None:
+    tag = spec.method.type
+    if spec.stop.rungs is not None and CAPABILITIES[tag].serves != "point":
+        raise SpecError(
+            f"got rungs; allowed: none for {tag}, since one artifact of it serves all preferences "
+            "and is not to be compared by one point",
+            "stop.rungs",
+            "remove them",
         )
 
 

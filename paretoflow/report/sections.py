@@ -38,11 +38,13 @@ def tiles_html(view: SweepView) -> str:
     ref = ", ".join(f"{o.name} {o.ref:.4g}" for o in front.problem.objectives)
     price = float(view.spec.get("engine", {}).get("price", 0.0))
     money = f", cost {price * cost.device_s / 3600:.2f}" if price else ""
+    others = f"{front.failed} failed, {front.pending} pending"
+    others += f", {front.paused} paused" if front.paused else ""
     tiles = [
         (f"{front.hypervolume:.4g}", "hypervolume", f"95 % interval {low:.4g} to {high:.4g}"),
         (_factor(view), "times the base model's", f"reference point: {ref}"),
         (str(len(front.points)), "points on the front", f"of {len(view.evaluations)} evaluations"),
-        (str(front.finished), "runs finished", f"{front.failed} failed, {front.pending} pending"),
+        (str(front.finished), "runs finished", others),
         (seconds_text(cost.device_s), "device time", f"{cost.tokens:,} tokens{money}"),
     ]
     return "".join(

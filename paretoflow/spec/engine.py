@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from paretoflow.spec.base import Spec
+from paretoflow.spec.rungs import RungsSpec
 
 
 class ResourcesSpec(Spec):
@@ -70,7 +71,7 @@ class StagnationSpec(Spec):
 
 
 class StopSpec(Spec):
-    """When the sweep ends: at whichever comes first."""
+    """When the sweep ends, at whichever comes first, and when single runs are paused."""
 
     runs: int = Field(12, ge=1)
     """Runs to launch in all, failed ones included."""
@@ -83,3 +84,5 @@ class StopSpec(Spec):
     gain_below: float | None = Field(None, gt=0, lt=1)
     """Stop when a further run should add less than this share of the hypervolume, for instance
     0.005; not before the opening stage and three more runs have ended."""
+    rungs: RungsSpec | None = None
+    """Pause runs that others like them have outdone at the same step; unset: all run to the end."""

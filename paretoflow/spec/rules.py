@@ -23,6 +23,7 @@ from paretoflow.spec.models import PretrainedModelSpec
 from paretoflow.spec.objectives import ObjectiveSpec, RegexObjectiveSpec
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.proposers import CmorlHvProposerSpec, CmorlProposerSpec, EmptyBoxProposerSpec
+from paretoflow.spec.rungs_rules import rungs
 from paretoflow.spec.shape import KeyPath
 
 
@@ -274,5 +275,6 @@ def _devices(draft: Draft) -> Iterator[Fault]:
 
 RULES: tuple[Callable[[Draft], Iterator[Fault]], ...] = (
     _unique_names, _ranges, _regexes, _sources, _data, named_files,
-    _batches, _aggregation, _pairs, _samples, _budget, merges, _devices, _offload, storage_root,
+    _batches, _aggregation, _pairs, _samples, _budget, merges, rungs, _devices, _offload,
+    storage_root,
 )  # fmt: skip

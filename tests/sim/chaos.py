@@ -156,11 +156,12 @@ def drawn_weather(rng: np.random.Generator) -> Weather:
 
 
 def drawn_spec(rng: np.random.Generator, seed: int) -> SweepSpec:
-    """Return a small sweep."""
+    """Return a small sweep; every other one pauses runs at their first checkpoint."""
+    rungs = {"reduction": 2, "first": 1} if seed % 2 else None
     return circle_spec(
         seed=seed,
         proposer={"type": str(rng.choice(PROPOSERS))},
-        stop={"runs": int(rng.integers(5, 9))},
+        stop={"runs": int(rng.integers(5, 9)), "rungs": rungs},
         engine={
             "workers": int(rng.integers(1, 5)),
             "retries": int(rng.integers(0, 3)),

@@ -34,14 +34,17 @@ def check_runs(events: Sequence[Event], budget: int) -> SweepState:
     state = SweepState()
     state.apply(events)
     assert len(state.runs) == budget, f"{len(state.runs)} runs, not {budget}"
-    assert state.finished + state.failed == budget, (state.finished, state.failed)
+    ended = (state.finished, state.failed, len(state.paused))
+    assert sum(ended) == budget, ended
     assert not state.open_runs()
     started = [(e.run_id, e.attempt) for e in of_kind(events, EventKind.STARTED)]
     assert len(started) == len(set(started)), "an attempt was started twice"
     ends = [e for e in events if e.kind is EventKind.FINISHED or e.payload.get("final")]
-    assert sorted(e.run_id for e in ends) == sorted(state.runs), "a run ended twice, or never"
+    over = [*(e.run_id for e in ends), *state.paused]
+    assert sorted(over) == sorted(state.runs), "a run ended twice, or never"
     end_of = {e.run_id: e.seq for e in ends}
-    late = [e for e in of_kind(events, EventKind.STARTED) if e.seq > end_of[e.run_id]]
+    begun = of_kind(events, EventKind.STARTED)
+    late = [e for e in begun if e.seq > end_of.get(e.run_id, e.seq)]
     assert not late, f"started after its end: {late}"
     check_one_attempt_at_a_time(events)
     return state
@@ -60,7 +63,9 @@ def check_one_attempt_at_a_time(events: Sequence[Event]) -> None:
             case EventKind.FAILED:
                 attempt = running.pop(event.run_id, None)
                 assert attempt == event.attempt, f"{event.event_id}, but attempt {attempt} runs"
-            case EventKind.FINISHED | EventKind.STOPPED:
+            case EventKind.PAUSED if running.get(event.run_id) != event.attempt:
+                pass  # of an attempt that was given up meanwhile
+            case EventKind.FINISHED | EventKind.STOPPED | EventKind.PAUSED:
                 running.pop(event.run_id, None)
 
 
@@ -91,7 +96,7 @@ def check_nothing_lost(
             kept = there.get(row.event_id)
             assert kept is not None, f"measured, but lost: {row.event_id}"
             assert replace(kept, seq=-1, epoch=-1) == row, f"changed: {row.event_id}"
-        elif row.run_id not in finished:
+        elif row.kind is EventKind.FINISHED and row.run_id not in finished:
             assert given_up_s[row.run_id] <= written_s, f"lost: {row.event_id}"
 
 

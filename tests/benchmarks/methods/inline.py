@@ -60,6 +60,9 @@ class InlineBackend:
         """Forget a launch."""
         self._waiting = [x for x in self._waiting if x.run_id != launch.run_id]
 
+    def suspend(self, run_id: str, attempt: int, why: str) -> None:
+        """Do nothing: a launch is over before its driver hears of it."""
+
     def poll(self, timeout_s: float) -> list[Report]:
         """Execute what waits, to its end."""
         reports: list[Report] = []
@@ -95,6 +98,9 @@ class _Told:
 
     def stopping(self) -> bool:
         return False
+
+    def suspended(self) -> str:
+        return ""
 
 
 def run_inline(spec: SweepSpec) -> SweepState:

@@ -145,6 +145,19 @@ CASES: list[tuple[str, str, int, str]] = [
         2,
         "set method.checkpoint_every",
     ),
+    (
+        "nothing to compare",
+        f"name: x\nstop: {{rungs: {{}}}}{TWO}",
+        2,
+        "set method.checkpoint_every",
+    ),
+    (
+        "a rung at the end",
+        "name: x\nmethod: {type: dpo, steps: 40, checkpoint_every: 15}\n"
+        f"stop: {{rungs: {{first: 31}}}}{TWO}",
+        3,
+        "at most 30",
+    ),
     ("cost of nothing", f"name: x\nstop: {{cost: 5}}{TWO}", 2, "set engine.price"),
     (
         "a GPU and a half",

@@ -85,6 +85,13 @@ def test_every_change_of_a_run_is_one_line(monkeypatch: pytest.MonkeyPatch) -> N
     ]
 
 
+def test_a_paused_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown(monkeypatch)
+    shown.progress(State(), "")
+    shown.progress(State({"r": run(RunStatus.PAUSED, message="two are ahead")}), "")
+    assert shown.lines() == ["[0/4] r0000-aaaaaa paused: two are ahead"]
+
+
 def test_a_failed_run_says_where_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = Shown(monkeypatch)
     shown.progress(State(), "")

@@ -68,7 +68,7 @@ def test_json_of_a_sweep_in_progress(running: Path, capsys: pytest.CaptureFixtur
     assert main(["status", str(running), "--format", "json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["state"] == "running or interrupted"
-    assert facts["runs"] == {"budget": 3, "finished": 0, "failed": 0, "pending": 2}
+    assert facts["runs"] == {"budget": 3, "finished": 0, "failed": 0, "paused": 0, "pending": 2}
     assert facts["in_progress"] == [
         {"run_id": "a", "status": "running", "attempt": 2, "reason": "Because."},
         {"run_id": "b", "status": "pending", "attempt": 0, "reason": "Because."},

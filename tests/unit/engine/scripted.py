@@ -52,6 +52,7 @@ class ScriptedBackend:
         self.prepared: list[Problem | None] = []
         self.launched: list[tuple[str, int]] = []
         self.known: list[list[str]] = []
+        self.suspended: list[tuple[str, int]] = []
         self.closed = 0
         self.left = 0
         self._time = 0.0
@@ -64,6 +65,9 @@ class ScriptedBackend:
 
     def drop(self, launch: Launch) -> None:
         self._busy.remove(launch)
+
+    def suspend(self, run_id: str, attempt: int, why: str) -> None:
+        self.suspended.append((run_id, attempt))
 
     def gangs(self) -> Sequence[GangState]:
         return ()

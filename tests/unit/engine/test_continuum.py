@@ -31,6 +31,9 @@ class Told:
     def stopping(self) -> bool:
         return False
 
+    def suspended(self) -> str:
+        return ""
+
 
 def job(base: Path, home: Path) -> Any:
     served = {"points": POINTS, "select": {"type": "rps", "k": 2}}

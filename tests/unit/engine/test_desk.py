@@ -122,3 +122,15 @@ def test_a_rank_is_an_orphan_when_no_driver_calls_for_long() -> None:
     assert desk.deserted() == "no driver called for 0.05 s"
     desk.hear(CALL)  # and one that is new to it has other limits
     assert desk.deserted() == ""
+
+
+def test_a_run_is_paused_by_its_name_and_the_next_one_is_not(desk: Desk) -> None:
+    desk.begin(LAUNCH)
+    desk.suspend("a", 0, "of an older attempt")
+    assert (desk.stopping(), desk.suspended()) == (False, "")
+    desk.suspend("a", 1, "two are ahead")
+    assert (desk.stopping(), desk.suspended()) == (True, "two are ahead")
+    desk.ended(None)
+    desk.suspend("a", 1, "after its end")
+    desk.begin(replace(LAUNCH, attempt=2))
+    assert (desk.stopping(), desk.suspended()) == (False, "")

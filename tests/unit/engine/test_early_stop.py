@@ -76,6 +76,9 @@ class _Attempt:
     def stopping(self) -> bool:
         return self.left <= 0
 
+    def suspended(self) -> str:
+        return ""
+
 
 @pytest.fixture
 def workshop(tiny_base_dir: Path, tmp_path: Path) -> Any:

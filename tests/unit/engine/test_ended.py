@@ -28,6 +28,17 @@ def test_a_record_is_replaced_where_it_stands() -> None:
     assert [r.message for r in ended.records] == ["now 0", "now 2"]
 
 
+def test_a_run_that_goes_on_is_taken_out_and_may_end_again() -> None:
+    ended = EndedRuns()
+    for ordinal in (0, 2, 3):
+        ended.put(ordinal, _run(ordinal))
+    ended.take(2)
+    assert [r.run_id for r in ended.records] == ["r0000", "r0003"]
+    assert ended.places(4).tolist() == [0, -2, -2, 1]
+    ended.put(2, _run(2))
+    assert ended.places(4).tolist() == [0, -2, 1, 2]
+
+
 def test_none_ended() -> None:
     assert EndedRuns().records == ()
     assert EndedRuns().places(2).tolist() == [-2, -2]

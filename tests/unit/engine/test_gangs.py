@@ -58,6 +58,7 @@ class FakeRank:
         self.hear = Method(self.desk.hear)
         self.begin = Method(lambda epoch, launch: self.desk.begin(launch))
         self.leave = Method(lambda epoch, reason: self.desk.leave(reason))
+        self.suspend = Method(lambda epoch, *which: self.desk.suspend(*which))
         self.load = Method(self._load)
         self.meeting_point = Method(lambda: ("10.0.0.1", 1234))
         place = gang_module.Whereabouts(f"node{number}", f"10.0.0.{number}", 1)
@@ -131,6 +132,23 @@ def test_the_first_rank_does_the_shared_stage_alone() -> None:
     gang.load(PROBLEM)
     hear(gang)
     assert [len(m.actor.loads) for m in gang.members] == [1, 1]
+
+
+def test_the_first_rank_alone_is_asked_to_pause_a_run() -> None:
+    gang = gang_of(2)
+    load(gang)
+    gang.begin(LAUNCH)
+    hear(gang)
+    gang.suspend(("another", 0), "two are ahead")
+    hear(gang)
+    assert not any(m.actor.desk.stopping() for m in gang.members)
+    gang.suspend(("a", 0), "two are ahead")
+    hear(gang)
+    assert [m.actor.desk.suspended() for m in gang.members] == ["two are ahead", ""]
+    for m in gang.members:
+        m.actor.desk.ended(None)
+    (report,) = hear(gang)
+    assert (report.ended, report.failure, gang.phase) == (True, None, GangPhase.IDLE)
 
 
 def test_a_launch_is_over_when_every_rank_has_ended_it() -> None:

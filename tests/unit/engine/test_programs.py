@@ -47,6 +47,9 @@ class Told:
     def stopping(self) -> bool:
         return any("ready" in log.read_text() for log in self.logs.rglob("a0/**/stdout.log"))
 
+    def suspended(self) -> str:
+        return ""
+
 
 def job(base: Path, home: Path, adapter: Path) -> Any:
     words = ["{python}", "-I", "-S", "-c", PROGRAM, "{request}", str(adapter)]

@@ -231,6 +231,23 @@ def test_dropped_attempts_tell_nothing_more() -> None:
     assert backend.free() == 2
 
 
+def test_a_paused_attempt_saves_where_it_is_is_charged_and_frees_its_gang() -> None:
+    shared = cluster([(10.0, [0.5, 5])] * 3)
+    backend, _ = driver(shared)
+    backend.launch(launch())
+    assert not backend.poll(0.5)[0].ended
+    shared.advance(5.0)
+    backend.suspend("a", 1, "another attempt")
+    backend.suspend("a", 0, "two are ahead")
+    (report,) = until_ended(backend)
+    (row,) = report.events
+    assert (row.kind, row.step, row.wall_s, row.message) == ("paused", 1, 5.0, "two are ahead")
+    assert (report.failure, shared.storage.saved("a")) == (None, Saved(1, 0.5))
+    assert backend.free() == 2
+    backend.launch(launch(attempt=1))
+    assert [e.step for r in until_ended(backend) for e in r.events] == [2, 3, 0]
+
+
 def test_closing_saves_where_everybody_is() -> None:
     shared = cluster()
     backend, _ = driver(shared)

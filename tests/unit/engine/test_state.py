@@ -9,6 +9,7 @@ import pytest
 from paretoflow.core.errors import LedgerError
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import Cost
+from paretoflow.engine.happenings import paused
 from paretoflow.engine.payloads import problem_from, problem_payload
 from paretoflow.engine.rows import GrowingRows
 from paretoflow.engine.state import SweepState
@@ -122,6 +123,45 @@ def test_a_new_driver_finds_the_runs_of_the_old_one_waiting() -> None:
     assert state.closed == ""
 
 
+def _aside(run_id: str, attempt: int = 0, cost: Cost | None = None) -> Event:
+    return paused(run_id, attempt, 9.0, "two are ahead", 3, cost)
+
+
+TWO_OPEN = (*BEGUN, proposed("a"), started("a"), proposed("b"), started("b"))
+
+
+def test_a_paused_run_has_ended_for_proposers_and_goes_on_where_it_stood_among_the_others() -> None:
+    told = [*TWO_OPEN, scored("a", (0.6, 5)), _aside("a", cost=Cost(2.0, 4.0))]
+    aside = folded(*told, opened(1))
+    assert (aside.paused, [r.run_id for r in aside.open_runs()]) == ({"a"}, ["b"])
+    assert (aside.runs["a"].message, aside.runs["a"].cost) == ("two are ahead", Cost(2.0, 4.0))
+    assert [r.run_id for r in aside.history().runs] == ["a"]
+    assert aside.history().run_index.tolist() == [-1, 0]
+    again = folded(*told, started("a", 1))
+    assert (again.paused, again.resumed_at) == (set(), {"a": 2})
+    assert [r.run_id for r in again.open_runs()] == ["a", "b"]
+    assert again.runs["a"].message == ""
+    assert again.history().run_index.tolist() == [-1, -2]
+    assert folded(*told, started("a", 1), done("a", 1)).finished == 1
+
+
+def test_a_pause_that_is_told_too_late_changes_nothing() -> None:
+    lost = [*TWO_OPEN, failed("a", final=False), started("a", 1)]
+    assert folded(*lost, _aside("a")).runs["a"].status is RunStatus.RUNNING
+    assert folded(*TWO_OPEN, done("a"), _aside("a")).runs["a"].status is RunStatus.FINISHED
+
+
+def test_a_paused_run_can_turn_out_to_have_finished() -> None:
+    state = folded(*TWO_OPEN, _aside("a"), done("a"))
+    assert (state.paused, state.finished) == (set(), 1)
+    assert [r.status for r in state.history().runs] == [RunStatus.FINISHED]
+
+
+def test_the_attempt_of_a_pause_whose_start_was_never_told_is_not_used_again() -> None:
+    state = folded(*BEGUN, proposed("a"), _aside("a"))
+    assert "a" in state.started_at
+
+
 def test_a_failure_that_is_not_final_leaves_the_run_waiting() -> None:
     events = [*BEGUN, proposed("a"), started("a"), failed("a", 0, final=False)]
     waiting = folded(*events)
@@ -216,7 +256,8 @@ def test_a_history_kept_up_to_date_is_one_made_from_the_start() -> None:
 
 def _assert_history(state: SweepState) -> int:
     history = state.history()
-    ended = [r for r in state.runs.values() if r.status in (RunStatus.FINISHED, RunStatus.FAILED)]
+    over = (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.PAUSED)
+    ended = [r for r in state.runs.values() if r.status in over]
     assert list(history.runs) == ended
     places = {r.run_id: place for place, r in enumerate(ended)}
     assert history.run_index.tolist() == [places.get(e.run_id, -2) for e in state.evaluations]

@@ -128,3 +128,11 @@ def test_methods_of_points_take_merges_and_constraints():
     for proposer in ("cmorl", "empty_box", "soups", "map"):
         text = f"name: x\nmethod: {{type: dpo}}\nproposer: {{type: {proposer}}}{TWO}"
         require_supported(load_spec_text(text, "job.yaml"))
+
+
+def test_runs_that_serve_all_preferences_are_not_paused():
+    text = "name: x\nmethod: {{type: {}, steps: 20, checkpoint_every: 5}}\nstop: {{rungs: {{}}}}"
+    require_supported(load_spec_text(text.format("dpo") + TWO, "job.yaml"))
+    with pytest.raises(SpecError, match="none for dpa") as caught:
+        require_supported(load_spec_text(text.format("dpa") + TWO, "job.yaml"))
+    assert caught.value.where == "stop.rungs"

@@ -23,6 +23,7 @@ TWO = "\nobjectives:\n  - {name: a, type: length}\n  - {name: b, type: regex, ke
         "name: x\nmethod: {type: grpo, batch_size: 12, generations: 6, gradient_accumulation: 4}",
         "name: x\nmethod: {type: dpo, steps: 20, checkpoint_every: 20}",
         "name: x\nmethod: {type: grpo}\nmodel: {type: embedded, generation: {temperature: 0}}",
+        "name: x\nmethod: {type: dpo, steps: 20, checkpoint_every: 5}\nstop: {rungs: {first: 15}}",
         "name: x\nproposer: {type: cmorl, initial: 12}",
         "name: x\nstop: {cost: 5}\nengine: {price: 1}",
         "name: x\ndata: {type: jsonl, path: rows.jsonl, template: 'Q {my column}: {{x}}'}",
