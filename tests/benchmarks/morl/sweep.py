@@ -1,0 +1,147 @@
+"""A whole sweep by the engine's own driver, ledger and proposers, on processes without Ray."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+
+from paretoflow import proposers
+from paretoflow.core.values import Problem
+from paretoflow.engine.backend import Launch, Report
+from paretoflow.engine.driver import Driver
+from paretoflow.engine.live import GangState
+from paretoflow.engine.session import enter_folder, sweep_root
+from paretoflow.engine.state import SweepState
+from paretoflow.engine.workshop import WorkshopLike
+from paretoflow.ledger import open_ledger
+from paretoflow.ledger.tables import Event
+from tests.benchmarks.morl.spec import MorlSpec
+from tests.benchmarks.morl.workshop import MorlWorkshop
+
+Execute = Callable[[Launch], list[Report]]
+
+
+class PoolBackend:
+    """Gives launches to an executor, asynchronously; see `engine.backend.Backend`.
+
+    Args:
+        workshop: Freezes the objectives.
+        pool: Where launches run.
+        execute: What runs there: an attempt to its end; returns what it told, the last with
+            `ended`.
+        workers: Launches at a time.
+    """
+
+    def __init__(
+        self, workshop: WorkshopLike, pool: Executor, execute: Execute, workers: int
+    ) -> None:
+        self._workshop = workshop
+        self._pool = pool
+        self._execute = execute
+        self._workers = workers
+        self._open: dict[tuple[str, int], Future[list[Report]]] = {}
+
+    def adopt(self, epoch: int) -> list[Launch]:
+        """Return none: nothing outlives this process."""
+        return []
+
+    def prepare(self, problem: Problem | None) -> list[Event]:
+        """Freeze the objectives and measure an untrained policy, the first time."""
+        return [] if problem else self._workshop.prepare()
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        return time.time()
+
+    def pause(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    def free(self) -> int:
+        """Return how many more launches would start at once."""
+        return self._workers - len(self._open)
+
+    def launch(self, launch: Launch) -> None:
+        """Hand a launch over."""
+        future = self._pool.submit(self._execute, launch)
+        self._open[launch.run_id, launch.attempt] = future
+
+    def drop(self, launch: Launch) -> None:
+        """Forget a launch; what it tells is not heard."""
+        if future := self._open.pop((launch.run_id, launch.attempt), None):
+            future.cancel()
+
+    def poll(self, timeout_s: float) -> list[Report]:
+        """Return what the launches told that are over."""
+        over, _ = wait(self._open.values(), timeout_s, FIRST_COMPLETED)
+        ended = [key for key, future in self._open.items() if future in over]
+        return [report for key in ended for report in self._open.pop(key).result()]
+
+    def gangs(self) -> Sequence[GangState]:
+        """Return none."""
+        return ()
+
+    def close(self) -> None:
+        """Let go of what has not begun."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def leave(self) -> None:
+        """Leave nothing behind."""
+        self.close()
+
+
+class Told:
+    """Keeps what a workshop tells; see `engine.workshop.Attempt`."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+
+    def tell(self, report: Report) -> None:
+        self.reports.append(report)
+
+    def progress(self, step: int | None = None) -> None:
+        """Nobody watches."""
+
+    def stopping(self) -> bool:
+        return False
+
+
+def execute(workshop: WorkshopLike, launch: Launch) -> list[Report]:
+    """Execute an attempt; return what it told, its end last."""
+    told = Told()
+    failure = workshop.execute(launch, told)
+    return [*told.reports, Report(launch.run_id, launch.attempt, ended=True, failure=failure)]
+
+
+def run_sweep(spec: MorlSpec) -> SweepState:
+    """Run a sweep to its end, from wherever it stands, on `engine.workers` processes."""
+    workers, context = spec.engine.workers, multiprocessing.get_context("spawn")
+    plain = spec.model_dump_json()
+    with ProcessPoolExecutor(workers, context, _open_workshop, (plain,)) as pool:
+        return drive(spec, pool, _execute_here)
+
+
+def drive(spec: MorlSpec, pool: Executor, run: Execute) -> SweepState:
+    """Run a sweep to its end on a pool."""
+    root = sweep_root(spec)
+    enter_folder(spec, root)
+    ledger = open_ledger(root, writer=True, create=True, fsync=False)
+    backend = PoolBackend(MorlWorkshop(spec, root, 1), pool, run, spec.engine.workers)
+    proposer = proposers.build(spec.proposer, m=len(spec.objectives), runs=spec.stop.runs)
+    driver = Driver(spec, ledger, backend, proposer)
+    driver.run()
+    return driver.state
+
+
+_workshops: list[MorlWorkshop] = []
+
+
+def _open_workshop(plain: str) -> None:
+    spec = MorlSpec.model_validate_json(plain)
+    _workshops[:] = [MorlWorkshop(spec, sweep_root(spec), 1)]
+
+
+def _execute_here(launch: Launch) -> list[Report]:
+    return execute(_workshops[0], launch)
