@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -45,7 +45,7 @@ class Policy(nn.Module):
 
     def soften(self, factor: float) -> None:
         """Multiply the logits: below 1, what was likeliest stays so, and others are tried again."""
-        last = self.actor[-1]
+        last: Any = self.actor[-1]
         with torch.no_grad():
             last.weight.mul_(factor)
             last.bias.mul_(factor)

@@ -205,9 +205,9 @@ class Runner:
             steps.append((features, actions, chosen, values, channels, over))
             self._again(over)
         _, last = self._look(self._world.features())
-        columns = [np.stack(column) for column in zip(*steps, strict=True)]
-        none = np.empty((0, self._world.objectives))
-        return Rollout(*columns, last, np.concatenate([none, *ended_returns]))
+        features, actions, chosen, values, channels, over = map(np.stack, zip(*steps, strict=True))
+        returns = np.concatenate([np.empty((0, self._world.objectives)), *ended_returns])
+        return Rollout(features, actions, chosen, values, channels, over, last, returns)
 
     def _again(self, over: BoolArray) -> None:
         self._world.restart(over)

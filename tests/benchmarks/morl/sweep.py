@@ -68,6 +68,9 @@ class PoolBackend:
         future = self._pool.submit(self._execute, launch)
         self._open[launch.run_id, launch.attempt] = future
 
+    def suspend(self, run_id: str, attempt: int, why: str) -> None:
+        """Do nothing: a launch is over before its driver hears of it."""
+
     def drop(self, launch: Launch) -> None:
         """Forget a launch; what it tells is not heard."""
         if future := self._open.pop((launch.run_id, launch.attempt), None):
@@ -106,6 +109,9 @@ class Told:
 
     def stopping(self) -> bool:
         return False
+
+    def suspended(self) -> str:
+        return ""
 
 
 def execute(workshop: WorkshopLike, launch: Launch) -> list[Report]:
