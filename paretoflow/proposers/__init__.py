@@ -5,21 +5,25 @@
     cmorl       C-MORL's two stages: weighted runs, then constrained extension of lonely policies
     cmorl_hv    the same extension, of the policies beside the largest gain in hypervolume
     empty_box   constrained launches into the largest hypervolume gap; the default below five
+    psl         weights and settings of the Pareto set that a model of the runs expects
+    svh_psl     the same, from particles that share gradients and repel each other
     soups       experts for single objectives, then mixtures of their adapters on a grid
     map         experts, then mixtures that a quadratic of a few of them predicts to be the front
 
 What several share, by noun: `asked` (which launches were asked for), `initial` (the weighted stage
 that opens a sweep), `spread` (far from everything tried), `boxes` (gaps of the front), `wording`,
 `experts` (what there is to merge), `mixtures` (merge launches), `quadratics` (of merges),
-`gaussian` (a Gaussian process for each objective). When to stop: `outlook` (what a further run
-should add).
+`gaussian` (a Gaussian process for each objective), `particles` (the Pareto set of such a model),
+`configurations` (of its inputs: weights with settings), `settings` (what launches set beside
+weights). When to stop: `outlook` (what a further run should add).
 
 How to add one (the tag is the YAML `proposer.type` and the module's name):
 
 1. Its knobs: a spec in `spec/proposers.py` with `type: Literal["<tag>"]`, joined to `ProposerSpec`.
 2. Its code: `proposers/<tag>.py` with a class `(spec, *, m, runs)` that satisfies
-   `core.protocols.Proposer`. Write the choice of one launch and let `asked.one_by_one` repeat it:
-   then a batch spreads out for the same reason that single launches do.
+   `core.protocols.Proposer`; one that chooses settings too takes `axes` and is in `SEARCHING`.
+   Write the choice of one launch and let `asked.one_by_one` repeat it: then a batch spreads out for
+   the same reason that single launches do.
 3. One line in `TAGS` below.
 4. One line in `SPECS` of `tests/contracts/test_proposers.py`, which then runs the suite over it.
 
@@ -52,11 +56,13 @@ TAGS = {
     "empty_box": "paretoflow.proposers.empty_box:EmptyBoxProposer",
     "lattice": "paretoflow.proposers.lattice:LatticeProposer",
     "map": "paretoflow.proposers.map:MapProposer",
+    "psl": "paretoflow.proposers.psl:PslProposer",
     "soups": "paretoflow.proposers.soups:SoupsProposer",
+    "svh_psl": "paretoflow.proposers.svh_psl:SvhPslProposer",
 }
 """YAML tag to `module:Name`."""
 
-SEARCHING: tuple[str, ...] = ()
+SEARCHING = ("psl", "svh_psl")
 """Those that choose settings themselves, and take `axes` too."""
 
 MANY_OBJECTIVES = 5

@@ -40,20 +40,30 @@ class DrawnSettings:
         """Return what the proposer does, with settings."""
         chosen = self._proposer.propose(history, pending, count, seed)
         first = len(history.runs) + len(pending)
-        return [self._drawn(p, history, first + i, seed) for i, p in enumerate(chosen)]
+        return [self._set(p, history, first + i, seed) for i, p in enumerate(chosen)]
 
-    def _drawn(self, proposal: Proposal, history: History, number: int, seed: int) -> Proposal:
+    def _set(self, proposal: Proposal, history: History, number: int, seed: int) -> Proposal:
         if proposal.kind is LaunchKind.REEVALUATE:
             asked = decoding_of(history, proposal.parent, self._axes)
             return replace(proposal, settings=asked)
-        axes = [axis for axis in self._axes if reaches(axis, proposal)]
-        if not axes:
-            return proposal
-        places = even_place(len(self._axes), number, seed)
-        drawn = zip(self._axes, places, strict=True)
-        settings = tuple((a.name, a.value(float(p))) for a, p in drawn if a in axes)
-        reason = f"{proposal.reason.removesuffix('.')}; drawn evenly: {settings_text(settings)}."
-        return replace(proposal, settings=settings, reason=reason)
+        return drawn(proposal, self._axes, number, seed)
+
+
+def drawn(proposal: Proposal, axes: Sequence[Axis], number: int, seed: int) -> Proposal:
+    """Return a launch with the settings that it can take, drawn evenly.
+
+    Args:
+        proposal: Without settings.
+        axes: All axes of the sweep; may be none.
+        number: How many launches came before.
+        seed: Seed of the sweep.
+    """
+    if not any(reaches(axis, proposal) for axis in axes):
+        return proposal
+    pairs = zip(axes, even_place(len(axes), number, seed).tolist(), strict=True)
+    settings = tuple((a.name, a.value(place)) for a, place in pairs if reaches(a, proposal))
+    reason = f"{proposal.reason.removesuffix('.')}; drawn evenly: {settings_text(settings)}."
+    return replace(proposal, settings=settings, reason=reason)
 
 
 def reaches(axis: Axis, proposal: Proposal) -> bool:

@@ -18,6 +18,7 @@ from paretoflow.spec.proposers.merging import (
     MergingProposerSpec,
     SoupsProposerSpec,
 )
+from paretoflow.spec.proposers.sets import PslProposerSpec, SvhPslProposerSpec
 from paretoflow.spec.proposers.weights import DirichletProposerSpec, LatticeProposerSpec
 
 __all__ = [
@@ -31,7 +32,9 @@ __all__ = [
     "MergeWay",
     "MergingProposerSpec",
     "ProposerSpec",
+    "PslProposerSpec",
     "SoupsProposerSpec",
+    "SvhPslProposerSpec",
 ]
 
 
@@ -49,6 +52,8 @@ ProposerSpec = Annotated[
     | EmptyBoxProposerSpec
     | SoupsProposerSpec
     | MapProposerSpec
+    | PslProposerSpec
+    | SvhPslProposerSpec
     | AutoProposerSpec,
     Field(discriminator="type"),
 ]

@@ -1,0 +1,119 @@
+"""Decides what a model of run configurations knows: weights, then the places of settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paretoflow.core.settings import Settings
+from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal, WeightVector
+from paretoflow.proposers.boxes import scale_of
+from paretoflow.proposers.gaussian import (
+    POSTERIOR_POINTS,
+    GainModel,
+    GaussianProcess,
+    Kernel,
+    fitted_kernel,
+    spread_part,
+)
+from paretoflow.spec.search import Axis
+
+APART = 1e-3
+"""A configuration nearer than this to a launch, in every dimension, repeats it."""
+NEW_RUNS = 4
+"""After so many runs more, kernels are chosen again; among the first few, with each of them."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the history tells of configurations.
+
+    Args:
+        points: Configurations of the runs that the model rests on, shape (n, d).
+        model: Of normalised gains.
+        others: Normalised gains of front points that the model does not know, shape (k, m).
+        taken: Configurations of all ended runs, failed ones included, shape (r, d).
+    """
+
+    points: FloatArray
+    model: GainModel
+    others: FloatArray
+    taken: FloatArray
+
+
+class KernelMemory:
+    """Chooses kernels again with every few runs only, and keeps the latest.
+
+    The first runs alone decide, so that the answer is the same without a memory.
+    """
+
+    def __init__(self) -> None:
+        self._of: tuple[bytes, ...] = ()
+        self._kernels: tuple[Kernel, ...] = ()
+
+    def model_of(self, points: FloatArray, gains: FloatArray, stderr: FloatArray) -> GainModel:
+        """Return a model of runs.
+
+        Args:
+            points: Configurations, shape (n, d).
+            gains: Normalised, shape (n, m).
+            stderr: Their standard errors, shape (n, m).
+        """
+        count = len(points) - (len(points) % NEW_RUNS if len(points) > 2 * NEW_RUNS else 0)
+        first = (points[:count], gains[:count], stderr[:count])
+        of = tuple(part.tobytes() for part in first)
+        columns = list(zip(gains.T, stderr.T, strict=True))
+        if of != self._of or not self._kernels:
+            fits = (fitted_kernel(first[0], g[:count], e[:count]) for g, e in columns)
+            self._of, self._kernels = of, tuple(fits)
+        pairs = zip(self._kernels, columns, strict=True)
+        return GainModel(tuple(GaussianProcess.conditioned(k, points, *c) for k, c in pairs))
+
+
+def known_runs(history: History, axes: Sequence[Axis], memory: KernelMemory) -> Known:
+    """Return the runs from the base, by their last evaluations, and a model of them."""
+    m, scale = history.problem.m, scale_of(history)
+    last = {run: row for row, run in enumerate(history.run_index.tolist()) if run >= 0}
+    fits = [i for i, run in enumerate(history.runs) if is_point(run.proposal, axes)]
+    taken = points_of((history.runs[i].proposal for i in fits), axes, m)
+    ended = np.array([k for k, i in enumerate(fits) if i in last], dtype=np.int64)
+    ended = ended[spread_part(taken[ended], POSTERIOR_POINTS)]
+    rows = np.array([last[fits[k]] for k in ended], dtype=np.int64)
+    gains = (history.gains - history.nadir) / scale
+    model = memory.model_of(taken[ended], gains[rows], history.stderr[rows] / scale)
+    others = gains[np.setdiff1d(history.front, rows)]
+    return Known(taken[ended], model, others, taken)
+
+
+def is_point(proposal: Proposal, axes: Sequence[Axis]) -> bool:
+    """Return whether a launch is a configuration: from the base, with a value on every axis."""
+    names = {name for name, _ in proposal.settings}
+    plain = proposal.kind is LaunchKind.WEIGHTED and proposal.parent is None
+    return plain and all(axis.name in names for axis in axes)
+
+
+def points_of(proposals: Iterable[Proposal], axes: Sequence[Axis], m: int) -> FloatArray:
+    """Return the configurations among launches, shape (n, m + axes)."""
+    points = [point_of(p.weights, p.settings, axes) for p in proposals if is_point(p, axes)]
+    return np.array(points, dtype=np.float64).reshape(-1, m + len(axes))
+
+
+def point_of(weights: WeightVector, settings: Settings, axes: Sequence[Axis]) -> FloatArray:
+    """Return weights, then the place of each setting along its axis, shape (d,).
+
+    By hand: (.7, .3) with rank 8 of 4, 8 and 16 is (.7, .3, .5).
+    """
+    values = dict(settings)
+    return np.array([*weights.values, *(axis.place(values[axis.name]) for axis in axes)])
+
+
+def repeats(points: FloatArray, taken: FloatArray) -> NDArray[np.bool_]:
+    """Return which points (q, d) repeat one of the taken (n, d), as a mask of shape (q,)."""
+    if not len(taken):
+        return np.zeros(len(points), dtype=bool)
+    gaps = np.abs(points[:, None, :] - taken[None, :, :]).max(axis=2)
+    found: NDArray[np.bool_] = gaps.min(axis=1) < APART
+    return found

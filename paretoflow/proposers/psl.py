@@ -1,0 +1,206 @@
+"""`psl`: Pareto set learning over run configurations, weights with the settings of `search`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from paretoflow.core.ids import rng_of, seed_of
+from paretoflow.core.settings import Settings, settings_text
+from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal, WeightVector
+from paretoflow.front.dominance import nondominated
+from paretoflow.front.hypervolume import improvement
+from paretoflow.front.simplex import uniform_simplex
+from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
+from paretoflow.proposers.boxes import scale_of
+from paretoflow.proposers.configurations import (
+    KernelMemory,
+    Known,
+    known_runs,
+    point_of,
+    points_of,
+    repeats,
+)
+from paretoflow.proposers.empty_box import SPARE_SHARE
+from paretoflow.proposers.gaussian import GainModel, spread_part
+from paretoflow.proposers.initial import initial_count, initial_launch
+from paretoflow.proposers.particles import Push, evolved_set, optimistic, pareto_set, tchebycheff
+from paretoflow.proposers.settings import drawn
+from paretoflow.proposers.spread import spread_launch
+from paretoflow.proposers.wording import preference
+from paretoflow.spec.proposers.sets import SetProposerSpec
+from paretoflow.spec.search import Axis
+
+PARTICLES = 24
+POOL = 128
+"""Random configurations that particles may start from."""
+FRONT_POINTS = 128
+"""Points, far from each other, that a front of many counts for: the time of a hypervolume."""
+OPENING_PER_AXIS = 2
+
+
+class PslProposer:
+    """Learns which configurations make the front, and takes the one that adds the most to it.
+
+    After the opening stage, whose settings are drawn evenly, a Gaussian process for each objective
+    predicts what a run from the base comes to: its inputs are the weights and the places of the
+    settings along their axes. For each of some random preferences a particle descends to the
+    configuration with the least Tchebycheff distance to the best known, as optimistically
+    predicted. Of all these, the one whose prediction adds the most hypervolume to what was attained
+    is launched; pending launches are believed to come to their means.
+
+    By hand: attained (1, 0) and (0, 1) in the reference point's corner (0, 0), and two particles
+    predicted at (.5, .5) and (.7, .2): they add .25 and .14, so the first is launched.
+
+    Args:
+        spec: Its knobs.
+        m: Number of objectives.
+        runs: Runs of the sweep.
+        axes: What launches set beside weights; none searches weights alone.
+
+    References:
+        Lin et al. 2022, arXiv 2210.08495 (PSL), alg. 1 and 2. Departures: (1) a particle for each
+        preference instead of a network from preferences to configurations, since a decision has
+        milliseconds and asks for few preferences; (2) it starts from the best of known and random
+        configurations for its preference; (3) the hypervolume's reference point is the sweep's own;
+        (4) a batch is chosen one by one, each believed before the next.
+    """
+
+    tag = "psl"
+    push: Push | None = None
+
+    def __init__(
+        self, spec: SetProposerSpec, *, m: int, runs: int, axes: Sequence[Axis] = ()
+    ) -> None:
+        self._axes = tuple(axes)
+        self._initial = initial_count(m, spec.initial)
+        if spec.initial is None:
+            self._initial += OPENING_PER_AXIS * len(self._axes)
+        self._spare = max(self._initial, runs // SPARE_SHARE)
+        self._optimism = spec.optimism
+        self._inner = getattr(spec, "inner", "psl")
+        self._memory = AskedMemory()
+        self._kernels = KernelMemory()
+
+    def propose(
+        self, history: History, pending: Sequence[Proposal], count: int, seed: int
+    ) -> list[Proposal]:
+        """Return the next launches; none only while the opening stage is still in training."""
+        names = history.problem.names
+        known = cache(lambda: known_runs(history, self._axes, self._kernels))
+
+        def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
+            first = initial_launch(asked, self._initial, names, seed, self.tag)
+            if first is not None:
+                return drawn(first, self._axes, len(asked), seed)
+            opening = any(p.tag == "initial" for p in pending)
+            few = opening and len(known().points) < self._initial and len(asked) < self._spare
+            if len(known().points) and not few:
+                return self._informed(known(), history, asked, pending, seed)
+            if opening and not few:
+                return None
+            why = "Few runs tell yet what configurations come to"
+            return self._spread(asked, names, seed, why)
+
+        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+
+    def _spread(self, asked: Asked, names: Sequence[str], seed: int, why: str) -> Proposal:
+        return drawn(spread_launch(asked, names, seed, why, self.tag), self._axes, len(asked), seed)
+
+    def _informed(
+        self,
+        known: Known,
+        history: History,
+        asked: Asked,
+        pending: Sequence[Proposal],
+        seed: int,
+    ) -> Proposal:
+        """Return the configuration that adds the most; a far one where none adds anything."""
+        m, run_seed = history.problem.m, seed_for(seed, asked)
+        coming = points_of(pending, self._axes, m)
+        model = known.model.believing(coming)
+        front = front_of(np.vstack([model.attained(), known.others]))
+        prospect = Prospect(model, front, self._optimism)
+        taken = np.vstack([known.taken, coming])
+        offered = [self._launchable(point, m) for point in self._set(prospect, known, run_seed)]
+        points = np.array([p for _, _, p in offered])
+        gains = prospect.gains_of(points, (history.ref - history.nadir) / scale_of(history))
+        gains[repeats(points, taken)] = 0.0
+        best = int(gains.argmax())
+        if gains[best] <= 0:
+            why = "No configuration is expected to add anything"
+            return self._spread(asked, history.problem.names, seed, why)
+        weights, settings, _ = offered[best]
+        asks = preference(weights, history.problem.names)
+        asks += f" with {settings_text(settings)}" if settings else ""
+        return Proposal(
+            kind=LaunchKind.WEIGHTED,
+            weights=weights,
+            seed=run_seed,
+            reason=f"Of the Pareto set that {len(known.points)} runs let expect, {asks} would add "
+            f"the most hypervolume, {gains[best]:.1%} of the ranges' product.",
+            proposer=self.tag,
+            tag="model",
+            settings=settings,
+        )
+
+    def _set(self, prospect: Prospect, known: Known, run_seed: int) -> FloatArray:
+        """Return configurations to choose from, shape (q, d): the learnt set, and its starts."""
+        m = prospect.front.shape[1]
+        rng = rng_of(run_seed, "pool")
+        pool = np.hstack([rng.dirichlet(np.ones(m), POOL), rng.random((POOL, len(self._axes)))])
+        pool = np.vstack([known.points, pool])
+        preferences = uniform_simplex(m, PARTICLES, seed_of(run_seed, "preferences"))
+        starts = prospect.nearest(pool, preferences)
+        best = prospect.front.max(axis=0)
+        if self._inner == "psl":
+            found = pareto_set(prospect.model, preferences, starts, best, self._optimism, self.push)
+        else:
+            found = evolved_set(prospect.model, self._optimism, self._inner, starts, run_seed)
+        return np.vstack([found, starts])
+
+    def _launchable(self, point: FloatArray, m: int) -> tuple[WeightVector, Settings, FloatArray]:
+        """Return weights and settings near a configuration, and where exactly they are."""
+        weights = WeightVector.of(point[:m])
+        places = zip(self._axes, point[m:].tolist(), strict=True)
+        settings = tuple((axis.name, axis.value(place)) for axis, place in places)
+        return weights, settings, point_of(weights, settings, self._axes)
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """What is known and believed before a choice.
+
+    Args:
+        model: With pending launches believed.
+        front: Normalised gains that are attained or believed, non-dominated, shape (k, m).
+        optimism: Deviations above the mean that a prediction counts for.
+    """
+
+    model: GainModel
+    front: FloatArray
+    optimism: float
+
+    def gains_of(self, points: FloatArray, ref: FloatArray) -> FloatArray:
+        """Return the hypervolume that each configuration alone would add, shape (q,)."""
+        values, _ = optimistic(self.model, points, self.optimism)
+        return improvement(values, self.front, ref)
+
+    def nearest(self, pool: FloatArray, preferences: FloatArray) -> FloatArray:
+        """Return for each preference the configuration with the least distance, shape (q, d)."""
+        mean, sd = self.model.predicted(pool)
+        values, best = mean + self.optimism * sd, self.front.max(axis=0)
+        distances = [
+            tchebycheff(values, np.broadcast_to(p, values.shape), best)[0] for p in preferences
+        ]
+        nearest: FloatArray = pool[np.argmin(distances, axis=1)]
+        return nearest
+
+
+def front_of(gains: FloatArray) -> FloatArray:
+    """Return the non-dominated rows, shape (k, m); far ones of too many."""
+    front = gains[nondominated(gains)]
+    return front[spread_part(front, FRONT_POINTS)]
