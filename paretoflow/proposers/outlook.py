@@ -36,6 +36,9 @@ SPREAD = 2.0
 """Coefficient of variation of what single runs add, before any has."""
 DOUBT = 0.5
 """A point's gain counts beyond so many standard errors of its own: the rest may be luck."""
+MANY_OBJECTIVES = 5
+FEW_POINTS = 12
+"""From so many objectives on, boxes are drawn between so few points, or they take seconds."""
 TAIL = 1.2816
 """Quantile of the standard normal distribution that leaves a tenth: intervals are of 80 %."""
 
@@ -132,22 +135,24 @@ def open_shares(history: History) -> tuple[float, float]:
     .49 * .49 = .2401, a share of .52; both boxes hold twice that.
 
     Returns:
-        The most that one run can add, and that all can add together; a third objective and
-        further ones make boxes overlap, and the second is then a bound from above.
+        The most that one run can add, and that all can add together. A front of many points is
+        looked at by a few of them, and both are then bounds from above: loose ones from
+        `MANY_OBJECTIVES` on, where no more can be looked at in the time.
     """
     land = landscape(history, Asked(), ())
     points = land.gains[(land.gains > land.ref).all(axis=1)]
     if not len(points):
         return 0.0, 0.0
     extremes = list(dict.fromkeys(points.argmax(axis=0).tolist()))
-    chosen = [*extremes, *farthest_first(points, points[extremes], MAX_POINTS - len(extremes))]
-    top = points.max(axis=0)
-    uppers = -local_lower_bounds(-points[chosen], -top[None], -land.ref)
+    many = len(land.ref) >= MANY_OBJECTIVES
+    more = (FEW_POINTS if many else MAX_POINTS) - len(extremes)
+    some = points[[*extremes, *farthest_first(points, points[extremes], more)]]
+    uppers = -local_lower_bounds(-some, -points.max(axis=0)[None], -land.ref)
     if not len(uppers):
         return 0.0, 0.0
     reach = np.maximum(uppers - land.noise, land.ref)
     volume = hypervolume(points, land.ref)
-    largest = float(improvement(reach, points, land.ref).max())
+    largest = float(improvement(reach, some if many else points, land.ref).max())
     whole = hypervolume(np.vstack([points, reach]), land.ref) - volume
     return largest / volume, max(largest, whole) / volume  # rounding, where nothing is open
 

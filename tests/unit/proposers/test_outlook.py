@@ -154,6 +154,17 @@ def test_ten_thousand_evaluations_take_well_under_a_second():
         snapshot_ids=tuple(map(str, range(10_000))),
         front=np.flatnonzero(nondominated(points)),
     )
-    began = time.perf_counter()
+    began = time.process_time()
     assert expected_gain(history) is not None
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
+
+
+@pytest.mark.parametrize("m", [5, 6])
+def test_many_objectives_take_well_under_a_second(m):
+    points = np.random.default_rng(0).random((100, m))
+    history = swept((points / np.linalg.norm(points, axis=1, keepdims=True)).tolist())
+    began = time.process_time()
+    found = expected_gain(history)
+    assert time.process_time() - began < 1.0
+    assert found is not None
+    assert 0 < found.per_run < 0.1
