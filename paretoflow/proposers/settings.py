@@ -13,7 +13,7 @@ import numpy as np
 
 from paretoflow.core.ids import rng_of
 from paretoflow.core.protocols import Proposer
-from paretoflow.core.settings import Settings, settings_text
+from paretoflow.core.settings import settings_text
 from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal
 from paretoflow.spec.search import Axis
 
@@ -40,13 +40,7 @@ class DrawnSettings:
         """Return what the proposer does, with settings."""
         chosen = self._proposer.propose(history, pending, count, seed)
         first = len(history.runs) + len(pending)
-        return [self._set(p, history, first + i, seed) for i, p in enumerate(chosen)]
-
-    def _set(self, proposal: Proposal, history: History, number: int, seed: int) -> Proposal:
-        if proposal.kind is LaunchKind.REEVALUATE:
-            asked = decoding_of(history, proposal.parent, self._axes)
-            return replace(proposal, settings=asked)
-        return drawn(proposal, self._axes, number, seed)
+        return [drawn(p, self._axes, first + i, seed) for i, p in enumerate(chosen)]
 
 
 def drawn(proposal: Proposal, axes: Sequence[Axis], number: int, seed: int) -> Proposal:
@@ -68,21 +62,13 @@ def drawn(proposal: Proposal, axes: Sequence[Axis], number: int, seed: int) -> P
 
 def reaches(axis: Axis, proposal: Proposal) -> bool:
     """Return whether a launch of this kind can set an axis."""
+    if proposal.kind is LaunchKind.REEVALUATE:
+        return False
     if axis.home == "generation":
         return True
     if proposal.kind is LaunchKind.MERGE:
         return False
     return axis.home == "method" or proposal.parent is None
-
-
-def decoding_of(history: History, snapshot: str | None, axes: Sequence[Axis]) -> Settings:
-    """Return how the answers of a snapshot were drawn, where its launch set that."""
-    if snapshot is None or snapshot not in history.snapshot_ids:
-        return ()
-    run = int(history.run_index[history.snapshot_ids.index(snapshot)])
-    settings = history.runs[run].proposal.settings if run >= 0 else ()
-    decoding = {axis.name for axis in axes if axis.home == "generation"}
-    return tuple((name, value) for name, value in settings if name in decoding)
 
 
 def even_place(dimensions: int, number: int, seed: int) -> FloatArray:
