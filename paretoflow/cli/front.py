@@ -91,6 +91,9 @@ def _table(found: Front) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("weights", no_wrap=True)
     table.add_column("snapshot", overflow="fold")
+    searched = any(p.settings for p in found)
+    if searched:
+        table.add_column("with", overflow="fold")
     conditioned = any(p.condition is not None for p in found)
     if conditioned:
         table.add_column("asked with", overflow="fold")
@@ -98,7 +101,7 @@ def _table(found: Front) -> Table:
         scores = [score_text(s, e) for s, e in zip(point.scores, point.stderr, strict=True)]
         towards = " ".join(f"{w:.2f}" for w in point.weights) if point.weights else "untrained"
         towards += " mix" if point.kind == LaunchKind.MERGE else ""
-        towards += f"\n{settings_text(point.settings)}" if point.settings else ""
-        asked = [escape(condition_brief(point.condition))] if conditioned else []
+        asked = [escape(settings_text(point.settings))] if searched else []
+        asked += [escape(condition_brief(point.condition))] if conditioned else []
         table.add_row(str(number), *scores, towards, point.snapshot_id, *asked)
     return table

@@ -96,6 +96,7 @@ def named_numbers(given: list[str] | None, option: str) -> dict[str, float]:
 
 def _show(found: Front, point: FrontPoint, model: dict[str, Any]) -> None:
     from paretoflow.core.conditions import asking_lines
+    from paretoflow.core.settings import settings_text
     from paretoflow.exporters.card import loading_lines
     from paretoflow.report.labels import score_text, weights_text
 
@@ -112,6 +113,8 @@ def _show(found: Front, point: FrontPoint, model: dict[str, Any]) -> None:
     made = "trained towards" if point.merge is None else "mixed for"
     how = made if point.condition is None else "asked for"
     console.print(f"  {how} {weights_text(point.weights, problem)} ({point.kind})", markup=False)
+    if point.settings:
+        console.print(f"  with {settings_text(point.settings)}", markup=False)
     if point.merge is not None:
         console.print(f"  {point.merge}", markup=False)
     adapter = found.adapter(point)

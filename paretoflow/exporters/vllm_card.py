@@ -91,13 +91,13 @@ def _request(row: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
     Words before the last line go into rendered text: a chat request could not place them.
     """
-    words = row.get("condition", {}).get("prefix")
+    condition = row.get("condition", {})
+    drawn = {key: condition[key] for key in ("temperature", "top_p") if key in condition}
+    words = condition.get("prefix")
     if words is None:
-        return "chat/completions", {
-            "model": row["model"],
-            "messages": [{"role": "user", "content": "…"}],
-        }
-    return "completions", {"model": row["model"], "prompt": f"…\n{words}…"}
+        message = {"role": "user", "content": "…"}
+        return "chat/completions", {"model": row["model"], "messages": [message], **drawn}
+    return "completions", {"model": row["model"], "prompt": f"…\n{words}…", **drawn}
 
 
 def _preference(routing: dict[str, Any], prefer: list[float]) -> str:
