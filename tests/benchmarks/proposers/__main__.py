@@ -13,27 +13,33 @@ from __future__ import annotations
 import argparse
 import tempfile
 from datetime import UTC, datetime
+from itertools import count, islice
 from pathlib import Path
 
-from tests.benchmarks.proposers.cells import Cell, Result, levels_of, run_cells
-from tests.benchmarks.proposers.field import Entrant, entrants
-from tests.benchmarks.proposers.problems import Known, problems_named
+from tests.benchmarks.proposers.cells import EXACT, Cell, Result, levels_of, run_cells
+from tests.benchmarks.proposers.decision_time import decisions_table
+from tests.benchmarks.proposers.field import BOUND, GENERATIONAL, Entrant, default_of, entrants
+from tests.benchmarks.proposers.problems import Known, problems_named, target_of
 from tests.benchmarks.proposers.scores import DEFAULT, of_entrant, with_default
 from tests.benchmarks.proposers.tables import (
     Table,
     duels_table,
     noises_table,
     problems_table,
+    race_table,
     shares_table,
 )
-from tests.benchmarks.proposers.weather import SEEDS
+from tests.benchmarks.proposers.weather import SEEDS, Weather
 from tests.benchmarks.results_file import RESULTS, machine, versions
 
 RUNS = 64
 SLOW_RUNS = 32
 """Budget of those whose decisions take long."""
+SLOW_PROBLEMS = ("convex_dtlz2", "mw12", "disc_brake", "vehicle_safety", "minecart")
+"""Those that they meet: all for the verdict, none of them out of reach for weights."""
 QUICK = ("zdt1", "circle_concave", "convex_dtlz2", "dtlz2", "mw1", "vehicle_safety", "minecart")
 QUICK_SEEDS = 8
+RACE_SIGMA, RACE_WORKERS, RACE_SEEDS = 0.5, 8, 20
 
 
 def grid(problems: list[Known], who: list[Entrant], seeds: int) -> list[Cell]:
@@ -44,8 +50,33 @@ def grid(problems: list[Known], who: list[Entrant], seeds: int) -> list[Cell]:
         for problem in problems
         for level in levels_of(problem)
         for entrant in who
-        if not (entrant.slow and problem.for_tuning)
+        if meets(entrant, problem, level)
     ]
+
+
+def meets(entrant: Entrant, problem: Known, level: str) -> bool:
+    """Return whether one takes part on a problem: the slow ones and the upper bound not on all."""
+    if entrant.name == BOUND:
+        return level == EXACT
+    return not entrant.slow or problem.name in SLOW_PROBLEMS
+
+
+def race(problems: list[Known], seeds: int) -> list[Cell]:
+    """Return the sweeps for the comparison of wall clocks: sigma 0.5, 8 workers, any noise."""
+    weather = (seed for seed in count() if is_race(Weather.of(seed, "")))
+    return [
+        Cell(problem.name, level, name, seed, RUNS)
+        for seed in islice(weather, seeds)
+        for problem in problems
+        if not problem.for_tuning
+        for level in levels_of(problem)
+        for name in (default_of(target_of(problem).m), GENERATIONAL)
+    ]
+
+
+def is_race(weather: Weather) -> bool:
+    """Return whether wall clocks are compared in this weather."""
+    return weather.sigma == RACE_SIGMA and weather.workers == RACE_WORKERS
 
 
 def tables_of(results: list[Result], problems: list[Known]) -> list[Table]:
@@ -79,13 +110,19 @@ def main(
     sliced = quick or names is not None or proposers is not None or seeds is not None
     problems = problems_named(list(QUICK) if quick and not names else names)
     known = entrants()
-    who = [known[name] for name in proposers] if proposers else list(known.values())
+    field = [e for e in known.values() if not e.race]
+    who = [known[name] for name in proposers] if proposers else field
     cells = grid(problems, who, seeds or (QUICK_SEEDS if quick else SEEDS))
+    racing = [] if proposers else race(problems, seeds or (QUICK_SEEDS if quick else RACE_SEEDS))
     with tempfile.TemporaryDirectory() as scratch:
         place = folder or Path(scratch)
         place.mkdir(parents=True, exist_ok=True)
-        results = run_cells(cells, place / "cells.jsonl")
-    text = page(tables_of(results, problems))
+        results = run_cells([*cells, *racing], place / "cells.jsonl")
+    tables = tables_of(results[: len(cells)], problems)
+    if racing:
+        tables.append(race_table(results[len(cells) :], problems))
+        tables.append(decisions_table([name for name, e in known.items() if e.ours]))
+    text = page(tables)
     print(text)
     if not sliced:
         RESULTS.mkdir(exist_ok=True)

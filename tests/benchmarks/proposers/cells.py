@@ -148,7 +148,7 @@ def run_cells(cells: Sequence[Cell], file: Path, map_over: MapOver | None = None
         map_over: Runs cells, in any order; two processes if None.
     """
     done = {r.cell.key: r for r in read(file)}
-    missing = [c for c in cells if c.key not in done]
+    missing = list({c.key: c for c in cells if c.key not in done}.values())
     mend(file)
     print(f"{len(missing)} of {len(cells)} sweeps to run", flush=True)
     with file.open("a", encoding="utf-8") as out:

@@ -10,7 +10,10 @@ from pydantic import TypeAdapter
 
 from paretoflow.core.protocols import Proposer
 from paretoflow.proposers import TAGS, build, resolve_tag
-from paretoflow.spec.proposers import AutoProposerSpec, ProposerSpec
+from paretoflow.spec.proposers import AutoProposerSpec, CmorlProposerSpec, ProposerSpec
+from tests.benchmarks.proposers.botorch_peer import BotorchPeer
+from tests.benchmarks.proposers.optuna_peers import OptunaPeer, gp, nsga2, tpe
+from tests.benchmarks.proposers.peers import Generational, Greedy
 from tests.benchmarks.proposers.problems import Target
 
 MERGING = ("map", "soups", "merge_screen")
@@ -40,19 +43,26 @@ class Entrant:
         name: Unique.
         build: Returns a fresh one for a sweep.
         ours: Whether it is a tag of `proposers.TAGS`.
-        slow: Whether a decision takes so long that it meets fewer problems.
+        slow: Whether a decision takes so long that it meets fewer problems, with fewer runs.
+        race: Whether it takes part in the comparison of wall clocks alone.
     """
 
     name: str
     build: Callable[[Setting], Proposer]
     ours: bool = False
     slow: bool = False
+    race: bool = False
+
+
+def spec_of(tag: str) -> ProposerSpec:
+    """Return the spec of one of our proposers with its default knobs."""
+    spec: ProposerSpec = TypeAdapter(ProposerSpec).validate_python({"type": tag})
+    return spec
 
 
 def our(tag: str, setting: Setting) -> Proposer:
     """Return one of our proposers with its default knobs."""
-    spec: ProposerSpec = TypeAdapter(ProposerSpec).validate_python({"type": tag})
-    return build(spec, m=setting.target.m, runs=setting.runs)
+    return build(spec_of(tag), m=setting.target.m, runs=setting.runs)
 
 
 def default_of(m: int) -> str:
@@ -63,4 +73,32 @@ def default_of(m: int) -> str:
 def entrants() -> dict[str, Entrant]:
     """Return everyone by name, ours first."""
     tags = [tag for tag in TAGS if tag not in MERGING]
-    return {tag: Entrant(tag, partial(our, tag), ours=True) for tag in tags}
+    ours = [Entrant(tag, partial(our, tag), ours=True) for tag in tags]
+    peers = [
+        Entrant("cmorl_beta", _cmorl_beta),
+        Entrant("optuna_nsga2", lambda s: OptunaPeer("optuna_nsga2", nsga2, s.target.m)),
+        Entrant("optuna_tpe", lambda s: OptunaPeer("optuna_tpe", tpe, s.target.m)),
+        Entrant("optuna_gp", lambda s: OptunaPeer("optuna_gp", gp, s.target.m), slow=True),
+        Entrant("botorch_nehvi", lambda s: BotorchPeer(s.target.m), slow=True),
+        Entrant(BOUND, lambda s: Greedy(s.target)),
+        Entrant(GENERATIONAL, _generational, race=True),
+    ]
+    return {entrant.name: entrant for entrant in (*ours, *peers)}
+
+
+BOUND = "greedy"
+"""The one that knows the front."""
+GENERATIONAL = "cmorl_generational"
+"""C-MORL with the barrier that its code has: a launch for each worker, then a wait for them all."""
+
+
+def _generational(setting: Setting) -> Proposer:
+    select = max(1, setting.workers // setting.target.m)
+    spec = CmorlProposerSpec(type="cmorl", beta=0.9, select=select)
+    return Generational(build(spec, m=setting.target.m, runs=setting.runs))
+
+
+def _cmorl_beta(setting: Setting) -> Proposer:
+    """C-MORL with the paper's own slack."""
+    spec = CmorlProposerSpec(type="cmorl", beta=0.9)
+    return build(spec, m=setting.target.m, runs=setting.runs)

@@ -24,8 +24,8 @@ def with_default(results: Sequence[Result], problems: Iterable[Known]) -> list[R
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return lower quartile, median and upper quartile."""
-    low, middle, high = np.percentile(values, (25, 50, 75))
+    """Return lower quartile, median and upper quartile; of two in the middle the larger."""
+    low, middle, high = np.percentile(values, (25, 50, 75), method="higher")
     return float(low), float(middle), float(high)
 
 

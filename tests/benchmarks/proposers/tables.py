@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.benchmarks.proposers.cells import Result
+from tests.benchmarks.proposers.field import GENERATIONAL
 from tests.benchmarks.proposers.problems import Known, target_of
 from tests.benchmarks.proposers.scores import DEFAULT, duel, names_in, of_entrant, quartiles
 
@@ -122,6 +123,45 @@ def problems_table(results: Sequence[Result], problems: Sequence[Known], runs: i
             rows.append(_with_best(row, 4))
     heads = ["problem", "oracle", "m", "front", *names]
     return Table(f"By problem, after {runs} runs", heads, rows, "Medians; the best in bold.")
+
+
+def race_table(results: Sequence[Result], problems: Sequence[Known]) -> Table:
+    """Return the default's wall clock to what generational C-MORL ends with, as a share of its."""
+    rows = []
+    names = [p.name for p in problems]
+    for name in [*names, None]:
+        own = [r for r in results if name in (None, r.cell.problem)]
+        ratios = hours_ratios(own)
+        if ratios:
+            low, middle, high = quartiles(ratios)
+            never = sum(np.isinf(ratios))
+            told = [f"{v:.2f}" for v in (middle, low, high)]
+            rows.append([name or "all", str(len(ratios)), *told, str(never)])
+    heads = ["problem", "pairs", "median", "lower quartile", "upper quartile", "never"]
+    return Table("Wall clock of the default against generational C-MORL", heads, rows, RACE_NOTE)
+
+
+RACE_NOTE = (
+    "Eight workers, sigma 0.5: virtual hours until the default has the hypervolume with which "
+    "C-MORL, one generation after another, ends its 64 runs, divided by the hours that this took "
+    "C-MORL. never: pairs in which the default does not get there in 64 runs."
+)
+
+
+def hours_ratios(results: Sequence[Result]) -> list[float]:
+    """Return default's hours by C-MORL's to what C-MORL ends with, for each pair of sweeps."""
+    theirs = [r for r in results if r.cell.entrant == GENERATIONAL and r.shares]
+    ours = {
+        (r.cell.problem, r.cell.level, r.cell.seed): r
+        for r in results
+        if r.cell.entrant != GENERATIONAL
+    }
+    ratios = []
+    for other in theirs:
+        own = ours[other.cell.problem, other.cell.level, other.cell.seed]
+        goal = other.shares[-1]
+        ratios.append(own.hours_to(goal) / other.hours_to(goal))
+    return ratios
 
 
 def noises_table(results: Sequence[Result], runs: int) -> Table:

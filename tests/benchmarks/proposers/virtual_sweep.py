@@ -149,9 +149,9 @@ class VirtualSweep:
             return
         pending = [p for i, p in enumerate(self._proposals) if i not in self._records]
         history = self.history()
-        started = time.perf_counter()
+        started = time.process_time()
         chosen = proposer.propose(history, pending, room, seed)
-        curve.think_s += time.perf_counter() - started
+        curve.think_s += time.process_time() - started
         curve.decisions += len(chosen)
         if curve.think_s > PATIENCE_S:
             curve.gave_up = f"{curve.decisions} decisions took {curve.think_s:.0f} s"
