@@ -49,10 +49,13 @@ def history_of(
     proposals: Sequence[Proposal] = (),
     rows: Sequence[Row] = (),
     *,
-    stderr: float = 0.0,
+    stderr: float | FloatArray = 0.0,
     failed: Sequence[int] = (),
 ) -> History:
-    """Return a history of ended runs and their evaluations; the runs in `failed` have failed."""
+    """Return a history of ended runs and their evaluations; the runs in `failed` have failed.
+
+    `stderr` is one for all, or of shape (n, 1) or (n, m).
+    """
     m = problem.m
     statuses = [
         RunStatus.FAILED if i in failed else RunStatus.FINISHED for i in range(len(proposals))
@@ -89,7 +92,8 @@ class Front:
     """An exact oracle: a run returns the point of a known front that its launch asks for.
 
     A weighted run gives the row with the largest weighted sum; a constrained one the row with the
-    largest target among those that keep the thresholds, or its parent's if none does.
+    largest target among those that keep the thresholds, or its parent's if none does; an evaluation
+    that is made again its parent's.
 
     Args:
         gains: The whole front, shape (n, m), in the unit cube.
@@ -104,6 +108,8 @@ class Front:
 
     def answer(self, proposal: Proposal) -> int:
         """Return the row of the front that a launch finds."""
+        if proposal.kind is LaunchKind.REEVALUATE:
+            return self.known[proposal.parent or ""]
         if proposal.target is None or proposal.thresholds is None:
             return int((self.gains @ proposal.weights.array).argmax())
         bounds = np.array(proposal.thresholds) - 1e-9
@@ -132,11 +138,14 @@ def swept(
     launches: list[Proposal] = []
     pending: list[Proposal] = []
     rows: list[Row] = []
+    draws: list[int] = []
+    place: dict[str, int] = {}
     found: list[int] = []
     failed: list[int] = []
     while len(launches) < runs or pending:
         ended = launches[: len(launches) - len(pending)]
-        history = history_of(problem, ended, rows, stderr=front.noise, failed=failed)
+        errors = front.noise / np.sqrt(np.array(draws, dtype=np.float64)[:, None])
+        history = history_of(problem, ended, rows, stderr=errors, failed=failed)
         free = min(workers - len(pending), runs - len(launches))
         chosen = proposer.propose(history, pending, free, seed) if free else []
         if check is not None and free:
@@ -152,8 +161,15 @@ def swept(
             continue
         answer = front.answer(proposal)
         seen = front.gains[answer] + front.noise * rng.standard_normal(problem.m)
-        front.known[snapshot_id_of(f"r{run:04d}", 0, len(rows))] = answer
+        if proposal.kind is LaunchKind.REEVALUATE:  # the snapshot's row tells the mean of its draws
+            row = place[proposal.parent or ""]
+            whole = (draws[row] * np.array(rows[row][1]) + seen) / (draws[row] + 1)
+            rows[row], draws[row] = (rows[row][0], whole.tolist()), draws[row] + 1
+            continue
+        name = snapshot_id_of(f"r{run:04d}", 0, len(rows))
+        front.known[name], place[name] = answer, len(rows)
         found.append(answer)
+        draws.append(1)
         rows.append((run, seen.tolist()))
     whole = hypervolume(front.gains, problem.ref_scores)
     return hypervolume(front.gains[found], problem.ref_scores) / whole, launches

@@ -14,9 +14,9 @@ from paretoflow.methods.catalogue import CAPABILITIES
 from paretoflow.proposers import build, resolve_tag
 from paretoflow.proposers.experts import expert_count
 from paretoflow.proposers.initial import initial_count
-from paretoflow.spec.launches import BEYOND_WEIGHTED
+from paretoflow.spec.launches import BEYOND_WEIGHTED, innermost
 from paretoflow.spec.methods import ConditionedBase, DpaMethodSpec, OnlineMethodBase, RoundsBase
-from paretoflow.spec.proposers import MergingProposerSpec
+from paretoflow.spec.proposers import MergingProposerSpec, ProposerSpec
 from paretoflow.spec.search import axes_of
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import as_folder
@@ -156,8 +156,16 @@ def opening_launches(spec: SweepSpec) -> tuple[Proposal, ...]:
 
 
 def _proposer_tag(spec: SweepSpec) -> str:
+    return _tag_of(spec, spec.proposer)
+
+
+def _tag_of(spec: SweepSpec, proposer: ProposerSpec) -> str:
     launches = CAPABILITIES[spec.method.type].launches
-    return resolve_tag(spec.proposer, len(spec.objectives), launches)
+    return resolve_tag(proposer, len(spec.objectives), launches)
+
+
+def _inner(spec: SweepSpec) -> ProposerSpec:
+    return innermost(spec.proposer)[1]
 
 
 def served_of(spec: SweepSpec) -> tuple[int, int]:
@@ -185,7 +193,7 @@ def _sampled_on_the_way(spec: SweepSpec) -> int:
 
 def trained_runs(spec: SweepSpec) -> int:
     """Return how many runs train: all of them, or the experts where the others mix these."""
-    merging = isinstance(spec.proposer, MergingProposerSpec)
+    merging = isinstance(_inner(spec), MergingProposerSpec)
     return min(spec.stop.runs, _opening_count(spec)) if merging else spec.stop.runs
 
 
@@ -195,19 +203,20 @@ def merge_runs(spec: SweepSpec) -> int:
     By hand: `soups` with two objectives and 13 runs trains 2 experts and mixes 11 times.
     """
     left = spec.stop.runs - trained_runs(spec)
-    points = getattr(spec.proposer, "points", None)
+    points = getattr(_inner(spec), "points", None)
     return left if points is None else min(left, points)
 
 
 def _opening_count(spec: SweepSpec) -> int:
-    if isinstance(spec.proposer, MergingProposerSpec):
-        return expert_count(len(spec.objectives), spec.proposer.experts)
-    given = getattr(spec.proposer, "initial", None)
+    proposer = _inner(spec)
+    if isinstance(proposer, MergingProposerSpec):
+        return expert_count(len(spec.objectives), proposer.experts)
+    given = getattr(proposer, "initial", None)
     return initial_count(len(spec.objectives), given)
 
 
 def _constrained_runs(spec: SweepSpec) -> int:
-    if BEYOND_WEIGHTED.get(_proposer_tag(spec)) != "constrained":
+    if BEYOND_WEIGHTED.get(_tag_of(spec, _inner(spec))) != "constrained":
         return 0
     return max(spec.stop.runs - _opening_count(spec), 0)
 

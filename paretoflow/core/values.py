@@ -42,7 +42,7 @@ class LaunchKind(StrEnum):
     """What a launch does.
 
     WEIGHTED trains towards weights, CONSTRAINED extends a parent under thresholds, MERGE mixes
-    adapters and REEVALUATE evaluates again.
+    adapters and REEVALUATE evaluates its parent again, on the same prompts with other noise.
     """
 
     WEIGHTED = "weighted"
@@ -159,7 +159,7 @@ class Proposal:
         seed: Seed of the run, so that a replay trains the same policy.
         reason: Why this and nothing else, in one sentence for a person.
         proposer: Tag of the proposer that chose it.
-        parent: Snapshot to start from; None means the base.
+        parent: Snapshot to start from, or to evaluate again; None means the base.
         target: Index of the objective a constrained launch improves; None otherwise.
         thresholds: Gains (oriented, raw units) that the other objectives must keep, shape (m,); the
             target's own entry is the gain it should pass, or -inf for none. None for an
@@ -265,6 +265,10 @@ class History:
     A paused run counts as ended; should it go on, it is pending again. Evaluations come in the
     order of the ledger. Failed runs are in `runs` and have no row in
     `gains`; a row is always finite.
+
+    From one history of a sweep to the next, runs come in between and rows are added at the end. A
+    snapshot that is evaluated again keeps its one row, which then tells all its draws: its gains
+    and errors change, and with them the front. The run that did so has no row of its own.
 
     Args:
         problem: Objectives with the frozen reference point and normalisation.

@@ -104,6 +104,8 @@ class EvaluationRow:
         path: Adapter folder relative to the sweep's root; empty for the base.
         data: SHA-256 of the prompts of the sweep that it was scored in; empty where none is known.
         condition: How the adapter was asked for this preference; None where it serves one.
+        draws: Answers to each prompt that the scores are means over; more than one where the
+            snapshot was evaluated again, whose cost is counted here too.
     """
 
     snapshot_id: str
@@ -122,6 +124,7 @@ class EvaluationRow:
     diagnostics: dict[str, float]
     data: str = ""
     condition: Mapping[str, Any] | None = None
+    draws: int = 1
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,8 @@ class SweepView:
     Args:
         spec: The resolved spec as plain JSON values.
         runs: Every run, in the order in which they were proposed.
-        evaluations: Every complete evaluation, the base's first, in the order of the ledger.
+        evaluations: One row for each evaluated snapshot, the base's first, in the order of the
+            ledger; where it was evaluated again, of all its draws.
         curve: (runs finished, device seconds, hypervolume), the base first, then each finished run.
         root: Folder of the sweep.
     """

@@ -14,17 +14,43 @@ from paretoflow.ledger.tables import Event
 
 
 @dataclass(frozen=True)
+class Known:
+    """An evaluated snapshot, as a launch that evaluates it again needs it.
+
+    Args:
+        run_id: The run that it came from, `base` for the base; `attempt` and `step` likewise.
+        number: Which further evaluation of it this is, counting from 1; it decides the noise.
+        digest: SHA-256 of its adapter; empty for the base.
+        data: SHA-256 of the prompts that it was scored on; empty where its trainer scored it.
+        conditioned: Whether it is one of the preferences that its adapter serves.
+        proposal: What it came from; None for the base.
+    """
+
+    snapshot_id: str
+    run_id: str
+    attempt: int
+    step: int
+    number: int
+    digest: str
+    data: str
+    conditioned: bool
+    proposal: Proposal | None
+
+
+@dataclass(frozen=True)
 class Launch:
     """One attempt of a run, as it is sent to a gang.
 
     Args:
-        parent_path: Adapter folder to start from, relative to the sweep's root; empty for the base.
+        parent_path: Adapter folder to start from, or to evaluate, relative to the sweep's root;
+            empty for the base.
         accumulation_factor: How many times smaller than asked for the forward batches are, after
             the run was out of memory; the optimiser's batches stay as they are.
         merge_paths: Adapter folders to mix, relative to the sweep's root, in the order of
             `proposal.merge.parents`; empty but for merge launches.
         front: Oriented gains of the sweep's front when it was launched, k rows of m. Attempts are
             compared without it.
+        known: What it evaluates again; None where it does something else.
     """
 
     run_id: str
@@ -34,6 +60,7 @@ class Launch:
     accumulation_factor: int = 1
     merge_paths: tuple[str, ...] = ()
     front: tuple[tuple[float, ...], ...] = field(default=(), compare=False)
+    known: Known | None = None
 
 
 class Cause(StrEnum):

@@ -117,7 +117,10 @@ class Driver:
         self.state = SweepState()
         self.state.apply(self._ledger.events())
         fronts = self._ledger.fronts()
-        told = bool(fronts) and fronts[-1].snapshot_ids == front_ids(self.state)
+        told = bool(fronts) and (
+            fronts[-1].snapshot_ids == front_ids(self.state)
+            and fronts[-1].hypervolume == self.state.hypervolume
+        )
         self._fronts = len(fronts)
         self._front_version = self.state.front_version if told else -1
 
@@ -175,7 +178,7 @@ class Driver:
             raise StopRequestedError(asked)
 
     def _start(self, decision: Decision) -> None:
-        launches = list(decision.relaunches)
+        starts = [(x.run_id, x.attempt) for x in decision.relaunches]
         events: list[Event] = []
         for run_id, proposal in decision.proposals:
             payload = {"proposal": proposal.to_dict()}
@@ -184,18 +187,14 @@ class Driver:
                     EventKind.PROPOSED, f"proposed:{run_id}", run_id=run_id, payload=payload
                 )
             )
-            launches.append(first_launch(self.state, run_id, proposal))
+            starts.append((run_id, 0))
         events.extend(
-            self._event(
-                EventKind.STARTED,
-                f"started:{x.run_id}:{x.attempt}",
-                run_id=x.run_id,
-                attempt=x.attempt,
-            )
-            for x in launches
+            self._event(EventKind.STARTED, f"started:{run}:{n}", run_id=run, attempt=n)
+            for run, n in starts
         )
         self._commit(events)
-        for launch in launches:
+        new = [first_launch(self.state, *named) for named in decision.proposals]
+        for launch in [*decision.relaunches, *new]:
             self._backend.launch(launch)
 
     def _record(self, reports: Sequence[Report]) -> bool:

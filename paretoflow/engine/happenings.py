@@ -21,6 +21,7 @@ class Measured:
         prompt_scores: Raw scores, shape (m, n).
         condition: Number of the preference that it was asked for, of those that it serves; None
             where it serves one.
+        known: Name of the snapshot if it was evaluated before; empty for one of the run's own.
     """
 
     run_id: str
@@ -30,10 +31,13 @@ class Measured:
     stderr: FloatArray
     prompt_scores: FloatArray
     condition: int | None = None
+    known: str = ""
 
     @property
     def snapshot_id(self) -> str:
         """Return the snapshot's name; the base has the name of its own."""
+        if self.known:
+            return self.known
         if self.run_id == BASE_RUN_ID:
             return BASE_RUN_ID
         return snapshot_id_of(self.run_id, self.attempt, self.step, self.condition)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from paretoflow.core.ids import run_id_of
+from paretoflow.core.ids import run_id_of, snapshot_id_of
 from paretoflow.core.protocols import Proposer
-from paretoflow.core.values import Proposal
-from paretoflow.engine.backend import Cause, Failure, Launch
+from paretoflow.core.values import BASE_RUN_ID, LaunchKind, Proposal
+from paretoflow.engine.backend import Cause, Failure, Known, Launch
 from paretoflow.engine.state import SweepState
 from paretoflow.spec.sweep import SweepSpec
 
@@ -75,10 +75,31 @@ def launch_of(spec: SweepSpec, state: SweepState, run_id: str) -> Launch:
 
 
 def first_launch(state: SweepState, run_id: str, proposal: Proposal) -> Launch:
-    """Build the first attempt of a new run."""
+    """Build the first attempt of a run that the state knows as proposed."""
     parent, mixed = parent_path(state, proposal), merge_paths(state, proposal)
     front = tuple(tuple(row) for row in state.front_gains.tolist())
-    return Launch(run_id, 0, proposal, parent, merge_paths=mixed, front=front)
+    known = known_of(state, run_id, proposal)
+    return Launch(run_id, 0, proposal, parent, merge_paths=mixed, front=front, known=known)
+
+
+def known_of(state: SweepState, run_id: str, proposal: Proposal) -> Known | None:
+    """Return the snapshot that a launch evaluates again; None where it does something else."""
+    if proposal.kind is not LaunchKind.REEVALUATE:
+        return None
+    row = state.row_of(proposal.parent or BASE_RUN_ID)
+    run = state.runs.get(row.run_id)
+    plain = snapshot_id_of(row.run_id, row.attempt, row.step)
+    return Known(
+        snapshot_id=row.snapshot_id,
+        run_id=row.run_id,
+        attempt=row.attempt,
+        step=row.step,
+        number=state.again.number(run_id),
+        digest=row.digest,
+        data=row.data,
+        conditioned=row.snapshot_id not in (BASE_RUN_ID, plain),
+        proposal=run.proposal if run else None,
+    )
 
 
 def accumulation_factor(spec: SweepSpec, times: int) -> int | None:
@@ -97,13 +118,13 @@ def parent_path(state: SweepState, proposal: Proposal) -> str:
     """Return the parent's adapter folder, relative to the sweep; empty for the base."""
     if proposal.parent is None:
         return ""
-    return state.path_of(proposal.parent)
+    return state.row_of(proposal.parent).path
 
 
 def merge_paths(state: SweepState, proposal: Proposal) -> tuple[str, ...]:
     """Return the adapter folders that a launch mixes, relative to the sweep."""
     merge = proposal.merge
-    return () if merge is None else tuple(state.path_of(parent) for parent in merge.parents)
+    return () if merge is None else tuple(state.row_of(p).path for p in merge.parents)
 
 
 def exhausted(spec: SweepSpec, state: SweepState) -> str:
@@ -150,8 +171,11 @@ def is_final(spec: SweepSpec, state: SweepState, run_id: str, failure: Failure) 
 
 
 def stagnant(state: SweepState, window: int, gain: float) -> bool:
-    """Return whether `window` finished runs raised the hypervolume by less than a share `gain`."""
-    if len(state.curve) <= window:
+    """Return whether `window` finished runs raised the hypervolume by less than a share `gain`.
+
+    Runs that evaluate a known point again are no attempts to raise it, and don't count.
+    """
+    if len(state.gained) <= window:
         return False
-    before, after = state.curve[-1 - window][2], state.curve[-1][2]
+    before, after = state.gained[-1 - window], state.gained[-1]
     return after > 0 and after - before < gain * after

@@ -1,4 +1,4 @@
-"""Rows of numbers that grow by one evaluation at a time."""
+"""Rows of numbers that grow by one evaluation at a time, and rarely change."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ class GrowingRows:
             self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
         self._rows[self._count] = row
         self._count += 1
+
+    def replace(self, index: int, row: FloatArray) -> None:
+        """Change a row to one of shape (width,); arrays handed out before stay as they are."""
+        self._rows = self._rows.copy()
+        self._rows[index] = row
 
     @property
     def array(self) -> FloatArray:

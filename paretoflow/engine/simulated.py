@@ -13,6 +13,9 @@ attempt alone. Each item of the answer is a checkpoint in order: `cost` in virtu
 one before, `scores` the raw score vector, length m, in the order of the spec's objectives. A third
 item, the standard errors, length m, may follow. A non-finite score or an exception is a failed
 attempt.
+
+An oracle that is also asked to evaluate snapshots again has a second method, `reevaluate`, see
+`weather.Reevaluating`; without it such an attempt fails.
 """
 
 from __future__ import annotations
@@ -24,10 +27,10 @@ from paretoflow.engine.backend import Launch, Report
 from paretoflow.engine.happenings import calibrated
 from paretoflow.engine.live import GangState
 from paretoflow.engine.simulated_cluster import SimulatedCluster
-from paretoflow.engine.weather import Oracle, Weather
+from paretoflow.engine.weather import Oracle, Reevaluating, Weather
 from paretoflow.ledger.tables import Event
 
-__all__ = ["Oracle", "SimulatedBackend", "SimulatedCluster", "Weather"]
+__all__ = ["Oracle", "Reevaluating", "SimulatedBackend", "SimulatedCluster", "Weather"]
 
 
 class SimulatedBackend:

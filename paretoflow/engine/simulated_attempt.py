@@ -65,13 +65,15 @@ class SimulatedAttempt:
         assert course is not None
         point = course.points[index]
         spent_s, self.charged_s = now_s - self.charged_s, now_s
+        known = launch.known
         where = Measured(
             launch.run_id,
             launch.attempt,
-            course.first + index + 1,
+            known.step if known else course.first + index + 1,
             point.scores,
             point.stderr,
             point.scores[:, None],
+            known=known.snapshot_id if known else "",
         )
         weights = launch.proposal.weights.values
         row = evaluated(where, time_s=now_s, cost=Cost(spent_s, spent_s), weights=weights)

@@ -28,6 +28,7 @@ from paretoflow.engine.weather import (
     Saved,
     Trouble,
     Weather,
+    answer_of,
     checked,
     course_of,
 )
@@ -119,8 +120,7 @@ class SimulatedCluster:
         points: list[CheckedPoint] = []
 
         def ask() -> None:
-            rng = rng_of("oracle", self._seed, launch.run_id, launch.attempt)
-            answer = self._oracle.launch(launch.proposal, rng)
+            answer = answer_of(self._oracle, launch, self._seed)
             points.extend(checked(answer, self.problem, launch))
 
         failure = failure_in(ask)

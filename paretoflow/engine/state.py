@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from paretoflow.core.values import (
     RunRecord,
 )
 from paretoflow.core.views import EvaluationRow
+from paretoflow.engine.again import Reevaluations
 from paretoflow.engine.ended import EndedRuns
 from paretoflow.engine.measured_rows import MeasuredRows
 from paretoflow.engine.payloads import evaluation_of, problem_from, uncharged_share
@@ -39,10 +39,12 @@ class SweepState:
         runs: Every run by id, in the order in which they were proposed.
         failures: Failed attempts of each run, by cause.
         failed_attempts: Every (run, attempt) that failed, and when that was recorded.
-        evaluations: Every complete evaluation, in the order of the ledger.
+        evaluations: One row for each evaluated snapshot, in the order of the ledger.
         curve: (runs finished, device seconds, hypervolume) after each finished run.
         paused: The runs that are paused.
         resumed_at: Of each run that went on after a pause: how many evaluations there were then.
+        gained: Hypervolume that new points brought, after the base and each finished run with some.
+        again: The runs that evaluate a snapshot again.
         busy_s: Seconds that drivers of this sweep have been at work.
     """
 
@@ -53,6 +55,8 @@ class SweepState:
     curve: list[tuple[int, float, float]] = field(default_factory=list)
     paused: set[str] = field(default_factory=set)
     resumed_at: dict[str, int] = field(default_factory=dict)
+    gained: list[float] = field(default_factory=list)
+    again: Reevaluations = field(default_factory=Reevaluations)
     cost: Cost = field(default_factory=Cost)
     busy_s: float = 0.0
     seq: int = -1
@@ -68,9 +72,7 @@ class SweepState:
     _ordinals: dict[str, int] = field(default_factory=dict)
     _ended: EndedRuns = field(default_factory=EndedRuns)
     _charged: dict[tuple[str, int], float] = field(default_factory=dict)
-    _row_run: array[int] = field(default_factory=lambda: array("q"))
     _row_of: dict[str, int] = field(default_factory=dict)
-    _snapshot_ids: list[str] = field(default_factory=list)
     _measured: MeasuredRows | None = None
     _outlook: tuple[int, GainEstimate | None] = (-1, None)
 
@@ -135,9 +137,9 @@ class SweepState:
             self._outlook = self.seq, expected_gain(self.history(), self.open_proposals())
         return self._outlook[1]
 
-    def path_of(self, snapshot_id: str) -> str:
-        """Return the adapter folder of an evaluated snapshot, relative to the sweep's root."""
-        return self.evaluations[self._row_of[snapshot_id]].path
+    def row_of(self, snapshot_id: str) -> EvaluationRow:
+        """Return the evaluation of a snapshot."""
+        return self.evaluations[self._row_of[snapshot_id]]
 
     def apply(self, events: Iterable[Event]) -> None:
         """Fold events in, in the order of the ledger."""
@@ -165,6 +167,7 @@ class SweepState:
         proposal = Proposal.from_dict(event.payload["proposal"])
         self._ordinals[event.run_id] = len(self.runs)
         self._open[event.run_id] = proposal
+        self.again.ask(event.run_id, proposal)
         self._update(RunRecord(event.run_id, proposal, RunStatus.PENDING))
 
     def _started(self, event: Event) -> None:
@@ -180,11 +183,15 @@ class SweepState:
         self._move(event, RunStatus.FINISHED)
         self._charge(event)
         self.finished += 1
+        self._plot(event.run_id)
+
+    def _plot(self, run_id: str) -> None:
         self.curve.append((self.finished, self.cost.device_s, self.hypervolume))
+        if run_id not in self.again and self._measured:
+            self.gained.append(self.hypervolume - self._measured.corrected)
 
     def _failed(self, event: Event) -> None:
-        causes = self.failures.setdefault(event.run_id, Counter())
-        causes[event.payload.get("cause", "error")] += 1
+        self.failures.setdefault(event.run_id, Counter())[event.payload.get("cause", "error")] += 1
         final = bool(event.payload["final"])
         self.failed += final
         status = RunStatus.FAILED if final else RunStatus.PENDING
@@ -196,8 +203,7 @@ class SweepState:
         run = self.runs.get(event.run_id)
         # a fragment can come after the run has ended, or has gone on with another attempt
         if run is None or not (run.status in _ENDED or event.attempt < run.attempt):
-            why = event.message
-            self._move(event, RunStatus.PAUSED, attempt=event.attempt, message=why)
+            self._move(event, RunStatus.PAUSED, attempt=event.attempt, message=event.message)
             self.started_at.setdefault(event.run_id, event.time_s)
         self._charge(event)
 
@@ -226,13 +232,16 @@ class SweepState:
         self._charge(event)
         attempt = (event.run_id, event.attempt)
         self._charged[attempt] = self._charged.get(attempt, 0.0) + event.wall_s
+        if event.run_id in self.again:
+            place = self.again.pool(row, self.evaluations, self._row_of)
+            if place is not None:
+                measured.replace(self.evaluations[place], place)
+            return
         self._row_of[row.snapshot_id] = len(self.evaluations)
-        self._snapshot_ids.append(row.snapshot_id)
-        self._row_run.append(self._ordinals.get(event.run_id, -1))
-        measured.add(event.scores, event.stderr, len(self.evaluations))
+        measured.add(row, self._ordinals.get(event.run_id, -1))
         self.evaluations.append(row)
         if event.run_id == BASE_RUN_ID:
-            self.curve.append((0, self.cost.device_s, measured.hypervolume))
+            self._plot(BASE_RUN_ID)
 
     def _move(self, event: Event, status: RunStatus, **changes: object) -> None:
         run = self.runs.get(event.run_id)
@@ -271,13 +280,9 @@ class SweepState:
         Raises:
             LedgerError: If the problem has not been calibrated.
         """
-        measured = self._measured
-        if measured is None:
+        if self._measured is None:
             raise LedgerError("the sweep has no calibration yet", "ledger/events")
-        row_run = np.array(self._row_run, dtype=np.int64)
-        # the base's ordinal is -1, as its index is: it finds itself at the end
-        run_index = np.append(self._ended.places(len(self.runs)), -1)[row_run]
-        return measured.history(self._ended.records, run_index, tuple(self._snapshot_ids))
+        return self._measured.history(self._ended, len(self.runs))
 
 
 _HANDLERS = {

@@ -69,11 +69,21 @@ class Toolbox:
             for name, value in parts.generation.model_dump().items()
             if value != getattr(plain, name)
         }
-        beta = getattr(parts.method, "beta", 0) or ASSUMED_BETA
-        evaluator = replace(self._evaluator, generation=parts.generation, beta=beta)
         merges = proposal.kind is LaunchKind.MERGE
         method = self._merging if merges else self._method(parts)
-        return Tools(method, parts.method, evaluator, decoding)
+        return Tools(method, parts.method, self._scoring(parts), decoding)
+
+    def evaluator_for(self, settings: Settings) -> Evaluator:
+        """Return what scores a snapshot whose launch had these settings.
+
+        Raises:
+            SpecError: If they and the method's other knobs contradict each other.
+        """
+        return self._scoring(self._parts(settings))
+
+    def _scoring(self, parts: Fitted) -> Evaluator:
+        beta = getattr(parts.method, "beta", 0) or ASSUMED_BETA
+        return replace(self._evaluator, generation=parts.generation, beta=beta)
 
     def _parts(self, settings: Settings) -> Fitted:
         return fitted(self._spec.method, self._spec.model, settings)

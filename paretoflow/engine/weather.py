@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from paretoflow.core.errors import ObjectiveError
+from paretoflow.core.errors import ObjectiveError, PluginError
+from paretoflow.core.ids import rng_of
 from paretoflow.core.values import FloatArray, Problem, Proposal
 from paretoflow.engine.backend import Launch
 
@@ -20,6 +21,28 @@ class Oracle(Protocol):
 
     def launch(self, proposal: Proposal, rng: np.random.Generator) -> Sequence[tuple[Any, ...]]:
         """Return (cost in seconds, raw scores) of every checkpoint, in order."""
+        ...
+
+
+@runtime_checkable
+class Reevaluating(Protocol):
+    """An oracle that can also evaluate again what one of its launches has made."""
+
+    def reevaluate(
+        self,
+        proposal: Proposal,
+        step: int,
+        rng: np.random.Generator,
+        noise: np.random.Generator,
+    ) -> tuple[Any, ...]:
+        """Return (cost in seconds, raw scores) of one checkpoint anew, standard errors if any.
+
+        Args:
+            proposal: The launch that it came from.
+            step: Which of its checkpoints, counting from 1.
+            rng: As that launch was given it: the same draws make the same policy.
+            noise: For this evaluation alone.
+        """
         ...
 
 
@@ -176,6 +199,26 @@ def _troubles(
         if chance and fate.random() < chance:
             found[kind] = float(fate.random()) * ends[-1]
     return found
+
+
+def answer_of(oracle: Oracle, launch: Launch, seed: int) -> Sequence[tuple[Any, ...]]:
+    """Ask an oracle what comes of an attempt.
+
+    Raises:
+        PluginError: If a snapshot is to be evaluated again, and the oracle cannot.
+    """
+    rng = rng_of("oracle", seed, launch.run_id, launch.attempt)
+    known = launch.known
+    if known is None:
+        return oracle.launch(launch.proposal, rng)
+    if not isinstance(oracle, Reevaluating) or known.proposal is None:
+        raise PluginError(
+            f"{type(oracle).__name__} cannot evaluate {known.snapshot_id} again",
+            launch.run_id,
+            "give it a method reevaluate(proposal, step, rng, noise)",
+        )
+    then = rng_of("oracle", seed, known.run_id, known.attempt)
+    return [oracle.reevaluate(known.proposal, known.step, then, rng)]
 
 
 def checked(

@@ -16,34 +16,33 @@ from typing import Any
 
 import numpy as np
 
-from paretoflow import __version__
 from paretoflow.core.errors import RunInterrupted, WorkerError
-from paretoflow.core.ids import digest_of_folder, seed_of
+from paretoflow.core.ids import seed_of
 from paretoflow.core.protocols import Checkpoint, Objective, Parallel, Prompt, TrainRequest
-from paretoflow.core.values import BASE_RUN_ID, Cost, FloatArray, Problem
+from paretoflow.core.values import FloatArray, Problem
 from paretoflow.data import load_prompts
 from paretoflow.data.prompts import RenderChat
-from paretoflow.engine.backend import Failure, Launch, Report
+from paretoflow.engine.again import require_alike, require_same_adapter
+from paretoflow.engine.backend import Failure, Known, Launch, Report
 from paretoflow.engine.early_stop import Watch
 from paretoflow.engine.faults import failure_in
-from paretoflow.engine.happenings import Measured, calibrated, evaluated, finished, paused
-from paretoflow.engine.points import Point, points_of
+from paretoflow.engine.happenings import calibrated, paused
+from paretoflow.engine.points import points_of
+from paretoflow.engine.results import Results
 from paretoflow.engine.run_files import RunFiles
 from paretoflow.engine.toolbox import Toolbox, Tools
 from paretoflow.engine.workshop import Attempt, asked_to_stop
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
+from paretoflow.lm.adapters import adapter_on
 from paretoflow.lm.base import load_base, render_chat
 from paretoflow.methods.context import MethodContext
 from paretoflow.methods.states import read_state
 from paretoflow.objectives import build as build_objective
 from paretoflow.scoring.calibrate import calibrate
 from paretoflow.scoring.evaluate import (
-    EvaluationResult,
     Evaluator,
-    answers_path,
-    write_answers,
 )
 from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.scoring.shared import SharedStage, raw_scores, standardised_by
@@ -111,6 +110,9 @@ class Workshop:
             standardised_by(self._candidates, spec.objectives),
             getattr(spec.method, "beta", 0) or ASSUMED_BETA,
         )
+        self._results = Results(
+            self._folder, self._files, self._prompts, names, self._lm.digest, parallel.ranks
+        )
         self._base_signals: dict[str, float] = {}
         self._ready: _Ready | None = None
 
@@ -134,9 +136,7 @@ class Workshop:
         self.ready(problem)
         result = self._evaluator.evaluate(self._lm.model)
         self._base_signals = result.diagnostics
-        cost = Cost(result.wall_s, result.wall_s, result.tokens)
-        row = self._row((BASE_RUN_ID, 0, 0), Point(None, (), result, {}), cost=cost)
-        return [calibrated(problem, time.time()), row]
+        return [calibrated(problem, time.time()), self._results.of_base(result)]
 
     def ready(self, problem: Problem) -> None:
         """Build the method around the frozen objectives."""
@@ -168,6 +168,9 @@ class Workshop:
     def _train(self, launch: Launch, attempt: Attempt) -> None:
         if self._ready is None:
             raise WorkerError("the worker was given a launch before the calibration")
+        if launch.known is not None:
+            self._look_again(launch, launch.known, attempt, self._ready.tools)
+            return
         saved = self._files.saved_state(launch.run_id, launch.attempt)
         known = read_state(saved) if saved is not None else None
         steps = itertools.count(known.step + 1 if known else 1)
@@ -220,6 +223,23 @@ class Workshop:
         # a rank that was not asked itself stops with another: the first one tells why
         return bool(why) or not (self._first or attempt.stopping())
 
+    def _look_again(self, launch: Launch, known: Known, attempt: Attempt, tools: Toolbox) -> None:
+        """Evaluate a snapshot once more; of several ranks the first does it alone."""
+        if not self._first:
+            return
+        attempt.progress()
+        if attempt.stopping():
+            raise RunInterrupted("the worker leaves before the evaluation", launch.run_id)
+        require_alike(known, self._prompts.digest)
+        folder = self._files.parent(launch.parent_path)
+        require_same_adapter(known, folder)
+        evaluator = tools.evaluator_for(known.proposal.settings if known.proposal else ())
+        with adapter_on(self._lm, folder) as model:
+            result = evaluator.evaluate(model, draw=known.number)
+        attempt.progress()
+        events = self._results.of_known(launch, known, result)
+        attempt.tell(Report(launch.run_id, launch.attempt, events))
+
     @property
     def _first(self) -> bool:
         return self._parallel.rank == 0
@@ -248,51 +268,6 @@ class Workshop:
         points = list(points_of(checkpoint, tools.evaluator, m, attempt.progress, asked))
         if watch is not None and not checkpoint.served:
             watch.look(checkpoint, points[0].result.diagnostics)
-        events = self._durable(launch, checkpoint, points, watch.reason if watch else "")
-        attempt.tell(Report(launch.run_id, launch.attempt, tuple(events)))
-
-    def _durable(
-        self, launch: Launch, checkpoint: Checkpoint, points: Sequence[Point], early: str
-    ) -> list[Event]:
-        """Write the rows of a checkpoint, all in one fragment; the first bears the training.
-
-        `early` says why the run has finished with a checkpoint that is not its last.
-        """
-        path, digest = self._files.name(checkpoint.folder), digest_of_folder(checkpoint.folder)
-        events = []
-        for number, point in enumerate(points):
-            evaluation = self._evaluation_cost(point.result)
-            cost = evaluation if number else checkpoint.cost + evaluation
-            where = (launch.run_id, launch.attempt, checkpoint.step)
-            fields = {"cost": cost, "path": path, "digest": digest}
-            events.append(self._row(where, point, **fields, weights=point.weights))
-        for folder in filter(None, (checkpoint.folder, checkpoint.state)):
-            self._files.keep(folder)
-        if checkpoint.final or early:
-            events.append(finished(launch.run_id, launch.attempt, time.time(), early))
-        self._files.patiently(lambda: write_fragment(self._folder, events))
-        return events
-
-    def _evaluation_cost(self, result: EvaluationResult) -> Cost:
-        devices = self._parallel.ranks  # the others wait meanwhile
-        return Cost(result.wall_s, result.wall_s * devices, result.tokens)
-
-    def _row(self, where: tuple[str, int, int], point: Point, **fields: Any) -> Event:
-        """Return the row of a point of (run, attempt, step), its answers written first."""
-        result = point.result
-        measured = Measured(
-            *where, result.scores, result.stderr, result.prompt_scores, point.condition
-        )
-        path = answers_path(self._folder, measured.snapshot_id)
-        if result.completions:
-            self._files.patiently(
-                lambda: write_answers(path, self._prompts.eval, self._panel.names, result)
-            )
-        payload = {
-            "diagnostics": result.diagnostics,
-            "model": self._lm.digest,
-            "data": "" if point.payload.get("given") else self._prompts.digest,
-            "code": __version__,
-            **point.payload,
-        }
-        return evaluated(measured, time_s=time.time(), payload=payload, **fields)
+        early = watch.reason if watch else ""
+        events = self._results.of_checkpoint(launch, checkpoint, points, early)
+        attempt.tell(Report(launch.run_id, launch.attempt, events))

@@ -60,9 +60,10 @@ def front_table(front: FrontView, place: str | None = "adapters/") -> pa.Table:
 
 
 def evaluations_table(view: SweepView) -> pa.Table:
-    """Return one row for each evaluation in the ledger's order, per-prompt scores as lists.
+    """Return one row for each evaluated snapshot in the ledger's order, per-prompt scores as lists.
 
-    `status` is that of the run it came from, `data` the SHA-256 of the prompts it was scored on.
+    `status` is that of the run it came from, `data` the SHA-256 of the prompts it was scored on,
+    and `draws` says over how many answers to each prompt its scores are means.
     """
     problem, rows = view.front.problem, view.evaluations
     on_front = {p.snapshot_id for p in view.front.points}
@@ -73,6 +74,7 @@ def evaluations_table(view: SweepView) -> pa.Table:
         "attempt": pa.array([r.attempt for r in rows], pa.int64()),
         "step": pa.array([r.step for r in rows], pa.int64()),
         "n": pa.array([r.n for r in rows], pa.int64()),
+        "draws": pa.array([r.draws for r in rows], pa.int64()),
         "status": _texts(status.get(r.run_id) for r in rows),
         "on_front": pa.array([r.snapshot_id in on_front for r in rows], pa.bool_()),
         **_scores(rows, problem),

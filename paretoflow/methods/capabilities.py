@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from paretoflow.core.errors import SpecError
 from paretoflow.methods.catalogue import CAPABILITIES
-from paretoflow.spec.launches import BEYOND_WEIGHTED
+from paretoflow.spec.launches import BEYOND_WEIGHTED, BY_ANY_METHOD, nested
 from paretoflow.spec.sweep import SweepSpec
 
 
@@ -51,18 +51,20 @@ def _require_points(spec: SweepSpec) -> None:
 
 
 def _require_launches(spec: SweepSpec) -> None:
-    tag, kind = spec.method.type, BEYOND_WEIGHTED.get(spec.proposer.type)
+    tag = spec.method.type
     capabilities = CAPABILITIES[tag]
     point = capabilities.serves == "point"
-    if kind is None or (point and (kind == "merge" or kind in capabilities.launches)):
-        return
-    takes = f"{tag} takes {' and '.join(capabilities.launches)} ones"
-    why = "" if point else ", since one artifact of it serves all preferences"
-    raise SpecError(
-        f"got {spec.proposer.type}, which needs {kind} launches; {takes}{why}",
-        "proposer.type",
-        "remove it, or choose lattice or dirichlet",
-    )
+    for place, proposer in nested(spec.proposer):
+        kind = BEYOND_WEIGHTED.get(proposer.type)
+        if kind is None or (point and kind in (*BY_ANY_METHOD, *capabilities.launches)):
+            continue
+        takes = f"{tag} takes {' and '.join(capabilities.launches)} ones"
+        why = "" if point else ", since one artifact of it serves all preferences"
+        raise SpecError(
+            f"got {proposer.type}, which needs {kind} launches; {takes}{why}",
+            ".".join((*place, "type")),
+            "remove it, or choose lattice or dirichlet",
+        )
 
 
 def _require_references(spec: SweepSpec) -> None:

@@ -9,13 +9,15 @@
     svh_psl     the same, from particles that share gradients and repel each other
     soups       experts for single objectives, then mixtures of their adapters on a grid
     map         experts, then mixtures that a quadratic of a few of them predicts to be the front
+    reevaluate  another proposer's launches, and a share that evaluates doubtful snapshots again
 
 What several share, by noun: `asked` (which launches were asked for), `initial` (the weighted stage
 that opens a sweep), `spread` (far from everything tried), `boxes` (gaps of the front), `wording`,
 `experts` (what there is to merge), `mixtures` (merge launches), `quadratics` (of merges),
 `gaussian` (a Gaussian process for each objective), `particles` (the Pareto set of such a model),
 `configurations` (of its inputs: weights with settings), `settings` (what launches set beside
-weights). When to stop: `outlook` (what a further run should add).
+weights), `doubt` (which points may be wrongly on the front, or off it). When to stop: `outlook`
+(what a further run should add).
 
 How to add one (the tag is the YAML `proposer.type` and the module's name):
 
@@ -44,6 +46,7 @@ from paretoflow.spec.proposers import (
     DirichletProposerSpec,
     EmptyBoxProposerSpec,
     ProposerSpec,
+    ReevaluateProposerSpec,
 )
 from paretoflow.spec.search import Axis
 
@@ -57,13 +60,14 @@ TAGS = {
     "lattice": "paretoflow.proposers.lattice:LatticeProposer",
     "map": "paretoflow.proposers.map:MapProposer",
     "psl": "paretoflow.proposers.psl:PslProposer",
+    "reevaluate": "paretoflow.proposers.reevaluate:ReevaluateProposer",
     "soups": "paretoflow.proposers.soups:SoupsProposer",
     "svh_psl": "paretoflow.proposers.svh_psl:SvhPslProposer",
 }
 """YAML tag to `module:Name`."""
 
-SEARCHING = ("psl", "svh_psl")
-"""Those that choose settings themselves, and take `axes` too."""
+SEARCHING = ("psl", "reevaluate", "svh_psl")
+"""Those that choose settings themselves, or whose inner proposer may, and take `axes` too."""
 
 MANY_OBJECTIVES = 5
 """From so many objectives on, pairs of points say little about gaps, and plain draws do better."""
@@ -104,6 +108,8 @@ def resolve_tag(spec: ProposerSpec, m: int, launches: Sequence[str] = ANY_LAUNCH
 
 
 def _resolved(spec: ProposerSpec, m: int, launches: Sequence[str]) -> ProposerSpec:
+    if isinstance(spec, ReevaluateProposerSpec):
+        return spec.model_copy(update={"of": _resolved(spec.of, m, launches)})
     if not isinstance(spec, AutoProposerSpec):
         return spec
     if m < MANY_OBJECTIVES and LaunchKind.CONSTRAINED in launches:

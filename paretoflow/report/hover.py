@@ -25,7 +25,8 @@ class Hover:
         lines = [f"<b>{escape(heading)}</b> · {escape(row.snapshot_id)}"]
         for o, score, stderr in zip(problem.objectives, row.scores, row.stderr, strict=True):
             lines.append(f"{escape(o.name)} <b>{score_text(score, stderr)}</b> {escape(o.unit)}")
-        lines.append(f"{row.n} prompts, step {row.step}")
+        draws = f" answered {row.draws} times" if row.draws > 1 else ""
+        lines.append(f"{row.n} prompts{draws}, step {row.step}")
         if row.condition is not None:
             asked = weights_text(row.weights, problem)
             lines.append(f"asked for {escape(asked)}: {escape(condition_brief(row.condition))}")

@@ -1,7 +1,8 @@
 """Evaluate a policy: fixed prompts and seeds, full score vectors, diagnostics that are always on.
 
 Every snapshot answers the same prompts with the same noise, so two snapshots compare prompt by
-prompt. Whatever fails here fails whole: there is no partial score vector.
+prompt; a further draw of any of them has the noise of that draw's number. Whatever fails here fails
+whole: there is no partial score vector.
 
 A snapshot that serves many preferences is evaluated once for each (`Served`): the model is given
 the rewritten prompts, scorers and the base see them as they were.
@@ -91,6 +92,7 @@ class Evaluator:
         model: PreTrainedModel,
         weights: FloatArray | None = None,
         served: Served | None = None,
+        draw: int = 0,
     ) -> EvaluationResult:
         """Score a policy on the evaluation prompts.
 
@@ -98,6 +100,7 @@ class Evaluator:
             model: A PEFT model on the base, or the base itself.
             weights: Weights in force, shape (m,); they rank the held-out pairs.
             served: The preference that the policy is asked for, and how; None asks nothing.
+            draw: How often it was evaluated before; each has noise of its own.
 
         Raises:
             DataError: If a prompt does not fit the model.
@@ -106,7 +109,7 @@ class Evaluator:
         """
         started = time.perf_counter()
         served = served or _PLAINLY
-        answers, scores, tokens = self._chosen(model, served)
+        answers, scores, tokens = self._chosen(model, served, draw)
         diagnostics = {
             "kl": self._kl(model, answers),
             "length_tokens": float(np.mean([self._length(a) for a in answers])),
@@ -146,15 +149,16 @@ class Evaluator:
         return mean
 
     def _chosen(
-        self, model: PreTrainedModel, served: Served
+        self, model: PreTrainedModel, served: Served, draw: int
     ) -> tuple[list[Answer], FloatArray, int]:
         """Return an answer to each prompt, their raw scores, and the tokens of all answers.
 
         With `draws`, of several answers the best under the weights; the earliest among equals.
         """
+        asks = served.draws or (served,)
         drawn = [
             self._answers(model, self.prompts, ask, number)
-            for number, ask in enumerate(served.draws or (served,))
+            for number, ask in enumerate(asks, start=draw * len(asks))
         ]
         scores = np.stack([self.panel.score(self.prompts, [a.text for a in d]) for d in drawn])
         tokens = sum(a.tokens for answers in drawn for a in answers)
@@ -239,9 +243,13 @@ def _texts(prompts: Sequence[Prompt], ask: Served) -> list[str]:
     return [p.text if ask.rewrite is None else ask.rewrite(p.text) for p in prompts]
 
 
-def answers_path(root: Root, snapshot_id: str) -> str:
-    """Return the path or URI of the file that a snapshot's answers are kept in."""
-    return f"{as_folder(root)}/answers/{snapshot_id}.arrow"
+def answers_path(root: Root, snapshot_id: str, draw: int = 0) -> str:
+    """Return the path or URI of the file that a snapshot's answers are kept in.
+
+    Those of further draws have files of their own, for instance `…-s0040-d01.arrow`.
+    """
+    suffix = f"-d{draw:02d}" if draw else ""
+    return f"{as_folder(root)}/answers/{snapshot_id}{suffix}.arrow"
 
 
 def write_answers(

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from paretoflow.spec.proposers import ProposerSpec, ReevaluateProposerSpec
+
 BEYOND_WEIGHTED = {
     "cmorl": "constrained",
     "cmorl_hv": "constrained",
     "empty_box": "constrained",
     "map": "merge",
+    "reevaluate": "reevaluate",
     "soups": "merge",
 }
 """Proposer tag to the kind of launch that it cannot do without; the others need weights alone."""
+
+BY_ANY_METHOD = ("merge", "reevaluate")
+"""Kinds that a method has no part in, so long as an adapter of it serves one preference."""
+
+
+def nested(
+    proposer: ProposerSpec, place: tuple[str, ...] = ("proposer",)
+) -> Iterator[tuple[tuple[str, ...], ProposerSpec]]:
+    """Yield a proposer and those that it wraps, the innermost last, each with its place."""
+    yield place, proposer
+    if isinstance(proposer, ReevaluateProposerSpec):
+        yield from nested(proposer.of, (*place, "of"))
+
+
+def innermost(proposer: ProposerSpec) -> tuple[tuple[str, ...], ProposerSpec]:
+    """Return the proposer that decides what is trained, and its place."""
+    return list(nested(proposer))[-1]

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from paretoflow.spec.draft import Draft
+from paretoflow.spec.launches import innermost
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.proposers import MergingProposerSpec, SoupsProposerSpec
 
 
 def merges(draft: Draft) -> Iterator[Fault]:
     """Yield faults of a proposer of merges: experts, rank, and what `ibcl` needs."""
-    proposer = draft.proposer
+    if draft.proposer is None:
+        return
+    place, proposer = innermost(draft.proposer)
     if not isinstance(proposer, MergingProposerSpec):
         return
     experts = proposer.experts or max(len(draft.objectives), 2)
@@ -19,13 +22,13 @@ def merges(draft: Draft) -> Iterator[Fault]:
         what = f"got {experts} experts; allowed: fewer than stop.runs, {draft.stop.runs}, since "
         what += "mixtures are runs too"
         key = "type" if proposer.experts is None else "experts"
-        yield Fault(("proposer", key), what, "raise stop.runs, or train fewer")
+        yield Fault((*place, key), what, "raise stop.runs, or train fewer")
     how = getattr(proposer, "how", "")
     if proposer.rank is not None and how != "svd":
         what = f"got rank {proposer.rank} with how: {how}; allowed: with how: svd, which cuts to it"
-        yield Fault(("proposer", "rank"), what, "write `how: svd`, or remove this")
+        yield Fault((*place, "rank"), what, "write `how: svd`, or remove this")
     if isinstance(proposer, SoupsProposerSpec) and how == "ibcl" and draft.method is not None:
         every = draft.method.checkpoint_every
         if every is None or every >= draft.method.steps:
             what = "`ibcl` mixes posteriors over the checkpoints of a run, and a run has only one"
-            yield Fault(("proposer", "how"), what, "set method.checkpoint_every")
+            yield Fault((*place, "how"), what, "set method.checkpoint_every")

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from paretoflow.core.values import Direction
 from paretoflow.spec.data import PydocDataSpec
 from paretoflow.spec.draft import Draft
+from paretoflow.spec.evaluation_rules import looks_again
+from paretoflow.spec.launches import innermost
 from paretoflow.spec.local_files import named_files, storage_root
 from paretoflow.spec.merging_rules import merges
 from paretoflow.spec.methods import LipoMethodSpec, MethodSpec, OnlineMethodBase, RoundsBase
@@ -22,7 +24,6 @@ from paretoflow.spec.methods.online import AggregatedMethodBase
 from paretoflow.spec.models import PretrainedModelSpec
 from paretoflow.spec.objectives import ObjectiveSpec, RegexObjectiveSpec
 from paretoflow.spec.positions import Fault
-from paretoflow.spec.proposers import CmorlHvProposerSpec, CmorlProposerSpec, EmptyBoxProposerSpec
 from paretoflow.spec.rungs_rules import rungs
 from paretoflow.spec.shape import KeyPath
 
@@ -241,13 +242,12 @@ def _pairs(draft: Draft) -> Iterator[Fault]:
 
 
 def _budget(draft: Draft) -> Iterator[Fault]:
-    if draft.stop is not None and isinstance(
-        draft.proposer, CmorlProposerSpec | CmorlHvProposerSpec | EmptyBoxProposerSpec
-    ):
-        initial = draft.proposer.initial
+    if draft.stop is not None and draft.proposer is not None:
+        place, proposer = innermost(draft.proposer)
+        initial = getattr(proposer, "initial", None)
         if initial is not None and initial > draft.stop.runs:
             what = f"got {initial} initial runs; allowed: at most stop.runs, {draft.stop.runs}"
-            yield Fault(("proposer", "initial"), what, "raise stop.runs, or start with fewer")
+            yield Fault((*place, "initial"), what, "raise stop.runs, or start with fewer")
     bounded = draft.stop is not None and draft.stop.cost is not None
     if bounded and draft.engine is not None and draft.engine.price == 0:
         what = "a bound on the cost never holds while a device costs nothing"
@@ -275,6 +275,7 @@ def _devices(draft: Draft) -> Iterator[Fault]:
 
 RULES: tuple[Callable[[Draft], Iterator[Fault]], ...] = (
     _unique_names, _ranges, _regexes, _sources, _data, named_files,
-    _batches, _aggregation, _pairs, _samples, _budget, merges, rungs, _devices, _offload,
+    _batches, _aggregation, _pairs, _samples, _budget, merges, looks_again, rungs, _devices,
+    _offload,
     storage_root,
 )  # fmt: skip

@@ -130,13 +130,19 @@ def homes_of(key: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(home for home, name in _fields(SweepSpec, "") if name == key))
 
 
-def _fields(model: type[Spec], home: str) -> Iterator[tuple[str, str]]:
+def _fields(
+    model: type[Spec], home: str, within: tuple[type[Spec], ...] = ()
+) -> Iterator[tuple[str, str]]:
     for name, field in model.model_fields.items():
         yield home or "the top level", name
         for annotation in (field.annotation, *get_args(field.annotation)[:1]):
             for child in variants(annotation):
+                if child in within:  # a proposer may hold proposers
+                    continue
                 tag = f" (type {tag_of(child)})" if tag_of(child) else ""
-                yield from _fields(child, f"{home.split(' (')[0]}.{name}{tag}".lstrip("."))
+                yield from _fields(
+                    child, f"{home.split(' (')[0]}.{name}{tag}".lstrip("."), (*within, child)
+                )
 
 
 def nearest(name: object, options: Iterable[str]) -> str | None:

@@ -24,6 +24,7 @@ from paretoflow.spec.proposers import (
     MapProposerSpec,
     ProposerSpec,
     PslProposerSpec,
+    ReevaluateProposerSpec,
     SoupsProposerSpec,
     SvhPslProposerSpec,
 )
@@ -49,11 +50,14 @@ SPECS: dict[str, ProposerSpec] = {
     "lattice": LatticeProposerSpec(type="lattice"),
     "map": MapProposerSpec(type="map"),
     "psl": PslProposerSpec(type="psl"),
+    "reevaluate": ReevaluateProposerSpec(type="reevaluate"),
     "soups": SoupsProposerSpec(type="soups"),
     "svh_psl": SvhPslProposerSpec(type="svh_psl"),
 }
 MERGING = ("map", "soups")
 """Those that launch nothing but experts until these are trained."""
+WRAPPED = {"reevaluate": ("empty_box", "dirichlet")}
+"""Tags of those whose launches the proposer passes on; they bear the tag of who chose them."""
 RUNS = 30
 
 
@@ -120,13 +124,14 @@ def sound(
     m = history.problem.m
     everything = [*(r.proposal for r in history.runs), *pending, *chosen]
     for proposal in chosen:
-        assert proposal.proposer == tag
+        assert proposal.proposer in (tag, *WRAPPED.get(tag, ()))
         assert proposal.reason.endswith(".")
         assert any(name in proposal.reason for name in history.problem.names)
         assert len(proposal.weights.values) == m
         assert Proposal.from_dict(proposal.to_dict()) == proposal
         same = [p for p in everything if question(p) == question(proposal)]
-        assert len(same) == 1 or proposal.kind is LaunchKind.CONSTRAINED
+        repeats = proposal.kind in (LaunchKind.CONSTRAINED, LaunchKind.REEVALUATE)
+        assert len(same) == 1 or repeats
         assert len([p for p in [*pending, *chosen] if question(p) == question(proposal)]) == 1
         if proposal.kind is LaunchKind.CONSTRAINED:
             assert proposal.thresholds is not None

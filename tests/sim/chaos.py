@@ -19,7 +19,7 @@ from paretoflow.core.ids import rng_of
 from paretoflow.core.values import Proposal
 from paretoflow.engine.backend import Launch, Report
 from paretoflow.engine.driver import Driver
-from paretoflow.engine.simulated import SimulatedBackend, SimulatedCluster, Weather
+from paretoflow.engine.simulated import Oracle, SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.engine.simulated_storage import SimulatedStorage
 from paretoflow.engine.surroundings import Surroundings
 from paretoflow.engine.virtual_time import VirtualTime
@@ -103,9 +103,11 @@ class WatchedCluster(SimulatedCluster):
         undecided: Launches whose decision was not in the ledger.
     """
 
-    def __init__(self, store: MemoryStore, spec: SweepSpec, weather: Weather) -> None:
+    def __init__(
+        self, store: MemoryStore, spec: SweepSpec, weather: Weather, oracle: Oracle
+    ) -> None:
         problem = declared_problem(spec.objectives)
-        super().__init__(SlowCircle(), problem, spec.engine, seed=spec.seed, weather=weather)
+        super().__init__(oracle, problem, spec.engine, seed=spec.seed, weather=weather)
         self.storage: DatedStorage = DatedStorage(self.time)
         self.store = store
         self.launched: list[tuple[str, int]] = []
@@ -178,6 +180,7 @@ class World:
         endings: How each driver ended.
         launched_by: How many launches there were when it did.
         acknowledged: Rows that a ledger has told some driver to be there.
+        oracle_class: What is trained and evaluated.
         ledger_class, driver_class: Replaced where the checks themselves are tested.
     """
 
@@ -185,6 +188,7 @@ class World:
     weather: Weather
     fate: Fate
     rng: np.random.Generator
+    oracle_class: type[Oracle] = SlowCircle
     ledger_class: type[ChaosLedger] = ChaosLedger
     driver_class: type[Driver] = Driver
     store: MemoryStore = field(default_factory=MemoryStore)
@@ -195,7 +199,8 @@ class World:
     _depth: int = 0
 
     def __post_init__(self) -> None:
-        self.cluster = WatchedCluster(self.store, self.spec, self.weather)
+        oracle = self.oracle_class()
+        self.cluster = WatchedCluster(self.store, self.spec, self.weather, oracle)
 
     def run(self) -> None:
         """Let one driver follow another until the sweep is done, then open it once more."""

@@ -41,6 +41,32 @@ class CircleOracle:
         return int((self.front @ np.asarray(proposal.weights)).argmax())
 
 
+class NoisyOracle(CircleOracle):
+    """Sees every score with an error of 0.05, anew in every evaluation; checkpoints take 10 s."""
+
+    ERROR = np.full(2, 0.05)
+
+    def launch(
+        self, proposal: Proposal, rng: np.random.Generator
+    ) -> list[tuple[float, list[float], list[float]]]:
+        plain = super().launch(proposal, rng)
+        return [(10 * cost, *self._seen(scores, rng)) for cost, scores in plain]
+
+    def reevaluate(
+        self,
+        proposal: Proposal,
+        step: int,
+        rng: np.random.Generator,
+        noise: np.random.Generator,
+    ) -> tuple[float, list[float], list[float]]:
+        return (1.0, *self._seen(CircleOracle.launch(self, proposal, rng)[step - 1][1], noise))
+
+    def _seen(
+        self, scores: list[float], rng: np.random.Generator
+    ) -> tuple[list[float], list[float]]:
+        return (np.array(scores) + rng.normal(0.0, self.ERROR)).tolist(), self.ERROR.tolist()
+
+
 class MixingOracle(CircleOracle):
     """Experts find the ends of the front; a mixture's gains follow from its weights.
 

@@ -15,8 +15,17 @@ from paretoflow.engine.backend import Report
 from paretoflow.engine.driver import Driver
 from paretoflow.engine.simulated import Weather
 from paretoflow.ledger.tables import Event, EventKind
-from tests.sim.chaos import PROPOSERS, ChaosLedger, World, check, run_world
+from tests.sim.chaos import (
+    PROPOSERS,
+    ChaosLedger,
+    World,
+    check,
+    drawn_spec,
+    drawn_weather,
+    run_world,
+)
 from tests.sim.fates import Blow, DrawnFate, OneBlow
+from tests.sim.oracles import NoisyOracle
 from tests.sim.specs import circle_spec
 
 SWEEPS = 1000
@@ -32,6 +41,24 @@ def test_under_fire_nothing_is_lost_nothing_is_doubled_and_every_sweep_ends(firs
     assert endings["killed"] > CHUNK
     assert endings["fenced"] > CHUNK / 4
     assert min(endings["stopped"], endings["gave up"]) > 0
+
+
+def test_second_looks_under_fire_are_counted_once_and_move_the_front() -> None:
+    looks = twice = 0
+    proposer = {"type": "reevaluate", "of": "dirichlet", "share": 0.5}
+    for seed in range(14):
+        rng = rng_of("looks", seed)
+        spec = drawn_spec(rng, seed)
+        spec = circle_spec(**{**spec.model_dump(), "proposer": proposer, "stop": {"runs": 12}})
+        world = World(spec, drawn_weather(rng), DrawnFate(rng), rng, oracle_class=NoisyOracle)
+        world.run()
+        check(world)
+        rows = [e for e in world.store.events if e.kind is EventKind.EVALUATED]
+        again = Counter(e.run_id for e in rows if not e.snapshot_id.startswith(e.run_id))
+        looks += len(again)
+        twice += sum(again.values()) - len(again)
+    assert looks > 20
+    assert twice > 0  # the fire was real: some attempts were given up, and told their result late
 
 
 def _world(fate: OneBlow, **changes: Any) -> World:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -10,11 +12,19 @@ from paretoflow.core.values import Proposal
 from paretoflow.engine.driver import Driver
 from paretoflow.engine.session import Simulation, simulate
 from paretoflow.engine.simulated import SimulatedBackend, SimulatedCluster, Weather
+from paretoflow.engine.state import SweepState
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import EventKind
 from paretoflow.proposers import build
 from paretoflow.scoring.calibrate import declared_problem
-from tests.sim.oracles import BrokenOracle, CircleOracle, HopelessOracle, MixingOracle
+from tests.sim.invariants import told_scores
+from tests.sim.oracles import (
+    BrokenOracle,
+    CircleOracle,
+    HopelessOracle,
+    MixingOracle,
+    NoisyOracle,
+)
 from tests.sim.specs import circle_spec
 
 
@@ -125,6 +135,37 @@ def test_a_sweep_stops_at_its_cost_and_its_hours() -> None:
     assert "cost of 5" in simulate(priced, CircleOracle()).reason
     timed = circle_spec(engine={"workers": 1}, stop={"runs": 40, "hours": 5 / 3600})
     assert "hours are used up" in simulate(timed, CircleOracle()).reason
+
+
+def test_second_looks_are_runs_that_change_the_row_of_their_snapshot() -> None:
+    store = MemoryStore()
+    spec = circle_spec(proposer={"type": "reevaluate", "share": 0.3}, stop={"runs": 30})
+    result = simulate(spec, NoisyOracle(), ledger=MemoryLedger(store))
+    assert _same(result, simulate(spec, NoisyOracle()))
+    assert (result.front.finished, result.front.failed) == (30, 0)
+    looks = [p for p in result.launches if p["kind"] == "reevaluate"]
+    assert len(looks) == 9
+    assert max(Counter(p["parent"] for p in looks).values()) <= 3
+    state = SweepState()
+    state.apply(store.events)
+    told = told_scores(e for e in store.events if e.kind is EventKind.EVALUATED)
+    assert len(state.evaluations) == len(told) == 2 * 21  # two checkpoints of each trained run
+    for row in state.evaluations:
+        np.testing.assert_allclose(row.scores, told[row.snapshot_id])
+        np.testing.assert_allclose(row.stderr, 0.05 / np.sqrt(row.draws))
+    assert sum(row.draws - 1 for row in state.evaluations) == 9
+
+
+def test_an_oracle_that_cannot_look_again_says_so() -> None:
+    class Plain:
+        launch = NoisyOracle().launch
+
+    store = MemoryStore()
+    spec = circle_spec(proposer={"type": "reevaluate", "share": 0.3})
+    assert simulate(spec, Plain(), ledger=MemoryLedger(store)).front.failed > 0
+    failures = [e for e in store.events if e.kind is EventKind.FAILED]
+    assert all(": Plain cannot evaluate r" in e.message for e in failures)
+    assert all(e.payload["final"] for e in failures)
 
 
 class _Killed(BaseException):

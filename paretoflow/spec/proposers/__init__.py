@@ -12,6 +12,7 @@ from paretoflow.spec.proposers.constrained import (
     CmorlProposerSpec,
     EmptyBoxProposerSpec,
 )
+from paretoflow.spec.proposers.evaluation import ReevaluateProposerSpec
 from paretoflow.spec.proposers.merging import (
     MapProposerSpec,
     MergeWay,
@@ -33,6 +34,7 @@ __all__ = [
     "MergingProposerSpec",
     "ProposerSpec",
     "PslProposerSpec",
+    "ReevaluateProposerSpec",
     "SoupsProposerSpec",
     "SvhPslProposerSpec",
 ]
@@ -54,6 +56,8 @@ ProposerSpec = Annotated[
     | MapProposerSpec
     | PslProposerSpec
     | SvhPslProposerSpec
+    | ReevaluateProposerSpec
     | AutoProposerSpec,
     Field(discriminator="type"),
 ]
+ReevaluateProposerSpec.model_rebuild(_types_namespace={"ProposerSpec": ProposerSpec})

@@ -158,6 +158,31 @@ CASES: list[tuple[str, str, int, str]] = [
         3,
         "at most 30",
     ),
+    (
+        "a proposer within itself",
+        f"name: x\nproposer: {{type: reevaluate, of: reevaluate}}{TWO}",
+        2,
+        "got reevaluate within reevaluate",
+    ),
+    (
+        "a key of a proposer within another",
+        f"name: x\nproposer: {{type: reevaluate, of: {{type: cmorl, slak: 1}}}}{TWO}",
+        2,
+        "did you mean `slack`?",
+    ),
+    (
+        "a long opening of a proposer within another",
+        f"name: x\nproposer: {{type: reevaluate, of: {{type: cmorl, initial: 99}}}}{TWO}",
+        2,
+        "at most stop.runs",
+    ),
+    (
+        "second looks at what does not change",
+        f"name: x\nmethod: {{type: grpo}}\nproposer: {{type: reevaluate}}\n"
+        f"model: {{type: embedded, generation: {{temperature: 0}}}}{TWO}",
+        4,
+        "the same answers again",
+    ),
     ("cost of nothing", f"name: x\nstop: {{cost: 5}}{TWO}", 2, "set engine.price"),
     (
         "a GPU and a half",

@@ -197,7 +197,7 @@ def test_budgets_by_hand(
 def test_stagnation_by_hand() -> None:
     """Over the last two runs the hypervolume rose from 100 to 101: by 0.99 % of 101."""
     state = SweepState()
-    state.curve = [(0, 0.0, 50.0), (1, 0.0, 100.0), (2, 0.0, 100.5), (3, 0.0, 101.0)]
+    state.gained = [50.0, 100.0, 100.5, 101.0]
     assert stagnant(state, window=2, gain=0.01)
     assert not stagnant(state, window=2, gain=0.0099)
     assert not stagnant(state, window=3, gain=0.4)
@@ -208,7 +208,7 @@ def test_stagnation_by_hand() -> None:
 
 def test_no_front_at_all_is_not_stagnation() -> None:
     state = SweepState()
-    state.curve = [(i, 0.0, 0.0) for i in range(5)]
+    state.gained = [0.0] * 5
     assert not stagnant(state, window=2, gain=0.5)
 
 

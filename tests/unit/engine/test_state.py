@@ -266,7 +266,7 @@ def _assert_history(state: SweepState) -> int:
     assert state.waiting_runs() == waiting
     assert state.open_proposals() == [r.proposal for r in state.open_runs()]
     for row in state.evaluations:
-        assert state.path_of(row.snapshot_id) == row.path
+        assert state.row_of(row.snapshot_id) == row
     return 1
 
 

@@ -50,6 +50,42 @@ def test_what_a_method_cannot_do_is_refused(can, resources, where, what, monkeyp
 
 
 @pytest.mark.parametrize(
+    ("method", "proposer", "fault"),
+    [
+        ("dpo", "{type: reevaluate}", None),
+        ("dpo", "{type: reevaluate, of: soups}", None),
+        ("ric", "{type: lattice}", None),
+        (
+            "ric",
+            "{type: reevaluate, of: lattice}",
+            "got reevaluate, which needs",
+        ),
+        ("pro", "{type: reevaluate, of: lattice}", None),
+    ],
+)
+def test_second_looks_need_an_artifact_that_serves_one_preference(method, proposer, fault):
+    loaded = load_spec_text(
+        f"name: x\nproposer: {proposer}\nmethod: {{type: {method}}}{TWO}", "job.yaml"
+    )
+    if fault is None:
+        require_supported(loaded)
+        return
+    with pytest.raises(SpecError) as caught:
+        require_supported(loaded)
+    assert caught.value.where == "proposer.type"
+    assert caught.value.what.startswith(fault)
+    assert "one artifact of it serves all preferences" in caught.value.what
+
+
+def test_what_a_wrapped_proposer_needs_is_asked_for_too(monkeypatch):
+    monkeypatch.setitem(CAPABILITIES, "dpo", replace(CAPABILITIES["dpo"], launches=("weighted",)))
+    text = f"name: x\nproposer: {{type: reevaluate, of: cmorl}}{TWO}"
+    with pytest.raises(SpecError, match="got cmorl, which needs constrained launches") as caught:
+        require_supported(load_spec_text(text, "job.yaml"))
+    assert caught.value.where == "proposer.of.type"
+
+
+@pytest.mark.parametrize(
     ("data", "missing"),
     [
         ("{type: pydoc}", False),

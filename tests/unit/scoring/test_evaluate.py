@@ -78,6 +78,20 @@ def test_the_same_policy_is_scored_alike_twice_and_in_any_batch(evaluator: Evalu
     assert other.completions != first.completions
 
 
+def test_a_further_draw_has_noise_of_its_own_and_the_same_for_every_policy(
+    evaluator: Evaluator,
+) -> None:
+    model = evaluator.lm.model
+    draws = [evaluator.evaluate(model, draw=number).completions for number in range(3)]
+    assert draws[0] == evaluator.evaluate(model).completions
+    assert len(set(draws)) == 3
+    adapted = fresh_adapter(evaluator.lm, LoraSpec(rank=2), seed=0)
+    try:  # untrained, it answers as the base does wherever the noise is the same
+        assert evaluator.evaluate(adapted, draw=2).completions == draws[2]
+    finally:
+        unload(adapted)
+
+
 def test_mean_scores_are_those_of_the_same_prompts(
     evaluator: Evaluator, prompts: tuple[Prompt, ...]
 ) -> None:

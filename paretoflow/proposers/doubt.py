@@ -1,0 +1,142 @@
+"""Decides which evaluated points are most likely taken for what they are not: on the front, or off.
+
+All gains and errors here are normalised, as shares of the frozen ranges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paretoflow.core.values import FloatArray, History, IntArray
+from paretoflow.front.hypervolume import improvement
+
+EDGE = 2.0
+"""Standard errors that a point may plausibly be off by, up or down."""
+BEYOND = 4.0
+"""Standard errors of a difference past which nobody doubts it."""
+LARGEST = 100
+"""Most points that are compared pair by pair; of more, an even sample is taken."""
+DOUBTFUL = 0.01
+"""With a smaller chance to be wrong, a point is what it is taken to be."""
+TINY = 1e-12
+"""Stands for a standard error of zero, so that a difference divides by something."""
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """The points of a history that are not beyond doubt.
+
+    Args:
+        rows: Of the history, ascending, length k.
+        on_front: Whether each is taken to be on the front.
+        wrong: Chance that it is not what it is taken to be, shape (k,).
+        stake: Hypervolume that depends on its gains, of the ranges' box, shape (k,); 0 where the
+            chance is below `DOUBTFUL`.
+    """
+
+    rows: IntArray
+    on_front: NDArray[np.bool_]
+    wrong: FloatArray
+    stake: FloatArray
+
+    @classmethod
+    def of(cls, history: History) -> Doubts:
+        """Look at a history; without any standard error nothing is in doubt."""
+        span = history.ideal - history.nadir
+        gains = (history.gains - history.nadir) / span
+        stderr = np.nan_to_num(history.stderr) / span
+        rows = open_to_doubt(gains, stderr, _sample(history.front))
+        rows = _sample(rows) if stderr.any() else rows[:0]
+        on_front = np.isin(rows, history.front)
+        gains, stderr = gains[rows], stderr[rows]
+        ref = (history.ref - history.nadir) / span
+        wrong = wrong_chances(gains, stderr, on_front)
+        stake = np.zeros(len(rows))
+        doubtful = np.flatnonzero(wrong >= DOUBTFUL)
+        stake[doubtful] = at_stake(gains, stderr, ref, doubtful)
+        return cls(rows, on_front, wrong, stake)
+
+
+def open_to_doubt(gains: FloatArray, stderr: FloatArray, front: IntArray) -> IntArray:
+    """Return the rows that no point of the front dominates beyond doubt, ascending.
+
+    Args:
+        gains: Shape (n, m).
+        stderr: Shape (n, m).
+        front: Rows to compare with, length f.
+    """
+    rows = np.arange(len(gains))
+    for row in front.tolist():
+        behind = gains[row] - gains[rows]
+        margin = BEYOND * np.hypot(stderr[row], stderr[rows])
+        rows = rows[~(behind > margin).all(axis=1)]
+    return rows
+
+
+def wrong_chances(gains: FloatArray, stderr: FloatArray, on_front: NDArray[np.bool_]) -> FloatArray:
+    """Return the chance that each point is not what it is taken to be, shape (n,).
+
+    A point is on the front with the chance psi that nobody dominates it: the product over the
+    others of 1 - P(dominates), and that of Phi((g' - g) / sqrt(s'^2 + s^2)) over the objectives.
+    What is on the front is wrong with 1 - psi, what is off it with psi.
+
+    By hand, errors 0.6 and 0.8, so 1 for a difference: (1, 1) dominates (0, 0) with the chance
+    Phi(1)^2 = 0.708; (0, 0) is wrongly off the front with 0.292, (1, 1) wrongly on it with
+    Phi(-1)^2 = 0.025.
+
+    Args:
+        gains: Shape (n, m).
+        stderr: Shape (n, m).
+        on_front: Whether each is taken to be on the front, shape (n,).
+
+    References:
+        Lee, Chew, Teng and Goldsman 2010, Finding the non-dominated Pareto set for multi-objective
+        simulation models (MOCBA), IIE Transactions 42(9): the performance index psi. Departures:
+        (1) errors of two points count as independent, though common prompts make differences
+        surer, so the chances are on the high side; (2) the next evaluation is not allocated by the
+        chances alone, see `reevaluate`.
+    """
+    from scipy.special import ndtr
+
+    if not len(gains):
+        return np.zeros(0)
+    error = np.maximum(np.hypot(stderr[:, None], stderr[None]), TINY)
+    ahead = np.asarray(ndtr((gains[None] - gains[:, None]) / error), dtype=np.float64)
+    dominated = ahead.prod(axis=2)
+    np.fill_diagonal(dominated, 0.0)
+    free = (1 - dominated).prod(axis=1)
+    wrong: FloatArray = np.where(on_front, 1 - free, free)
+    return wrong
+
+
+def at_stake(gains: FloatArray, stderr: FloatArray, ref: FloatArray, rows: IntArray) -> FloatArray:
+    """Return how much hypervolume depends on the gains of each of some points, shape (k,).
+
+    It is what the point adds to all others if it is `EDGE` standard errors better than seen, less
+    what it adds if it is as much worse: what it hides comes back then.
+
+    By hand, against (0, 0) and with errors of a tenth: alone, (1, 1) is worth between 0.8^2 and
+    1.2^2, so 0.8 are at stake; with (0.9, 0.9) behind it, of 0.81 at least, 0.63 are.
+
+    Args:
+        gains: Of all points, shape (n, m).
+        stderr: Shape (n, m).
+        ref: Reference point, shape (m,).
+        rows: Which points are asked about, length k.
+    """
+    stake = np.zeros(len(rows))
+    for place, row in enumerate(rows.tolist()):
+        edges = gains[row] + EDGE * np.stack([stderr[row], -stderr[row]])
+        high, low = improvement(edges, np.delete(gains, row, axis=0), ref)
+        stake[place] = high - low
+    return stake
+
+
+def _sample(rows: IntArray) -> IntArray:
+    """Return at most `LARGEST` of some rows, spread evenly."""
+    if len(rows) <= LARGEST:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, LARGEST).round().astype(np.int64)]
