@@ -4,6 +4,8 @@
     dirichlet   corners, then draws from the simplex; the default from five objectives on
     cmorl       C-MORL's two stages: weighted runs, then constrained extension of lonely policies
     cmorl_hv    the same extension, of the policies beside the largest gain in hypervolume
+    ols         weights at the corners of what is known, where a bound leaves most to win
+    gp_hvi      weights whose run a Gaussian process expects to add most, or a gap that adds more
     empty_box   constrained launches into the largest hypervolume gap; the default below five
     psl         weights and settings of the Pareto set that a model of the runs expects
     svh_psl     the same, from particles that share gradients and repel each other
@@ -16,8 +18,9 @@ that opens a sweep), `spread` (far from everything tried), `boxes` (gaps of the 
 `experts` (what there is to merge), `mixtures` (merge launches), `quadratics` (of merges),
 `gaussian` (a Gaussian process for each objective), `particles` (the Pareto set of such a model),
 `configurations` (of its inputs: weights with settings), `settings` (what launches set beside
-weights), `doubt` (which points may be wrongly on the front, or off it). When to stop: `outlook`
-(what a further run should add).
+weights), `doubt` (which points may be wrongly on the front, or off it), `belief` (what runs at
+untried weights come to), `corners` (bounds by weighted runs), `gain` (what many points would add to
+a front). When to stop: `outlook` (what a further run should add).
 
 How to add one (the tag is the YAML `proposer.type` and the module's name):
 
@@ -45,6 +48,7 @@ from paretoflow.spec.proposers import (
     AutoProposerSpec,
     DirichletProposerSpec,
     EmptyBoxProposerSpec,
+    GpHviProposerSpec,
     ProposerSpec,
     ReevaluateProposerSpec,
 )
@@ -57,10 +61,12 @@ TAGS = {
     "cmorl_hv": "paretoflow.proposers.cmorl_hv:CmorlHvProposer",
     "dirichlet": "paretoflow.proposers.dirichlet:DirichletProposer",
     "empty_box": "paretoflow.proposers.empty_box:EmptyBoxProposer",
+    "gp_hvi": "paretoflow.proposers.gp_hvi:GpHviProposer",
     "lattice": "paretoflow.proposers.lattice:LatticeProposer",
     "map": "paretoflow.proposers.map:MapProposer",
     "psl": "paretoflow.proposers.psl:PslProposer",
     "reevaluate": "paretoflow.proposers.reevaluate:ReevaluateProposer",
+    "ols": "paretoflow.proposers.ols:OlsProposer",
     "soups": "paretoflow.proposers.soups:SoupsProposer",
     "svh_psl": "paretoflow.proposers.svh_psl:SvhPslProposer",
 }
@@ -110,6 +116,8 @@ def resolve_tag(spec: ProposerSpec, m: int, launches: Sequence[str] = ANY_LAUNCH
 def _resolved(spec: ProposerSpec, m: int, launches: Sequence[str]) -> ProposerSpec:
     if isinstance(spec, ReevaluateProposerSpec):
         return spec.model_copy(update={"of": _resolved(spec.of, m, launches)})
+    if isinstance(spec, GpHviProposerSpec) and LaunchKind.CONSTRAINED not in launches:
+        return spec.model_copy(update={"constrained": False})
     if not isinstance(spec, AutoProposerSpec):
         return spec
     if m < MANY_OBJECTIVES and LaunchKind.CONSTRAINED in launches:

@@ -61,7 +61,7 @@ class EmptyBoxProposer:
             land = landscape(history, asked, pending)
             way = largest_box(land, self._slack)
             if way is not None:
-                return _launch(way, land, history, seed_for(seed, asked))
+                return box_launch(way, land, history, seed_for(seed, asked), "empty_box")
             opening = any(p.tag == "initial" for p in pending)
             if opening and len(asked) >= self._spare:
                 return None
@@ -85,7 +85,10 @@ def starting_weights(box: Box) -> WeightVector:
     return WeightVector.of(target + normal / normal.sum())
 
 
-def _launch(way: Way, land: Landscape, history: History, run_seed: int) -> Proposal:
+def box_launch(
+    way: Way, land: Landscape, history: History, run_seed: int, proposer: str
+) -> Proposal:
+    """Return the constrained launch that goes a way into a box, with its reason."""
     box = way.box
     thresholds = history.nadir + way.thresholds * scale_of(history)
     parent = history.snapshot_ids[land.rows[way.parent]]
@@ -97,7 +100,7 @@ def _launch(way: Way, land: Landscape, history: History, run_seed: int) -> Propo
         reason=f"{gap}, with {box.volume:.1%} of the ranges' hypervolume to win: starts from "
         f"{parent} and {improve(box.target, history.problem)}, keeping "
         f"{bounds(thresholds, box.target, history.problem)}.",
-        proposer="empty_box",
+        proposer=proposer,
         parent=parent,
         target=box.target,
         thresholds=tuple(thresholds.tolist()),

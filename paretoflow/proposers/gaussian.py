@@ -25,7 +25,7 @@ from paretoflow.proposers.spread import farthest_first
 
 KERNEL_POINTS = 64
 """Points that choose a kernel's numbers: the time grows as their cube, at each of many steps."""
-POSTERIOR_POINTS = 320
+POSTERIOR_POINTS = 256
 """Points that a posterior rests on."""
 STEPS = 25
 """Of the search for the kernel's numbers, from each start."""

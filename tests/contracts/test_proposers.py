@@ -20,8 +20,10 @@ from paretoflow.spec.proposers import (
     CmorlProposerSpec,
     DirichletProposerSpec,
     EmptyBoxProposerSpec,
+    GpHviProposerSpec,
     LatticeProposerSpec,
     MapProposerSpec,
+    OlsProposerSpec,
     ProposerSpec,
     PslProposerSpec,
     ReevaluateProposerSpec,
@@ -47,10 +49,12 @@ SPECS: dict[str, ProposerSpec] = {
     "cmorl_hv": CmorlHvProposerSpec(type="cmorl_hv"),
     "dirichlet": DirichletProposerSpec(type="dirichlet"),
     "empty_box": EmptyBoxProposerSpec(type="empty_box"),
+    "gp_hvi": GpHviProposerSpec(type="gp_hvi"),
     "lattice": LatticeProposerSpec(type="lattice"),
     "map": MapProposerSpec(type="map"),
     "psl": PslProposerSpec(type="psl"),
     "reevaluate": ReevaluateProposerSpec(type="reevaluate"),
+    "ols": OlsProposerSpec(type="ols"),
     "soups": SoupsProposerSpec(type="soups"),
     "svh_psl": SvhPslProposerSpec(type="svh_psl"),
 }
@@ -58,10 +62,13 @@ MERGING = ("map", "soups")
 """Those that launch nothing but experts until these are trained."""
 WRAPPED = {"reevaluate": ("empty_box", "dirichlet")}
 """Tags of those whose launches the proposer passes on; they bear the tag of who chose them."""
+MOST_OBJECTIVES = {"ols": 4}
 RUNS = 30
 
 
 def proposer_of(tag: str, m: int = 2, runs: int = RUNS) -> Proposer:
+    if m > MOST_OBJECTIVES.get(tag, m):
+        pytest.skip(f"{tag} is for {MOST_OBJECTIVES[tag]} objectives at most")
     return build(SPECS[tag], m=m, runs=runs)
 
 

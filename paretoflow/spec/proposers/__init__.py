@@ -20,6 +20,7 @@ from paretoflow.spec.proposers.merging import (
     SoupsProposerSpec,
 )
 from paretoflow.spec.proposers.sets import PslProposerSpec, SvhPslProposerSpec
+from paretoflow.spec.proposers.surrogates import GpHviProposerSpec, OlsProposerSpec
 from paretoflow.spec.proposers.weights import DirichletProposerSpec, LatticeProposerSpec
 
 __all__ = [
@@ -28,10 +29,12 @@ __all__ = [
     "CmorlProposerSpec",
     "DirichletProposerSpec",
     "EmptyBoxProposerSpec",
+    "GpHviProposerSpec",
     "LatticeProposerSpec",
     "MapProposerSpec",
     "MergeWay",
     "MergingProposerSpec",
+    "OlsProposerSpec",
     "ProposerSpec",
     "PslProposerSpec",
     "ReevaluateProposerSpec",
@@ -57,6 +60,8 @@ ProposerSpec = Annotated[
     | PslProposerSpec
     | SvhPslProposerSpec
     | ReevaluateProposerSpec
+    | OlsProposerSpec
+    | GpHviProposerSpec
     | AutoProposerSpec,
     Field(discriminator="type"),
 ]

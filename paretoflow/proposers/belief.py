@@ -1,0 +1,182 @@
+"""Decides what runs at untried weights are believed to come to, and what that would add.
+
+A weighted run is not any function of its weights: it maximises a weighted sum. So what a Gaussian
+process predicts is cut to what runs at other weights leave possible (`corners`), and a prediction
+that does not rise above what is known is probably a policy that is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from paretoflow.core.values import FloatArray, History, IntArray, LaunchKind, Proposal, WeightVector
+from paretoflow.proposers.boxes import Landscape, Way, scale_of
+from paretoflow.proposers.corners import envelope, within_supports
+from paretoflow.proposers.gain import OpenRegion, outcome_grid
+from paretoflow.proposers.gaussian import POSTERIOR_POINTS, GainModel, spread_part
+
+SMALLEST = 1e-3
+"""A weighted sum that rises less, in normalised gains, is no new policy, however exact."""
+
+MOST_DRAWN = 3
+"""Objectives up to which gains are taken over all combinations of likely outcomes. Beyond, or where
+the front has too many points for that, the outcome one deviation above the mean takes their place.
+"""
+
+
+@dataclass(frozen=True)
+class Known:
+    """The weighted runs that a model is fitted to, and the model.
+
+    Args:
+        rows: Row of each run's last evaluation in the history, shape (n,).
+        weights: Shape (n, m).
+        model: Of normalised gains.
+    """
+
+    rows: IntArray
+    weights: FloatArray
+    model: GainModel
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What is known and believed before a choice.
+
+    Args:
+        model: With pending weighted launches believed.
+        weights: Of the runs that the model knows, shape (n, m).
+        doubt: Standard deviation from one training to the next, and of what is not known of the
+            runs' own means, in each objective, shape (n, m).
+        region: What the front of all that is known and believed leaves open, normalised.
+    """
+
+    model: GainModel
+    weights: FloatArray
+    doubt: FloatArray
+    region: OpenRegion
+
+    def gain_of(self, way: Way) -> float:
+        """Return what the middle of a way's box would add."""
+        return float(self.region.gains(way.thresholds))
+
+    def possible(self, outcomes: FloatArray) -> FloatArray:
+        """Return outcomes, shape (..., m), cut to what runs at other weights leave possible."""
+        slack = SMALLEST + np.sqrt(((self.weights * self.doubt) ** 2).sum(axis=1))
+        return within_supports(
+            outcomes, self.weights, envelope(self.weights, self.region.front) + slack
+        )
+
+    def rise(self, where: FloatArray, outcomes: FloatArray) -> FloatArray:
+        """Return by how many typical doubts outcomes rise above what is known, shape (..., k).
+
+        Args:
+            where: Weights, shape (k, m).
+            outcomes: Of runs at these weights, shape (..., k, m).
+        """
+        above = (outcomes * where).sum(axis=-1) - envelope(where, self.region.front)
+        doubt = SMALLEST + np.sqrt((where**2) @ (self.doubt**2).mean(axis=0))
+        return np.asarray(above / doubt, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a preference is expected to add to the hypervolume.
+
+    Args:
+        likely: Benefit of the doubt given to outcomes that hardly rise above what is known.
+        sure: Without it.
+        mean: Expected normalised gains, shape (m,).
+        sd: Their standard deviations, shape (m,).
+    """
+
+    weights: WeightVector
+    likely: float
+    sure: float
+    mean: FloatArray
+    sd: FloatArray
+
+
+def known_runs(history: History) -> Known:
+    """Return the last evaluations of the weighted runs, and a model of them."""
+    last = {run: row for row, run in enumerate(history.run_index.tolist()) if run >= 0}
+    kept = [
+        (row, history.runs[run].proposal.weights.values)
+        for run, row in sorted(last.items())
+        if history.runs[run].proposal.kind is LaunchKind.WEIGHTED
+    ]
+    weights = np.array([w for _, w in kept], dtype=np.float64).reshape(-1, history.problem.m)
+    part = spread_part(weights, POSTERIOR_POINTS)
+    rows, weights = np.array([row for row, _ in kept], dtype=np.int64)[part], weights[part]
+    scale = scale_of(history)
+    gains = (history.gains[rows] - history.nadir) / scale
+    return Known(rows, weights, GainModel.fitted(weights, gains, history.stderr[rows] / scale))
+
+
+def belief_of(known: Known, land: Landscape, pending: Sequence[Proposal]) -> Belief:
+    """Return the belief before a choice.
+
+    Points that the model does not know, for instance of constrained launches, count as they are.
+    """
+    points = np.vstack([known.model.attained(), land.gains[~np.isin(land.rows, known.rows)]])
+    _, sd = known.model.predicted(known.weights)
+    nugget = np.array([process.kernel.nugget for process in known.model.processes])
+    before = Belief(
+        model=known.model,
+        weights=known.weights,
+        doubt=np.sqrt(sd**2 + nugget),
+        region=OpenRegion.beyond(points, land.ref),
+    )
+    coming = [p.weights.values for p in pending if p.kind is LaunchKind.WEIGHTED]
+    if not coming:
+        return before
+    waiting = np.array(coming, dtype=np.float64)
+    means = before.possible(known.model.predicted(waiting)[0])
+    new = means[before.rise(waiting, means) > 1]
+    region = OpenRegion.beyond(np.vstack([before.region.front, new]), land.ref)
+    return replace(before, model=known.model.believing(waiting), region=region)
+
+
+def best_promise(belief: Belief, where: FloatArray) -> Promise | None:
+    """Return the candidate that is expected to add the most; None when none adds anything.
+
+    Args:
+        belief: What is known and believed.
+        where: Candidates, shape (k, m).
+    """
+    if not len(where):
+        return None
+    mean, sd = belief.model.predicted(where)
+    likely, sure = expected_gains(where, mean, sd, belief)
+    best = int(likely.round(12).argmax())
+    if likely[best] <= 0:
+        return None
+    weights = WeightVector.of(where[best])
+    return Promise(weights, float(likely[best]), float(sure[best]), mean[best], sd[best])
+
+
+def expected_gains(
+    where: FloatArray, mean: FloatArray, sd: FloatArray, belief: Belief
+) -> tuple[FloatArray, FloatArray]:
+    """Return the hypervolume that runs are expected to add: likely and surely, each (k,).
+
+    An outcome that rises above the known weighted sums by r doubts counts as a new policy by
+    (1 + r) / 2 for the likely gain, and by r - 1 for the sure one, both kept between 0 and 1.
+
+    Args:
+        where: Weights, shape (k, m).
+        mean: Predicted normalised gains, shape (k, m).
+        sd: Their standard deviations, shape (k, m).
+        belief: What is known and believed.
+    """
+    m = where.shape[1]
+    drawn = m <= MOST_DRAWN and belief.region.is_cut
+    steps, odds = outcome_grid(m) if drawn else (np.ones((1, m)), np.ones(1))
+    outcomes = belief.possible(mean + steps[:, None, :] * sd)
+    gains, rise = belief.region.gains(outcomes), belief.rise(where, outcomes)
+    likely = odds @ (gains * np.clip((1 + rise) / 2, 0.0, 1.0))
+    sure = odds @ (gains * np.clip(rise - 1, 0.0, 1.0))
+    return np.asarray(likely, dtype=np.float64), np.asarray(sure, dtype=np.float64)

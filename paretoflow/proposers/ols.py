@@ -1,0 +1,240 @@
+"""`ols`: optimistic linear support; weights at the corners of what is known, widest bound first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from paretoflow.core.errors import SpecError
+from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal, WeightVector
+from paretoflow.front.simplex import even_simplex
+from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
+from paretoflow.proposers.boxes import scale_of
+from paretoflow.proposers.corners import corner_weights, envelope, value_bounds
+from paretoflow.proposers.empty_box import SPARE_SHARE
+from paretoflow.proposers.initial import initial_launch
+from paretoflow.proposers.spread import farthest_first, spread_launch
+from paretoflow.proposers.wording import preference
+from paretoflow.spec.proposers import OlsProposerSpec
+
+MOST_OBJECTIVES = 4
+"""Beyond, the corners are too many to visit: their number grows as a power of the points'."""
+GRID = 256
+"""Directions in which a point must be the best to be kept, beside those of the runs."""
+MOST_RUNS = 128
+"""Runs whose values bound others; of more, those with weights far from each other."""
+APART = 1e-3
+"""A corner nearer than this to weights that were tried says nothing that is not known."""
+LEAST = 1e-6
+"""Widths below this are rounding."""
+
+
+class OlsProposer:
+    """Trains at the corner weight where the bound leaves most to win.
+
+    The known points make an envelope over all weights, whose corners are where a new policy can
+    rise most above it. How far it can is bounded by the weighted sums that runs at other weights
+    have reached (`corners`). The widest corner comes next; when no corner is left, weights far from
+    all tried so far use up the budget, unless `epsilon` is set, which then ends the sweep.
+
+    Noise: a score is lowered by `z` standard errors before it bounds others, so that the width is
+    compared with `epsilon` only so far as scores are sure of it.
+
+    Pending launches are believed to come half-way from the best known point at their weights to the
+    best possible one. Believed at the bound itself, one launch would close the envelope for all
+    the others.
+
+    By hand: (1, 0) and (0, 1) at the corners of two objectives leave one corner, (.5, .5), with the
+    envelope at .5 and the bound at 1. A run there that comes to (.75, .75) makes the corners
+    (.75, .25) and (.25, .75), with the envelope at .75 and the bound at .875.
+
+    Args:
+        spec: Its knobs.
+        m: Number of objectives, at most 4.
+        runs: Runs of the sweep.
+
+    Raises:
+        SpecError: If there are too many objectives.
+
+    References:
+        Roijers 2016, Multi-objective decision-theoretic planning, alg. 3.1 (OLS). Departures: (1)
+        noise, pending launches and spread weights as said; (2) every evaluated point counts for the
+        envelope, not only those of the runs at visited weights; (3) what is won is measured in
+        normalised gains, not relative to the envelope.
+    """
+
+    def __init__(self, spec: OlsProposerSpec, *, m: int, runs: int) -> None:
+        if m > MOST_OBJECTIVES:
+            raise SpecError(
+                f"got ols with {m} objectives; allowed: at most {MOST_OBJECTIVES}, since the "
+                "corners of more are too many to visit",
+                "proposer.type",
+                "choose dirichlet or gp_hvi",
+            )
+        self._m = m
+        self._spare = max(m + 1, runs // SPARE_SHARE)
+        self._epsilon = spec.epsilon
+        self._z = spec.z
+        self._memory = AskedMemory()
+
+    def propose(
+        self, history: History, pending: Sequence[Proposal], count: int, seed: int
+    ) -> list[Proposal]:
+        """Return the next launches; none when nothing is left to win, or while a corner trains."""
+        names = history.problem.names
+
+        def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
+            first = initial_launch(asked, self._m, names, seed, "ols")
+            if first is not None:
+                return first
+            known = support_of(history, self._z)
+            if not len(known.weights):
+                if pending and len(asked) >= self._spare:
+                    return None
+                return spread_launch(asked, names, seed, "No run tells yet what to bound", "ols")
+            corner = widest_corner(known.believing(pending), tried_weights(asked, self._m))
+            least = -np.inf if self._epsilon is None else self._epsilon
+            if corner is not None and corner.sure > least:
+                return _launch(corner, names, seed_for(seed, asked))
+            if self._epsilon is not None:
+                return None
+            return spread_launch(asked, names, seed, "No corner promises anything more", "ols")
+
+        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+
+
+@dataclass(frozen=True)
+class Support:
+    """What bounds the weighted sums from both sides, normalised.
+
+    Args:
+        points: Known or believed gains, shape (n, m), those that are best somewhere.
+        lowered: What they surely dominate is said by how much less, in standard errors times z,
+            shape (n, m).
+        weights: Where runs were trained to be the best, shape (k, m).
+        most: What no objective is expected to exceed, shape (m,).
+    """
+
+    points: FloatArray
+    lowered: FloatArray
+    weights: FloatArray
+    most: FloatArray
+
+    def values(self) -> FloatArray:
+        """Return the best weighted sum known at each run's weights, shape (k,)."""
+        return envelope(self.weights, self.points)
+
+    def sure_values(self) -> FloatArray:
+        """Return the same, each point's lowered by its own noise at those weights."""
+        noise = np.sqrt(self.weights**2 @ (self.lowered**2).T)
+        return np.asarray((self.weights @ self.points.T - noise).max(axis=1), dtype=np.float64)
+
+    def believing(self, pending: Sequence[Proposal]) -> Support:
+        """Return the support once pending weighted launches have come half-way to their bounds."""
+        m = len(self.most)
+        coming = [p.weights.values for p in pending if p.kind is LaunchKind.WEIGHTED]
+        if not coming:
+            return self
+        where = np.array(coming, dtype=np.float64).reshape(-1, m)
+        here = envelope(where, self.points)
+        there = value_bounds(where, self.weights, self.values(), self.most)
+        # along the diagonal every weighted sum rises by the same
+        best = np.array([_mean_of_best(w, self.points) for w in where])
+        believed = np.minimum(best + (there - here)[:, None] / 2, self.most)
+        return Support(
+            np.vstack([self.points, believed]),
+            np.vstack([self.lowered, np.zeros_like(believed)]),
+            np.vstack([self.weights, where]),
+            self.most,
+        )
+
+
+@dataclass(frozen=True)
+class Corner:
+    """A corner of the envelope.
+
+    Args:
+        here: The envelope.
+        bound: The most that a weighted sum can be.
+        sure: What is left to win if scores are lowered by their noise.
+    """
+
+    weights: WeightVector
+    here: float
+    bound: float
+    sure: float
+
+
+def support_of(history: History, z: float) -> Support:
+    """Return what ended weighted runs and all evaluated points say.
+
+    Args:
+        history: Ended runs and evaluations.
+        z: Standard errors by which scores are lowered.
+    """
+    m, scale = history.problem.m, scale_of(history)
+    found = {run for run in history.run_index.tolist() if run >= 0}
+    launched = [history.runs[run].proposal for run in sorted(found)]
+    of_runs = {p.weights.values for p in launched if p.kind is LaunchKind.WEIGHTED}
+    weights = np.array(sorted(of_runs), dtype=np.float64).reshape(-1, m)
+    corners = [i for i, w in enumerate(weights.tolist()) if max(w) == 1.0]
+    apart = farthest_first(weights, weights[corners], MOST_RUNS - len(corners))
+    weights = weights[sorted([*corners, *apart])]
+    front = history.front
+    gains = (history.gains[front] - history.nadir) / scale
+    directions = np.vstack([weights, np.eye(m), even_simplex(m, GRID)])
+    best = np.unique((directions @ gains.T).argmax(axis=1)) if len(front) else front
+    top = gains.max(axis=0, initial=1.0) if len(front) else np.ones(m)
+    return Support(gains[best], z * (history.stderr[front] / scale)[best], weights, top)
+
+
+def widest_corner(support: Support, tried: FloatArray) -> Corner | None:
+    """Return the corner with most to win that was not tried; None if there is none.
+
+    Args:
+        support: What is known and believed.
+        tried: Weights of all weighted launches, shape (n, m).
+    """
+    corners = corner_weights(support.points)
+    near = np.linalg.norm(corners[:, None, :] - tried[None, :, :], axis=2).min(axis=1)
+    corners = corners[near > APART]
+    if not len(corners):
+        return None
+    here = envelope(corners, support.points)
+    bound = value_bounds(corners, support.weights, support.values(), support.most)
+    sure = value_bounds(corners, support.weights, support.sure_values(), support.most)
+    width = (bound - here).round(9)
+    widest = int(width.argmax())
+    if width[widest] <= LEAST:
+        return None
+    return Corner(
+        WeightVector.of(corners[widest]),
+        float(here[widest]),
+        float(bound[widest]),
+        float(sure[widest] - here[widest]),
+    )
+
+
+def tried_weights(asked: Asked, m: int) -> FloatArray:
+    """Return the weights of all weighted launches, shape (n, m)."""
+    return np.array(sorted(asked.tried()), dtype=np.float64).reshape(-1, m)
+
+
+def _mean_of_best(weights: FloatArray, points: FloatArray) -> FloatArray:
+    sums = (points @ weights).round(9)
+    return np.asarray(points[sums == sums.max()].mean(axis=0), dtype=np.float64)
+
+
+def _launch(corner: Corner, names: Sequence[str], run_seed: int) -> Proposal:
+    return Proposal(
+        kind=LaunchKind.WEIGHTED,
+        weights=corner.weights,
+        seed=run_seed,
+        reason="The corner where a weighted sum has most to win, "
+        f"{preference(corner.weights, names)}: known policies come to {corner.here:.3g} of the "
+        f"range, and no more than {corner.bound:.3g} is possible.",
+        proposer="ols",
+        tag="corner",
+    )
