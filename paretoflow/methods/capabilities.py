@@ -56,6 +56,8 @@ def _require_launches(spec: SweepSpec) -> None:
     point = capabilities.serves == "point"
     for place, proposer in nested(spec.proposer):
         kind = BEYOND_WEIGHTED.get(proposer.type)
+        if getattr(proposer, "redraw", False):  # what is asked otherwise is a merge of one adapter
+            kind = "merge"
         if kind is None or (point and kind in (*BY_ANY_METHOD, *capabilities.launches)):
             continue
         takes = f"{tag} takes {' and '.join(capabilities.launches)} ones"

@@ -23,6 +23,8 @@ from paretoflow.spec.search import Axis
 
 APART = 1e-3
 """A configuration nearer than this to a launch, in every dimension, repeats it."""
+REDRAWN, WAYS = 12, 6
+"""Runs that may be asked otherwise at a choice, and in how many ways each."""
 NEW_RUNS = 4
 """After so many runs more, kernels are chosen again; among the first few, with each of them."""
 
@@ -36,12 +38,16 @@ class Known:
         model: Of normalised gains.
         others: Normalised gains of front points that the model does not know, shape (k, m).
         taken: Configurations of all ended runs, failed ones included, shape (r, d).
+        snapshots: What the points were evaluated at, length n.
+        on_front: Which of the points are on the front, shape (n,).
     """
 
     points: FloatArray
     model: GainModel
     others: FloatArray
     taken: FloatArray
+    snapshots: tuple[str, ...]
+    on_front: NDArray[np.bool_]
 
 
 class KernelMemory:
@@ -85,14 +91,19 @@ def known_runs(history: History, axes: Sequence[Axis], memory: KernelMemory) -> 
     gains = (history.gains - history.nadir) / scale
     model = memory.model_of(taken[ended], gains[rows], history.stderr[rows] / scale)
     others = gains[np.setdiff1d(history.front, rows)]
-    return Known(taken[ended], model, others, taken)
+    snapshots = tuple(history.snapshot_ids[row] for row in rows)
+    return Known(taken[ended], model, others, taken, snapshots, np.isin(rows, history.front))
 
 
 def is_point(proposal: Proposal, axes: Sequence[Axis]) -> bool:
-    """Return whether a launch is a configuration: from the base, with a value on every axis."""
+    """Return whether a launch is a configuration, with a value on every axis.
+
+    It trains from the base; or it asks what did so otherwise, as a mixture of that one adapter.
+    """
     names = {name for name, _ in proposal.settings}
-    plain = proposal.kind is LaunchKind.WEIGHTED and proposal.parent is None
-    return plain and all(axis.name in names for axis in axes)
+    trains = proposal.kind is LaunchKind.WEIGHTED and proposal.parent is None
+    asks = proposal.merge is not None and len(proposal.merge.parents) == 1
+    return (trains or asks) and all(axis.name in names for axis in axes)
 
 
 def points_of(proposals: Iterable[Proposal], axes: Sequence[Axis], m: int) -> FloatArray:
@@ -108,6 +119,48 @@ def point_of(weights: WeightVector, settings: Settings, axes: Sequence[Axis]) ->
     """
     values = dict(settings)
     return np.array([*weights.values, *(axis.place(values[axis.name]) for axis in axes)])
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A configuration that can be launched.
+
+    Args:
+        point: Where exactly it is, shape (d,).
+        source: Snapshot that is to be asked with other decoding; empty for a training.
+    """
+
+    weights: WeightVector
+    settings: Settings
+    point: FloatArray
+    source: str = ""
+
+
+def offer_near(point: FloatArray, axes: Sequence[Axis], source: str = "") -> Offer:
+    """Return the launchable configuration nearest to a point, shape (d,)."""
+    m = len(point) - len(axes)
+    weights = WeightVector.of(point[:m])
+    places = zip(axes, point[m:].tolist(), strict=True)
+    settings = tuple((axis.name, axis.value(place)) for axis, place in places)
+    return Offer(weights, settings, point_of(weights, settings, axes), source)
+
+
+def redraws(known: Known, axes: Sequence[Axis], rng: np.random.Generator) -> list[Offer]:
+    """Return the runs on the front, each with some other ways to draw its answers.
+
+    Training does not see decoding, so such a configuration has the adapter of its run.
+    """
+    decoding = [axis.home == "generation" for axis in axes]
+    m = known.points.shape[1] - len(axes)
+    chosen = np.flatnonzero(known.on_front)
+    chosen = chosen[spread_part(known.points[chosen], REDRAWN)]
+    offers = []
+    for index in chosen:
+        for _ in range(WAYS):
+            point = known.points[index].copy()
+            point[m:] = np.where(decoding, rng.random(len(axes)), point[m:])
+            offers.append(offer_near(point, axes, known.snapshots[index]))
+    return offers
 
 
 def repeats(points: FloatArray, taken: FloatArray) -> NDArray[np.bool_]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 
 from paretoflow.core.ids import rng_of, seed_of
-from paretoflow.core.settings import Settings, settings_text
-from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal, WeightVector
+from paretoflow.core.merge import Merge
+from paretoflow.core.settings import settings_text
+from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.hypervolume import improvement
 from paretoflow.front.simplex import uniform_simplex
@@ -19,9 +20,11 @@ from paretoflow.proposers.boxes import scale_of
 from paretoflow.proposers.configurations import (
     KernelMemory,
     Known,
+    Offer,
     known_runs,
-    point_of,
+    offer_near,
     points_of,
+    redraws,
     repeats,
 )
 from paretoflow.proposers.empty_box import SPARE_SHARE
@@ -40,6 +43,8 @@ POOL = 128
 FRONT_POINTS = 128
 """Points, far from each other, that a front of many counts for: the time of a hypervolume."""
 OPENING_PER_AXIS = 2
+REDRAW_COST = 0.2
+"""Of a launch that trains nothing, in launches that train."""
 
 
 class PslProposer:
@@ -50,7 +55,8 @@ class PslProposer:
     settings along their axes. For each of some random preferences a particle descends to the
     configuration with the least Tchebycheff distance to the best known, as optimistically
     predicted. Of all these, the one whose prediction adds the most hypervolume to what was attained
-    is launched; pending launches are believed to come to their means.
+    is launched; pending launches are believed to come to their means. With `redraw`, runs on the
+    front with other decoding are weighed against them, by gain for cost.
 
     By hand: attained (1, 0) and (0, 1) in the reference point's corner (0, 0), and two particles
     predicted at (.5, .5) and (.7, .2): they add .25 and .14, so the first is launched.
@@ -81,6 +87,7 @@ class PslProposer:
             self._initial += OPENING_PER_AXIS * len(self._axes)
         self._spare = max(self._initial, runs // SPARE_SHARE)
         self._optimism = spec.optimism
+        self._redraws = spec.redraw and any(axis.home == "generation" for axis in axes)
         self._inner = getattr(spec, "inner", "psl")
         self._memory = AskedMemory()
         self._kernels = KernelMemory()
@@ -119,32 +126,51 @@ class PslProposer:
         seed: int,
     ) -> Proposal:
         """Return the configuration that adds the most; a far one where none adds anything."""
-        m, run_seed = history.problem.m, seed_for(seed, asked)
-        coming = points_of(pending, self._axes, m)
+        run_seed = seed_for(seed, asked)
+        coming = points_of(pending, self._axes, history.problem.m)
         model = known.model.believing(coming)
         front = front_of(np.vstack([model.attained(), known.others]))
         prospect = Prospect(model, front, self._optimism)
         taken = np.vstack([known.taken, coming])
-        offered = [self._launchable(point, m) for point in self._set(prospect, known, run_seed)]
-        points = np.array([p for _, _, p in offered])
+        found = self._set(prospect, known, run_seed)
+        offers = [offer_near(point, self._axes) for point in found]
+        if self._redraws:
+            offers += redraws(known, self._axes, rng_of(run_seed, "redraws"))
+        points = np.array([offer.point for offer in offers])
         gains = prospect.gains_of(points, (history.ref - history.nadir) / scale_of(history))
         gains[repeats(points, taken)] = 0.0
-        best = int(gains.argmax())
+        costs = np.array([REDRAW_COST if offer.source else 1.0 for offer in offers])
+        best = int((gains / costs).argmax())
         if gains[best] <= 0:
             why = "No configuration is expected to add anything"
             return self._spread(asked, history.problem.names, seed, why)
-        weights, settings, _ = offered[best]
-        asks = preference(weights, history.problem.names)
-        asks += f" with {settings_text(settings)}" if settings else ""
-        return Proposal(
+        names = history.problem.names
+        told = f"{gains[best]:.1%} of the ranges' product"
+        return self._launch(offers[best], names, run_seed, told)
+
+    def _launch(self, offer: Offer, names: Sequence[str], run_seed: int, told: str) -> Proposal:
+        """Return the launch of an offer; `told` is what it is expected to add."""
+        asks = preference(offer.weights, names)
+        asks += f" with {settings_text(offer.settings)}" if offer.settings else ""
+        launch = Proposal(
             kind=LaunchKind.WEIGHTED,
-            weights=weights,
+            weights=offer.weights,
             seed=run_seed,
-            reason=f"Of the Pareto set that {len(known.points)} runs let expect, {asks} would add "
-            f"the most hypervolume, {gains[best]:.1%} of the ranges' product.",
+            reason=f"Of the Pareto set that the runs so far let expect, {asks} would add the most "
+            f"hypervolume, {told}.",
             proposer=self.tag,
             tag="model",
-            settings=settings,
+            settings=offer.settings,
+        )
+        if not offer.source:
+            return launch
+        return replace(
+            launch,
+            kind=LaunchKind.MERGE,
+            merge=Merge("cat", (offer.source,), (1.0,)),
+            reason=f"Drawing the answers of {offer.source} otherwise, {asks}, trains nothing and "
+            f"would add the most hypervolume for its cost, {told}.",
+            tag="redraw",
         )
 
     def _set(self, prospect: Prospect, known: Known, run_seed: int) -> FloatArray:
@@ -161,13 +187,6 @@ class PslProposer:
         else:
             found = evolved_set(prospect.model, self._optimism, self._inner, starts, run_seed)
         return np.vstack([found, starts])
-
-    def _launchable(self, point: FloatArray, m: int) -> tuple[WeightVector, Settings, FloatArray]:
-        """Return weights and settings near a configuration, and where exactly they are."""
-        weights = WeightVector.of(point[:m])
-        places = zip(self._axes, point[m:].tolist(), strict=True)
-        settings = tuple((axis.name, axis.value(place)) for axis, place in places)
-        return weights, settings, point_of(weights, settings, self._axes)
 
 
 @dataclass(frozen=True)

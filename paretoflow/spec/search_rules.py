@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from paretoflow.spec.draft import Draft
 from paretoflow.spec.faults import allowed_by
+from paretoflow.spec.launches import innermost
 from paretoflow.spec.methods import MethodSpec
 from paretoflow.spec.models import ModelSpec
 from paretoflow.spec.positions import Fault
@@ -43,6 +44,7 @@ def search_faults(draft: Draft, rules: Sequence[Rule]) -> Iterator[Fault]:
     """
     if draft.search is None or draft.method is None or draft.model is None:
         return
+    yield from _redrawn(draft, draft.search, draft.method)
     known = {fault for rule in rules for fault in rule(draft)}
     for name, axis in draft.search.items():
         path: KeyPath = ("search", name)
@@ -57,6 +59,17 @@ def search_faults(draft: Draft, rules: Sequence[Rule]) -> Iterator[Fault]:
             if odd:  # the first value at fault says enough about the axis
                 yield Fault((*path, *key), *odd[0])
                 break
+
+
+def _redrawn(draft: Draft, search: Mapping[str, AxisSpec], method: MethodSpec) -> Iterator[Fault]:
+    """Yield the fault of a proposer that is to ask runs otherwise, where no axis says how."""
+    homes = {home_of(name, type(method)) for name in search}
+    if draft.proposer is None or "generation" in homes:
+        return
+    place, proposer = innermost(draft.proposer)
+    if getattr(proposer, "redraw", False):
+        what = f"got redraw without an axis of decoding; allowed: with {' or '.join(DECODING)}"
+        yield Fault((*place, "redraw"), what, "add one to search, or remove this")
 
 
 def _named(path: KeyPath, name: str, method: MethodSpec) -> list[Fault]:

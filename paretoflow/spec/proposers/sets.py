@@ -16,6 +16,9 @@ class SetProposerSpec(Spec):
     """Weighted runs before the model, corners first; unset: corners, centre and two per axis."""
     optimism: float = Field(0.5, ge=0)
     """Standard deviations above the mean that a prediction counts for."""
+    redraw: bool = False
+    """Whether runs on the front may be asked with other decoding (`temperature`, `top_p` of
+    `search`): a point that trains nothing."""
 
 
 class PslProposerSpec(SetProposerSpec):

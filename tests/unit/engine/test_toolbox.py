@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,17 @@ def workshop(tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> t
     return found, Path(str(root))
 
 
+def proposed(**settings: float) -> Proposal:
+    weights, named = WeightVector((0.5, 0.5)), tuple(settings.items())
+    return Proposal(LaunchKind.WEIGHTED, weights, 1, "Because.", "by hand", settings=named)
+
+
 def execute(workshop: tuple[Any, Path], run_id: str, **settings: float) -> tuple[Any, Told]:
     """Return why a launch failed, if it did, and what it told."""
     from paretoflow.engine.backend import Launch
 
-    weights, named = WeightVector((0.5, 0.5)), tuple(settings.items())
-    proposal = Proposal(LaunchKind.WEIGHTED, weights, 1, "Because.", "by hand", settings=named)
     told = Told()
-    return workshop[0].execute(Launch(run_id, 0, proposal), told), told
+    return workshop[0].execute(Launch(run_id, 0, proposed(**settings)), told), told
 
 
 def launched(workshop: tuple[Any, Path], run_id: str, **settings: float) -> tuple[Any, Path]:
@@ -74,6 +78,18 @@ def test_decoding_reaches_the_answers_alone_and_is_told(workshop: Any, plain: An
     assert row.prompt_scores != plain[0].prompt_scores
     assert row.payload["condition"] == {"temperature": 0.2, "top_p": 0.5}
     assert row.snapshot_id == "r0002-aaaaaa-a0-s0001"
+
+    # asked again without training, as a merge of the one adapter, it answers the same
+    from paretoflow.core.merge import Merge
+    from paretoflow.engine.backend import Launch
+
+    merge = Merge("cat", ("r0000-aaaaaa-a0-s0001",), (1.0,))
+    again = replace(proposed(temperature=0.2, top_p=0.5), kind=LaunchKind.MERGE, merge=merge)
+    launch, told = Launch("r0009-aaaaaa", 0, again, merge_paths=(plain[0].path,)), Told()
+    assert workshop[0].execute(launch, told) is None
+    redrawn = next(e for r in told.reports for e in r.events if e.scores)
+    assert redrawn.prompt_scores == row.prompt_scores
+    assert redrawn.payload["condition"] == row.payload["condition"]
 
 
 def test_the_next_launch_has_the_sweeps_own_again(workshop: Any, plain: Any) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from paretoflow.core.protocols import Proposer
-from paretoflow.core.values import FloatArray, Proposal
+from paretoflow.core.values import FloatArray, LaunchKind, Proposal
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.proposers import build
 from paretoflow.spec.proposers import (
@@ -91,3 +91,29 @@ def test_where_nothing_more_is_expected_far_configurations_are_tried() -> None:
     chosen = build(PSL, m=2, runs=20).propose(history, (), 1, 0)[0]
     assert chosen.tag == "spread"
     assert chosen.reason.startswith("No configuration is expected to add anything")
+
+
+def test_runs_on_the_front_are_asked_otherwise_where_that_is_worth_its_cost() -> None:
+    axes = (*AXES, Axis("temperature", "generation", 0.2, 1.0))
+    proposer = build(PslProposerSpec(type="psl", initial=4, redraw=True), m=2, runs=20, axes=axes)
+    launches = proposer.propose(history_of(problem_of(2)), (), 4, 0)
+    cool = [1 - dict(p.settings)["temperature"] for p in launches]
+    rows = [(i, (trained(p) * cool[i]).tolist()) for i, p in enumerate(launches)]
+    history = history_of(problem_of(2), launches, rows, stderr=0.01)
+    chosen = proposer.propose(history, (), 6, 0)
+    assert len({(p.weights, p.settings) for p in chosen}) == 6
+    asked = [p for p in chosen if p.merge is not None]
+    assert asked
+    for proposal in asked:
+        assert proposal.kind is LaunchKind.MERGE
+        assert proposal.merge is not None
+        assert proposal.merge.coefficients == (1.0,)
+        row = history.snapshot_ids.index(proposal.merge.parents[0])
+        source = launches[history.run_index[row]]
+        assert row in history.front
+        assert proposal.weights == source.weights
+        assert proposal.settings[:2] == source.settings[:2]
+        assert proposal.settings[2] != source.settings[2]
+        assert "trains nothing" in proposal.reason
+    plain = build(PslProposerSpec(type="psl", initial=4), m=2, runs=20, axes=axes)
+    assert all(p.merge is None for p in plain.propose(history, (), 6, 0))

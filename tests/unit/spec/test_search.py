@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from paretoflow.core.errors import SpecError
+from paretoflow.methods.capabilities import require_supported
 from paretoflow.spec.load import load_spec_text
 from paretoflow.spec.methods import MethodSpec, ProMethodSpec
 from paretoflow.spec.search import HELD, Axis, axes_of, axis_names, fitted, home_of
@@ -129,3 +130,16 @@ def test_what_the_spec_is_faulty_for_is_told_once_and_not_of_an_axis() -> None:
     with pytest.raises(SpecError) as caught:
         load_spec_text(text, "job.yaml")
     assert "search" not in str(caught.value)
+
+
+def test_to_ask_otherwise_needs_an_axis_of_decoding() -> None:
+    proposer = "proposer: {type: psl, redraw: true}\n"
+    assert load_spec_text(TOP + GOOD + proposer, "job.yaml").name == "x"
+    with pytest.raises(SpecError, match="got redraw without an axis of decoding"):
+        load_spec_text(TOP + "  beta: {low: 0.1, high: 1}\n" + proposer, "job.yaml")
+
+
+def test_what_serves_all_preferences_from_one_adapter_is_not_asked_otherwise() -> None:
+    text = TOP + GOOD + "proposer: {type: psl, redraw: true}\nmethod: {type: dpa}\n"
+    with pytest.raises(SpecError, match="got psl, which needs merge launches"):
+        require_supported(load_spec_text(text, "job.yaml"))
