@@ -15,7 +15,12 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from tests.benchmarks.morl.measured import hypervolume_there, known_hypervolume
+from tests.benchmarks.morl.measured import (
+    hypervolume_there,
+    known_front,
+    known_hypervolume,
+    points_found,
+)
 from tests.benchmarks.morl.spec import JOBS, MorlSpec, load_job
 from tests.benchmarks.morl.sweep import run_sweep
 from tests.benchmarks.results_file import write_table
@@ -77,6 +82,8 @@ def sit(job: str, arm: str, seed: int, folder: Path, *, quick: bool) -> None:
         "failed": state.failed,
         "steps": state.cost.tokens,
         "front": state.front_size,
+        "points": points_found(known_front(spec), state.front_gains),
+        "known_points": len(known_front(spec)),
         "device_s": state.cost.device_s,
         "minutes": state.elapsed_s() / 60,
         "workers": spec.engine.workers,
@@ -93,6 +100,7 @@ COLUMNS = (
     "proposer",
     "of the known front's hypervolume (least to most)",
     "as measured by the sweep",
+    "its points, of the known ones",
     "runs to 90 %, 95 %",
     "runs",
     "million steps",
@@ -128,11 +136,19 @@ def row(job: str, arm: str, found: list[dict[str, Any]]) -> list[str]:
         arm,
         f"{mean(shares):.3f} ({min(shares):.3f} to {max(shares):.3f}), {len(found)} seeds",
         f"{mean(told['claimed'] for told in found):.3f}",
+        points(found),
         "; ".join(reached),
         f"{mean(told['runs'] for told in found):.0f}" + (f", {failed} failed" if failed else ""),
         f"{mean(told['steps'] for told in found) / 1e6:.2f}",
         f"{mean(told['minutes'] for told in found):.0f} on {found[0]['workers']} processes",
     ]
+
+
+def points(found: list[dict[str, Any]]) -> str:
+    """Return how large the fronts are and, where points can be told apart, how many are known."""
+    size = f"{mean(told['front'] for told in found):.0f}"
+    exact = mean(told["points"] for told in found)
+    return f"{size}, {exact:.0f} of {found[0]['known_points']}" if exact else f"{size}, random"
 
 
 NOTES = (

@@ -34,9 +34,9 @@ class Barrier:
 
     References:
         Liu et al. (2024), arXiv 2410.02236, sec. 5.3 (IPO: Liu et al. 2020, arXiv 1910.09615).
-        Departure: the barrier is on the returns of each episode instead of on their mean, as a
-        reward at its end. A mean over episodes can be kept by a policy that mixes two, and its
-        gradient is that of a weighted sum, which no concave part of a front answers.
+        Departure: the barrier is on the returns of each episode instead of on their mean. A mean
+        over episodes can be kept by a policy that mixes two, and its gradient is that of a weighted
+        sum, which no concave part of a front answers.
     """
 
     thresholds: FloatArray

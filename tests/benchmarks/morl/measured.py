@@ -19,6 +19,8 @@ from tests.benchmarks.morl.spec import MorlSpec
 from tests.benchmarks.morl.training import fresh_policy, last_age
 from tests.benchmarks.morl.worlds import WORLDS
 
+SAME = 1e-5
+"""Returns nearer than this are the same: MO-Gymnasium's rewards are in single precision."""
 EPISODES = 20
 """Of each policy of a front, where an environment is random."""
 
@@ -51,6 +53,15 @@ def hypervolume_there(spec: MorlSpec, state: SweepState) -> float:
     with drawing_from(spec.seed):
         found = [returns_there(spec, world, root / row.path) for row in rows if row.path]
     return hypervolume(np.array(found), ref_point(spec))
+
+
+def points_found(known: FloatArray, found: FloatArray) -> int:
+    """Return how many known points, (k, m), are among those found, (n, m), up to rounding.
+
+    By hand: of (0, 2), (1, 1), the points (1, 1 + 1e-9), (0, 1.9) are one.
+    """
+    apart = np.abs(known[:, None] - found[None]).max(axis=2)
+    return int((apart < SAME).any(axis=1).sum())
 
 
 @contextmanager

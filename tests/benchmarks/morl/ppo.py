@@ -160,7 +160,8 @@ class Runner:
         spec: How many episodes at once, and for how many steps.
         scale: What rewards are divided by, shape (m,).
         discount: Of the objectives.
-        barrier: Worth of an episode's returns, a reward at its end; None without thresholds.
+        barrier: Worth of an episode's returns, paid out as they come in: what it gains in a step
+            is that step's reward in the last channel. None without thresholds.
     """
 
     def __init__(
@@ -181,6 +182,7 @@ class Runner:
         self._horizon = min(spec.horizon or world.horizon, world.horizon)
         self._age = np.zeros(spec.episodes, dtype=np.int64)
         self._returns = np.zeros((spec.episodes, world.objectives))
+        self._paid = self._worth()
         world.begin(spec.episodes)
 
     def play(self) -> Rollout:
@@ -195,13 +197,12 @@ class Runner:
             self._returns += rewards * (self._discount**self._age)[:, None]
             self._age += 1
             over = step.ended | (self._age >= self._horizon)
-            worth = np.zeros((len(over), 1))
             if over.any():
                 ended_returns.append(self._returns[over])
-                if self._barrier is not None:
-                    worth[over, 0] = self._barrier.worth(self._returns[over])
+            worth = self._worth()
+            channels = np.concatenate([rewards, (worth - self._paid)[:, None]], axis=1)
+            self._paid = worth
             chosen = logprobs[np.arange(len(actions)), actions]
-            channels = np.concatenate([rewards, worth], axis=1)
             steps.append((features, actions, chosen, values, channels, over))
             self._again(over)
         _, last = self._look(self._world.features())
@@ -213,6 +214,13 @@ class Runner:
         self._world.restart(over)
         self._age[over] = 0
         self._returns[over] = 0.0
+        self._paid[over] = self._worth()[over]
+
+    def _worth(self) -> FloatArray:
+        """Return what the returns so far are worth beside themselves, shape (n,)."""
+        if self._barrier is None:
+            return np.zeros(len(self._returns))
+        return self._barrier.worth(self._returns)
 
     def _look(self, features: NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
         with torch.inference_mode():

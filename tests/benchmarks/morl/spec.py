@@ -77,6 +77,9 @@ class PpoSpec(MethodBase):
     warmth: float = Field(0.3, gt=0, le=1)
     """What a parent's logits are multiplied by where a launch starts from it: a policy that has
     settled tries nothing new. Its likeliest actions stay the same."""
+    augment: float = Field(0.02, ge=0)
+    """Added to every weight, little by little over a run: of two policies as good for a corner,
+    the one that wastes nothing. Not at once: what costs little is learnt before what is rare."""
     constraint: Literal["barrier", "dual"] = "barrier"
     """barrier: on each episode's returns. dual: multipliers on their mean, as the LM methods do."""
     sharpness: float = Field(20.0, gt=0)

@@ -81,7 +81,8 @@ def train(spec: MorlSpec, proposal: Proposal, policy: Policy) -> Iterator[Traine
         if barrier is None and step % method.dual.every == 0 and len(rollout.returns):
             dual.update(rollout.returns.mean(axis=0) * scale)
             weights = dual.weights
-        ppo.improve(rollout, np.append(weights, 1.0), (step - 1) / method.steps)
+        progress = (step - 1) / method.steps
+        ppo.improve(rollout, np.append(weights + method.augment * progress, 1.0), progress)
         if step == method.steps or _due(step, method):
             played = (step - measured) * method.episodes * method.rollout
             yield Trained(step, played, weights, step == method.steps)

@@ -6,7 +6,13 @@ import pytest
 pytest.importorskip("mo_gymnasium", reason="needs the extra `bench`")
 pytest.importorskip("torch", reason="needs the extra `train`")
 
-from tests.benchmarks.morl.measured import known_hypervolume, package_world, returns_there
+from tests.benchmarks.morl.measured import (
+    drawing_from,
+    known_hypervolume,
+    package_world,
+    points_found,
+    returns_there,
+)
 from tests.benchmarks.morl.spec import load_job
 from tests.benchmarks.morl.training import episode_returns, fresh_policy
 
@@ -32,9 +38,13 @@ def test_a_policy_does_there_what_it_does_here(job: str, seed: int, tmp_path) ->
     assert there == pytest.approx(here[0], rel=1e-6)
 
 
-def test_the_random_numbers_of_others_are_left_alone() -> None:
-    from tests.benchmarks.morl.measured import drawing_from
+def test_points_are_found_up_to_rounding() -> None:
+    known, found = np.array([[0.0, 2.0], [1.0, 1.0]]), np.array([[1.0, 1.0 + 1e-9], [0.0, 1.9]])
+    assert points_found(known, found) == 1
+    assert points_found(known, known) == 2
 
+
+def test_the_random_numbers_of_others_are_left_alone() -> None:
     before = np.random.get_state()[1].tolist()  # noqa: NPY002
     with drawing_from(3):
         np.random.random()  # noqa: NPY002

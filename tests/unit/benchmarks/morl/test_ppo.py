@@ -90,6 +90,18 @@ def test_the_returns_of_a_rollout_are_those_of_its_episodes() -> None:
     assert rollout.returns[0] == pytest.approx(discounted)
 
 
+def test_the_barrier_is_paid_out_as_returns_come_in() -> None:
+    """Over an episode it comes to what its returns are worth, less what none are worth."""
+    spec = load_job("deep_sea_treasure")
+    world, policy = world_of(spec, 0), fresh_policy(spec, 0)
+    knobs = spec.method.model_copy(update={"episodes": 1, "rollout": 200, "horizon": None})
+    barrier = Barrier(np.array([0.2, -0.5]), 20.0, 0.01)
+    rollout = Runner(world, policy, knobs, np.array([124.0, 20.0]), 0.99, barrier).play()
+    end = int(rollout.over[:, 0].argmax()) + 1
+    none, whole = barrier.worth(np.stack([np.zeros(2), rollout.returns[0]]))
+    assert rollout.rewards[:end, 0, 2].sum() == pytest.approx(whole - none)
+
+
 def trained_on(spec, launch: Proposal, parent=None):
     policy = fresh_policy(spec, launch.seed, parent)
     for _ in train(spec, launch, policy):
