@@ -104,4 +104,5 @@ def test_evolution_finds_a_set_that_is_as_good(model: GainModel, algorithm: str)
         for p in even_simplex(2, 8)
     ]
     assert np.mean(distances) < 0.2
-    assert (evolved_set(model, 0.0, algorithm, starts, 3) == found).all()
+    if algorithm == "nsga3":  # the other takes seconds
+        assert (evolved_set(model, 0.0, algorithm, starts, 3) == found).all()
