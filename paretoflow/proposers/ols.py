@@ -17,10 +17,8 @@ from paretoflow.proposers.empty_box import SPARE_SHARE
 from paretoflow.proposers.initial import initial_launch
 from paretoflow.proposers.spread import farthest_first, spread_launch
 from paretoflow.proposers.wording import preference
-from paretoflow.spec.proposers import OlsProposerSpec
+from paretoflow.spec.proposers.surrogates import MOST_CORNERED, OlsProposerSpec
 
-MOST_OBJECTIVES = 4
-"""Beyond, the corners are too many to visit: their number grows as a power of the points'."""
 GRID = 256
 """Directions in which a point must be the best to be kept, beside those of the runs."""
 MOST_RUNS = 128
@@ -39,8 +37,8 @@ class OlsProposer:
     have reached (`corners`). The widest corner comes next; when no corner is left, weights far from
     all tried so far use up the budget, unless `epsilon` is set, which then ends the sweep.
 
-    Noise: a score is lowered by `z` standard errors before it bounds others, so that the width is
-    compared with `epsilon` only so far as scores are sure of it.
+    Noise: scores are lowered by `z` standard errors before the bound that `epsilon` is compared
+    with, so that the sweep does not go on for widths that the noise alone has made.
 
     Pending launches are believed to come half-way from the best known point at their weights to the
     best possible one. Believed at the bound itself, one launch would close the envelope for all
@@ -66,9 +64,9 @@ class OlsProposer:
     """
 
     def __init__(self, spec: OlsProposerSpec, *, m: int, runs: int) -> None:
-        if m > MOST_OBJECTIVES:
+        if m > MOST_CORNERED:
             raise SpecError(
-                f"got ols with {m} objectives; allowed: at most {MOST_OBJECTIVES}, since the "
+                f"got ols with {m} objectives; allowed: at most {MOST_CORNERED}, since the "
                 "corners of more are too many to visit",
                 "proposer.type",
                 "choose dirichlet or gp_hvi",
@@ -94,12 +92,12 @@ class OlsProposer:
                 if pending and len(asked) >= self._spare:
                     return None
                 return spread_launch(asked, names, seed, "No run tells yet what to bound", "ols")
-            corner = widest_corner(known.believing(pending), tried_weights(asked, self._m))
-            least = -np.inf if self._epsilon is None else self._epsilon
-            if corner is not None and corner.sure > least:
-                return _launch(corner, names, seed_for(seed, asked))
-            if self._epsilon is not None:
+            believed = known.believing(pending)
+            if self._epsilon is not None and left_to_win(believed) <= self._epsilon:
                 return None
+            corner = widest_corner(believed, tried_weights(asked, self._m))
+            if corner is not None:
+                return _launch(corner, names, seed_for(seed, asked))
             return spread_launch(asked, names, seed, "No corner promises anything more", "ols")
 
         return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
@@ -111,14 +109,13 @@ class Support:
 
     Args:
         points: Known or believed gains, shape (n, m), those that are best somewhere.
-        lowered: What they surely dominate is said by how much less, in standard errors times z,
-            shape (n, m).
+        noise: Their standard errors times z, shape (n, m); 0 where believed.
         weights: Where runs were trained to be the best, shape (k, m).
         most: What no objective is expected to exceed, shape (m,).
     """
 
     points: FloatArray
-    lowered: FloatArray
+    noise: FloatArray
     weights: FloatArray
     most: FloatArray
 
@@ -128,8 +125,8 @@ class Support:
 
     def sure_values(self) -> FloatArray:
         """Return the same, each point's lowered by its own noise at those weights."""
-        noise = np.sqrt(self.weights**2 @ (self.lowered**2).T)
-        return np.asarray((self.weights @ self.points.T - noise).max(axis=1), dtype=np.float64)
+        lower = np.sqrt(self.weights**2 @ (self.noise**2).T)
+        return np.asarray((self.weights @ self.points.T - lower).max(axis=1), dtype=np.float64)
 
     def believing(self, pending: Sequence[Proposal]) -> Support:
         """Return the support once pending weighted launches have come half-way to their bounds."""
@@ -145,7 +142,7 @@ class Support:
         believed = np.minimum(best + (there - here)[:, None] / 2, self.most)
         return Support(
             np.vstack([self.points, believed]),
-            np.vstack([self.lowered, np.zeros_like(believed)]),
+            np.vstack([self.noise, np.zeros_like(believed)]),
             np.vstack([self.weights, where]),
             self.most,
         )
@@ -153,18 +150,16 @@ class Support:
 
 @dataclass(frozen=True)
 class Corner:
-    """A corner of the envelope.
+    """The widest corner of the envelope.
 
     Args:
         here: The envelope.
         bound: The most that a weighted sum can be.
-        sure: What is left to win if scores are lowered by their noise.
     """
 
     weights: WeightVector
     here: float
     bound: float
-    sure: float
 
 
 def support_of(history: History, z: float) -> Support:
@@ -204,17 +199,22 @@ def widest_corner(support: Support, tried: FloatArray) -> Corner | None:
         return None
     here = envelope(corners, support.points)
     bound = value_bounds(corners, support.weights, support.values(), support.most)
-    sure = value_bounds(corners, support.weights, support.sure_values(), support.most)
     width = (bound - here).round(9)
     widest = int(width.argmax())
     if width[widest] <= LEAST:
         return None
-    return Corner(
-        WeightVector.of(corners[widest]),
-        float(here[widest]),
-        float(bound[widest]),
-        float(sure[widest] - here[widest]),
-    )
+    weights = WeightVector.of(corners[widest])
+    return Corner(weights, float(here[widest]), float(bound[widest]))
+
+
+def left_to_win(support: Support) -> float:
+    """Return what a weighted sum can gain at any corner, tried or not, beyond the noise.
+
+    Where a run has failed, its corner is still open.
+    """
+    corners = corner_weights(support.points)
+    sure = value_bounds(corners, support.weights, support.sure_values(), support.most)
+    return float((sure - envelope(corners, support.points)).max())
 
 
 def tried_weights(asked: Asked, m: int) -> FloatArray:

@@ -24,6 +24,7 @@ from paretoflow.spec.methods.online import AggregatedMethodBase
 from paretoflow.spec.models import PretrainedModelSpec
 from paretoflow.spec.objectives import ObjectiveSpec, RegexObjectiveSpec
 from paretoflow.spec.positions import Fault
+from paretoflow.spec.proposers.surrogates import MOST_CORNERED, OlsProposerSpec
 from paretoflow.spec.rungs_rules import rungs
 from paretoflow.spec.shape import KeyPath
 
@@ -35,6 +36,14 @@ def _unique_names(draft: Draft) -> Iterator[Fault]:
             what = f"two objectives are named `{objective.name}`"
             yield Fault(("objectives", index, "name"), what, "give each its own name")
         first.setdefault(objective.name, index)
+
+
+def _corners(draft: Draft) -> Iterator[Fault]:
+    place, proposer = innermost(draft.proposer) if draft.proposer else ((), None)
+    count = len(draft.objectives)
+    if isinstance(proposer, OlsProposerSpec) and count > MOST_CORNERED:
+        what = f"got ols with {count} objectives; allowed: at most {MOST_CORNERED}"
+        yield Fault((*place, "type"), what, "choose gp_hvi or dirichlet")
 
 
 def _ranges(draft: Draft) -> Iterator[Fault]:
@@ -275,7 +284,6 @@ def _devices(draft: Draft) -> Iterator[Fault]:
 
 RULES: tuple[Callable[[Draft], Iterator[Fault]], ...] = (
     _unique_names, _ranges, _regexes, _sources, _data, named_files,
-    _batches, _aggregation, _pairs, _samples, _budget, merges, looks_again, rungs, _devices,
-    _offload,
-    storage_root,
+    _batches, _aggregation, _pairs, _samples, _budget, _corners, merges, looks_again, rungs,
+    _devices, _offload, storage_root,
 )  # fmt: skip

@@ -8,6 +8,9 @@ from pydantic import Field
 
 from paretoflow.spec.base import Spec
 
+MOST_CORNERED = 4
+"""Objectives up to which corner weights can be visited: there are as many as a power of points."""
+
 
 class OlsProposerSpec(Spec):
     """Optimistic linear support: weights at the corners of what is known, the widest bound first.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from paretoflow.core.errors import SpecError
 from paretoflow.spec.load import load_spec_text
 
 TWO = "\nobjectives:\n  - {name: a, type: length}\n  - {name: b, type: regex, keywords: [x]}\n"
@@ -50,3 +51,14 @@ def test_what_is_allowed_passes(text, tmp_path, monkeypatch):
 )
 def test_objectives_that_are_allowed_pass(objective):
     assert len(load_spec_text(f"name: x{TWO}  - {objective}\n", "job.yaml").objectives) == 3
+
+
+@pytest.mark.parametrize("count", [4, 5])
+def test_corners_are_for_four_objectives_at_most(count):
+    lines = [f"  - {{name: o{i}, type: length, range: [0, 60]}}" for i in range(count)]
+    text = "name: x\nproposer: {type: ols}\nobjectives:\n" + "\n".join(lines)
+    if count == 4:
+        assert load_spec_text(text, "job.yaml").proposer.type == "ols"
+    else:
+        with pytest.raises(SpecError, match="got ols with 5 objectives; allowed: at most 4"):
+            load_spec_text(text, "job.yaml")
