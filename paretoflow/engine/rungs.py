@@ -1,8 +1,8 @@
 """Which runs are set aside at a rung, and which of those go on: the driver's use of the rule.
 
 Everything follows from the ledger: a run is judged by the checkpoints that are there up to its own,
-in the order of the ledger, so that another driver comes to the same verdict. What is remembered
-here only saves time.
+in the order of the ledger, so that another driver comes to the same verdict. (Where a snapshot was
+evaluated again since, it knows better.) What is remembered here only saves time.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ class Rungs:
 
     References:
         Schmucker et al. (2021), Multi-objective asynchronous successive halving, arXiv 2106.12639.
-        Departures: the quota is rounded up and holds from the first run; nothing is drawn, so a
-        verdict depends on what was measured before, and on nothing else; what is on the front goes
-        on beyond the quota; a stopped run keeps its state and can go on.
+        Departures: a run among the first trains on without a pause, where the paper halts each at
+        every rung until it is promoted; the quota is rounded up; nothing is drawn, so a verdict
+        depends on what was measured before, and on nothing else; what is on the front goes on
+        beyond the quota; runs are compared with those that began as they did.
     """
 
     def __init__(self, spec: SweepSpec) -> None:

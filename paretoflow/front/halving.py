@@ -104,7 +104,7 @@ def quota(count: int, reduction: int) -> int:
     """Return how many of `count` runs go on: one in `reduction`, rounded up.
 
     The first to arrive goes on, as there is nothing to compare it with. The published rule rounds
-    down, and lets all go on before there are `reduction` of them.
+    down: nobody goes on before there are `reduction` of them.
     """
     return -(-count // reduction)
 

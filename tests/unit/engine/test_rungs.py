@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from paretoflow.core.merge import Merge
@@ -118,6 +119,15 @@ def test_a_paused_run_goes_on_once_its_place_has_risen() -> None:
 def test_a_paused_run_goes_on_if_a_later_checkpoint_of_it_is_on_the_front() -> None:
     path = [*BEGUN, *FINISHED, *run_to("second", POOR, (0.95, 3.0)), aside("second")]
     assert Rungs(SPEC).risen(folded(*path)) == ("second",)
+
+
+def test_a_paused_run_goes_on_if_what_was_ahead_of_it_turns_out_to_be_worse() -> None:
+    path = [*BEGUN, *run_to("lucky", GOOD), *run_to("second", POOR), aside("second")]
+    assert Rungs(SPEC).risen(folded(*path)) == ()
+    again = replace(proposal(parent="lucky-a0-s0010"), kind=LaunchKind.REEVALUATE)
+    draw = replace(scored("again", (0.0, 10.0)), snapshot_id="lucky-a0-s0010")
+    state = folded(*path, proposed("again", again), started("again"), draw, done("again"))
+    assert Rungs(SPEC).risen(state) == ("second",)
 
 
 def test_a_run_that_went_on_is_not_stopped_again_by_the_rung_that_it_left() -> None:
