@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from tests.histories import problem_of
 HOUR = 3600.0
 EVALUATION = 0.05
 """Of a run's usual time: what evaluating a checkpoint once more takes."""
+LOOKS = 1_000_000
+"""Where the luck of further evaluations begins, so that runs keep theirs."""
 PENDING, BASE = -2, -1
 PATIENCE_S = 120.0
 """Real seconds that a sweep's decisions may take in all."""
@@ -29,19 +31,21 @@ PATIENCE_S = 120.0
 
 @dataclass(frozen=True)
 class Row:
-    """One evaluation.
+    """An evaluated snapshot.
 
     Args:
         run: Number of the run; `BASE` for the base.
         snapshot: Name of what was evaluated.
-        seen: What the proposer sees, shape (m,).
+        seen: What the proposer sees, shape (m,): the mean over the draws.
         truth: What it is, shape (m,).
+        draws: How often it was evaluated.
     """
 
     run: int
     snapshot: str
     seen: FloatArray
     truth: FloatArray
+    draws: int = 1
 
 
 @dataclass(order=True)
@@ -79,13 +83,14 @@ class VirtualSweep:
     """One sweep.
 
     A proposer sees what it would in a real one: ended runs, every evaluation with its standard
-    error, the frozen ends. A free worker is given the next launch at once.
+    error, the frozen ends. A free worker is given the next launch at once. Evaluating a snapshot
+    again takes a twentieth of a run, and is not counted as one.
 
     Args:
         target: The front, which scores are measured by.
         oracle: Answers the launches.
         weather: Noise, failures and times.
-        runs: Budget; failed runs count.
+        runs: Budget of training runs; failed ones count.
     """
 
     def __init__(self, target: Target, oracle: Oracle, weather: Weather, runs: int) -> None:
@@ -120,8 +125,9 @@ class VirtualSweep:
             self._now = event.at
             if self._happen(event):
                 idle.append(event.worker)
-                curve.shares.append(self._share())
-                curve.hours.append(self._now)
+                if not is_look(self._proposals[event.run]):
+                    curve.shares.append(self._share())
+                    curve.hours.append(self._now)
         return curve
 
     def history(self) -> History:
@@ -134,7 +140,7 @@ class VirtualSweep:
             problem=self._problem,
             runs=tuple(self._records[run] for run in ended),
             gains=gains,
-            stderr=np.full_like(gains, self._weather.noise),
+            stderr=np.repeat(self._errors()[:, None], m, axis=1),
             run_index=np.array([place.get(r.run, PENDING) for r in self._rows], dtype=np.int64),
             snapshot_ids=tuple(r.snapshot for r in self._rows),
             front=np.flatnonzero(nondominated(gains)),
@@ -143,8 +149,14 @@ class VirtualSweep:
             nadir=np.zeros(m),
         )
 
+    def _errors(self) -> FloatArray:
+        """Return the standard error of each row: it falls with the draws."""
+        draws = np.array([r.draws for r in self._rows], dtype=np.float64)
+        return np.asarray(self._weather.noise / np.sqrt(draws))
+
     def _launch(self, proposer: Proposer, seed: int, idle: list[int], curve: Curve) -> None:
-        room = min(len(idle), self._runs - len(self._proposals))
+        trained = sum(not is_look(p) for p in self._proposals)
+        room = min(len(idle), self._runs - trained)
         if room <= 0:
             return
         pending = [p for i, p in enumerate(self._proposals) if i not in self._records]
@@ -162,19 +174,25 @@ class VirtualSweep:
     def _begin(self, proposal: Proposal, worker: int) -> None:
         run = len(self._proposals)
         self._proposals.append(proposal)
-        luck = self._luck[run] = self._weather.luck(run, self._target.m)
+        look = is_look(proposal)
+        before = sum(is_look(p) == look for p in self._proposals) - 1
+        luck = self._weather.luck(before + LOOKS * look, self._target.m)
+        self._luck[run] = luck
         slow = self._weather.straggler if worker == 0 else 1.0
-        usual = EVALUATION if proposal.kind is LaunchKind.REEVALUATE else 1.0
+        usual = EVALUATION if look else 1.0
         hours = luck.hours * slow * usual
-        found = [] if luck.fails else self._answer(proposal, run)
+        found = [] if luck.fails else self._answer(proposal)
         self._found[run] = found
         for number, checkpoint in enumerate(found):
             at = self._now + checkpoint.part * hours
             heapq.heappush(self._coming, Coming(at, run, number, worker))
         heapq.heappush(self._coming, Coming(self._now + hours, run, len(found), worker))
 
-    def _answer(self, proposal: Proposal, run: int) -> list[Found]:
+    def _answer(self, proposal: Proposal) -> list[Found]:
         rng = np.random.default_rng(proposal.seed)
+        if is_look(proposal):
+            known = next(r for r in self._rows if r.snapshot == proposal.parent)
+            return [Found(1.0, known.truth, known.truth)]
         parent = None if proposal.parent is None else self._states[proposal.parent]
         return self._oracle.run(proposal, parent, rng)
 
@@ -185,17 +203,27 @@ class VirtualSweep:
             self._measure(run, event.checkpoint, found[event.checkpoint])
             return False
         status = RunStatus.FINISHED if found else RunStatus.FAILED
-        hours = self._luck[run].hours
+        hours = self._luck[run].hours * (EVALUATION if is_look(self._proposals[run]) else 1.0)
         cost = Cost(wall_s=hours * HOUR, device_s=hours * HOUR)
         self._records[run] = RunRecord(f"r{run:04d}", self._proposals[run], status, cost=cost)
         return True
 
     def _measure(self, run: int, number: int, found: Found) -> None:
         luck = self._luck[run]
+        if is_look(self._proposals[run]):
+            self._pool(str(self._proposals[run].parent), self._weather.measured(found.gains, luck))
+            return
         truth = found.gains - luck.loss
         snapshot = snapshot_id_of(f"r{run:04d}", 0, number)
         self._states[snapshot] = found.state
         self._rows.append(Row(run, snapshot, self._weather.measured(truth, luck), truth))
+
+    def _pool(self, snapshot: str, seen: FloatArray) -> None:
+        """Let a further draw change its snapshot's row."""
+        place = next(i for i, r in enumerate(self._rows) if r.snapshot == snapshot)
+        row = self._rows[place]
+        mean = (row.draws * row.seen + seen) / (row.draws + 1)
+        self._rows[place] = replace(row, seen=mean, draws=row.draws + 1)
 
     def _share(self) -> float:
         """Return the true share of the hypervolume that the claimed set has."""
@@ -207,16 +235,14 @@ class VirtualSweep:
         return self._claims[1]
 
 
-def claimed(rows: Sequence[Row]) -> list[Row]:
-    """Return a row of each snapshot that is not dominated by its observed mean.
+def is_look(proposal: Proposal) -> bool:
+    """Return whether a launch only evaluates a snapshot again."""
+    return proposal.kind is LaunchKind.REEVALUATE
 
-    By hand: one seen at (1, 0) and again at (0, 1) is at (.5, .5): another at (.6, .6) beats it.
-    """
-    seen: dict[str, list[Row]] = {}
-    for row in rows:
-        seen.setdefault(row.snapshot, []).append(row)
-    if not seen:
+
+def claimed(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that are not dominated by what was seen, one for each distinct point."""
+    if not rows:
         return []
-    means = np.array([np.mean([r.seen for r in same], axis=0) for same in seen.values()])
-    kept = nondominated(means)
-    return [same[0] for same, keep in zip(seen.values(), kept, strict=True) if keep]
+    kept = nondominated(np.array([row.seen for row in rows]))
+    return [row for row, keep in zip(rows, kept, strict=True) if keep]

@@ -143,11 +143,35 @@ def test_luck_follows_the_run_and_is_as_told() -> None:
     assert np.corrcoef(errors.T)[0, 1] == pytest.approx(0.5, abs=0.1)
 
 
-def test_what_is_claimed_goes_by_observed_means() -> None:
-    seen = [("a", (1.0, 0.0)), ("a", (0.0, 1.0)), ("b", (0.6, 0.6))]
-    rows = [Row(0, name, np.array(gains), np.zeros(2)) for name, gains in seen]
-    assert [row.snapshot for row in claimed(rows)] == ["b"]
+def test_what_is_claimed_goes_by_what_was_seen() -> None:
+    lucky = Row(0, "a", np.array([1.0, 1.0]), np.array([0.2, 0.2]))
+    honest = Row(1, "b", np.array([0.6, 0.6]), np.array([0.6, 0.6]))
+    assert claimed([lucky, honest]) == [lucky]
     assert claimed([]) == []
+
+
+class Looking:
+    """Trains once, then looks at the same snapshot again and again, and trains once more."""
+
+    def __init__(self) -> None:
+        self.errors: list[float] = []
+
+    def propose(self, history: History, pending: object, count: int, seed: int) -> list[Proposal]:
+        self.errors += history.stderr[:1, 0].tolist()
+        if 0 < len(history.runs) < 4:
+            look = replace(weighted([1, 1]), kind=LaunchKind.REEVALUATE)
+            return [replace(look, parent=history.snapshot_ids[0], seed=len(history.runs))]
+        return [weighted([1, 1 + len(history.runs)], seed=len(history.runs))]
+
+
+def test_a_further_look_sharpens_a_row_and_is_no_run() -> None:
+    front = target("zdt1")
+    weather = Weather(1, "zdt1", noise=0.04, sigma=0.0, workers=1, failures=0.0, straggler=1.0)
+    looking = Looking()
+    curve = VirtualSweep(front, ExactOracle(front.gains), weather, 2).swept(looking, 1)
+    assert curve.kinds == {"weighted": 2, "reevaluate": 3}
+    assert curve.hours == pytest.approx([1.0, 1.0 + 3 * 0.05 + 1.0])
+    np.testing.assert_allclose(looking.errors, 0.04 / np.sqrt([1, 2, 3, 4]))
 
 
 class Watching:
