@@ -1,0 +1,70 @@
+"""A workshop without torch that evaluates after every step and can pause: see `cheap_workshop`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from paretoflow.core.errors import RunInterrupted
+from paretoflow.core.ids import digest_of_folder
+from paretoflow.engine.backend import Launch, Report
+from paretoflow.engine.happenings import finished, paused
+from paretoflow.engine.workshop import Attempt
+from paretoflow.ledger.fragments import write_fragment
+from paretoflow.ledger.tables import Event
+from paretoflow.methods.states import read_state
+from tests.integration.cheap_workshop import CheapWorkshop
+
+PAUSING = "tests.integration.pausing_workshop:PausingWorkshop"
+STEP_S = 0.1
+
+
+class PausingWorkshop(CheapWorkshop):
+    """Run number n ends n tenths below the ideal, in equal steps from the base."""
+
+    def _train(self, launch: Launch, attempt: Attempt) -> None:
+        saved = self._files.saved_state(launch.run_id, launch.attempt)
+        known = read_state(saved) if saved else None
+        folder = self._files.attempt(launch.run_id, launch.attempt)
+        steps = self._spec.method.steps
+        for step in range(known.step + 1 if known else 1, steps + 1):
+            time.sleep(STEP_S)
+            attempt.progress(step)
+            self._evaluate(launch, attempt, folder, step)
+            if step < steps and attempt.stopping():
+                self._pause(launch, attempt, folder, step)
+                return
+
+    def _pause(self, launch: Launch, attempt: Attempt, folder: Path, step: int) -> None:
+        try:
+            self._stop(folder, step)
+        except RunInterrupted:
+            why = attempt.suspended()
+            row = paused(launch.run_id, launch.attempt, time.time(), why, step)
+            self._tell(launch, attempt, [row])
+
+    def _evaluate(self, launch: Launch, attempt: Attempt, folder: Path, step: int) -> None:
+        adapter = folder / f"step-{step}"
+        adapter.mkdir(exist_ok=True)
+        (adapter / "adapter.txt").write_text(launch.run_id)
+        best = 1.0 - int(launch.run_id[1:5]) / 10
+        share = step / self._spec.method.steps
+        events = [
+            self._row(
+                launch.run_id,
+                launch.attempt,
+                step,
+                np.full(self._problem.m, best * share),
+                path=self._files.name(adapter),
+                digest=digest_of_folder(adapter),
+            )
+        ]
+        if step == self._spec.method.steps:
+            events.append(finished(launch.run_id, launch.attempt, time.time()))
+        self._tell(launch, attempt, events)
+
+    def _tell(self, launch: Launch, attempt: Attempt, events: list[Event]) -> None:
+        write_fragment(self._folder, events)
+        attempt.tell(Report(launch.run_id, launch.attempt, tuple(events)))
