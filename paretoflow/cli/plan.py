@@ -216,7 +216,10 @@ def _opening_count(spec: SweepSpec) -> int:
 
 
 def _constrained_runs(spec: SweepSpec) -> int:
-    if BEYOND_WEIGHTED.get(_tag_of(spec, _inner(spec))) != "constrained":
+    inner = _inner(spec)
+    may = getattr(inner, "constrained", False)  # of a proposer that does without them too
+    may = may and "constrained" in CAPABILITIES[spec.method.type].launches
+    if not may and BEYOND_WEIGHTED.get(_tag_of(spec, inner)) != "constrained":
         return 0
     return max(spec.stop.runs - _opening_count(spec), 0)
 

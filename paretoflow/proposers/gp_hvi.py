@@ -74,7 +74,6 @@ class GpHviProposer:
     """
 
     def __init__(self, spec: GpHviProposerSpec, *, m: int, runs: int) -> None:
-        self._m = m
         self._initial = initial_count(m, spec.initial)
         self._spare = max(self._initial, runs // SPARE_SHARE)
         self._constrained = spec.constrained and m < MANY_OBJECTIVES
@@ -93,7 +92,8 @@ class GpHviProposer:
             if first is not None:
                 return first
             opening = any(p.tag == "initial" for p in pending)
-            if len(known().rows) < (self._m if opening else 1):
+            early = opening and len(history.runs) < self._initial
+            if early or not len(known().rows):
                 if opening and len(asked) >= self._spare:
                     return None
                 why = "No run tells yet what weights come to"

@@ -31,6 +31,11 @@ def test_counts_by_hand():
     assert work.rounds == 6
 
 
+def test_a_proposer_that_may_constrain_counts_as_if_it_always_did():
+    assert work_of(spec("proposer={type: gp_hvi}")).looks == 9 * 7 * 16
+    assert work_of(spec("proposer={type: gp_hvi, constrained: false}")).looks == 0
+
+
 def test_checkpoints_are_evaluated_and_the_last_step_always():
     assert work_of(spec("method.checkpoint_every=15")).evaluations == 1 + 12 * 3
     assert work_of(spec("method.checkpoint_every=20")).evaluations == 1 + 12 * 2
@@ -46,7 +51,9 @@ def test_grpo_samples_what_it_learns_from():
     assert watched.looks == 12 * 7 * 16
 
 
-@pytest.mark.parametrize("proposer", ["lattice", "dirichlet", "cmorl", "empty_box", "auto"])
+@pytest.mark.parametrize(
+    "proposer", ["lattice", "dirichlet", "cmorl", "empty_box", "ols", "gp_hvi", "auto"]
+)
 def test_every_proposer_opens_without_a_score(proposer):
     opening = opening_launches(spec(f"proposer={{type: {proposer}}}"))
     assert 2 <= len(opening) <= 3
