@@ -11,6 +11,8 @@
     svh_psl     the same, from particles that share gradients and repel each other
     soups       experts for single objectives, then mixtures of their adapters on a grid
     map         experts, then mixtures that a quadratic of a few of them predicts to be the front
+    merge_screen
+                experts and their mixtures; trains only where that should beat all mixtures
     reevaluate  another proposer's launches, and a share that evaluates doubtful snapshots again
 
 What several share, by noun: `asked` (which launches were asked for), `initial` (the weighted stage
@@ -64,6 +66,7 @@ TAGS = {
     "gp_hvi": "paretoflow.proposers.gp_hvi:GpHviProposer",
     "lattice": "paretoflow.proposers.lattice:LatticeProposer",
     "map": "paretoflow.proposers.map:MapProposer",
+    "merge_screen": "paretoflow.proposers.merge_screen:MergeScreenProposer",
     "psl": "paretoflow.proposers.psl:PslProposer",
     "reevaluate": "paretoflow.proposers.reevaluate:ReevaluateProposer",
     "ols": "paretoflow.proposers.ols:OlsProposer",

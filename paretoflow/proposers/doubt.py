@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from paretoflow.core.values import FloatArray, History, IntArray
 from paretoflow.front.hypervolume import improvement
+from paretoflow.proposers.spread import even_sample
 
 EDGE = 2.0
 """Standard errors that a point may plausibly be off by, up or down."""
@@ -48,8 +49,8 @@ class Doubts:
         span = history.ideal - history.nadir
         gains = (history.gains - history.nadir) / span
         stderr = np.nan_to_num(history.stderr) / span
-        rows = open_to_doubt(gains, stderr, _sample(history.front))
-        rows = _sample(rows) if stderr.any() else rows[:0]
+        rows = open_to_doubt(gains, stderr, even_sample(history.front, LARGEST))
+        rows = even_sample(rows, LARGEST) if stderr.any() else rows[:0]
         on_front = np.isin(rows, history.front)
         gains, stderr = gains[rows], stderr[rows]
         ref = (history.ref - history.nadir) / span
@@ -133,10 +134,3 @@ def at_stake(gains: FloatArray, stderr: FloatArray, ref: FloatArray, rows: IntAr
         high, low = improvement(edges, np.delete(gains, row, axis=0), ref)
         stake[place] = high - low
     return stake
-
-
-def _sample(rows: IntArray) -> IntArray:
-    """Return at most `LARGEST` of some rows, spread evenly."""
-    if len(rows) <= LARGEST:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, LARGEST).round().astype(np.int64)]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from paretoflow.core.ids import seed_of
-from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
+from paretoflow.core.values import FloatArray, IntArray, LaunchKind, Proposal, WeightVector
 from paretoflow.front.simplex import uniform_simplex
 from paretoflow.proposers.asked import Asked, seed_for
 from paretoflow.proposers.wording import preference
@@ -90,3 +90,10 @@ def _distances(points: FloatArray, place: FloatArray) -> FloatArray:
     """Return distances to one place, rounded so that equal ones tie."""
     lengths = np.linalg.norm(points - place, axis=1)
     return np.asarray(lengths.round(TIE_DECIMALS), dtype=np.float64)
+
+
+def even_sample(rows: IntArray, most: int) -> IntArray:
+    """Return at most so many of some rows, spread evenly over their order."""
+    if len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]

@@ -11,6 +11,7 @@ BEYOND_WEIGHTED = {
     "cmorl_hv": "constrained",
     "empty_box": "constrained",
     "map": "merge",
+    "merge_screen": "merge",
     "reevaluate": "reevaluate",
     "soups": "merge",
 }

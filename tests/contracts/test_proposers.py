@@ -23,6 +23,7 @@ from paretoflow.spec.proposers import (
     GpHviProposerSpec,
     LatticeProposerSpec,
     MapProposerSpec,
+    MergeScreenProposerSpec,
     OlsProposerSpec,
     ProposerSpec,
     PslProposerSpec,
@@ -52,13 +53,14 @@ SPECS: dict[str, ProposerSpec] = {
     "gp_hvi": GpHviProposerSpec(type="gp_hvi"),
     "lattice": LatticeProposerSpec(type="lattice"),
     "map": MapProposerSpec(type="map"),
+    "merge_screen": MergeScreenProposerSpec(type="merge_screen"),
     "psl": PslProposerSpec(type="psl"),
     "reevaluate": ReevaluateProposerSpec(type="reevaluate"),
     "ols": OlsProposerSpec(type="ols"),
     "soups": SoupsProposerSpec(type="soups"),
     "svh_psl": SvhPslProposerSpec(type="svh_psl"),
 }
-MERGING = ("map", "soups")
+MERGING = ("map", "merge_screen", "soups")
 """Those that launch nothing but experts until these are trained."""
 WRAPPED = {"reevaluate": ("empty_box", "dirichlet")}
 """Tags of those whose launches the proposer passes on; they bear the tag of who chose them."""
@@ -107,7 +109,7 @@ def test_the_first_launches_need_no_pymoo(tag: str) -> None:
         "e = np.ones(2)\n"
         "history = History(Problem(two), (), none, none, i, (), i, e * 0, e, e * 0)\n"
         f"spec = TypeAdapter(ProposerSpec).validate_python({{'type': {tag!r}}})\n"
-        f"count = {2 if tag in MERGING else 3}\n"
+        f"count = {2 if tag in ('map', 'soups') else 3}\n"
         "assert len(build(spec, m=2, runs=9).propose(history, (), 3, 0)) == count\n"
         "print(sorted({'pymoo', 'torch', 'ray', 'scipy'} & set(sys.modules)))\n"
     )

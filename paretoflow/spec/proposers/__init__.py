@@ -15,6 +15,7 @@ from paretoflow.spec.proposers.constrained import (
 from paretoflow.spec.proposers.evaluation import ReevaluateProposerSpec
 from paretoflow.spec.proposers.merging import (
     MapProposerSpec,
+    MergeScreenProposerSpec,
     MergeWay,
     MergingProposerSpec,
     SoupsProposerSpec,
@@ -32,6 +33,7 @@ __all__ = [
     "GpHviProposerSpec",
     "LatticeProposerSpec",
     "MapProposerSpec",
+    "MergeScreenProposerSpec",
     "MergeWay",
     "MergingProposerSpec",
     "OlsProposerSpec",
@@ -57,6 +59,7 @@ ProposerSpec = Annotated[
     | EmptyBoxProposerSpec
     | SoupsProposerSpec
     | MapProposerSpec
+    | MergeScreenProposerSpec
     | PslProposerSpec
     | SvhPslProposerSpec
     | ReevaluateProposerSpec

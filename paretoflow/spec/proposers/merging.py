@@ -59,3 +59,17 @@ class MapProposerSpec(MergingProposerSpec):
     """How adapters are mixed: exactly, or cut to `rank`."""
     logit: bool = False
     """Fit the logit of normalised scores: for ranges that are the scores' true bounds."""
+
+
+class MergeScreenProposerSpec(Spec):
+    """Mix experts, and train only where a trained run should beat the best mixture.
+
+    Experts are trained first. Merges train nothing and cost an evaluation each; they count as runs.
+    """
+
+    type: Literal["merge_screen"]
+    initial: int | None = Field(None, ge=2)
+    """Experts, corners first; unset: one for each objective and one between; never fewer than one
+    for each objective."""
+    margin: float = Field(2.0, ge=0)
+    """Standard errors of its predicted utility by which a trained run should win."""

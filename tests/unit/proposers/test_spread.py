@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from paretoflow.proposers.asked import Asked
-from paretoflow.proposers.spread import farthest_first, spread_launch
+from paretoflow.proposers.spread import even_sample, farthest_first, spread_launch
 from tests.histories import weighted
 
 
@@ -25,3 +25,8 @@ def test_the_widest_gap_in_weight_space_is_halved():
 def test_the_first_weights_of_all_need_nothing_tried():
     launch = spread_launch(Asked(), ("coverage", "brevity"), 3, "No gap", "empty_box")
     assert launch.tag == "spread"
+
+
+def test_an_even_sample_keeps_both_ends() -> None:
+    assert even_sample(np.arange(9), 5).tolist() == [0, 2, 4, 6, 8]
+    assert even_sample(np.arange(3), 5).tolist() == [0, 1, 2]
