@@ -9,6 +9,7 @@
     empty_box   constrained launches into the largest hypervolume gap; the default below five
     psl         weights and settings of the Pareto set that a model of the runs expects
     svh_psl     the same, from particles that share gradients and repel each other
+    pg_predict  continues policies where earlier continuations predict most gain, as PGMORL
     soups       experts for single objectives, then mixtures of their adapters on a grid
     map         experts, then mixtures that a quadratic of a few of them predicts to be the front
     merge_screen
@@ -70,6 +71,7 @@ TAGS = {
     "psl": "paretoflow.proposers.psl:PslProposer",
     "reevaluate": "paretoflow.proposers.reevaluate:ReevaluateProposer",
     "ols": "paretoflow.proposers.ols:OlsProposer",
+    "pg_predict": "paretoflow.proposers.pg_predict:PgPredictProposer",
     "soups": "paretoflow.proposers.soups:SoupsProposer",
     "svh_psl": "paretoflow.proposers.svh_psl:SvhPslProposer",
 }

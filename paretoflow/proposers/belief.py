@@ -101,12 +101,15 @@ class Promise:
 
 
 def known_runs(history: History) -> Known:
-    """Return the last evaluations of the weighted runs, and a model of them."""
+    """Return the last evaluations of the weighted runs, and a model of them.
+
+    A run that continued a parent is none: what it came to is not what its weights lead to.
+    """
     last = {run: row for row, run in enumerate(history.run_index.tolist()) if run >= 0}
     kept = [
         (row, history.runs[run].proposal.weights.values)
         for run, row in sorted(last.items())
-        if history.runs[run].proposal.kind is LaunchKind.WEIGHTED
+        if _tells_of_weights(history.runs[run].proposal)
     ]
     weights = np.array([w for _, w in kept], dtype=np.float64).reshape(-1, history.problem.m)
     part = spread_part(weights, POSTERIOR_POINTS)
@@ -130,7 +133,7 @@ def belief_of(known: Known, land: Landscape, pending: Sequence[Proposal]) -> Bel
         doubt=np.sqrt(sd**2 + nugget),
         region=OpenRegion.beyond(points, land.ref),
     )
-    coming = [p.weights.values for p in pending if p.kind is LaunchKind.WEIGHTED]
+    coming = [p.weights.values for p in pending if _tells_of_weights(p)]
     if not coming:
         return before
     waiting = np.array(coming, dtype=np.float64)
@@ -180,3 +183,7 @@ def expected_gains(
     likely = odds @ (gains * np.clip((1 + rise) / 2, 0.0, 1.0))
     sure = odds @ (gains * np.clip(rise - 1, 0.0, 1.0))
     return np.asarray(likely, dtype=np.float64), np.asarray(sure, dtype=np.float64)
+
+
+def _tells_of_weights(proposal: Proposal) -> bool:
+    return proposal.kind is LaunchKind.WEIGHTED and proposal.parent is None

@@ -162,21 +162,23 @@ def largest_box(land: Landscape, slack: float) -> Way | None:
     """
     if not land.startable.any():
         return None
-    lowers, uppers = _open_region(land)
-    asked = max(len(questions) for questions in land.questions)
-    keep = min(asked, MAX_QUESTIONS)
-    boxes = _largest_boxes(land, lowers, uppers, keep, 1)
-    while not boxes and keep > land.waiting:
-        keep = max(keep // 2, land.waiting)
-        boxes = _largest_boxes(land, lowers, uppers, keep, 1)
-    ways = [_way_into(box, land, slack) for box in boxes]
+    ways = [_way_into(box, land, slack) for box in open_boxes(land, 1)]
     return max(ways, key=lambda way: way.rank, default=None)
 
 
-def unasked_boxes(land: Landscape, most: int) -> list[Box]:
-    """Return up to `most` boxes for each target, the largest first, that no question deleted."""
+def open_boxes(land: Landscape, most: int) -> list[Box]:
+    """Return up to `most` boxes of each target, the largest first, that no question deleted.
+
+    When all are deleted, the oldest half of the questions is forgotten.
+    """
     lowers, uppers = _open_region(land)
-    return _largest_boxes(land, lowers, uppers, MAX_QUESTIONS, most)
+    asked = max(len(questions) for questions in land.questions)
+    keep = min(asked, MAX_QUESTIONS)
+    boxes = _largest_boxes(land, lowers, uppers, keep, most)
+    while not boxes and keep > land.waiting:
+        keep = max(keep // 2, land.waiting)
+        boxes = _largest_boxes(land, lowers, uppers, keep, most)
+    return boxes
 
 
 def local_lower_bounds(points: FloatArray, bounds: FloatArray, limit: FloatArray) -> FloatArray:

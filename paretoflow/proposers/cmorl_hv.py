@@ -10,7 +10,7 @@ import numpy as np
 from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal
 from paretoflow.front.hypervolume import improvement
 from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
-from paretoflow.proposers.boxes import Box, Landscape, landscape, scale_of, unasked_boxes
+from paretoflow.proposers.boxes import Box, Landscape, landscape, open_boxes, scale_of
 from paretoflow.proposers.cmorl import starting_weights
 from paretoflow.proposers.initial import initial_count, initial_launch
 from paretoflow.proposers.spread import spread_launch
@@ -34,6 +34,7 @@ class Step:
         gain: Hypervolume that a point at `aim` would add.
         travel: How far that is from the parent, summed over the objectives.
         width: Length of the gap in the target.
+        again: Whether the gap was closed before.
     """
 
     parent: int
@@ -42,6 +43,7 @@ class Step:
     gain: float
     travel: float
     width: float
+    again: bool
 
     @property
     def rank(self) -> tuple[float, float, float]:
@@ -71,13 +73,14 @@ class CmorlHvProposer:
 
     Pending launches are believed to reach what they ask for; what a launch asked for is closed to
     the objective that it was to raise, found or not; gaps within the combined standard errors are
-    left alone. When nothing is left, weights far from all tried so far use up the budget.
+    left alone. When all are closed, the older half of the questions is forgotten; when no policy
+    lies beside a gap, weights far from all tried so far use up the budget.
 
     It differs from `empty_box` in that it starts beside the gap, so that the parent keeps all
     thresholds to begin with and the run moves along the front, where `empty_box` may start below
     them; in ranking gaps by what a point within them would add instead of by their volume, which is
-    another order from three objectives on; in starting from the parent's weights instead of the
-    gap's normal; and in asking no question again once all are refuted.
+    another order from three objectives on; and in starting from the parent's weights instead of
+    the gap's normal.
 
     By hand, with `reach: 0.5`: gains (0, 10), (4, 7), (9, 1) on ranges of 10 leave gaps of 4 x 3
     and 5 x 6, whose middles add 2 * 1.5 = 3 and 2.5 * 3 = 7.5 hundredths. The latter is longer in
@@ -117,7 +120,7 @@ class CmorlHvProposer:
             opening = any(p.tag == "initial" for p in pending)
             if opening and len(asked) >= self._spare:
                 return None
-            why = "No policy lies beside a gap that is open " + ("yet" if opening else "any more")
+            why = "No policy lies beside a gap that is open"
             return spread_launch(asked, names, seed, why, "cmorl_hv")
 
         return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
@@ -132,7 +135,7 @@ def best_step(land: Landscape, reach: float) -> Step | None:
     """
     if not land.startable.any():
         return None
-    steps = [s for box in unasked_boxes(land, LARGEST) if (s := _step(box, land, reach))]
+    steps = [s for box in open_boxes(land, LARGEST) if (s := _step(box, land, reach))]
     if not steps:
         return None
     gains = improvement(np.array([step.aim for step in steps]), land.gains, land.ref)
@@ -165,6 +168,7 @@ def _step(box: Box, land: Landscape, reach: float) -> Step | None:
         gain=0.0,
         travel=float(travels[nearest]),
         width=float(box.side[box.target]),
+        again=box.again,
     )
 
 
@@ -174,13 +178,14 @@ def _launch(step: Step, land: Landscape, history: History, run_seed: int) -> Pro
     thresholds = history.nadir + kept * scale_of(history)
     row = int(land.rows[step.parent])
     parent = history.snapshot_ids[row]
+    before = ", asked about before," if step.again else ""
     return Proposal(
         kind=LaunchKind.CONSTRAINED,
         weights=starting_weights(history, row, step.target),
         seed=run_seed,
-        reason=f"A point in the gap beside {parent} would add {step.gain:.1%} of the ranges' "
-        f"hypervolume, more than in any other: {improve(step.target, history.problem)}, "
-        f"keeping {bounds(thresholds, step.target, history.problem)}.",
+        reason=f"A point in the gap beside {parent}{before} would add {step.gain:.1%} of the "
+        f"ranges' hypervolume: {improve(step.target, history.problem)}, keeping "
+        f"{bounds(thresholds, step.target, history.problem)}.",
         proposer="cmorl_hv",
         parent=parent,
         target=step.target,

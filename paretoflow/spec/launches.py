@@ -12,13 +12,15 @@ BEYOND_WEIGHTED = {
     "empty_box": "constrained",
     "map": "merge",
     "merge_screen": "merge",
+    "pg_predict": "continued",
     "reevaluate": "reevaluate",
     "soups": "merge",
 }
 """Proposer tag to the kind of launch that it cannot do without; the others need weights alone."""
 
-BY_ANY_METHOD = ("merge", "reevaluate")
-"""Kinds that a method has no part in, so long as an adapter of it serves one preference."""
+BY_ANY_METHOD = ("merge", "reevaluate", "continued")
+"""Kinds that need nothing of a method, so long as an adapter of it serves one preference: it has no
+part in the first two, and plain training goes on from a parent as it does from the base."""
 
 
 def nested(

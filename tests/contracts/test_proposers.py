@@ -25,6 +25,7 @@ from paretoflow.spec.proposers import (
     MapProposerSpec,
     MergeScreenProposerSpec,
     OlsProposerSpec,
+    PgPredictProposerSpec,
     ProposerSpec,
     PslProposerSpec,
     ReevaluateProposerSpec,
@@ -57,6 +58,7 @@ SPECS: dict[str, ProposerSpec] = {
     "psl": PslProposerSpec(type="psl"),
     "reevaluate": ReevaluateProposerSpec(type="reevaluate"),
     "ols": OlsProposerSpec(type="ols"),
+    "pg_predict": PgPredictProposerSpec(type="pg_predict"),
     "soups": SoupsProposerSpec(type="soups"),
     "svh_psl": SvhPslProposerSpec(type="svh_psl"),
 }

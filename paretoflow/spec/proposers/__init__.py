@@ -11,6 +11,7 @@ from paretoflow.spec.proposers.constrained import (
     CmorlHvProposerSpec,
     CmorlProposerSpec,
     EmptyBoxProposerSpec,
+    PgPredictProposerSpec,
 )
 from paretoflow.spec.proposers.evaluation import ReevaluateProposerSpec
 from paretoflow.spec.proposers.merging import (
@@ -37,6 +38,7 @@ __all__ = [
     "MergeWay",
     "MergingProposerSpec",
     "OlsProposerSpec",
+    "PgPredictProposerSpec",
     "ProposerSpec",
     "PslProposerSpec",
     "ReevaluateProposerSpec",
@@ -57,6 +59,7 @@ ProposerSpec = Annotated[
     | CmorlProposerSpec
     | CmorlHvProposerSpec
     | EmptyBoxProposerSpec
+    | PgPredictProposerSpec
     | SoupsProposerSpec
     | MapProposerSpec
     | MergeScreenProposerSpec

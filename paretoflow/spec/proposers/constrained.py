@@ -1,4 +1,4 @@
-"""Proposers of constrained launches."""
+"""Proposers whose launches start from policies of the front."""
 
 from __future__ import annotations
 
@@ -53,3 +53,17 @@ class CmorlHvProposerSpec(Spec):
     reach: float = Field(0.6, gt=0, lt=1)
     """Share of the way to the neighbour beyond the gap that an extension may give up; more than
     half, as a concave front falls short of the line between the two."""
+
+
+class PgPredictProposerSpec(Spec):
+    """Weighted continuations of the front's policies, where earlier ones predict most hypervolume.
+
+    For runs that are short, and many. Xu et al. 2020 (PGMORL).
+    """
+
+    type: Literal["pg_predict"]
+    initial: int | None = Field(None, ge=1)
+    """Weighted runs before any continuation, corners first; unset: one more than objectives."""
+    min_deltas: int = Field(20, ge=4)
+    """Observed changes before predictions are trusted; until then policies are continued in turn.
+    Each evaluation of a run but a first one without a parent is one."""

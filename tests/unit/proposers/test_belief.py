@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,15 @@ def test_the_last_evaluation_of_a_weighted_run_is_learnt_and_no_other_kind():
     assert known.rows.tolist() == [3, 2]
     assert known.weights.tolist() == [[1, 0], [0, 1]]
     assert known.model.attained() == pytest.approx(np.array([[0.9, 0.0], [0.1, 0.6]]))
+
+
+def test_a_run_that_continued_a_parent_says_nothing_of_its_weights():
+    done = [weighted([1, 0]), weighted([0, 1]), replace(weighted([1, 1]), parent="r0000-a0-s0000")]
+    rows = [(0, [0.9, 0.1]), (1, [0.1, 0.9]), (2, [0.6, 0.6])]
+    history = history_of(problem_of(2), done, rows)
+    known = known_runs(history)
+    assert known.rows.tolist() == [0, 1]
+    assert belief_of(known, landscape(history, Asked(done), ()), done[2:]).model is known.model
 
 
 def test_a_pending_launch_takes_its_place_only_where_it_is_expected_to_rise():

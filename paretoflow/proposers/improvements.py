@@ -1,0 +1,192 @@
+"""Decides how far a policy comes if it is trained on: from what continuations changed so far.
+
+All gains here are normalised, 0 at the nadir and 1 at the ideal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from paretoflow.core.values import FloatArray, History, IntArray, LaunchKind, WeightVector
+from paretoflow.proposers.boxes import scale_of
+
+WIDTH, SPREAD = 0.1, 0.03
+"""Continuations are neighbours if they began within `WIDTH` in each objective; their weight falls
+with the distance as a Gaussian of `SPREAD`. Both are doubled until there are enough."""
+DISTINCT = 4
+"""Different weights among the neighbours, as the model has four numbers."""
+MOST = 256
+"""The nearest neighbours are enough for a fit."""
+OUTLIER = 0.05
+"""Residuals beyond this share of the range count less than their square."""
+STEEPEST, FARTHEST = 20.0, 5.0
+_BASE, _OPEN = -1, -2
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Continuations under fixed weights: where each began, its weights, and what changed.
+
+    Args:
+        starts: Normalised gains where it began, shape (n, m).
+        weights: Shape (n, m).
+        deltas: What was added to the gains, shape (n, m).
+    """
+
+    starts: FloatArray
+    weights: FloatArray
+    deltas: FloatArray
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.starts)
+
+
+def observed_changes(history: History) -> Changes:
+    """Return every continuation in a history, run by run.
+
+    Each evaluation of a weighted run continues the one before; the first one its parent, or the
+    base model if that is evaluated. A constrained run is none: its weights move.
+
+    By hand: the base at (0, 0), and a run towards (1, 0) from it that is evaluated twice, at
+    (3, 0) and (4, -1), changed (3, 0) and (1, -1).
+    """
+    m = history.problem.m
+    rows = {name: row for row, name in enumerate(history.snapshot_ids)}
+    bases = np.flatnonzero(history.run_index == _BASE)
+    base = int(bases[0]) if len(bases) else None
+    weighted = [run.proposal.kind is LaunchKind.WEIGHTED for run in history.runs]
+    by_run = np.argsort(history.run_index, kind="stable").tolist()
+    pairs, last, last_run = [], None, _OPEN
+    for row in by_run:
+        run = int(history.run_index[row])
+        if run < 0 or not weighted[run]:
+            continue
+        if run != last_run:
+            parent = history.runs[run].proposal.parent
+            last = base if parent is None else rows.get(parent)
+        if last is not None:
+            pairs.append((last, row))
+        last, last_run = row, run
+    index = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    gains = (history.gains - history.nadir) / scale_of(history)
+    towards = [history.runs[history.run_index[row]].proposal.weights.values for _, row in pairs]
+    return Changes(
+        starts=gains[index[:, 0]],
+        weights=np.array(towards, dtype=np.float64).reshape(-1, m),
+        deltas=gains[index[:, 1]] - gains[index[:, 0]],
+    )
+
+
+def weights_behind(history: History, row: int) -> WeightVector:
+    """Return the weights that a policy was last trained towards; even ones if unknown."""
+    run = int(history.run_index[row])
+    m = history.problem.m
+    return history.runs[run].proposal.weights if run >= 0 else WeightVector.of(np.ones(m))
+
+
+def predicted_changes(
+    changes: Changes, start: FloatArray, candidates: FloatArray
+) -> FloatArray | None:
+    """Return what a continuation from a policy would change, for each of some weights.
+
+    The change of objective i is a hyperbolic tangent of its own weight w_i (`hyperbola`), fitted to
+    continuations of policies with about the same gains.
+
+    Args:
+        changes: Continuations so far.
+        start: Normalised gains of the policy, shape (m,).
+        candidates: Weights, shape (k, m).
+
+    Returns:
+        Changes, shape (k, m); None if all continuations together had fewer than four different
+        weights.
+
+    References:
+        Xu et al. (2020), Prediction-guided multi-objective reinforcement learning for continuous
+        robot control (PGMORL), sec. 3.2 and its code. Departures: nearness and its Gaussian are
+        measured in the objectives' ranges instead of in shares of the present gains, which fails at
+        zero; at most 256 neighbours; bounds, start and outliers of the fit in normalised units.
+    """
+    near = _neighbours(changes, start)
+    if near is None:
+        return None
+    index, shares = near
+    return np.stack(
+        [
+            hyperbola(
+                candidates[:, i],
+                fitted_hyperbola(changes.weights[index, i], changes.deltas[index, i], shares),
+            )
+            for i in range(len(start))
+        ],
+        axis=1,
+    )
+
+
+def hyperbola(x: FloatArray, parameters: FloatArray) -> FloatArray:
+    """Return A (e^{a (x - b)} - 1) / (e^{a (x - b)} + 1) + c, shape (n,).
+
+    By hand: A = 2, a = ln 3, b = 0, c = 1 is 1 at x = 0 and 2 * (3 - 1) / (3 + 1) + 1 = 2 at 1.
+
+    Args:
+        x: Weight of the objective, shape (n,).
+        parameters: A, a, b, c.
+    """
+    height, slope, centre, level = parameters
+    # the same as a hyperbolic tangent, which does not overflow
+    return np.asarray(height * np.tanh(slope * (x - centre) / 2) + level, dtype=np.float64)
+
+
+def fitted_hyperbola(x: FloatArray, y: FloatArray, shares: FloatArray) -> FloatArray:
+    """Return A, a, b, c of the hyperbola through points, by robust least squares (soft L1).
+
+    Args:
+        x: Weights of the objective, shape (n,).
+        y: Its changes, shape (n,).
+        shares: How much each point counts, shape (n,).
+    """
+    from scipy.optimize import least_squares
+
+    def residuals(parameters: FloatArray) -> FloatArray:
+        return shares * (hyperbola(x, parameters) - y)
+
+    def slopes(parameters: FloatArray) -> FloatArray:
+        height, slope, centre, _ = parameters
+        bend = np.tanh(slope * (x - centre) / 2)
+        steep = height * (1 - bend**2) / 2
+        columns = [bend, steep * (x - centre), -steep * slope, np.ones_like(x)]
+        return np.stack(columns, axis=1) * shares[:, None]
+
+    height = max(float(np.ptp(y)), OUTLIER)
+    level = float(np.clip(np.median(y), -FARTHEST, FARTHEST))
+    found = least_squares(
+        residuals,
+        [height / 2, 4.0, 0.5, level],
+        jac=slopes,
+        bounds=([0.0, 0.1, -FARTHEST, -FARTHEST - 1], [height, STEEPEST, FARTHEST, FARTHEST + 1]),
+        loss="soft_l1",
+        f_scale=OUTLIER,
+        xtol=1e-3,
+        ftol=1e-3,
+        max_nfev=20,
+    )
+    return np.asarray(found.x, dtype=np.float64)
+
+
+def _neighbours(changes: Changes, start: FloatArray) -> tuple[IntArray, FloatArray] | None:
+    """Return the continuations that count as near, (k,), and how much each does, (k,)."""
+    if len(np.unique(changes.weights, axis=0)) < DISTINCT:
+        return None
+    away = np.abs(changes.starts - start)
+    width, spread = WIDTH, SPREAD
+    near = (away < width).all(axis=1)
+    while len(np.unique(changes.weights[near], axis=0)) < DISTINCT:
+        width, spread = 2 * width, 2 * spread
+        near = (away < width).all(axis=1)
+    distance = np.linalg.norm(away, axis=1)
+    index = np.flatnonzero(near)
+    index = index[np.argsort(distance[index], kind="stable")[:MOST]]
+    return index, np.exp(-((distance[index] / spread) ** 2) / 2)

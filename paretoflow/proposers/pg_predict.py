@@ -1,0 +1,262 @@
+"""`pg_predict`: continues policies of the front where earlier continuations predict most gain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal, WeightVector
+from paretoflow.front.hypervolume import improvement
+from paretoflow.front.simplex import lattice_at_least
+from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
+from paretoflow.proposers.boxes import landscape, scale_of
+from paretoflow.proposers.cmorl import ranked_policies
+from paretoflow.proposers.improvements import (
+    WIDTH,
+    Changes,
+    observed_changes,
+    predicted_changes,
+    weights_behind,
+)
+from paretoflow.proposers.initial import initial_count, initial_launch
+from paretoflow.proposers.spread import farthest_first, spread_launch
+from paretoflow.proposers.wording import preference
+from paretoflow.spec.proposers import PgPredictProposerSpec
+
+SPARE_SHARE = 4
+"""While the opening stage trains, idle gangs may spend a budget's quarter on further weights."""
+MAX_PARENTS = 8
+"""Policies of the front, far from each other, whose continuations are predicted."""
+CANDIDATES = 33
+"""Weights at least on the lattice that continuations are chosen from."""
+WIDEST = np.cos(np.pi / 4)
+"""Cosine of the angle to the parent's weights beyond which nothing is predicted."""
+Continuation = tuple[str, tuple[float, ...]]
+"""A parent and the weights it is trained on with."""
+
+
+class PgPredictProposer:
+    """Trains a policy of the front on, with the weights that promise most hypervolume.
+
+    A launch here is a weighted one with a parent: plain training goes on from its adapter. What a
+    continuation changes is predicted from those seen so far (`improvements`): of all policies of
+    the front and all weights within 45 degrees of their own, the pair is launched whose predicted
+    result adds most hypervolume to the front. Pending continuations are believed to arrive where
+    they are predicted to. This is a proposer for runs that are short, and many.
+
+    The sweep opens with corners and centre. Until `min_deltas` changes are known, and whenever no
+    more is predicted than noise could add, the policy is continued near which fewest continuations
+    began, the front's extremes and its loneliest first: with its own weights if there were none,
+    else with those farthest from all that were tried there. So there are changes to learn from all
+    along the front. Consecutive evaluations of one run (`method.checkpoint_every`) count too.
+
+    Args:
+        spec: Its knobs.
+        m: Number of objectives.
+        runs: Runs of the sweep.
+
+    References:
+        Xu et al. (2020), Prediction-guided multi-objective reinforcement learning for continuous
+        robot control, ICML (PGMORL), sec. 3.2 and 3.3, alg. 2. Departures: one launch at a time
+        instead of a generation of tasks; hypervolume alone, without the sparsity term; policies of
+        the front instead of a population in direction bins; weights from a lattice, any number of
+        objectives; what was asked for from a parent, even in vain, is not asked for again.
+    """
+
+    def __init__(self, spec: PgPredictProposerSpec, *, m: int, runs: int) -> None:
+        self._initial = initial_count(m, spec.initial)
+        self._spare = max(self._initial, runs // SPARE_SHARE)
+        self._least = spec.min_deltas
+        self._memory = AskedMemory()
+
+    def propose(
+        self, history: History, pending: Sequence[Proposal], count: int, seed: int
+    ) -> list[Proposal]:
+        """Return the next launches; none only while the opening stage is still in training."""
+        names = history.problem.names
+        known = Known(history)
+
+        def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
+            first = initial_launch(asked, self._initial, names, seed, "pg_predict")
+            if first is not None:
+                return first
+            run_seed = seed_for(seed, asked)
+            tried = known.continued | set(continuations(pending))
+            launch = None
+            if len(known.changes) >= self._least:
+                launch = known.promising(asked, pending, tried, run_seed)
+            launch = launch or known.untried(tried, run_seed)
+            if launch is not None:
+                return launch
+            opening = any(p.tag == "initial" for p in pending)
+            if opening and len(asked) >= self._spare:
+                return None
+            why = "No policy can be trained on " + ("yet" if opening else "in a new way")
+            return spread_launch(asked, names, seed, why, "pg_predict")
+
+        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+
+
+def continuations(launches: Iterable[Proposal]) -> Iterator[Continuation]:
+    """Iterate over the weighted launches that have a parent, as (parent, weights)."""
+    for launch in launches:
+        if launch.kind is LaunchKind.WEIGHTED and launch.parent is not None:
+            yield launch.parent, launch.weights.values
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Where continuations would arrive.
+
+    Args:
+        continuations: Each with the parent's snapshot and the weights, length k.
+        arrivals: Predicted normalised gains, shape (k, m).
+    """
+
+    continuations: tuple[Continuation, ...]
+    arrivals: FloatArray
+
+
+class Known:
+    """What a history says about continuations, worked out once for all launches chosen from it."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._rows = {name: row for row, name in enumerate(history.snapshot_ids)}
+        self._arrived: dict[Continuation, FloatArray] = {}
+
+    @cached_property
+    def changes(self) -> Changes:
+        """Return what was changed by continuations so far."""
+        return observed_changes(self._history)
+
+    @cached_property
+    def continued(self) -> frozenset[Continuation]:
+        """Return the continuations that have ended, failed ones included."""
+        return frozenset(continuations(run.proposal for run in self._history.runs))
+
+    @cached_property
+    def outlook(self) -> Outlook:
+        """Return where policies spread over the front would arrive; empty if that is unknown."""
+        points = self._gains[self._policies]
+        parents = farthest_first(points, points[:1], MAX_PARENTS - 1) if len(points) else []
+        found: list[Continuation] = []
+        arrivals = [np.empty((0, self._history.problem.m))]
+        for row in [self._policies[i] for i in (0, *parents)] if len(points) else []:
+            options = options_of(weights_behind(self._history, row))
+            table = np.array([w.values for w in options])
+            changed = predicted_changes(self.changes, self._gains[row], table)
+            if changed is not None:
+                found += [(self._history.snapshot_ids[row], w.values) for w in options]
+                arrivals.append(self._gains[row] + changed)
+        return Outlook(tuple(found), np.vstack(arrivals))
+
+    def promising(
+        self, asked: Asked, pending: Sequence[Proposal], tried: Set[Continuation], run_seed: int
+    ) -> Proposal | None:
+        """Return the continuation that is predicted to add most; None if noise could add as much.
+
+        Args:
+            asked: Every launch so far.
+            pending: Launches that have not ended.
+            tried: Continuations that were asked for.
+            run_seed: Seed of the launch.
+        """
+        land = landscape(self._history, asked, pending)
+        coming = [self._arrival(c) for c in continuations(pending) if c[0] in self._rows]
+        believed = np.vstack([land.gains, *coming])
+        gains = improvement(self.outlook.arrivals, believed, land.ref)
+        gains[[c in tried for c in self.outlook.continuations]] = 0.0
+        if not (gains > land.noise.prod()).any():
+            return None
+        best = int(gains.round(12).argmax())
+        what = f"should add {gains[best]:.1%} of the ranges' hypervolume, as similar ones changed"
+        return self._launch(self.outlook.continuations[best], what, "predicted", run_seed)
+
+    def untried(self, tried: Set[Continuation], run_seed: int) -> Proposal | None:
+        """Return a continuation from where fewest began; None if all were asked for.
+
+        Args:
+            tried: Continuations that were asked for.
+            run_seed: Seed of the launch.
+        """
+        names, known = self._history.snapshot_ids, sorted(c for c in tried if c[0] in self._rows)
+        starts = self._gains[[self._rows[parent] for parent, _ in known]]
+        away = np.abs(starts[None] - self._gains[self._policies][:, None]).max(axis=2)
+        near = away < WIDTH
+        for place in np.argsort(near.sum(axis=1), kind="stable").tolist():
+            row = self._policies[place]
+            taken = [known[i][1] for i in np.flatnonzero(near[place])]
+            own = weights_behind(self._history, row)
+            new = [w for w in options_of(own) if (names[row], w.values) not in tried]
+            if new:
+                weights = next_weights(own, new, taken)
+                what = "shows what training on changes there: few continuations began nearby"
+                return self._launch((names[row], weights.values), what, "untried", run_seed)
+        return None
+
+    @cached_property
+    def _policies(self) -> list[int]:
+        return ranked_policies(self._history)
+
+    @cached_property
+    def _gains(self) -> FloatArray:
+        scale = scale_of(self._history)
+        return np.asarray((self._history.gains - self._history.nadir) / scale, dtype=np.float64)
+
+    def _arrival(self, continuation: Continuation) -> FloatArray:
+        """Return where a pending continuation is believed to arrive, shape (m,)."""
+        if continuation not in self._arrived:
+            start = self._gains[self._rows[continuation[0]]]
+            changed = predicted_changes(self.changes, start, np.array([continuation[1]]))
+            self._arrived[continuation] = start if changed is None else start + changed[0]
+        return self._arrived[continuation]
+
+    def _launch(self, continuation: Continuation, what: str, tag: str, run_seed: int) -> Proposal:
+        parent, values = continuation
+        weights = WeightVector(values)
+        towards = preference(weights, self._history.problem.names)
+        return Proposal(
+            kind=LaunchKind.WEIGHTED,
+            weights=weights,
+            seed=run_seed,
+            reason=f"Training {parent} on towards {towards} {what}.",
+            proposer="pg_predict",
+            parent=parent,
+            tag=tag,
+        )
+
+
+@lru_cache(maxsize=1024)
+def options_of(own: WeightVector) -> tuple[WeightVector, ...]:
+    """Return weights that a policy may be trained on with: its own, and what is within 45 degrees.
+
+    By hand: for two objectives (1, 0) has the lattice's weights from (.5, .5) on.
+
+    Args:
+        own: Weights that it was last trained towards.
+    """
+    lattice = lattice_at_least(len(own), CANDIDATES)
+    lengths = np.linalg.norm(lattice, axis=1) * np.linalg.norm(own.array)
+    near = lattice[lattice @ own.array >= (WIDEST - 1e-9) * lengths]
+    return tuple(dict.fromkeys([own, *map(WeightVector.of, near)]))
+
+
+def next_weights(
+    own: WeightVector, options: Sequence[WeightVector], taken: Sequence[tuple[float, ...]]
+) -> WeightVector:
+    """Return the option farthest from all taken; with none taken, that nearest to the own weights.
+
+    Args:
+        own: Weights that the policy was last trained towards.
+        options: At least one.
+        taken: Weights of other continuations.
+    """
+    points = np.array([w.values for w in options])
+    if not taken:
+        return options[int(np.linalg.norm(points - own.array, axis=1).round(9).argmin())]
+    chosen = farthest_first(points, np.array(taken), 1)
+    return options[chosen[0]] if chosen else options[0]
