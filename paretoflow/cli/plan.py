@@ -11,10 +11,10 @@ from paretoflow.core.values import Direction, History, ObjectiveInfo, Problem, P
 from paretoflow.front.orient import ideal_gains, nadir_gains, ref_gains
 from paretoflow.front.simplex import lattice_at_least
 from paretoflow.methods.catalogue import CAPABILITIES
-from paretoflow.proposers import build, resolve_tag
+from paretoflow.proposers import build, resolve_tag, resolved
 from paretoflow.proposers.experts import expert_count
 from paretoflow.proposers.initial import initial_count
-from paretoflow.spec.launches import BEYOND_WEIGHTED, innermost
+from paretoflow.spec.launches import BEYOND_WEIGHTED, innermost, nested
 from paretoflow.spec.methods import ConditionedBase, DpaMethodSpec, OnlineMethodBase, RoundsBase
 from paretoflow.spec.proposers import MergingProposerSpec, ProposerSpec
 from paretoflow.spec.search import axes_of
@@ -156,12 +156,8 @@ def opening_launches(spec: SweepSpec) -> tuple[Proposal, ...]:
 
 
 def _proposer_tag(spec: SweepSpec) -> str:
-    return _tag_of(spec, spec.proposer)
-
-
-def _tag_of(spec: SweepSpec, proposer: ProposerSpec) -> str:
     launches = CAPABILITIES[spec.method.type].launches
-    return resolve_tag(proposer, len(spec.objectives), launches)
+    return resolve_tag(spec.proposer, len(spec.objectives), launches)
 
 
 def _inner(spec: SweepSpec) -> ProposerSpec:
@@ -216,10 +212,11 @@ def _opening_count(spec: SweepSpec) -> int:
 
 
 def _constrained_runs(spec: SweepSpec) -> int:
-    inner = _inner(spec)
-    may = getattr(inner, "constrained", False)  # of a proposer that does without them too
-    may = may and "constrained" in CAPABILITIES[spec.method.type].launches
-    if not may and BEYOND_WEIGHTED.get(_tag_of(spec, inner)) != "constrained":
+    launches = CAPABILITIES[spec.method.type].launches
+    chosen = nested(resolved(spec.proposer, len(spec.objectives), launches))
+    # some launch nothing else, others do without them too
+    may = (BEYOND_WEIGHTED.get(p.type) or getattr(p, "constrained", False) for _, p in chosen)
+    if not {"constrained", True} & set(may):
         return 0
     return max(spec.stop.runs - _opening_count(spec), 0)
 

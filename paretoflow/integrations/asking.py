@@ -23,9 +23,9 @@ from paretoflow.core.values import (
 )
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains, ref_gains, scores_of
-from paretoflow.proposers import TAGS, build, resolve_tag
+from paretoflow.proposers import TAGS, build, resolved
 from paretoflow.scoring.calibrate import REF_MARGIN
-from paretoflow.spec.launches import BEYOND_WEIGHTED
+from paretoflow.spec.launches import BEYOND_WEIGHTED, nested
 from paretoflow.spec.proposers import ProposerSpec
 
 TRAINED = ("weighted", "constrained")
@@ -113,8 +113,10 @@ class Asking:
         spec = _spec_of(proposer)
         self.problem = Problem(tuple(objectives))
         m = self.problem.m
-        needed = BEYOND_WEIGHTED.get(resolve_tag(spec, m, launches), LaunchKind.WEIGHTED)
-        if needed not in launches:
+        chosen = nested(resolved(spec, m, launches))
+        kinds = (BEYOND_WEIGHTED.get(p.type, LaunchKind.WEIGHTED) for _, p in chosen)
+        needed = next((kind for kind in kinds if kind not in launches), None)
+        if needed is not None:
             raise SpecError(
                 f"the proposer `{spec.type}` asks for {needed} launches, and trials do "
                 f"{' and '.join(launches)} ones",

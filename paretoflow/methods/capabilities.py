@@ -64,7 +64,7 @@ def _require_launches(spec: SweepSpec) -> None:
         why = "" if point else ", since one artifact of it serves all preferences"
         raise SpecError(
             f"got {proposer.type}, which needs {kind} launches; {takes}{why}",
-            ".".join((*place, "type")),
+            ".".join(map(str, (*place, "type"))),
             "remove it, or choose lattice or dirichlet",
         )
 

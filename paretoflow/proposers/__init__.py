@@ -14,6 +14,7 @@
     map         experts, then mixtures that a quadratic of a few of them predicts to be the front
     merge_screen
                 experts and their mixtures; trains only where that should beat all mixtures
+    portfolio   several of the above in turn, whose launches were worth most more often
     reevaluate  another proposer's launches, and a share that evaluates doubtful snapshots again
 
 What several share, by noun: `asked` (which launches were asked for), `initial` (the weighted stage
@@ -23,7 +24,8 @@ that opens a sweep), `spread` (far from everything tried), `boxes` (gaps of the 
 `configurations` (of its inputs: weights with settings), `settings` (what launches set beside
 weights), `doubt` (which points may be wrongly on the front, or off it), `belief` (what runs at
 untried weights come to), `corners` (bounds by weighted runs), `gain` (what many points would add to
-a front). When to stop: `outlook` (what a further run should add).
+a front), `improvements` (what continuations change), `arms` (of a portfolio). When to stop:
+`outlook` (what a further run should add).
 
 How to add one (the tag is the YAML `proposer.type` and the module's name):
 
@@ -48,16 +50,20 @@ from paretoflow.core.protocols import Proposer
 from paretoflow.core.values import LaunchKind
 from paretoflow.proposers.settings import DrawnSettings
 from paretoflow.spec.proposers import (
+    ArmSpec,
     AutoProposerSpec,
+    CmorlHvProposerSpec,
     DirichletProposerSpec,
     EmptyBoxProposerSpec,
     GpHviProposerSpec,
+    OlsProposerSpec,
+    PortfolioProposerSpec,
     ProposerSpec,
     ReevaluateProposerSpec,
 )
 from paretoflow.spec.search import Axis
 
-__all__ = ["TAGS", "build", "resolve_tag"]
+__all__ = ["TAGS", "build", "default_arms", "resolve_tag", "resolved"]
 
 TAGS = {
     "cmorl": "paretoflow.proposers.cmorl:CmorlProposer",
@@ -68,6 +74,7 @@ TAGS = {
     "lattice": "paretoflow.proposers.lattice:LatticeProposer",
     "map": "paretoflow.proposers.map:MapProposer",
     "merge_screen": "paretoflow.proposers.merge_screen:MergeScreenProposer",
+    "portfolio": "paretoflow.proposers.portfolio:PortfolioProposer",
     "psl": "paretoflow.proposers.psl:PslProposer",
     "reevaluate": "paretoflow.proposers.reevaluate:ReevaluateProposer",
     "ols": "paretoflow.proposers.ols:OlsProposer",
@@ -77,8 +84,8 @@ TAGS = {
 }
 """YAML tag to `module:Name`."""
 
-SEARCHING = ("psl", "reevaluate", "svh_psl")
-"""Those that choose settings themselves, or whose inner proposer may, and take `axes` too."""
+SEARCHING = ("portfolio", "psl", "reevaluate", "svh_psl")
+"""Those that choose settings themselves, or whose inner proposers may, and take `axes` too."""
 
 MANY_OBJECTIVES = 5
 """From so many objectives on, pairs of points say little about gaps, and plain draws do better."""
@@ -103,24 +110,39 @@ def build(
         launches: Kinds of launch that the method takes.
         axes: What launches set beside weights; drawn evenly for a proposer of weights.
     """
-    resolved = _resolved(spec, m, launches)
-    module, name = TAGS[resolved.type].split(":")
+    spec = resolved(spec, m, launches)
+    module, name = TAGS[spec.type].split(":")
     make = getattr(import_module(module), name)
-    if resolved.type in SEARCHING:
-        searching: Proposer = make(resolved, m=m, runs=runs, axes=axes)
+    if spec.type in SEARCHING:
+        searching: Proposer = make(spec, m=m, runs=runs, axes=axes)
         return searching
-    proposer: Proposer = make(resolved, m=m, runs=runs)
+    proposer: Proposer = make(spec, m=m, runs=runs)
     return DrawnSettings(proposer, axes) if axes else proposer
 
 
 def resolve_tag(spec: ProposerSpec, m: int, launches: Sequence[str] = ANY_LAUNCHES) -> str:
     """Return the tag of the proposer that `build` would take for m objectives."""
-    return _resolved(spec, m, launches).type
+    return resolved(spec, m, launches).type
 
 
-def _resolved(spec: ProposerSpec, m: int, launches: Sequence[str]) -> ProposerSpec:
+def default_arms(m: int, launches: Sequence[str] = ANY_LAUNCHES) -> tuple[ArmSpec, ...]:
+    """Return the proposers that take turns in a portfolio for m objectives."""
+    model = GpHviProposerSpec(type="gp_hvi")
+    if m >= MANY_OBJECTIVES:
+        return model, DirichletProposerSpec(type="dirichlet")
+    if LaunchKind.CONSTRAINED not in launches:
+        return model, OlsProposerSpec(type="ols")
+    return model, EmptyBoxProposerSpec(type="empty_box"), CmorlHvProposerSpec(type="cmorl_hv")
+
+
+def resolved(spec: ProposerSpec, m: int, launches: Sequence[str] = ANY_LAUNCHES) -> ProposerSpec:
+    """Return the spec with what `auto` and unset arms stand for, within other proposers too."""
     if isinstance(spec, ReevaluateProposerSpec):
-        return spec.model_copy(update={"of": _resolved(spec.of, m, launches)})
+        return spec.model_copy(update={"of": resolved(spec.of, m, launches)})
+    if isinstance(spec, PortfolioProposerSpec):
+        arms = spec.arms or default_arms(m, launches)
+        taken = tuple(resolved(arm, m, launches) for arm in arms)
+        return spec.model_copy(update={"arms": taken})
     if isinstance(spec, GpHviProposerSpec) and LaunchKind.CONSTRAINED not in launches:
         return spec.model_copy(update={"constrained": False})
     if not isinstance(spec, AutoProposerSpec):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from paretoflow.spec.proposers import ProposerSpec, ReevaluateProposerSpec
+from paretoflow.spec.proposers import PortfolioProposerSpec, ProposerSpec, ReevaluateProposerSpec
+from paretoflow.spec.shape import KeyPath
 
 BEYOND_WEIGHTED = {
     "cmorl": "constrained",
@@ -24,14 +25,20 @@ part in the first two, and plain training goes on from a parent as it does from 
 
 
 def nested(
-    proposer: ProposerSpec, place: tuple[str, ...] = ("proposer",)
-) -> Iterator[tuple[tuple[str, ...], ProposerSpec]]:
-    """Yield a proposer and those that it wraps, the innermost last, each with its place."""
+    proposer: ProposerSpec, place: KeyPath = ("proposer",)
+) -> Iterator[tuple[KeyPath, ProposerSpec]]:
+    """Yield a proposer and those that it wraps or lets take turns, each with its place."""
     yield place, proposer
     if isinstance(proposer, ReevaluateProposerSpec):
         yield from nested(proposer.of, (*place, "of"))
+    if isinstance(proposer, PortfolioProposerSpec):
+        for index, arm in enumerate(proposer.arms or ()):
+            yield from nested(arm, (*place, "arms", index))
 
 
-def innermost(proposer: ProposerSpec) -> tuple[tuple[str, ...], ProposerSpec]:
+def innermost(proposer: ProposerSpec) -> tuple[KeyPath, ProposerSpec]:
     """Return the proposer that decides what is trained, and its place."""
-    return list(nested(proposer))[-1]
+    place: KeyPath = ("proposer",)
+    while isinstance(proposer, ReevaluateProposerSpec):
+        place, proposer = (*place, "of"), proposer.of
+    return place, proposer

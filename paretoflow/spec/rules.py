@@ -15,7 +15,7 @@ from paretoflow.core.values import Direction
 from paretoflow.spec.data import PydocDataSpec
 from paretoflow.spec.draft import Draft
 from paretoflow.spec.evaluation_rules import looks_again
-from paretoflow.spec.launches import innermost
+from paretoflow.spec.launches import innermost, nested
 from paretoflow.spec.local_files import named_files, storage_root
 from paretoflow.spec.merging_rules import merges
 from paretoflow.spec.methods import LipoMethodSpec, MethodSpec, OnlineMethodBase, RoundsBase
@@ -23,6 +23,7 @@ from paretoflow.spec.methods.aggregators import GradDynamicSpec
 from paretoflow.spec.methods.online import AggregatedMethodBase
 from paretoflow.spec.models import PretrainedModelSpec
 from paretoflow.spec.objectives import ObjectiveSpec, RegexObjectiveSpec
+from paretoflow.spec.portfolio_rules import distinct_arms
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.proposers.surrogates import MOST_CORNERED, OlsProposerSpec
 from paretoflow.spec.rungs_rules import rungs
@@ -39,11 +40,11 @@ def _unique_names(draft: Draft) -> Iterator[Fault]:
 
 
 def _corners(draft: Draft) -> Iterator[Fault]:
-    place, proposer = innermost(draft.proposer) if draft.proposer else ((), None)
     count = len(draft.objectives)
-    if isinstance(proposer, OlsProposerSpec) and count > MOST_CORNERED:
-        what = f"got ols with {count} objectives; allowed: at most {MOST_CORNERED}"
-        yield Fault((*place, "type"), what, "choose gp_hvi or dirichlet")
+    for place, proposer in nested(draft.proposer) if draft.proposer else ():
+        if isinstance(proposer, OlsProposerSpec) and count > MOST_CORNERED:
+            what = f"got ols with {count} objectives; allowed: at most {MOST_CORNERED}"
+            yield Fault((*place, "type"), what, "choose gp_hvi or dirichlet")
 
 
 def _ranges(draft: Draft) -> Iterator[Fault]:
@@ -285,5 +286,5 @@ def _devices(draft: Draft) -> Iterator[Fault]:
 RULES: tuple[Callable[[Draft], Iterator[Fault]], ...] = (
     _unique_names, _ranges, _regexes, _sources, _data, named_files,
     _batches, _aggregation, _pairs, _samples, _budget, _corners, merges, looks_again, rungs,
-    _devices, _offload, storage_root,
+    distinct_arms, _devices, _offload, storage_root,
 )  # fmt: skip

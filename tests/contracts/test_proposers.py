@@ -26,6 +26,7 @@ from paretoflow.spec.proposers import (
     MergeScreenProposerSpec,
     OlsProposerSpec,
     PgPredictProposerSpec,
+    PortfolioProposerSpec,
     ProposerSpec,
     PslProposerSpec,
     ReevaluateProposerSpec,
@@ -59,6 +60,7 @@ SPECS: dict[str, ProposerSpec] = {
     "reevaluate": ReevaluateProposerSpec(type="reevaluate"),
     "ols": OlsProposerSpec(type="ols"),
     "pg_predict": PgPredictProposerSpec(type="pg_predict"),
+    "portfolio": PortfolioProposerSpec(type="portfolio"),
     "soups": SoupsProposerSpec(type="soups"),
     "svh_psl": SvhPslProposerSpec(type="svh_psl"),
 }

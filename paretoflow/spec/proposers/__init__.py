@@ -21,11 +21,13 @@ from paretoflow.spec.proposers.merging import (
     MergingProposerSpec,
     SoupsProposerSpec,
 )
+from paretoflow.spec.proposers.portfolio import ArmSpec, PortfolioProposerSpec
 from paretoflow.spec.proposers.sets import PslProposerSpec, SvhPslProposerSpec
 from paretoflow.spec.proposers.surrogates import GpHviProposerSpec, OlsProposerSpec
 from paretoflow.spec.proposers.weights import DirichletProposerSpec, LatticeProposerSpec
 
 __all__ = [
+    "ArmSpec",
     "AutoProposerSpec",
     "CmorlHvProposerSpec",
     "CmorlProposerSpec",
@@ -39,6 +41,7 @@ __all__ = [
     "MergingProposerSpec",
     "OlsProposerSpec",
     "PgPredictProposerSpec",
+    "PortfolioProposerSpec",
     "ProposerSpec",
     "PslProposerSpec",
     "ReevaluateProposerSpec",
@@ -66,6 +69,7 @@ ProposerSpec = Annotated[
     | PslProposerSpec
     | SvhPslProposerSpec
     | ReevaluateProposerSpec
+    | PortfolioProposerSpec
     | OlsProposerSpec
     | GpHviProposerSpec
     | AutoProposerSpec,

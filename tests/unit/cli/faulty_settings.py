@@ -177,6 +177,30 @@ CASES: list[tuple[str, str, int, str]] = [
         "at most stop.runs",
     ),
     (
+        "an arm that is there twice",
+        f"name: x\nproposer:\n  type: portfolio\n  arms: [ols, cmorl, {{type: ols}}]{TWO}",
+        4,
+        "got ols twice",
+    ),
+    (
+        "an arm that mixes",
+        f"name: x\nproposer: {{type: portfolio, arms: [soups, ols]}}{TWO}",
+        2,
+        "one of lattice, dirichlet, cmorl",
+    ),
+    (
+        "one arm",
+        f"name: x\nproposer: {{type: portfolio, arms: [ols]}}{TWO}",
+        2,
+        "at least 2",
+    ),
+    (
+        "a key of an arm",
+        f"name: x\nproposer: {{type: portfolio, arms: [ols, {{type: cmorl, slak: 1}}]}}{TWO}",
+        2,
+        "did you mean `slack`?",
+    ),
+    (
         "second looks at what does not change",
         f"name: x\nmethod: {{type: grpo}}\nproposer: {{type: reevaluate}}\n"
         f"model: {{type: embedded, generation: {{temperature: 0}}}}{TWO}",

@@ -34,6 +34,8 @@ def test_counts_by_hand():
 def test_a_proposer_that_may_constrain_counts_as_if_it_always_did():
     assert work_of(spec("proposer={type: gp_hvi}")).looks == 9 * 7 * 16
     assert work_of(spec("proposer={type: gp_hvi, constrained: false}")).looks == 0
+    assert work_of(spec("proposer={type: portfolio}")).looks == 9 * 7 * 16
+    assert work_of(spec("proposer={type: portfolio, arms: [ols, dirichlet]}")).looks == 0
 
 
 def test_checkpoints_are_evaluated_and_the_last_step_always():

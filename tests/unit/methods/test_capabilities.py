@@ -172,3 +172,25 @@ def test_runs_that_serve_all_preferences_are_not_paused():
     with pytest.raises(SpecError, match="none for dpa") as caught:
         require_supported(load_spec_text(text.format("dpa") + TWO, "job.yaml"))
     assert caught.value.where == "stop.rungs"
+
+
+@pytest.mark.parametrize(
+    ("proposer", "where", "kind"),
+    [
+        ("{type: portfolio}", None, ""),
+        ("{type: portfolio, arms: [ols, dirichlet]}", None, ""),
+        ("{type: portfolio, arms: [ols, cmorl_hv]}", "proposer.arms.1.type", "constrained"),
+        ("{type: pg_predict}", "proposer.type", "continued"),
+    ],
+)
+def test_what_each_arm_needs_is_asked_for(proposer, where, kind):
+    text = f"name: x\nproposer: {proposer}\nmethod: {{type: METHOD}}{TWO}"
+    require_supported(load_spec_text(text.replace("METHOD", "dpo"), "job.yaml"))
+    conditioned = load_spec_text(text.replace("METHOD", "ric"), "job.yaml")
+    if where is None:
+        require_supported(conditioned)
+        return
+    with pytest.raises(SpecError) as caught:
+        require_supported(conditioned)
+    assert caught.value.where == where
+    assert f"which needs {kind} launches" in caught.value.what

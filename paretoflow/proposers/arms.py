@@ -1,0 +1,178 @@
+"""Decides which of several proposers chooses the next launch: by what their launches were worth.
+
+Each launch of a portfolio bears the tag of the arm that chose it; here that tag is written, read,
+and taken off again, so that an arm sees its own launches as if it were alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from paretoflow.core.ids import rng_of
+from paretoflow.core.values import FloatArray, History, Proposal, RunRecord
+from paretoflow.front.dominance import nondominated
+from paretoflow.front.hypervolume import improvement
+from paretoflow.proposers.boxes import scale_of
+from paretoflow.proposers.spread import farthest_first
+
+PORTFOLIO = "portfolio"
+MARK = "|"
+LATEST = 64
+"""Ended launches that are rated, the latest: with the usual discount, older ones hardly count."""
+MOST_POINTS = 200
+"""Points of the front, far from each other, that the first rated launch is compared with."""
+PRIOR = 2.0
+"""Runs of mean cost and mean gain that every arm is credited with to begin with."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one ended launch was worth.
+
+    Args:
+        arm: Tag of the proposer that chose it.
+        gain: Hypervolume that it added, in the product of the normalised ranges.
+        cost: Of the run, in units of the mean over all outcomes.
+    """
+
+    arm: str
+    gain: float
+    cost: float
+
+
+def signed(proposal: Proposal, arm: str, why: str) -> Proposal:
+    """Return an arm's launch as the portfolio's, with the arm in its tag and its reason."""
+    reason = f"{why}: {proposal.reason[0].lower()}{proposal.reason[1:]}"
+    tag = f"{arm}{MARK}{proposal.tag}"
+    return replace(proposal, proposer=PORTFOLIO, tag=tag, reason=reason)
+
+
+def arm_of(proposal: Proposal) -> str:
+    """Return the arm that chose a launch; empty where no arm of a portfolio did."""
+    arm, mark, _ = proposal.tag.partition(MARK)
+    return arm if mark and proposal.proposer == PORTFOLIO else ""
+
+
+def restored(proposal: Proposal) -> Proposal:
+    """Return a launch as its arm made it, but for the reason; others as they are.
+
+    By hand: the portfolio's `cmorl|round:1:a,b` is cmorl's `round:1:a,b`.
+    """
+    arm = arm_of(proposal)
+    return replace(proposal, proposer=arm, tag=proposal.tag[len(arm) + 1 :]) if arm else proposal
+
+
+class RestoredRuns:
+    """Restores the launches of a history; keeps the records, as a history grows by a few."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[RunRecord, RunRecord]] = {}
+
+    def of(self, history: History) -> History:
+        """Return the same history, every launch as its arm made it."""
+        runs = tuple(self._restored(run) for run in history.runs)
+        return replace(history, runs=runs)
+
+    def _restored(self, run: RunRecord) -> RunRecord:
+        known = self._known.get(run.run_id)
+        if known is None or known[0] is not run:
+            known = run, replace(run, proposal=restored(run.proposal))
+            self._known[run.run_id] = known
+        return known[1]
+
+
+def outcomes_of(history: History) -> list[Outcome]:
+    """Return what the latest ended launches of arms were worth, in the order of the runs.
+
+    Each evaluation is worth what it adds to the hypervolume of those before it in the ledger, its
+    gains lowered by their standard errors: what luck alone put on the front adds nothing. A run's
+    cost is its device seconds; one that has none counts as the mean one.
+
+    By hand: behind (1, 0) and (0, 1), reference (0, 0), a run evaluated at (.5, .5) adds .25; at
+    (.5, .5) with errors of .1 it adds .4 * .4 = .16.
+    """
+    rated = [i for i, run in enumerate(history.runs) if arm_of(run.proposal)][-LATEST:]
+    if not rated:
+        return []
+    gains = gains_of_runs(history, rated)
+    seconds = np.array([history.runs[i].cost.device_s for i in rated])
+    mean = float(seconds[seconds > 0].mean()) if (seconds > 0).any() else 1.0
+    costs = np.where(seconds > 0, seconds, mean) / mean
+    return [
+        Outcome(arm_of(history.runs[i].proposal), gain, cost)
+        for i, gain, cost in zip(rated, gains, costs.tolist(), strict=True)
+    ]
+
+
+def gains_of_runs(history: History, runs: Sequence[int]) -> list[float]:
+    """Return the hypervolume that each of some runs added, in the ledger's order of evaluations.
+
+    Args:
+        history: Ended runs and evaluations.
+        runs: Their indices, at least one.
+    """
+    scale = scale_of(history)
+    rows = (history.gains - history.nadir) / scale
+    lowered = rows - history.stderr / scale
+    ref = (history.ref - history.nadir) / scale
+    places = np.flatnonzero(np.isin(history.run_index, runs))
+    added = dict.fromkeys(runs, 0.0)
+    front = _front_before(rows, int(places[0])) if len(places) else rows[:0]
+    for row in range(int(places[0]) if len(places) else len(rows), len(rows)):
+        run = int(history.run_index[row])
+        if (front >= rows[row]).all(axis=1).any():
+            continue
+        if run in added:
+            added[run] += float(improvement(lowered[row : row + 1], front, ref)[0])
+        front = np.vstack([front[~(front <= rows[row]).all(axis=1)], rows[row]])
+    return [added[run] for run in runs]
+
+
+def worths(
+    outcomes: Sequence[Outcome], arms: Sequence[str], discount: float, *seed: int | str
+) -> Mapping[str, float]:
+    """Draw, for each arm, what a run of it may be worth: hypervolume for a run of mean cost.
+
+    An arm's gains g and costs c, discounted by their age in launches, and the prior of k runs at
+    the mean r of all, give (k r + sum g) / G, with G drawn from a Gamma distribution of mean
+    k + sum c: the posterior of a rate whose gains are exponential. So an arm that is known draws
+    near its own rate, one that is not anywhere about the mean.
+
+    By hand, no discount, k = 2: gains .3 of one run and .1 of another arm's have the mean .2; the
+    first arm draws (.4 + .3) / G with G of mean 3, which is .233 at that mean.
+
+    Args:
+        outcomes: In order, the latest last.
+        arms: Tags.
+        discount: What an outcome counts for when one more launch has ended.
+        seed: Parts of the seed.
+
+    References:
+        Garivier and Moulines (2011), On upper-confidence bound policies for switching bandit
+        problems, ALT: discounting. Raj and Kalyani (2017), arXiv 1707.09727: discounted Thompson
+        sampling. Departures: gains are exponential with a Gamma prior, since they are positive and
+        shrink as a front fills; costs divide them; the prior is the mean of all arms, so that an
+        arm not drawn for long is judged by how all fare now.
+    """
+    ages = discount ** np.arange(len(outcomes) - 1, -1, -1, dtype=np.float64)
+    gains = ages * np.array([o.gain for o in outcomes])
+    costs = ages * np.array([o.cost for o in outcomes])
+    # without any gain so far all arms are alike
+    mean = float(gains.sum() / costs.sum()) if gains.any() else 1.0
+    drawn = {}
+    for arm in arms:
+        own = np.array([o.arm == arm for o in outcomes], dtype=np.bool_)
+        spread = rng_of(*seed, "arm", arm).standard_gamma(PRIOR + costs[own].sum())
+        drawn[arm] = float((PRIOR * mean + gains[own].sum()) / spread)
+    return drawn
+
+
+def _front_before(rows: FloatArray, end: int) -> FloatArray:
+    front = rows[:end][nondominated(rows[:end])]
+    if len(front) <= MOST_POINTS:
+        return front
+    best = list(dict.fromkeys(front.argmax(axis=0).tolist()))
+    return front[[*best, *farthest_first(front, front[best], MOST_POINTS - len(best))]]

@@ -1,0 +1,93 @@
+"""`portfolio`: several proposers take turns, the one whose launches were worth most more often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from paretoflow.core.protocols import Proposer
+from paretoflow.core.values import History, Proposal
+from paretoflow.proposers import build
+from paretoflow.proposers.arms import (
+    PORTFOLIO,
+    RestoredRuns,
+    outcomes_of,
+    restored,
+    signed,
+    worths,
+)
+from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
+from paretoflow.proposers.initial import initial_count, initial_launch
+from paretoflow.proposers.settings import drawn
+from paretoflow.spec.proposers import PortfolioProposerSpec
+from paretoflow.spec.search import Axis
+
+
+class PortfolioProposer:
+    """Lets a bandit choose who chooses: arms by the hypervolume their launches added per cost.
+
+    After the opening stage, which is nobody's, each launch is an arm's. For each arm a worth is
+    drawn from what is known of its ended launches (`arms`), and the arm with the highest draw
+    chooses; if it has nothing to propose, the next one does. Recent launches count more, as what is
+    worth doing changes while a front fills. An arm sees all launches, its own and the others', as
+    if their proposers had taken turns. Its launches bear `<arm>|<its own tag>`.
+
+    By hand: see `arms.worths`.
+
+    Args:
+        spec: Its knobs; `arms` is set.
+        m: Number of objectives.
+        runs: Runs of the sweep.
+        axes: What launches set beside weights.
+
+    References:
+        See `arms.worths`.
+    """
+
+    def __init__(
+        self, spec: PortfolioProposerSpec, *, m: int, runs: int, axes: Sequence[Axis] = ()
+    ) -> None:
+        arms = spec.arms or ()
+        self._arms: dict[str, Proposer] = {
+            arm.type: build(arm, m=m, runs=runs, axes=axes) for arm in arms
+        }
+        self._axes = axes
+        self._discount = spec.discount
+        self._initial = initial_count(m, spec.initial)
+        self._memory = AskedMemory()
+        self._restored = RestoredRuns()
+
+    def propose(
+        self, history: History, pending: Sequence[Proposal], count: int, seed: int
+    ) -> list[Proposal]:
+        """Return the next launches; fewer where no arm has anything to propose."""
+        names = history.problem.names
+        outcomes = cache(lambda: outcomes_of(history))
+        seen = self._restored.of(history)
+
+        def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
+            first = initial_launch(asked, self._initial, names, seed, PORTFOLIO)
+            if first is not None:
+                return drawn(first, self._axes, len(asked), seed)
+            known = {o.arm for o in outcomes()}
+            draws = worths(
+                outcomes(), tuple(self._arms), self._discount, seed_for(seed, asked), PORTFOLIO
+            )
+            idle: list[str] = []
+            for arm in sorted(draws, key=lambda arm: -draws[arm]):
+                chosen = self._arms[arm].propose(seen, [*map(restored, pending)], 1, seed)
+                if chosen:
+                    return signed(chosen[0], arm, _why(arm, draws, known, idle))
+                idle.append(arm)
+            return None
+
+        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+
+
+def _why(arm: str, draws: Mapping[str, float], known: set[str], idle: Sequence[str]) -> str:
+    """Return in words why an arm was drawn."""
+    if idle:
+        return f"{arm} is next, as {' and '.join(idle)} had nothing to propose"
+    if arm not in known:
+        return f"{arm} is drawn, as nothing is known of its launches yet"
+    return f"{arm} is drawn, which may add {draws[arm]:.2%} of the ranges' hypervolume a run"

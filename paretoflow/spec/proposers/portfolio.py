@@ -1,0 +1,56 @@
+"""A proposer that lets others take turns."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from paretoflow.spec.base import Spec
+from paretoflow.spec.proposers.constrained import (
+    CmorlHvProposerSpec,
+    CmorlProposerSpec,
+    EmptyBoxProposerSpec,
+    PgPredictProposerSpec,
+)
+from paretoflow.spec.proposers.sets import PslProposerSpec, SvhPslProposerSpec
+from paretoflow.spec.proposers.surrogates import GpHviProposerSpec, OlsProposerSpec
+from paretoflow.spec.proposers.weights import DirichletProposerSpec, LatticeProposerSpec
+
+ArmSpec = Annotated[
+    LatticeProposerSpec
+    | DirichletProposerSpec
+    | CmorlProposerSpec
+    | CmorlHvProposerSpec
+    | EmptyBoxProposerSpec
+    | PgPredictProposerSpec
+    | PslProposerSpec
+    | SvhPslProposerSpec
+    | OlsProposerSpec
+    | GpHviProposerSpec,
+    Field(discriminator="type"),
+]
+
+
+class PortfolioProposerSpec(Spec):
+    """Several proposers that take turns, by the hypervolume that their launches added per cost.
+
+    A bandit (discounted Thompson sampling) draws who chooses the next launch. Raj and Kalyani 2017,
+    arXiv 1707.09727.
+    """
+
+    type: Literal["portfolio"]
+    arms: tuple[ArmSpec, ...] | None = Field(None, min_length=2)
+    """The proposers, each its tag or its block; unset: `gp_hvi`, `empty_box` and `cmorl_hv` below
+    five objectives, `gp_hvi` and `dirichlet` from five on."""
+    discount: float = Field(0.95, gt=0, le=1)
+    """What an ended launch counts for once one more has ended; 1 forgets nothing."""
+    initial: int | None = Field(None, ge=1)
+    """Weighted runs before any arm's, corners first; unset: one more than objectives."""
+
+    @field_validator("arms", mode="before")
+    @classmethod
+    def _tags_or_blocks(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        return tuple({"type": arm} if isinstance(arm, str) else arm for arm in value)
