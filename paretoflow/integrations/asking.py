@@ -115,7 +115,9 @@ class Asking:
         m = self.problem.m
         chosen = nested(resolved(spec, m, launches))
         kinds = (BEYOND_WEIGHTED.get(p.type, LaunchKind.WEIGHTED) for _, p in chosen)
-        needed = next((kind for kind in kinds if kind not in launches), None)
+        # a constrained launch starts from a parent, and so does one that trains it on
+        able = {*launches, "continued"} if LaunchKind.CONSTRAINED in launches else {*launches}
+        needed = next((kind for kind in kinds if kind not in able), None)
         if needed is not None:
             raise SpecError(
                 f"the proposer `{spec.type}` asks for {needed} launches, and trials do "

@@ -57,6 +57,7 @@ from paretoflow.spec.proposers import (
     EmptyBoxProposerSpec,
     GpHviProposerSpec,
     OlsProposerSpec,
+    PgPredictProposerSpec,
     PortfolioProposerSpec,
     ProposerSpec,
     ReevaluateProposerSpec,
@@ -126,13 +127,18 @@ def resolve_tag(spec: ProposerSpec, m: int, launches: Sequence[str] = ANY_LAUNCH
 
 
 def default_arms(m: int, launches: Sequence[str] = ANY_LAUNCHES) -> tuple[ArmSpec, ...]:
-    """Return the proposers that take turns in a portfolio for m objectives."""
+    """Return the proposers that take turns in a portfolio for m objectives.
+
+    They fail differently: a model of weights and gaps is right where runs end at their optimum, and
+    continuations go on where runs were too short for that.
+    """
     model = GpHviProposerSpec(type="gp_hvi")
     if m >= MANY_OBJECTIVES:
         return model, DirichletProposerSpec(type="dirichlet")
     if LaunchKind.CONSTRAINED not in launches:
         return model, OlsProposerSpec(type="ols")
-    return model, EmptyBoxProposerSpec(type="empty_box"), CmorlHvProposerSpec(type="cmorl_hv")
+    gaps, further = CmorlHvProposerSpec(type="cmorl_hv"), PgPredictProposerSpec(type="pg_predict")
+    return model, gaps, further
 
 
 def resolved(spec: ProposerSpec, m: int, launches: Sequence[str] = ANY_LAUNCHES) -> ProposerSpec:

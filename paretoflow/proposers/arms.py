@@ -20,9 +20,10 @@ from paretoflow.proposers.spread import farthest_first
 
 PORTFOLIO = "portfolio"
 MARK = "|"
-LATEST = 64
-"""Ended launches that are rated, the latest: with the usual discount, older ones hardly count."""
-MOST_POINTS = 200
+LATEST, LATEST_ROWS = 64, 192
+"""Ended launches that are rated, and evaluations that they may reach back: the latest, as with the
+usual discount older ones hardly count."""
+MOST_POINTS = 100
 """Points of the front, far from each other, that the first rated launch is compared with."""
 PRIOR = 2.0
 """Runs of mean cost and mean gain that every arm is credited with to begin with."""
@@ -94,7 +95,9 @@ def outcomes_of(history: History) -> list[Outcome]:
     By hand: behind (1, 0) and (0, 1), reference (0, 0), a run evaluated at (.5, .5) adds .25; at
     (.5, .5) with errors of .1 it adds .4 * .4 = .16.
     """
-    rated = [i for i, run in enumerate(history.runs) if arm_of(run.proposal)][-LATEST:]
+    early = set(history.run_index[:-LATEST_ROWS].tolist())
+    armed = [i for i, run in enumerate(history.runs) if arm_of(run.proposal)][-LATEST:]
+    rated = [i for i in armed if i not in early]
     if not rated:
         return []
     gains = gains_of_runs(history, rated)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal
-from paretoflow.front.hypervolume import improvement
 from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
 from paretoflow.proposers.boxes import Box, Landscape, landscape, open_boxes, scale_of
 from paretoflow.proposers.cmorl import starting_weights
+from paretoflow.proposers.gain import OpenRegion
 from paretoflow.proposers.initial import initial_count, initial_launch
 from paretoflow.proposers.spread import spread_launch
 from paretoflow.proposers.wording import bounds, improve
@@ -138,10 +139,21 @@ def best_step(land: Landscape, reach: float) -> Step | None:
     steps = [s for box in open_boxes(land, LARGEST) if (s := _step(box, land, reach))]
     if not steps:
         return None
-    gains = improvement(np.array([step.aim for step in steps]), land.gains, land.ref)
+    aims = np.array([step.aim for step in steps])
+    gains = OpenRegion.beyond(land.gains, land.ref).gains(aims)
+    gains[dominated(aims, land.gains)] = 0.0
     rated = [replace(step, gain=float(gain)) for step, gain in zip(steps, gains, strict=True)]
     best = max(rated, key=lambda step: step.rank)
     return best if best.gain > 0 else None
+
+
+def dominated(points: FloatArray, gains: FloatArray) -> NDArray[np.bool_]:
+    """Return which of some points, (k, m), no more than equal one of some gains, (n, m).
+
+    A region keeps but a part of a large front: what that part leaves open, another point may fill.
+    """
+    reached = np.all(gains[None] >= points[:, None], axis=2)
+    return np.asarray(np.any(reached, axis=1), dtype=np.bool_)
 
 
 def _step(box: Box, land: Landscape, reach: float) -> Step | None:

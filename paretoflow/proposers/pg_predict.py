@@ -9,11 +9,12 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal, WeightVector
-from paretoflow.front.hypervolume import improvement
 from paretoflow.front.simplex import lattice_at_least
 from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
 from paretoflow.proposers.boxes import landscape, scale_of
 from paretoflow.proposers.cmorl import ranked_policies
+from paretoflow.proposers.cmorl_hv import dominated
+from paretoflow.proposers.gain import OpenRegion
 from paretoflow.proposers.improvements import (
     WIDTH,
     Changes,
@@ -168,7 +169,8 @@ class Known:
         land = landscape(self._history, asked, pending)
         coming = [self._arrival(c) for c in continuations(pending) if c[0] in self._rows]
         believed = np.vstack([land.gains, *coming])
-        gains = improvement(self.outlook.arrivals, believed, land.ref)
+        gains = OpenRegion.beyond(believed, land.ref).gains(self.outlook.arrivals)
+        gains[dominated(self.outlook.arrivals, believed)] = 0.0
         gains[[c in tried for c in self.outlook.continuations]] = 0.0
         if not (gains > land.noise.prod()).any():
             return None

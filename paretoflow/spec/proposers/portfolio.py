@@ -41,7 +41,7 @@ class PortfolioProposerSpec(Spec):
 
     type: Literal["portfolio"]
     arms: tuple[ArmSpec, ...] | None = Field(None, min_length=2)
-    """The proposers, each its tag or its block; unset: `gp_hvi`, `empty_box` and `cmorl_hv` below
+    """The proposers, each its tag or its block; unset: `gp_hvi`, `cmorl_hv` and `pg_predict` below
     five objectives, `gp_hvi` and `dirichlet` from five on."""
     discount: float = Field(0.95, gt=0, le=1)
     """What an ended launch counts for once one more has ended; 1 forgets nothing."""

@@ -48,6 +48,10 @@ def test_a_reference_lies_a_tenth_beyond_the_worse_end():
             lambda: Asking(OBJECTIVES, proposer="empty_box", launches=("weighted",)),
             "asks for constrained launches, and trials do weighted ones",
         ),
+        (
+            lambda: Asking(OBJECTIVES, proposer="pg_predict", launches=("weighted",)),
+            "asks for continued launches",
+        ),
         (lambda: Asking(OBJECTIVES, proposer="soups"), "asks for merge launches"),
     ],
 )
@@ -125,3 +129,10 @@ def test_the_package_loads_neither_tuner():
     code = "import sys, paretoflow.integrations.asking; print({'ray', 'optuna'} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert out.stdout.strip() == "set()"
+
+
+def test_trials_that_start_from_a_parent_may_be_trained_on():
+    for proposer in ("pg_predict", "portfolio"):
+        launch = Asking(OBJECTIVES, proposer=proposer).next_launch([], [])
+        assert launch is not None
+        assert launch.proposer == proposer

@@ -9,6 +9,7 @@ from paretoflow.core.values import Cost, Problem
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.proposers.arms import (
     LATEST,
+    LATEST_ROWS,
     MOST_POINTS,
     PRIOR,
     Outcome,
@@ -107,13 +108,21 @@ def test_a_failed_launch_is_worth_nothing_and_only_the_latest_are_rated():
     assert outcomes_of(history_of(problem_of(2), ENDS, END_ROWS)) == []
 
 
+def test_a_launch_first_evaluated_long_ago_is_not_rated():
+    rows = [*END_ROWS, (2, [0.5, 0.5]), *[(3, [0.1, 0.1])] * (LATEST_ROWS - 1), (2, [0.6, 0.6])]
+    done = [*ENDS, made_by("a"), made_by("b")]
+    assert [o.arm for o in outcomes_of(history_of(FLAT, done, rows))] == ["b"]
+    assert [o.arm for o in outcomes_of(history_of(FLAT, done, rows[:-1]))] == ["a", "b"]
+
+
 def test_a_large_front_is_thinned_before_the_first_rated_launch():
     x = np.linspace(0, 1, 3 * MOST_POINTS)
     rows = [(0, [v, float(np.sqrt(1 - v * v))]) for v in x.tolist()]
     history = history_of(FLAT, [*ENDS, made_by("a")], [*rows, (2, [0.75, 0.75])])
     whole = hypervolume(history.gains, history.ref) - hypervolume(history.gains[:-1], history.ref)
     (outcome,) = outcomes_of(history)
-    assert outcome.gain == pytest.approx(whole, rel=0.15)
+    # what is left out can only make the gain look larger
+    assert whole <= outcome.gain < 1.4 * whole
 
 
 def test_draws_by_hand():
