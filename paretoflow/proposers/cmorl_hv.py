@@ -12,14 +12,13 @@ from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal
 from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
 from paretoflow.proposers.boxes import Box, Landscape, landscape, open_boxes, scale_of
 from paretoflow.proposers.cmorl import starting_weights
+from paretoflow.proposers.empty_box import SPARE_SHARE
 from paretoflow.proposers.gain import OpenRegion
 from paretoflow.proposers.initial import initial_count, initial_launch
 from paretoflow.proposers.spread import spread_launch
 from paretoflow.proposers.wording import bounds, improve
 from paretoflow.spec.proposers import CmorlHvProposerSpec
 
-SPARE_SHARE = 4
-"""While the opening stage trains, idle gangs may spend a budget's quarter on further weights."""
 LARGEST = 16
 """Gaps of each objective, the largest boxes first, whose gain in hypervolume is worked out."""
 

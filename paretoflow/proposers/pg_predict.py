@@ -14,6 +14,7 @@ from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
 from paretoflow.proposers.boxes import landscape, scale_of
 from paretoflow.proposers.cmorl import ranked_policies
 from paretoflow.proposers.cmorl_hv import dominated
+from paretoflow.proposers.empty_box import SPARE_SHARE
 from paretoflow.proposers.gain import OpenRegion
 from paretoflow.proposers.improvements import (
     WIDTH,
@@ -27,8 +28,6 @@ from paretoflow.proposers.spread import farthest_first, spread_launch
 from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers import PgPredictProposerSpec
 
-SPARE_SHARE = 4
-"""While the opening stage trains, idle gangs may spend a budget's quarter on further weights."""
 MAX_PARENTS = 8
 """Policies of the front, far from each other, whose continuations are predicted."""
 CANDIDATES = 33

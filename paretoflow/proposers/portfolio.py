@@ -17,6 +17,7 @@ from paretoflow.proposers.arms import (
     worths,
 )
 from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
+from paretoflow.proposers.empty_box import SPARE_SHARE
 from paretoflow.proposers.initial import initial_count, initial_launch
 from paretoflow.proposers.settings import drawn
 from paretoflow.spec.proposers import PortfolioProposerSpec
@@ -28,9 +29,10 @@ class PortfolioProposer:
 
     After the opening stage, which is nobody's, each launch is an arm's. For each arm a worth is
     drawn from what is known of its ended launches (`arms`), and the arm with the highest draw
-    chooses; if it has nothing to propose, the next one does. Recent launches count more, as what is
-    worth doing changes while a front fills. An arm sees all launches, its own and the others', as
-    if their proposers had taken turns. Its launches bear `<arm>|<its own tag>`.
+    chooses; if it has nothing to propose, the next one does, unless it waits for the opening.
+    Recent launches count more, as what is worth doing changes while a front fills. An arm sees all
+    launches, its own and the others', as if their proposers had taken turns. Its launches bear
+    `<arm>|<its own tag>`.
 
     By hand: see `arms.worths`.
 
@@ -54,6 +56,7 @@ class PortfolioProposer:
         self._axes = axes
         self._discount = spec.discount
         self._initial = initial_count(m, spec.initial)
+        self._spare = max(self._initial, runs // SPARE_SHARE)
         self._memory = AskedMemory()
         self._restored = RestoredRuns()
 
@@ -73,11 +76,14 @@ class PortfolioProposer:
             draws = worths(
                 outcomes(), tuple(self._arms), self._discount, seed_for(seed, asked), PORTFOLIO
             )
+            opening = any(p.tag == "initial" for p in pending)
             idle: list[str] = []
             for arm in sorted(draws, key=lambda arm: -draws[arm]):
                 chosen = self._arms[arm].propose(seen, [*map(restored, pending)], 1, seed)
                 if chosen:
                     return signed(chosen[0], arm, _why(arm, draws, known, idle))
+                if opening and len(asked) >= self._spare:
+                    return None  # it waits for the opening, and so does its turn
                 idle.append(arm)
             return None
 

@@ -120,3 +120,13 @@ def test_with_noise_and_several_workers_it_is_not_far_behind_its_arms():
     oracle = Front(zdt1(), noise=0.02)
     share, _ = swept(portfolio("empty_box", "cmorl_hv", runs=20), oracle, 20, workers=4)
     assert share > 0.93
+
+
+def test_the_turn_of_an_arm_that_waits_for_the_opening_is_not_taken_by_another():
+    one = history_of(problem_of(2), DONE[:1], ROWS[:1])
+    proposer = portfolio("cmorl_hv", "pg_predict", runs=8)
+    chosen = [proposer.propose(one, DONE[1:], 5, seed) for seed in range(12)]
+    # with one policy there is no gap yet; training it on is for turns that pg_predict has drawn
+    assert [] in chosen
+    assert {arm_of(p) for launches in chosen for p in launches} == {"pg_predict"}
+    assert all(" is drawn" in p.reason for launches in chosen for p in launches)
