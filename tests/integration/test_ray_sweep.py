@@ -220,7 +220,8 @@ def test_failures_are_rows_with_their_boundary_and_siblings_finish(
     assert len(grown.runs(EventKind.FINISHED)) == 4
     assert main(["status", str(grown.root), "--format", "json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts["runs"] == {"budget": 7, "finished": 4, "failed": 3, "pending": 0}
+    runs = {"budget": 7, "finished": 4, "failed": 3, "pending": 0, "paused": 0}
+    assert facts["runs"] == runs
     assert facts["failures"]["objective"] == 2
     assert facts["state"] == "ended"
 
