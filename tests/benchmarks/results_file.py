@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -25,7 +26,7 @@ PACKAGES = (
 
 
 def machine() -> str:
-    """Return one line on processor, cores, memory and system."""
+    """Return one line on processor, cores, memory, GPUs that torch sees, and system."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -36,8 +37,17 @@ def machine() -> str:
         ]
         model = names[0] if names else model
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    host = f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}"
+    host = f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB{_gpus()}, {platform.system()}"
     return f"{host}, Python {platform.python_version()}"
+
+
+def _gpus() -> str:
+    """Return the GPUs' names; nothing where the benchmark has not loaded torch."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return ""
+    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return "".join(f", {name}" for name in names)
 
 
 def versions() -> str:
