@@ -13,7 +13,9 @@ one in a few hundred in bfloat16). With the same batch size and prompts, results
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -41,12 +43,14 @@ class Answer:
             temperature of sampling.
         topk: Means over its tokens of what `topk_of_tokens` says of the model that was about to
             draw each, likewise at temperature 1: raw entropy and renormalised entropy (bits), mass.
+        seconds: Its share of the time that its batch took, which is the same for all of a batch.
     """
 
     text: str
     token_ids: tuple[int, ...]
     logprob: float
     topk: tuple[float, float, float]
+    seconds: float = field(default=0.0, compare=False)
 
     @property
     def tokens(self) -> int:
@@ -76,14 +80,16 @@ def generate(
     with evaluating(model):
         for start in range(0, len(order), gen.batch_size):
             batch = order[start : start + gen.batch_size]
-            prefix = prefill(model, lm, [ids[i] for i in batch])
-            _decode(model, lm, prefix, [rows[i] for i in batch], gen)
+            with _timed([rows[i] for i in batch], lm.device) as together:
+                prefix = prefill(model, lm, [ids[i] for i in batch])
+                _decode(model, lm, prefix, together, gen)
     return [
         Answer(
             lm.tokenizer.decode(row.token_ids, skip_special_tokens=True).strip(),
             tuple(row.token_ids),
             row.logprob,
             (row.topk[0] / n, row.topk[1] / n, row.topk[2] / n),
+            row.seconds,
         )
         for row, n in ((row, len(row.token_ids)) for row in rows)
     ]
@@ -98,10 +104,28 @@ class _Row:
     token_ids: list[int] = field(default_factory=list)
     logprob: float = 0.0
     topk: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    seconds: float = 0.0
     done: bool = False
 
     def __post_init__(self) -> None:
         self.generator = torch.Generator(self.device).manual_seed(self.seed)
+
+
+@contextmanager
+def _timed(rows: list[_Row], device: str) -> Iterator[list[_Row]]:
+    """Share the time of the block out among the rows, which it yields."""
+    started = _now(device)
+    yield rows
+    share = (_now(device) - started) / len(rows)
+    for row in rows:
+        row.seconds = share
+
+
+def _now(device: str) -> float:
+    """Return seconds, once all that the device was asked for is done."""
+    if device != "cpu":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 def _decode(

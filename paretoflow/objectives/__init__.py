@@ -25,6 +25,7 @@ TAGS = {
     "regex": "paretoflow.objectives.regex:RegexObjective",
     "reward_model": "paretoflow.objectives.reward_model:RewardModelObjective",
     "import": "paretoflow.objectives.import_:ImportObjective",
+    "system": "paretoflow.objectives.system:SystemObjective",
 }
 """Where each objective lives; imported only when asked for."""
 

@@ -12,7 +12,7 @@ import numpy as np
 from paretoflow.core.errors import NonFiniteError, ShapeError, SpecError
 from paretoflow.core.values import Direction, FloatArray, ObjectiveInfo, Problem
 from paretoflow.front.orient import gains_of
-from paretoflow.spec.objectives import ObjectiveSpec
+from paretoflow.spec.objectives import ObjectiveSpec, SystemObjectiveSpec
 
 REF_MARGIN = 0.1
 """An undeclared reference value lies this share of the range beyond its worse end."""
@@ -35,12 +35,16 @@ def calibrate(specs: Sequence[ObjectiveSpec], scores: FloatArray) -> Problem:
     Raises:
         ShapeError: If `scores` has another shape.
         NonFiniteError: If a score is nan or infinite.
+        SpecError: If a system cost declares no range: the base's answers do not tell one.
     """
     scores = np.asarray(scores, dtype=np.float64)
     if scores.ndim != 2 or scores.shape[0] == 0 or scores.shape[1] != len(specs):
         raise ShapeError(f"scores must have shape (k, {len(specs)}), k >= 1, got {scores.shape}")
     if not np.isfinite(scores).all():
         raise NonFiniteError("the base's scores must be finite to calibrate from them")
+    for index, spec in enumerate(specs):
+        if spec.range is None and isinstance(spec, SystemObjectiveSpec):
+            raise _undeclared(index, spec, "the base's answers do not tell it")
     return Problem(tuple(_info(s, s.range or _span(scores[:, i])) for i, s in enumerate(specs)))
 
 
@@ -53,11 +57,7 @@ def declared_problem(specs: Sequence[ObjectiveSpec]) -> Problem:
     infos = []
     for index, spec in enumerate(specs):
         if spec.range is None:
-            raise SpecError(
-                f"objective {spec.name!r} declares no range, and there is no base to take it from",
-                f"objectives[{index}].range",
-                "add range: [low, high] in raw units",
-            )
+            raise _undeclared(index, spec, "there is no base to take it from")
         infos.append(_info(spec, spec.range))
     return Problem(tuple(infos))
 
@@ -73,6 +73,14 @@ def orientation(specs: Sequence[ObjectiveSpec]) -> Callable[[FloatArray], FloatA
         return gains_of(scores.reshape(-1, problem.m), problem).reshape(scores.shape)
 
     return orient
+
+
+def _undeclared(index: int, spec: ObjectiveSpec, why: str) -> SpecError:
+    return SpecError(
+        f"objective {spec.name!r} declares no range, and {why}",
+        f"objectives[{index}].range",
+        "add range: [low, high] in raw units",
+    )
 
 
 def _info(spec: ObjectiveSpec, span: tuple[float, float]) -> ObjectiveInfo:

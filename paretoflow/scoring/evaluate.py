@@ -24,11 +24,12 @@ from transformers import PreTrainedModel
 from paretoflow.core.errors import MethodError
 from paretoflow.core.ids import seed_of
 from paretoflow.core.protocols import Candidates, Prompt, Served
-from paretoflow.core.values import FloatArray
+from paretoflow.core.values import FloatArray, IntArray
 from paretoflow.lm.base import LanguageModel, encode
 from paretoflow.lm.generation import Answer, generate
 from paretoflow.lm.logprobs import sequence_logprobs
 from paretoflow.scoring.arrow_files import write_table
+from paretoflow.scoring.costs import NO_COSTS, SystemCosts
 from paretoflow.scoring.signals import ASSUMED_BETA, HeldOutPairs, pair_signals, topk_signals
 from paretoflow.spec.models import GenerationSpec
 from paretoflow.storage import Root, as_folder
@@ -76,6 +77,7 @@ class Evaluator:
         standardised: Raw scores, shape (n, m), to gains in standard deviations of the base's
             answers; needed where one of several answers is chosen.
         beta: Strength of the pull to the base in the idealised ranking accuracy.
+        costs: Objectives that are measured as the policy answers, and scored 0 by the panel.
     """
 
     lm: LanguageModel
@@ -86,6 +88,7 @@ class Evaluator:
     held_out: Candidates | None = None
     standardised: Callable[[FloatArray], FloatArray] | None = None
     beta: float = ASSUMED_BETA
+    costs: SystemCosts = NO_COSTS
 
     def evaluate(
         self,
@@ -104,7 +107,7 @@ class Evaluator:
 
         Raises:
             DataError: If a prompt does not fit the model.
-            ObjectiveError: If a scorer fails.
+            ObjectiveError: If a scorer fails, or a cost cannot be measured.
             MethodError: If an answer is to be chosen and nothing says how scores are standardised.
         """
         started = time.perf_counter()
@@ -142,10 +145,13 @@ class Evaluator:
 
         Raises:
             DataError: If a prompt does not fit the model.
-            ObjectiveError: If a scorer fails.
+            ObjectiveError: If a scorer fails, or a cost cannot be measured.
         """
-        answers = self._answers(model, prompts)
-        mean: FloatArray = self.panel.score(prompts, [a.text for a in answers]).mean(axis=0)
+        with self.costs.watched(self.lm.device) as seen:
+            answers = self._answers(model, prompts)
+        scores = self.panel.score(prompts, [a.text for a in answers])
+        self.costs.put(scores, [answers], model, seen)
+        mean: FloatArray = scores.mean(axis=0)
         return mean
 
     def _chosen(
@@ -156,20 +162,25 @@ class Evaluator:
         With `draws`, of several answers the best under the weights; the earliest among equals.
         """
         asks = served.draws or (served,)
-        drawn = [
-            self._answers(model, self.prompts, ask, number)
-            for number, ask in enumerate(asks, start=draw * len(asks))
-        ]
+        with self.costs.watched(self.lm.device) as seen:
+            drawn = [
+                self._answers(model, self.prompts, ask, number)
+                for number, ask in enumerate(asks, start=draw * len(asks))
+            ]
         scores = np.stack([self.panel.score(self.prompts, [a.text for a in d]) for d in drawn])
         tokens = sum(a.tokens for answers in drawn for a in answers)
-        if not served.draws:
-            return drawn[0], scores[0], tokens
+        prompts = range(len(self.prompts))
+        best = self._best(scores, served) if served.draws else np.zeros(len(prompts), dtype=int)
+        kept = scores[best, prompts]
+        self.costs.put(kept, drawn, model, seen)
+        return [drawn[best[p]][p] for p in prompts], kept, tokens
+
+    def _best(self, scores: FloatArray, served: Served) -> IntArray:
+        """Return which of the draws is best for each prompt: (draws, n, m) to (n,)."""
         if self.standardised is None:
             raise MethodError("an answer is to be chosen by scores that nothing standardises")
         merits = np.stack([self.standardised(s) @ served.weights for s in scores])
-        best = merits.argmax(axis=0)
-        prompts = range(len(self.prompts))
-        return [drawn[best[p]][p] for p in prompts], scores[best, prompts], tokens
+        return merits.argmax(axis=0)
 
     def _answers(
         self,

@@ -5,12 +5,21 @@ Every objective has a name, a direction, a unit, a range and a reference value.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from paretoflow.core.values import Direction
 from paretoflow.spec.base import Spec
+
+Measure = Literal["latency", "tokens_per_s", "memory", "trainable_parameters"]
+_UNITS: dict[Measure, str] = {
+    "latency": "s",
+    "tokens_per_s": "tokens/s",
+    "memory": "MiB",
+    "trainable_parameters": "parameters",
+}
 
 
 class _ObjectiveSpec(Spec):
@@ -101,12 +110,46 @@ class ImportObjectiveSpec(_ObjectiveSpec):
     """Passed to every call."""
 
 
+class SystemObjectiveSpec(_ObjectiveSpec):
+    """What it costs to answer with a snapshot, measured as it is evaluated; its `range` is needed.
+
+    No answer of the base tells it, and no training moves it: launches differ in it by `search`.
+    """
+
+    type: Literal["system"]
+    direction: Direction = Direction.MINIMIZE
+    """Which way is better; of tokens_per_s more, of all else less, unless you say otherwise."""
+    unit: str = ""
+    """Shown beside values; s, tokens/s, MiB or parameters unless you say otherwise."""
+    measure: Measure
+    """latency: seconds per answer, those of a batch shared out evenly; tokens_per_s: tokens sampled
+    per second; memory: most MiB in use while answering, of the GPU or else of the process;
+    trainable_parameters: numbers in the adapter, 0 for the base."""
+
+    @model_validator(mode="after")
+    def _by_measure(self) -> Self:
+        """Fill in what was not said, before anyone sees the frozen spec."""
+        defaults: dict[str, Any] = {"unit": _UNITS[self.measure]}
+        if self.measure == "tokens_per_s":
+            defaults["direction"] = Direction.MAXIMIZE
+        for name, value in defaults.items():
+            if name not in self.model_fields_set:
+                object.__setattr__(self, name, value)
+        return self
+
+
 ObjectiveSpec = Annotated[
     LengthObjectiveSpec
     | RougeObjectiveSpec
     | GroundingObjectiveSpec
     | RegexObjectiveSpec
     | RewardModelObjectiveSpec
-    | ImportObjectiveSpec,
+    | ImportObjectiveSpec
+    | SystemObjectiveSpec,
     Field(discriminator="type"),
 ]
+
+
+def unmoved(objectives: Sequence[ObjectiveSpec]) -> tuple[int, ...]:
+    """Return the indices of the objectives that no training moves: the system costs."""
+    return tuple(i for i, o in enumerate(objectives) if isinstance(o, SystemObjectiveSpec))

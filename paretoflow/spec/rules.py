@@ -28,6 +28,7 @@ from paretoflow.spec.positions import Fault
 from paretoflow.spec.proposers.surrogates import MOST_CORNERED, OlsProposerSpec
 from paretoflow.spec.rungs_rules import rungs
 from paretoflow.spec.shape import KeyPath
+from paretoflow.spec.system_rules import system_costs
 
 
 def _unique_names(draft: Draft) -> Iterator[Fault]:
@@ -284,7 +285,7 @@ def _devices(draft: Draft) -> Iterator[Fault]:
 
 
 RULES: tuple[Callable[[Draft], Iterator[Fault]], ...] = (
-    _unique_names, _ranges, _regexes, _sources, _data, named_files,
+    _unique_names, _ranges, system_costs, _regexes, _sources, _data, named_files,
     _batches, _aggregation, _pairs, _samples, _budget, _corners, merges, looks_again, rungs,
     distinct_arms, _devices, _offload, storage_root,
 )  # fmt: skip

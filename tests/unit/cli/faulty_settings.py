@@ -88,6 +88,19 @@ CASES: list[tuple[str, str, int, str]] = [
         2,
         "allowed: one of them",
     ),
+    (
+        "system cost without a range",
+        f"name: x{TWO}  - {{name: c, type: system, measure: latency}}\n",
+        5,
+        "add `range: [low, high]` in s",
+    ),
+    (
+        "system costs alone",
+        "name: x\nobjectives:\n  - {name: a, type: system, measure: latency, range: [0, 9]}\n"
+        "  - {name: b, type: system, measure: memory, range: [0, 9]}\n",
+        3,
+        "no training moves them",
+    ),
     ("batch of grpo", f"name: x\nmethod: {{type: grpo, batch_size: 6}}{TWO}", 2, "`batch_size: 8`"),
     (
         "accumulation",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -90,6 +91,16 @@ def test_temperature_zero_takes_the_likeliest_token(tiny_lm: LanguageModel) -> N
                 logits = tiny_lm.model(input_ids=torch.tensor([ids])).logits[0, -1]
             assert token == int(logits.argmax())
             ids.append(token)
+
+
+def test_a_batch_shares_its_time_out_evenly(tiny_lm: LanguageModel) -> None:
+    gen = GenerationSpec(max_new_tokens=4, batch_size=3)
+    started = time.perf_counter()
+    answers = generate(tiny_lm.model, tiny_lm, TINY_TEXTS, range(4), gen)
+    whole = time.perf_counter() - started
+    seconds = [a.seconds for a in answers]
+    assert sorted(Counter(seconds).values()) == [1, 3]  # four prompts in batches of three
+    assert 0 < sum(seconds) < whole
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5])

@@ -6,7 +6,11 @@ import pytest
 from paretoflow.core.errors import NonFiniteError, ShapeError, SpecError
 from paretoflow.core.values import Direction
 from paretoflow.scoring.calibrate import calibrate, declared_problem, orientation
-from paretoflow.spec.objectives import LengthObjectiveSpec, RougeObjectiveSpec
+from paretoflow.spec.objectives import (
+    LengthObjectiveSpec,
+    RougeObjectiveSpec,
+    SystemObjectiveSpec,
+)
 
 RECALL = RougeObjectiveSpec(type="rouge", name="recall", unit="share")
 LENGTH = LengthObjectiveSpec(type="length", name="length")
@@ -47,6 +51,16 @@ def test_bad_scores_are_refused() -> None:
         calibrate([RECALL, LENGTH], SCORES[:0])
     with pytest.raises(NonFiniteError):
         calibrate([RECALL, LENGTH], np.array([[0.1, np.nan]]))
+
+
+def test_a_system_cost_is_not_calibrated() -> None:
+    size = SystemObjectiveSpec(type="system", name="size", measure="trainable_parameters")
+    scores = np.column_stack([SCORES[:, 0], np.zeros(3)])
+    with pytest.raises(SpecError, match=r"objectives\[1\]\.range.*'size' declares no range"):
+        calibrate([RECALL, size], scores)
+    declared = size.model_copy(update={"range": (0.0, 2e5)})
+    info = calibrate([RECALL, declared], scores).objectives[1]
+    assert (info.low, info.high, info.ref) == (0.0, 2e5, pytest.approx(2.2e5))
 
 
 def test_a_declared_problem_needs_every_range() -> None:

@@ -1,0 +1,27 @@
+"""A system cost, in the place of a scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from paretoflow.core.protocols import Prompt
+from paretoflow.core.values import FloatArray
+from paretoflow.objectives.context import ObjectiveContext
+from paretoflow.spec.objectives import SystemObjectiveSpec
+
+
+class SystemObjective:
+    """Scores nothing: an answer does not tell what it cost.
+
+    Its column holds 0 wherever answers are scored; `scoring.costs` fills it where a snapshot is
+    evaluated.
+    """
+
+    def __init__(self, spec: SystemObjectiveSpec, context: ObjectiveContext) -> None:
+        """Need nothing of either."""
+
+    def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
+        """Return 0 for each answer, shape (b,)."""
+        return np.zeros(len(completions))
