@@ -16,6 +16,7 @@ from paretoflow.proposers.experts import expert_count
 from paretoflow.proposers.initial import initial_count
 from paretoflow.spec.launches import BEYOND_WEIGHTED, innermost, nested
 from paretoflow.spec.methods import ConditionedBase, DpaMethodSpec, OnlineMethodBase, RoundsBase
+from paretoflow.spec.objectives import unmoved
 from paretoflow.spec.proposers import MergingProposerSpec, ProposerSpec
 from paretoflow.spec.search import axes_of
 from paretoflow.spec.sweep import SweepSpec
@@ -172,7 +173,8 @@ def served_of(spec: SweepSpec) -> tuple[int, int]:
     if not isinstance(spec.method, ConditionedBase):
         return 1, 1
     serve = spec.method.serve
-    points = len(lattice_at_least(len(spec.objectives), serve.points))
+    moved = len(spec.objectives) - len(unmoved(spec.objectives))
+    points = len(lattice_at_least(moved, serve.points))
     return points, 1 if serve.select is None else serve.select.k
 
 

@@ -11,6 +11,7 @@ from paretoflow.core.values import LaunchKind, Proposal
 from paretoflow.methods import build
 from paretoflow.methods.context import MethodContext
 from paretoflow.methods.merging.method import MergeMethod
+from paretoflow.methods.narrowed import narrowed
 from paretoflow.scoring.evaluate import Evaluator
 from paretoflow.scoring.signals import ASSUMED_BETA
 from paretoflow.spec.methods import MethodSpec
@@ -53,7 +54,7 @@ class Toolbox:
         self._spec = spec
         self._context = context
         self._evaluator = evaluator
-        self._merging = MergeMethod(context)
+        self._merging = narrowed(MergeMethod, context)
         self._latest = self._parts(()), build(spec.method, context)
 
     def tools_for(self, proposal: Proposal) -> Tools:

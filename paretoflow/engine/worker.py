@@ -41,14 +41,13 @@ from paretoflow.methods.context import MethodContext
 from paretoflow.methods.states import read_state
 from paretoflow.objectives import build as build_objective
 from paretoflow.scoring.calibrate import calibrate
-from paretoflow.scoring.evaluate import (
-    Evaluator,
-)
+from paretoflow.scoring.costs import SystemCosts
+from paretoflow.scoring.evaluate import Evaluator
 from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.scoring.shared import SharedStage, raw_scores, standardised_by
 from paretoflow.scoring.signals import ASSUMED_BETA
 from paretoflow.spec.methods import MethodSpec
-from paretoflow.spec.objectives import ObjectiveSpec
+from paretoflow.spec.objectives import ObjectiveSpec, unmoved
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Root, as_folder
 
@@ -109,6 +108,7 @@ class Workshop:
             held_out,
             standardised_by(self._candidates, spec.objectives),
             getattr(spec.method, "beta", 0) or ASSUMED_BETA,
+            SystemCosts.of(spec.objectives),
         )
         self._results = Results(
             self._folder, self._files, self._prompts, names, self._lm.digest, parallel.ranks
@@ -150,6 +150,7 @@ class Workshop:
             rewards=lambda prompts, answers: self._gains(problem, prompts, answers),
             validate=lambda model: self._validation_gains(problem, model),
             problem=problem,
+            unmoved=unmoved(self._spec.objectives),
         )
         self._ready = _Ready(problem, Toolbox(self._spec, context, self._evaluator))
 

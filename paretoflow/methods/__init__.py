@@ -19,6 +19,8 @@ Importing this package loads no torch: `build` imports the chosen module.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -59,9 +61,18 @@ TAGS = {
 def build(spec: MethodSpec, context: MethodContext) -> Method:
     """Return the method that the spec names, around a loaded base and the sweep's shared tables.
 
+    It sees nothing of the objectives that no training moves, unless it is a program of the user's.
+
     Raises:
         SpecError: If the knobs contradict each other.
     """
     module, name = TAGS[spec.type].split(":")
-    method: Method = getattr(import_module(module), name)(spec, context)
-    return method
+    kind: Callable[[MethodSpec, MethodContext], Method] = getattr(import_module(module), name)
+    capabilities = CAPABILITIES[spec.type]
+    if not context.unmoved or capabilities.kind == "program":
+        return kind(spec, context)
+    from paretoflow.methods.narrowed import narrowed
+    from paretoflow.methods.untrained import UntrainedMethod
+
+    idle = UntrainedMethod(context) if capabilities.serves == "point" else None
+    return narrowed(partial(kind, spec), context, idle)

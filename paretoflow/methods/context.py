@@ -37,6 +37,7 @@ class MethodContext:
         validate: Looks at the model in training, for the dual controller.
         problem: The objectives in the user's units, for whoever is told raw scores; None where
             every score is a gain.
+        unmoved: Indices of the objectives that no training moves, as all answers score alike.
     """
 
     lm: LanguageModel
@@ -48,6 +49,7 @@ class MethodContext:
     rewards: Rewards
     validate: Validate
     problem: Problem | None = None
+    unmoved: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,25 @@ def close(one: Trained, other: Trained, atol: float = 1e-5) -> bool:
     return a.keys() == b.keys() and all(np.allclose(a[k], b[k], atol=atol) for k in a)
 
 
+def with_unmoved(context):
+    """Return the context with a second objective in which all answers are alike."""
+    table = context.candidates
+    return replace(
+        context,
+        candidates=replace(
+            table,
+            gains=np.insert(table.gains, 1, 0.0, axis=-1),
+            mean=np.insert(table.mean, 1, 0.0),
+            std=np.insert(table.std, 1, 1e-8),
+        ),
+        objective_names=(context.objective_names[0], "size", *context.objective_names[1:]),
+        scale=np.insert(context.scale, 1, 1.0),
+        rewards=lambda *given: np.insert(context.rewards(*given), 1, 0.0, axis=-1),
+        validate=lambda model: np.insert(context.validate(model), 1, 7.0),
+        unmoved=(1,),
+    )
+
+
 def test_every_tag_has_an_example():
     assert SPECS.keys() == TAGS.keys()
 
@@ -162,6 +181,24 @@ def test_a_checkpoint_says_weights_cost_and_loss(plain, spec):
 @pytest.mark.usefixtures("_sees_steps")
 def test_the_trainer_leaves_only_adapters(plain):
     assert [p.name for p in plain.folder.iterdir()] == ["step-0003"]
+
+
+def test_an_objective_that_no_training_moves_changes_no_run(plain, context, spec, tmp_path):
+    run = train(with_unmoved(context), spec, weighted(0.25, 0.5, 0.15, 0.1), tmp_path)
+    (last,) = run.checkpoints
+    assert last.weights.tolist() == pytest.approx([0.25, 0.5, 0.15, 0.1])
+    assert all(len(s.weights) == 4 and s.weights[1] == 0 for s in last.served)
+    assert len(last.served) == len(plain.checkpoints[0].served)
+    if CAPABILITIES[spec.type].kind != "program":  # which is told all there is
+        assert close(plain, run, 0.0)
+
+
+def test_a_launch_for_what_no_training_moves_does_not_fail(context, spec, tmp_path):
+    run = train(with_unmoved(context), spec, weighted(0.0, 1.0, 0.0, 0.0), tmp_path)
+    (last,) = run.checkpoints
+    assert (last.final, last.weights.tolist()) == (True, [0.0, 1.0, 0.0, 0.0])
+    point = CAPABILITIES[spec.type].serves == "point"
+    assert (last.step == 0) == (point and CAPABILITIES[spec.type].kind != "program")
 
 
 def test_same_seed_same_adapter_other_seed_another(plain, context, spec, tmp_path):
