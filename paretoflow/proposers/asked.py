@@ -33,6 +33,7 @@ class Asked:
         self._launches = list(launches)
         self._tried: set[tuple[float, ...]] = set()
         self._towards: dict[int | None, list[Thresholds]] = {}
+        self._alone: dict[int, list[int]] = {}
         self._indexed = 0
 
     def __len__(self) -> int:
@@ -76,11 +77,22 @@ class Asked:
             return own
         return self._before.questions(target, most - len(own)) + own
 
+    def alone(self, objective: int) -> list[int]:
+        """Return the places of the weighted launches for one objective alone, in order."""
+        self._index()
+        if self._before is None:
+            return list(self._alone.get(objective, ()))
+        later = (len(self._before) + place for place in self._alone.get(objective, ()))
+        return [*self._before.alone(objective), *later]
+
     def _index(self) -> None:
         """Sort what was added since the last time into the sets."""
-        for launch in islice(self._launches, self._indexed, None):
+        for place, launch in enumerate(islice(self._launches, self._indexed, None), self._indexed):
             if launch.kind is LaunchKind.WEIGHTED:
-                self._tried.add(launch.weights.values)
+                weights = launch.weights.values
+                self._tried.add(weights)
+                if max(weights) == 1.0:
+                    self._alone.setdefault(weights.index(1.0), []).append(place)
             elif launch.kind is LaunchKind.CONSTRAINED and launch.thresholds is not None:
                 self._towards.setdefault(launch.target, []).append(launch.thresholds)
         self._indexed = len(self._launches)

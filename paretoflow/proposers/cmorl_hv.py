@@ -13,6 +13,7 @@ from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
 from paretoflow.proposers.boxes import Box, Landscape, landscape, open_boxes, scale_of
 from paretoflow.proposers.cmorl import starting_weights
 from paretoflow.proposers.empty_box import SPARE_SHARE
+from paretoflow.proposers.extremes import extreme_launch
 from paretoflow.proposers.gain import OpenRegion
 from paretoflow.proposers.initial import initial_count, initial_launch
 from paretoflow.proposers.spread import spread_launch
@@ -113,6 +114,9 @@ class CmorlHvProposer:
             first = initial_launch(asked, self._initial, names, seed, "cmorl_hv")
             if first is not None:
                 return first
+            end = extreme_launch(history, asked, seed, "cmorl_hv")
+            if end is not None:
+                return end
             land = landscape(history, asked, pending)
             step = best_step(land, self._reach)
             if step is not None:

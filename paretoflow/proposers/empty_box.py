@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from paretoflow.core.values import History, LaunchKind, Proposal, WeightVector
 from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
 from paretoflow.proposers.boxes import Box, Landscape, Way, landscape, largest_box, scale_of
+from paretoflow.proposers.extremes import extreme_launch
 from paretoflow.proposers.initial import initial_count, initial_launch
 from paretoflow.proposers.spread import spread_launch
 from paretoflow.proposers.wording import bounds, improve
@@ -58,6 +59,9 @@ class EmptyBoxProposer:
             first = initial_launch(asked, self._initial, names, seed, "empty_box")
             if first is not None:
                 return first
+            end = extreme_launch(history, asked, seed, "empty_box")
+            if end is not None:
+                return end
             land = landscape(history, asked, pending)
             way = largest_box(land, self._slack)
             if way is not None:

@@ -21,6 +21,7 @@ from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
 from paretoflow.proposers.belief import Known, Promise, belief_of, best_promise, known_runs
 from paretoflow.proposers.boxes import landscape, largest_box, scale_of
 from paretoflow.proposers.empty_box import SPARE_SHARE, box_launch
+from paretoflow.proposers.extremes import extreme_launch
 from paretoflow.proposers.initial import initial_count, initial_launch
 from paretoflow.proposers.spread import spread_launch
 from paretoflow.proposers.wording import preference
@@ -91,6 +92,9 @@ class GpHviProposer:
             first = initial_launch(asked, self._initial, names, seed, "gp_hvi")
             if first is not None:
                 return first
+            end = extreme_launch(history, asked, seed, "gp_hvi") if self._constrained else None
+            if end is not None:
+                return end
             opening = any(p.tag == "initial" for p in pending)
             early = opening and len(history.runs) < self._initial
             if early or not len(known().rows):

@@ -18,7 +18,8 @@ def _launches(count: int) -> list[Proposal]:
     rng = rng_of("asked", count)
     launches = []
     for i in range(count):
-        launch = weighted(rng.dirichlet(np.ones(2)), seed=i)
+        weights = rng.dirichlet(np.ones(2)) if i % 4 else np.eye(2)[i // 4 % 2]
+        launch = weighted(weights, seed=i)
         if i % 3:
             thresholds = tuple(rng.random(2).tolist())
             target = int(rng.integers(2))
@@ -31,7 +32,8 @@ def _launches(count: int) -> list[Proposal]:
 def _seen_by(asked: Asked, launches: Sequence[Proposal]) -> tuple[object, ...]:
     tried = [asked.has_tried(launch.weights.values) for launch in launches]
     questions = [asked.questions(target, most) for target in range(2) for most in (1, 5, 1000)]
-    return len(asked), asked.tried(), tried, questions, list(asked.constrained())
+    alone = [asked.alone(objective) for objective in range(2)]
+    return len(asked), asked.tried(), tried, questions, list(asked.constrained()), alone
 
 
 def _history(runs: Sequence[RunRecord]) -> History:
@@ -53,6 +55,9 @@ def test_by_hand() -> None:
     both = [x.thresholds for x in (second, third)]
     told = asked.questions(0, 9) + asked.questions(1, 9)
     assert sorted(told) == sorted(both)
+    assert (asked.alone(0), asked.alone(1)) == ([0], [])
+    asked.extend([weighted([0, 1])])
+    assert asked.alone(1) == [4]
 
 
 @pytest.mark.parametrize("seed", range(6))
