@@ -5,12 +5,14 @@ All gains here are normalised, 0 at the nadir and 1 at the ideal.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from paretoflow.core.values import FloatArray, History, IntArray, LaunchKind, WeightVector
 from paretoflow.proposers.boxes import scale_of
+from paretoflow.proposers.hyperbolas import fitted_hyperbolas, hyperbola
 
 WIDTH, SPREAD = 0.1, 0.03
 """Continuations are neighbours if they began within `WIDTH` in each objective; their weight falls
@@ -19,9 +21,6 @@ DISTINCT = 4
 """Different weights among the neighbours, as the model has four numbers."""
 MOST = 256
 """The nearest neighbours are enough for a fit."""
-OUTLIER = 0.05
-"""Residuals beyond this share of the range count less than their square."""
-STEEPEST, FARTHEST = 20.0, 5.0
 _BASE, _OPEN = -1, -2
 
 
@@ -88,21 +87,21 @@ def weights_behind(history: History, row: int) -> WeightVector:
 
 
 def predicted_changes(
-    changes: Changes, start: FloatArray, candidates: FloatArray
-) -> FloatArray | None:
-    """Return what a continuation from a policy would change, for each of some weights.
+    changes: Changes, starts: FloatArray, candidates: Sequence[FloatArray]
+) -> list[FloatArray] | None:
+    """Return what continuations of policies would change, for some weights of each.
 
-    The change of objective i is a hyperbolic tangent of its own weight w_i (`hyperbola`), fitted to
-    continuations of policies with about the same gains.
+    The change of objective i is a hyperbolic tangent of its own weight w_i (`hyperbolas`), fitted
+    to continuations of policies with about the same gains.
 
     Args:
         changes: Continuations so far.
-        start: Normalised gains of the policy, shape (m,).
-        candidates: Weights, shape (k, m).
+        starts: Normalised gains of the policies, shape (p, m).
+        candidates: Weights to continue each policy with, p arrays of shape (k, m).
 
     Returns:
-        Changes, shape (k, m); None if all continuations together had fewer than four different
-        weights.
+        Changes, p arrays of shape (k, m); None if all continuations together had fewer than four
+        different weights.
 
     References:
         Xu et al. (2020), Prediction-guided multi-objective reinforcement learning for continuous
@@ -110,70 +109,19 @@ def predicted_changes(
         measured in the objectives' ranges instead of in shares of the present gains, which fails at
         zero; at most 256 neighbours; bounds, start and outliers of the fit in normalised units.
     """
-    near = _neighbours(changes, start)
-    if near is None:
+    near = [_neighbours(changes, start) for start in starts]
+    found = [n for n in near if n is not None]
+    if len(found) < len(near) or not found:
         return None
-    index, shares = near
-    return np.stack(
-        [
-            hyperbola(
-                candidates[:, i],
-                fitted_hyperbola(changes.weights[index, i], changes.deltas[index, i], shares),
-            )
-            for i in range(len(start))
-        ],
-        axis=1,
-    )
-
-
-def hyperbola(x: FloatArray, parameters: FloatArray) -> FloatArray:
-    """Return A (e^{a (x - b)} - 1) / (e^{a (x - b)} + 1) + c, shape (n,).
-
-    By hand: A = 2, a = ln 3, b = 0, c = 1 is 1 at x = 0 and 2 * (3 - 1) / (3 + 1) + 1 = 2 at 1.
-
-    Args:
-        x: Weight of the objective, shape (n,).
-        parameters: A, a, b, c.
-    """
-    height, slope, centre, level = parameters
-    # the same as a hyperbolic tangent, which does not overflow
-    return np.asarray(height * np.tanh(slope * (x - centre) / 2) + level, dtype=np.float64)
-
-
-def fitted_hyperbola(x: FloatArray, y: FloatArray, shares: FloatArray) -> FloatArray:
-    """Return A, a, b, c of the hyperbola through points, by robust least squares (soft L1).
-
-    Args:
-        x: Weights of the objective, shape (n,).
-        y: Its changes, shape (n,).
-        shares: How much each point counts, shape (n,).
-    """
-    from scipy.optimize import least_squares
-
-    def residuals(parameters: FloatArray) -> FloatArray:
-        return shares * (hyperbola(x, parameters) - y)
-
-    def slopes(parameters: FloatArray) -> FloatArray:
-        height, slope, centre, _ = parameters
-        bend = np.tanh(slope * (x - centre) / 2)
-        steep = height * (1 - bend**2) / 2
-        columns = [bend, steep * (x - centre), -steep * slope, np.ones_like(x)]
-        return np.stack(columns, axis=1) * shares[:, None]
-
-    height = max(float(np.ptp(y)), OUTLIER)
-    level = float(np.clip(np.median(y), -FARTHEST, FARTHEST))
-    found = least_squares(
-        residuals,
-        [height / 2, 4.0, 0.5, level],
-        jac=slopes,
-        bounds=([0.0, 0.1, -FARTHEST, -FARTHEST - 1], [height, STEEPEST, FARTHEST, FARTHEST + 1]),
-        loss="soft_l1",
-        f_scale=OUTLIER,
-        xtol=1e-3,
-        ftol=1e-3,
-        max_nfev=20,
-    )
-    return np.asarray(found.x, dtype=np.float64)
+    m, most = starts.shape[1], max(len(index) for index, _ in found)
+    x, y, shares = (np.zeros((len(found), m, most)) for _ in range(3))
+    for policy, (index, share) in enumerate(found):
+        x[policy, :, : len(index)] = changes.weights[index].T
+        y[policy, :, : len(index)] = changes.deltas[index].T
+        shares[policy, :, : len(index)] = share
+    flat = (a.reshape(-1, most) for a in (x, y, shares))
+    models = fitted_hyperbolas(*flat).reshape(-1, m, 4)
+    return [hyperbola(w.T, model).T for w, model in zip(candidates, models, strict=True)]
 
 
 def _neighbours(changes: Changes, start: FloatArray) -> tuple[IntArray, FloatArray] | None:

@@ -145,13 +145,13 @@ class Known:
         parents = farthest_first(points, points[:1], MAX_PARENTS - 1) if len(points) else []
         found: list[Continuation] = []
         arrivals = [np.empty((0, self._history.problem.m))]
-        for row in [self._policies[i] for i in (0, *parents)] if len(points) else []:
-            options = options_of(weights_behind(self._history, row))
-            table = np.array([w.values for w in options])
-            changed = predicted_changes(self.changes, self._gains[row], table)
-            if changed is not None:
-                found += [(self._history.snapshot_ids[row], w.values) for w in options]
-                arrivals.append(self._gains[row] + changed)
+        rows = [self._policies[i] for i in (0, *parents)] if len(points) else []
+        options = [options_of(weights_behind(self._history, row)) for row in rows]
+        tables = [np.array([w.values for w in each]) for each in options]
+        changed = predicted_changes(self.changes, self._gains[rows], tables)
+        for row, each, change in zip(rows, options, changed or (), strict=False):
+            found += [(self._history.snapshot_ids[row], w.values) for w in each]
+            arrivals.append(self._gains[row] + change)
         return Outlook(tuple(found), np.vstack(arrivals))
 
     def promising(
@@ -166,8 +166,8 @@ class Known:
             run_seed: Seed of the launch.
         """
         land = landscape(self._history, asked, pending)
-        coming = [self._arrival(c) for c in continuations(pending) if c[0] in self._rows]
-        believed = np.vstack([land.gains, *coming])
+        coming = [c for c in continuations(pending) if c[0] in self._rows]
+        believed = np.vstack([land.gains, *self._arrivals(coming)])
         gains = OpenRegion.beyond(believed, land.ref).gains(self.outlook.arrivals)
         gains[dominated(self.outlook.arrivals, believed)] = 0.0
         gains[[c in tried for c in self.outlook.continuations]] = 0.0
@@ -208,13 +208,15 @@ class Known:
         scale = scale_of(self._history)
         return np.asarray((self._history.gains - self._history.nadir) / scale, dtype=np.float64)
 
-    def _arrival(self, continuation: Continuation) -> FloatArray:
-        """Return where a pending continuation is believed to arrive, shape (m,)."""
-        if continuation not in self._arrived:
-            start = self._gains[self._rows[continuation[0]]]
-            changed = predicted_changes(self.changes, start, np.array([continuation[1]]))
-            self._arrived[continuation] = start if changed is None else start + changed[0]
-        return self._arrived[continuation]
+    def _arrivals(self, coming: Sequence[Continuation]) -> list[FloatArray]:
+        """Return where pending continuations are believed to arrive, each of shape (m,)."""
+        new = [c for c in dict.fromkeys(coming) if c not in self._arrived]
+        if new:
+            starts = self._gains[[self._rows[parent] for parent, _ in new]]
+            changed = predicted_changes(self.changes, starts, [np.array([w]) for _, w in new])
+            moved = starts if changed is None else starts + np.vstack(changed)
+            self._arrived.update(zip(new, moved, strict=True))
+        return [self._arrived[c] for c in coming]
 
     def _launch(self, continuation: Continuation, what: str, tag: str, run_seed: int) -> Proposal:
         parent, values = continuation
