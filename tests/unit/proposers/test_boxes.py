@@ -19,7 +19,7 @@ from paretoflow.spec.proposers import EmptyBoxProposerSpec
 from tests.histories import history_of, problem_of, weighted
 
 THREE = [(0, [0.0, 10.0]), (1, [4.0, 7.0]), (2, [9.0, 1.0])]
-DONE = [weighted([1, 0]), weighted([0, 1]), weighted([0.5, 0.5])]
+DONE = [weighted([0, 1]), weighted([0.5, 0.5]), weighted([1, 0])]
 TENS = problem_of(2, 0.0, 10.0)
 
 

@@ -83,8 +83,9 @@ def test_a_gap_within_the_standard_errors_is_left_alone():
 
 
 def test_the_base_bounds_a_gap_but_no_run_starts_from_it():
-    (launch,) = propose([(-1, [0.0, 10.0]), (0, [9.0, 1.0])])
-    assert (launch.parent, launch.target) == ("r0000-a0-s0001", 1)
+    rows = [(-1, [0.0, 10.0]), (2, [9.0, 1.0]), (0, [0.0, 9.9])]
+    (launch,) = propose(rows)
+    assert (launch.parent, launch.target) == ("r0002-a0-s0001", 1)
     assert launch.thresholds == pytest.approx((4.5, 5.5))
 
 
