@@ -158,7 +158,7 @@ def opening_launches(spec: SweepSpec) -> tuple[Proposal, ...]:
 
 def _proposer_tag(spec: SweepSpec) -> str:
     launches = CAPABILITIES[spec.method.type].launches
-    return resolve_tag(spec.proposer, len(spec.objectives), launches)
+    return resolve_tag(spec.proposer, len(spec.objectives), spec.stop.runs, launches)
 
 
 def _inner(spec: SweepSpec) -> ProposerSpec:
@@ -215,7 +215,7 @@ def _opening_count(spec: SweepSpec) -> int:
 
 def _constrained_runs(spec: SweepSpec) -> int:
     launches = CAPABILITIES[spec.method.type].launches
-    chosen = nested(resolved(spec.proposer, len(spec.objectives), launches))
+    chosen = nested(resolved(spec.proposer, len(spec.objectives), spec.stop.runs, launches))
     # some launch nothing else, others do without them too
     may = (BEYOND_WEIGHTED.get(p.type) or getattr(p, "constrained", False) for _, p in chosen)
     if not {"constrained", True} & set(may):

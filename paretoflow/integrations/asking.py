@@ -113,7 +113,7 @@ class Asking:
         spec = _spec_of(proposer)
         self.problem = Problem(tuple(objectives))
         m = self.problem.m
-        chosen = nested(resolved(spec, m, launches))
+        chosen = nested(resolved(spec, m, runs, launches))
         kinds = (BEYOND_WEIGHTED.get(p.type, LaunchKind.WEIGHTED) for _, p in chosen)
         # a constrained launch starts from a parent, and so does one that trains it on
         able = {*launches, "continued"} if LaunchKind.CONSTRAINED in launches else {*launches}

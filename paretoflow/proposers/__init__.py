@@ -6,7 +6,7 @@
     cmorl_hv    the same extension, of the policies beside the largest gain in hypervolume
     ols         weights at the corners of what is known, where a bound leaves most to win
     gp_hvi      weights whose run a Gaussian process expects to add most, or a gap that adds more
-    empty_box   constrained launches into the largest hypervolume gap; the default below five
+    empty_box   constrained launches into the largest hypervolume gap; the default of long sweeps
     psl         weights and settings of the Pareto set that a model of the runs expects
     svh_psl     the same, from particles that share gradients and repel each other
     pg_predict  continues policies where earlier continuations predict most gain, as PGMORL
@@ -14,7 +14,8 @@
     map         experts, then mixtures that a quadratic of a few of them predicts to be the front
     merge_screen
                 experts and their mixtures; trains only where that should beat all mixtures
-    portfolio   several of the above in turn, whose launches were worth most more often
+    portfolio   several of the above in turn, whose launches were worth most more often; the default
+                below five objectives
     reevaluate  another proposer's launches, and a share that evaluates doubtful snapshots again
 
 What several share, by noun: `asked` (which launches were asked for), `initial` (the weighted stage
@@ -90,6 +91,8 @@ SEARCHING = ("portfolio", "psl", "reevaluate", "svh_psl")
 
 MANY_OBJECTIVES = 5
 """From so many objectives on, pairs of points say little about gaps, and plain draws do better."""
+LONG_SWEEP = 300
+"""Runs beyond which models cost more time than they are worth: gaps are then chosen by rule."""
 
 ANY_LAUNCHES: tuple[str, ...] = tuple(LaunchKind)
 
@@ -107,11 +110,11 @@ def build(
     Args:
         spec: The sweep's proposer; `auto` is resolved by the number of objectives and the launches.
         m: Number of objectives.
-        runs: Runs that the sweep may launch in all.
+        runs: Runs that the sweep may launch in all; they decide what `auto` is, too.
         launches: Kinds of launch that the method takes.
         axes: What launches set beside weights; drawn evenly for a proposer of weights.
     """
-    spec = resolved(spec, m, launches)
+    spec = resolved(spec, m, runs, launches)
     module, name = TAGS[spec.type].split(":")
     make = getattr(import_module(module), name)
     if spec.type in SEARCHING:
@@ -121,9 +124,11 @@ def build(
     return DrawnSettings(proposer, axes) if axes else proposer
 
 
-def resolve_tag(spec: ProposerSpec, m: int, launches: Sequence[str] = ANY_LAUNCHES) -> str:
-    """Return the tag of the proposer that `build` would take for m objectives."""
-    return resolved(spec, m, launches).type
+def resolve_tag(
+    spec: ProposerSpec, m: int, runs: int, launches: Sequence[str] = ANY_LAUNCHES
+) -> str:
+    """Return the tag of the proposer that `build` would take."""
+    return resolved(spec, m, runs, launches).type
 
 
 def default_arms(m: int, launches: Sequence[str] = ANY_LAUNCHES) -> tuple[ArmSpec, ...]:
@@ -141,18 +146,26 @@ def default_arms(m: int, launches: Sequence[str] = ANY_LAUNCHES) -> tuple[ArmSpe
     return model, gaps, further
 
 
-def resolved(spec: ProposerSpec, m: int, launches: Sequence[str] = ANY_LAUNCHES) -> ProposerSpec:
+def resolved(
+    spec: ProposerSpec, m: int, runs: int, launches: Sequence[str] = ANY_LAUNCHES
+) -> ProposerSpec:
     """Return the spec with what `auto` and unset arms stand for, within other proposers too."""
+    if isinstance(spec, AutoProposerSpec):
+        spec = _default(m, runs, launches)
     if isinstance(spec, ReevaluateProposerSpec):
-        return spec.model_copy(update={"of": resolved(spec.of, m, launches)})
+        return spec.model_copy(update={"of": resolved(spec.of, m, runs, launches)})
     if isinstance(spec, PortfolioProposerSpec):
         arms = spec.arms or default_arms(m, launches)
-        taken = tuple(resolved(arm, m, launches) for arm in arms)
+        taken = tuple(resolved(arm, m, runs, launches) for arm in arms)
         return spec.model_copy(update={"arms": taken})
     if isinstance(spec, GpHviProposerSpec) and LaunchKind.CONSTRAINED not in launches:
         return spec.model_copy(update={"constrained": False})
-    if not isinstance(spec, AutoProposerSpec):
-        return spec
-    if m < MANY_OBJECTIVES and LaunchKind.CONSTRAINED in launches:
+    return spec
+
+
+def _default(m: int, runs: int, launches: Sequence[str]) -> ProposerSpec:
+    if m >= MANY_OBJECTIVES or LaunchKind.CONSTRAINED not in launches:
+        return DirichletProposerSpec(type="dirichlet")
+    if runs > LONG_SWEEP:
         return EmptyBoxProposerSpec(type="empty_box")
-    return DirichletProposerSpec(type="dirichlet")
+    return PortfolioProposerSpec(type="portfolio")

@@ -13,7 +13,7 @@ import pytest
 
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.values import History, LaunchKind, Proposal
-from paretoflow.proposers import TAGS, build, resolve_tag
+from paretoflow.proposers import LONG_SWEEP, TAGS, build, resolve_tag
 from paretoflow.spec.proposers import (
     AutoProposerSpec,
     CmorlHvProposerSpec,
@@ -66,7 +66,7 @@ SPECS: dict[str, ProposerSpec] = {
 }
 MERGING = ("map", "merge_screen", "soups")
 """Those that launch nothing but experts until these are trained."""
-WRAPPED = {"reevaluate": ("empty_box", "dirichlet")}
+WRAPPED = {"reevaluate": ("portfolio", "dirichlet")}
 """Tags of those whose launches the proposer passes on; they bear the tag of who chose them."""
 MOST_OBJECTIVES = {"ols": 4}
 RUNS = 30
@@ -92,11 +92,14 @@ def test_every_tag_has_a_spec_a_line_in_the_table_and_an_example() -> None:
     assert tags == set(TAGS) == set(SPECS)
 
 
-def test_auto_fills_boxes_below_five_objectives_and_draws_from_five_on() -> None:
-    chosen = [resolve_tag(AutoProposerSpec(), m) for m in (2, 4, 5, 9)]
-    assert chosen == ["empty_box", "empty_box", "dirichlet", "dirichlet"]
+def test_auto_is_a_portfolio_unless_objectives_or_runs_are_many() -> None:
+    chosen = [resolve_tag(AutoProposerSpec(), m, RUNS) for m in (2, 4, 5, 9)]
+    assert chosen == ["portfolio", "portfolio", "dirichlet", "dirichlet"]
+    assert resolve_tag(AutoProposerSpec(), 2, LONG_SWEEP) == "portfolio"
+    assert resolve_tag(AutoProposerSpec(), 2, LONG_SWEEP + 1) == "empty_box"
+    assert resolve_tag(AutoProposerSpec(), 2, RUNS, (LaunchKind.WEIGHTED,)) == "dirichlet"
     launches = build(AutoProposerSpec(), m=2, runs=4).propose(history_of(problem_of(2)), (), 1, 0)
-    assert launches[0].proposer == "empty_box"
+    assert launches[0].proposer == "portfolio"
 
 
 def test_the_first_launches_need_no_pymoo(tag: str) -> None:

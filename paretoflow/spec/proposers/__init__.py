@@ -51,7 +51,7 @@ __all__ = [
 
 
 class AutoProposerSpec(Spec):
-    """`empty_box` below five objectives, `dirichlet` from five on."""
+    """`portfolio` below five objectives, `empty_box` beyond 300 runs; `dirichlet` from five on."""
 
     type: Literal["auto"] = "auto"
 

@@ -18,7 +18,14 @@ from pathlib import Path
 
 from tests.benchmarks.proposers.cells import EXACT, Cell, Result, levels_of, run_cells
 from tests.benchmarks.proposers.decision_time import decisions_table
-from tests.benchmarks.proposers.field import BOUND, GENERATIONAL, Entrant, default_of, entrants
+from tests.benchmarks.proposers.field import (
+    BOUND,
+    GENERATIONAL,
+    RUNS,
+    Entrant,
+    default_of,
+    entrants,
+)
 from tests.benchmarks.proposers.problems import Known, problems_named, target_of
 from tests.benchmarks.proposers.scores import DEFAULT, of_entrant, with_default
 from tests.benchmarks.proposers.tables import (
@@ -32,13 +39,12 @@ from tests.benchmarks.proposers.tables import (
 from tests.benchmarks.proposers.weather import SEEDS, Weather
 from tests.benchmarks.results_file import RESULTS, machine, versions
 
-RUNS = 64
 SLOW_RUNS = 32
 """Budget of those whose decisions take long."""
-SLOW_PROBLEMS = ("convex_dtlz2", "mw12", "disc_brake", "vehicle_safety", "minecart")
+SLOW_PROBLEMS = ("mw12", "disc_brake", "vehicle_safety")
 """Those that they meet: all for the verdict, none of them out of reach for weights."""
 QUICK = ("zdt1", "circle_concave", "convex_dtlz2", "dtlz2", "mw12", "vehicle_safety", "minecart")
-TUNING_SEEDS = 8
+TUNING_SEEDS = 4
 """Of the problems for tuning, which no verdict rests on."""
 QUICK_SEEDS = 4
 RACE_SIGMA, RACE_WORKERS, RACE_SEEDS = 0.5, 8, 20

@@ -16,8 +16,13 @@ from tests.benchmarks.proposers.optuna_peers import OptunaPeer, gp, nsga2, tpe
 from tests.benchmarks.proposers.peers import Generational, Greedy
 from tests.benchmarks.proposers.problems import Target
 
+RUNS = 64
+"""Budget of a sweep."""
 MERGING = ("map", "soups", "merge_screen")
 """Their launches mix adapters, which these oracles have none of."""
+
+LEARNT = ("psl", "svh_psl")
+"""Those that learn a set of configurations; over weights alone they have little to learn."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +72,13 @@ def our(tag: str, setting: Setting) -> Proposer:
 
 def default_of(m: int) -> str:
     """Return the tag that `auto` stands for."""
-    return resolve_tag(AutoProposerSpec(), m)
+    return resolve_tag(AutoProposerSpec(), m, RUNS)
 
 
 def entrants() -> dict[str, Entrant]:
     """Return everyone by name, ours first."""
     tags = [tag for tag in TAGS if tag not in MERGING]
-    ours = [Entrant(tag, partial(our, tag), ours=True) for tag in tags]
+    ours = [Entrant(t, partial(our, t), ours=True, slow=t in LEARNT) for t in tags]
     peers = [
         Entrant("cmorl_beta", _cmorl_beta),
         Entrant("optuna_nsga2", lambda s: OptunaPeer("optuna_nsga2", nsga2, s.target.m)),

@@ -101,7 +101,7 @@ def test_a_peer_of_weights_begins_as_ours_do_and_uses_its_budget(name: str, pack
 
 
 def test_the_grid_pairs_everyone_and_spares_the_slow_ones() -> None:
-    problems = problems_named(["zdt1", "minecart"])
+    problems = problems_named(["zdt1", "mw12"])
     who = [e for e in entrants().values() if e.name in ("lattice", "optuna_gp", BOUND)]
     cells = grid(problems, who, 2)
     met = {(c.problem, c.level, c.entrant, c.runs) for c in cells if c.seed == 0}
@@ -109,9 +109,9 @@ def test_the_grid_pairs_everyone_and_spares_the_slow_ones() -> None:
         ("zdt1", "exact", "lattice", 64),
         ("zdt1", "truncated", "lattice", 64),
         ("zdt1", "exact", BOUND, 64),
-        ("minecart", "exact", "lattice", 64),
-        ("minecart", "exact", "optuna_gp", 32),
-        ("minecart", "exact", BOUND, 64),
+        ("mw12", "exact", "lattice", 64),
+        ("mw12", "exact", "optuna_gp", 32),
+        ("mw12", "exact", BOUND, 64),
     }
     assert len(cells) == 2 * len(met)
 

@@ -32,7 +32,7 @@ def test_the_plan_is_printed(job, capsys):
         "tiny is valid; it lives in sweeps/tiny (new)",
         "coverage rouge maximize [share] 0 to 1 0",
         "words length minimize calibrated at the start calibrated at the start",
-        "proposer empty_box (auto, 2 objectives)",
+        "proposer portfolio (auto, 2 objectives)",
         "gangs 2 with 1 CPU and 0.5 GPU each",
         "stops at 12 runs or 5 hours",
         "1 weighted 1 0 Opening stage",

@@ -48,7 +48,7 @@ def test_auto_proposes_weights_alone():
     plan = plan_of(spec("{type: ric}"))
     assert plan.proposer == "dirichlet"
     assert plan.work.looks == 0
-    assert plan_of(spec("{type: dpo}")).proposer == "empty_box"
+    assert plan_of(spec("{type: dpo}")).proposer == "portfolio"
 
 
 def test_check_says_that_one_run_is_a_front():

@@ -98,7 +98,7 @@ def test_all_else_is_the_inner_proposer_s() -> None:
 
 def test_auto_is_resolved_within_too() -> None:
     spec = spec_of(of="auto")
-    assert resolve_tag(spec, 2) == "reevaluate"
+    assert resolve_tag(spec, 2, 12) == "reevaluate"
     empty = history_of(problem_of(2))
     tags = [
         build(spec, m=2, runs=9, launches=launches).propose(empty, (), 1, 0)[0].proposer
