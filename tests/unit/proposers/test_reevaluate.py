@@ -104,7 +104,7 @@ def test_auto_is_resolved_within_too() -> None:
         build(spec, m=2, runs=9, launches=launches).propose(empty, (), 1, 0)[0].proposer
         for launches in (("weighted", "constrained"), ("weighted",))
     ]
-    assert tags == ["empty_box", "dirichlet"]
+    assert tags == ["portfolio", "dirichlet"]
 
 
 def test_looks_are_spread_and_go_where_points_are_close() -> None:
