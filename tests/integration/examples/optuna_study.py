@@ -1,4 +1,4 @@
-"""Optuna launches the trials, `empty_box` chooses what they train.
+"""Optuna launches the trials, ParetoFlow chooses what they train.
 
 python -m tests.integration.examples.optuna_study
 """

@@ -1,4 +1,4 @@
-"""Ray Tune launches the trials, `empty_box` chooses what they train, rungs stop what is outdone.
+"""Ray Tune launches the trials, ParetoFlow chooses what they train, rungs stop what is outdone.
 
 python -m tests.integration.examples.tune_search
 """
