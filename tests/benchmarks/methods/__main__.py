@@ -127,12 +127,12 @@ def curve_of(told: dict[str, Any]) -> list[tuple[int, float, float]]:
 
 def notes(task: str, seeds: int, best: float | None) -> str:
     """Return what the table's reader must know."""
-    told = TRAINING[task]
+    told, runs = TRAINING[task], RUNS[task]
     looks = told["steps"] // told["checkpoint_every"]
     words = (
-        f"{seeds} seeds. Each method that gives a point for each run trains {RUNS} of them on a "
+        f"{seeds} seeds. Each method that gives a point for each run trains {runs} of them on a "
         f"lattice of weights, {told['steps']} steps each, evaluated {looks} times; a continuum "
-        f"trains once for {RUNS} times the steps and is asked for {RUNS} preferences each time; "
+        f"trains once for {runs} times the steps and is asked for {runs} preferences each time; "
         "merges mix two trained experts. "
     )
     if len(RATES[task]) > 1:

@@ -14,8 +14,10 @@ from paretoflow.methods.aggregators import TAGS as AGGREGATIONS
 from paretoflow.methods.combiners import COMBINERS
 from tests.benchmarks.methods.letters import make_task
 
-RUNS = 5
-"""Trained runs of a method that gives a point for each: a lattice of five weights."""
+RUNS = {"letters": 5, "embedded": 3}
+"""Trained runs of a method that gives a point for each: a lattice of so many weights."""
+EXPERTS = 2
+"""Trained runs before the mixtures of a merge: one for each objective."""
 TRAINING: dict[str, dict[str, Any]] = {
     "letters": {"steps": 100, "batch_size": 16, "checkpoint_every": 25},
     "embedded": {"steps": 10, "batch_size": 4, "checkpoint_every": 10},
@@ -33,29 +35,34 @@ class Arm:
     """A method and who chooses its launches.
 
     Args:
-        runs: Launches; those that merge train nothing.
-        longer: How many runs' steps one run has: a continuum trains once, for as many steps as five
-            runs together.
+        mixtures: Mixtures of two experts for each run that other arms train; 0 for no merging.
+        continuum: Whether one run answers to many preferences: it trains once, for as many steps as
+            the runs of other arms together, and is asked for as many preferences.
     """
 
     method: dict[str, Any]
     proposer: dict[str, Any] = field(default_factory=lambda: {"type": "lattice"})
-    runs: int = RUNS
-    longer: int = 1
+    mixtures: int = 0
+    continuum: bool = False
 
     def fields(self, task: str, learning_rate: float) -> dict[str, Any]:
         """Return the arm's part of a sweep."""
+        runs = launches = RUNS[task]
         told = TRAINING[task] | {"learning_rate": learning_rate} | self.method
-        told["steps"] *= self.longer
-        told["checkpoint_every"] *= self.longer
-        return {"method": told, "proposer": self.proposer, "stop": {"runs": self.runs}}
+        if self.continuum:
+            told |= {"serve": {"points": runs}}
+            told |= {key: runs * told[key] for key in ("steps", "checkpoint_every")}
+            launches = 1
+        elif self.mixtures:
+            launches = EXPERTS + self.mixtures * runs
+        return {"method": told, "proposer": self.proposer, "stop": {"runs": launches}}
 
 
 def embedded(folder: Path) -> dict[str, Any]:
     """Return the head of the quickstart's sweep."""
     return {
         "model": {"type": "embedded", "generation": {"temperature": 0.7}},
-        "data": {"type": "pydoc", "train": 64, "eval": 32, "validation": 8, "candidates": 6},
+        "data": {"type": "pydoc", "train": 48, "eval": 32, "validation": 8, "candidates": 6},
         "objectives": [
             {
                 "name": "coverage",
@@ -85,10 +92,10 @@ TASKS: dict[str, Callable[[Path], dict[str, Any]]] = {"letters": make_task, "emb
 OFFLINE = ("dpo", "ln_dpo", "ipo", "rpo", "f_dpo", "mm_dpo", "modpo", "lipo", "bco", "pro")
 CONTINUUM = ("ric", "dpa", "meet", "mah_dpo")
 MERGES: dict[str, tuple[dict[str, Any], int]] = {
-    "soups": ({"type": "soups"}, 2 + RUNS),
-    "soups, factors": ({"type": "soups", "how": "factors"}, 2 + RUNS),
-    "soups, frank_wolfe": ({"type": "soups", "how": "frank_wolfe"}, 2 + RUNS),
-    "map": ({"type": "map"}, 2 + 2 * RUNS),
+    "soups": ({"type": "soups"}, 1),
+    "soups, factors": ({"type": "soups", "how": "factors"}, 1),
+    "soups, frank_wolfe": ({"type": "soups", "how": "frank_wolfe"}, 1),
+    "map": ({"type": "map"}, 2),
 }
 
 
@@ -103,11 +110,10 @@ def _arms() -> dict[str, Arm]:
     arms["grao"] = Arm({"type": "grao"})
     arms["ipo_md"] = Arm({"type": "ipo_md"})
     for tag in CONTINUUM:
-        served = {"type": tag, "serve": {"points": RUNS}}
-        arms[tag] = Arm(served, runs=1, longer=RUNS)
-    for name, (proposer, runs) in MERGES.items():
-        arms[f"dpo, {name}"] = Arm({"type": "dpo"}, proposer, runs)
-    arms["dpo, empty_box"] = Arm({"type": "dpo"}, {"type": "auto"})
+        arms[tag] = Arm({"type": tag}, continuum=True)
+    for name, (proposer, mixtures) in MERGES.items():
+        arms[f"dpo, {name}"] = Arm({"type": "dpo"}, proposer, mixtures)
+    arms["dpo, empty_box"] = Arm({"type": "dpo"}, {"type": "empty_box"})
     return arms
 
 

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,6 @@ from paretoflow.engine.workshop import Attempt
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.lm.generation import generate
 from paretoflow.spec.sweep import SweepSpec
-from tests.benchmarks.methods.arms import Arm
 from tests.benchmarks.methods.inline import InlineBackend
 from tests.benchmarks.methods.random_words import (
     FULL,
@@ -50,11 +49,21 @@ from tests.benchmarks.methods.random_words import (
 )
 from tests.benchmarks.results_file import write_table
 
-METHODS: dict[str, Arm] = {
-    "dpo": Arm({"type": "dpo"}, runs=1),
-    "grpo": Arm({"type": "grpo"}, runs=1),
-    "mah_dpo": Arm({"type": "mah_dpo", "serve": {"points": 3}}, runs=1),
-    "dpo, soups": Arm({"type": "dpo"}, {"type": "soups"}, runs=3),
+
+@dataclass(frozen=True)
+class Plan:
+    """A method, who chooses its launches, and how many."""
+
+    method: dict[str, Any]
+    proposer: dict[str, Any] = field(default_factory=lambda: {"type": "lattice"})
+    runs: int = 1
+
+
+METHODS: dict[str, Plan] = {
+    "dpo": Plan({"type": "dpo"}),
+    "grpo": Plan({"type": "grpo"}),
+    "mah_dpo": Plan({"type": "mah_dpo", "serve": {"points": 3}}),
+    "dpo, soups": Plan({"type": "dpo"}, {"type": "soups"}, runs=3),
 }
 """Name in the table to what is run: on pairs, online, a continuum, a merge of two runs."""
 COLUMNS = (
