@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -39,6 +40,8 @@ LENGTHS, VARIANCES, NUGGETS = (0.02, 20.0), (1e-3, 20.0), (1e-5, 1.0)
 """Where they may lie."""
 STARTS = ((1.0, 1.0), (0.3, 0.03))
 """Where the search begins: factors of the median length and nugget."""
+KNOWN_SEARCHES = 32
+"""Searches whose kernels are kept."""
 ROOT5 = 5.0**0.5
 
 
@@ -218,9 +221,16 @@ def matern(first: FloatArray, second: FloatArray, lengths: FloatArray) -> FloatA
 
 def fitted_kernel(inputs: FloatArray, outcomes: FloatArray, stderr: FloatArray) -> Kernel:
     """Return the kernel of largest evidence times prior; arguments as for `fitted`."""
+    return _searched(inputs.shape[1], inputs.tobytes(), outcomes.tobytes(), stderr.tobytes())
+
+
+@lru_cache(maxsize=KNOWN_SEARCHES)
+def _searched(dimensions: int, *known: bytes) -> Kernel:
+    """Search for the kernel; most often a decision knows no more than the one before it did."""
     from scipy.optimize import minimize
 
-    dimensions = inputs.shape[1]
+    inputs, outcomes, stderr = (np.frombuffer(each, dtype=np.float64) for each in known)
+    inputs = inputs.reshape(-1, dimensions)
     centre = float(outcomes.mean()) if len(outcomes) else 0.0
     spread = float(outcomes.std()) if len(outcomes) else 0.0
     scale = spread if spread > FLAT else 1.0
