@@ -36,7 +36,7 @@ from tests.benchmarks.proposers.tables import (
     race_table,
     shares_table,
 )
-from tests.benchmarks.proposers.weather import SEEDS, Weather
+from tests.benchmarks.proposers.weather import Weather
 from tests.benchmarks.results_file import RESULTS, machine, versions
 
 SLOW_RUNS = 32
@@ -44,8 +44,8 @@ SLOW_RUNS = 32
 SLOW_PROBLEMS = ("mw12", "disc_brake", "vehicle_safety")
 """Those that they meet: all for the verdict, none of them out of reach for weights."""
 QUICK = ("zdt1", "circle_concave", "convex_dtlz2", "dtlz2", "mw12", "vehicle_safety", "minecart")
-TUNING_SEEDS = 4
-"""Of the problems for tuning, which no verdict rests on."""
+SEEDS, TUNING_SEEDS = 20, 4
+"""Paired sweeps of each problem; no verdict rests on those for tuning."""
 QUICK_SEEDS = 4
 RACE_SIGMA, RACE_WORKERS, RACE_SEEDS = 0.5, 8, 20
 
