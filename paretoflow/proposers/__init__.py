@@ -19,14 +19,15 @@
     reevaluate  another proposer's launches, and a share that evaluates doubtful snapshots again
 
 What several share, by noun: `asked` (which launches were asked for), `initial` (the weighted stage
-that opens a sweep), `spread` (far from everything tried), `boxes` (gaps of the front), `wording`,
-`experts` (what there is to merge), `mixtures` (merge launches), `quadratics` (of merges),
-`gaussian` (a Gaussian process for each objective), `particles` (the Pareto set of such a model),
+that opens a sweep), `extremes` (ends of the front that are to be trained for again), `spread` (far
+from everything tried), `boxes` (gaps of the front), `wording`, `experts` (what there is to merge),
+`mixtures` (merge launches), `quadratics` (of merges), `gaussian` (a Gaussian process for each
+objective), `kernels` (how fast outcomes change), `particles` (the Pareto set of such a model),
 `configurations` (of its inputs: weights with settings), `settings` (what launches set beside
 weights), `doubt` (which points may be wrongly on the front, or off it), `belief` (what runs at
 untried weights come to), `corners` (bounds by weighted runs), `gain` (what many points would add to
-a front), `improvements` (what continuations change), `arms` (of a portfolio). When to stop:
-`outlook` (what a further run should add).
+a front), `improvements` (what continuations change), `hyperbolas` (fits of that), `arms` (of a
+portfolio). When to stop: `outlook` (what a further run should add).
 
 How to add one (the tag is the YAML `proposer.type` and the module's name):
 

@@ -16,7 +16,8 @@ from paretoflow.core.values import FloatArray, History, IntArray, LaunchKind, Pr
 from paretoflow.proposers.boxes import Landscape, Way, scale_of
 from paretoflow.proposers.corners import envelope, within_supports
 from paretoflow.proposers.gain import OpenRegion, outcome_grid
-from paretoflow.proposers.gaussian import POSTERIOR_POINTS, GainModel, spread_part
+from paretoflow.proposers.gaussian import POSTERIOR_POINTS, GainModel
+from paretoflow.proposers.kernels import spread_part
 
 SMALLEST = 1e-3
 """A weighted sum that rises less, in normalised gains, is no new policy, however exact."""

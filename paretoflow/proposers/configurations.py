@@ -11,14 +11,8 @@ from numpy.typing import NDArray
 from paretoflow.core.settings import Settings
 from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal, WeightVector
 from paretoflow.proposers.boxes import scale_of
-from paretoflow.proposers.gaussian import (
-    POSTERIOR_POINTS,
-    GainModel,
-    GaussianProcess,
-    Kernel,
-    fitted_kernel,
-    spread_part,
-)
+from paretoflow.proposers.gaussian import POSTERIOR_POINTS, GainModel, GaussianProcess
+from paretoflow.proposers.kernels import Kernel, fitted_kernel, spread_part
 from paretoflow.spec.search import Axis
 
 APART = 1e-3

@@ -13,7 +13,8 @@ import numpy as np
 
 from paretoflow.core.values import FloatArray, IntArray
 from paretoflow.front.simplex import even_simplex
-from paretoflow.proposers.gaussian import ROOT5, GainModel, GaussianProcess
+from paretoflow.proposers.gaussian import GainModel, GaussianProcess
+from paretoflow.proposers.kernels import ROOT5
 
 STEPS = 12
 """Of the descent; the first ones are `LONGEST`, the last ones end a tenth as long."""

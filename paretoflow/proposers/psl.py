@@ -28,8 +28,9 @@ from paretoflow.proposers.configurations import (
     repeats,
 )
 from paretoflow.proposers.empty_box import SPARE_SHARE
-from paretoflow.proposers.gaussian import GainModel, spread_part
+from paretoflow.proposers.gaussian import GainModel
 from paretoflow.proposers.initial import initial_count, initial_launch
+from paretoflow.proposers.kernels import spread_part
 from paretoflow.proposers.particles import Push, evolved_set, optimistic, pareto_set, tchebycheff
 from paretoflow.proposers.settings import drawn
 from paretoflow.proposers.spread import spread_launch

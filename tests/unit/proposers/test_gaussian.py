@@ -4,15 +4,8 @@ import numpy as np
 import pytest
 
 from paretoflow.core.values import FloatArray
-from paretoflow.proposers.gaussian import (
-    POSTERIOR_POINTS,
-    Evidence,
-    GainModel,
-    GaussianProcess,
-    Kernel,
-    fitted_kernel,
-    matern,
-)
+from paretoflow.proposers.gaussian import POSTERIOR_POINTS, GainModel, GaussianProcess
+from paretoflow.proposers.kernels import Evidence, Kernel, fitted_kernel, matern
 
 NONE = np.empty((0, 2))
 
