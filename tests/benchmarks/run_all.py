@@ -17,12 +17,12 @@ from tests.benchmarks import (
     driver_scale,
     gain_calibration,
     ledger_open,
-    rungs,
     submit_kill,
     sweep_against_loop,
     takeover,
 )
 from tests.benchmarks.methods import __main__ as methods
+from tests.benchmarks.rungs import __main__ as rungs
 
 BENCHMARKS = (
     cli_start,

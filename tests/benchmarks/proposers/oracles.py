@@ -137,10 +137,10 @@ class TruncatedOracle:
     """Optimises for a fixed number of steps, from the parent or the base, as training does.
 
     Adam on finite differences over the unit box, every step's gradient disturbed. Runs end before
-    they converge, so that a start near the goal is worth a launch; each leaves a checkpoint halfway
-    and one at its end. A constrained run raises its target plus, for each other objective, a
-    multiplier times its gain; the multiplier starts from the launch's weights and moves by what the
-    threshold is missed by.
+    they converge, so that a start near the goal is worth a launch; each leaves checkpoints equally
+    far apart, the last at its end. A constrained run raises its target plus, for each other
+    objective, a multiplier times its gain; the multiplier starts from the launch's weights and
+    moves by what the threshold is missed by.
 
     The base stands for a pretrained model: a random start, brought by steps in the worst gain to
     where it begins to count against the reference point.
@@ -149,12 +149,16 @@ class TruncatedOracle:
         trainable: The problem over the unit box.
         target: Its front, whose ends normalise the gains.
         steps: Of a run.
+        looks: Checkpoints of a run.
     """
 
-    def __init__(self, trainable: Trainable, target: Target, steps: int = 40) -> None:
+    def __init__(
+        self, trainable: Trainable, target: Target, steps: int = 40, looks: int = 2
+    ) -> None:
         self._trainable = trainable
         self._target = target
         self._steps = steps
+        self._looks = {steps * (i + 1) // looks for i in range(looks)}
         state = self._pretrained()
         self.base: Found | None = Found(0.0, self.gains_of(state[None])[0], state)
 
@@ -166,7 +170,7 @@ class TruncatedOracle:
     def run(
         self, proposal: Proposal, parent: FloatArray | None, rng: np.random.Generator
     ) -> list[Found]:
-        """Return the checkpoints halfway and at the end."""
+        """Return the checkpoints in order."""
         assert self.base is not None
         state = self.base.state if parent is None else parent
         ascent = Ascent(state, rng)
@@ -175,7 +179,7 @@ class TruncatedOracle:
         for step in range(1, self._steps + 1):
             gains, jacobian = self._jacobian(ascent.u)
             ascent.climb(slopes.weights(gains) @ jacobian)
-            if step in (self._steps // 2, self._steps):
+            if step in self._looks:
                 at = self.gains_of(ascent.u[None])[0]
                 found.append(Found(step / self._steps, at, ascent.u.copy()))
         return found
