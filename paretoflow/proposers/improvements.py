@@ -21,6 +21,9 @@ DISTINCT = 4
 """Different weights among the neighbours, as the model has four numbers."""
 MOST = 256
 """The nearest neighbours are enough for a fit."""
+LATEST_CHANGES = 32
+LEAST_RISE = 0.01
+"""A weighted sum that rises less in a continuation, in shares of the ranges, has arrived."""
 _BASE, _OPEN = -1, -2
 
 
@@ -43,7 +46,7 @@ class Changes:
         return len(self.starts)
 
 
-def observed_changes(history: History) -> Changes:
+def observed_changes(history: History, *, from_base: bool = True) -> Changes:
     """Return every continuation in a history, run by run.
 
     Each evaluation of a weighted run continues the one before; the first one its parent, or the
@@ -51,6 +54,10 @@ def observed_changes(history: History) -> Changes:
 
     By hand: the base at (0, 0), and a run towards (1, 0) from it that is evaluated twice, at
     (3, 0) and (4, -1), changed (3, 0) and (1, -1).
+
+    Args:
+        history: Ended runs and evaluations.
+        from_base: Whether what began at the base counts.
     """
     m = history.problem.m
     rows = {name: row for row, name in enumerate(history.snapshot_ids)}
@@ -66,7 +73,7 @@ def observed_changes(history: History) -> Changes:
         if run != last_run:
             parent = history.runs[run].proposal.parent
             last = base if parent is None else rows.get(parent)
-        if last is not None:
+        if last is not None and (from_base or last != base):
             pairs.append((last, row))
         last, last_run = row, run
     index = np.array(pairs, dtype=np.int64).reshape(-1, 2)
@@ -77,6 +84,24 @@ def observed_changes(history: History) -> Changes:
         weights=np.array(towards, dtype=np.float64).reshape(-1, m),
         deltas=gains[index[:, 1]] - gains[index[:, 0]],
     )
+
+
+def still_rising(history: History) -> bool | None:
+    """Return whether policies that are trained on come further; None if none was trained on.
+
+    What the latest weighted runs changed after their first checkpoint, or after their parent, in
+    their weighted sum: it rises if that is more than noise and than `LEAST_RISE` on average.
+
+    By hand: towards (.5, .5), from (.4, .4) to (.5, .4): .05 in the mean, so it does.
+    """
+    changes = observed_changes(history, from_base=False)
+    if not len(changes):
+        return None
+    weights = changes.weights[-LATEST_CHANGES:]
+    rises = (weights * changes.deltas[-LATEST_CHANGES:]).sum(axis=1)
+    errors = ((history.stderr / scale_of(history)) ** 2).mean(axis=0)
+    doubt = np.sqrt(2 * (weights**2 @ errors).mean() / len(rises))
+    return bool(rises.mean() > max(LEAST_RISE, 2 * doubt))
 
 
 def weights_behind(history: History, row: int) -> WeightVector:

@@ -11,6 +11,7 @@ from paretoflow.proposers import build
 from paretoflow.proposers.arms import (
     PORTFOLIO,
     RestoredRuns,
+    arm_of,
     outcomes_of,
     restored,
     signed,
@@ -18,10 +19,14 @@ from paretoflow.proposers.arms import (
 )
 from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
 from paretoflow.proposers.empty_box import SPARE_SHARE
+from paretoflow.proposers.improvements import still_rising
 from paretoflow.proposers.initial import initial_count, initial_launch
 from paretoflow.proposers.settings import drawn
 from paretoflow.spec.proposers import PortfolioProposerSpec
 from paretoflow.spec.search import Axis
+
+CONTINUING = "pg_predict"
+"""The arm that trains policies on, which is worth nothing once runs end where they converge."""
 
 
 class PortfolioProposer:
@@ -29,7 +34,9 @@ class PortfolioProposer:
 
     After the opening stage, which is nobody's, each launch is an arm's. For each arm a worth is
     drawn from what is known of its ended launches (`arms`), and the arm with the highest draw
-    chooses; if it has nothing to propose, the next one does, unless it waits for the opening.
+    chooses; if it has nothing to propose, the next one does, unless it waits for the opening. While
+    policies that are trained on come no further (`improvements.still_rising`), the arm that does so
+    comes last; before anything was trained on, it may try with one launch at a time.
     Recent launches count more, as what is worth doing changes while a front fills. An arm sees all
     launches, its own and the others', as if their proposers had taken turns. Its launches bear
     `<arm>|<its own tag>`.
@@ -67,6 +74,7 @@ class PortfolioProposer:
         names = history.problem.names
         outcomes = cache(lambda: outcomes_of(history))
         seen = self._restored.of(history)
+        rising = cache(lambda: still_rising(seen))
 
         def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
             first = initial_launch(asked, self._initial, names, seed, PORTFOLIO)
@@ -78,7 +86,8 @@ class PortfolioProposer:
             )
             opening = any(p.tag == "initial" for p in pending)
             idle: list[str] = []
-            for arm in sorted(draws, key=lambda arm: -draws[arm]):
+            held = CONTINUING if self._is_held(rising(), pending) else ""
+            for arm in sorted(draws, key=lambda arm: (arm == held, -draws[arm])):
                 chosen = self._arms[arm].propose(seen, [*map(restored, pending)], 1, seed)
                 if chosen:
                     return signed(chosen[0], arm, _why(arm, draws, known, idle))
@@ -88,6 +97,12 @@ class PortfolioProposer:
             return None
 
         return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+
+    def _is_held(self, rising: bool | None, pending: Sequence[Proposal]) -> bool:
+        """Return whether continuing policies is left to others while they have anything."""
+        if rising is None:
+            return any(arm_of(p) == CONTINUING for p in pending)
+        return not rising
 
 
 def _why(arm: str, draws: Mapping[str, float], known: set[str], idle: Sequence[str]) -> str:

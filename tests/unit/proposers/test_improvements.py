@@ -8,6 +8,7 @@ from paretoflow.proposers.improvements import (
     Changes,
     observed_changes,
     predicted_changes,
+    still_rising,
     weights_behind,
 )
 from tests.histories import history_of, problem_of, weighted
@@ -47,6 +48,25 @@ def test_weights_of_a_run_not_ended_are_taken_to_be_even():
     assert weights_behind(history, 0).array == pytest.approx([0.5, 0.5])
     assert weights_behind(history, 1).array == pytest.approx([1.0, 0.0])
     assert len(observed_changes(history)) == 0
+
+
+def test_what_began_at_the_base_can_be_left_out():
+    rows = [(-1, [0.0, 0.0]), (0, [3.0, 0.0]), (0, [4.0, -1.0])]
+    changes = observed_changes(history_of(TENS, [weighted([1, 0])], rows), from_base=False)
+    assert changes.deltas == pytest.approx(np.array([[0.1, -0.1]]))
+
+
+def test_policies_rise_while_later_checkpoints_better_their_weighted_sum_by_more_than_noise():
+    def rising(*gains: list[float], stderr: float = 0.0) -> bool | None:
+        rows = [(-1, [0.0, 0.0]), *((0, row) for row in gains)]
+        return still_rising(history_of(TENS, [weighted([1, 1])], rows, stderr=stderr))
+
+    assert rising([4.0, 4.0]) is None
+    assert rising([4.0, 4.0], [5.0, 4.0]) is True
+    assert rising([4.0, 4.0], [5.0, 3.9]) is True
+    assert rising([4.0, 4.0], [4.1, 4.0]) is False
+    # errors of .3 and weights of a half: the sum is uncertain by .3, and twice that is more than .5
+    assert rising([4.0, 4.0], [5.0, 4.0], stderr=0.3) is False
 
 
 def here_and_there(count: int = 8) -> Changes:

@@ -130,3 +130,21 @@ def test_the_turn_of_an_arm_that_waits_for_the_opening_is_not_taken_by_another()
     assert [] in chosen
     assert {arm_of(p) for launches in chosen for p in launches} == {"pg_predict"}
     assert all(" is drawn" in p.reason for launches in chosen for p in launches)
+
+
+def continuing(history, count: int = 12, pending=()) -> list[bool]:
+    chosen = portfolio("gp_hvi", "pg_predict").propose(history, pending, count, 0)
+    return [arm_of(p) == "pg_predict" for p in chosen]
+
+
+def test_policies_are_trained_on_only_while_that_brings_them_further():
+    problem = problem_of(2)
+    risen = [*ROWS, (2, [0.6, 0.6])]
+    assert any(continuing(history_of(problem, DONE, risen)))
+    still = [*ROWS, (2, [0.5, 0.5])]
+    assert not any(continuing(history_of(problem, DONE, still)))
+
+
+def test_before_anything_was_trained_on_one_launch_at_a_time_tries_it():
+    history = history_of(problem_of(2), DONE, ROWS)
+    assert sum(continuing(history)) == 1
