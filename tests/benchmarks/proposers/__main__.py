@@ -34,6 +34,7 @@ from tests.benchmarks.proposers.tables import (
     noises_table,
     problems_table,
     race_table,
+    reach_table,
     shares_table,
 )
 from tests.benchmarks.proposers.weather import Weather
@@ -101,6 +102,7 @@ def tables_of(results: list[Result], problems: list[Known]) -> list[Table]:
             tables.append(shares_table(f"Families for the {title}", own))
             if of_entrant(own, DEFAULT):
                 tables += [duels_table(own, chosen, runs) for runs in (16, 32)]
+                tables.append(reach_table(own, chosen))
             tables.append(noises_table(own, 32))
     tables += [problems_table(everything, problems, runs) for runs in (16, 32)]
     return tables

@@ -14,7 +14,8 @@ from tests.benchmarks.proposers.field import BOUND, GENERATIONAL, Setting, entra
 from tests.benchmarks.proposers.oracles import ExactOracle
 from tests.benchmarks.proposers.peers import Generational, greedy_points, sticks_of, weights_of
 from tests.benchmarks.proposers.problems import Target, problems_named, target_of
-from tests.benchmarks.proposers.tables import hours_ratios
+from tests.benchmarks.proposers.scores import DEFAULT
+from tests.benchmarks.proposers.tables import hours_ratios, reach_table
 from tests.benchmarks.proposers.virtual_sweep import Curve, VirtualSweep
 from tests.benchmarks.proposers.weather import Weather
 from tests.histories import history_of as made
@@ -135,6 +136,20 @@ def test_ratios_of_hours_by_hand() -> None:
         one("empty_box", 1, (0.6, 0.7), (2.0, 3.0)),
     ]
     assert hours_ratios(results) == [0.25, float("inf")]
+
+
+def test_runs_to_the_best_known_by_hand() -> None:
+    def one(name: str, *shares: float) -> Result:
+        return Result(Cell("mw12", "exact", name, 0, 3), 0.0, 0.5, 8, shares, (1.0, 2.0, 3.0))
+
+    results = [
+        one("lattice", 0.2, 0.4, 0.5),
+        one(DEFAULT, 0.5, 0.77, 0.8),
+        one(BOUND, 0.8, 0.8, 0.8),
+    ]
+    (row,) = reach_table(results, problems_named(["mw12"])).rows
+    # 95 % of 0.8 are 0.76: the default is there after two runs, the lattice never, which counts 64
+    assert row == ["mixed, 2 objectives", "exact", "1", "> 64", "2", "1", "0.03", "100%"]
 
 
 def test_a_decision_is_timed() -> None:
