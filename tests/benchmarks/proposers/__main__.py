@@ -48,7 +48,7 @@ QUICK = ("zdt1", "circle_concave", "convex_dtlz2", "dtlz2", "mw12", "vehicle_saf
 SEEDS, TUNING_SEEDS = 20, 4
 """Paired sweeps of each problem; no verdict rests on those for tuning."""
 QUICK_SEEDS = 4
-RACE_SIGMA, RACE_WORKERS, RACE_SEEDS = 0.5, 8, 20
+RACE_SIGMA, RACE_WORKERS, RACE_SEEDS = 0.5, 8, 12
 
 
 def grid(problems: list[Known], who: list[Entrant], seeds: int) -> list[Cell]:
