@@ -333,7 +333,8 @@ def test_a_constraint_that_holds_trains_as_if_it_were_not_there(context, spec, t
     assert same(free, held)
 
 
-@pytest.mark.parametrize("learning_rate", [1e30, 1e12])
+# both overflow on any processor; at 1e12 losses are finite on some and not on others
+@pytest.mark.parametrize("learning_rate", [1e30, 1e20])
 def test_a_run_that_blows_up_fails_cleanly(learning_rate, context, spec, tmp_path):
     wild = spec.model_copy(update={"learning_rate": learning_rate, "checkpoint_every": 1})
     saved: list[Checkpoint] = []
