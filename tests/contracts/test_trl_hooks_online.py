@@ -175,7 +175,7 @@ def test_rloo_is_pulled_to_the_base_and_not_to_its_parent(context, tmp_path):
 @pytest.mark.parametrize("tag", sorted(SPECS))
 def test_gradients_of_objectives_are_refused_on_several_ranks(tag, context, tmp_path):
     from paretoflow.core.protocols import Parallel
-    from paretoflow.methods.online_trainer import check_alone
+    from paretoflow.methods.online import check_alone
 
     spec = spec_of(tag, aggregation="grad_dynamic")
     check_alone(spec.aggregation, Parallel())
