@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from paretoflow.core.protocols import Checkpoint, TrainRequest
-from paretoflow.core.values import Cost
 from paretoflow.lm.adapters import fresh_adapter, load_adapter, save_adapter, unload
+from paretoflow.methods.at_once import report_at_once
 from paretoflow.methods.context import MethodContext
 
 
@@ -38,17 +38,6 @@ class UntrainedMethod:
             model = load_adapter(lm, request.parent_adapter, trainable=False)
         try:
             save_adapter(model, folder)
-            wall_s = time.perf_counter() - began
-            report(
-                Checkpoint(
-                    step=0,
-                    folder=folder,
-                    final=True,
-                    cost=Cost(wall_s, wall_s * request.parallel.ranks),
-                    weights=request.proposal.weights.array,
-                    metrics={},
-                    model=model,
-                )
-            )
+            report_at_once(model, folder, request, began, report)
         finally:
             unload(model)

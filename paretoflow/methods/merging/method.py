@@ -8,9 +8,9 @@ from importlib import import_module
 
 from paretoflow.core.errors import PluginError
 from paretoflow.core.protocols import Checkpoint, TrainRequest
-from paretoflow.core.values import Cost
 from paretoflow.lm.adapters import load_adapter, unload
 from paretoflow.lm.lora_files import write_lora
+from paretoflow.methods.at_once import report_at_once
 from paretoflow.methods.context import MethodContext
 from paretoflow.methods.merging import WAYS
 from paretoflow.methods.merging.mixed import Mixed, asked
@@ -44,18 +44,7 @@ class MergeMethod:
         write_lora(mixed.adapter, folder)
         model = load_adapter(self._context.lm, folder, trainable=False)
         try:
-            wall_s = time.perf_counter() - began
-            report(
-                Checkpoint(
-                    step=0,
-                    folder=folder,
-                    final=True,
-                    cost=Cost(wall_s, wall_s * request.parallel.ranks),
-                    weights=request.proposal.weights.array,
-                    metrics=mixed.metrics,
-                    model=model,
-                )
-            )
+            report_at_once(model, folder, request, began, report, mixed.metrics)
         finally:
             unload(model)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.benchmarks.proposers.cells import Result
-from tests.benchmarks.proposers.field import BOUND, GENERATIONAL
+from tests.benchmarks.proposers.field import BOUND, GENERATIONAL, RUNS
 from tests.benchmarks.proposers.problems import Known, target_of
 from tests.benchmarks.proposers.scores import DEFAULT, duel, names_in, of_entrant, quartiles
 
@@ -184,7 +184,7 @@ def reach_table(results: Sequence[Result], problems: Sequence[Known]) -> Table:
     rows = []
     for (shape, level), found in sorted(shapes.items()):
         lattice, default, _ = columns = np.array(found).T
-        ratio = default / np.minimum(lattice, LONGEST)
+        ratio = default / np.minimum(lattice, RUNS)
         shown = [_runs_shown(column) for column in columns]
         third = f"{np.mean(ratio <= 1 / 3):.0%}"
         rows.append([shape, level, str(len(found)), *shown, f"{np.median(ratio):.2f}", third])
@@ -194,7 +194,6 @@ def reach_table(results: Sequence[Result], problems: Sequence[Known]) -> Table:
 
 LATTICE = "lattice"
 REACHING = (LATTICE, DEFAULT, BOUND)
-LONGEST = 64
 REACH_NOTE = (
     "Best known: the largest hypervolume of any entrant in the same weather, the upper bound, "
     "which knows the front, included. Medians. In the ratio a lattice that never gets there counts "
@@ -207,7 +206,7 @@ def _runs_shown(reached: np.ndarray) -> str:
     if not len(known):
         return NOTHING
     middle = float(np.median(known))
-    return f"{middle:.0f}" if np.isfinite(middle) else f"> {LONGEST}"
+    return f"{middle:.0f}" if np.isfinite(middle) else f"> {RUNS}"
 
 
 def _by_sweep(results: Iterable[Result]) -> dict[tuple[str, int], dict[str, Result]]:
