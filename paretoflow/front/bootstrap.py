@@ -12,6 +12,10 @@ from paretoflow.core.errors import NonFiniteError, ShapeError
 from paretoflow.core.values import FloatArray
 from paretoflow.front.checks import vector
 from paretoflow.front.hypervolume import hypervolume
+from paretoflow.front.sampled import sampled_hypervolumes
+
+EXACT_OBJECTIVES = 4
+"""Up to so many objectives every draw's volume is exact; beyond, see `sampled_hypervolumes`."""
 
 
 def hypervolume_interval(
@@ -131,7 +135,10 @@ def drawn_hypervolumes(
         return np.zeros(draws)
     _refuse(array)
     point = vector(ref, array.shape[1], "the reference point")
-    return np.array([hypervolume(means, point) for means in _resampled(array, draws, seed)])
+    fronts = _resampled(array, draws, seed)
+    if array.shape[1] > EXACT_OBJECTIVES:
+        return sampled_hypervolumes(fronts, array.mean(axis=2), point, seed=seed)
+    return np.array([hypervolume(means, point) for means in fronts])
 
 
 def _refuse(array: FloatArray) -> None:
