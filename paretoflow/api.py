@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paretoflow.core.views import FrontPoint, FrontView, SweepView
+from paretoflow.core.views import FrontPoint, FrontView, SweepView, front_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -247,7 +247,7 @@ class Front:
         view = self.view
         return {
             "sweep": view.sweep,
-            "snapshot": view.snapshot,
+            **front_number(view.snapshot, view.after),
             "ref_point": [o.ref for o in view.problem.objectives],
             "hypervolume": view.hypervolume,
             "hypervolume_ci": list(view.hypervolume_ci),

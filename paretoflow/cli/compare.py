@@ -85,6 +85,8 @@ def compare(
 
 def facts_of(found: Comparison, entrants: Sequence[Entrant]) -> dict[str, Any]:
     """Return a comparison as plain JSON values."""
+    from paretoflow.core.views import front_number
+
     return {
         "objectives": [
             {"name": o.name, "direction": o.direction.value, "ref": o.ref}
@@ -100,7 +102,7 @@ def facts_of(found: Comparison, entrants: Sequence[Entrant]) -> dict[str, Any]:
             {
                 "name": standing.side.label,
                 "sweep": standing.side.sweep,
-                "snapshot": standing.side.snapshot,
+                **front_number(standing.side.snapshot, standing.side.after),
                 "method": entrant.method,
                 "proposer": entrant.proposer,
                 "runs": {"finished": entrant.finished, "failed": entrant.failed},

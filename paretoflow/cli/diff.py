@@ -90,10 +90,12 @@ def facts_of(found: Difference) -> dict[str, Any]:
 
 
 def _side_facts(measured: Measured) -> dict[str, Any]:
+    from paretoflow.core.views import front_number
+
     return {
         "name": measured.side.label,
         "sweep": measured.side.sweep,
-        "snapshot": measured.side.snapshot,
+        **front_number(measured.side.snapshot, measured.side.after),
         "points": len(measured.side.points),
         "hypervolume": measured.hypervolume,
         "hypervolume_ci": measured.interval and list(measured.interval),
@@ -123,7 +125,7 @@ def _show(found: Difference) -> None:
     for letter, side in zip("AB", sides, strict=True):
         table.add_column(f"{letter}  {side.side.label}", overflow="fold")
     rows = {
-        "front": [f"{s.side.sweep}, front {s.side.snapshot}" for s in sides],
+        "front": [s.side.front_name for s in sides],
         "points": [str(len(s.side.points)) for s in sides],
         "hypervolume": [interval_text(s.hypervolume, s.interval) for s in sides],
         "beaten by the other": [f"{len(s.beaten)} of {len(s.side.points)}" for s in sides],

@@ -84,7 +84,7 @@ def _table(found: Front) -> Table:
 
     view = found.view
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
-    table.title = f"{view.sweep}, front {view.snapshot}: {len(found)} points"
+    table.title = f"{view.sweep}, {view.name}: {len(found)} points"
     table.add_column("#", justify="right")
     for objective in view.problem.objectives:
         heading = f"{objective.name} {ARROWS[objective.direction]}"

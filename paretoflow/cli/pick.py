@@ -13,6 +13,7 @@ from paretoflow.cli.front import Snapshot
 from paretoflow.cli.options import Format, FormatOption, SweepRoot
 from paretoflow.core.errors import UserError
 from paretoflow.core.values import BASE_RUN_ID
+from paretoflow.core.views import front_number
 
 if TYPE_CHECKING:
     from paretoflow.api import Front
@@ -59,7 +60,7 @@ def pick(
         adapter = found.adapter(point)
         facts = {
             "sweep": found.view.sweep,
-            "snapshot": found.view.snapshot,
+            **front_number(found.view.snapshot, found.view.after),
             **found.point_dict(point),
         }
         typer.echo(

@@ -45,7 +45,7 @@ def verify(
     manifest = found.manifest
     low, high = manifest.interval
     interval = f" (95 % {low:.4g} to {high:.4g})" if found.interval else ""
-    typer.echo(f"{out} is as exported: {manifest.sweep}, front {manifest.snapshot}")
+    typer.echo(f"{out} is as exported: {manifest.front_name}")
     typer.echo(f"  {found.files} files and {found.adapters} adapters have their SHA-256")
     typer.echo(
         f"  {found.evaluations} evaluations give the same {len(manifest.points)} points and the "
@@ -58,12 +58,14 @@ def verify(
 
 
 def _facts(out: Path, found: Verified) -> dict[str, object]:
+    from paretoflow.core.views import front_number
+
     manifest = found.manifest
     return {
         "export": str(out),
         "format": manifest.tag,
         "sweep": manifest.sweep,
-        "snapshot": manifest.snapshot,
+        **front_number(manifest.snapshot, manifest.after),
         "files": found.files,
         "adapters": found.adapters,
         "evaluations": found.evaluations,

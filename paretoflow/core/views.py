@@ -20,6 +20,23 @@ from paretoflow.core.values import Cost, FloatArray, Problem, Proposal, RunRecor
 _NUMBER_OF_CONDITION = re.compile(r"-c\d+$")
 
 
+def front_name(snapshot: int | None, after: int | None) -> str:
+    """Return what a front is called: a number names one front, so only a recorded one has it.
+
+    Args:
+        snapshot: Number of the front snapshot that it is; None where it is none.
+        after: The last one that was recorded before it; None where there is none.
+    """
+    if snapshot is not None:
+        return f"front {snapshot}"
+    return "no front recorded yet" if after is None else f"after front {after}, not recorded yet"
+
+
+def front_number(snapshot: int | None, after: int | None) -> dict[str, int | None]:
+    """Return the same for programs: `after_snapshot` is there only where there is no number."""
+    return {"snapshot": snapshot} | ({"after_snapshot": after} if snapshot is None else {})
+
+
 @dataclass(frozen=True)
 class FrontPoint:
     """One non-dominated evaluation with its provenance; scores are raw.
@@ -70,15 +87,17 @@ class FrontView:
     """The front of a sweep at one moment.
 
     Args:
-        snapshot: Number of the front snapshot, counting from 0.
+        snapshot: Number of the front snapshot that it is, counting from 0; None where results have
+            come since the last one that change it.
         hypervolume: In the product of the objectives' units, against `problem.ref_scores`.
         hypervolume_ci: Bootstrap interval (low, high), 95 %.
         points: Sorted by the first objective's gain, best first.
         finished, failed, pending, paused: Numbers of runs.
+        after: The last front snapshot before it, where it is none itself.
     """
 
     sweep: str
-    snapshot: int
+    snapshot: int | None
     problem: Problem
     hypervolume: float
     hypervolume_ci: tuple[float, float]
@@ -87,6 +106,12 @@ class FrontView:
     failed: int
     pending: int
     paused: int = 0
+    after: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Return what it is called; two fronts never have the same name."""
+        return front_name(self.snapshot, self.after)
 
 
 @dataclass(frozen=True)

@@ -253,11 +253,12 @@ def simulate(
     problem = declared_problem(spec.objectives)
     cluster = SimulatedCluster(oracle, problem, spec.engine, seed=spec.seed, weather=weather)
     proposer = _proposer(spec)
-    driver = Driver(spec, ledger or MemoryLedger(), SimulatedBackend(cluster), proposer)
+    ledger = ledger or MemoryLedger()
+    driver = Driver(spec, ledger, SimulatedBackend(cluster), proposer)
     reason = driver.run()
     state = driver.state
     return Simulation(
-        front=front_view(state, spec.name, 0),
+        front=front_view(state, spec.name, ledger.fronts()),
         launches=tuple(_launches(state)),
         virtual_s=cluster.time.now_s,
         reason=reason,

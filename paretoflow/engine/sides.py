@@ -77,7 +77,8 @@ def _side_of_view(view: SweepView, label: str) -> Side:
         for row in [rows[p.snapshot_id]]
     ]
     front = view.front
-    return Side(label, front.sweep, front.snapshot, front.problem, tuple(points))
+    name = front.snapshot, front.problem
+    return Side(label, front.sweep, *name, tuple(points), front.after)
 
 
 def _side_of_export(out: Path, label: str) -> Side:
@@ -88,4 +89,5 @@ def _side_of_export(out: Path, label: str) -> Side:
         for name in (p.snapshot_id for p in manifest.points if p.snapshot_id in rows)
         for row in [rows[name]]
     ]
-    return Side(label, manifest.sweep, manifest.snapshot, manifest.problem, tuple(points))
+    name = manifest.snapshot, manifest.problem
+    return Side(label, manifest.sweep, *name, tuple(points), manifest.after)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,8 @@ from paretoflow.ledger.tables import FrontRecord
 from paretoflow.storage import Folder, Root, as_folder
 
 SPEC_FILE = "spec.json"
+_SAME_VOLUME = 1e-9
+"""Relative: another version may add up in another order."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +111,10 @@ def read_sweep(root: Root, snapshot: int | None = None) -> SweepView:
             opened.root.uri,
             "let `paretoflow run` go on, then ask again",
         )
-    number = opened.fronts[-1].number if opened.fronts else 0
+    number = opened.fronts[-1].number if snapshot is not None else None
     return SweepView(
         spec=opened.spec,
-        front=front_view(opened.state, opened.spec["name"], number),
+        front=front_view(opened.state, opened.spec["name"], opened.fronts, number),
         runs=tuple(opened.state.runs.values()),
         evaluations=tuple(opened.state.evaluations),
         curve=tuple(opened.state.curve),
@@ -118,8 +122,26 @@ def read_sweep(root: Root, snapshot: int | None = None) -> SweepView:
     )
 
 
-def front_view(state: SweepState, name: str, number: int) -> FrontView:
-    """Return the front of a state, best first in the first objective."""
+def is_recorded(state: SweepState, record: FrontRecord) -> bool:
+    """Return whether a state has the front that was recorded."""
+    same = set(record.snapshot_ids) == set(front_ids(state))
+    return same and math.isclose(record.hypervolume, state.hypervolume, rel_tol=_SAME_VOLUME)
+
+
+def front_view(
+    state: SweepState, name: str, fronts: Sequence[FrontRecord], number: int | None = None
+) -> FrontView:
+    """Return the front of a state, best first in the first objective.
+
+    Args:
+        state: The sweep's.
+        name: The sweep's.
+        fronts: Those recorded so far, oldest first.
+        number: Which of them it is; None finds out whether it is the last, or newer.
+    """
+    last = fronts[-1] if fronts else None
+    if number is None and last is not None and is_recorded(state, last):
+        number = last.number
     problem = state.problem
     if problem is None:
         raise LedgerError("the sweep has no calibration yet", name)
@@ -136,6 +158,7 @@ def front_view(state: SweepState, name: str, number: int) -> FrontView:
         failed=state.failed,
         pending=len(state.open_runs()),
         paused=len(state.paused),
+        after=last.number if last is not None and number is None else None,
     )
 
 

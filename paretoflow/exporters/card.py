@@ -29,7 +29,7 @@ def card_text(view: SweepView) -> str:
             "",
             f"{len(front.points)} points that no other beats in every objective, found by "
             f"ParetoFlow in {front.finished} finished runs ({front.failed} failed). "
-            f"Front snapshot {front.snapshot}.",
+            f"It is {_snapshot_text(front)}.",
             "",
             hypervolume_line(front),
             "",
@@ -52,6 +52,14 @@ def card_text(view: SweepView) -> str:
             "",
         ]
     )
+
+
+def _snapshot_text(front: FrontView) -> str:
+    """Return which front of the sweep it is, for a sentence."""
+    if front.snapshot is not None:
+        return f"front snapshot {front.snapshot} of the sweep"
+    since = "any front snapshot" if front.after is None else f"front snapshot {front.after}"
+    return f"newer than {since} that the sweep had recorded"
 
 
 def hypervolume_line(front: FrontView) -> str:

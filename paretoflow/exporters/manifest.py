@@ -10,7 +10,7 @@ from typing import Any
 
 from paretoflow import __version__
 from paretoflow.core.ids import digest_of
-from paretoflow.core.views import SweepView
+from paretoflow.core.views import SweepView, front_number
 
 FORMAT = "paretoflow-front"
 MANIFEST = "manifest.json"
@@ -37,7 +37,7 @@ def manifest_of(
         "format_version": FORMAT_VERSION,
         "export": tag,
         "sweep": front.sweep,
-        "snapshot": front.snapshot,
+        **front_number(front.snapshot, front.after),
         "spec_digest": digest_of(view.spec),
         "objectives": [
             {

@@ -15,6 +15,7 @@ import numpy as np
 from paretoflow.core.conditions import condition_json
 from paretoflow.core.errors import ExportError
 from paretoflow.core.values import Direction, FloatArray, ObjectiveInfo, Problem
+from paretoflow.core.views import front_name
 from paretoflow.exporters.manifest import FORMAT, FORMAT_VERSION, MANIFEST
 from paretoflow.exporters.table_files import EXPORT_AGAIN, Row, read_rows
 
@@ -51,7 +52,7 @@ class Manifest:
 
     tag: str
     sweep: str
-    snapshot: int
+    snapshot: int | None
     problem: Problem
     ref_point: tuple[float, ...]
     hypervolume: float
@@ -60,6 +61,12 @@ class Manifest:
     tables: dict[str, str]
     files: dict[str, str]
     digest: str
+    after: int | None = None
+
+    @property
+    def front_name(self) -> str:
+        """Return the sweep, and what its front is called."""
+        return f"{self.sweep}, {front_name(self.snapshot, self.after)}"
 
 
 @dataclass(frozen=True)
@@ -191,7 +198,7 @@ def _manifest(plain: dict[str, Any], digest: str) -> Manifest:
     return Manifest(
         tag=str(plain.get("export", "folder")),
         sweep=str(plain["sweep"]),
-        snapshot=int(plain["snapshot"]),
+        snapshot=_number_of_front(plain["snapshot"]),
         problem=Problem(objectives),
         ref_point=tuple(_number(v) for v in plain["ref_point"]),
         hypervolume=_number(plain["hypervolume"]),
@@ -200,7 +207,12 @@ def _manifest(plain: dict[str, Any], digest: str) -> Manifest:
         tables={name: str(file) for name, file in tables.items()},
         files=files,
         digest=digest,
+        after=_number_of_front(plain.get("after_snapshot")),
     )
+
+
+def _number_of_front(value: Any) -> int | None:
+    return None if value is None else int(value)
 
 
 def _point(plain: dict[str, Any], names: list[str]) -> ManifestPoint:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from paretoflow.core.conditions import condition_json
 from paretoflow.core.values import BASE_RUN_ID
-from paretoflow.core.views import FrontPoint, FrontView
+from paretoflow.core.views import FrontPoint, FrontView, front_number
 from paretoflow.front.selection import pick
 from paretoflow.front.simplex import das_dennis
 
@@ -64,7 +64,7 @@ def routing_of(front: FrontView, base: str) -> dict[str, Any]:
     return {
         "rule": RULE,
         "sweep": front.sweep,
-        "snapshot": front.snapshot,
+        **front_number(front.snapshot, front.after),
         "objectives": [
             {
                 "name": o.name,

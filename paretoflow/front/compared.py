@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from paretoflow.core.values import FloatArray, Problem
+from paretoflow.core.views import front_name
 
 Interval = tuple[float, float]
 
@@ -48,14 +49,22 @@ class Side:
 
     Args:
         label: What the user called it.
+        snapshot: Number of the front snapshot that it is; None where it is none.
         points: In the order of the front.
+        after: The last front snapshot before it, where it is none itself.
     """
 
     label: str
     sweep: str
-    snapshot: int
+    snapshot: int | None
     problem: Problem
     points: tuple[SidePoint, ...]
+    after: int | None = None
+
+    @property
+    def front_name(self) -> str:
+        """Return the sweep, and what its front is called."""
+        return f"{self.sweep}, {front_name(self.snapshot, self.after)}"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Both are measured against the first one's reference point, so that their volumes
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -75,7 +76,7 @@ def aligned(a: Side, b: Side) -> tuple[Side, tuple[str, ...]]:
     units = [(x, y) for x, y in pairs if x.unit != y.unit]
     notes += [f"the unit of {x.name} differs: {x.unit!r} and {y.unit!r}" for x, y in units]
     points = b.points if order == sorted(order) else tuple(_reordered(p, order) for p in b.points)
-    return Side(b.label, b.sweep, b.snapshot, a.problem, points), tuple(notes)
+    return replace(b, problem=a.problem, points=points), tuple(notes)
 
 
 def _reordered(point: SidePoint, order: Sequence[int]) -> SidePoint:

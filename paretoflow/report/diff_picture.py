@@ -58,7 +58,7 @@ def diff_page(found: Difference) -> str:
     sides = [found.a, found.b]
     rows = {
         "": [escape(s.side.label) for s in sides],
-        "front": [escape(f"{s.side.sweep}, front {s.side.snapshot}") for s in sides],
+        "front": [escape(s.side.front_name) for s in sides],
         "points": [str(len(s.side.points)) for s in sides],
         "hypervolume": [interval_text(s.hypervolume, s.interval) for s in sides],
         "beaten by the other": [f"{len(s.beaten)} of {len(s.side.points)}" for s in sides],

@@ -28,7 +28,7 @@ def summary_text(view: SweepView) -> str:
     spec = view.spec
     parts = [str(spec[k]["type"]) for k in ("method", "proposer") if "type" in spec.get(k, {})]
     names = ", ".join(o.name for o in view.front.problem.objectives)
-    return escape(" · ".join([names, *parts, f"front snapshot {view.front.snapshot}"]))
+    return escape(" · ".join([names, *parts, view.front.name]))
 
 
 def tiles_html(view: SweepView) -> str:

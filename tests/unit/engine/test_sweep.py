@@ -89,7 +89,7 @@ def test_a_sweep_without_any_evaluation_has_no_front_yet(tmp_path: Path) -> None
     with pytest.raises(SnapshotNotFoundError, match="none yet"):
         read_sweep(tmp_path, 0)
     with pytest.raises(LedgerError, match="no calibration"):
-        front_view(open_sweep_folder(tmp_path).state, "circle", 0)
+        front_view(open_sweep_folder(tmp_path).state, "circle", ())
 
 
 def test_the_spec_that_is_read_is_the_one_that_was_written(finished_sweep: Path) -> None:
@@ -117,7 +117,7 @@ def test_the_base_on_a_front_has_no_weights_and_no_folder() -> None:
     state = folded(
         opened(), CALIBRATED, base((0.5, 5.0)), proposed("a"), started("a"), scored("a", (0.9, 9))
     )
-    best, untrained = front_view(state, "demo", 7).points
+    best, untrained = front_view(state, "demo", ()).points
     assert (best.run_id, best.kind) == ("a", "weighted")
     assert (untrained.run_id, untrained.kind) == ("base", "base")
     assert (untrained.weights, untrained.path, untrained.proposal) == (None, "", None)
