@@ -39,9 +39,9 @@ def export(
     folder      tables, PEFT adapters, the spec, a card and a plot
     parquet, json, csv, arrow
                 the front and every evaluation as two tables, nothing else
-    hub-folder  ready for `hf upload`: adapters with a model card; nothing is uploaded
-    vllm        adapters, `serve.sh` with the `vllm serve` line, and a table that says
-                which adapter to ask for which preference
+    hub-folder  adapters with a model card, for `hf upload`; nothing is uploaded
+    vllm        adapters, `serve.sh` with the `vllm serve` line, and a table
+                that says which adapter to ask for which preference
 
     Every adapter is checked against the digest that the ledger holds of it.
     """

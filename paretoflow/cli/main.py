@@ -191,11 +191,18 @@ def _command(name: str) -> Any:
     function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     app = typer.Typer(add_completion=False)
     paragraphs = _SECTION.split(getdoc(function) or verb.summary)[0].split("\n\n")
-    text = "\n\n".join(p if p.startswith("\b") else p.replace("\n", " ") for p in paragraphs)
+    text = "\n\n".join(map(_paragraph, paragraphs))
     label = "Example" if len(verb.examples) == 1 else "Examples"
     epilog = "\n\n".join((f"{label}:", *verb.examples))
     app.command(name, help=text, epilog=epilog, no_args_is_help=False)(function)
     return typer.main.get_command(app)
+
+
+def _paragraph(text: str) -> str:
+    r"""Return a paragraph of a docstring as click wants it; one that begins with `\b` is kept."""
+    if text.startswith("\\b\n"):
+        return "\b\n" + text.removeprefix("\\b\n")
+    return text.replace("\n", " ")
 
 
 def _version(wanted: bool) -> None:

@@ -46,7 +46,7 @@ def train_reward(
     pairs:                      files with the columns prompt, chosen, rejected
       - {path: helpful.jsonl, objective: helpful}
       - {path: brief.parquet, objective: brief}
-    outputs: heads              or separate: a model each; one: a single shared reward
+    outputs: heads              separate: a model each; one: one shared reward
     weighting: more             min-norm weights of the objectives; sum by default
     groups: {count: 2, annotator: worker}
                                 instead of objectives: find groups of annotators

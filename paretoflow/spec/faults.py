@@ -20,6 +20,7 @@ from paretoflow.spec.shape import (
     path_of,
     value_at,
 )
+from paretoflow.spec.synonyms import advice_on, type_for
 
 _ALLOWED = {
     "int_type": "a whole number",
@@ -118,7 +119,10 @@ def unknown_key(path: KeyPath, root: Any) -> Fault:
     allowed = list(model.model_fields) if model else []
     near = nearest(key, allowed)
     homes = homes_of(key)
-    if near:
+    foreign = advice_on(key, allowed)
+    if foreign:
+        hint = foreign
+    elif near:
         hint = f"did you mean `{near}`?"
     elif homes:
         hint = f"`{key}` is known under {' and '.join(homes)}; move it there or remove it"
@@ -140,7 +144,8 @@ def _untagged(path: KeyPath, models: Mapping[str, Any], root: Any) -> Fault:
         return Fault(
             path, f"the key `type` is missing; allowed: {tags}", "add `type: …`, first of all"
         )
-    near = nearest(value["type"], models)
+    family = str(path[0]) if path else ""
+    near = type_for(family, value["type"]) or nearest(value["type"], models)
     hint = f"did you mean `{near}`?" if near else "`paretoflow plugins` says what each does"
     return Fault((*path, "type"), f"unknown type {shown(value['type'])}; allowed: {tags}", hint)
 

@@ -66,6 +66,26 @@ def test_every_verb_has_help_with_an_example(verb, capsys):
 
 
 @pytest.mark.parametrize("verb", VERBS)
+def test_no_help_shows_marks_of_its_source(verb, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    main([verb, "--help"])
+    shown = capsys.readouterr().out
+    assert not any(mark in shown for mark in ("\\b", "\\n", "\b", "``"))
+
+
+@pytest.mark.parametrize("verb", ["export", "train-reward"])
+def test_tables_in_a_help_keep_their_lines_on_80_columns(verb, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    main([verb, "--help"])
+    shown = {line.strip() for line in capsys.readouterr().out.splitlines()}
+    module, name = VERBS[verb].target.split(":")
+    table = getattr(importlib.import_module(module), name).__doc__.split("\\b\n")[1]
+    rows = [row.strip() for row in table.split("\n\n")[0].splitlines()]
+    assert len(rows) > 4
+    assert set(rows) <= shown
+
+
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_is_a_function_of_its_module(verb):
     module, name = VERBS[verb].target.split(":")
     word = verb.replace("-", "_")

@@ -1,0 +1,250 @@
+"""Words of TRL, PEFT, transformers, Ray, Optuna and vLLM, and where a sweep YAML says the same.
+
+Someone who comes from these libraries writes their words first; the answer names our key instead of
+the key that happens to be spelt most alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_GENERATION = "model.generation"
+_LENGTH = (f"{_GENERATION}.max_new_tokens",)
+_BATCH = ("method.batch_size",)
+_STEPS = ("method.steps",)
+_SERVED = ("model.path",)
+_GPUS = ("engine.resources.gpus_per_rank",)
+_RUNS = ("stop.runs",)
+
+KEYS: dict[str, tuple[str, ...]] = {
+    # transformers and TRL: training
+    "lr": ("method.learning_rate",),
+    "max_lr": ("method.learning_rate",),
+    "per_device_train_batch_size": _BATCH,
+    "train_batch_size": _BATCH,
+    "micro_batch_size": ("method.gradient_accumulation",),
+    "gradient_accumulation_steps": ("method.gradient_accumulation",),
+    "max_steps": _STEPS,
+    "train_steps": _STEPS,
+    "save_steps": ("method.checkpoint_every",),
+    "eval_steps": ("method.checkpoint_every",),
+    "max_grad": ("method.max_grad_norm",),
+    "gradient_clipping": ("method.max_grad_norm",),
+    "kl_coef": ("method.beta",),
+    "kl_beta": ("method.beta",),
+    "loss_type": ("method.loss",),
+    "num_generations": ("method.generations", "data.candidates"),
+    "output_dir": ("storage",),
+    "save_dir": ("storage",),
+    "log_dir": ("storage",),
+    "storage_path": ("storage",),
+    "run_name": ("name",),
+    "experiment_name": ("name",),
+    "random_seed": ("seed",),
+    "report_to": ("tracking",),
+    "loggers": ("tracking",),
+    # models and adapters
+    "model_name": _SERVED,
+    "model_name_or_path": _SERVED,
+    "model_id": _SERVED,
+    "base_model": _SERVED,
+    "pretrained_model_name_or_path": _SERVED,
+    "model": ("path",),
+    "torch_dtype": ("model.dtype",),
+    "precision": ("model.dtype",),
+    "bf16": ("model.dtype",),
+    "fp16": ("model.dtype",),
+    "r": ("model.lora.rank",),
+    "lora_r": ("model.lora.rank",),
+    "lora_rank": ("model.lora.rank",),
+    "lora_alpha": ("model.lora.alpha",),
+    "lora_dropout": ("model.lora.dropout",),
+    "target_modules": ("model.lora.targets",),
+    "lora_target_modules": ("model.lora.targets",),
+    "rank_pattern": ("model.lora.ranks",),
+    "peft_config": ("model.lora",),
+    # generation
+    "max_tokens": _LENGTH,
+    "max_completion_length": _LENGTH,
+    "max_length": _LENGTH,
+    "max_new_token": _LENGTH,
+    "max_gen_len": _LENGTH,
+    "generation_config": (_GENERATION,),
+    "sampling_params": (_GENERATION,),
+    # data
+    "dataset": ("data.path",),
+    "dataset_name": ("data.path",),
+    "dataset_path": ("data.path",),
+    "data_files": ("data.path",),
+    "train_file": ("data.path",),
+    "dataset_config": ("data.config",),
+    "dataset_split": ("data.split",),
+    "num_train": ("data.train",),
+    "num_eval": ("data.eval",),
+    "test": ("data.eval",),
+    "val": ("data.validation",),
+    "prompt_column": ("data.columns.prompt",),
+    "rewards": ("objectives",),
+    "reward_funcs": ("objectives",),
+    "reward_functions": ("objectives",),
+    "reward_model": ("objectives",),
+    "metrics": ("objectives",),
+    "mode": ("direction",),
+    "goal": ("direction",),
+    "reference_point": ("ref",),
+    "ref_point": ("ref",),
+    # Ray, Ray Tune, Optuna
+    "num_workers": ("engine.workers",),
+    "n_jobs": ("engine.workers",),
+    "max_concurrent_trials": ("engine.workers",),
+    "max_concurrent": ("engine.workers",),
+    "num_gpus": _GPUS,
+    "use_gpu": _GPUS,
+    "gpus": _GPUS,
+    "num_cpus": ("engine.resources.cpus_per_rank",),
+    "cpus": ("engine.resources.cpus_per_rank",),
+    "resources_per_worker": ("engine.resources",),
+    "resources_per_trial": ("engine.resources",),
+    "world_size": ("engine.resources.ranks",),
+    "tensor_parallel_size": ("engine.resources.ranks",),
+    "zero_stage": ("engine.resources.zero",),
+    "zero_optimization": ("engine.resources.zero",),
+    "deepspeed": ("engine.resources.zero",),
+    "cpu_offload": ("engine.resources.offload",),
+    "max_failures": ("engine.retries",),
+    "max_retries": ("engine.retries",),
+    "num_samples": _RUNS,
+    "n_trials": _RUNS,
+    "num_trials": _RUNS,
+    "trials": _RUNS,
+    "max_runs": _RUNS,
+    "budget": _RUNS,
+    "time_budget_s": ("stop.hours",),
+    "timeout": ("stop.hours",),
+    "max_cost": ("stop.cost",),
+    "early_stopping": ("method.early_stop", "stop.rungs"),
+    "scheduler": ("stop.rungs",),
+    "pruner": ("stop.rungs",),
+    "search_alg": ("proposer",),
+    "searcher": ("proposer",),
+    "sampler": ("proposer",),
+    "param_space": ("search",),
+    "search_space": ("search",),
+    "weights": ("proposer",),
+    "preferences": ("proposer",),
+}
+"""A foreign word, and the keys that say the same, by their dotted place."""
+
+_HERE = "method.learning_rate warms up over a tenth of the steps, then falls linearly"
+
+NOTES: dict[str, str] = {
+    "gradient_checkpointing": "no key switches it: raise `method.gradient_accumulation` or lower "
+    "`model.generation.batch_size` to save memory; out of memory halves batches by itself",
+    "top_k": "answers are drawn by `temperature` and `top_p` alone",
+    "repetition_penalty": "answers are drawn by `temperature` and `top_p` alone",
+    "do_sample": "`temperature: 0` takes the most likely token, anything above it samples",
+    "num_train_epochs": "runs are measured in optimiser steps: write `method.steps`",
+    "num_epochs": "runs are measured in optimiser steps: write `method.steps`",
+    "epochs": "runs are measured in optimiser steps: write `method.steps`",
+    "warmup_ratio": _HERE,
+    "warmup_steps": _HERE,
+    "lr_scheduler_type": _HERE,
+    "lr_scheduler": _HERE,
+    "weight_decay": "adapters are trained without weight decay; no key sets it",
+    "optim": "AdamW is the only optimiser",
+    "optimizer": "AdamW is the only optimiser",
+    "load_in_4bit": "quantised bases are not supported: `model.dtype` is float32, bfloat16 or "
+    "float16",
+    "load_in_8bit": "quantised bases are not supported: `model.dtype` is float32, bfloat16 or "
+    "float16",
+    "quantization_config": "quantised bases are not supported: `model.dtype` is float32, bfloat16 "
+    "or float16",
+    "resume_from_checkpoint": "the same command, or `paretoflow resume`, goes on by itself",
+    "logging_steps": "every evaluation is in the ledger; `tracking` tells an experiment tracker",
+    "use_vllm": "answers are generated in the worker itself; exports can be served by vLLM",
+    "ref_model": "the frozen base is the reference",
+}
+"""A foreign word for which there is no key, and what to know instead."""
+
+TAGS: dict[str, dict[str, str]] = {
+    "method": {
+        "reinforce": "rloo",
+        "ppo": "grpo",
+        "online_dpo": "ipo_md",
+        "rewarded_soups": "dpo",
+        "morlhf": "grpo",
+        "simpo": "ln_dpo",
+        "kto": "bco",
+        "mgda": "gradient_dpo",
+    },
+    "proposer": {
+        "grid": "lattice",
+        "uniform": "lattice",
+        "random": "dirichlet",
+        "bayesian": "gp_hvi",
+        "bo": "gp_hvi",
+        "qnehvi": "gp_hvi",
+        "rewarded_soups": "soups",
+        "default": "auto",
+    },
+    "model": {
+        "hf": "pretrained",
+        "huggingface": "pretrained",
+        "transformers": "pretrained",
+        "hub": "pretrained",
+        "local": "pretrained",
+        "tiny": "embedded",
+    },
+    "data": {
+        "json": "jsonl",
+        "huggingface": "hub",
+        "hf": "hub",
+        "datasets": "hub",
+        "embedded": "pydoc",
+    },
+    "objectives": {
+        "python": "import",
+        "function": "import",
+        "custom": "import",
+        "callable": "import",
+        "rm": "reward_model",
+        "classifier": "reward_model",
+        "rouge_l": "rouge",
+        "words": "length",
+        "brevity": "length",
+        "keyword": "regex",
+        "keywords": "regex",
+        "latency": "system",
+        "cost": "system",
+    },
+    "tracking": {"weights_and_biases": "wandb", "tensorboardx": "tensorboard", "tb": "tensorboard"},
+}
+"""For each family of `{type: …}` entries: another name for a type, and the type."""
+
+
+def plain(word: object) -> str:
+    """Return a word as the tables spell it: `--Per-Device` is `per_device`."""
+    return str(word).strip().lstrip("-").lower().replace("-", "_").replace(" ", "_")
+
+
+def advice_on(key: str, allowed: Iterable[str]) -> str:
+    """Return what to write instead of a foreign key; empty for a word that is none.
+
+    Args:
+        key: The unknown key.
+        allowed: The keys that the mapping it stands in knows.
+    """
+    word, known = plain(key), set(allowed)
+    if word in NOTES:
+        return NOTES[word]
+    places = KEYS.get(word, ())
+    here = [name for place in places if (name := place.rpartition(".")[2]) in known]
+    if here:
+        return f"write `{here[0]}`"
+    elsewhere = [place for place in places if place not in ("path", "direction", "ref")]
+    return f"write {' or '.join(f'`{place}`' for place in elsewhere)}" if elsewhere else ""
+
+
+def type_for(family: str, word: object) -> str | None:
+    """Return the type that another library's name stands for; None for a word that is none."""
+    return TAGS.get(family, {}).get(plain(word))
