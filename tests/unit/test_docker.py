@@ -82,3 +82,30 @@ def test_only_what_is_named_goes_into_the_image(path: Path) -> None:
     }
     assert copied == let_in
     assert all((ROOT / name).exists() for name in let_in)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+def test_package_indexes_are_build_arguments_of_pip(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    arguments = re.findall(r"^ARG (.+)$", text, re.MULTILINE)
+    assert arguments == ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"]
+    assert text.index("ARG PIP_INDEX_URL") < text.index("pip install")
+    read_me = (ROOT / "docker" / "README.md").read_text(encoding="utf-8")
+    assert all(f"--build-arg {name}=" in read_me for name in arguments)
+
+
+def test_no_file_names_the_host_of_a_package_index() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    named = re.compile(
+        rb"(index[-_]url|registry|find-links|trusted-host)[= ]+[\"']?(https?://|\w+\.)"
+    )
+    found = [
+        name
+        for name in listed.stdout.split("\0")
+        if (ROOT / name).is_file() and named.search((ROOT / name).read_bytes().lower())
+    ]
+    assert found == []
