@@ -125,14 +125,13 @@ class Sweep:
         """
         from paretoflow.report.page import render
         from paretoflow.report.samples import answers_in
+        from paretoflow.storage.output import write_file
 
         view = self.view(snapshot)
         home = self.root.local
         beside = home / "report.html" if home else Path(f"{view.front.sweep}.html")
         path = beside if out is None else Path(out)
-        page = render(view, answers_in(self.root))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, encoding="utf-8")
+        write_file(path, render(view, answers_in(self.root)).encode())
         return path
 
     def snapshots(self) -> tuple[FrontRecord, ...]:

@@ -6,11 +6,11 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-import typer
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from paretoflow.cli.console import echo
 from paretoflow.cli.options import Format, FormatOption, Job, Overrides, Storage, plain_console
 from paretoflow.cli.plan import Plan, plan_of, served_of, trained_runs
 from paretoflow.methods.capabilities import require_supported
@@ -44,7 +44,7 @@ def check(
     require_supported(spec)
     plan = plan_of(spec)
     if format is Format.JSON:
-        typer.echo(json.dumps(plan_json(spec, plan), indent=2))
+        echo(json.dumps(plan_json(spec, plan), indent=2))
         return
     console = plain_console()
     for part in plan_parts(spec, plan):

@@ -13,9 +13,11 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from paretoflow.cli.console import echo
 from paretoflow.cli.options import Format, FormatOption, plain_console
 from paretoflow.cli.pick import named_numbers
 from paretoflow.core.errors import UserError
+from paretoflow.storage.output import write_file
 
 if TYPE_CHECKING:
     from paretoflow.front.compared import Comparison
@@ -75,12 +77,12 @@ def compare(
     found = comparison([side for _, side in read], first, values)
     entrants = entrants_of([view for view, _ in read])
     if format is Format.JSON:
-        typer.echo(json.dumps(facts_of(found, entrants), indent=1, allow_nan=False))
+        echo(json.dumps(facts_of(found, entrants), indent=1, allow_nan=False))
     else:
         _show(found, entrants)
     if plot is not None:
         _draw(found, entrants, plot)
-        typer.echo(f"wrote {plot}", err=format is Format.JSON)
+        echo(f"wrote {plot}", err=format is Format.JSON)
 
 
 def facts_of(found: Comparison, entrants: Sequence[Entrant]) -> dict[str, Any]:
@@ -160,5 +162,4 @@ def _draw(found: Comparison, entrants: Sequence[Entrant], out: Path) -> None:
         content = comparison_page(found, entrants).encode()
     else:
         content = comparison_plot(found, entrants, "svg" if out.suffix == ".svg" else "png")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(content)
+    write_file(out, content)

@@ -12,8 +12,10 @@ import typer
 from rich import box
 from rich.table import Table
 
+from paretoflow.cli.console import echo
 from paretoflow.cli.options import Format, FormatOption, plain_console
 from paretoflow.core.errors import UserError
+from paretoflow.storage.output import write_file
 
 if TYPE_CHECKING:
     from paretoflow.core.values import Problem
@@ -54,7 +56,7 @@ def diff(a: First, b: Second, format: FormatOption = Format.TEXT, out: Picture =
         )
     found = difference(read_side(a), read_side(b))
     if format is Format.JSON:
-        typer.echo(json.dumps(facts_of(found), indent=1, allow_nan=False))
+        echo(json.dumps(facts_of(found), indent=1, allow_nan=False))
     else:
         _show(found)
     if out is not None:
@@ -64,9 +66,8 @@ def diff(a: First, b: Second, format: FormatOption = Format.TEXT, out: Picture =
             content = diff_page(found).encode()
         else:
             content = diff_plot(found, "svg" if out.suffix == ".svg" else "png")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(content)
-        typer.echo(f"wrote {out}", err=format is Format.JSON)
+        write_file(out, content)
+        echo(f"wrote {out}", err=format is Format.JSON)
 
 
 def facts_of(found: Difference) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from paretoflow.cli.console import echo
 from paretoflow.cli.front import Snapshot
 from paretoflow.cli.options import SweepRoot
 
@@ -49,6 +50,6 @@ def export(
     from paretoflow.exporters.reading import read_manifest
 
     open_sweep(sweep).export(out, snapshot, force=force, format=format)
-    typer.echo(f"wrote {out}")
+    echo(f"wrote {out}")
     digest = read_manifest(out).digest
-    typer.echo(f"check it: paretoflow verify {shlex.quote(str(out))} --digest {digest}")
+    echo(f"check it: paretoflow verify {shlex.quote(str(out))} --digest {digest}")

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from paretoflow.cli.console import echo, new_console
 from paretoflow.cli.options import Format, FormatOption, SweepRoot
 from paretoflow.core.conditions import condition_brief
 from paretoflow.core.settings import settings_text
@@ -41,9 +42,9 @@ def front(sweep: SweepRoot, format: FormatOption = Format.TEXT, snapshot: Snapsh
 
     if format is Format.JSON:
         found = open_sweep(sweep).front(snapshot)
-        typer.echo(json.dumps(found.to_dict(), indent=1, allow_nan=False))
+        echo(json.dumps(found.to_dict(), indent=1, allow_nan=False))
     else:
-        show_front(sweep, Console(highlight=False), snapshot)
+        show_front(sweep, new_console(), snapshot)
 
 
 def show_front(root: str, console: Console, snapshot: int | None = None) -> None:

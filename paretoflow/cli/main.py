@@ -1,7 +1,6 @@
 """The entry point `paretoflow`: finds the verb, and turns errors into messages and exit statuses.
 
-Exit status: 0 done, 1 our fault (with a traceback), 2 the user's fault (with a hint), 130
-interrupted.
+Exit status: 0 done, 1 our fault (a traceback), 2 the user's (a hint), 130 interrupted.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from paretoflow.cli.console import echo, fit_streams, let_go
 from paretoflow.core.errors import (
     LedgerError,
     MethodError,
@@ -27,6 +27,7 @@ from paretoflow.core.errors import (
     UserError,
     WorkerError,
 )
+from paretoflow.storage.output import output_error
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from paretoflow import __version__
 
-        typer.echo(f"paretoflow {__version__}")
+        echo(f"paretoflow {__version__}")
         raise typer.Exit
 
 
@@ -241,6 +242,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: Arguments without the program's name; None takes those of the process.
     """
+    fit_streams()
+    try:
+        status = _status_of(argv)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno is None:
+            raise
+        if error.filename is None:
+            let_go(sys.stdout)
+        if isinstance(error, BrokenPipeError):  # whoever read has seen enough, as `head` has
+            return 1
+        _tell(output_error(error, str(error.filename or "standard output"), "the system refuses"))
+        return 2
+    return status
+
+
+def _status_of(argv: Sequence[str] | None) -> int:
+    """Run a verb and return its exit status, with what the user can mend told."""
     try:
         build()(args=None if argv is None else list(argv), prog_name="paretoflow")
     except SystemExit as end:
@@ -266,11 +286,11 @@ def _tell(error: ParetoflowError) -> None:
     faults = error.faults if isinstance(error, SpecError) else (error,)
     for fault in faults:
         place = f"{fault.where}: " if fault.where else ""
-        typer.echo(f"{typer.style('error:', fg='red', bold=True)} {place}{fault.what}", err=True)
+        echo(f"{place}{fault.what}", err=True, mark=typer.style("error:", fg="red", bold=True))
         if fault.hint:
-            typer.echo(f"  hint: {fault.hint}", err=True)
+            echo(f"  hint: {fault.hint}", err=True)
     if len(faults) > 1:
-        typer.echo(f"{len(faults)} faults in {error.where}", err=True)
+        echo(f"{len(faults)} faults in {error.where}", err=True)
 
 
 def _missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:

@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from paretoflow.cli.console import new_console
+
 
 class Format(StrEnum):
     """How a verb prints."""
@@ -61,5 +63,5 @@ def as_options(overrides: Sequence[str] | None) -> list[str]:
 
 def plain_console() -> Console:
     """Return a console for tables: as wide as the terminal, or 120 columns for a file."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=120)
+    console = new_console()
+    return console if console.is_terminal else new_console(width=120)

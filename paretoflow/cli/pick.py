@@ -7,8 +7,8 @@ import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
+from paretoflow.cli.console import echo, new_console
 from paretoflow.cli.front import Snapshot
 from paretoflow.cli.options import Format, FormatOption, SweepRoot
 from paretoflow.core.errors import UserError
@@ -63,9 +63,7 @@ def pick(
             **front_number(found.view.snapshot, found.view.after),
             **found.point_dict(point),
         }
-        typer.echo(
-            json.dumps(facts | {"adapter": adapter and str(adapter)}, indent=1, allow_nan=False)
-        )
+        echo(json.dumps(facts | {"adapter": adapter and str(adapter)}, indent=1, allow_nan=False))
     else:
         _show(found, point, view.spec["model"])
 
@@ -101,7 +99,7 @@ def _show(found: Front, point: FrontPoint, model: dict[str, Any]) -> None:
     from paretoflow.exporters.card import loading_lines
     from paretoflow.report.labels import score_text, weights_text
 
-    console = Console(highlight=False)
+    console = new_console()
     problem = found.view.problem
     console.print(f"{point.snapshot_id}", style="bold", markup=False)
     for objective, score, stderr in zip(

@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from paretoflow import exporters
+from paretoflow.cli.console import echo
 from paretoflow.cli.options import Format, FormatOption, plain_console
 from paretoflow.core.errors import PluginError
 from paretoflow.ledger import STORES
@@ -67,7 +68,7 @@ def plugins(name: Name = None, format: FormatOption = Format.TEXT) -> None:
     if name is not None:
         found = {name: found[name]}
     if format is Format.JSON:
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
     console = plain_console()
     for title, entries in found.items():
@@ -161,7 +162,7 @@ def _one(name: str, found: Mapping[str, Sequence[Mapping[str, Any]]], format: Fo
         hint = f"did you mean {near!r}?" if near else "`paretoflow plugins` lists them all"
         raise PluginError(f"no family and no plug-in is named {name!r}", hint=hint)
     if format is Format.JSON:
-        typer.echo(json.dumps(named, indent=2, ensure_ascii=False))
+        echo(json.dumps(named, indent=2, ensure_ascii=False))
         return
     console = plain_console()
     for entry in named:

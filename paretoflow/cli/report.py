@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from paretoflow.cli.console import echo
 from paretoflow.cli.front import Snapshot
 from paretoflow.cli.options import SweepRoot
 
@@ -24,4 +25,4 @@ def report(
     """Write one self-contained HTML page: the front, its growth, answers, runs and failures."""
     from paretoflow.api import open_sweep
 
-    typer.echo(f"wrote {open_sweep(sweep).report(out, snapshot)}")
+    echo(f"wrote {open_sweep(sweep).report(out, snapshot)}")

@@ -6,8 +6,8 @@ import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from paretoflow.cli.console import new_console
 from paretoflow.cli.options import Job, NoFsync, Overrides, Storage, as_options
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def run_here(spec: SweepSpec, again: list[str], *, address: str | None, fsync: b
     from paretoflow.engine.session import run_sweep, sweep_root
 
     require_readable(sweep_root(spec))
-    console = Console(highlight=False)
+    console = new_console()
     try:
         with Progress(spec, console) as progress:
             reason = run_sweep(spec, watch=progress, address=address, fsync=fsync)

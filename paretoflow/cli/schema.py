@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from paretoflow.core.errors import DataError
+from paretoflow.cli.console import echo
 from paretoflow.spec.sweep import SweepSpec
+from paretoflow.storage.output import write_file
 
 
 def schema(
@@ -24,15 +25,10 @@ def schema(
     """
     text = json.dumps(sweep_schema(), indent=2, ensure_ascii=False)
     if output is None:
-        typer.echo(text)
+        echo(text)
         return
-    try:
-        output.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DataError(
-            f"cannot be written: {error.strerror}", str(output), "name another file"
-        ) from None
-    typer.echo(f"wrote {output}")
+    write_file(output, f"{text}\n".encode(), parents=False)
+    echo(f"wrote {output}")
 
 
 def sweep_schema() -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from paretoflow.cli.console import echo
 from paretoflow.cli.options import Format, FormatOption, Job, Overrides, plain_console
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _show(result: Simulation, format: Format) -> None:
             "virtual_s": result.virtual_s,
             "why": result.reason,
         }
-        typer.echo(json.dumps(facts, indent=1, allow_nan=False))
+        echo(json.dumps(facts, indent=1, allow_nan=False))
         return
     console = plain_console()
     for launch in result.launches:

@@ -6,10 +6,10 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import typer
 from rich import box
 from rich.table import Table
 
+from paretoflow.cli.console import echo
 from paretoflow.cli.options import Format, FormatOption, SweepRoot, plain_console
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def snapshots(sweep: SweepRoot, format: FormatOption = Format.TEXT) -> None:
 
     opened = open_sweep_folder(sweep)
     if format is Format.JSON:
-        typer.echo(json.dumps(_facts(opened), indent=1))
+        echo(json.dumps(_facts(opened), indent=1))
         return
     console = plain_console()
     if not opened.fronts:

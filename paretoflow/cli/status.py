@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from paretoflow.cli.console import echo
 from paretoflow.cli.options import Format, FormatOption, SweepRoot, plain_console
 from paretoflow.core.errors import LedgerError, StorageError
 
@@ -46,7 +47,7 @@ def status(
 
     reader = StandingReader(sweep)
     if format is Format.JSON:
-        typer.echo(json.dumps(facts(reader.look(time.time())), indent=1))
+        echo(json.dumps(facts(reader.look(time.time())), indent=1))
         return
     console = plain_console()
     if watch:

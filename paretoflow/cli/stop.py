@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from paretoflow.cli.console import echo
 from paretoflow.cli.options import SweepRoot
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def stop(
     reader = StandingReader(sweep)
     standing = reader.look(time.time())
     told, status = _ask(reader, standing, sweep, wait)
-    typer.echo(told)
+    echo(told)
     if address is not None and not told.startswith(_STOPPED):
         _end_job(standing, sweep, address)
     elif status:
@@ -62,7 +63,7 @@ def _ask(reader: StandingReader, standing: Standing, sweep: str, wait_s: float) 
         silent = duration(standing.silent_s)
         return f"no driver since {silent}; the request is there in case one is left", 0
     driver = f" {standing.live.driver}" if standing.live else ""
-    typer.echo(f"asked the driver{driver} to save its runs and stop …")
+    echo(f"asked the driver{driver} to save its runs and stop …")
     if _obeyed(reader, wait_s):
         return f"{_STOPPED}; go on with: paretoflow resume {shlex.quote(sweep)}", 0
     return f"not yet after {wait_s:g} s: it stops after what it does now; ask its status", 1
@@ -88,7 +89,7 @@ def _end_job(standing: Standing, sweep: str, address: str) -> None:
     jobs = Jobs(dashboard, standing.spec["name"], as_folder(sweep).uri)
     name = jobs.live()
     if name is None:
-        typer.echo(f"no job of it runs at {dashboard.address}")
+        echo(f"no job of it runs at {dashboard.address}")
         return
     jobs.stop(name)
-    typer.echo(f"ended {name} at {dashboard.address}; runs that were open start again on resuming")
+    echo(f"ended {name} at {dashboard.address}; runs that were open start again on resuming")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from paretoflow.cli.console import echo, echo_log
 from paretoflow.cli.options import Job, Overrides, Storage
 from paretoflow.core.errors import ClusterError, SpecError
 
@@ -126,7 +127,7 @@ def hand_over(
         changed = changed_keys(spec, folder)
         if changed:
             _note(f"its own {', '.join(changed)} stays: stop and resume it to change that")
-    typer.echo(f"{told} {name} at {dashboard.address}")
+    echo(f"{told} {name} at {dashboard.address}")
     if follow:
         _follow(jobs, name, folder.uri, dashboard.address)
     else:
@@ -179,21 +180,21 @@ def _require_room(dashboard: Dashboard, spec: SweepSpec, *, anyway: bool) -> Non
 
 def _follow(jobs: Jobs, name: str, uri: str, address: str) -> None:
     try:
-        end = jobs.follow(name, lambda text: typer.echo(text, nl=False))
+        end = jobs.follow(name, echo_log)
     except KeyboardInterrupt:
-        typer.echo(f"\n{name} goes on without you", err=True)
+        echo(f"\n{name} goes on without you", err=True)
         _say_how_to_go_on(uri, address)
         raise
-    typer.echo(f"{name} {end.status.lower()}: {end.message}", err=True)
+    echo(f"{name} {end.status.lower()}: {end.message}", err=True)
     raise typer.Exit(_SIGNS.get(end.status, end.exit_code or 1))
 
 
 def _say_how_to_go_on(uri: str, address: str) -> None:
     where, head = shlex.quote(uri), shlex.quote(address)
-    typer.echo(f"  status  paretoflow status {where} --watch")
-    typer.echo(f"  follow  paretoflow resume {where} --address {head} --follow")
-    typer.echo(f"  stop    paretoflow stop {where} --address {head}")
+    echo(f"  status  paretoflow status {where} --watch")
+    echo(f"  follow  paretoflow resume {where} --address {head} --follow")
+    echo(f"  stop    paretoflow stop {where} --address {head}")
 
 
 def _note(text: str) -> None:
-    typer.echo(f"{typer.style('note:', fg='yellow', bold=True)} {text}", err=True)
+    echo(text, err=True, mark=typer.style("note:", fg="yellow", bold=True))

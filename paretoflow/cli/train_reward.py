@@ -14,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from paretoflow.cli.console import new_console
+
 if TYPE_CHECKING:
     from paretoflow.rewards.metrics import RewardMetrics
     from paretoflow.rewards.run import Progress
@@ -61,7 +63,7 @@ def train_reward(
     spec = load_reward_spec(config, overrides or ())
     if out is not None:
         spec = spec.model_copy(update={"output": out})
-    console = Console(highlight=False)
+    console = new_console()
     try:
         with interrupts():
             metrics = _trained(spec, console, force=force)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from paretoflow.cli.console import echo
 from paretoflow.cli.options import Format, FormatOption
 
 if TYPE_CHECKING:
@@ -40,21 +41,21 @@ def verify(
 
     found = verify_export(out, digest)
     if format is Format.JSON:
-        typer.echo(json.dumps(_facts(out, found), indent=1))
+        echo(json.dumps(_facts(out, found), indent=1))
         return
     manifest = found.manifest
     low, high = manifest.interval
     interval = f" (95 % {low:.4g} to {high:.4g})" if found.interval else ""
-    typer.echo(f"{out} is as exported: {manifest.front_name}")
-    typer.echo(f"  {found.files} files and {found.adapters} adapters have their SHA-256")
-    typer.echo(
+    echo(f"{out} is as exported: {manifest.front_name}")
+    echo(f"  {found.files} files and {found.adapters} adapters have their SHA-256")
+    echo(
         f"  {found.evaluations} evaluations give the same {len(manifest.points)} points and the "
         f"same hypervolume {manifest.hypervolume:.4g}{interval}"
     )
     if not found.interval:
-        typer.echo("  the interval was not computed: scores of single prompts were not kept")
+        echo("  the interval was not computed: scores of single prompts were not kept")
     if not digest:
-        typer.echo(f"  not asked: whether all was rewritten alike; --digest {found.digest}")
+        echo(f"  not asked: whether all was rewritten alike; --digest {found.digest}")
 
 
 def _facts(out: Path, found: Verified) -> dict[str, object]:

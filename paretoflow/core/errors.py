@@ -31,12 +31,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paretoflow.core.shown import without_secrets
+
 if TYPE_CHECKING:
     from paretoflow.core.values import Cost
 
 
 class ParetoflowError(Exception):
-    """An error in three parts.
+    """An error in three parts; passwords and keys in them are left out.
 
     Args:
         what: What was wrong: what was got and what is allowed.
@@ -45,6 +47,8 @@ class ParetoflowError(Exception):
     """
 
     def __init__(self, what: str, where: str = "", hint: str = "") -> None:
+        # an error is printed, logged, kept in the ledger and sent to trackers
+        what, where, hint = without_secrets(what), without_secrets(where), without_secrets(hint)
         super().__init__(what, where, hint)
         self.what = what
         self.where = where
@@ -68,7 +72,7 @@ class SpecError(UserError, ValueError):
         self, what: str, where: str = "", hint: str = "", faults: tuple[SpecError, ...] = ()
     ) -> None:
         super().__init__(what, where, hint)
-        self.args = (what, where, hint, faults)
+        self.args = (*self.args, faults)
         self.faults = faults or (self,)
 
 
@@ -159,7 +163,7 @@ class RunInterrupted(ParetoflowError, RuntimeError):  # noqa: N818  # no error: 
         cost: Cost | None = None,
     ) -> None:
         super().__init__(what, where, hint)
-        self.args = (what, where, hint, state, step, cost)
+        self.args = (*self.args, state, step, cost)
         self.state = state
         self.step = step
         self.cost = cost

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from paretoflow.core.errors import UserError
+from paretoflow.core.shown import shown
 from paretoflow.exporters.manifest import FORMAT, MANIFEST
+from paretoflow.storage.output import output_errors, whole_folder
 
 
 def write_whole(out: Path, fill: Callable[[Path], None], *, force: bool) -> None:
@@ -24,17 +23,12 @@ def write_whole(out: Path, fill: Callable[[Path], None], *, force: bool) -> None
 
     Raises:
         UserError: If something is there that may not be replaced.
+        StorageError: If it cannot be written.
     """
-    out = Path(os.path.abspath(out))  # noqa: PTH100 - links on the way are the user's, but must not be resolved
-    refuse_taken(out, force=force)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
-        stage.chmod(0o755)
+    with output_errors(out):
+        refuse_taken(out, force=force)
+    with whole_folder(out) as stage:
         fill(stage)
-        _swap(stage, out)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
 
 
 def refuse_taken(out: Path, *, force: bool) -> None:
@@ -67,21 +61,6 @@ def is_export(folder: Path) -> bool:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON."""
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _swap(stage: Path, out: Path) -> None:
-    """Put the whole folder in place; an earlier export goes only once the new one is there."""
-    if not out.exists():
-        stage.rename(out)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
-    out.rename(old / "export")
-    try:
-        stage.rename(out)
-    except OSError:
-        (old / "export").rename(out)
-        raise
-    finally:
-        shutil.rmtree(old)
+    """Write a value as indented JSON, without characters that a terminal would obey."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    path.write_text(shown(text) + "\n", encoding="utf-8")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import math
-import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +28,7 @@ from paretoflow.rewards.pairs import (
 from paretoflow.rewards.trainer import RewardTrainer
 from paretoflow.spec.objectives import RewardModelObjectiveSpec
 from paretoflow.spec.rewards import RewardSpec
+from paretoflow.storage.output import output_errors, whole_folder
 
 METRICS_FILE = "metrics.json"
 """In the output folder; it also tells a folder of rewards from any other."""
@@ -79,19 +79,18 @@ def train_rewards(
 
     Raises:
         UserError: If the output folder is taken.
+        StorageError: If it cannot be written.
         DataError: If pairs cannot be read, or are too few.
         ModelError: If the base cannot be loaded.
         NonFiniteLossError: If training blows up.
     """
     out = Path(spec.output).absolute()
-    _refuse_taken(out, force=force)
+    with output_errors(out):
+        _refuse_taken(out, force=force)
     pairs = read_pairs(spec)
     groups = _groups_of(pairs, spec)
     sets = split_pairs(regrouped(pairs, groups) if groups else pairs, spec)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
-        stage.chmod(0o755)
+    with whole_folder(out) as stage:
         metrics = _train_all(spec, sets, stage, told)
         facts = {
             "spec": spec.model_dump(mode="json"),
@@ -100,9 +99,6 @@ def train_rewards(
         _write(stage / METRICS_FILE, facts)
         if groups:
             _write(stage / ANNOTATORS_FILE, groups)
-        _swap(stage, out)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
     return metrics
 
 
@@ -192,17 +188,6 @@ def _refuse_taken(out: Path, *, force: bool) -> None:
     if not force:
         hint = "choose a new folder with -o, or replace it with --force"
         raise UserError("rewards are already there", str(out), hint)
-
-
-def _swap(stage: Path, out: Path) -> None:
-    """Put the whole folder in place; an earlier one goes only once it may."""
-    if out.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
-        out.rename(old / out.name)
-        stage.rename(out)
-        shutil.rmtree(old)
-    else:
-        stage.rename(out)
 
 
 def _write(path: Path, value: object) -> None:

@@ -20,6 +20,10 @@ def uri_fault(uri: str) -> tuple[str, str]:
     if not found or scheme not in SCHEMES:
         allowed = ", ".join(f"{s}://bucket/prefix" for s in SCHEMES)
         return f"got {uri!r}; allowed: a folder, file:///folder, {allowed}", "name one of these"
+    if "@" in rest or ":" in rest:  # not repeated: it may be a key with its secret
+        what = "an address with a user, a key or a port; allowed: the bucket and a prefix alone"
+        hint = "keys come from the environment or ~/.aws, the endpoint from AWS_ENDPOINT_URL"
+        return what, f"write {scheme}://my-bucket/sweeps; {hint}"
     bucket, _, prefix = rest.partition("/")
     if not _BUCKET.fullmatch(bucket):
         what = f"got the bucket {bucket!r}; allowed: 3 to 63 lower-case letters, digits, dots, "

@@ -1,0 +1,117 @@
+"""The one way to the terminal: whatever its encoding, whatever is in the text.
+
+Control characters of names, answers and messages are shown as escapes, so that a terminal does not
+obey them; a character that the terminal's encoding lacks is replaced.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+import typer
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from paretoflow.core.shown import shown
+
+_PLAIN = {
+    "±": "+-",
+    "…": "...",
+    "–": "-",  # noqa: RUF001
+    "—": "-",
+    "−": "-",  # noqa: RUF001
+    "↑": "^",
+    "↓": "v",
+    "→": "->",
+    "←": "<-",
+    "≥": ">=",
+    "≤": "<=",
+    "×": "x",  # noqa: RUF001
+    "·": "-",
+    "•": "*",
+    "‘": "'",  # noqa: RUF001
+    "’": "'",  # noqa: RUF001
+    "“": '"',
+    "”": '"',
+    "│": "|",
+    "─": "-",
+    "━": "-",
+    "└": "+",
+    "╸": "-",
+    "╺": "-",
+}
+"""What ParetoFlow prints beyond ASCII, for terminals that have no such characters."""
+_ERRORS = "paretoflow"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def _replaced(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    found = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(c) or ascii(c)[1:-1] for c in found), error.end
+
+
+codecs.register_error(_ERRORS, _replaced)
+
+
+def fit_streams() -> None:
+    """Let standard output and error replace the characters that they cannot encode."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_ERRORS)
+
+
+def fitting(text: str, encoding: str) -> str:
+    """Return text as it is shown where only an encoding's characters can be.
+
+    By hand: `±` is `+-` in ASCII, and stays in Latin-1.
+    """
+    return shown(text).encode(encoding, _ERRORS).decode(encoding)
+
+
+def echo(text: str, *, err: bool = False, nl: bool = True, mark: str = "") -> None:
+    """Print text as it is shown, perhaps after a coloured mark."""
+    stream = sys.stderr if err else sys.stdout
+    if stream is not None:  # a closed one; left to itself, click would guess another encoding
+        typer.echo((f"{mark} " if mark else "") + shown(text), file=stream, nl=nl)
+
+
+def echo_log(text: str) -> None:
+    """Print a piece of a log as it came, without its colours."""
+    echo(_COLOURS.sub("", text), nl=False)
+
+
+def new_console(width: int | None = None) -> Console:
+    """Return a console that shows what it is given, and highlights nothing by itself."""
+    return _Console(highlight=False, width=width)
+
+
+class _Console(Console):
+    """Shows every text as `fitting` gives it, whatever it is in: a table, a panel, a live view."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(fitting(text, self.encoding), **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control is None:
+                yield Segment(fitting(segment.text, self.encoding), segment.style)
+            else:
+                yield segment
+
+
+def let_go(stream: TextIO | None) -> None:
+    """Forget what a stream could not take, which would be tried and complained of once more."""
+    if isinstance(stream, io.TextIOWrapper) and not stream.closed:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+            os.dup2(nowhere.fileno(), stream.fileno())

@@ -1,0 +1,73 @@
+"""Text of others as it is shown: control characters as escapes, secrets left out.
+
+Names, answers and error messages come from data, models and strangers' files. A terminal obeys the
+escape codes in them, a reader the marks that turn the direction of text, and a log keeps their
+passwords for good.
+"""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "…"
+"""Stands for a secret."""
+
+# C0 without tab and newline, DEL, C1, bidirectional marks, line and paragraph separators
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)
+
+_VOCABULARY = "pad|eos|bos|unk|sep|cls|mask|image|audio|prefix|stop|start|end|first|last|each|per"
+_KEY = (
+    r"(?:[\w.-]*(?:password|passwd|passphrase|secret|api[-_ ]?key|access[-_ ]?key|authorization)"
+    rf"|(?![\w.-]*(?:{_VOCABULARY})[-_]token)[\w.-]*token)"
+)
+_VALUE = r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,;&)}\]'\"]+)"
+_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
+    # scheme://user@host and scheme://user:password@host; a password may hold a slash
+    (
+        re.compile(
+            r"(\b[A-Za-z][A-Za-z0-9+.-]*://)"
+            r"(?:[^\s/@:?'\"]+:(?!\d+/)[^\s?'\"]*@|[^\s/@?#'\"]+@)"
+        ),
+        rf"\1{HIDDEN}@",
+    ),
+    # what follows ? in an address: signatures and tokens travel there
+    (re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^\s?'\"]*\?)[^\s'\"]+"), rf"\1{HIDDEN}"),
+    # a header
+    (re.compile(r"(?i)\b(bearer|basic)(\s+)[A-Za-z0-9+/_=.~-]{8,}"), rf"\1\2{HIDDEN}"),
+    # name=value, name: value, "name": "value" and --name value
+    (re.compile(rf"(?i)(?<![A-Za-z0-9_])({_KEY}['\"]?\s*[=:]\s*){_VALUE}"), rf"\1{HIDDEN}"),
+    (re.compile(rf"(?i)(--{_KEY}\s+)(?!-){_VALUE}"), rf"\1{HIDDEN}"),
+    # keys that are known by how they begin
+    (
+        re.compile(
+            r"\b(hf_|sk-|ghp_|gho_|ghs_|github_pat_|glpat-|xox[abp]-|AKIA|ASIA|AIza)"
+            r"[A-Za-z0-9_-]{10,}"
+        ),
+        rf"\1{HIDDEN}",
+    ),
+)
+
+
+def shown(text: str) -> str:
+    r"""Return text with control characters as escapes, `\x1b` or `\u202e`; tab and newline stay.
+
+    The escapes are those of JSON where JSON has not made them already, so JSON stays JSON.
+    """
+    return _UNSEEN.sub(_escape, text.replace("\r\n", "\n"))
+
+
+def without_secrets(text: str) -> str:
+    """Return text without the passwords, tokens and keys in it.
+
+    By hand: `s3://key:secret@bucket/x?token=1` is `s3://…@bucket/x?…`.
+    """
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x20 else f"\\u{code:04x}"
