@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help quickstart test lint bench bench-proposers bench-proposers-quick clean
+.PHONY: help quickstart test test-full lint bench bench-proposers bench-proposers-quick clean
 
 help:
 	@echo "make quickstart  install, run jobs/quickstart.yaml, write sweeps/quickstart/report.html"
-	@echo "make test        install, check style, types and layers, run the tests"
+	@echo "make test        install, check style, types and layers, run the tests: minutes"
+	@echo "make test-full   the same with every method, history and seed: half an hour or more"
 	@echo "make lint        ruff, mypy, import-linter"
 	@echo "make bench       the benchmarks under tests/benchmarks (more than an hour)"
 	@echo "make bench-proposers        which run next: ours and the peers, an hour; goes on if cut off"
@@ -32,17 +33,21 @@ quickstart: $(STAMP)
 	$(BIN)/paretoflow report sweeps/quickstart -o sweeps/quickstart/report.html
 	$(BIN)/paretoflow pick sweeps/quickstart --prefer coverage=0.7,conciseness=0.3
 
+LINT := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 lint: $(STAMP)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(LINT)
 
-test: lint $(STAMP)-trackers
-	# integration tests wait for processes most of their time: the others run beside them
-	$(BIN)/python -m pytest tests/integration > $(VENV)/integration.log 2>&1 & half=$$!; \
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/contracts tests/sim tests/unit; others=$$?; \
-	wait $$half; half=$$?; cat $(VENV)/integration.log; exit $$((half + others))
+# Two halves of about the same work beside each other. The first is printed when both have ended.
+SELECT :=
+test-full: SELECT := -m ''
+HALF := $(VENV)/half.log
+test test-full: $(STAMP)-trackers
+	( $(LINT) && $(BIN)/python -m pytest $(SELECT) tests/integration ) > $(HALF) 2>&1 & half=$$!; \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SELECT) tests/contracts tests/sim tests/unit; others=$$?; \
+	wait $$half; half=$$?; cat $(HALF); \
+	test $$half = 0 || echo "failed: lint or tests/integration, see above"; \
+	test $$others = 0 || echo "failed: tests/contracts, tests/sim or tests/unit, see further above"; \
+	test $$half = 0 -a $$others = 0
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.run_all

@@ -78,10 +78,22 @@ MIXED = weighted(0.5, 0.3, 0.2)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test every tag, or one of each trainer where only the frame around it is looked at."""
-    if "spec" in metafunc.fixturenames:
-        frame = metafunc.definition.get_closest_marker("frame") is not None
-        metafunc.parametrize("spec", ONE_OF_EACH if frame else sorted(TAGS), indirect=True)
+    """Give a test its tags.
+
+    One of each trainer where only the frame around it is looked at, every tag for a law of the
+    loss; elsewhere the tags beyond one of each trainer are for `make test-full`.
+    """
+    if "spec" not in metafunc.fixturenames:
+        return
+    marked = {mark.name for mark in metafunc.definition.iter_markers()}
+    if "frame" in marked:
+        tags = [*ONE_OF_EACH]
+    elif "law" in marked:
+        tags = sorted(TAGS)
+    else:
+        others = sorted(TAGS.keys() - set(ONE_OF_EACH))
+        tags = [*ONE_OF_EACH, *(pytest.param(tag, marks=pytest.mark.full) for tag in others)]
+    metafunc.parametrize("spec", tags, indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +271,7 @@ def test_a_run_prints_nothing(context, spec, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.law
 @pytest.mark.usefixtures("_a_point")
 def test_one_hot_weights_are_the_single_objective_method(tiny_lm, context, spec, tmp_path):
     alone = train(make_context(tiny_lm, columns=(1,)), spec, weighted(1.0), tmp_path)
@@ -266,6 +279,7 @@ def test_one_hot_weights_are_the_single_objective_method(tiny_lm, context, spec,
     assert close(alone, one_hot)
 
 
+@pytest.mark.law
 @pytest.mark.usefixtures("_a_point")
 def test_permuting_objectives_and_weights_changes_nothing(plain, tiny_lm, spec, tmp_path):
     permuted = make_context(tiny_lm, columns=(2, 0, 1))

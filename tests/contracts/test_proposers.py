@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -83,7 +84,25 @@ def tag(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-CASES = [(m, name) for m in (2, 3, 6) for name in histories(2)]
+def only_in_full(when: bool) -> list[pytest.MarkDecorator]:
+    """Return the mark of what `make test` leaves to `make test-full`."""
+    return [pytest.mark.full] if when else []
+
+
+FEW = ("empty", "duplicates", "no spread in one objective", "the opening stage")
+"""Histories that `make test` tries with more than two objectives too."""
+CASES = [
+    pytest.param(m, name, marks=only_in_full(m > 2 and name not in FEW))
+    for m in (2, 3, 6)
+    for name in histories(2)
+]
+FRONTS = {"circle": circle(60), "zdt1": zdt1(60), "3d": sphere(200)}
+QUICK_SWEEPS = (("circle", 1), ("zdt1", 8), ("3d", 3))
+SWEEPS = [
+    pytest.param(name, workers, marks=only_in_full((name, workers) not in QUICK_SWEEPS))
+    for name in FRONTS
+    for workers in (1, 3, 8)
+]
 
 
 def test_every_tag_has_a_spec_a_line_in_the_table_and_an_example() -> None:
@@ -102,7 +121,7 @@ def test_auto_is_a_portfolio_unless_objectives_or_runs_are_many() -> None:
     assert launches[0].proposer == "portfolio"
 
 
-def test_the_first_launches_need_no_pymoo(tag: str) -> None:
+def test_the_first_launches_need_no_pymoo() -> None:
     # the history is built by hand here: the shared one sorts, which is what must not happen
     code = (
         "import sys, numpy as np\n"
@@ -115,13 +134,16 @@ def test_the_first_launches_need_no_pymoo(tag: str) -> None:
         "i = np.empty(0, np.int64)\n"
         "e = np.ones(2)\n"
         "history = History(Problem(two), (), none, none, i, (), i, e * 0, e, e * 0)\n"
-        f"spec = TypeAdapter(ProposerSpec).validate_python({{'type': {tag!r}}})\n"
-        f"count = {2 if tag in ('map', 'soups') else 3}\n"
-        "assert len(build(spec, m=2, runs=9).propose(history, (), 3, 0)) == count\n"
-        "print(sorted({'pymoo', 'torch', 'ray', 'scipy'} & set(sys.modules)))\n"
+        "for tag in sys.argv[1:]:\n"
+        "    spec = TypeAdapter(ProposerSpec).validate_python({'type': tag})\n"
+        "    chosen = build(spec, m=2, runs=9).propose(history, (), 3, 0)\n"
+        "    heavy = {'pymoo', 'torch', 'ray', 'scipy'} & set(sys.modules)\n"
+        "    print(tag, len(chosen), *sorted(heavy))\n"
     )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "[]"
+    tags = sorted(TAGS)
+    words = [sys.executable, "-c", code, *tags]
+    out = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert out.stdout.splitlines() == [f"{t} {2 if t in ('map', 'soups') else 3}" for t in tags]
 
 
 @pytest.mark.parametrize(("m", "name"), CASES)
@@ -230,13 +252,10 @@ def test_a_failed_opening_is_not_launched_for_ever(tag: str) -> None:
     assert not failed & {p.weights for p in chosen}
 
 
-@pytest.mark.parametrize("workers", [1, 3, 8])
-@pytest.mark.parametrize("front", [circle(60), zdt1(60), sphere(200)], ids=["circle", "zdt1", "3d"])
-def test_the_whole_budget_is_used_with_sound_launches(
-    tag: str, front: np.ndarray, workers: int
-) -> None:
-    oracle = Front(front, noise=0.02, failures=0.1)
-    m = front.shape[1]
+@pytest.mark.parametrize(("name", "workers"), SWEEPS)
+def test_the_whole_budget_is_used_with_sound_launches(tag: str, name: str, workers: int) -> None:
+    oracle = Front(FRONTS[name], noise=0.02, failures=0.1)
+    m = oracle.gains.shape[1]
 
     def check(history: History, pending: Sequence[Proposal], chosen: list[Proposal]) -> None:
         assert chosen or pending
@@ -257,12 +276,17 @@ def test_a_history_of_ten_thousand_evaluations_is_answered(tag: str) -> None:
     assert len(proposer_of(tag, 3, 1000).propose(history, pending, 2, 0)) == 2
 
 
+@functools.cache
+def nine_runs_of(tag: str) -> History:
+    oracle = Front(zdt1(60))
+    _, launches = swept(proposer_of(tag), oracle, 9)
+    rows = [(i, oracle.gains[oracle.answer(p)].tolist()) for i, p in enumerate(launches)]
+    return history_of(problem_of(2), launches, rows)
+
+
 def test_a_history_of_another_proposer_is_taken_as_it_is(tag: str) -> None:
     for other in TAGS:
-        oracle = Front(zdt1(60))
-        _, launches = swept(proposer_of(other), oracle, 9)
-        rows = [(i, oracle.gains[oracle.answer(p)].tolist()) for i, p in enumerate(launches)]
-        history = history_of(problem_of(2), launches, rows)
+        history = nine_runs_of(other)
         chosen = proposer_of(tag).propose(history, (), 2, 0)
         assert len(chosen) == 2
         sound(history, (), chosen, tag)

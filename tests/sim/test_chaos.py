@@ -1,4 +1,7 @@
-"""A thousand sweeps under fire, and each commit of a few sweeps under fire one by one."""
+"""Sweeps under fire, and each commit of a few sweeps under fire one by one.
+
+`make test-full` runs a thousand of the first kind, `make test` two hundred.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +31,12 @@ from tests.sim.fates import Blow, DrawnFate, OneBlow
 from tests.sim.oracles import NoisyOracle
 from tests.sim.specs import circle_spec
 
-SWEEPS = 1000
 CHUNK = 100
+QUICK = (0, 100)
+OTHERS = [pytest.param(first, marks=pytest.mark.full) for first in range(200, 1000, CHUNK)]
 
 
-@pytest.mark.parametrize("first", range(0, SWEEPS, CHUNK))
+@pytest.mark.parametrize("first", [*QUICK, *OTHERS])
 def test_under_fire_nothing_is_lost_nothing_is_doubled_and_every_sweep_ends(first: int) -> None:
     endings: Counter[str] = Counter()
     for seed in range(first, first + CHUNK):

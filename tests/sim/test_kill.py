@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from paretoflow.core.ids import rng_of
 from paretoflow.engine.sweep import open_sweep_folder, read_sweep
@@ -15,7 +16,6 @@ from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import EventKind
 from tests.sim.delta_driver import RUNS
 
-KILLS = 10
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -37,10 +37,11 @@ def _life(storage: Path, rng: np.random.Generator) -> list[str]:
     return [line.strip() for line in told if line.endswith("\n")]
 
 
-def test_ten_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [4, pytest.param(10, marks=pytest.mark.full)])
+def test_kills_lose_nothing_and_double_nothing(kills: int, tmp_path: Path) -> None:
     rng = rng_of("kill -9")
     told: list[str] = []
-    for _ in range(KILLS):
+    for _ in range(kills):
         told += _life(tmp_path, rng)
     subprocess.run(
         [sys.executable, "-m", "tests.sim.delta_driver", str(tmp_path)],
@@ -51,7 +52,7 @@ def test_ten_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     root = tmp_path / "circle"
     events = open_ledger(root, writer=False).events()
     kinds = {k: [e.run_id for e in events if e.kind is k] for k in EventKind}
-    assert len(kinds[EventKind.OPENED]) > KILLS / 2, "the kills came before the work"
+    assert len(kinds[EventKind.OPENED]) > kills / 2, "the kills came before the work"
     finished = kinds[EventKind.FINISHED]
     assert len(finished) == len(set(finished)) == RUNS
     assert sorted(finished) == sorted(kinds[EventKind.PROPOSED])
