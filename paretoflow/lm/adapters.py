@@ -23,6 +23,7 @@ from transformers import PreTrainedModel
 
 from paretoflow.core.errors import ModelError
 from paretoflow.lm.base import LanguageModel
+from paretoflow.lm.targets import targets_of
 from paretoflow.spec.models import LoraSpec
 
 ADAPTER = "default"
@@ -50,22 +51,33 @@ def fresh_adapter(
         "r": lora.rank,
         "lora_alpha": lora.alpha,
         "lora_dropout": lora.dropout,
-        "rank_pattern": lora.ranks,
-        "target_modules": lora.targets if isinstance(lora.targets, str) else list(lora.targets),
+        "rank_pattern": dict(lora.ranks),  # PEFT writes into it
+        "target_modules": targets_of(lm, lora),
         "task_type": "CAUSAL_LM",
     }
     config = LoraConfig(**{**plain, **(options or {})})
     try:
         with torch.random.fork_rng(), tied_head_allowed():
-            warnings.filterwarnings("ignore", "The following rank_pattern keys", RuntimeWarning)
+            warnings.filterwarnings("ignore", "The following \\w+_pattern keys", RuntimeWarning)
             torch.manual_seed(seed)
             model = get_peft_model(lm.model, config)
     except ValueError as error:
         _clean(lm.model)
         raise ModelError(f"no adapter fits: {error}", lm.name, "see model.lora.targets") from error
+    _refuse_experts(model, lm)
     _require_adapted(model, lm, lora.ranks)
     model.base_digest = lm.digest
     return model
+
+
+def _refuse_experts(model: PeftModel, lm: LanguageModel) -> None:
+    """Refuse targets inside of experts: such an adapter can be neither merged nor served."""
+    odd = sorted(model.peft_config[ADAPTER].target_parameters or ())
+    if odd:
+        unload(model)
+        what = f"the adapter would hang on the experts' own weights ({', '.join(odd)})"
+        hint = "name layers of attention in model.lora.targets, or write all-linear"
+        raise ModelError(what, lm.name, hint)
 
 
 def _require_adapted(model: PeftModel, lm: LanguageModel, ranks: Mapping[str, int]) -> None:
@@ -171,9 +183,12 @@ def adapter_on(lm: LanguageModel, folder: Path | None) -> Iterator[PreTrainedMod
 
 def _clean(base: PreTrainedModel) -> PreTrainedModel:
     """Put every adapted layer's own layer back and undo what training switches on."""
+    own = ""
     for name, layer in list(base.named_modules()):
-        if isinstance(layer, BaseTunerLayer):
+        # an adapter on weights of experts is one layer in another; the outer one holds both
+        if isinstance(layer, BaseTunerLayer) and not (own and name.startswith(own)):
             base.set_submodule(name, layer.get_base_layer())
+            own = f"{name}."
     base.__dict__.pop("peft_config", None)
     base.disable_input_require_grads()
     if base.is_activation_checkpointing:

@@ -177,7 +177,7 @@ def _adapted(model: Any, head: str, base: RewardBaseSpec) -> Any:
     lora = base.lora
     config = LoraConfig(
         r=lora.rank,
-        rank_pattern=lora.ranks,
+        rank_pattern=dict(lora.ranks),  # PEFT writes into it
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=lora.targets if isinstance(lora.targets, str) else list(lora.targets),

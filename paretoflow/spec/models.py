@@ -19,7 +19,7 @@ class LoraSpec(Spec):
     dropout: float = Field(0.0, ge=0, lt=1)
     """Share of adapter inputs dropped in training."""
     targets: str | tuple[str, ...] = "all-linear"
-    """Module names to adapt, or "all-linear"."""
+    """Module names to adapt, or "all-linear"; of a mixture of experts that is attention alone."""
     ranks: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     """Ranks of single modules instead of `rank`, by how their names end, for instance `q_proj`."""
 
