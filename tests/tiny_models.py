@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,7 +41,7 @@ def save_model(kind: str, tokenizer: Path, folder: Path, **config: Any) -> Path:
     import transformers
 
     loaded = transformers.AutoTokenizer.from_pretrained(tokenizer)
-    base, _, _ = kind.partition("For")
+    base = re.split("For|LMHead", kind)[0]
     ids = {"eos_token_id": loaded.eos_token_id, "pad_token_id": loaded.pad_token_id}
     options = {"vocab_size": len(loaded), **_SMALL, **ids, **config}
     with torch.random.fork_rng():

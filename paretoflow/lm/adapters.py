@@ -16,19 +16,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
 from paretoflow.core.errors import ModelError
 from paretoflow.lm.base import LanguageModel
 from paretoflow.lm.targets import targets_of
+from paretoflow.lm.whole import not_finite
 from paretoflow.spec.models import LoraSpec
 
 ADAPTER = "default"
 """Name of the trained adapter inside a PEFT model."""
 
+WEIGHTS_FILE = "adapter_model.safetensors"
 BASE_FILE = "base.json"
 """Beside PEFT's own files: name and digest of the base that the adapter was trained on."""
 
@@ -52,7 +54,7 @@ def fresh_adapter(
         "lora_alpha": lora.alpha,
         "lora_dropout": lora.dropout,
         "rank_pattern": dict(lora.ranks),  # PEFT writes into it
-        "target_modules": targets_of(lm, lora),
+        "target_modules": targets_of(lm.model, lora, lm.name),
         "task_type": "CAUSAL_LM",
     }
     config = LoraConfig(**{**plain, **(options or {})})
@@ -99,8 +101,10 @@ def load_adapter(lm: LanguageModel, folder: Path, *, trainable: bool) -> PeftMod
     """
     _require_bare(lm)
     _check_folder(lm, folder)
+    _refuse_base_weights(lm, folder)
     try:
         with tied_head_allowed():
+            warnings.filterwarnings("ignore", "Found missing adapter keys", UserWarning)
             model = PeftModel.from_pretrained(
                 lm.model, str(folder), is_trainable=trainable, torch_device=lm.device
             )
@@ -109,8 +113,50 @@ def load_adapter(lm: LanguageModel, folder: Path, *, trainable: bool) -> PeftMod
         lines = str(error).strip().splitlines() or [type(error).__name__]
         what = f"the adapter cannot be put on {lm.name}: {' '.join(lines[:2])}"
         raise ModelError(what, str(folder), "it must be a PEFT folder for this base") from error
+    try:
+        _require_whole(model, lm, folder)
+    except ModelError:
+        unload(model)
+        raise
     model.base_digest = lm.digest
     return model.train(trainable)
+
+
+def _refuse_base_weights(lm: LanguageModel, folder: Path) -> None:
+    """Refuse an adapter with weights of the base: PEFT would put them into it, for good."""
+    try:
+        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
+            keys = set(file.keys())
+        copied = tuple(f"{name}." for name in config.get("modules_to_save") or ())
+    except (*_LOADING_FAULTS, AttributeError):
+        return  # the loading says what is wrong
+    saved = {name.removeprefix("base_model.model.") for name in keys}
+    names = sorted(n for n in saved & lm.model.state_dict().keys() if not n.startswith(copied))
+    if names:
+        what = f"the adapter holds weights that are the base's own: {names[0]}"
+        hint = "save it with save_embedding_layers=False, and without modules of the base"
+        raise ModelError(what, str(folder), hint)
+
+
+def _require_whole(model: PeftModel, lm: LanguageModel, folder: Path) -> None:
+    """Refuse an adapter that lacks weights, has others, or holds what is no number."""
+    own = get_peft_model_state_dict(model, adapter_name=ADAPTER, save_embedding_layers=False)
+    odd = not_finite(own)
+    if odd:
+        what = f"the adapter's weights are not finite: {odd[0]}"
+        raise ModelError(what, str(folder), "take the checkpoint before it")
+    if model.peft_config[ADAPTER].target_parameters:  # PEFT renames these as it reads them
+        return
+    with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
+        saved = set(file.keys())
+    if apart := sorted(saved ^ own.keys()):
+        raise ModelError(
+            f"the adapter is not one of {lm.name}: {len(apart)} of its weights or of the base's "
+            f"adapted layers have no counterpart, for instance {apart[0]}",
+            str(folder),
+            "load the base that it was trained on; an adapter holds no weights of the base",
+        )
 
 
 def save_adapter(model: PeftModel, folder: Path) -> None:
@@ -204,9 +250,7 @@ def _require_bare(lm: LanguageModel) -> None:
 
 def _check_folder(lm: LanguageModel, folder: Path) -> None:
     missing = [
-        name
-        for name in ("adapter_config.json", "adapter_model.safetensors")
-        if not (folder / name).is_file()
+        name for name in ("adapter_config.json", WEIGHTS_FILE) if not (folder / name).is_file()
     ]
     if missing:
         raise ModelError(

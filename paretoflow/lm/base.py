@@ -15,24 +15,32 @@ from typing import Any
 
 import torch
 from jinja2 import TemplateError
-from safetensors import SafetensorError
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 from transformers.utils import logging as transformers_logging
 
 from paretoflow.core.errors import DataError, ModelError
 from paretoflow.core.ids import digest_of
 from paretoflow.embedded import TINY_BASE_DIR
+from paretoflow.lm.whole import (
+    LOADING_FAULTS,
+    require_output,
+    require_tokenizer,
+    require_whole_folder,
+    require_whole_weights,
+    window_of,
+)
 from paretoflow.spec.models import EmbeddedModelSpec, ModelSpec, PretrainedModelSpec
 
 EMBEDDED_NAME = "paretoflow-embedded"
 """Name of the embedded base in adapter folders."""
 
-_LOADING_FAULTS = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
 _CONTENT_SUFFIXES = frozenset({".safetensors", ".json", ".jinja", ".model", ".txt", ".py"})
 
 
@@ -65,8 +73,7 @@ class LanguageModel:
     @property
     def context_tokens(self) -> int | None:
         """Return the most tokens that prompt and answer may have together; None for no limit."""
-        limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
-        return int(limit) if limit else None
+        return window_of(self.model)
 
 
 def load_base(spec: ModelSpec, *, threads: int | None = None) -> LanguageModel:
@@ -76,8 +83,8 @@ def load_base(spec: ModelSpec, *, threads: int | None = None) -> LanguageModel:
     runs only if the spec says so. `threads` sets the CPU threads torch may use in this process.
 
     Raises:
-        ModelError: If the folder or hub id cannot be read, is no causal language model, or has no
-            safetensors; or a GPU is asked for and none is there.
+        ModelError: If the folder or hub id cannot be read, is no causal language model, has no
+            safetensors or is not whole (see `lm.whole`); or a GPU is asked for and none is there.
     """
     if threads is not None:
         torch.set_num_threads(threads)
@@ -165,15 +172,25 @@ def _load(path: str, name: str, spec: PretrainedModelSpec, device: str) -> Langu
         "trust_remote_code": spec.trust_remote_code,
     }
     transformers_logging.disable_progress_bar()  # it would fill the logs of every worker
+    require_whole_folder(path, name)
     try:
+        _require_causal(AutoConfig.from_pretrained(path, **source), name)
         tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left", **source)
-        model = AutoModelForCausalLM.from_pretrained(
-            path, dtype=getattr(torch, spec.dtype), use_safetensors=True, **source
+        model, info = AutoModelForCausalLM.from_pretrained(
+            path,
+            dtype=getattr(torch, spec.dtype),
+            use_safetensors=True,
+            output_loading_info=True,
+            **source,
         )
-    except _LOADING_FAULTS as error:
+    except ModelError:
+        raise
+    except LOADING_FAULTS as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         what = f"the base model cannot be loaded: {lines[0]}"
         raise ModelError(what, name, _hint(Path(path))) from error
+    require_whole_weights(model, info, name)
+    require_tokenizer(model, tokenizer, name)
     if tokenizer.eos_token_id is None:
         raise ModelError(
             "the tokenizer has no end-of-text token", name, "set eos_token in tokenizer_config.json"
@@ -182,7 +199,23 @@ def _load(path: str, name: str, spec: PretrainedModelSpec, device: str) -> Langu
         tokenizer.pad_token = tokenizer.eos_token
     model.name_or_path = name  # PEFT writes it into adapter_config.json
     model.requires_grad_(False).eval().to(device)
-    return LanguageModel(model, tokenizer, device, name, _digest(path, spec, model))
+    lm = LanguageModel(model, tokenizer, device, name, _digest(path, spec, model))
+    require_output(model, tokenizer, lm.eos_ids, name)
+    return lm
+
+
+def _require_causal(config: Any, name: str) -> None:
+    """Refuse models that transformers loads as causal ones, although they are not."""
+    kind = config.model_type
+    if getattr(config, "is_encoder_decoder", False):
+        what = f"{kind} is an encoder-decoder; a base is a causal language model"
+    elif kind in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not (
+        getattr(config, "is_decoder", True) and getattr(config, "causal", True)
+    ):
+        what = f"{kind} reads in both directions; a base is a causal language model"
+    else:
+        return
+    raise ModelError(what, name, "name a model that continues text")
 
 
 def _digest(path: str, spec: PretrainedModelSpec, model: PreTrainedModel) -> str:

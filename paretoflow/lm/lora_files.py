@@ -15,9 +15,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from paretoflow.core.errors import ModelError
-from paretoflow.lm.adapters import BASE_FILE, put_in_place
+from paretoflow.lm.adapters import BASE_FILE, WEIGHTS_FILE, put_in_place
+from paretoflow.lm.whole import not_finite
 
-CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
+CONFIG_FILE = "adapter_config.json"
 _BEYOND = ("use_dora", "alpha_pattern", "modules_to_save", "lora_bias")
 """Options of PEFT that make an adapter more than a product of two factors."""
 _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
@@ -90,6 +91,8 @@ def _modules(config: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Fa
     odd += [k for k in tensors if not k.endswith((_DOWN, _UP))]
     if config["peft_type"] != "LORA" or odd:
         raise ValueError(f"it is {config['peft_type']}, with {', '.join(odd) or 'no factors'}")
+    if bad := not_finite(tensors):
+        raise ValueError(f"{bad[0]} is not finite")
     modules = {}
     for name in sorted(k.removesuffix(_DOWN) for k in tensors if k.endswith(_DOWN)):
         down, up = tensors[name + _DOWN].float(), tensors[name + _UP].float()

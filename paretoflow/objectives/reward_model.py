@@ -7,6 +7,7 @@ on the right under a mask, and a model that declares no padding token is given o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from weakref import WeakValueDictionary
@@ -19,6 +20,10 @@ from paretoflow.core.values import FloatArray
 from paretoflow.objectives.context import ObjectiveContext
 from paretoflow.objectives.reward_texts import RewardText, RewardTexts
 from paretoflow.spec.objectives import RewardModelObjectiveSpec
+
+UNREAD = re.compile(r"^(?!.*\.\d+\.)")
+"""Weights that a classifier's files may hold beyond its own: none of a numbered layer. Published
+ones often keep the output layer or the pooler of the model that they were made from."""
 
 _LOADED: WeakValueDictionary[tuple[Any, ...], RewardModel] = WeakValueDictionary()
 """Models in use in this process; one goes when the last objective that holds it goes."""
@@ -107,10 +112,13 @@ def _load(spec: RewardModelObjectiveSpec, device: str) -> tuple[Any, Any]:
     try:
         import torch
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+        from paretoflow.lm import whole
     except ImportError as error:
         raise MissingExtraError.of(f"objective {spec.name}", str(error.name), "train") from error
     source = {"revision": spec.revision, "trust_remote_code": spec.trust_remote_code}
     where = f"objective {spec.name}"
+    whole.require_whole_folder(spec.path, where)
     try:
         tokenizer = AutoTokenizer.from_pretrained(spec.path, **source)
         model, info = AutoModelForSequenceClassification.from_pretrained(
@@ -120,12 +128,11 @@ def _load(spec: RewardModelObjectiveSpec, device: str) -> tuple[Any, Any]:
             use_safetensors=True,
             output_loading_info=True,
         )
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
+    except whole.LOADING_FAULTS as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
         hint = "check path and revision; weights must be in the safetensors format"
-        raise ModelError(f"cannot load {spec.path}: {error}", where, hint) from error
-    if info["missing_keys"]:
-        # transformers would fill these with random numbers, and the scores would mean nothing
-        missing = ", ".join(sorted(info["missing_keys"])[:3])
-        hint = "name a checkpoint trained for sequence classification"
-        raise ModelError(f"{spec.path} has no trained weights for {missing}", where, hint)
+        raise ModelError(f"cannot load {spec.path}: {lines[0]}", where, hint) from error
+    # a head that transformers filled with random numbers would score, and mean nothing
+    whole.require_whole_weights(model, info, f"{where}: {spec.path}", unused=UNREAD)
+    whole.require_tokenizer(model, tokenizer, f"{where}: {spec.path}")
     return model.to(device).eval(), tokenizer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +11,26 @@ from typing import Any
 import numpy as np
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors import SafetensorError
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from paretoflow.core.errors import ModelError
 from paretoflow.core.values import FloatArray
 from paretoflow.embedded import TINY_BASE_DIR
+from paretoflow.lm.targets import targets_of
+from paretoflow.lm.whole import (
+    LOADING_FAULTS,
+    require_tokenizer,
+    require_whole_folder,
+    require_whole_weights,
+)
+from paretoflow.objectives.reward_model import UNREAD
 from paretoflow.objectives.reward_texts import RewardTexts
 from paretoflow.rewards.pairs import PreferencePair
 from paretoflow.spec.rewards import RewardBaseSpec, RewardSpec
 
-_LOADING_FAULTS = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
+_FRESH = re.compile(r"^(score|classifier|classification_head|logits_proj|summary)\.|pooler\.")
+"""Weights that a base may lack: a head is new, and the pooler of a masked model goes with it."""
 _EMBED_BATCH = 16
 
 
@@ -60,6 +69,7 @@ def load_backbone(spec: RewardSpec, names: Sequence[str]) -> Backbone:
     base = spec.model
     place = base.path or str(TINY_BASE_DIR)
     device = device_of(base)
+    require_whole_folder(place, place)
     transformers_logging.disable_progress_bar()
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()  # it warns that the heads are new, as they must be
@@ -68,8 +78,9 @@ def load_backbone(spec: RewardSpec, names: Sequence[str]) -> Backbone:
         with torch.random.fork_rng():
             torch.manual_seed(spec.seed)
             tokenizer = AutoTokenizer.from_pretrained(place, **source)
-            model = AutoModelForSequenceClassification.from_pretrained(
+            model, info = AutoModelForSequenceClassification.from_pretrained(
                 place,
+                output_loading_info=True,
                 num_labels=len(names),
                 id2label=dict(enumerate(names)),
                 label2id={name: i for i, name in enumerate(names)},
@@ -77,10 +88,12 @@ def load_backbone(spec: RewardSpec, names: Sequence[str]) -> Backbone:
                 use_safetensors=True,
                 **source,
             )
+            require_whole_weights(model, info, place, _FRESH, UNREAD)
+            require_tokenizer(model, tokenizer, place)
             _settle_padding(model, tokenizer, place)
             head = _head_of(model, len(names), place)
             model = _adapted(model, head, base)
-    except _LOADING_FAULTS as error:
+    except LOADING_FAULTS as error:
         if isinstance(error, ModelError):
             raise
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -180,7 +193,7 @@ def _adapted(model: Any, head: str, base: RewardBaseSpec) -> Any:
         rank_pattern=dict(lora.ranks),  # PEFT writes into it
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=lora.targets if isinstance(lora.targets, str) else list(lora.targets),
+        target_modules=targets_of(model, lora, base.path or str(TINY_BASE_DIR)),
         modules_to_save=[head.partition(".")[0]],
         task_type="SEQ_CLS",
     )

@@ -9,13 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from peft import get_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from paretoflow.core.errors import ModelError, NonFiniteLossError
 from paretoflow.lm.adapters import load_adapter, save_adapter, unload
+from paretoflow.lm.whole import not_finite
 
 if TYPE_CHECKING:
     from paretoflow.lm.base import LanguageModel
@@ -38,11 +37,11 @@ def adopted(lm: LanguageModel, source: Path, target: Path, base_path: str) -> It
         NonFiniteLossError: If a number in it is not finite.
     """
     _require_same_base(lm, source, base_path)
+    _require_finite(source, target.name)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what does not fit is refused below
+        warnings.simplefilter("ignore")  # what does not fit is refused
         model = load_adapter(lm, source, trainable=False)
     try:
-        _require_whole(model, lm, source, target.name)
         model.peft_config["default"].base_model_name_or_path = lm.name
         save_adapter(model, target)
         yield model
@@ -65,23 +64,15 @@ def _require_same_base(lm: LanguageModel, source: Path, base_path: str) -> None:
         )
 
 
-def _require_whole(model: Any, lm: LanguageModel, source: Path, name: str) -> None:
-    """Refuse tensors that have no place in the base, places without a tensor, and nan."""
+def _require_finite(source: Path, name: str) -> None:
+    """Refuse nan as what it is: training that blew up, and would again."""
     try:
         saved = load_file(source / "adapter_model.safetensors")
-    except SafetensorError as error:
-        raise ModelError(f"the adapter cannot be read: {error}", str(source)) from error
-    places = get_peft_model_state_dict(model, save_embedding_layers=False).keys()
-    if odd := sorted(saved.keys() ^ places):
-        raise ModelError(
-            f"the adapter is not one of {lm.name}: {len(odd)} of its tensors or of the base's "
-            f"adapted layers have no counterpart, for instance {odd[0]}",
-            str(source),
-            "load the base that the request names, `base.path`",
-        )
-    if bad := sorted(key for key, tensor in saved.items() if not torch.isfinite(tensor).all()):
+    except (OSError, SafetensorError):
+        return  # `load_adapter` says what is wrong
+    if bad := not_finite(saved):
         raise NonFiniteLossError(
-            f"the adapter of {name} is not finite: {bad[0]}",
+            f"the adapter of {name} is not finite: {min(bad)}",
             str(source),
             "lower method.learning_rate",
         )

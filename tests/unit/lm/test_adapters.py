@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from paretoflow.core.errors import ModelError
 from paretoflow.core.ids import digest_of_folder
@@ -175,6 +176,33 @@ def test_an_adapter_of_another_shape_is_refused(lm: LanguageModel, tmp_path: Pat
     path = tmp_path / "a" / "adapter_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "r": 8}))
     with pytest.raises(ModelError, match="size mismatch"):
+        load_adapter(lm, tmp_path / "a", trainable=False)
+
+
+UP = "base_model.model.model.layers.1.mlp.up_proj.lora_A.weight"
+TABLE = "base_model.model.model.embed_tokens.weight"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: {k: v for k, v in t.items() if k != UP}, "no counterpart.*up_proj"),
+        (lambda t: {k: v for k, v in t.items() if "layers.1" not in k}, "14 of its weights"),
+        (lambda t: t | {UP.replace(".1.", ".7."): t[UP].clone()}, "no counterpart.*layers.7"),
+        (lambda t: t | {TABLE: torch.zeros(382, 32)}, "the base's own: model.embed_tokens"),
+        (lambda t: t | {UP: t[UP] * float("nan")}, f"not finite.*{UP.rpartition('.')[0]}"),
+        (lambda t: t | {UP: t[UP] + float("-inf")}, "not finite"),
+    ],
+)
+def test_an_adapter_that_is_not_whole_is_refused_and_the_base_stays_bare(
+    lm: LanguageModel, tmp_path: Path, change: Any, message: str
+) -> None:
+    model = fresh_adapter(lm, LORA, seed=0)
+    save_adapter(model, tmp_path / "a")
+    unload(model)
+    path = tmp_path / "a" / "adapter_model.safetensors"
+    save_file(change(load_file(path)), path, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=message):
         load_adapter(lm, tmp_path / "a", trainable=False)
 
 
