@@ -11,7 +11,7 @@ from typing import Any
 from paretoflow.core.errors import MissingExtraError
 from paretoflow.core.ids import digest_of
 from paretoflow.core.views import SweepView
-from paretoflow.report.figures import front_figures, growth_figures
+from paretoflow.report.figures import Figure, front_figures, growth_figures
 from paretoflow.report.samples import AnswerReader
 from paretoflow.report.sections import (
     failures_html,
@@ -38,23 +38,32 @@ def render(view: SweepView, answers: AnswerReader | None = None) -> str:
         MissingExtraError: If plotly is not installed.
     """
     front = front_figures(view)
-    figures = front | growth_figures(view)
+    growth = growth_figures(view)
     parts = {
         "title": escape(view.front.sweep),
         "summary": summary_text(view),
         "tiles": tiles_html(view),
-        "front_charts": "".join(f'<div class="chart" id="{name}"></div>' for name in front),
+        "front_charts": _boxes(front),
         "points": points_html(view.front),
+        "growth_charts": _boxes(growth),
         "samples": samples_html(view, answers),
         "runs": runs_html(view),
         "failures": failures_html(view.runs),
         "spec": spec_html(view),
-        "figures": json_for_html(figures),
+        "figures": json_for_html(front | growth),
     }
     template = Template(
         files("paretoflow.report").joinpath("page.html").read_text(encoding="utf-8")
     )
     return template.substitute(parts, nonce=digest_of(parts)[:32], plotly=plotly_script())
+
+
+def _boxes(figures: dict[str, Figure]) -> str:
+    """Return an element for each figure, as high as the figure is."""
+    return "".join(
+        f'<div class="chart" id="{name}" style="height: {figure["layout"]["height"]}px"></div>'
+        for name, figure in figures.items()
+    )
 
 
 def json_for_html(value: Any) -> str:

@@ -160,3 +160,26 @@ def test_reports_import_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("view", [two_objectives, three_objectives])
+def test_every_chart_has_the_height_of_its_figure(view, tmp_path: Path) -> None:
+    # a box without a height shrinks to nothing when the window is resized
+    html = render(view(tmp_path))
+    boxes = {
+        attrs["id"]: attrs["style"]
+        for _, attrs in parsed(html).tags
+        if attrs.get("class") == "chart"
+    }
+    figures = json.loads(re.search(r'id="figures">(.*?)</script>', html, re.S)[1])
+    assert boxes == {
+        name: f"height: {figure['layout']['height']}px" for name, figure in figures.items()
+    }
+    assert len(boxes) >= 3
+
+
+def test_no_column_is_wider_than_a_telephone(tmp_path: Path) -> None:
+    style = render(two_objectives(tmp_path)).partition("</style>")[0]
+    least = [int(px) for px in re.findall(r"minmax\((\d+)px", style)]
+    assert least
+    assert max(least) <= 300
