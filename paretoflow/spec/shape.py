@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import chain
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -127,7 +128,15 @@ def value_at(path: KeyPath, root: Any) -> Any:
 
 def homes_of(key: str) -> tuple[str, ...]:
     """Return where a key is known, for instance `engine` or `method (type grpo)`."""
-    return tuple(dict.fromkeys(home for home, name in _fields(SweepSpec, "") if name == key))
+    return _homes().get(key, ())
+
+
+@cache
+def _homes() -> dict[str, tuple[str, ...]]:
+    found: dict[str, dict[str, None]] = {}
+    for home, name in _fields(SweepSpec, ""):
+        found.setdefault(name, {})[home] = None
+    return {name: tuple(homes) for name, homes in found.items()}
 
 
 def _fields(
