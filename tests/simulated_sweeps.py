@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
+from paretoflow.core.ids import digest_of_folder
+from paretoflow.core.values import BASE_RUN_ID
 from paretoflow.engine.driver import Driver
 from paretoflow.engine.session import enter_folder, sweep_root
 from paretoflow.engine.simulated import Oracle, SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.ledger import open_ledger
+from paretoflow.ledger.tables import EventKind
 from paretoflow.proposers import build
 from paretoflow.scoring.calibrate import declared_problem
 from paretoflow.spec.sweep import SweepSpec
@@ -34,3 +39,29 @@ def simulated_sweep(
     proposer = build(spec.proposer, m=problem.m, runs=spec.stop.runs)
     Driver(spec, ledger, SimulatedBackend(cluster), proposer).run()
     return root.local or root
+
+
+def sweep_with_adapters(storage: Path, runs: int = 4) -> Path:
+    """Return a sweep whose evaluations have folders that look like adapters, with their digests."""
+    from tests.sim.oracles import CircleOracle
+    from tests.sim.specs import circle_spec
+
+    made = simulated_sweep(
+        circle_spec(stop={"runs": runs}, storage=str(storage / "made")), CircleOracle()
+    )
+    assert isinstance(made, Path)
+    root = storage / "kept" / made.name
+    shutil.copytree(made, root, ignore=shutil.ignore_patterns("ledger"))
+    events = []
+    for event in open_ledger(made, writer=False).events():
+        if event.kind is EventKind.EVALUATED and event.run_id != BASE_RUN_ID:
+            name = f"adapters/{event.run_id}/a{event.attempt}/step-{event.step:04d}"
+            folder = root / name
+            folder.mkdir(parents=True)
+            (folder / "adapter_config.json").write_text('{"r": 2}')
+            (folder / "adapter_model.safetensors").write_bytes(event.snapshot_id.encode() + b"\0")
+            event = replace(event, path=name, digest=digest_of_folder(folder))
+        events.append(event)
+    ledger = open_ledger(root, writer=True, create=True, fsync=False)
+    ledger.append(events)
+    return root

@@ -5,6 +5,7 @@
     │   ├── SpecError              one or many faults in a sweep YAML (ValueError)
     │   ├── DataError              prompts, files, columns (ValueError)
     │   ├── ModelError             a base or an adapter that cannot be loaded (ValueError)
+    │   │   └── AdapterError       an adapter that is lost, or not the one that was evaluated
     │   ├── PluginError            a name no table knows (LookupError)
     │   ├── SweepNotFoundError     no sweep at a folder or URI (FileNotFoundError)
     │   ├── SnapshotNotFoundError  no such front snapshot in a sweep (LookupError)
@@ -82,6 +83,10 @@ class DataError(UserError, ValueError):
 
 class ModelError(UserError, ValueError):
     """A base model, tokenizer or adapter that cannot be loaded."""
+
+
+class AdapterError(ModelError):
+    """An adapter that is gone, or is not the one that was evaluated; trying again mends nothing."""
 
 
 class PluginError(UserError, LookupError):

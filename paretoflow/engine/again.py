@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from paretoflow.core.errors import DataError, LedgerError, ModelError
-from paretoflow.core.ids import digest_of_folder
+from paretoflow.core.errors import DataError, LedgerError
 from paretoflow.core.values import BASE_RUN_ID, FloatArray, LaunchKind, Proposal
 from paretoflow.core.views import EvaluationRow
 from paretoflow.engine.backend import Known
@@ -153,22 +151,4 @@ def require_alike(known: Known, data: str) -> None:
             f"the sweep's ({data[:12]})",
             known.snapshot_id,
             "only what the sweep itself has evaluated can be evaluated again",
-        )
-
-
-def require_same_adapter(known: Known, folder: Path | None) -> None:
-    """Refuse an adapter that is not the one that was evaluated.
-
-    Args:
-        known: What is to be evaluated again.
-        folder: Its adapter; None for the base.
-
-    Raises:
-        ModelError: If its digest is another.
-    """
-    if folder is not None and digest_of_folder(folder) != known.digest:
-        raise ModelError(
-            "the adapter is not the one that was evaluated, its SHA-256 is another",
-            str(folder),
-            "restore it from a copy",
         )

@@ -48,6 +48,8 @@ class Launch:
             the run was out of memory; the optimiser's batches stay as they are.
         merge_paths: Adapter folders to mix, relative to the sweep's root, in the order of
             `proposal.merge.parents`; empty but for merge launches.
+        parent_digest: SHA-256 that the parent's folder must have; empty for the base.
+        merge_digests: Those of the folders to mix.
         front: Oriented gains of the sweep's front when it was launched, k rows of m. Attempts are
             compared without it.
         known: What it evaluates again; None where it does something else.
@@ -61,6 +63,8 @@ class Launch:
     merge_paths: tuple[str, ...] = ()
     front: tuple[tuple[float, ...], ...] = field(default=(), compare=False)
     known: Known | None = None
+    parent_digest: str = ""
+    merge_digests: tuple[str, ...] = ()
 
 
 class Cause(StrEnum):

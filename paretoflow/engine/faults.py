@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 
 from paretoflow.core.errors import (
+    AdapterError,
     DataError,
     LedgerError,
     MethodError,
@@ -33,6 +34,7 @@ _BOUNDARIES: tuple[tuple[type[BaseException], Boundary, bool], ...] = (
     (ObjectiveError, Boundary.OBJECTIVE, True),
     (DataError, Boundary.DATA, False),
     (PluginError, Boundary.DATA, False),
+    (AdapterError, Boundary.STORE, False),
     (ModelError, Boundary.METHOD, False),
     (StorageError, Boundary.STORE, True),
     (UserError, Boundary.METHOD, False),

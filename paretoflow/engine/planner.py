@@ -76,10 +76,21 @@ def launch_of(spec: SweepSpec, state: SweepState, run_id: str) -> Launch:
 
 def first_launch(state: SweepState, run_id: str, proposal: Proposal) -> Launch:
     """Build the first attempt of a run that the state knows as proposed."""
-    parent, mixed = parent_path(state, proposal), merge_paths(state, proposal)
+    parent = state.row_of(proposal.parent) if proposal.parent else None
+    mixed = [state.row_of(p) for p in proposal.merge.parents] if proposal.merge else []
     front = tuple(tuple(row) for row in state.front_gains.tolist())
     known = known_of(state, run_id, proposal)
-    return Launch(run_id, 0, proposal, parent, merge_paths=mixed, front=front, known=known)
+    return Launch(
+        run_id,
+        0,
+        proposal,
+        parent.path if parent else "",
+        merge_paths=tuple(row.path for row in mixed),
+        front=front,
+        known=known,
+        parent_digest=parent.digest if parent else "",
+        merge_digests=tuple(row.digest for row in mixed),
+    )
 
 
 def known_of(state: SweepState, run_id: str, proposal: Proposal) -> Known | None:
@@ -112,19 +123,6 @@ def accumulation_factor(spec: SweepSpec, times: int) -> int | None:
     size = method.batch_size // (method.gradient_accumulation * spec.engine.resources.ranks)
     shares = (n for n in range(2**times, size + 1) if size % n == 0)
     return 1 if times == 0 else next(shares, None)
-
-
-def parent_path(state: SweepState, proposal: Proposal) -> str:
-    """Return the parent's adapter folder, relative to the sweep; empty for the base."""
-    if proposal.parent is None:
-        return ""
-    return state.row_of(proposal.parent).path
-
-
-def merge_paths(state: SweepState, proposal: Proposal) -> tuple[str, ...]:
-    """Return the adapter folders that a launch mixes, relative to the sweep."""
-    merge = proposal.merge
-    return () if merge is None else tuple(state.row_of(p).path for p in merge.parents)
 
 
 def exhausted(spec: SweepSpec, state: SweepState) -> str:

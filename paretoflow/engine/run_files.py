@@ -19,8 +19,10 @@ from paretoflow.core.protocols import Parallel
 from paretoflow.engine.patience import OUTAGE_S, patiently
 from paretoflow.methods.states import MANIFEST, discard_states, latest_state
 from paretoflow.storage import Folder
+from paretoflow.storage.adapters import checked_adapter
 
 ADAPTERS = "adapters"
+RESTORE = "restore the folder from a copy; until then what starts from it fails"
 
 
 class RunFiles:
@@ -44,23 +46,34 @@ class RunFiles:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def parent(self, name: str) -> Path | None:
+    def parent(self, name: str, digest: str) -> Path | None:
         """Return the adapter to start from; None for the base.
 
         Args:
             name: Its folder relative to the sweep's; empty for the base.
-        """
-        return self._folder.fetch(name, self._own(name)) if name else None
+            digest: SHA-256 that it must have.
 
-    def merge_parents(self, names: Sequence[str]) -> tuple[Path, ...]:
+        Raises:
+            AdapterError: If it is gone, or has another digest.
+        """
+        return self._checked(name, digest) if name else None
+
+    def merge_parents(self, names: Sequence[str], digests: Sequence[str]) -> tuple[Path, ...]:
         """Return the adapters to mix, for the first rank; it is the only one that mixes.
 
         Args:
             names: Their folders relative to the sweep's.
+            digests: The SHA-256 that each must have.
+
+        Raises:
+            AdapterError: If one is gone, or has another digest.
         """
         if self._parallel.rank > 0:
             return ()
-        return tuple(self._folder.fetch(name, self._own(name)) for name in names)
+        return tuple(map(self._checked, names, digests))
+
+    def _checked(self, name: str, digest: str) -> Path:
+        return checked_adapter(self._folder, name, digest, self._own(name), RESTORE)
 
     def saved_state(self, run_id: str, attempt: int) -> Path | None:
         """Return the newest whole trainer state of a run's earlier attempts; None if none is."""

@@ -22,7 +22,7 @@ from paretoflow.core.protocols import Checkpoint, Objective, Parallel, Prompt, T
 from paretoflow.core.values import FloatArray, Problem
 from paretoflow.data import load_prompts
 from paretoflow.data.prompts import RenderChat
-from paretoflow.engine.again import require_alike, require_same_adapter
+from paretoflow.engine.again import require_alike
 from paretoflow.engine.backend import Failure, Known, Launch, Report
 from paretoflow.engine.early_stop import Watch
 from paretoflow.engine.faults import failure_in
@@ -188,13 +188,13 @@ class Workshop:
             launch.proposal,
             launch.proposal.seed,
             folder=self._files.attempt(launch.run_id, launch.attempt),
-            parent_adapter=self._files.parent(launch.parent_path),
+            parent_adapter=self._files.parent(launch.parent_path, launch.parent_digest),
             resume_from=saved,
             should_stop=should_stop,
             parallel=self._parallel,
             accumulation_factor=launch.accumulation_factor,
             stopping=partial(asked_to_stop, attempt),
-            merge_parents=self._files.merge_parents(launch.merge_paths),
+            merge_parents=self._files.merge_parents(launch.merge_paths, launch.merge_digests),
             front=np.array(launch.front) if launch.front else None,
             should_finish=(lambda: bool(watch.reason)) if watch else None,
         )
@@ -232,8 +232,7 @@ class Workshop:
         if attempt.stopping():
             raise RunInterrupted("the worker leaves before the evaluation", launch.run_id)
         require_alike(known, self._prompts.digest)
-        folder = self._files.parent(launch.parent_path)
-        require_same_adapter(known, folder)
+        folder = self._files.parent(launch.parent_path, known.digest)
         evaluator = tools.evaluator_for(known.proposal.settings if known.proposal else ())
         with adapter_on(self._lm, folder) as model:
             result = evaluator.evaluate(model, draw=known.number)

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 from paretoflow.core.errors import ModelError
-from paretoflow.core.ids import digest_of_folder
 from paretoflow.core.views import FrontPoint, SweepView
 from paretoflow.storage import Folder, as_folder
+from paretoflow.storage.adapters import require_adapter
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -47,7 +47,7 @@ def _copy_adapter(root: Folder, point: FrontPoint, adapters: Path) -> None:
         )
     copy = adapters / point.adapter_name
     if copy.exists():  # another point of the same adapter
-        _check(copy, point, where)
+        require_adapter(copy, point.digest, where)
         return
     try:
         source = root.fetch(point.path, copy)
@@ -59,18 +59,7 @@ def _copy_adapter(root: Folder, point: FrontPoint, adapters: Path) -> None:
         ) from None
     if source != copy:  # a local sweep: fetched in place
         _copy_local(source, copy, point.snapshot_id)
-    _check(copy, point, where)
-
-
-def _check(copy: Path, point: FrontPoint, where: str) -> None:
-    found = digest_of_folder(copy)
-    if found != point.digest:
-        raise ModelError(
-            f"the adapter of {point.snapshot_id} is not the one that was evaluated: "
-            f"SHA-256 {found[:12]}…, the ledger says {point.digest[:12]}…",
-            where,
-            "restore the folder, or export another --snapshot",
-        )
+    require_adapter(copy, point.digest, where)
 
 
 def _is_within(root: Path, path: str) -> bool:

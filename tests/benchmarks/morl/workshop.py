@@ -66,7 +66,7 @@ class MorlWorkshop:
         return failure_in(lambda: self._train(launch, attempt))
 
     def _train(self, launch: Launch, attempt: Attempt) -> None:
-        parent = self._files.parent(launch.parent_path)
+        parent = self._files.parent(launch.parent_path, launch.parent_digest)
         policy = fresh_policy(self._spec, launch.proposal.seed, parent)
         place = self._files.attempt(launch.run_id, launch.attempt)
         where, began = (launch.run_id, launch.attempt), time.perf_counter()

@@ -61,12 +61,13 @@ def scored(
     cost: Cost | None = None,
     at: float = 0.0,
     path: str = "",
+    digest: str = "",
 ) -> Event:
     values = np.asarray(scores, dtype=np.float64)
     stderr = np.array([0.01, 0.1])
     per_prompt = np.stack([values - stderr, values + stderr], axis=1)
     where = Measured(run_id, attempt, step, values, stderr, per_prompt)
-    return evaluated(where, time_s=at, cost=cost or Cost(), path=path)
+    return evaluated(where, time_s=at, cost=cost or Cost(), path=path, digest=digest)
 
 
 def base(scores: Sequence[float] = (0.5, 5.0), cost: Cost | None = None) -> Event:

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import DataError, LedgerError, ModelError
-from paretoflow.core.ids import digest_of_folder
+from paretoflow.core.errors import DataError, LedgerError
 from paretoflow.core.values import BASE_RUN_ID, Cost, LaunchKind, Proposal
 from paretoflow.core.views import EvaluationRow
-from paretoflow.engine.again import pooled, require_alike, require_same_adapter
+from paretoflow.engine.again import pooled, require_alike
 from paretoflow.engine.backend import Known
 from paretoflow.engine.happenings import Measured, evaluated
 from paretoflow.engine.payloads import evaluation_of
@@ -232,12 +230,3 @@ KNOWN = Known("a-a0-s0001", "a", 0, 1, 1, "d", "prompts", conditioned=False, pro
 def test_what_another_look_would_say_nothing_about_is_refused(known: Known, words: str) -> None:
     with pytest.raises(DataError, match=words):
         require_alike(known, "prompts")
-
-
-def test_another_adapter_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "adapter").write_text("weights")
-    require_alike(KNOWN, "prompts")
-    require_same_adapter(KNOWN, None)
-    require_same_adapter(replace(KNOWN, digest=digest_of_folder(tmp_path)), tmp_path)
-    with pytest.raises(ModelError, match="is not the one that was evaluated"):
-        require_same_adapter(KNOWN, tmp_path)

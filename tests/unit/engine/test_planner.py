@@ -15,7 +15,6 @@ from paretoflow.engine.planner import (
     exhausted,
     first_launch,
     launch_of,
-    parent_path,
     stagnant,
 )
 from paretoflow.engine.state import SweepState
@@ -127,17 +126,22 @@ def test_an_attempt_number_is_never_used_twice() -> None:
     assert numbers == [0, 1, 2]
 
 
-def test_the_parents_folder_is_that_of_its_own_evaluation() -> None:
+def test_the_parents_folder_and_digest_are_those_of_its_own_evaluation() -> None:
     state = folded(
         *BEGUN,
         proposed("a"),
         started("a"),
-        scored("a", (0.6, 5), step=1, path="adapters/a/a0/step-0001"),
-        scored("a", (0.7, 5), step=2, path="adapters/a/a0/step-0002"),
+        scored("a", (0.6, 5), step=1, path="adapters/a/a0/step-0001", digest="1" * 64),
+        scored("a", (0.7, 5), step=2, path="adapters/a/a0/step-0002", digest="2" * 64),
     )
-    assert parent_path(state, proposal(parent="a-a0-s0001")) == "adapters/a/a0/step-0001"
-    assert parent_path(state, proposal(parent="base")) == ""
-    assert parent_path(state, proposal()) == ""
+    for parent, expected in {
+        "a-a0-s0001": ("adapters/a/a0/step-0001", "1" * 64),
+        "a-a0-s0002": ("adapters/a/a0/step-0002", "2" * 64),
+        "base": ("", ""),
+        None: ("", ""),
+    }.items():
+        launch = first_launch(state, "b", proposal(parent=parent))
+        assert (launch.parent_path, launch.parent_digest) == expected
 
 
 def test_a_merge_gets_its_parents_folders_in_their_order_at_every_attempt() -> None:
@@ -146,7 +150,10 @@ def test_a_merge_gets_its_parents_folders_in_their_order_at_every_attempt() -> N
     state = folded(
         *BEGUN,
         *(proposed(name) for name in "ab"),
-        *(scored(name, (0.6, 5), path=f"adapters/{name}/a0/step-0001") for name in "ab"),
+        *(
+            scored(name, (0.6, 5), path=f"adapters/{name}/a0/step-0001", digest=name * 64)
+            for name in "ab"
+        ),
         proposed("c", mixed),
         started("c"),
     )
@@ -154,6 +161,7 @@ def test_a_merge_gets_its_parents_folders_in_their_order_at_every_attempt() -> N
     assert first_launch(state, "c", mixed).merge_paths == paths
     again = launch_of(circle_spec(), state, "c")
     assert (again.merge_paths, again.attempt) == (paths, 1)
+    assert again.merge_digests == ("b" * 64, "a" * 64)
     assert first_launch(state, "d", proposal()).merge_paths == ()
 
 

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import hashlib
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from paretoflow.core.errors import AdapterError
 from paretoflow.core.protocols import Parallel
+from paretoflow.core.status import Boundary
 from paretoflow.engine import run_files
+from paretoflow.engine.faults import failure_in
 from paretoflow.engine.run_files import RunFiles
 from paretoflow.methods.states import Layout, State, seal, state_folder
 from paretoflow.storage import Folder, LocalFolder
@@ -19,6 +25,7 @@ class Store(LocalFolder):
         return None
 
     def fetch(self, name: str, to: Path) -> Path:
+        shutil.rmtree(to, ignore_errors=True)
         copy = LocalFolder(to)
         for file in self.names(name):
             copy.write(file.removeprefix(f"{name}/"), self.read(file))
@@ -33,6 +40,14 @@ def save(attempt: Path, step: int, *, parallel: Parallel | None = None) -> Path:
     (folder / "optimizer.bin").write_text(str(step))
     seal(State(folder, step, Layout.of(parallel or Parallel()), ()), ["optimizer.bin"])
     return folder
+
+
+def digest_of_files(content: Mapping[str, bytes]) -> str:
+    """Return what `digest_of_folder` gives of a folder with these files."""
+    total = hashlib.sha256()
+    for name, part in sorted(content.items()):
+        total.update(name.encode() + b"\0" + hashlib.sha256(part).digest())
+    return total.hexdigest()
 
 
 @pytest.fixture(params=["local", "store"])
@@ -72,10 +87,10 @@ def test_a_finished_run_leaves_adapters_and_no_states(folder: Folder) -> None:
     assert files.name(adapter) == "adapters/a/a1/step-0004"
     files.finish("a")
     assert folder.names() == ["adapters/a/a1/step-0004/weights"]
-    parent = files.parent("adapters/a/a1/step-0004")
+    parent = files.parent("adapters/a/a1/step-0004", digest_of_files({"weights": b"w"}))
     assert parent is not None
     assert (parent / "weights").read_text() == "w"
-    assert files.parent("") is None
+    assert files.parent("", "") is None
 
 
 def test_training_for_an_object_store_happens_in_the_temporary_folder(tmp_path: Path) -> None:
@@ -119,8 +134,37 @@ def test_only_the_first_rank_fetches_the_adapters_of_a_merge(folder: Folder) -> 
     names = ["adapters/a/a0/step-0001", "adapters/b/a0/merged"]
     for name in names:
         folder.write(f"{name}/adapter_config.json", name.encode())
-    first = RunFiles(folder, Parallel()).merge_parents(names)
+    digests = [digest_of_files({"adapter_config.json": name.encode()}) for name in names]
+    first = RunFiles(folder, Parallel()).merge_parents(names, digests)
     assert [(p / "adapter_config.json").read_text() for p in first] == names
-    assert RunFiles(folder, Parallel(rank=1, ranks=2)).merge_parents(names) == ()
-    with pytest.raises(FileNotFoundError):
-        RunFiles(folder, Parallel()).merge_parents(["adapters/gone"])
+    assert RunFiles(folder, Parallel(rank=1, ranks=2)).merge_parents(names, digests) == ()
+    with pytest.raises(AdapterError, match="adapters/gone: the adapter is gone"):
+        RunFiles(folder, Parallel()).merge_parents(["adapters/gone"], digests[:1])
+    with pytest.raises(AdapterError, match=r"b/a0/merged: the adapter is not .*adapter_config"):
+        RunFiles(folder, Parallel()).merge_parents(names, digests[:1] * 2)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_parent_that_is_lost_or_changed_fails_at_the_store_for_good(
+    folder: Folder, rank: int
+) -> None:
+    files = RunFiles(folder, Parallel(rank=rank, ranks=2))
+    content = {"adapter_config.json": b"{}", "adapter_model.safetensors": b"weights"}
+    for name, part in content.items():
+        folder.write(f"adapters/a/{name}", part)
+    digest = digest_of_files(content)
+    assert files.parent("", "") is None
+    assert files.parent("adapters/a", digest) is not None
+    changes = {
+        "changed": lambda: folder.write("adapters/a/adapter_model.safetensors", b"weighty"),
+        "a file less": lambda: folder.delete("adapters/a/adapter_model.safetensors"),
+        "a file more": lambda: folder.write("adapters/a/other.txt", b"more"),
+        "gone": lambda: folder.delete("adapters/a"),
+    }
+    for change in changes.values():
+        change()
+        failure = failure_in(lambda: files.parent("adapters/a", digest))
+        assert failure is not None
+        assert (failure.boundary, failure.retryable) == (Boundary.STORE, False)
+        assert "adapters/a: the adapter is" in failure.message
+        assert "restore the folder from a copy" in failure.message

@@ -85,7 +85,8 @@ def test_decoding_reaches_the_answers_alone_and_is_told(workshop: Any, plain: An
 
     merge = Merge("cat", ("r0000-aaaaaa-a0-s0001",), (1.0,))
     again = replace(proposed(temperature=0.2, top_p=0.5), kind=LaunchKind.MERGE, merge=merge)
-    launch, told = Launch("r0009-aaaaaa", 0, again, merge_paths=(plain[0].path,)), Told()
+    parents = {"merge_paths": (plain[0].path,), "merge_digests": (plain[0].digest,)}
+    launch, told = Launch("r0009-aaaaaa", 0, again, **parents), Told()
     assert workshop[0].execute(launch, told) is None
     redrawn = next(e for r in told.reports for e in r.events if e.scores)
     assert redrawn.prompt_scores == row.prompt_scores
