@@ -102,7 +102,7 @@ def hand_over(
     """
     from paretoflow.engine.dashboard import Dashboard
     from paretoflow.engine.resume import changed_keys, require_readable
-    from paretoflow.engine.session import enter_folder, sweep_root
+    from paretoflow.engine.session import drawn_as_begun, enter_folder, sweep_root
     from paretoflow.engine.submit import Jobs
     from paretoflow.methods.capabilities import require_supported
     from paretoflow.storage import as_folder
@@ -113,6 +113,7 @@ def hand_over(
     spec = spec.model_copy(update={"storage": as_folder(spec.storage).uri})
     folder = sweep_root(spec)
     require_readable(folder)
+    spec = drawn_as_begun(spec, folder)
     jobs = Jobs(dashboard, spec.name, folder.uri)
     name = _job_to_attach_to(jobs, folder)
     if name is None:

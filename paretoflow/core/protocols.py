@@ -31,7 +31,7 @@ class Prompt:
     text: str
     reference: str = ""
     passages: tuple[str, ...] = ()
-    messages: tuple[Mapping[str, str], ...] = ()
+    messages: tuple[Mapping[str, Any], ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 

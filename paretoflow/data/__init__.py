@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 
+from paretoflow.data.needs import NOTHING, Needs
 from paretoflow.data.prompts import Pools, PromptSets, RenderChat, draw
 from paretoflow.spec.data import DataSpec
 
@@ -24,26 +25,34 @@ TAGS = {
 """Where each source lives; imported only when asked for."""
 
 
-def load_prompts(spec: DataSpec, *, seed: int, render_chat: RenderChat | None) -> PromptSets:
+def load_prompts(
+    spec: DataSpec, *, seed: int, render_chat: RenderChat | None, needs: Needs = NOTHING
+) -> PromptSets:
     """Read a source and draw the sets of a sweep from it.
 
-    A function of the data and the seed alone: neither the order of the rows nor the other sets'
-    sizes change who is in the eval set.
+    A function of the data and the seed alone: neither the order of the rows, nor rows that ask the
+    same again, nor the other sets' sizes change who is in the eval set.
 
     Args:
         spec: The source, its columns and the sizes of the sets.
         seed: Seed of the sweep.
         render_chat: Renders chat turns up to where the answer begins; None for a model without a
             chat template.
+        needs: What the sweep asks of a prompt beside its text.
 
     Returns:
         Sets of exactly the sizes that the spec asks for.
 
     Raises:
-        DataError: If the source cannot be read, a row is not what the columns say, or there are too
-            few rows.
+        DataError: If the source cannot be read, a row cannot be used and the spec allows none, or
+            there are too few.
         MissingExtraError: If the source needs a library that is not installed.
     """
+    return draw(read_pools(spec, render_chat), spec, seed, needs.unfit)
+
+
+def read_pools(spec: DataSpec, render_chat: RenderChat | None) -> Pools:
+    """Read a source; see `load_prompts`."""
     module, function = TAGS[spec.type].split(":")
     pools: Pools = getattr(importlib.import_module(module), function)(spec, render_chat)
-    return draw(pools, spec, seed)
+    return pools

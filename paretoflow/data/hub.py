@@ -23,7 +23,7 @@ def read(spec: HubDataSpec, render_chat: RenderChat | None) -> Pools:
         MissingExtraError: If the datasets library is not installed.
     """
     reader = RowReader(spec, render_chat)
-    return Pools(spec.path, tuple(reader.prompts(_rows(spec, _split(spec)))))
+    return reader.pools(spec.path, _rows(spec, _split(spec)))
 
 
 def _rows(spec: HubDataSpec, split: Any) -> Iterator[Row]:

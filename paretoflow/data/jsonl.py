@@ -18,36 +18,43 @@ def read(spec: JsonlDataSpec, render_chat: RenderChat | None) -> Pools:
     """Read a file of one JSON object a line; blank lines are skipped.
 
     Raises:
-        DataError: If the file is missing or a line is not a JSON object; names file and line.
+        DataError: If the file is missing or broken, or a row cannot be used; names file and line.
     """
     reader = RowReader(spec, render_chat)
-    return Pools(spec.path, tuple(reader.prompts(rows_of(existing_file(spec.path)))))
+    return reader.pools(spec.path, rows_of(existing_file(spec.path)))
 
 
 def rows_of(path: Path) -> Iterator[Row]:
-    """Yield the objects of a file, each with its line; see `read` for what it refuses."""
+    """Yield the objects of a file, each with its line; a line that is none yields its error.
+
+    Raises:
+        DataError: If the file is missing or broken.
+    """
     opened = gzip.open if path.suffix == ".gz" else open
     number = 0
     try:
-        with opened(path, "rt", encoding="utf-8-sig") as lines:
+        # bytes that are no UTF-8 become half characters, which `_object` tells of
+        with opened(path, "rt", encoding="utf-8-sig", errors="surrogateescape") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield f"{path}:{number}", _object(line, f"{path}:{number}")
-    except UnicodeDecodeError as error:
-        what = f"not UTF-8 text: {error.reason} at byte {error.start}"
-        raise DataError(what, f"{path}:{number + 1}", "save the file as UTF-8") from error
     except (OSError, EOFError, zlib.error) as error:
         hint = "restore the file, or name another"
         raise DataError(f"cannot be read: {error}", f"{path}:{number + 1}", hint) from error
 
 
-def _object(line: str, where: str) -> dict[str, object]:
+def _object(line: str, where: str) -> dict[str, object] | DataError:
     hint = 'every line must be one JSON object, for instance {"prompt": "..."}'
     try:
+        line.encode()
         row = json.loads(line)
+    except UnicodeEncodeError as error:
+        what = f"not UTF-8 text: an odd byte at character {error.start + 1}"
+        return DataError(what, where, "save the file as UTF-8")
     except json.JSONDecodeError as error:
-        what = f"not JSON: {error.msg} at column {error.colno}"
-        raise DataError(what, where, hint) from error
+        return DataError(f"not JSON: {error.msg} at column {error.colno}", where, hint)
+    except (ValueError, RecursionError) as error:  # thousands of digits or brackets
+        return DataError(f"not JSON that can be read: {error}", where, hint)
     if not isinstance(row, dict):
-        raise DataError(f"a {type(row).__name__} and not an object", where, hint)
+        return DataError(f"a {type(row).__name__} and not an object", where, hint)
     return row

@@ -21,7 +21,7 @@ def read(spec: ParquetDataSpec, render_chat: RenderChat | None) -> Pools:
         DataError: If it is missing or not Parquet.
     """
     reader = RowReader(spec, render_chat)
-    return Pools(spec.path, tuple(reader.prompts(rows_of(existing_file(spec.path)))))
+    return reader.pools(spec.path, rows_of(existing_file(spec.path)))
 
 
 def rows_of(path: Path) -> Iterator[Row]:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from paretoflow.core.errors import DataError
+from paretoflow.data.missing import is_missing
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?![a-z])")
 
@@ -15,7 +16,7 @@ def passages_of(value: Any, max_words: int | None, where: str) -> tuple[str, ...
 
     Args:
         value: A string, a list of strings, or lists of [title, sentence, …], whose titles are
-            dropped; None is none.
+            dropped; null and NaN are none.
         max_words: Limit in words over all passages: reading stops before the first sentence that
             does not fit. Should not even the first one fit, its leading words are kept. White space
             is folded when there is a limit and untouched when there is none.
@@ -43,14 +44,15 @@ def passages_of(value: Any, max_words: int | None, where: str) -> tuple[str, ...
 
 
 def _texts(value: Any, where: str) -> list[str]:
-    if value is None:
-        return []
     if isinstance(value, str):
         return [value]
+    if is_missing(value):
+        return []
     if isinstance(value, list | tuple):
         texts: list[str] = []
         for item in value:
             inner = item[1:] if isinstance(item, list | tuple) else [item]
+            inner = [text for text in inner if not is_missing(text)]
             if not all(isinstance(text, str) for text in inner):
                 raise _not_passages(value, where)
             texts.extend(inner)

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from paretoflow.core.data_facts import SHOWN, DataFacts
 from paretoflow.core.errors import DataError
 from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Prompt
+from paretoflow.data.bad_rows import BadRows
+from paretoflow.data.identity import identity_of
+from paretoflow.data.near import near_pairs
 from paretoflow.spec.data import DataSpec
 
-RenderChat = Callable[[list[dict[str, str]]], str]
-"""Turns chat turns ({role, content}) into a prompt that ends where the answer begins."""
+RenderChat = Callable[..., str]
+"""Turns chat turns ({role, content}) into a prompt that ends where the answer begins; given the
+tools of the row as a second argument where it has some."""
+
+Unfit = Callable[[Prompt], DataError | None]
+"""Says why a prompt cannot be used in a sweep, if it cannot."""
 
 _SMALLEST_SET = 2
+_SHORTENED = 60
 
 
 @dataclass(frozen=True)
@@ -27,25 +36,40 @@ class Pools:
         train: What the train and validation sets are drawn from.
         eval: What the eval set is drawn from; None when the source has no such split, and `train`
             serves all.
+        places: Where each prompt of `train` was read, for messages; empty when there is no file.
+        bad: Rows that gave no prompt.
     """
 
     source: str
     train: tuple[Prompt, ...]
     eval: tuple[Prompt, ...] | None = None
+    places: tuple[str, ...] = ()
+    bad: BadRows = field(default_factory=BadRows)
 
 
 @dataclass(frozen=True)
 class PromptSets:
-    """The prompts of a sweep; no two share a text.
+    """The prompts of a sweep; no two are the same prompt.
 
     Args:
         digest: Hash of everything in the three sets, in order.
+        facts: What became of the source's rows.
     """
 
     train: tuple[Prompt, ...]
     eval: tuple[Prompt, ...]
     validation: tuple[Prompt, ...]
     digest: str
+    facts: DataFacts = field(default_factory=DataFacts)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A prompt in its place in the order of drawing; there is one for each thing that is asked."""
+
+    key: str
+    prompt: Prompt
+    where: str
 
 
 def new_prompt(
@@ -53,7 +77,7 @@ def new_prompt(
     *,
     reference: str = "",
     passages: Sequence[str] = (),
-    messages: Sequence[Mapping[str, str]] = (),
+    messages: Sequence[Mapping[str, Any]] = (),
     extra: Mapping[str, Any] | None = None,
 ) -> Prompt:
     """Build a prompt named by a hash of its text, reference and passages."""
@@ -61,46 +85,101 @@ def new_prompt(
     return Prompt(prompt_id, text, reference, tuple(passages), tuple(messages), extra or {})
 
 
-def draw(pools: Pools, sizes: DataSpec, seed: int) -> PromptSets:
+def draw(
+    pools: Pools, sizes: DataSpec, seed: int, unfit: Unfit = lambda prompt: None
+) -> PromptSets:
     """Draw the sets of a sweep.
 
-    Prompts are ordered by a hash of seed and id, so the draw does not depend on the order of rows;
-    of rows with the same text the first counts, so that no set has seen another's prompt.
+    Prompts are ordered by a hash of the seed and what they ask (`identity`), so neither the order
+    of rows, nor rows that ask the same again, nor their references decide who is in which set. Of
+    rows that ask the same one is kept, the same one whatever their order: with a reference before
+    one without, then by a hash. A set is filled in that order, and what is unfit is passed over.
 
     Raises:
-        DataError: If there are too few distinct prompts.
+        DataError: If there are too few distinct prompts; or one is unfit and the spec says that bad
+            rows are errors, or most are unfit.
     """
+    by_row = getattr(sizes, "drawn_by", "row") == "row"
+    arranged = _by_row if by_row else _by_content
+    bad = BadRows(pools.bad.skip, pools.bad.count, list(pools.bad.first))
+    order = arranged(pools.train, pools.places, seed)
+    repeated = len(pools.train) - len(order)
     if pools.eval is None:
         wanted = {"eval": sizes.eval, "validation": sizes.validation, "train": sizes.train}
-        sets = _drawn(pools.train, wanted, seed, pools.source)
+        sets = _taken(order, wanted, pools.source, unfit, bad)
     else:
         held_out = {p.text for p in pools.eval}
-        rest = [p for p in pools.train if p.text not in held_out]
+        order = [drawn for drawn in order if drawn.prompt.text not in held_out]
         wanted = {"validation": sizes.validation, "train": sizes.train}
-        sets = _drawn(rest, wanted, seed, f"{pools.source} (train split)")
-        sets |= _drawn(pools.eval, {"eval": sizes.eval}, seed, f"{pools.source} (eval split)")
-    return PromptSets(**sets, digest=digest_of({name: _plain(part) for name, part in sets.items()}))
+        sets = _taken(order, wanted, f"{pools.source} (train split)", unfit, bad)
+        own = arranged(pools.eval, (), seed)
+        sets |= _taken(own, {"eval": sizes.eval}, f"{pools.source} (eval split)", unfit, bad)
+    digest = digest_of({name: _plain(part) for name, part in sets.items()})
+    return PromptSets(**sets, digest=digest, facts=_facts(pools, sets, bad, repeated))
 
 
-def _drawn(
-    pool: Iterable[Prompt], wanted: Mapping[str, int], seed: int, source: str
+def _by_content(prompts: Sequence[Prompt], places: Sequence[str], seed: int) -> list[_Drawn]:
+    kept: dict[str, tuple[tuple[bool, str, str], int]] = {}
+    for index, prompt in enumerate(prompts):
+        rank = (not prompt.reference.strip(), prompt.prompt_id, _plain([prompt])[0])
+        identity = identity_of(prompt)
+        kept[identity] = min(kept.get(identity, (rank, index)), (rank, index))
+    return sorted(
+        (
+            _Drawn(digest_of([seed, identity]), prompts[index], _at(places, index))
+            for identity, (_, index) in kept.items()
+        ),
+        key=lambda drawn: drawn.key,
+    )
+
+
+def _by_row(prompts: Sequence[Prompt], places: Sequence[str], seed: int) -> list[_Drawn]:
+    """Order as sweeps of earlier versions do: by the whole row, the first of equal texts."""
+    first: dict[str, int] = {}
+    for index, prompt in enumerate(prompts):
+        first.setdefault(prompt.text, index)
+    return sorted(
+        (
+            _Drawn(digest_of([seed, prompts[i].prompt_id]), prompts[i], _at(places, i))
+            for i in first.values()
+        ),
+        key=lambda drawn: drawn.key,
+    )
+
+
+def _at(places: Sequence[str], index: int) -> str:
+    return places[index] if places else ""
+
+
+def _taken(
+    order: Sequence[_Drawn], wanted: Mapping[str, int], source: str, unfit: Unfit, bad: BadRows
 ) -> dict[str, tuple[Prompt, ...]]:
-    """Return consecutive stretches of the shuffled pool, in the order of `wanted`."""
-    first: dict[str, Prompt] = {}
-    for prompt in pool:
-        first.setdefault(prompt.text, prompt)
-    if len(first) < sum(wanted.values()):
-        raise _too_few(len(first), wanted, source)
-    order = sorted(first.values(), key=lambda p: digest_of([seed, p.prompt_id]))
+    """Return consecutive stretches of the fit prompts, in the order of `wanted`."""
+    total, fit, before = sum(wanted.values()), list[Prompt](), bad.count
+    for drawn in order:
+        if len(fit) == total:
+            break
+        error = unfit(drawn.prompt)
+        if error is None:
+            fit.append(drawn.prompt)
+        elif drawn.where:
+            bad.take(DataError(error.what, drawn.where, error.hint))
+        else:  # the prompts are our own: there is no row to leave out
+            raise DataError(error.what, source, error.hint)
+    lost = bad.count - before
+    if lost > len(fit):
+        bad.require_few(len(fit), source)
+    if len(fit) < total:
+        raise _too_few(len(fit), wanted, source, lost)
     sets: dict[str, tuple[Prompt, ...]] = {}
     start = 0
     for name, size in wanted.items():
-        sets[name] = tuple(order[start : start + size])
+        sets[name] = tuple(fit[start : start + size])
         start += size
     return sets
 
 
-def _too_few(available: int, wanted: Mapping[str, int], source: str) -> DataError:
+def _too_few(available: int, wanted: Mapping[str, int], source: str, lost: int) -> DataError:
     parts = " + ".join(
         f"{name} {size}" for name, size in sorted(wanted.items(), key=lambda w: -w[1])
     )
@@ -115,7 +194,29 @@ def _too_few(available: int, wanted: Mapping[str, int], source: str) -> DataErro
     else:
         hint = f"use a larger source: the smallest sizes need {_SMALLEST_SET * len(wanted)} prompts"
     what = f"{available} distinct prompts, but {parts} asks for {total}"
+    what += f" ({lost} more were left out)" if lost else ""
     return DataError(what, where=source, hint=hint)
+
+
+def _facts(
+    pools: Pools, sets: Mapping[str, tuple[Prompt, ...]], bad: BadRows, repeated: int
+) -> DataFacts:
+    evals, others = sets["eval"], (*sets["train"], *sets["validation"])
+    near = near_pairs(evals, others)
+    return DataFacts(
+        rows=len(pools.train) + pools.bad.count,
+        left_out=bad.count,
+        why=tuple(bad.first),
+        repeated=repeated,
+        near=len(near),
+        evals=len(evals),
+        pairs=tuple((_short(evals[a].text), _short(others[b].text)) for a, b in near[:SHOWN]),
+    )
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHORTENED else f"… {line[-_SHORTENED:]}"
 
 
 def _plain(prompts: Iterable[Prompt]) -> list[str]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import difflib
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from paretoflow.core.errors import DataError
+from paretoflow.core.errors import DataError, UserError
 from paretoflow.core.protocols import Prompt
-from paretoflow.data.chat import turns_of_dialogue, turns_of_messages
+from paretoflow.data.bad_rows import BadRows
+from paretoflow.data.chat import Turn, turns_of_dialogue, turns_of_messages
+from paretoflow.data.missing import is_missing
 from paretoflow.data.passages import passages_of
-from paretoflow.data.prompts import RenderChat, new_prompt
+from paretoflow.data.prompts import Pools, RenderChat, new_prompt
 from paretoflow.spec.data import HubDataSpec, JsonlDataSpec, ParquetDataSpec
 
-Row = tuple[str, Mapping[str, Any]]
-"""Where a row stands, for messages, and its columns."""
+Row = tuple[str, Mapping[str, Any] | DataError]
+"""Where a row stands, for messages, and its columns, or why it could not be read."""
 
 _PASSAGES = "passages"
 
@@ -29,7 +31,7 @@ class RowReader:
     template included, go to `Prompt.extra`.
 
     Args:
-        spec: Names the columns.
+        spec: Names the columns, and says what a bad row does.
         render_chat: Renders chat turns; None for a model without a chat template.
 
     Raises:
@@ -41,6 +43,7 @@ class RowReader:
         self, spec: JsonlDataSpec | ParquetDataSpec | HubDataSpec, render_chat: RenderChat | None
     ) -> None:
         self._columns = spec.columns
+        self._skip = spec.on_bad_row == "skip"
         self._max_passage_words = spec.max_passage_words
         self._render_chat = render_chat
         self._template = None if spec.template is None else _parsed(spec.template)
@@ -61,25 +64,44 @@ class RowReader:
             spec.columns.dialogue,
             spec.columns.reference,
             spec.columns.passages,
+            spec.columns.tools,
             None if given else spec.columns.prompt,
         }
+        self._never: dict[str, DataError] = {}
+        self._seen: set[str] = set()
 
-    def prompts(self, rows: Iterable[Row]) -> Iterator[Prompt]:
-        """Yield one prompt for each row.
+    def pools(self, source: str, rows: Iterable[Row]) -> Pools:
+        """Return the prompt of each row, and what became of the rows that have none.
 
         Raises:
-            DataError: If a column is missing, holds the wrong thing, or the prompt is empty; names
-                the row.
+            DataError: If a row is bad (a column is missing or holds the wrong thing, or the prompt
+                is empty) and the spec allows none, or most are; names the row.
         """
+        prompts: list[Prompt] = []
+        places: list[str] = []
+        bad = BadRows(self._skip)
         for where, row in rows:
-            yield self._prompt(where, row)
+            try:
+                if isinstance(row, DataError):
+                    raise row
+                prompts.append(self._prompt(where, row))
+                places.append(where)
+            except DataError as error:
+                bad.take(error)
+        bad.require_few(len(prompts), source)
+        for column, error in self._never.items():
+            if column not in self._seen:
+                raise error
+        return Pools(source, tuple(prompts), places=tuple(places), bad=bad)
 
     def _prompt(self, where: str, row: Mapping[str, Any]) -> Prompt:
         columns = self._columns
-        reference = "" if columns.reference is None else _text(row, columns.reference, where)
-        passages: tuple[str, ...] = ()
+        reference, passages = "", ()
+        if columns.reference is not None:
+            value = self._optional(row, columns.reference, where)
+            reference = _as_text(value, columns.reference, where)
         if columns.passages is not None:
-            value = _value(row, columns.passages, where)
+            value = self._optional(row, columns.passages, where)
             passages = passages_of(value, self._max_passage_words, where)
         text, turns = self._rendered(row, passages, where)
         if not text.strip():
@@ -88,9 +110,17 @@ class RowReader:
         extra = {name: value for name, value in row.items() if name not in self._used}
         return new_prompt(text, reference=reference, passages=passages, messages=turns, extra=extra)
 
+    def _optional(self, row: Mapping[str, Any], column: str, where: str) -> Any:
+        """Return a column's value; a row may lack it, if not all do."""
+        if column in row:
+            self._seen.add(column)
+            return row[column]
+        self._never.setdefault(column, _no_column(row, column, where))
+        return None
+
     def _rendered(
         self, row: Mapping[str, Any], passages: tuple[str, ...], where: str
-    ) -> tuple[str, list[dict[str, str]]]:
+    ) -> tuple[str, list[Turn]]:
         """Return the prompt's text and the turns it was rendered from, none for a plain one."""
         columns = self._columns
         if columns.messages is not None:
@@ -98,22 +128,49 @@ class RowReader:
             if self._render_chat is None:
                 hint = "use a model that has one, or name a plain column in data.columns.prompt"
                 raise DataError("chat messages, but the model has no chat template", where, hint)
-            return self._render_chat(turns), turns
+            return self._chat(self._render_chat, turns, row, where), turns
         if columns.dialogue is not None:
-            plain, turns = turns_of_dialogue(_text(row, columns.dialogue, where), where)
-            return (plain if self._render_chat is None else self._render_chat(turns)), turns
+            dialogue = _as_text(_value(row, columns.dialogue, where), columns.dialogue, where)
+            plain, turns = turns_of_dialogue(dialogue, where)
+            if self._render_chat is None:
+                return plain, turns
+            return self._chat(self._render_chat, turns, row, where), turns
         if self._template is not None:
             return self._filled(row, passages, where), []
-        return _text(row, columns.prompt, where), []
+        value = _value(row, columns.prompt, where)
+        if isinstance(value, int | float) and not is_missing(value):
+            raise _not_text(value, columns.prompt, where)
+        return _as_text(value, columns.prompt, where), []
+
+    def _chat(
+        self, render: RenderChat, turns: list[Turn], row: Mapping[str, Any], where: str
+    ) -> str:
+        named = self._columns.tools
+        tools = None if named is None else self._optional(row, named, where)
+        if tools is not None and not isinstance(tools, list | tuple):
+            raise DataError(
+                f"column {named!r} must hold a list of tools, got {repr(tools)[:80]}",
+                where,
+                "name another column in data.columns.tools",
+            )
+        try:
+            return render(turns, list(tools)) if tools else render(turns)
+        except UserError as error:  # a chat template may refuse one row's roles and not another's
+            raise DataError(error.what, where, error.hint) from error
 
     def _filled(self, row: Mapping[str, Any], passages: tuple[str, ...], where: str) -> str:
         pieces: list[str] = []
+        values = []
         for literal, field in self._template or ():
             pieces.append(literal)
             if field == _PASSAGES:
                 pieces.append(" ".join(passages))
             elif field is not None:
-                pieces.append(_text(row, field, where))
+                values.append(_as_text(_value(row, field, where), field, where))
+                pieces.append(values[-1])
+        if values and not any(value.strip() for value in values):
+            what = "the prompt is empty: all columns of the template are"
+            raise DataError(what, where, "drop the row or name other columns")
         return "".join(pieces)
 
 
@@ -145,22 +202,36 @@ def _parsed(template: str) -> tuple[tuple[str, str | None], ...]:
 
 def _value(row: Mapping[str, Any], column: str, where: str) -> Any:
     if column not in row:
-        near = difflib.get_close_matches(column, list(row), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "see data.columns and data.template"
-        what = f"no column {column!r}; there are {', '.join(map(repr, row)) or 'none'}"
-        raise DataError(what, where, hint)
+        raise _no_column(row, column, where)
     return row[column]
 
 
-def _text(row: Mapping[str, Any], column: str, where: str) -> str:
-    """Return a column as text: numbers are written out and a null is empty."""
-    value = _value(row, column, where)
-    if value is None:
+def _no_column(row: Mapping[str, Any], column: str, where: str) -> DataError:
+    near = difflib.get_close_matches(column, list(row), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "see data.columns and data.template"
+    what = f"no column {column!r}; there are {', '.join(map(repr, row)) or 'none'}"
+    return DataError(what, where, hint)
+
+
+def _as_text(value: Any, column: str, where: str) -> str:
+    """Return a column's value as text: numbers are written out and what is missing is empty."""
+    if isinstance(value, str):
+        return value
+    if is_missing(value):
         return ""
-    if isinstance(value, str | int | float):
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    hint = "chat turns belong in data.columns.messages" if isinstance(value, list | tuple) else ""
-    raise DataError(f"column {column!r} must hold text, got {repr(value)[:80]}", where, hint)
+    raise _not_text(value, column, where)
+
+
+def _not_text(value: Any, column: str, where: str) -> DataError:
+    hint = "name another column, or write the values as text"
+    if isinstance(value, list | tuple):
+        first = value[0] if value else None
+        turns = isinstance(first, Mapping) and bool({"role", "from"} & set(first))
+        if turns:
+            hint = "chat turns belong in data.columns.messages"
+    return DataError(f"column {column!r} must hold text, got {repr(value)[:80]}", where, hint)
 
 
 def _refuse_half_characters(texts: Iterable[str], where: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.ids import snapshot_id_of
 from paretoflow.core.values import BASE_RUN_ID, Cost, FloatArray, Problem
 from paretoflow.engine.payloads import problem_payload
@@ -43,9 +44,15 @@ class Measured:
         return snapshot_id_of(self.run_id, self.attempt, self.step, self.condition)
 
 
-def calibrated(problem: Problem, time_s: float) -> Event:
-    """Return the row that freezes the objectives of a sweep; there is one."""
-    return Event("calibrated", EventKind.CALIBRATED, time_s, payload=problem_payload(problem))
+def calibrated(problem: Problem, time_s: float, data: DataFacts | None = None) -> Event:
+    """Return the row that freezes the objectives of a sweep; there is one.
+
+    `data` says what became of the rows that the prompts were drawn from.
+    """
+    payload = problem_payload(problem)
+    if data is not None:
+        payload["data_facts"] = data.to_dict()
+    return Event("calibrated", EventKind.CALIBRATED, time_s, payload=payload)
 
 
 def evaluated(where: Measured, *, time_s: float, cost: Cost, **fields: Any) -> Event:

@@ -40,6 +40,7 @@ from paretoflow.ledger.tables import EventKind
 from paretoflow.methods.capabilities import require_supported
 from paretoflow.methods.catalogue import CAPABILITIES
 from paretoflow.scoring.calibrate import declared_problem
+from paretoflow.spec.data import PydocDataSpec
 from paretoflow.spec.search import axes_of
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder, Root, as_folder
@@ -100,11 +101,25 @@ def run_sweep(
     backend_class = _ray_backend()
     require_supported(spec)
     root = sweep_root(spec)
+    spec = drawn_as_begun(spec, root)
     enter_folder(spec, root)
     ledger = open_ledger(root, writer=True, create=True, fsync=fsync)
     backend = backend_class(spec, root, address, workshop=workshop)
     with interrupts() as noted:  # only now: Ray sets a handler of its own, which would just exit
         return _drive(spec, ledger, backend, _audience(spec, backend, watch), noted)
+
+
+def drawn_as_begun(spec: SweepSpec, root: Root) -> SweepSpec:
+    """Return a spec that draws its prompts as the sweep that is there does, unless it says how."""
+    if isinstance(spec.data, PydocDataSpec) or "drawn_by" in spec.data.model_fields_set:
+        return spec
+    try:
+        begun = read_spec(root).get("data", {}).get("drawn_by")
+    except SweepNotFoundError:
+        return spec
+    if begun not in ("content", "row"):
+        return spec
+    return spec.model_copy(update={"data": spec.data.model_copy(update={"drawn_by": begun})})
 
 
 def _drive(

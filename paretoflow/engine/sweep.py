@@ -63,6 +63,14 @@ def read_spec(root: Root) -> dict[str, Any]:
             f"{folder}/{SPEC_FILE}",
             "restore the file from a copy",
         ) from error
+    return _as_begun(spec)
+
+
+def _as_begun(spec: dict[str, Any]) -> dict[str, Any]:
+    """Fill in what earlier versions did, where the default is another now."""
+    data = spec.get("data") if isinstance(spec, dict) else None
+    if isinstance(data, dict) and "columns" in data:
+        data.setdefault("drawn_by", "row")
     return spec
 
 

@@ -20,14 +20,13 @@ from paretoflow.core.errors import RunInterrupted, WorkerError
 from paretoflow.core.ids import seed_of
 from paretoflow.core.protocols import Checkpoint, Objective, Parallel, Prompt, TrainRequest
 from paretoflow.core.values import FloatArray, Problem
-from paretoflow.data import load_prompts
-from paretoflow.data.prompts import RenderChat
 from paretoflow.engine.again import require_alike
 from paretoflow.engine.backend import Failure, Known, Launch, Report
 from paretoflow.engine.early_stop import Watch
 from paretoflow.engine.faults import failure_in
 from paretoflow.engine.happenings import calibrated, paused
 from paretoflow.engine.points import points_of
+from paretoflow.engine.prompts import prompts_of
 from paretoflow.engine.results import Results
 from paretoflow.engine.run_files import RunFiles
 from paretoflow.engine.toolbox import Toolbox, Tools
@@ -36,7 +35,7 @@ from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
 from paretoflow.lm.adapters import adapter_on
-from paretoflow.lm.base import load_base, render_chat
+from paretoflow.lm.base import load_base
 from paretoflow.methods.context import MethodContext
 from paretoflow.methods.states import read_state
 from paretoflow.objectives import build as build_objective
@@ -91,7 +90,7 @@ class Workshop:
         self._folder = as_folder(root)
         self._files = RunFiles(self._folder, parallel)
         self._lm = load_base(spec.model, threads=threads)
-        self._prompts = load_prompts(spec.data, seed=spec.seed, render_chat=self._chat_renderer())
+        self._prompts = prompts_of(spec, self._lm)
         names = [o.name for o in spec.objectives]
         self._panel = ObjectivePanel(names, [self._scorer(o) for o in spec.objectives])
         generation = spec.model.generation
@@ -116,11 +115,6 @@ class Workshop:
         self._base_signals: dict[str, float] = {}
         self._ready: _Ready | None = None
 
-    def _chat_renderer(self) -> RenderChat | None:
-        if not self._lm.tokenizer.chat_template:
-            return None
-        return lambda turns: render_chat(self._lm, turns)
-
     def _scorer(self, objective: ObjectiveSpec) -> Objective:
         return build_objective(objective, count_tokens=self._count_tokens, device=self._lm.device)
 
@@ -136,7 +130,8 @@ class Workshop:
         self.ready(problem)
         result = self._evaluator.evaluate(self._lm.model)
         self._base_signals = result.diagnostics
-        return [calibrated(problem, time.time()), self._results.of_base(result)]
+        known = calibrated(problem, time.time(), self._prompts.facts)
+        return [known, self._results.of_base(result)]
 
     def ready(self, problem: Problem) -> None:
         """Build the method around the frozen objectives."""

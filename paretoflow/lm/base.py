@@ -131,8 +131,19 @@ def encode(lm: LanguageModel, texts: Sequence[str]) -> list[list[int]]:
     return rows
 
 
-def render_chat(lm: LanguageModel, messages: Sequence[Mapping[str, str]]) -> str:
+def render_chat(
+    lm: LanguageModel,
+    messages: Sequence[Mapping[str, Any]],
+    tools: Sequence[Any] = (),
+    template_args: Mapping[str, Any] | None = None,
+) -> str:
     """Return chat turns as the text that the model continues, by the tokenizer's chat template.
+
+    Args:
+        lm: The base.
+        messages: Turns, each with `role` and `content`.
+        tools: What the template is told that the model may call.
+        template_args: Further arguments of the template, for instance `enable_thinking`.
 
     Raises:
         ModelError: If the tokenizer has no chat template, or the template refuses the turns.
@@ -144,8 +155,14 @@ def render_chat(lm: LanguageModel, messages: Sequence[Mapping[str, str]]) -> str
         )
     turns = [dict(m) for m in messages]
     try:
-        text = lm.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    except TemplateError as error:
+        text = lm.tokenizer.apply_chat_template(
+            turns,
+            tools=list(tools) or None,
+            tokenize=False,
+            add_generation_prompt=True,
+            **(template_args or {}),
+        )
+    except (TemplateError, TypeError) as error:  # TypeError: its code meets what it is not made for
         raise ModelError(
             f"the chat template of {lm.name} refuses the turns: {error}",
             hint="check role names and their order",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from paretoflow.core.errors import SpecError
 from paretoflow.methods.catalogue import CAPABILITIES
 from paretoflow.spec.launches import BEYOND_WEIGHTED, BY_ANY_METHOD, nested
+from paretoflow.spec.objectives import RougeObjectiveSpec
 from paretoflow.spec.sweep import SweepSpec
 
 
@@ -37,6 +38,14 @@ def require_supported(spec: SweepSpec) -> None:
             "engine.resources.ranks",
             f"write `ranks: 1` and raise engine.workers, or choose another method: {able} can",
         )
+
+
+def references_for(spec: SweepSpec) -> tuple[str, ...]:
+    """Return who needs a reference answer for each prompt: objectives by name, or the method."""
+    found = [o.name for o in spec.objectives if isinstance(o, RougeObjectiveSpec)]
+    if "references" in CAPABILITIES[spec.method.type].needs:
+        found.append(f"method {spec.method.type}")
+    return tuple(found)
 
 
 def _require_points(spec: SweepSpec) -> None:

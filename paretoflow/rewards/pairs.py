@@ -98,6 +98,8 @@ def _read(source: PairsSpec, spec: RewardSpec) -> Iterator[PreferencePair]:
 
 def _pair(row: Row, source: PairsSpec, spec: RewardSpec) -> PreferencePair:
     where, values = row
+    if isinstance(values, DataError):
+        raise values
     columns = spec.columns
     chosen = _text(values, columns.chosen, where)
     rejected = _text(values, columns.rejected, where)

@@ -130,10 +130,12 @@ class SharedStage:
 
 
 def _sampling(generation: GenerationSpec) -> dict[str, object]:
-    """Return what decides the answers; tables from before `top_p` keep their names."""
+    """Return what decides the answers; tables from before a setting keep their names."""
     plain = generation.model_dump(exclude={"batch_size"})
     if generation.top_p == 1:
         del plain["top_p"]
+    if not generation.stop:
+        del plain["stop"]
     return plain
 
 

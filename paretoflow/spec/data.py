@@ -31,7 +31,11 @@ class ColumnsSpec(Spec):
     prompt: str = "prompt"
     """Column with the plain prompt; used unless `template`, `messages` or `dialogue` is given."""
     messages: str | None = None
-    """Column with chat turns ({role, content}); rendered by the model's chat template."""
+    """Column with chat turns ({role, content}, or ShareGPT's {from, value}); rendered by the
+    model's chat template. Content may be a list of text parts."""
+    tools: str | None = None
+    """Column with the tools that the chat template is told of, a list as OpenAI's; with `messages`
+    only."""
     dialogue: str | None = None
     """Column with a whole "\\n\\nHuman: … \\n\\nAssistant: …" dialogue; its last answer is dropped
     and the turns before it are treated as `messages`."""
@@ -52,6 +56,17 @@ class _RowsSpec(_SizesSpec):
     """
     max_passage_words: int | None = Field(None, ge=1)
     """Passages are cut to whole sentences of at most this many words in all; unset: left whole."""
+    max_prompt_tokens: int | None = Field(None, ge=1)
+    """A row whose prompt has more tokens is a bad row; unset: what the model's window leaves beside
+    `model.generation.max_new_tokens`."""
+    on_bad_row: Literal["error", "skip"] = "error"
+    """What a row does that cannot be used (no prompt, not what the columns say, too long, no
+    reference where an objective needs one): error ends the sweep and names the row; skip leaves it
+    out and counts it. More bad rows than good ones are an error all the same."""
+    drawn_by: Literal["content", "row"] = "content"
+    """What decides which set a prompt is in. content: what is asked, so that one prompt is in one
+    set however it is spelt; row: the row as a whole, as sweeps that were begun by earlier versions
+    go on."""
 
 
 class PydocDataSpec(_SizesSpec):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -33,6 +33,8 @@ class GenerationSpec(Spec):
     """Sampling temperature; 0 takes the most likely token."""
     top_p: float = Field(1.0, gt=0, le=1)
     """Samples from the fewest tokens that hold this share of the probability; 1 from all."""
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Texts that end an answer; the answer ends before the first of them."""
     batch_size: int = Field(64, ge=1)
     """Prompts generated at once; changes speed and memory, never the answers."""
 
@@ -45,6 +47,8 @@ class EmbeddedModelSpec(Spec):
     """The adapter that every run trains."""
     generation: GenerationSpec = GenerationSpec()
     """How answers are sampled."""
+    chat_template_kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Further arguments of the chat template, for instance `{enable_thinking: false}`."""
 
 
 class PretrainedModelSpec(Spec):
@@ -65,6 +69,8 @@ class PretrainedModelSpec(Spec):
     """The adapter that every run trains."""
     generation: GenerationSpec = GenerationSpec()
     """How answers are sampled."""
+    chat_template_kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Further arguments of the chat template, for instance `{enable_thinking: false}`."""
 
 
 ModelSpec = Annotated[EmbeddedModelSpec | PretrainedModelSpec, Field(discriminator="type")]

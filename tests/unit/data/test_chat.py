@@ -57,3 +57,60 @@ def test_text_that_is_no_dialogue_is_refused(dialogue: str) -> None:
 def test_dialogue_with_nothing_to_answer_is_refused() -> None:
     with pytest.raises(DataError, match="row 1: no user turn"):
         turns_of_dialogue("\n\nAssistant: Hello", "row 1")
+
+
+PARTS = [{"type": "text", "text": "Read"}, {"type": "text", "text": "this."}]
+CALL = {"type": "function", "function": {"name": "look", "arguments": '{"up": 1}'}}
+
+
+@pytest.mark.parametrize(
+    ("turn", "content"),
+    [
+        ({"role": "user", "content": PARTS}, "Read\nthis."),
+        ({"role": "user", "content": [{"type": "input_text", "text": "x", "image": None}]}, "x"),
+        ({"role": "user", "content": "x", "name": None, "tool_calls": None}, "x"),
+        ({"from": "human", "value": "x"}, "x"),
+        ({"from": "User", "value": "x", "weight": None}, "x"),
+    ],
+)
+def test_forms_of_a_user_turn(turn: dict[str, Any], content: str) -> None:
+    assert turns_of_messages([turn, ANSWER], "row 1") == [{"role": "user", "content": content}]
+
+
+def test_tool_calls_stay_and_their_arguments_are_values() -> None:
+    answer = {"role": "tool", "content": "r", "tool_call_id": "1", "name": "look"}
+    calls = {"role": "assistant", "content": None, "tool_calls": [{**CALL, "index": None}]}
+    kept = turns_of_messages([USER, calls, answer, ANSWER], "row 1")
+    function = {"name": "look", "arguments": {"up": 1}}
+    assert kept[1:] == [
+        {"role": "assistant", "content": "", "tool_calls": [{**CALL, "function": function}]},
+        answer,
+    ]
+
+
+def test_sharegpt_speakers_are_roles() -> None:
+    speakers = ["system", "human", "gpt", "observation", "gpt"]
+    rows = [{"from": name, "value": name} for name in speakers]
+    roles = [turn["role"] for turn in turns_of_messages(rows, "row 1")]
+    assert roles == ["system", "user", "assistant", "tool"]
+
+
+@pytest.mark.parametrize(
+    ("turn", "message"),
+    [
+        ({"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}, "'image_url'; al"),
+        ({"role": "user", "content": [*PARTS, {"type": "input_audio"}]}, "'input_audio'; allowed"),
+        ({"role": "user", "content": [{"type": "text"}]}, "a text part of turn 1 has no text"),
+        ({"role": "user", "content": None}, "turn 1 has no content"),
+        ({"role": "user", "content": float("nan")}, "turn 1 has no content"),
+        ({"role": "user", "content": 3}, "turn 1 has 3"),
+        ({"role": None, "content": "x"}, "turn 1 has no role"),
+        ({"from": "narrator", "value": "x"}, "turn 1 is from 'narrator'; allowed: human"),
+        ({"from": "human", "value": None}, "turn 1 has no content"),
+        ({"role": "assistant", "content": None, "tool_calls": []}, "turn 1 has no content"),
+        ({"role": "assistant", "content": "", "tool_calls": "look()"}, "tool calls 'look"),
+    ],
+)
+def test_turns_that_are_no_text_are_told(turn: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=rf"row 1: .*{message}"):
+        turns_of_messages([turn, USER], "row 1")

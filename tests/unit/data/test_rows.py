@@ -25,7 +25,7 @@ def read(
     **options: Any,
 ) -> Prompt:
     spec = JsonlDataSpec(type="jsonl", path="f", columns=ColumnsSpec(**columns or {}), **options)
-    return next(RowReader(spec, render_chat).prompts([("f.jsonl:7", row)]))
+    return RowReader(spec, render_chat).pools("f.jsonl", [("f.jsonl:7", row)]).train[0]
 
 
 def test_a_plain_prompt_stays_as_it_is_and_the_rest_is_extra() -> None:
@@ -124,3 +124,19 @@ def test_two_sources_of_the_prompt_are_refused() -> None:
     spec = JsonlDataSpec(type="jsonl", path="f", columns=columns, template="{b}")
     with pytest.raises(DataError, match=r"data\.columns\.messages and data\.template each say"):
         RowReader(spec, None)
+
+
+def test_tools_reach_the_chat_template() -> None:
+    seen: list[Any] = []
+
+    def with_tools(turns: list[dict[str, Any]], tools: list[Any] | None = None) -> str:
+        seen.append(tools)
+        return "text"
+
+    tools = [{"type": "function", "function": {"name": "look"}}]
+    columns = {"messages": "chat", "tools": "tools"}
+    assert read({"chat": TURNS, "tools": tools}, columns, with_tools).extra == {}
+    read({"chat": TURNS, "tools": None}, columns, with_tools)
+    assert seen == [tools, None]
+    with pytest.raises(DataError, match="'tools' must hold a list of tools, got 'look'"):
+        read({"chat": TURNS, "tools": "look"}, columns, with_tools)

@@ -1,0 +1,66 @@
+"""What became of a sweep's rows: which were left out, and how far the sets are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+SHOWN = 5
+"""Rows that are told one by one; the others are counted."""
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """Counts over the rows of a source, kept with the sweep.
+
+    Args:
+        rows: Rows that were read.
+        left_out: Rows that could not be used, under `data.on_bad_row: skip`.
+        why: The first of these: where each stands and what was wrong.
+        repeated: Rows that ask what another row asks; each prompt is used once.
+        near: Eval prompts that nearly repeat a train or validation prompt.
+        evals: Eval prompts in all.
+        pairs: The first of these and what they repeat, shortened.
+    """
+
+    rows: int = 0
+    left_out: int = 0
+    why: tuple[str, ...] = ()
+    repeated: int = 0
+    near: int = 0
+    evals: int = 0
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any] | None) -> DataFacts:
+        """Read what `to_dict` gave; a sweep of an earlier version has none of it."""
+        told = plain or {}
+        found = {f.name: told[f.name] for f in fields(cls) if f.name in told}
+        found["why"] = tuple(told.get("why", ()))
+        found["pairs"] = tuple((a, b) for a, b in told.get("pairs", ()))
+        return cls(**found)
+
+    def lines(self) -> Iterable[str]:
+        """Yield what a person should know, a sentence each; nothing where all is well."""
+        if self.left_out:
+            more = " …" if self.left_out > len(self.why) else ""
+            told = "; ".join(self.why)
+            yield f"{self.left_out} of {self.rows} rows were left out: {told}{more}"
+        if self.repeated:
+            yield f"{_rows(self.repeated)} what another row asks: each prompt is used once"
+        if self.near:
+            repeats = "repeats" if self.near == 1 else "repeat"
+            first = "; ".join(f"{a!r} and {b!r}" for a, b in self.pairs[:2])
+            yield (
+                f"{self.near} of {self.evals} eval prompts nearly {repeats} "
+                f"a train or validation prompt: {first}"
+            )
+
+
+def _rows(count: int) -> str:
+    return f"{count} row asks" if count == 1 else f"{count} rows ask"

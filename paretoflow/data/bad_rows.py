@@ -1,0 +1,51 @@
+"""Rows that cannot be used: the first ends the reading, or all are left out and counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from paretoflow.core.data_facts import SHOWN
+from paretoflow.core.errors import DataError
+
+_DROP, _SKIP = "drop the row", "leave such rows out with data.on_bad_row: skip"
+
+
+@dataclass
+class BadRows:
+    """The bad rows of one source so far.
+
+    Args:
+        skip: Whether they are left out; else the first is an error.
+        count: How many there were.
+        first: The first of them, each as its place and what was wrong.
+    """
+
+    skip: bool = False
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def take(self, error: DataError) -> None:
+        """Count a bad row.
+
+        Raises:
+            DataError: The row's own, unless bad rows are left out.
+        """
+        if not self.skip:
+            hint = error.hint.replace(_DROP, f"{_DROP}, or {_SKIP},")
+            hint = hint.removesuffix(",")
+            raise DataError(error.what, error.where, hint) from error
+        self.count += 1
+        if len(self.first) < SHOWN:
+            self.first.append(f"{error.where}: {error.what}" if error.where else error.what)
+
+    def require_few(self, good: int, source: str) -> None:
+        """Refuse a source with more bad rows than good ones: most likely it is not what it seems.
+
+        Raises:
+            DataError: With the first bad rows.
+        """
+        if self.count > good:
+            told = "; ".join(self.first[:3])
+            what = f"{self.count} of {self.count + good} rows cannot be used: {told}"
+            hint = "mend the file, or data.columns; skip is for a few bad rows"
+            raise DataError(what, source, hint)

@@ -1,0 +1,27 @@
+"""Which values of a column are no value at all, whatever wrote them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value is missing: null, NaN, an infinity, NaT, or blank text.
+
+    JSON written from a pandas frame has NaN where a cell was empty, Parquet has null, and pandas'
+    own NaT and NA are unlike themselves. An infinity in a column of texts is a number that went
+    wrong.
+    """
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return not value.strip()
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    return type(value).__name__ in ("NaTType", "NAType")
+
+
+def present(values: dict[Any, Any]) -> dict[Any, Any]:
+    """Return the entries that have a value: Parquet fills up structs with nulls."""
+    return {key: value for key, value in values.items() if value is not None}
