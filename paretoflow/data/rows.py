@@ -89,14 +89,15 @@ class RowReader:
             except DataError as error:
                 bad.take(error)
         bad.require_few(len(prompts), source)
-        for column, error in self._never.items():
+        for column, absent in self._never.items():
             if column not in self._seen:
-                raise error
+                raise absent
         return Pools(source, tuple(prompts), places=tuple(places), bad=bad)
 
     def _prompt(self, where: str, row: Mapping[str, Any]) -> Prompt:
         columns = self._columns
-        reference, passages = "", ()
+        reference = ""
+        passages: tuple[str, ...] = ()
         if columns.reference is not None:
             value = self._optional(row, columns.reference, where)
             reference = _as_text(value, columns.reference, where)

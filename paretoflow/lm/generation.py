@@ -24,6 +24,7 @@ from transformers import PreTrainedModel
 from paretoflow.core.errors import DataError
 from paretoflow.lm.base import LanguageModel, encode, evaluating
 from paretoflow.lm.prefill import Prefix, extend, prefill
+from paretoflow.lm.stops import StopTexts
 from paretoflow.lm.topk import topk_of_tokens
 from paretoflow.spec.models import GenerationSpec
 
@@ -36,9 +37,11 @@ class Answer:
     """One sampled answer.
 
     Args:
-        text: Decoded without special tokens; white space at both ends is stripped, since most
-            tokenizers begin an answer with the space that parts it from the prompt.
-        token_ids: As sampled; ends with the end-of-text token when the model gave one.
+        text: Decoded without special tokens, up to the first stop text; white space at both ends is
+            stripped, since most tokenizers begin an answer with the space that parts it from the
+            prompt.
+        token_ids: As sampled; ends with the end-of-text token when the model gave one, or with the
+            token that completes a stop text.
         logprob: Sum of the tokens' log-probabilities in nats, at temperature 1 whatever the
             temperature of sampling.
         topk: Means over its tokens of what `topk_of_tokens` says of the model that was about to
@@ -77,6 +80,7 @@ def generate(
     _check_room(lm, ids, gen.max_new_tokens)
     order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), ids[i], i))
     rows = [_Row(seed, lm.device) for seed in seeds]
+    stops = StopTexts.of(lm, gen)
     with evaluating(model):
         for start in range(0, len(order), gen.batch_size):
             batch = order[start : start + gen.batch_size]
@@ -85,7 +89,7 @@ def generate(
                 _decode(model, lm, prefix, together, gen)
     return [
         Answer(
-            lm.tokenizer.decode(row.token_ids, skip_special_tokens=True).strip(),
+            stops.before(lm.tokenizer.decode(row.token_ids, skip_special_tokens=True)).strip(),
             tuple(row.token_ids),
             row.logprob,
             (row.topk[0] / n, row.topk[1] / n, row.topk[2] / n),
@@ -136,7 +140,7 @@ def _decode(
     gen: GenerationSpec,
 ) -> None:
     """Sample until every row is done; finished rows leave the batch when enough have gathered."""
-    eos = lm.eos_ids
+    eos, stops = lm.eos_ids, StopTexts.of(lm, gen)
     for step in range(gen.max_new_tokens):
         tokens = _draw(prefix.logits, rows, gen)
         logprobs = prefix.logits.log_softmax(-1).gather(1, tokens[:, None])
@@ -146,7 +150,7 @@ def _decode(
                 row.token_ids.append(token)
                 row.logprob += logprob
                 row.topk = [a + b for a, b in zip(row.topk, topk, strict=True)]
-                row.done = token in eos
+                row.done = token in eos or stops.ended(row.token_ids)
         alive = [i for i, row in enumerate(rows) if not row.done]
         if not alive or step + 1 == gen.max_new_tokens:
             return

@@ -19,6 +19,7 @@ from paretoflow.core.values import FloatArray
 from paretoflow.lm.base import LanguageModel, evaluating
 from paretoflow.lm.generation import nucleus
 from paretoflow.lm.prefill import extend, prefill
+from paretoflow.lm.stops import StopTexts
 from paretoflow.methods.aggregators import Aggregator, RewardBatch
 from paretoflow.methods.aggregators.base import group_normalised
 from paretoflow.methods.context import MethodContext, Run
@@ -128,8 +129,8 @@ def sample_mixture(
 ) -> tuple[list[list[int]], torch.Tensor]:
     """Return an answer to each of b prompts, and their log-ratios per token, shape (b,).
 
-    Draws with the global random state. An answer ends with the end-of-text token, or is
-    `gen.max_new_tokens` long.
+    Draws with the global random state. An answer ends with the end-of-text token or a stop text, or
+    is `gen.max_new_tokens` long.
 
     Args:
         model: With an adapter; left in the mode that it was in.
@@ -138,7 +139,7 @@ def sample_mixture(
         mixture: Share of the base's logits; b in the paper.
         gen: Temperature, above 0, also that of the log-ratios; nucleus of the mixture; length.
     """
-    eos = torch.tensor(sorted(lm.eos_ids), device=lm.device)
+    eos, stops = torch.tensor(sorted(lm.eos_ids), device=lm.device), StopTexts.of(lm, gen)
     drawn, log_ratios, alive = [], [], [torch.ones(len(prompt_ids), 1, device=lm.device).bool()]
     with evaluating(model):
         policy = prefill(model, lm, prompt_ids)
@@ -151,7 +152,7 @@ def sample_mixture(
             drawn.append(tokens)
             ratios = own.log_softmax(-1) - other.log_softmax(-1)
             log_ratios.append(ratios.gather(1, tokens))
-            alive.append(alive[-1] & ~torch.isin(tokens, eos))
+            alive.append(alive[-1] & ~torch.isin(tokens, eos) & ~_stopped(stops, drawn))
             if len(drawn) == gen.max_new_tokens or not alive[-1].any():
                 break
             extend(model, lm, policy, tokens, torch.ones_like(tokens))
@@ -161,3 +162,11 @@ def sample_mixture(
     means = (torch.cat(log_ratios, dim=1) * mask).sum(dim=1) / mask.sum(dim=1)
     rows = zip(torch.cat(drawn, dim=1).cpu(), mask.cpu(), strict=True)
     return [row[kept].tolist() for row, kept in rows], means
+
+
+def _stopped(stops: StopTexts, drawn: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return which answers' last tokens complete a stop text, shape (b, 1)."""
+    if not stops.texts:
+        return torch.zeros_like(drawn[-1]).bool()
+    rows = torch.cat(list(drawn), dim=1).tolist()
+    return torch.tensor([[stops.ended(row)] for row in rows], device=drawn[-1].device)

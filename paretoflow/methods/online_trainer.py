@@ -8,6 +8,7 @@ Where TRL is left (each has a test in `tests/contracts/test_trl_hooks.py` or
 
 - `_prepare_inputs`: puts the weights in force into `reward_weights`, for TRL's log.
 - `_tokenize_prompts`: prompts have the token ids of the shared stage.
+- `_generate_single_turn`: an answer ends where it completes a stop text.
 - `_calculate_rewards`: keeps the rewards of all ranks, one column for each objective.
 - `_generate_and_score_completions`: its advantages are replaced by the aggregator's.
 - `_compute_loss`: called once more for each objective where the aggregator learns from gradients.
@@ -29,6 +30,7 @@ from transformers.trainer_callback import ExportableState
 
 from paretoflow.core.errors import MethodError
 from paretoflow.core.values import FloatArray
+from paretoflow.lm.stops import StopTexts
 from paretoflow.methods.aggregators import Aggregator, RewardBatch
 from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.looks import validation_gains
@@ -73,6 +75,7 @@ class OnlineTrainer(SavesAdapter, Trainer):
         }
         self._run, self._context = run, context
         self._aggregator, self._estimate = aggregator, estimate
+        self._stops = StopTexts.of(context.lm, context.generation)
         self._rewards = torch.zeros(0)
         self._gradients: torch.Tensor | None = None
         super().__init__(
@@ -94,6 +97,12 @@ class OnlineTrainer(SavesAdapter, Trainer):
 
     def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
         return [self._ids[prompt] for prompt in prompts], None, {}
+
+    def _generate_single_turn(self, *given: Any) -> Any:
+        drawn = super()._generate_single_turn(*given)
+        if isinstance(drawn, tuple):  # RLOO gives the answers alone
+            return [self._stops.cut(ids) for ids in drawn[0]], *drawn[1:]
+        return [self._stops.cut(ids) for ids in drawn]
 
     def _calculate_rewards(self, *given: Any) -> torch.Tensor:
         self._rewards = super()._calculate_rewards(*given)
@@ -216,8 +225,9 @@ class _RewardColumns:
 
     def _standardised(self, completions: Sequence[str], rows: Sequence[int]) -> FloatArray:
         candidates = self._context.candidates
-        # evaluation strips answers before it scores them: reward what evaluation will see
-        answers = [completion.strip() for completion in completions]
+        # evaluation cuts and strips answers before it scores them: reward what evaluation will see
+        stops = StopTexts.of(self._context.lm, self._context.generation)
+        answers = [stops.before(completion).strip() for completion in completions]
         gains = self._context.rewards([candidates.prompts[r] for r in rows], answers)
         if not np.isfinite(gains).all():
             raise MethodError(

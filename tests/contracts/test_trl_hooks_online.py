@@ -72,6 +72,37 @@ def test_plain_sums_are_trls_own(tag, aggregation, steps, context, tmp_path, mon
     np.testing.assert_allclose(ours, theirs, atol=2e-5)
 
 
+@pytest.mark.parametrize("tag", SPECS)
+def test_sampled_answers_end_at_a_stop_text(tag, context, tmp_path, monkeypatch):
+    """Both rewards and the loss see answers that end where the spec says."""
+    from paretoflow.lm.stops import StopTexts
+    from paretoflow.methods.online_trainer import OnlineTrainer
+
+    stops = StopTexts(context.lm.tokenizer, ("e", "a"))
+    generation = context.generation.model_copy(update={"stop": stops.texts})
+    answered, lengths = [], []
+    inner = OnlineTrainer._generate_and_score_completions
+
+    def seen(self: Any, inputs: Any) -> Any:
+        output = inner(self, inputs)
+        for ids, mask in zip(output["completion_ids"], output["completion_mask"], strict=True):
+            kept = ids[mask.bool()].tolist()
+            lengths.append(len(kept))
+            assert stops.cut(kept) == kept
+        return output
+
+    def rewards(prompts: Any, answers: Any) -> Any:
+        answered.extend(answers)
+        return context.rewards(prompts, answers)
+
+    monkeypatch.setattr(OnlineTrainer, "_generate_and_score_completions", seen)
+    stopping = replace(context, generation=generation, rewards=rewards)
+    train(stopping, spec_of(tag, steps=1), MIXED, tmp_path)
+    assert min(lengths) < generation.max_new_tokens
+    assert answered
+    assert not [text for text in answered if "e" in text or "a" in text]
+
+
 @pytest.fixture(scope="module")
 def linear(context, tmp_path_factory) -> Trained:
     spec = spec_of("grpo", steps=1, aggregation="linear")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import copy
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -136,3 +138,27 @@ def test_evaluating_restores_the_mode_even_after_an_error(tiny_lm: LanguageModel
         assert tiny_lm.model.training
     finally:
         tiny_lm.model.eval()
+
+
+TEMPLATE = (
+    "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+    "{% if tools %}{{ tools | length }} tools{% endif %}"
+    "{% if not enable_thinking %}<quiet>{% endif %}{% if shout %}{{ messages.x.y() }}{% endif %}"
+)
+
+
+@pytest.fixture
+def templated(tiny_lm: LanguageModel) -> LanguageModel:
+    tokenizer = copy.deepcopy(tiny_lm.tokenizer)
+    tokenizer.chat_template = TEMPLATE
+    return replace(tiny_lm, tokenizer=tokenizer)
+
+
+def test_the_templates_own_arguments_and_tools_reach_it(templated: LanguageModel) -> None:
+    turns = [{"role": "user", "content": "Hi"}]
+    assert render_chat(templated, turns) == "<user>Hi<quiet>"
+    loud = render_chat(templated, turns, template_args={"enable_thinking": True})
+    assert loud == "<user>Hi"
+    assert render_chat(templated, turns, [{"name": "look"}]) == "<user>Hi1 tools<quiet>"
+    with pytest.raises(ModelError, match="the chat template of tiny refuses the turns"):
+        render_chat(templated, turns, template_args={"shout": True})
