@@ -1,6 +1,6 @@
 """The entry point `paretoflow`: finds the verb, and turns errors into messages and exit statuses.
 
-Exit status: 0 done, 1 our fault (a traceback), 2 the user's (a hint), 130 interrupted.
+Exit status: 0 done, 1 failed (ours: a traceback), 2 the user's (a hint), 130 interrupted.
 """
 
 from __future__ import annotations
@@ -173,7 +173,9 @@ _BEGIN = """Begin with:
 
 paretoflow check jobs/quickstart.yaml
 
-paretoflow run jobs/quickstart.yaml"""
+paretoflow run jobs/quickstart.yaml
+
+Exit status: 0 done, 1 failed, 2 a fault in what was given, 130 interrupted."""
 _SECTION = re.compile(r"\n\n(Args|Returns|Raises|References):\n")
 
 

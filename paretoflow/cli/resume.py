@@ -35,7 +35,8 @@ def resume(
     instance `--set stop.runs=20`.
     With a dashboard's address the cluster does it, and a sweep that runs there is attached to;
     `--follow`, `--working-dir`, `--image`, `--env` and `--anyway` are as for `submit`, which keeps
-    none of them.
+    none of them. Runs that failed alike until the sweep stopped for it are made again. Exit status:
+    as that of `run`; with `--follow` as that of the job.
     """
     from paretoflow.engine.resume import load_sweep_spec
 

@@ -30,6 +30,8 @@ def run(
 
     Nothing that finished is done again. Ctrl-C stops safely. On going on, only `engine`, `stop`,
     `storage` and `tracking` may differ: `--set stop.runs=20` lets a finished sweep grow.
+    Exit status: 0 done, though single runs may have failed; 1 where no run finished, or
+    `stop.failures` runs in a row failed alike; 2 for a fault in what was given; 130 interrupted.
     """
     from paretoflow.spec.load import load_spec
 
@@ -51,21 +53,31 @@ def run_here(spec: SweepSpec, again: list[str], *, address: str | None, fsync: b
     Raises:
         SchemaVersionError: If a newer version of ParetoFlow wrote the sweep that is there.
         KeyboardInterrupt: After open runs were recorded and the user was told how to go on.
+        Exit: With 1, if no run finished or the same failure stopped the sweep early.
     """
+    from paretoflow.cli.ending import conclude
     from paretoflow.cli.front import show_front
     from paretoflow.cli.progress import Progress
+    from paretoflow.engine.ending import Ending
     from paretoflow.engine.resume import require_readable
     from paretoflow.engine.session import run_sweep, sweep_root
+    from paretoflow.engine.sweep import open_sweep_folder
 
-    require_readable(sweep_root(spec))
+    root = sweep_root(spec)
+    require_readable(root)
     console = new_console()
+    words = [*again, "--address", address] if address else again
     try:
         with Progress(spec, console) as progress:
             reason = run_sweep(spec, watch=progress, address=address, fsync=fsync)
     except KeyboardInterrupt:
-        words = [*again, "--address", address] if address else again
         told = f"stopped; nothing that finished is lost. Go on with: {shlex.join(words)}"
         console.print(told, markup=False, soft_wrap=True)
         raise
-    console.print(f"done: {reason}", markup=False)
-    show_front(f"{spec.storage.rstrip('/')}/{spec.name}", console)
+    state = open_sweep_folder(root).state
+    ending = Ending.of(state, reason)
+    if not ending.trouble:
+        console.print(f"done: {reason}", markup=False, soft_wrap=True)
+    if state.evaluations:
+        show_front(f"{spec.storage.rstrip('/')}/{spec.name}", console)
+    conclude(ending, words)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paretoflow.cli.console import echo
+from paretoflow.cli.ending import conclude
 from paretoflow.cli.options import Format, FormatOption, Job, Overrides, plain_console
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def simulate(
     An oracle's launch(proposal, rng) returns its checkpoints: (cost in seconds, raw scores in the
     order of the objectives). The whole contract is in the docstring of
     paretoflow.engine.simulated. Same job, oracle and seed: same launches.
+    Exit status: 1 where no run finished, or `stop.failures` runs in a row failed alike.
     """
     from paretoflow.engine.session import load_oracle
     from paretoflow.engine.session import simulate as run_simulation
@@ -65,6 +67,7 @@ def simulate(
         spec, load_oracle(oracle), weather=Weather(crash=crash, straggle=straggle)
     )
     _show(result, format)
+    conclude(result.ending)
 
 
 def _show(result: Simulation, format: Format) -> None:

@@ -12,8 +12,9 @@ from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.status import Boundary, RunStatus
 from paretoflow.engine.backend import Backend, Failure, Report
+from paretoflow.engine.failures import AGAIN
 from paretoflow.engine.patience import RETRY_S, patiently
-from paretoflow.engine.planner import Decision, decide, first_launch, is_final
+from paretoflow.engine.planner import Decision, decide, failing, first_launch, is_final
 from paretoflow.engine.rungs import Rungs
 from paretoflow.engine.state import SweepState
 from paretoflow.engine.surroundings import StopRequestedError, Surroundings
@@ -84,9 +85,7 @@ class Driver:
             if not settled:
                 self._backend.leave()
         self._backend.close()
-        self._commit(
-            [self._event(EventKind.CLOSED, f"closed:{self._ledger.epoch}", message=reason)]
-        )
+        self._commit([self._closed(reason)])
         return reason
 
     def _enter(self) -> None:
@@ -101,7 +100,7 @@ class Driver:
             if (
                 run is None
                 or run.attempt != launch.attempt
-                or attempt in self.state.failed_attempts
+                or attempt in self.state.failures.attempts
             ):
                 self._backend.drop(launch)
             elif run.status is RunStatus.PENDING:
@@ -243,9 +242,16 @@ class Driver:
             )
             for r in self.state.open_runs()
         ]
-        events.append(self._event(EventKind.CLOSED, f"closed:{self._ledger.epoch}", message=reason))
+        events.append(self._closed(reason))
         self._commit(events)
         return reason
+
+    def _closed(self, reason: str) -> Event:
+        """Return the end of this session; what failed alike for good is made again in the next."""
+        again = self.state.failures.streak.run_ids if failing(self._spec, self.state) else ()
+        payload = {AGAIN: list(again)} if again else {}
+        name = f"closed:{self._ledger.epoch}"
+        return self._event(EventKind.CLOSED, name, message=reason, payload=payload)
 
     def _event(self, kind: EventKind, event_id: str, **fields: object) -> Event:
         return Event(event_id, kind, self._backend.now(), **fields)  # type: ignore[arg-type]

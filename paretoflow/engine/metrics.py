@@ -125,5 +125,5 @@ def run_counts(state: SweepState) -> dict[str, int]:
 
 def failure_counts(state: SweepState) -> dict[str, int]:
     """Return the number of runs by the boundary of their last failure, every boundary named."""
-    counts = Counter(state.runs[run_id].boundary for run_id in state.failures)
+    counts = Counter(state.runs[run_id].boundary for run_id in state.failures.by_run)
     return {boundary.value: counts[boundary] for boundary in Boundary}

@@ -68,7 +68,7 @@ def launch_of(spec: SweepSpec, state: SweepState, run_id: str) -> Launch:
     """Build the next attempt of a known run; an attempt number is never used twice."""
     run = state.runs[run_id]
     attempt = run.attempt + 1 if run_id in state.started_at else 0
-    full = state.failures_of(run_id, Cause.OUT_OF_MEMORY)
+    full = state.failures.of(run_id, Cause.OUT_OF_MEMORY)
     factor = accumulation_factor(spec, full) or 1
     first = first_launch(state, run_id, run.proposal)
     return replace(first, attempt=attempt, accumulation_factor=factor)
@@ -127,6 +127,8 @@ def accumulation_factor(spec: SweepSpec, times: int) -> int | None:
 
 def exhausted(spec: SweepSpec, state: SweepState) -> str:
     """Return why the budget allows no further run; empty while it does."""
+    if failing(spec, state):
+        return failing(spec, state)
     if len(state.runs) >= spec.stop.runs:
         return f"all {spec.stop.runs} runs are launched"
     return spent(spec, state)
@@ -135,6 +137,8 @@ def exhausted(spec: SweepSpec, state: SweepState) -> str:
 def spent(spec: SweepSpec, state: SweepState) -> str:
     """Return why the budget allows no further training, beyond open runs; empty while it does."""
     stop = spec.stop
+    if failing(spec, state):
+        return failing(spec, state)
     if stop.hours is not None and state.elapsed_s() >= stop.hours * 3600:
         return f"{stop.hours:g} hours are used up"
     spent = spec.engine.price * state.cost.device_s / 3600
@@ -144,6 +148,18 @@ def spent(spec: SweepSpec, state: SweepState) -> str:
         gain = f"raised the hypervolume by less than {stop.stagnation.gain:.1%}"
         return f"the last {stop.stagnation.runs} runs {gain}"
     return _unrewarding(state, stop.gain_below) if stop.gain_below is not None else ""
+
+
+def failing(spec: SweepSpec, state: SweepState) -> str:
+    """Return what so many runs in a row failed by that others would too; empty while none did.
+
+    A sweep of fewer runs than `stop.failures` has had enough when all of them failed alike.
+    """
+    streak, limit = state.failures.streak, spec.stop.failures
+    if limit is None or len(streak) < min(limit, spec.stop.runs):
+        return ""
+    runs = "the only run" if spec.stop.runs == 1 else f"{len(streak)} runs in a row"
+    return f"{runs} failed alike, at the boundary {streak.boundary}: {streak.message}"
 
 
 def _unrewarding(state: SweepState, gain_below: float) -> str:
@@ -160,7 +176,7 @@ def _unrewarding(state: SweepState, gain_below: float) -> str:
 
 def is_final(spec: SweepSpec, state: SweepState, run_id: str, failure: Failure) -> bool:
     """Return whether a failure is the run's last; the state does not know of it yet."""
-    times = state.failures_of(run_id, failure.cause) + 1
+    times = state.failures.of(run_id, failure.cause) + 1
     if failure.cause is Cause.OUT_OF_MEMORY:
         return accumulation_factor(spec, times) is None
     engine = spec.engine

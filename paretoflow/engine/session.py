@@ -24,6 +24,7 @@ from paretoflow.core.protocols import Proposer
 from paretoflow.core.views import FrontView
 from paretoflow.engine.backend import Backend
 from paretoflow.engine.driver import Driver
+from paretoflow.engine.ending import Ending
 from paretoflow.engine.interrupts import Interrupts, interrupts
 from paretoflow.engine.live import LiveBoard
 from paretoflow.engine.simulated import Oracle, SimulatedBackend, SimulatedCluster, Weather
@@ -62,12 +63,18 @@ class Simulation:
         launches: Every run in the order in which it was proposed: run id and proposal as plain
             values.
         virtual_s: Virtual seconds it took.
+        ending: How it ended.
     """
 
     front: FrontView
     launches: tuple[dict[str, Any], ...]
     virtual_s: float
-    reason: str
+    ending: Ending
+
+    @property
+    def reason(self) -> str:
+        """Return why it ended."""
+        return self.ending.reason
 
 
 def sweep_root(spec: SweepSpec) -> Folder:
@@ -276,7 +283,7 @@ def simulate(
         front=front_view(state, spec.name, ledger.fronts()),
         launches=tuple(_launches(state)),
         virtual_s=cluster.time.now_s,
-        reason=reason,
+        ending=Ending.of(state, reason),
     )
 
 

@@ -189,7 +189,7 @@ def facts(standing: Standing) -> dict[str, Any]:
         "gangs": [_gang_facts(gang, standing) for gang in standing.gangs],
         "utilisation": None if live is None else round(live.utilisation, 4),
         "failures": {b: boundaries.count(b) for b in sorted(set(boundaries))},
-        "failed_attempts": dict(sum(state.failures.values(), Counter[str]())),
+        "failed_attempts": dict(sum(state.failures.by_run.values(), Counter[str]())),
         "evaluations": len(state.evaluations),
         "front": state.front_size,
         "hypervolume": state.hypervolume,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -23,6 +22,7 @@ from paretoflow.core.values import (
 from paretoflow.core.views import EvaluationRow
 from paretoflow.engine.again import Reevaluations
 from paretoflow.engine.ended import EndedRuns
+from paretoflow.engine.failures import Failures
 from paretoflow.engine.measured_rows import MeasuredRows
 from paretoflow.engine.payloads import evaluation_of, problem_from, uncharged_share
 from paretoflow.ledger.tables import Event, EventKind
@@ -37,8 +37,7 @@ class SweepState:
 
     Attributes:
         runs: Every run by id, in the order in which they were proposed.
-        failures: Failed attempts of each run, by cause.
-        failed_attempts: Every (run, attempt) that failed, and when that was recorded.
+        failures: What failed, how often, and whether it was the same again and again.
         evaluations: One row for each evaluated snapshot, in the order of the ledger.
         curve: (runs finished, device seconds, hypervolume) after each finished run.
         paused: The runs that are paused.
@@ -49,8 +48,7 @@ class SweepState:
     """
 
     runs: dict[str, RunRecord] = field(default_factory=dict)
-    failures: dict[str, Counter[str]] = field(default_factory=dict)
-    failed_attempts: dict[tuple[str, int], float] = field(default_factory=dict)
+    failures: Failures = field(default_factory=Failures)
     evaluations: list[EvaluationRow] = field(default_factory=list)
     curve: list[tuple[int, float, float]] = field(default_factory=list)
     paused: set[str] = field(default_factory=set)
@@ -106,10 +104,6 @@ class SweepState:
         """Return the number of points on the front."""
         return len(self.front_indices)
 
-    def failures_of(self, run_id: str, cause: str) -> int:
-        """Return how many attempts of a run failed by a cause."""
-        return self.failures[run_id][cause] if run_id in self.failures else 0
-
     def open_runs(self) -> list[RunRecord]:
         """Return the runs that are neither finished, failed nor paused, oldest first."""
         return [self.runs[run_id] for run_id in self._open]
@@ -157,6 +151,10 @@ class SweepState:
     def _opened(self, event: Event) -> None:
         self.busy_s += self._session_s
         self._session_at, self._session_s, self.closed = event.time_s, 0.0, ""
+        for run_id in self.failures.opened():  # unless a result came late
+            if self.runs[run_id].status is RunStatus.FAILED:
+                self.failed -= 1
+                self._reopen(self.runs[run_id])
         for run in self.open_runs():  # whoever ran them is gone: the new driver starts them again
             self._update(replace(run, status=RunStatus.PENDING))
 
@@ -172,6 +170,7 @@ class SweepState:
 
     def _started(self, event: Event) -> None:
         if event.run_id in self.paused:
+            self.resumed_at[event.run_id] = len(self.evaluations)
             self._reopen(self.runs[event.run_id])
         self._move(event, RunStatus.RUNNING, attempt=event.attempt)
         self.started_at[event.run_id] = event.time_s
@@ -182,6 +181,7 @@ class SweepState:
     def _finished(self, event: Event) -> None:
         self._move(event, RunStatus.FINISHED)
         self._charge(event)
+        self.failures.ended_well()
         self.finished += 1
         self._plot(event.run_id)
 
@@ -191,26 +191,25 @@ class SweepState:
             self.gained.append(self.hypervolume - self._measured.corrected)
 
     def _failed(self, event: Event) -> None:
-        self.failures.setdefault(event.run_id, Counter())[event.payload.get("cause", "error")] += 1
         final = bool(event.payload["final"])
         self.failed += final
         status = RunStatus.FAILED if final else RunStatus.PENDING
         self._move(event, status, boundary=Boundary(event.boundary), message=event.message)
         self._charge(event)
-        self.failed_attempts[event.run_id, event.attempt] = event.time_s
+        self.failures.failed(event, final=final)
 
     def _paused(self, event: Event) -> None:
         run = self.runs.get(event.run_id)
         # a fragment can come after the run has ended, or has gone on with another attempt
         if run is None or not (run.status in _ENDED or event.attempt < run.attempt):
             self._move(event, RunStatus.PAUSED, attempt=event.attempt, message=event.message)
+            self.failures.ended_well()
             self.started_at.setdefault(event.run_id, event.time_s)
         self._charge(event)
 
     def _reopen(self, run: RunRecord) -> None:
-        """Count a paused run as open, where it stood among the others."""
+        """Count a run that had ended as open, where it stood among the others."""
         self._ended.take(self._ordinals[run.run_id])
-        self.resumed_at[run.run_id] = len(self.evaluations)
         self.runs[run.run_id] = replace(run, message="")
         opened = {**self._open, run.run_id: run.proposal}
         self._open = dict(sorted(opened.items(), key=lambda each: self._ordinals[each[0]]))
@@ -220,6 +219,7 @@ class SweepState:
 
     def _closed(self, event: Event) -> None:
         self.closed = event.message
+        self.failures.closed(event)
 
     def _evaluated(self, event: Event) -> None:
         measured = self._measured
@@ -267,7 +267,7 @@ class SweepState:
     def _charge(self, event: Event) -> None:
         if not (event.wall_s or event.device_s or event.tokens):
             return
-        share = uncharged_share(event, self.failed_attempts.get((event.run_id, event.attempt)))
+        share = uncharged_share(event, self.failures.attempts.get((event.run_id, event.attempt)))
         cost = Cost(event.wall_s * share, event.device_s * share, event.tokens)
         self.cost = self.cost + cost
         run = self.runs.get(event.run_id)

@@ -79,6 +79,9 @@ class StopSpec(Spec):
     """Wall-clock hours over all sessions of the sweep."""
     cost: float | None = Field(None, gt=0)
     """Cost, in the currency of `engine.price`."""
+    failures: int | None = Field(3, ge=1)
+    """Runs in a row that failed for good, all alike, after which nothing more is launched; going on
+    makes them again. null: never."""
     stagnation: StagnationSpec | None = None
     """Stop when the front stops growing."""
     gain_below: float | None = Field(None, gt=0, lt=1)

@@ -19,6 +19,7 @@ from paretoflow.core.ids import rng_of
 from paretoflow.core.values import Proposal
 from paretoflow.engine.backend import Launch, Report
 from paretoflow.engine.driver import Driver
+from paretoflow.engine.failures import AGAIN
 from paretoflow.engine.simulated import Oracle, SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.engine.simulated_storage import SimulatedStorage
 from paretoflow.engine.surroundings import Surroundings
@@ -163,7 +164,7 @@ def drawn_spec(rng: np.random.Generator, seed: int) -> SweepSpec:
     return circle_spec(
         seed=seed,
         proposer={"type": str(rng.choice(PROPOSERS))},
-        stop={"runs": int(rng.integers(5, 9)), "rungs": rungs},
+        stop={"runs": int(rng.integers(5, 9)), "rungs": rungs, "failures": 1 + seed % 3},
         engine={
             "workers": int(rng.integers(1, 5)),
             "retries": int(rng.integers(0, 3)),
@@ -204,13 +205,21 @@ class World:
 
     def run(self) -> None:
         """Let one driver follow another until the sweep is done, then open it once more."""
-        while self._live() != "done":
-            assert len(self.endings) < LAST_LIFE, f"never ends: {self.endings}"
+        while not self._ends():
             mean_s = float(self.rng.choice([1.0, 20.0, 150.0]))
             self.cluster.pass_time(float(self.rng.exponential(mean_s)))
         self.cluster.pass_time(1000.0)
-        while self._live() != "done":
-            assert len(self.endings) < LAST_LIFE, f"never ends: {self.endings}"
+        while not self._ends():
+            pass
+
+    def _ends(self) -> bool:
+        """Let one driver live; return whether nothing is left to do for another."""
+        assert len(self.endings) < LAST_LIFE, f"never ends: {self.endings}"
+        if self._live() != "done":
+            return False
+        early = bool(self.store.events[-1].payload.get(AGAIN))
+        self.endings[-1] = "stopped early" if early else "done"
+        return not early
 
     def _live(self) -> str:
         ledger = self.ledger_class(self.store, self._meet)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from paretoflow.core.values import Problem
+from paretoflow.engine.failures import AGAIN
 from paretoflow.engine.state import SweepState
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.hypervolume import hypervolume
@@ -39,7 +40,7 @@ def check_runs(events: Sequence[Event], budget: int) -> SweepState:
     assert not state.open_runs()
     started = [(e.run_id, e.attempt) for e in of_kind(events, EventKind.STARTED)]
     assert len(started) == len(set(started)), "an attempt was started twice"
-    ends = [e for e in events if e.kind is EventKind.FINISHED or e.payload.get("final")]
+    ends = ends_of(events)
     over = [*(e.run_id for e in ends), *state.paused]
     assert sorted(over) == sorted(state.runs), "a run ended twice, or never"
     end_of = {e.run_id: e.seq for e in ends}
@@ -48,6 +49,21 @@ def check_runs(events: Sequence[Event], budget: int) -> SweepState:
     assert not late, f"started after its end: {late}"
     check_one_attempt_at_a_time(events)
     return state
+
+
+def ends_of(events: Sequence[Event]) -> list[Event]:
+    """Return the events that ended runs, less those of runs that a later session makes again."""
+    ends: list[Event] = []
+    again: frozenset[str] = frozenset()
+    for event in events:
+        if event.kind is EventKind.OPENED:
+            ends = [e for e in ends if e.run_id not in again or e.kind is EventKind.FINISHED]
+            again = frozenset()
+        elif event.kind is EventKind.CLOSED:
+            again = frozenset(event.payload.get(AGAIN, ()))
+        elif event.kind is EventKind.FINISHED or event.payload.get("final"):
+            ends.append(event)
+    return ends
 
 
 def check_one_attempt_at_a_time(events: Sequence[Event]) -> None:
@@ -88,7 +104,9 @@ def check_nothing_lost(
     for event in acknowledged:
         assert there.get(event.event_id) == event, f"acknowledged, but lost: {event.event_id}"
     given_up_s = {
-        e.run_id: failures_told_s[e.run_id, e.attempt] for e in events if e.payload.get("final")
+        e.run_id: failures_told_s[e.run_id, e.attempt]
+        for e in ends_of(events)
+        if e.kind is EventKind.FAILED
     }
     finished = {e.run_id for e in of_kind(events, EventKind.FINISHED)}
     for row, written_s in fragments:

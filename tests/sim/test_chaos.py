@@ -47,6 +47,25 @@ def test_under_fire_nothing_is_lost_nothing_is_doubled_and_every_sweep_ends(firs
     assert min(endings["stopped"], endings["gave up"]) > 0
 
 
+def test_what_stopped_early_under_fire_is_made_again_until_every_run_has_ended() -> None:
+    endings: Counter[str] = Counter()
+    for seed in range(40):
+        rng = rng_of("early", seed)
+        plain = drawn_spec(rng, seed).model_dump()
+        spec = circle_spec(
+            **{
+                **plain,
+                "stop": {**plain["stop"], "failures": 2},
+                "engine": {**plain["engine"], "retries": 0},
+            }
+        )
+        world = World(spec, replace(drawn_weather(rng), crash=0.5), DrawnFate(rng), rng)
+        world.run()
+        check(world)
+        endings.update(world.endings)
+    assert endings["stopped early"] > 20
+
+
 def test_second_looks_under_fire_are_counted_once_and_move_the_front() -> None:
     looks = twice = 0
     proposer = {"type": "reevaluate", "of": "dirichlet", "share": 0.5}

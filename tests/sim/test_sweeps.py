@@ -88,8 +88,8 @@ def test_a_run_out_of_retries_is_a_failed_row_with_its_boundary() -> None:
 
 
 def test_a_sweep_whose_every_run_fails_still_ends() -> None:
-    spec = circle_spec(stop={"runs": 5}, engine={"workers": 2, "retries": 0})
-    result = simulate(spec, HopelessOracle())
+    stop = {"runs": 5, "failures": None}
+    result = simulate(circle_spec(stop=stop, engine={"workers": 2, "retries": 0}), HopelessOracle())
     assert (result.front.finished, result.front.failed, result.front.points) == (0, 5, ())
     assert result.front.hypervolume == 0.0
 

@@ -17,7 +17,7 @@ from paretoflow.engine.sweep import open_sweep_folder
 from paretoflow.scoring.calibrate import declared_problem
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Root
-from tests.sim.oracles import BrokenOracle, CircleOracle
+from tests.sim.oracles import BrokenOracle, CircleOracle, HopelessOracle
 from tests.unit.cli.circle_job import CIRCLE
 
 
@@ -124,6 +124,57 @@ def test_failed_runs_do_not_fail_the_command(
     assert failed
     assert all("non-finite score for left" in line for line in failed)
     assert len(failed) + sum(" finished in " in line for line in lines) == 20
+
+
+@pytest.mark.parametrize("extra", [[], ["--set", "stop.failures=null"], ["--set", "stop.runs=1"]])
+def test_a_sweep_in_which_no_run_finished_fails_and_shows_why(
+    backend: type[Backend], capsys: pytest.CaptureFixture[str], extra: list[str]
+) -> None:
+    backend.oracle = HopelessOracle
+    assert main([*RUN, *extra]) == 1
+    captured = capsys.readouterr()
+    early = "stop.failures=null" not in extra
+    assert f"error: {'stopped early' if early else 'no run finished'}: " in captured.err
+    assert "at the boundary method: ValueError: this oracle knows nothing" in captured.err
+    assert 'raise ValueError("this oracle knows nothing")' in captured.err
+    assert "Traceback" not in captured.out
+    assert f"paretoflow run job.yaml{' --set ' + extra[1] if extra else ''}" in captured.err
+    assert ("makes the runs that failed alike again" in captured.err) == early
+    assert sum(" failed (method): " in line for line in captured.out.splitlines()) == (
+        1 if "stop.runs=1" in extra else 3 if early else 6
+    )
+
+
+def test_once_the_cause_is_mended_the_same_command_makes_the_failed_runs_again(
+    backend: type[Backend], capsys: pytest.CaptureFixture[str]
+) -> None:
+    backend.oracle = HopelessOracle
+    assert main(RUN) == 1
+    backend.oracle = CircleOracle
+    assert main(RUN) == 0
+    captured = capsys.readouterr()
+    assert "6 runs finished, 0 failed, 0 pending" in captured.out
+    assert "error" not in captured.out
+    state = open_sweep_folder(Path("sweeps/circle")).state
+    assert (len(state.runs), state.finished, state.failed) == (6, 6, 0)
+
+
+def test_runs_that_failed_among_others_that_finished_are_told(
+    backend: type[Backend], capsys: pytest.CaptureFixture[str]
+) -> None:
+    backend.oracle = BrokenOracle
+    assert main([*RUN, "--set", "engine.retries=0", "--set", "stop.runs=20"]) == 0
+    captured = capsys.readouterr()
+    failed = sum(" failed (objective): " in line for line in captured.out.splitlines())
+    assert f"note: {failed} of 20 runs failed, the last at the boundary objective: " in captured.err
+
+
+def test_a_sweep_that_is_stopped_before_a_run_finished_has_not_failed(
+    backend: type[Backend], capsys: pytest.CaptureFixture[str]
+) -> None:
+    backend.patience = 0
+    assert main(RUN) == 130
+    assert "error" not in capsys.readouterr().err
 
 
 def test_storage_and_address_are_passed_on(backend: type[Backend], tmp_path: Path) -> None:

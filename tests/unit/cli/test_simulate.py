@@ -39,9 +39,9 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     sys.modules.pop("my_oracles", None)
 
 
-def simulated(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+def simulated(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> dict[str, Any]:
     base = ["simulate", "job.yaml", "--format", "json", "--oracle", "my_oracles:straight"]
-    assert main([*base, *words]) == 0
+    assert main([*base, *words]) == status
     facts: dict[str, Any] = json.loads(capsys.readouterr().out)
     return facts
 
@@ -85,7 +85,8 @@ def test_the_same_twice_gives_the_same_launches_and_another_seed_others(
 
 
 def test_an_empty_front_is_still_json(capsys: pytest.CaptureFixture[str]) -> None:
-    facts = simulated(capsys, "--oracle", "tests.sim.oracles:HopelessOracle", "--runs", "3")
+    hopeless = ("--oracle", "tests.sim.oracles:HopelessOracle")
+    facts = simulated(capsys, *hopeless, "--runs", "3", status=1)
     assert facts["points"] == []
     assert facts["runs"] == {"finished": 0, "failed": 3, "pending": 0}
     assert facts["hypervolume"] == 0.0
@@ -102,8 +103,16 @@ def test_text_tells_each_launch_and_the_front(capsys: pytest.CaptureFixture[str]
 
 
 def test_text_of_a_sweep_whose_runs_all_failed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["simulate", "job.yaml", "--oracle", "tests.sim.oracles:HopelessOracle"]) == 0
-    assert "0 runs finished, 6 failed, 0 pending" in capsys.readouterr().out
+    words = ["simulate", "job.yaml", "--oracle", "tests.sim.oracles:HopelessOracle"]
+    assert main([*words, "--set", "stop.failures=null"]) == 1
+    captured = capsys.readouterr()
+    assert "0 runs finished, 6 failed, 0 pending" in captured.out
+    assert "error: no run finished: all 6 runs are launched" in captured.err
+    assert "ValueError: this oracle knows nothing" in captured.err
+    assert main([*words, "--runs", "200"]) == 1
+    captured = capsys.readouterr()
+    assert sum(" failed: " in line for line in captured.out.splitlines()) < 10
+    assert "error: stopped early: " in captured.err
 
 
 @pytest.mark.parametrize(

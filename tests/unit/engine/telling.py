@@ -78,17 +78,30 @@ def done(run_id: str, attempt: int = 0) -> Event:
     return finished(run_id, attempt, 0.0)
 
 
-def failed(run_id: str, attempt: int = 0, *, final: bool, at: float = 0.0) -> Event:
+def failed(
+    run_id: str,
+    attempt: int = 0,
+    *,
+    final: bool,
+    at: float = 0.0,
+    message: str = "the loss is nan",
+    boundary: str = "method",
+) -> Event:
     return Event(
         f"failed:{run_id}:{attempt}",
         EventKind.FAILED,
         at,
         run_id=run_id,
         attempt=attempt,
-        boundary="method",
-        message="the loss is nan",
+        boundary=boundary,
+        message=message,
         payload={"final": final},
     )
+
+
+def closed(epoch: int = 0, again: Sequence[str] = ()) -> Event:
+    payload = {"again": list(again)} if again else {}
+    return Event(f"closed:{epoch}", EventKind.CLOSED, 0.0, message="over", payload=payload)
 
 
 def stopped(run_id: str) -> Event:

@@ -107,11 +107,13 @@ def test_an_evaluation_from_a_fragment_counts_and_its_run_goes_on() -> None:
 
 def test_the_end_of_a_run_that_was_given_up_counts_no_more() -> None:
     store = MemoryStore()
-    driver_over(store, ScriptedBackend(store, crash)).run()
+    spec = circle_spec(stop={"runs": 4, "failures": None}, proposer={"type": "lattice"})
+    driver_over(store, ScriptedBackend(store, crash), spec).run()
     given_up = told(store, EventKind.FAILED)[0].run_id
     again = driver_over(
         store,
         ScriptedBackend(store),
+        spec,
         recovered=[scored(given_up, (0.9, 2.0), attempt=1), done(given_up, 1)],
     )
     again.run()

@@ -166,11 +166,11 @@ def test_a_failure_that_is_not_final_leaves_the_run_waiting() -> None:
     events = [*BEGUN, proposed("a"), started("a"), failed("a", 0, final=False)]
     waiting = folded(*events)
     assert waiting.runs["a"].status is RunStatus.PENDING
-    assert (waiting.failures["a"]["error"], waiting.failed) == (1, 0)
+    assert (waiting.failures.by_run["a"]["error"], waiting.failed) == (1, 0)
     over = folded(*events, started("a", 1), failed("a", 1, final=True))
     assert over.runs["a"].status is RunStatus.FAILED
     assert over.runs["a"].message == "the loss is nan"
-    assert (over.failures["a"]["error"], over.failed, over.open_runs()) == (2, 1, [])
+    assert (over.failures.by_run["a"]["error"], over.failed, over.open_runs()) == (2, 1, [])
 
 
 def test_time_at_work_leaves_out_the_time_between_two_sessions() -> None:

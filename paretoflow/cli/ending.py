@@ -1,0 +1,54 @@
+"""What commands that run a sweep say at its end, and the status that they end with."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from paretoflow.cli.console import echo
+
+if TYPE_CHECKING:
+    from paretoflow.engine.ending import Ending
+
+TAIL = 12
+"""Lines of a traceback that are shown; the last ones tell most."""
+
+
+def conclude(ending: Ending, again: Sequence[str] = ()) -> None:
+    """Tell on standard error what failed, and end the command where that makes it fail.
+
+    Args:
+        ending: How the sweep ended.
+        again: The words of the command that goes on; none where nothing is kept.
+
+    Raises:
+        Exit: With 1, if the sweep stopped early for failures alike, or no run finished.
+    """
+    trouble, failure = ending.trouble, ending.failure
+    if not trouble:
+        if ending.failed:
+            runs = ending.failed + ending.finished + ending.unfinished
+            echo(f"note: {ending.failed} of {runs} runs failed, the last {_said(ending)}", err=True)
+        return
+    echo(trouble, err=True, mark=typer.style("error:", fg="red", bold=True))
+    if failure and not ending.again:
+        echo(f"  the last failure, {_said(ending)}", err=True)
+    lines = failure.details.rstrip().splitlines()
+    if lines:
+        cut = "the end of its traceback" if len(lines) > TAIL else "its traceback"
+        echo(f"  {cut}:", err=True)
+        for line in lines[-TAIL:]:
+            echo(f"    {line}", err=True)
+    if again:
+        made = "goes on, and makes the runs that failed alike again" if ending.again else "goes on"
+        hint = f"mend the cause; then this {made}: {shlex.join(again)}"
+        echo(f"  hint: {hint}", err=True)
+    raise typer.Exit(1)
+
+
+def _said(ending: Ending) -> str:
+    failure = ending.failure
+    return f"at the boundary {failure.boundary}: {failure.message}"
