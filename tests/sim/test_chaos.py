@@ -63,7 +63,7 @@ def test_what_stopped_early_under_fire_is_made_again_until_every_run_has_ended()
         world.run()
         check(world)
         endings.update(world.endings)
-    assert endings["stopped early"] > 20
+    assert endings["stopped early"] > 10
 
 
 def test_second_looks_under_fire_are_counted_once_and_move_the_front() -> None:
