@@ -8,6 +8,7 @@ passwords for good.
 from __future__ import annotations
 
 import re
+from html import escape
 
 HIDDEN = "…"
 """Stands for a secret."""
@@ -56,6 +57,11 @@ def shown(text: str) -> str:
     The escapes are those of JSON where JSON has not made them already, so JSON stays JSON.
     """
     return _UNSEEN.sub(_escape, text.replace("\r\n", "\n"))
+
+
+def html_text(text: str) -> str:
+    """Return text as it is shown, for a page: nothing in it is markup."""
+    return escape(shown(text))
 
 
 def without_secrets(text: str) -> str:

@@ -23,6 +23,7 @@ from paretoflow.core.errors import (
     UserError,
     WorkerError,
 )
+from paretoflow.core.shown import without_secrets
 from paretoflow.core.status import Boundary
 from paretoflow.engine.backend import Cause, Failure
 from paretoflow.methods.memory import is_out_of_memory
@@ -54,7 +55,7 @@ def failure_of(error: BaseException) -> Failure:
     An error that no plug-in author raised on purpose came out of the method's training code, so it
     is the method's. Running out of memory is the worker's, wherever it happened.
     """
-    details = "".join(traceback.format_exception(error))
+    details = without_secrets("".join(traceback.format_exception(error)))
     if is_out_of_memory(error):
         message = f"out of memory: {_in_one_line(error)} ({SMALLER})"
         return Failure(Boundary.WORKER, message, True, details, Cause.OUT_OF_MEMORY)
@@ -68,7 +69,7 @@ def failure_of(error: BaseException) -> Failure:
 
 def _in_one_line(error: BaseException) -> str:
     ours = isinstance(error, ParetoflowError)
-    message = str(error) if ours else f"{type(error).__name__}: {error}"
+    message = str(error) if ours else without_secrets(f"{type(error).__name__}: {error}")
     return message.splitlines()[0] if message else type(error).__name__
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from html import escape
 from typing import Any
 
 from paretoflow.core.conditions import asking_lines, condition_brief
+from paretoflow.core.shown import html_text as escape
 from paretoflow.core.values import LaunchKind
 from paretoflow.core.views import FrontPoint, FrontView, SweepView
 

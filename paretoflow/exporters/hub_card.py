@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -12,8 +10,7 @@ from paretoflow.core.conditions import asking_lines
 from paretoflow.core.values import BASE_RUN_ID, Direction
 from paretoflow.core.views import FrontView, SweepView
 from paretoflow.exporters.card import hypervolume_line, loading_lines, points_table
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+from paretoflow.spec.public import on_hub
 
 
 def hub_card(view: SweepView) -> str:
@@ -86,8 +83,7 @@ def front_matter(view: SweepView) -> dict[str, Any]:
 def hub_base(model: dict[str, Any]) -> str | None:
     """Return the base's id on the hub; None for the embedded one and for a local folder."""
     path = str(model.get("path", ""))
-    on_hub = model["type"] == "pretrained" and _HUB_ID.fullmatch(path) and not Path(path).exists()
-    return path if on_hub else None
+    return path if model["type"] == "pretrained" and on_hub(path) else None
 
 
 def _metrics(front: FrontView) -> list[dict[str, Any]]:
@@ -144,5 +140,4 @@ def _data(view: SweepView) -> str:
     """Return the data set's id on the hub, or else the kind of source: a local path is private."""
     data = view.spec["data"]
     path = str(data.get("path", ""))
-    on_hub = data["type"] == "hub" and _HUB_ID.fullmatch(path) and not Path(path).exists()
-    return path if on_hub else str(data["type"])
+    return path if data["type"] == "hub" and on_hub(path) else str(data["type"])

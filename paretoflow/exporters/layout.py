@@ -11,6 +11,7 @@ from paretoflow.exporters.manifest import MANIFEST, digests_in, manifest_of
 from paretoflow.exporters.table_files import write_table
 from paretoflow.exporters.tables import evaluations_table, front_table
 from paretoflow.exporters.writing import write_json
+from paretoflow.spec.public import public_spec
 
 
 def write_tables(stage: Path, view: SweepView, suffix: str, place: str | None) -> dict[str, str]:
@@ -30,9 +31,10 @@ def write_tables(stage: Path, view: SweepView, suffix: str, place: str | None) -
 
 
 def write_spec(stage: Path, view: SweepView) -> None:
-    """Write the resolved spec as JSON, and as YAML that `paretoflow run` takes."""
-    write_json(stage / "spec.json", view.spec)
-    text = yaml.safe_dump(view.spec, sort_keys=False, allow_unicode=True)
+    """Write the resolved spec, without what is private, as JSON and as the YAML of a sweep."""
+    spec = public_spec(view.spec)
+    write_json(stage / "spec.json", spec)
+    text = yaml.safe_dump(spec, sort_keys=False, allow_unicode=True)
     (stage / "spec.yaml").write_text(text, encoding="utf-8")
 
 

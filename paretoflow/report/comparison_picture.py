@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from html import escape
+from dataclasses import replace
 from typing import Any
 
+from paretoflow.core.shown import html_text as escape
 from paretoflow.front.compared import Comparison, Standing
 from paretoflow.report.comparison_table import Entrant, cells, headings
+from paretoflow.report.labels import place_name
 from paretoflow.report.still import (
     ACCENT,
     BASE,
@@ -55,6 +57,7 @@ def comparison_page(found: Comparison, entrants: Sequence[Entrant]) -> str:
         MissingExtraError: If matplotlib is not installed.
     """
     svg = comparison_plot(found, entrants, "svg").decode()
+    found = _without_places(found)
     head = "".join(f"<th>{_lines(text)}</th>" for text in headings(found, entrants))
     rows = "".join(
         f"<tr>{''.join(f'<td>{_lines(text)}</td>' for text in row)}</tr>"
@@ -66,6 +69,13 @@ def comparison_page(found: Comparison, entrants: Sequence[Entrant]) -> str:
         f"<h1>{len(entrants)} sweeps</h1><figure>{svg[svg.index('<svg') :]}</figure>"
         f"<table><tr>{head}</tr>{rows}</table>{notes}",
     )
+
+
+def _without_places(found: Comparison) -> Comparison:
+    standings = [
+        replace(s, side=replace(s.side, label=place_name(s.side.label))) for s in found.standings
+    ]
+    return replace(found, standings=tuple(standings))
 
 
 def footnotes(found: Comparison) -> list[str]:
@@ -95,7 +105,7 @@ def _groups(
         }
         # smaller and smaller, so that a point that several have shows as rings
         style |= {"markersize": 10 - 6 * k / max(1, len(entrants) - 1)}
-        label = f"{entrant.letter}  {standing.side.label}, {entrant.method}"
+        label = f"{entrant.letter}  {place_name(standing.side.label)}, {entrant.method}"
         yield standing, f"{label}: {standing.hypervolume:.4g}", style
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
+from paretoflow.core.shown import html_text as escape
 from paretoflow.core.values import Problem
 from paretoflow.front.compared import Difference, Side, SidePoint
-from paretoflow.report.labels import axis_title, change_text, interval_text, score_text
+from paretoflow.report.labels import axis_title, change_text, interval_text, place_name, score_text
 from paretoflow.report.still import (
     ACCENT,
     BASE,
@@ -57,7 +57,7 @@ def diff_page(found: Difference) -> str:
     svg = diff_plot(found, "svg").decode()
     sides = [found.a, found.b]
     rows = {
-        "": [escape(s.side.label) for s in sides],
+        "": [escape(place_name(s.side.label)) for s in sides],
         "front": [escape(s.side.front_name) for s in sides],
         "points": [str(len(s.side.points)) for s in sides],
         "hypervolume": [interval_text(s.hypervolume, s.interval) for s in sides],
@@ -69,8 +69,11 @@ def diff_page(found: Difference) -> str:
         for name, cells in rows.items()
     )
     problem = found.a.side.problem
-    notes = "".join(f"<p>{escape(note)}</p>" for note in found.notes)
-    title = f"{found.a.side.label} and {found.b.side.label}"
+    notes = "".join(
+        f"<p>{escape(note.replace(found.a.side.label, place_name(found.a.side.label)))}</p>"
+        for note in found.notes
+    )
+    title = f"{place_name(found.a.side.label)} and {place_name(found.b.side.label)}"
     return still_page(
         title,
         "<h1>Two fronts</h1>"
@@ -96,7 +99,7 @@ def _list(title: str, points: Sequence[SidePoint], problem: Problem) -> str:
 
 
 def _label(letter: str, side: Side) -> str:
-    return f"{letter}  {side.label}, {len(side.points)} points"
+    return f"{letter}  {place_name(side.label)}, {len(side.points)} points"
 
 
 def _groups(found: Difference) -> list[tuple[Side, str, dict[str, Any]]]:

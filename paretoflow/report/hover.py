@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from html import escape
 
 from paretoflow.core.conditions import condition_brief
 from paretoflow.core.settings import settings_text
+from paretoflow.core.shown import html_text as escape
 from paretoflow.core.views import SweepView
 from paretoflow.report.labels import score_text, thresholds_text, weights_text
 

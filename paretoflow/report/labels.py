@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from paretoflow.core.shown import shown
 from paretoflow.core.values import Direction, ObjectiveInfo, Problem
 from paretoflow.front.compared import Difference
 from paretoflow.front.orient import scores_of
@@ -15,7 +16,7 @@ def axis_title(objective: ObjectiveInfo) -> str:
     """Return an axis title; axes are turned so that better is always up and to the right."""
     better = "more" if objective.direction is Direction.MAXIMIZE else "less"
     unit = f" [{objective.unit}]" if objective.unit else ""
-    return f"{objective.name}{unit}, {better} is better"
+    return shown(f"{objective.name}{unit}, {better} is better")
 
 
 def score_text(score: float, stderr: float) -> str:
@@ -59,6 +60,14 @@ def thresholds_text(thresholds: Sequence[float], problem: Problem) -> str:
         for o, b in zip(problem.objectives, bounds, strict=True)
         if np.isfinite(b)
     )
+
+
+def place_name(label: str) -> str:
+    """Return what a sweep or an export is called on a page, which is handed on: no folders above.
+
+    By hand: `s3://bucket/team/quickstart@3` is `quickstart@3`.
+    """
+    return label.rstrip("/").rpartition("/")[2] or label
 
 
 def seconds_text(seconds: float) -> str:

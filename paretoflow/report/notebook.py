@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
-
+from paretoflow.core.shown import html_text as escape
 from paretoflow.core.views import FrontView
 from paretoflow.report.labels import score_text, weights_text
 from paretoflow.report.sketch import svg

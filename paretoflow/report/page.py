@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
 
 from paretoflow.core.errors import MissingExtraError
 from paretoflow.core.ids import digest_of
+from paretoflow.core.shown import html_text as escape
+from paretoflow.core.shown import shown
 from paretoflow.core.views import SweepView
 from paretoflow.report.figures import Figure, front_figures, growth_figures
 from paretoflow.report.samples import AnswerReader
@@ -48,7 +49,7 @@ def render(view: SweepView, answers: AnswerReader | None = None) -> str:
         "growth_charts": _boxes(growth),
         "samples": samples_html(view, answers),
         "runs": runs_html(view),
-        "failures": failures_html(view.runs),
+        "failures": failures_html(view.runs, view.spec),
         "spec": spec_html(view),
         "figures": json_for_html(front | growth),
     }
@@ -69,7 +70,7 @@ def _boxes(figures: dict[str, Figure]) -> str:
 def json_for_html(value: Any) -> str:
     """Return JSON that is safe in a script element: nothing can end it or open a comment."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return shown(text).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def plotly_script() -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from html import escape
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from paretoflow.core.conditions import condition_brief
 from paretoflow.core.settings import settings_text
+from paretoflow.core.shown import html_text as escape
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import BASE_RUN_ID, Cost, Problem, RunRecord
 from paretoflow.core.views import FrontView, SweepView
 from paretoflow.report.labels import score_text, seconds_text, thresholds_text
 from paretoflow.report.samples import Answer, AnswerReader, shown_points, side_by_side
+from paretoflow.spec.public import public_spec, public_text
 
 SAMPLE_PROMPTS = 3
 
@@ -116,14 +118,17 @@ def runs_html(view: SweepView) -> str:
     return table_html(head, rows)
 
 
-def failures_html(runs: Sequence[RunRecord]) -> str:
-    """Return the runs whose last failure is known, with the boundary that it crossed."""
+def failures_html(runs: Sequence[RunRecord], spec: Mapping[str, Any]) -> str:
+    """Return the runs whose last failure is known, with the boundary that it crossed.
+
+    `spec` says what is private, and is left out of the messages.
+    """
     rows = [
         [
             f"<code>{escape(r.run_id)}</code>",
             _status_html(r),
             escape(r.boundary.value),
-            f"<pre>{escape(r.message)}</pre>",
+            f"<pre>{escape(public_text(r.message, spec))}</pre>",
         ]
         for r in runs
         if r.boundary is not None
@@ -171,7 +176,7 @@ def _answer_html(heading: str, answer: Answer | None, problem: Problem) -> str:
 
 
 def spec_html(view: SweepView) -> str:
-    """Return the resolved spec and the frozen ranges."""
+    """Return the resolved spec, without what is private, and the frozen ranges."""
     rows = [
         [
             escape(o.name),
@@ -183,7 +188,10 @@ def spec_html(view: SweepView) -> str:
         for o in view.front.problem.objectives
     ]
     ranges = table_html(["objective", "direction", "unit", "range", "reference value"], rows)
-    return ranges + f"<pre>{escape(json.dumps(view.spec, indent=2, ensure_ascii=False))}</pre>"
+    return (
+        ranges
+        + f"<pre>{escape(json.dumps(public_spec(view.spec), indent=2, ensure_ascii=False))}</pre>"
+    )
 
 
 def table_html(head: Iterable[str], rows: Iterable[Sequence[str]]) -> str:

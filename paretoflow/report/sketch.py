@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 import numpy as np
 
+from paretoflow.core.shown import html_text as escape
 from paretoflow.core.values import FloatArray, Problem
 from paretoflow.core.views import FrontView
 from paretoflow.front.orient import gains_of

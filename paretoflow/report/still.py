@@ -8,13 +8,13 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import combinations, pairwise
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from paretoflow.core.errors import MissingExtraError
+from paretoflow.core.shown import html_text as escape
 from paretoflow.core.values import Direction, FloatArray, Problem
 from paretoflow.front.orient import gains_of, scores_of
 from paretoflow.front.selection import normalised_gains
