@@ -176,6 +176,8 @@ paretoflow check jobs/quickstart.yaml
 paretoflow run jobs/quickstart.yaml
 
 Exit status: 0 done, 1 failed, 2 a fault in what was given, 130 interrupted."""
+SHOWN_FAULTS = 40
+"""Faults of a file that are told; who has more mends these first."""
 _SECTION = re.compile(r"\n\n(Args|Returns|Raises|References):\n")
 
 
@@ -286,13 +288,14 @@ def _status_of(argv: Sequence[str] | None) -> int:
 
 def _tell(error: ParetoflowError) -> None:
     faults = error.faults if isinstance(error, SpecError) else (error,)
-    for fault in faults:
+    for fault in faults[:SHOWN_FAULTS]:
         place = f"{fault.where}: " if fault.where else ""
         echo(f"{place}{fault.what}", err=True, mark=typer.style("error:", fg="red", bold=True))
         if fault.hint:
             echo(f"  hint: {fault.hint}", err=True)
     if len(faults) > 1:
-        echo(f"{len(faults)} faults in {error.where}", err=True)
+        first = f", of which the first {SHOWN_FAULTS} are shown" * (len(faults) > SHOWN_FAULTS)
+        echo(f"{len(faults)} faults in {error.where}{first}", err=True)
 
 
 def _missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:

@@ -18,6 +18,9 @@ from paretoflow.spec.shape import KeyPath, nearest
 
 MAX_VALUES = 100_000
 """Bound on the values of a document, so that nested aliases cannot fill the memory."""
+MAX_DEPTH = 60
+"""Bound on how deep values stand in one another: far more than any spec has, far less than a parser
+of JSON refuses."""
 
 _PREFIX = "tag:yaml.org,2002:"
 _RESOLVERS = {
@@ -105,6 +108,9 @@ class _Reader:
                 f"more than {MAX_VALUES} values" if self.left < 0 else "an alias that holds itself"
             )
             raise SpecError(what, str(_place(node, self.document.source)), "write the values out")
+        if len(above) > MAX_DEPTH:
+            place = str(_place(node, self.document.source))
+            raise SpecError("nested too deeply", place, "check for unclosed brackets")
         if isinstance(node, yaml.MappingNode) and node.tag == _PREFIX + "map":
             return self._mapping(node, path, (*above, node))
         if isinstance(node, yaml.SequenceNode) and node.tag == _PREFIX + "seq":

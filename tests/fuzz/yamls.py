@@ -36,7 +36,7 @@ from paretoflow.spec.sweep import SweepSpec
 
 JOBS = Path(__file__).parents[2] / "jobs"
 LIMIT_S = 20
-"""Seconds that one mutant may take; the slowest honest one takes a few."""
+"""Seconds of the processor that one mutant may take; the slowest honest one takes a few."""
 SIMULATED = 0.2
 """Share of the mutants that pass which are simulated too."""
 
@@ -215,14 +215,14 @@ def _ring(signum: int, frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def at_most(seconds: int) -> Iterator[None]:
-    """Raise `Hang` after so many seconds; only in the main thread."""
-    before = signal.signal(signal.SIGALRM, _ring)
-    signal.alarm(seconds)
+    """Raise `Hang` after so many seconds of the processor; only in the main thread."""
+    before = signal.signal(signal.SIGPROF, _ring)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 class _Oracle:

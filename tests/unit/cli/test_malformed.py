@@ -88,6 +88,14 @@ def test_a_file_that_is_no_yaml_is_explained(folder, capsys, prepare, says):
     assert "Traceback" not in shown
 
 
+def test_of_very_many_faults_the_first_are_shown(folder, capsys):
+    Path("job.yaml").write_text("".join(f"k{i}: {i}\n" for i in range(300)))
+    assert main(["check", "job.yaml"]) == 2
+    shown = capsys.readouterr().err
+    assert shown.count("error: job.yaml:") == 40
+    assert "302 faults in job.yaml, of which the first 40 are shown" in shown
+
+
 def test_a_misspelt_file_name_is_guessed(folder, capsys):
     Path("quickstart.yaml").write_text("name: x")
     assert main(["check", "quickstrat.yaml"]) == 2

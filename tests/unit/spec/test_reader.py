@@ -71,3 +71,15 @@ def test_faults_inside_are_collected_not_raised():
     document = read_yaml("a: 1\na: 2\nb: !x 3\n[c]: 4\n", "x.yaml")
     assert document.value == {"a": 1, "b": None}
     assert [fault.place.line for fault in document.faults] == [2, 3, 4]
+
+
+@pytest.mark.parametrize("depth", [100, 250, 900])
+@pytest.mark.parametrize("ends", [("[", "]"), ("{a: ", "}")])
+def test_what_no_spec_nests_so_deeply_is_refused_with_its_line(depth, ends):
+    text = f"name: x\na: {ends[0] * depth}1{ends[1] * depth}\n"
+    with pytest.raises(SpecError, match=r"^x\.yaml(:2:\d+)?: nested too deeply"):
+        read_yaml(text, "x.yaml")
+
+
+def test_a_deep_value_that_a_spec_may_have_is_read():
+    assert read_yaml("a: " + "[" * 40 + "]" * 40, "x.yaml").value["a"]
