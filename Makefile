@@ -43,10 +43,10 @@ test-full: SELECT := -m ''
 HALF := $(VENV)/half.log
 test test-full: $(STAMP)-trackers
 	( $(LINT) && $(BIN)/python -m pytest $(SELECT) tests/integration ) > $(HALF) 2>&1 & half=$$!; \
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SELECT) tests/contracts tests/sim tests/unit; others=$$?; \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SELECT) tests/contracts tests/fuzz tests/sim tests/unit; others=$$?; \
 	wait $$half; half=$$?; cat $(HALF); \
 	test $$half = 0 || echo "failed: lint or tests/integration, see above"; \
-	test $$others = 0 || echo "failed: tests/contracts, tests/sim or tests/unit, see further above"; \
+	test $$others = 0 || echo "failed: tests/contracts, tests/fuzz, tests/sim or tests/unit, see further above"; \
 	test $$half = 0 -a $$others = 0
 
 bench: $(STAMP)
