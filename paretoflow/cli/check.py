@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
 from paretoflow.cli.console import echo
+from paretoflow.cli.local import load_and_look
 from paretoflow.cli.options import Format, FormatOption, Job, Overrides, Storage, plain_console
 from paretoflow.cli.plan import Plan, plan_of, served_of, trained_runs
-from paretoflow.methods.capabilities import require_supported
+from paretoflow.core.errors import ClusterError
 from paretoflow.methods.catalogue import CAPABILITIES
 from paretoflow.spec.engine import ResourcesSpec
-from paretoflow.spec.load import load_spec
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.spec.search import axes_of
 from paretoflow.spec.sweep import SweepSpec
@@ -34,21 +35,63 @@ def check(
     overrides: Overrides = None,
     storage: Storage = None,
     format: FormatOption = Format.TEXT,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Dashboard of a Ray cluster, which is asked whether it has room."),
+    ] = None,
 ) -> None:
     """Validate a sweep YAML and print what it is going to do.
 
-    Every fault is reported at once, with its line and what to do. Nothing is downloaded, loaded or
-    trained.
+    Every fault is reported at once, with its line and what to do. Files, model folders and
+    functions on this machine are looked at; nothing is downloaded, loaded, run or trained.
     """
-    spec = load_spec(job, overrides or (), storage)
-    require_supported(spec)
+    spec, found = load_and_look(job, overrides or (), storage)
     plan = plan_of(spec)
+    if plan.exists:
+        _require_same(spec)
+    room = None if address is None else _room(spec, address)
     if format is Format.JSON:
-        echo(json.dumps(plan_json(spec, plan), indent=2))
+        looked = {"notes": found.notes, "data": found.data and found.data.to_dict(), "room": room}
+        echo(json.dumps({**plan_json(spec, plan), "looked_at": looked}, indent=2))
         return
     console = plain_console()
     for part in plan_parts(spec, plan):
         console.print(part)
+    told = found.lines() if room is None else [*found.lines(), room]
+    for line in ("", *told) if told else ():
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _require_same(spec: SweepSpec) -> None:
+    """Refuse what `run` would: a sweep of that name with other contents.
+
+    Raises:
+        SpecError: If there is one, and it has begun.
+    """
+    from paretoflow.engine.session import drawn_as_begun, require_same, sweep_root
+
+    root = sweep_root(spec)
+    require_same(drawn_as_begun(spec, root), root)
+
+
+def _room(spec: SweepSpec, address: str) -> str:
+    """Return for how many gangs a cluster has room.
+
+    Raises:
+        ClusterError: If it cannot be reached, or has room for none.
+    """
+    from paretoflow.engine.dashboard import Dashboard
+    from paretoflow.engine.room import room, shortfall
+
+    dashboard = Dashboard(address)
+    dashboard.check()
+    nodes, resources = dashboard.nodes(), spec.engine.resources
+    if missing := shortfall(nodes, resources):
+        hint = "lower engine.resources, or add nodes"
+        raise ClusterError(f"too small for a gang: {missing}", dashboard.address, hint)
+    fit, workers = room(nodes, resources), spec.engine.workers
+    later = "" if fit >= workers else "; the others wait for theirs"
+    return f"room: {dashboard.address} holds {min(fit, workers)} of {workers} gangs{later}"
 
 
 def plan_json(spec: SweepSpec, plan: Plan) -> dict[str, Any]:

@@ -33,11 +33,11 @@ def run(
     Exit status: 0 done, though single runs may have failed; 1 where no run finished, or
     `stop.failures` runs in a row failed alike; 2 for a fault in what was given; 130 interrupted.
     """
-    from paretoflow.spec.load import load_spec
+    from paretoflow.cli.local import load_and_look
 
     again = ["paretoflow", "run", str(job), *as_options(overrides)]
     again += ["--storage", storage] if storage else []
-    spec = load_spec(job, overrides or (), storage)
+    spec, _ = load_and_look(job, overrides or (), storage)
     run_here(spec, again, address=address, fsync=not no_fsync)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from paretoflow.core.data_facts import SHOWN
 from paretoflow.core.errors import DataError
 
-_DROP, _SKIP = "drop the row", "leave such rows out with data.on_bad_row: skip"
+_DROP, _SKIP = "drop the row", "`data.on_bad_row: skip` leaves such rows out"
 
 
 @dataclass
@@ -31,8 +31,7 @@ class BadRows:
             DataError: The row's own, unless bad rows are left out.
         """
         if not self.skip:
-            hint = error.hint.replace(_DROP, f"{_DROP}, or {_SKIP},")
-            hint = hint.removesuffix(",")
+            hint = error.hint + (f"; {_SKIP}" if _DROP in error.hint else "")
             raise DataError(error.what, error.where, hint) from error
         self.count += 1
         if len(self.first) < SHOWN:

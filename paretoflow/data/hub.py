@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from paretoflow.core.errors import DataError, MissingExtraError
 from paretoflow.data.prompts import Pools, RenderChat
 from paretoflow.data.rows import Row, RowReader
+from paretoflow.data.saved import is_saved
 from paretoflow.spec.data import HubDataSpec
-
-_SAVED = ("dataset_dict.json", "state.json")
-"""What `save_to_disk` leaves in the folder of several splits, or of one."""
 
 
 def read(spec: HubDataSpec, render_chat: RenderChat | None) -> Pools:
@@ -37,7 +34,7 @@ def _split(spec: HubDataSpec) -> Any:
     except ImportError as error:
         raise MissingExtraError.of("data.type hub", "datasets", "train") from error
     try:
-        if not _is_saved(spec.path):
+        if not is_saved(spec.path):
             return datasets.load_dataset(
                 spec.path, name=spec.config, split=spec.split, revision=spec.revision
             )
@@ -51,10 +48,6 @@ def _split(spec: HubDataSpec) -> Any:
         hint = "check data.path, data.config, data.split and data.revision"
         raise DataError(f"cannot be loaded: {error}", spec.path, hint) from error
     return _saved_split(saved, spec)
-
-
-def _is_saved(path: str) -> bool:
-    return any((Path(path) / name).is_file() for name in _SAVED)
 
 
 def _saved_split(saved: Any, spec: HubDataSpec) -> Any:

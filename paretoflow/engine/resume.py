@@ -50,6 +50,7 @@ def load_sweep_spec(root: Root, overrides: Sequence[str] = (), *, files: bool = 
         overrides,
         storage,
         files=files,
+        stored=True,
     )
 
 

@@ -183,22 +183,27 @@ def enter_folder(spec: SweepSpec, root: Root) -> None:
         SpecError: If anything but `CHANGEABLE` differs, and the sweep has begun.
         StorageError: If storage refuses.
     """
+    require_same(spec, root)
+    content = json.dumps(spec.model_dump(mode="json"), indent=1) + "\n"
+    as_folder(root).write(SPEC_FILE, content.encode())
+
+
+def require_same(spec: SweepSpec, root: Root) -> None:
+    """Refuse a spec that is not that of the sweep that has begun there; see `enter_folder`."""
     folder = as_folder(root)
     new = spec.model_dump(mode="json")
     try:
         old = _with_defaults(read_spec(folder))
     except SweepNotFoundError:
-        pass  # a new one
-    else:
-        differs = [k for k in new if k not in CHANGEABLE and new[k] != old.get(k)]
-        if differs and _has_begun(folder):
-            keys, allowed = ", ".join(differs), ", ".join(CHANGEABLE)
-            raise SpecError(
-                f"a sweep named {spec.name!r} lives there already, with another {keys}",
-                folder.uri,
-                f"give this sweep another name; to resume that one, only {allowed} may change",
-            )
-    folder.write(SPEC_FILE, (json.dumps(new, indent=1) + "\n").encode())
+        return  # a new one
+    differs = [k for k in new if k not in CHANGEABLE and new[k] != old.get(k)]
+    if differs and _has_begun(folder):
+        keys, allowed = ", ".join(differs), ", ".join(CHANGEABLE)
+        raise SpecError(
+            f"a sweep named {spec.name!r} lives there already, with another {keys}",
+            folder.uri,
+            f"give this sweep another name; to resume that one, only {allowed} may change",
+        )
 
 
 def _with_defaults(plain: dict[str, Any]) -> dict[str, Any]:

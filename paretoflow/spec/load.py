@@ -20,9 +20,10 @@ from paretoflow.spec.faults import faults_of
 from paretoflow.spec.local_files import named_files
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.spec.overrides import apply_overrides
+from paretoflow.spec.paths import expand_paths
 from paretoflow.spec.positions import Document, Fault, Place, shown
 from paretoflow.spec.reader import read_yaml
-from paretoflow.spec.rules import RULES
+from paretoflow.spec.rules import RULES, Rule
 from paretoflow.spec.search_rules import search_faults
 from paretoflow.spec.shape import nearest
 from paretoflow.spec.sweep import SweepSpec
@@ -54,6 +55,17 @@ def load_spec(
     return load_spec_text(read_text(Path(path)), str(path), overrides, storage, files=files)
 
 
+def load_located(
+    path: Path, overrides: Sequence[str] = (), storage: str | None = None
+) -> tuple[SweepSpec, Document]:
+    """Read a sweep YAML as `load_spec` does; return where each value stands too.
+
+    Raises:
+        SpecError: With every fault found in `faults`.
+    """
+    return _located(read_yaml(read_text(Path(path)), str(path)), overrides, storage, RULES)
+
+
 def load_spec_text(
     text: str,
     source_name: str,
@@ -61,13 +73,28 @@ def load_spec_text(
     storage: str | None = None,
     *,
     files: bool = True,
+    stored: bool = False,
 ) -> SweepSpec:
     """Read a sweep from YAML text; `source_name` stands for the file's name in messages.
+
+    Paths are written out, unless it is a spec that was `stored` with them written out.
 
     Raises:
         SpecError: With every fault found in `faults`.
     """
+    rules = [rule for rule in RULES if files or rule is not named_files]
     document = read_yaml(text, source_name)
+    return _located(document, overrides, storage, rules, stored=stored)[0]
+
+
+def _located(
+    document: Document,
+    overrides: Sequence[str],
+    storage: str | None,
+    rules: Sequence[Rule],
+    *,
+    stored: bool = False,
+) -> tuple[SweepSpec, Document]:
     if not isinstance(document.value, dict):
         empty = document.value is None and not document.faults
         got = f"got {shown(document.value)}; allowed: a mapping of keys"
@@ -76,17 +103,17 @@ def load_spec_text(
     faults = apply_overrides(document, overrides)
     if storage is not None:
         document.put(("storage",), storage, Place("--storage"))
+    faults += [] if stored else expand_paths(document)
     spec, field_faults = _validate(document)
     draft = _draft_of_spec(spec) if spec else _draft_of_values(document.value, field_faults)
     # a value that could not be read is told once
     lost = {fault.path for fault in document.faults}
     faults += [*document.faults, *(fault for fault in field_faults if fault.path not in lost)]
-    rules = [rule for rule in RULES if files or rule is not named_files]
     faults += [fault for rule in rules for fault in rule(draft)]
     faults += search_faults(draft, rules)
     if spec is None or faults:
         raise error_of(document, faults)
-    return spec
+    return spec, document
 
 
 def _validate(document: Document) -> tuple[SweepSpec | None, list[Fault]]:

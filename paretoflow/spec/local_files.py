@@ -30,9 +30,7 @@ def named_files(draft: Draft) -> Iterator[Fault]:
 
 
 def _missing_file(path: KeyPath, name: str) -> Iterator[Fault]:
-    if name.startswith("~"):
-        yield _tilde(path, name)
-    elif Path(name).is_dir():
+    if Path(name).is_dir():
         yield Fault(path, f"got the folder {name!r}; allowed: a file", "name the file in it")
     elif not Path(name).is_file():
         folder = Path(name).parent
@@ -48,22 +46,12 @@ def _missing_file(path: KeyPath, name: str) -> Iterator[Fault]:
 
 
 def _missing_folder(path: KeyPath, name: str, noun: str) -> Iterator[Fault]:
-    if name.startswith("~"):
-        yield _tilde(path, name)
-    elif not Path(name).exists() and not (_HUB_ID.match(name) and not name.startswith(".")):
+    if not Path(name).exists() and not (_HUB_ID.match(name) and not name.startswith(".")):
         what = f"there is no folder {name!r}, and it is no hub id"
         yield Fault(path, what, f"give the folder of a saved {noun}, or a hub id like owner/name")
     elif noun == "model" and Path(name).is_dir() and not (Path(name) / "config.json").is_file():
         what = f"the folder {name!r} holds no model: config.json is not there"
         yield Fault(path, what, "name the folder that `save_pretrained` wrote")
-
-
-def _tilde(path: KeyPath, name: str) -> Fault:
-    return Fault(
-        path,
-        f"got {name!r}; allowed: a path without `~`",
-        f"write {str(Path(name).expanduser())!r}",
-    )
 
 
 def storage_root(draft: Draft) -> Iterator[Fault]:

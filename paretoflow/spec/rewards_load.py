@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from paretoflow.core.errors import SpecError
 from paretoflow.spec.faults import allowed_by
 from paretoflow.spec.load import error_of, read_text
+from paretoflow.spec.paths import expand_paths
 from paretoflow.spec.positions import Document, Fault, Place, shown
 from paretoflow.spec.reader import read_yaml
 from paretoflow.spec.rewards import RewardSpec
@@ -36,6 +37,7 @@ def load_reward_spec(path: Path, overrides: Sequence[str] = ()) -> RewardSpec:
         what = f"got {shown(document.value)}; allowed: a mapping of keys"
         raise SpecError(what, str(document.values[()]), "it needs at least `pairs`")
     faults = [fault for text in overrides for fault in _put(document, text)] + document.faults
+    faults += expand_paths(document)
     spec, found = _validated(document)
     faults += found if spec is None else _rules(spec)
     if spec is None or faults:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 import re
-import string
 from collections.abc import Callable, Iterator
 
 from paretoflow.core.values import Direction
-from paretoflow.spec.data import PydocDataSpec
+from paretoflow.spec.data_rules import data_columns, sources, template_arguments
 from paretoflow.spec.draft import Draft
+from paretoflow.spec.engine import ResourcesSpec
 from paretoflow.spec.evaluation_rules import looks_again
 from paretoflow.spec.launches import innermost, nested
 from paretoflow.spec.local_files import named_files, storage_root
@@ -21,7 +21,7 @@ from paretoflow.spec.merging_rules import merges
 from paretoflow.spec.methods import LipoMethodSpec, MethodSpec, OnlineMethodBase, RoundsBase
 from paretoflow.spec.methods.aggregators import GradDynamicSpec
 from paretoflow.spec.methods.online import AggregatedMethodBase
-from paretoflow.spec.models import PretrainedModelSpec
+from paretoflow.spec.models import ModelSpec, PretrainedModelSpec
 from paretoflow.spec.objectives import ObjectiveSpec, RegexObjectiveSpec
 from paretoflow.spec.portfolio_rules import distinct_arms
 from paretoflow.spec.positions import Fault
@@ -96,71 +96,6 @@ def _regexes(draft: Draft) -> Iterator[Fault]:
             )
 
 
-def _sources(draft: Draft) -> Iterator[Fault]:
-    needed = {
-        "rouge": ("reference", "a reference answer for each prompt"),
-        "grounding": ("passages", "passages for each prompt"),
-    }
-    if draft.data is None or isinstance(draft.data, PydocDataSpec):
-        return
-    for index, objective in draft.objectives:
-        column, need = needed.get(objective.type, ("", ""))
-        if column and getattr(draft.data.columns, column) is None:
-            what = f"`{objective.name}` needs {need}, and the data name no column for it"
-            yield Fault(
-                ("objectives", index, "type"), what, f"set data.columns.{column} to a column"
-            )
-
-
-def _data(draft: Draft) -> Iterator[Fault]:
-    data = draft.data
-    if data is None or isinstance(data, PydocDataSpec):
-        return
-    columns = data.columns
-    shapes = {
-        "template": data.template,
-        "columns.messages": columns.messages,
-        "columns.dialogue": columns.dialogue,
-    }
-    given = [name for name, value in shapes.items() if value is not None]
-    if len(given) > 1:
-        what = f"got {' and '.join(given)}; allowed: one of them"
-        yield Fault(("data", *given[1].split(".")), what, f"remove {' or '.join(given)}")
-    if data.max_passage_words is not None and columns.passages is None:
-        what = "passages are to be cut, and no column holds passages"
-        yield Fault(
-            ("data", "max_passage_words"), what, "set data.columns.passages, or remove this"
-        )
-    if data.template is not None:
-        yield from _template(data.template, has_passages=columns.passages is not None)
-
-
-def _template(template: str, *, has_passages: bool) -> Iterator[Fault]:
-    path: KeyPath = ("data", "template")
-    try:
-        parts = list(string.Formatter().parse(template))
-    except ValueError as error:
-        hint = "write each place as {column}, and a literal brace twice: {{ or }}"
-        yield Fault(path, f"the template cannot be read: {error}", hint)
-        return
-    places = [name for _, name, _, _ in parts if name is not None]
-    plain = re.compile(r"[^\W\d][\w -]*")
-    odd = [
-        f"{{{n}}}"
-        for _, n, form, turn in parts
-        if n is not None and (form or turn or not plain.fullmatch(n))
-    ]
-    if odd:
-        what = f"got the place {odd[0]} in the template; allowed: the name of a column in braces"
-        yield Fault(path, what, "write {column}; a literal brace is written twice: {{ or }}")
-    elif not places:
-        what = "the template has no place, so all prompts would be the same"
-        yield Fault(path, what, "put columns in, for instance {question}")
-    elif "passages" in places and not has_passages:
-        what = "the template has {passages}, and no column holds passages"
-        yield Fault(path, what, "set data.columns.passages to a column")
-
-
 def _batches(draft: Draft) -> Iterator[Fault]:
     method = draft.method
     if method is None:
@@ -221,9 +156,9 @@ def _offload(draft: Draft) -> Iterator[Fault]:
 
 def _samples(draft: Draft) -> Iterator[Fault]:
     method = draft.method
-    if not isinstance(method, RoundsBase):
+    if not isinstance(method, RoundsBase | OnlineMethodBase):
         return
-    if method.opening_steps < 1:
+    if isinstance(method, RoundsBase) and method.opening_steps < 1:
         got = f"got {method.rounds} rounds of {method.steps_of_round} steps"
         what = (
             f"{got}; allowed: fewer than steps, {method.steps}, since the base's answers are first"
@@ -282,10 +217,21 @@ def _devices(draft: Draft) -> Iterator[Fault]:
             what,
             "set engine.resources.gpus_per_rank to 1, or the device to auto",
         )
+    yield from _precision(draft.model, resources)
 
 
-RULES: tuple[Callable[[Draft], Iterator[Fault]], ...] = (
-    _unique_names, _ranges, system_costs, _regexes, _sources, _data, named_files,
-    _batches, _aggregation, _pairs, _samples, _budget, _corners, merges, looks_again, rungs,
-    distinct_arms, _devices, _offload, storage_root,
+def _precision(model: ModelSpec | None, resources: ResourcesSpec) -> Iterator[Fault]:
+    if not isinstance(model, PretrainedModelSpec) or model.dtype == "float32":
+        return
+    together = resources.ranks > 1 or resources.zero > 0
+    if together and (model.device == "cpu" or resources.gpus_per_rank == 0):
+        what = f"got {model.dtype} on the CPU with several ranks or ZeRO; allowed: float32"
+        yield Fault(("model", "dtype"), what, "write float32, or give each rank a GPU")
+
+
+Rule = Callable[[Draft], Iterator[Fault]]
+RULES: tuple[Rule, ...] = (
+    _unique_names, _ranges, system_costs, _regexes, sources, data_columns, template_arguments,
+    named_files, _batches, _aggregation, _pairs, _samples, _budget, _corners, merges, looks_again,
+    rungs, distinct_arms, _devices, _offload, storage_root,
 )  # fmt: skip

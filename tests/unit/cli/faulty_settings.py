@@ -37,7 +37,7 @@ CASES: list[tuple[str, str, int, str]] = [
         2,
         "config.json",
     ),
-    ("home folder", f"name: x\nmodel: {{type: pretrained, path: ~/model}}{TWO}", 2, "without `~`"),
+    ("home folder", f"name: x\nmodel: {{type: pretrained, path: ~/model}}{TWO}", 2, "/model'"),
     (
         "missing reward model",
         f"name: x{TWO}  - {{name: c, type: reward_model, path: ./judge}}\n",

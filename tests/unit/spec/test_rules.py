@@ -23,7 +23,6 @@ TWO = "\nobjectives:\n  - {name: a, type: length}\n  - {name: b, type: regex, ke
         "name: x\nengine: {resources: {gpus_per_rank: 1}}",
         "name: x\nmethod: {type: grpo, batch_size: 12, generations: 6, gradient_accumulation: 4}",
         "name: x\nmethod: {type: dpo, steps: 20, checkpoint_every: 20}",
-        "name: x\nmethod: {type: grpo}\nmodel: {type: embedded, generation: {temperature: 0}}",
         "name: x\nmethod: {type: dpo, steps: 20, checkpoint_every: 5}\nstop: {rungs: {first: 15}}",
         "name: x\nproposer: {type: cmorl, initial: 12}",
         "name: x\nstop: {cost: 5}\nengine: {price: 1}",

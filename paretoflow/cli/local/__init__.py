@@ -1,0 +1,88 @@
+"""What `check` and `run` look at on this machine: files, folders, functions, before any cost.
+
+No torch, no Ray and no code of the user's own: what cannot be seen that way is said, not guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from paretoflow.cli.local.functions import function_findings
+from paretoflow.cli.local.models import base_findings, base_folder, reward_findings
+from paretoflow.cli.local.places import storage_findings
+from paretoflow.cli.local.programs import program_findings
+from paretoflow.core.data_facts import DataFacts
+from paretoflow.methods.capabilities import references_for, require_supported
+from paretoflow.spec.data import PydocDataSpec
+from paretoflow.spec.load import error_of, load_located
+from paretoflow.spec.methods import CommandMethodSpec
+from paretoflow.spec.objectives import ImportObjectiveSpec, RewardModelObjectiveSpec
+from paretoflow.spec.positions import Fault
+from paretoflow.spec.sweep import SweepSpec
+
+
+@dataclass
+class LocalFindings:
+    """What was found on this machine.
+
+    Args:
+        faults: What a run would be refused for.
+        notes: What was not looked at.
+        data: What became of the rows of the data; None where they were not all read.
+    """
+
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    data: DataFacts | None = None
+
+    def take(self, found: Iterable[Fault | str]) -> None:
+        """Sort findings into faults and notes."""
+        for finding in found:
+            if isinstance(finding, Fault):
+                self.faults.append(finding)
+            else:
+                self.notes.append(finding)
+
+    def lines(self) -> list[str]:
+        """Return what a person should know, a sentence each."""
+        told = self.data.lines() if self.data else ()
+        return [*(f"data: {line}" for line in told), *self.notes]
+
+
+def load_and_look(
+    job: Path, overrides: Sequence[str], storage: str | None
+) -> tuple[SweepSpec, LocalFindings]:
+    """Read a sweep YAML and look at everything on this machine that it names.
+
+    Raises:
+        SpecError: With every fault of the YAML; or, where it has none, of what it names.
+    """
+    spec, document = load_located(job, overrides, storage)
+    require_supported(spec)
+    found = look(spec)
+    if found.faults:
+        raise error_of(document, found.faults)
+    return spec, found
+
+
+def look(spec: SweepSpec) -> LocalFindings:
+    """Look at everything on this machine that a sweep names."""
+    found = LocalFindings()
+    found.take(storage_findings(spec))
+    found.take(base_findings(spec.model))
+    for index, objective in enumerate(spec.objectives):
+        if isinstance(objective, RewardModelObjectiveSpec):
+            found.take(reward_findings(("objectives", index), objective))
+        elif isinstance(objective, ImportObjectiveSpec):
+            found.take(function_findings(("objectives", index), objective))
+    if isinstance(spec.method, CommandMethodSpec):
+        found.take(program_findings(spec.method))
+    if not isinstance(spec.data, PydocDataSpec):
+        from paretoflow.cli.local.data import data_findings  # it imports numpy, scipy and pyarrow
+
+        data = data_findings(spec, base_folder(spec.model), references_for(spec))
+        found.take([*data.faults, *data.notes])
+        found.data = data.facts
+    return found

@@ -1,0 +1,28 @@
+"""The folder that a sweep is going to live in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from paretoflow.spec.positions import Fault
+from paretoflow.spec.sweep import SweepSpec
+
+
+def storage_findings(spec: SweepSpec) -> Iterator[Fault]:
+    """Yield why no sweep can be written below a local storage; `run` asks object stores."""
+    scheme, found, rest = spec.storage.partition("://")
+    if found and scheme != "file":
+        return
+    root = Path(rest if found else spec.storage).expanduser() / spec.name
+    there = root.absolute()
+    while not os.path.lexists(there):
+        there = there.parent
+    path = ("name",) if there == root.absolute() else ("storage",)
+    if not there.is_dir():
+        what = f"{str(there)!r} is no folder, so no sweep can live at {str(root)!r}"
+        yield Fault(path, what, "name another folder, or another sweep")
+    elif not os.access(there, os.W_OK | os.X_OK):
+        what = f"{str(there)!r} cannot be written to"
+        yield Fault(path, what, "name another folder, or change its rights")

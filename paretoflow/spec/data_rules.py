@@ -1,0 +1,98 @@
+"""Rules on the data of a sweep YAML: which columns it needs, and how prompts are made of them."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterator
+
+from paretoflow.spec.data import PydocDataSpec
+from paretoflow.spec.draft import Draft
+from paretoflow.spec.positions import Fault
+from paretoflow.spec.shape import KeyPath
+
+_OWN_ARGUMENTS = (
+    "conversation", "messages", "tools", "documents", "chat_template", "add_generation_prompt",
+    "continue_final_message", "tokenize", "padding", "truncation", "max_length", "return_tensors",
+    "return_dict", "return_assistant_tokens_mask", "tokenizer_kwargs",
+)  # fmt: skip
+"""What transformers' `apply_chat_template` takes for itself."""
+
+
+def sources(draft: Draft) -> Iterator[Fault]:
+    """Find objectives that need a column which the data do not name."""
+    needed = {
+        "rouge": ("reference", "a reference answer for each prompt"),
+        "grounding": ("passages", "passages for each prompt"),
+    }
+    if draft.data is None or isinstance(draft.data, PydocDataSpec):
+        return
+    for index, objective in draft.objectives:
+        column, need = needed.get(objective.type, ("", ""))
+        if column and getattr(draft.data.columns, column) is None:
+            what = f"`{objective.name}` needs {need}, and the data name no column for it"
+            yield Fault(
+                ("objectives", index, "type"), what, f"set data.columns.{column} to a column"
+            )
+
+
+def data_columns(draft: Draft) -> Iterator[Fault]:
+    """Find columns and templates that contradict each other."""
+    data = draft.data
+    if data is None or isinstance(data, PydocDataSpec):
+        return
+    columns = data.columns
+    shapes = {
+        "template": data.template,
+        "columns.messages": columns.messages,
+        "columns.dialogue": columns.dialogue,
+    }
+    given = [name for name, value in shapes.items() if value is not None]
+    if len(given) > 1:
+        what = f"got {' and '.join(given)}; allowed: one of them"
+        yield Fault(("data", *given[1].split(".")), what, f"remove {' or '.join(given)}")
+    if columns.tools is not None and columns.messages is None:
+        what = "a chat template is told of tools, and the prompts are no messages"
+        yield Fault(("data", "columns", "tools"), what, "set data.columns.messages, or remove this")
+    if data.max_passage_words is not None and columns.passages is None:
+        what = "passages are to be cut, and no column holds passages"
+        yield Fault(
+            ("data", "max_passage_words"), what, "set data.columns.passages, or remove this"
+        )
+    if data.template is not None:
+        yield from _template(data.template, has_passages=columns.passages is not None)
+
+
+def _template(template: str, *, has_passages: bool) -> Iterator[Fault]:
+    path: KeyPath = ("data", "template")
+    try:
+        parts = list(string.Formatter().parse(template))
+    except ValueError as error:
+        hint = "write each place as {column}, and a literal brace twice: {{ or }}"
+        yield Fault(path, f"the template cannot be read: {error}", hint)
+        return
+    places = [name for _, name, _, _ in parts if name is not None]
+    plain = re.compile(r"[^\W\d][\w -]*")
+    odd = [
+        f"{{{n}}}"
+        for _, n, form, turn in parts
+        if n is not None and (form or turn or not plain.fullmatch(n))
+    ]
+    if odd:
+        what = f"got the place {odd[0]} in the template; allowed: the name of a column in braces"
+        yield Fault(path, what, "write {column}; a literal brace is written twice: {{ or }}")
+    elif not places:
+        what = "the template has no place, so all prompts would be the same"
+        yield Fault(path, what, "put columns in, for instance {question}")
+    elif "passages" in places and not has_passages:
+        what = "the template has {passages}, and no column holds passages"
+        yield Fault(path, what, "set data.columns.passages to a column")
+
+
+def template_arguments(draft: Draft) -> Iterator[Fault]:
+    """Find arguments of the chat template that are given by the sweep itself."""
+    for name in draft.model.chat_template_kwargs if draft.model is not None else ():
+        if name in _OWN_ARGUMENTS or not name.isidentifier():
+            what = f"got {name!r}; allowed: arguments of the template's own"
+            hint = "remove it: turns, tools and the place of the answer come from the sweep"
+            yield Fault(("model", "chat_template_kwargs", name), what, hint, at_key=True)

@@ -1,0 +1,77 @@
+"""`~`, `$NAME` and `${NAME}` in the paths of a YAML: one rule for all of them.
+
+A path is written out when the YAML is read, so that a sweep's stored spec names one place for
+every machine and every session. `$$` stands for a dollar sign. A variable that is not set is told:
+a folder of its name is hardly ever meant.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from paretoflow.spec.positions import Document, Fault
+from paretoflow.spec.shape import KeyPath, entry
+
+_VARIABLE = re.compile(r"\$(?:\$|([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
+_WORD = re.compile(r"~(?:/|$)|\$[A-Za-z_{]")
+"""How a word of a program's own begins when it names a path."""
+
+
+def expand_paths(document: Document, environ: Mapping[str, str] = os.environ) -> list[Fault]:
+    """Write out every path of a document in place; return those that cannot be."""
+    faults = []
+    for path, text in list(_paths(document.value)):
+        found = expanded(text, environ)
+        if isinstance(found, Fault):
+            faults.append(Fault(path, found.what, found.hint))
+        elif found != text:
+            parent: Any = document.value
+            for key in path[:-1]:
+                parent = parent[key]
+            parent[path[-1]] = found
+    return faults
+
+
+def expanded(text: str, environ: Mapping[str, str] = os.environ) -> str | Fault:
+    """Return a path or URI written out, or what is wrong with it."""
+    unset = [a or b for a, b in _VARIABLE.findall(text) if (a or b) and not environ.get(a or b)]
+    if unset:
+        what = f"got {text!r}, and the variable {unset[0]} is not set"
+        return Fault((), what, "export it, write the path out, or write $$ for a dollar sign")
+    found = _VARIABLE.sub(lambda m: environ[m[1] or m[2]] if m[1] or m[2] else "$", text)
+    if not text.startswith("~"):
+        return found
+    home = environ.get("HOME") if found == "~" or found.startswith("~/") else None
+    found = home.rstrip("/") + found[1:] if home else os.path.expanduser(found)  # noqa: PTH111
+    if found.startswith("~"):
+        what = f"got {text!r}, and no such home folder is known"
+        return Fault((), what, "write the path out")
+    return found
+
+
+def _paths(root: Any) -> Iterator[tuple[KeyPath, str]]:
+    """Yield every path in a document's values, with its place."""
+    places: list[KeyPath] = [("storage",), ("output",), ("data", "path"), ("model", "path")]
+    objectives, trackers, pairs = (_items(root, k) for k in ("objectives", "tracking", "pairs"))
+    for index, objective in enumerate(objectives):
+        if entry(objective, "type") == "reward_model":
+            places.append(("objectives", index, "path"))
+    places += [("tracking", i, key) for i, _ in enumerate(trackers) for key in ("folder", "uri")]
+    places += [("pairs", i, "path") for i, _ in enumerate(pairs)]
+    for path in places:
+        value = root
+        for key in path:
+            value = entry(value, key)
+        if isinstance(value, str):
+            yield path, value
+    for index, word in enumerate(_items(entry(root, "method"), "argv")):
+        if isinstance(word, str) and _WORD.match(word):
+            yield ("method", "argv", index), word
+
+
+def _items(value: Any, key: str) -> list[Any]:
+    found = entry(value, key)
+    return found if isinstance(found, list) else []

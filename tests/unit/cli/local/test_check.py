@@ -1,0 +1,243 @@
+"""`check` opens what is local, refuses what a run would refuse, and loads neither torch nor Ray."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from paretoflow.cli.main import main
+from tests.sim.oracles import CircleOracle
+from tests.sim.specs import circle_spec
+from tests.simulated_sweeps import simulated_sweep
+
+ROWS = [{"q": f"Question {i}, which is about wool?", "a": f"r{i}"} for i in range(30)]
+JOB = """\
+name: job
+data:
+  type: TYPE
+  path: PATH
+  columns: {prompt: q, reference: a}
+  MORE
+  train: 12
+  eval: 8
+  validation: 4
+objectives:
+  - {name: a, type: rouge, range: [0, 1], ref: 0}
+  - {name: b, type: length, range: [0, 60], ref: 60}
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(rows: list[Any], kind: str = "jsonl") -> str:
+    """Write rows in a format; return the path to name."""
+    if kind == "jsonl":
+        Path("rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        return "rows.jsonl"
+    if kind == "parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), "rows.parquet")
+        return "rows.parquet"
+    datasets = pytest.importorskip("datasets")
+    datasets.DatasetDict(train=datasets.Dataset.from_list(rows)).save_to_disk("saved")
+    return "saved"
+
+
+def checked(rows: list[Any], capsys: Any, kind: str = "jsonl", more: str = "") -> tuple[int, str]:
+    job = JOB.replace("TYPE", kind).replace("PATH", write(rows, kind))
+    job = job.replace("MORE", more or "candidates: 4")
+    Path("job.yaml").write_text(job)
+    status = main(["check", "job.yaml"])
+    shown = capsys.readouterr()
+    return status, shown.out + shown.err
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet", "hub"])
+def test_data_that_fit_are_valid(kind: str, capsys: Any) -> None:
+    status, shown = checked(ROWS, capsys, kind)
+    assert status == 0
+    assert "job is valid" in shown
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet", "hub"])
+@pytest.mark.parametrize(
+    ("rows", "what"),
+    [
+        (ROWS[:20], "20 distinct prompts, but train 12 + eval 8 + validation 4 asks for 24"),
+        (
+            [{"question": r["q"], "a": "x"} for r in ROWS],
+            "no column 'q'; there are 'question', 'a'",
+        ),
+        ([{**r, "a": None if i == 2 else "x"} for i, r in enumerate(ROWS[:24])], "no reference an"),
+        ([*ROWS, {"q": " ", "a": "x"}], "the prompt is empty"),
+    ],
+)
+def test_data_that_a_run_would_refuse_are_refused(
+    kind: str, rows: list[Any], what: str, capsys: Any
+) -> None:
+    status, shown = checked(rows, capsys, kind)
+    assert status == 2
+    assert "error: job.yaml:4:9 data.path: " in shown
+    assert what in shown
+
+
+def test_what_is_left_out_and_what_is_near_is_told(capsys: Any) -> None:
+    rows = [*ROWS, {"q": None}, *({"q": r["q"] + " Please!", "a": "x"} for r in ROWS)]
+    status, shown = checked(rows, capsys, more="on_bad_row: skip")
+    assert status == 0
+    assert "data: 1 of 61 rows were left out: rows.jsonl:31: the prompt is empty" in shown
+    assert "eval prompts nearly repeat" in shown
+    assert main(["check", "job.yaml", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["looked_at"]["data"]
+    assert (found["rows"], found["left_out"]) == (61, 1)
+
+
+def test_a_long_prompt_is_counted_by_the_models_own_tokenizer(capsys: Any) -> None:
+    rows = [{**ROWS[0], "q": "word " * 4000}, *ROWS[1:24]]
+    status, shown = checked(rows, capsys)
+    assert status == 2
+    assert "rows.jsonl:1: the prompt has" in shown
+    assert "the model's window less model.generation.max_new_tokens, 96" in shown
+    status, shown = checked(ROWS, capsys, more="max_prompt_tokens: 3")
+    assert status == 2
+    assert "allowed: at most 3, data.max_prompt_tokens" in shown
+
+
+def test_messages_need_a_template(capsys: Any, tmp_path: Path) -> None:
+    import shutil
+
+    from paretoflow.embedded import TINY_BASE_DIR
+
+    shutil.copytree(TINY_BASE_DIR, "base")
+    Path("m.jsonl").write_text(
+        "\n".join(json.dumps({"m": [{"role": "user", "content": r["q"]}]}) for r in ROWS)
+    )
+    Path("job.yaml").write_text(
+        "name: job\nmodel: {type: pretrained, path: base}\n"
+        "data: {type: jsonl, path: m.jsonl, columns: {messages: m}, train: 9, eval: 8}\n"
+        "objectives:\n  - {name: a, type: length}\n  - {name: b, type: regex, pattern: x}\n"
+    )
+    small = ["--set", "data.validation=4"]
+    assert main(["check", "job.yaml", *small]) == 0
+    assert "a chat template decides" in capsys.readouterr().out
+    Path("base/chat_template.jinja").unlink()
+    assert main(["check", "job.yaml", *small]) == 2
+    assert "m.jsonl:1: chat messages, but the model has no chat template" in capsys.readouterr().err
+
+
+def write_job(text: str) -> None:
+    objectives = "objectives:\n  - {name: a, type: length}\n  - {name: b, type: length}\n"
+    Path("job.yaml").write_text(f"name: job\n{text}\n{'' if 'objectives' in text else objectives}")
+
+
+def faulty(capsys: Any, text: str) -> str:
+    write_job(text)
+    assert main(["check", "job.yaml"]) == 2
+    return str(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("argv", "what"),
+    [
+        ("[no-such-program, x]", "job.yaml:2:32 method.argv.0: there is no program"),
+        (
+            "[./plain.sh]",
+            "'./plain.sh' is a file that cannot be executed\n  hint: make it so",
+        ),
+        ("['{python}', jobs/train.py, '{request}']", "method.argv.1: there is no file 'jobs/tr"),
+    ],
+)
+def test_a_program_that_cannot_start_is_told(argv: str, what: str, capsys: Any) -> None:
+    Path("plain.sh").write_text("#!/bin/sh\n")
+    assert what in faulty(capsys, f"method: {{type: command, argv: {argv}}}")
+
+
+def test_a_variable_that_the_program_lacks_is_told(capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.delenv("TOKEN_OF_MINE", raising=False)
+    text = "method: {type: command, argv: [sh], env: [PATH, TOKEN_OF_MINE]}"
+    assert "method.env.1: the variable TOKEN_OF_MINE is not set" in faulty(capsys, text)
+
+
+def test_several_faults_are_told_at_once(capsys: Any) -> None:
+    Path("mine.py").write_text("def score(prompts): ...\n")
+    Path("base").mkdir()
+    Path("base/config.json").write_text('{"model_type": "t5", "is_encoder_decoder": true}')
+    told = faulty(
+        capsys,
+        "model: {type: pretrained, path: base}\nobjectives:\n"
+        "  - {name: a, type: import, path: 'mine:score', range: [0, 1]}\n"
+        "  - {name: b, type: import, path: 'mine:scores', range: [0, 1]}\n",
+    )
+    assert "5 faults" in told
+    for part in (
+        "job.yaml:2:33 model.path: base holds an encoder-decoder (t5)",
+        "base holds no weights",
+        "base holds no tokenizer",
+        "objectives.a.path: mine:score takes 1 arguments by position (",
+        "objectives.b.path: ",
+        "did you mean 'score'?",
+    ):
+        assert part in told
+
+
+@pytest.mark.parametrize("storage", ["file/below", "file"])
+def test_a_storage_that_is_no_folder_is_told(storage: str, capsys: Any) -> None:
+    Path("file").write_text("")
+    assert "job.yaml:2:10 storage: " in faulty(capsys, f"storage: {storage}")
+
+
+def test_a_storage_that_cannot_be_written_is_told(capsys: Any, monkeypatch: Any) -> None:
+    import os
+
+    own = os.access
+    monkeypatch.setattr(os, "access", lambda p, m: m != os.W_OK | os.X_OK and own(p, m))
+    assert "cannot be written to" in faulty(capsys, "storage: new")
+
+
+def test_another_sweep_of_the_name_is_told_before_it_is_run(capsys: Any) -> None:
+    simulated_sweep(circle_spec(stop={"runs": 3}, storage="sweeps"), CircleOracle())
+    stored = json.loads(Path("sweeps/circle/spec.json").read_text())
+    Path("job.yaml").write_text(json.dumps({**stored, "storage": "sweeps"}))
+    assert main(["check", "job.yaml"]) == 0
+    assert main(["check", "job.yaml", "--set", "seed=99"]) == 2
+    assert (
+        "a sweep named 'circle' lives there already, with another seed" in capsys.readouterr().err
+    )
+
+
+QUICK = """
+import sys, time
+from paretoflow.cli.main import main
+assert main(["check", "job.yaml"]) == 0
+heavy = {"torch", "ray", "transformers", "trl", "datasets", "scorer"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+def test_neither_torch_nor_ray_nor_the_users_code_is_loaded(capsys: Any) -> None:
+    Path("scorer.py").write_text("import torch\ndef score(prompts, completions): ...\n")
+    checked(ROWS, capsys)
+    extra = "  - {name: c, type: import, path: 'scorer:score', range: [0, 1], ref: 0}\n"
+    Path("job.yaml").write_text(Path("job.yaml").read_text() + extra)
+    subprocess.run([sys.executable, "-c", QUICK], check=True, timeout=60)
+
+
+def test_a_cluster_is_asked_for_room_when_it_is_named(capsys: Any) -> None:
+    Path("job.yaml").write_text(
+        "name: job\nobjectives:\n  - {name: a, type: length}\n  - {name: b, type: length}\n"
+    )
+    started = time.monotonic()
+    assert main(["check", "job.yaml", "--address", "http://localhost:1"]) == 2
+    assert "localhost:1" in capsys.readouterr().err
+    assert time.monotonic() - started < 20

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paretoflow.cli.local.functions import function_findings
+from paretoflow.spec.objectives import ImportObjectiveSpec
+from paretoflow.spec.positions import Fault
+
+SOURCE = '''\
+"""Scores."""
+from __future__ import annotations
+import functools
+from os.path import join as borrowed
+raise_on_import = 1 / 0
+
+THRESHOLD = 3
+length = lambda prompts, answers, unit="words": [0.0 for _ in answers]
+
+def politeness(prompts, completions, *, please="please", weight): ...
+def by_keyword(prompts, completions, **kwargs): ...
+def anything(*args, **kwargs): ...
+def one(completions): ...
+def three(prompts, completions, model): ...
+async def later(prompts, completions): ...
+def strict(prompts, completions, /, scale=1): ...
+class Judge:
+    def __call__(self, prompts, completions): ...
+@functools.cache
+def cached(prompts, completions): ...
+judge = Judge()
+try:
+    def fallback(prompts, completions): ...
+except ImportError:
+    fallback = None
+if THRESHOLD:
+    def inner(prompts, completions): ...
+'''
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_scores.py").write_text(SOURCE)
+    (tmp_path / "pack" / "sub").mkdir(parents=True)
+    (tmp_path / "pack" / "__init__.py").write_text("1 / 0")
+    (tmp_path / "pack" / "sub" / "scores.py").write_text(SOURCE)
+    (tmp_path / "broken.py").write_text("x = 1\ndef f(:\n")
+    (tmp_path / "odd.py").write_text("from os.path import *\n")
+    return tmp_path
+
+
+def found(path: str, **kwargs: Any) -> list[Fault | str]:
+    spec = ImportObjectiveSpec(name="a", type="import", path=path, kwargs=kwargs)
+    return list(function_findings(("objectives", 1), spec))
+
+
+@pytest.mark.parametrize(
+    ("path", "kwargs"),
+    [
+        ("my_scores:politeness", {"weight": 2}),
+        ("my_scores:politeness", {"weight": 2, "please": "x"}),
+        ("my_scores:by_keyword", {"whatever": 1}),
+        ("my_scores:anything", {}),
+        ("my_scores:length", {"unit": "x"}),
+        ("my_scores:strict", {"scale": 2}),
+        ("my_scores:fallback", {}),
+        ("my_scores:inner", {}),
+        ("pack.sub.scores:anything", {}),
+        ("statistics:correlation", {}),
+    ],
+)
+def test_a_function_that_can_be_called_is_no_fault(path: str, kwargs: dict[str, Any]) -> None:
+    assert [f for f in found(path, **kwargs) if isinstance(f, Fault)] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "kwargs", "what", "hint"),
+    [
+        ("my_score:politeness", {}, "no module 'my_score'", "did you mean 'my_scores'?"),
+        ("pack.judge:x", {}, "no module 'pack.judge'", "among the installed packages"),
+        ("my_scores.deep:x", {}, "no module 'my_scores.deep'", "did you mean 'my_scores'?"),
+        ("nowhere:x", {}, "no module 'nowhere'", "installed packages"),
+        ("my_scores:polite", {}, "my_scores.py defines no 'polite'", "did you mean 'politeness'?"),
+        ("my_scores:zzz", {}, "defines no 'zzz'", "it defines anything, by_keyword, cached"),
+        ("my_scores:THRESHOLD", {}, "is no function", "f(prompts, completions)"),
+        ("my_scores:later", {}, "is an async function", "a plain function"),
+        ("my_scores:one", {}, "takes 1 arguments by position (", "f(prompts, completions"),
+        ("my_scores:three", {}, "needs 'model' too", "set kwargs.model"),
+        ("my_scores:politeness", {}, "needs 'weight' too", "set kwargs.weight"),
+        ("my_scores:politeness", {"weight": 1, "pleas": 1}, "takes no 'pleas'", "mean 'please'?"),
+        ("my_scores:strict", {"prompts": 1}, "takes no 'prompts'", "remove it"),
+        ("broken:f", {}, "broken.py:2: ", "mend the module"),
+    ],
+)
+def test_what_a_run_would_refuse_is_told(
+    path: str, kwargs: dict[str, Any], what: str, hint: str
+) -> None:
+    (fault,) = found(path, **kwargs)
+    assert isinstance(fault, Fault)
+    assert what in fault.what
+    assert hint in fault.hint
+    assert fault.path[:2] == ("objectives", 1)
+
+
+@pytest.mark.parametrize("path", ["my_scores:cached", "my_scores:judge", "my_scores:borrowed"])
+def test_what_cannot_be_seen_is_said(path: str) -> None:
+    (note,) = found(path)
+    assert "not looked at" in str(note)
+
+
+def test_a_module_that_makes_its_names_is_not_guessed_about() -> None:
+    assert "imports its names" in str(found("odd:join")[0])
+    assert "no Python source" in str(found("math:fsum")[0])
+
+
+def test_nothing_is_run() -> None:
+    found("my_scores:politeness", weight=1)
+    found("pack.sub.scores:anything")
+    assert not {"my_scores", "pack", "pack.sub"} & set(sys.modules)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paretoflow.cli.local.models import base_findings, base_folder, reward_findings
+from paretoflow.embedded import TINY_BASE_DIR
+from paretoflow.spec.models import EmbeddedModelSpec, GenerationSpec, PretrainedModelSpec
+from paretoflow.spec.objectives import RewardModelObjectiveSpec
+from paretoflow.spec.positions import Fault
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(TINY_BASE_DIR, tmp_path / "base"))
+
+
+def configured(folder: Path, **changes: Any) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **changes}))
+
+
+def faults(folder: Path, **generation: Any) -> list[str]:
+    spec = PretrainedModelSpec(
+        type="pretrained", path=str(folder), generation=GenerationSpec(**generation)
+    )
+    return [f"{f.what} | {f.hint}" for f in base_findings(spec) if isinstance(f, Fault)]
+
+
+def test_a_whole_base_has_no_fault(folder: Path) -> None:
+    assert faults(folder) == []
+    assert list(base_findings(EmbeddedModelSpec())) == []
+    base = base_folder(EmbeddedModelSpec())
+    assert base is not None
+    assert base.has_template
+    assert base.window
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"is_encoder_decoder": True, "model_type": "t5"}, "holds an encoder-decoder (t5)"),
+        ({"architectures": ["BertForMaskedLM"]}, "holds BertForMaskedLM"),
+        ({"architectures": ["LlamaForSequenceClassification"]}, "allowed: a causal language model"),
+        ({"architectures": ["XForTokenClassification"]}, "allowed: a causal language model"),
+    ],
+)
+def test_another_kind_of_model_is_told(folder: Path, changes: dict[str, Any], what: str) -> None:
+    configured(folder, **changes)
+    (told,) = faults(folder)
+    assert what in told
+
+
+def test_a_pickle_of_weights_is_told(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    (told,) = faults(folder)
+    assert "none as safetensors" in told
+    (folder / "pytorch_model.bin").unlink()
+    (told,) = faults(folder)
+    assert "holds no weights" in told
+
+
+@pytest.mark.parametrize("cut", [-1, 100, 8, 3, 0])
+def test_weights_that_are_cut_short_are_told(folder: Path, cut: int) -> None:
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:cut])
+    (told,) = faults(folder)
+    assert "model.safetensors is damaged or cut short" in told
+
+
+def test_a_base_without_a_tokenizer_is_told(folder: Path) -> None:
+    for file in folder.glob("*token*"):
+        file.unlink()
+    (told,) = faults(folder)
+    assert "holds no tokenizer" in told
+
+
+@pytest.mark.parametrize("config", ["", "[]", "{", "null"])
+def test_a_config_that_is_none_is_told(folder: Path, config: str) -> None:
+    (folder / "config.json").write_text(config)
+    (told,) = faults(folder)
+    assert "config.json is no JSON object" in told
+
+
+def test_answers_longer_than_the_window_are_told(folder: Path) -> None:
+    configured(folder, max_position_embeddings=64)
+    assert faults(folder, max_new_tokens=63) == []
+    (told,) = faults(folder, max_new_tokens=64)
+    assert "got 64 new tokens; the model takes 64" in told
+    configured(folder, text_config={"max_position_embeddings": 200})
+    assert faults(folder, max_new_tokens=64) == []
+
+
+def test_a_hub_id_is_said_to_be_elsewhere() -> None:
+    (note,) = base_findings(PretrainedModelSpec(type="pretrained", path="owner/name"))
+    assert "on the hub, and was not looked at" in str(note)
+
+
+def test_a_template_may_be_written_in_three_places(folder: Path) -> None:
+    spec = PretrainedModelSpec(type="pretrained", path=str(folder))
+
+    def has_template() -> bool:
+        base = base_folder(spec)
+        return base is not None and base.has_template
+
+    assert has_template()
+    (folder / "chat_template.jinja").unlink()
+    assert not has_template()
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**settings, "chat_template": "x"}))
+    assert has_template()
+
+
+REWARD = {"architectures": ["LlamaForSequenceClassification"], "id2label": {"0": "a", "1": "b"}}
+
+
+def reward_faults(folder: Path, **fields: Any) -> list[str]:
+    plain = {"name": "r", "type": "reward_model", "path": str(folder), **fields}
+    spec = RewardModelObjectiveSpec.model_validate(plain)
+    return [f.what for f in reward_findings(("objectives", 0), spec) if isinstance(f, Fault)]
+
+
+def test_a_reward_model_is_a_classifier_with_that_output(folder: Path) -> None:
+    assert "which has no trained head for scores" in reward_faults(folder)[0]
+    configured(folder, **REWARD)
+    assert reward_faults(folder, output=1) == []
+    assert "got output 2; allowed: 0 to 1" in reward_faults(folder, output=2)[0]
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    assert "none as safetensors" in reward_faults(folder)[0]
