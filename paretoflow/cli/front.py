@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +22,7 @@ from paretoflow.core.values import Direction, LaunchKind
 
 if TYPE_CHECKING:
     from paretoflow.api import Front
+    from paretoflow.core.views import FrontView
 
 Snapshot = Annotated[
     int | None,
@@ -78,6 +80,32 @@ def print_front(found: Front, console: Console) -> None:
         f"{view.finished} runs finished, {view.failed} failed, {view.pending} pending{paused}",
         markup=False,
     )
+    note = _uncounted(view)
+    if note:
+        console.print(note, markup=False)
+
+
+def _uncounted(view: FrontView) -> str:
+    """Return which points add no hypervolume and why; empty where all or none do."""
+    from paretoflow.front.selection import that_count
+
+    outside = [n for n, counts in enumerate(that_count(view), start=1) if not counts]
+    if not outside or len(outside) == len(view.points):
+        return ""
+    which = f"point {outside[0]} does" if len(outside) == 1 else f"{len(outside)} points do"
+    shown = "" if len(outside) == 1 else f" ({ranges_text(outside)})"
+    return f"{which} not count{shown}: no better than the reference point in one objective"
+
+
+def ranges_text(numbers: Sequence[int]) -> str:
+    """Return ascending numbers in brief: 1, 3, 4 and 5 are `1, 3 to 5`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{r[0]} to {r[-1]}" if len(r) > 1 else f"{r[0]}" for r in runs)
 
 
 def _table(found: Front) -> Table:

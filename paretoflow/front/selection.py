@@ -11,11 +11,12 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from paretoflow.core.errors import UserError
 from paretoflow.core.values import Direction, FloatArray, Problem
 from paretoflow.core.views import FrontPoint, FrontView
-from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
+from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains, ref_gains
 
 Bounds = Mapping[str, float]
 
@@ -29,7 +30,9 @@ def pick(
     """Return the front point that a preference likes best among those that keep the constraints.
 
     The winner has the largest weighted sum of gains normalised by the sweep's frozen ranges; equal
-    sums are decided by the plain sum. Without `prefer`, the objectives that carry no constraint
+    sums are decided by the plain sum. A point that does not pass the reference point in every
+    objective is only taken where no other keeps the constraints: it is worse in one of them than
+    what still counts. Without `prefer`, the objectives that carry no constraint
     count equally.
 
     Args:
@@ -62,22 +65,34 @@ def normalised_gains(gains: FloatArray, problem: Problem) -> FloatArray:
     return np.asarray((gains - nadir) / (ideal - nadir), dtype=np.float64)
 
 
+def that_count(view: FrontView) -> NDArray[np.bool_]:
+    """Return which points pass the reference point in every objective, shape (k,).
+
+    The others add no hypervolume: in one objective they are no better than the worst that counts.
+    """
+    gains = gains_of(np.array([p.scores for p in view.points]), view.problem)
+    return np.asarray((gains > ref_gains(view.problem)).all(axis=1), dtype=np.bool_)
+
+
 def landmarks(view: FrontView) -> list[tuple[FrontPoint, tuple[str, ...]]]:
     """Return the points that show a front's shape, each with the objectives it is the best in.
 
     They are the best point of each objective, and the middle: the one whose worst gain is best in
     units of the front's own extent (for showing only; nothing is decided by it). They keep the
-    order of the front.
+    order of the front. Points that do not count are left out where others do.
     """
     if not view.points:
         return []
-    gains = gains_of(np.array([p.scores for p in view.points]), view.problem)
+    counts = that_count(view)
+    shown = np.flatnonzero(counts if counts.any() else ~counts)
+    gains = gains_of(np.array([view.points[i].scores for i in shown]), view.problem)
     extent = gains.max(axis=0) - gains.min(axis=0)
     level = (gains - gains.min(axis=0)) / np.where(extent > 0, extent, 1.0)
     best = np.argmax(gains, axis=0)
     chosen = {*best.tolist(), int(np.argmax(level.min(axis=1)))}
+    names = view.problem.names
     return [
-        (view.points[i], tuple(n for n, b in zip(view.problem.names, best, strict=True) if b == i))
+        (view.points[shown[i]], tuple(n for n, b in zip(names, best, strict=True) if b == i))
         for i in sorted(chosen)
     ]
 
@@ -88,6 +103,8 @@ def _best(view: FrontView, weights: FloatArray, floors: FloatArray) -> FrontPoin
     meets = (gains >= floors).all(axis=1)
     if not meets.any():
         raise _nobody(view, gains, floors)
+    if (meets & that_count(view)).any():
+        meets &= that_count(view)
     normalised = normalised_gains(gains, view.problem)
     worth = np.where(meets, normalised @ weights, -np.inf)
     tied = np.flatnonzero(worth == worth.max())

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from paretoflow.cli.front import ranges_text
 from paretoflow.cli.main import main
 from paretoflow.cli.pick import named_numbers
 from paretoflow.core.errors import UserError
+from paretoflow.core.values import Problem
 from paretoflow.core.views import SweepView
 from paretoflow.engine import sweep as engine_sweep
 from tests.views import three_objectives, two_objectives
@@ -80,6 +82,35 @@ def test_front_text_shows_points_sketch_hypervolume_and_the_next_step(
         f"paretoflow pick {root} --prefer coverage=0.5,length=0.5",
     ):
         assert part in text
+
+
+@pytest.mark.parametrize(
+    ("ref", "says"),
+    [
+        (0.05, ""),
+        (0.2, "point 5 does not count: no better than the reference point in one objective"),
+        (0.4, "3 points do not count (3 to 5): no better"),
+        (0.9, ""),
+    ],
+)
+def test_front_tells_which_points_do_not_pass_the_reference(root, monkeypatch, capsys, ref, says):
+    made = two_objectives(root)
+    one, two = made.front.problem.objectives
+    problem = Problem((dataclasses.replace(one, ref=ref), two))
+    moved = dataclasses.replace(made, front=dataclasses.replace(made.front, problem=problem))
+    monkeypatch.setattr(engine_sweep, "read_sweep", lambda folder, snapshot=None: moved)
+    assert main(["front", str(root)]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert says in text
+    assert ("not count" in text) == bool(says)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [([1], "1"), ([1, 2], "1 to 2"), ([1, 3, 4, 5, 9], "1, 3 to 5, 9"), ([2, 4], "2, 4")],
+)
+def test_numbers_in_brief(numbers, text):
+    assert ranges_text(numbers) == text
 
 
 def test_front_text_of_three_objectives_has_no_sketch(

@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 
 from paretoflow.core.errors import UserError
+from paretoflow.core.values import Problem
 from paretoflow.core.views import FrontView
-from paretoflow.front.selection import landmarks, pick
+from paretoflow.front.selection import landmarks, pick, that_count
 from tests.views import three_objectives, two_objectives
 
 
@@ -55,6 +56,41 @@ def test_a_tie_goes_to_the_point_that_is_better_elsewhere(front: FrontView) -> N
     worse = dataclasses.replace(front.points[0], snapshot_id="twin", scores=(0.52, 48.0))
     tied = dataclasses.replace(front, points=(worse, *front.points))
     assert pick(tied, {"coverage": 1.0}).scores == (0.52, 47.5)
+
+
+def with_reference(front: FrontView, coverage: float, length: float) -> FrontView:
+    """Return the front measured against another reference point."""
+    one, two = front.problem.objectives
+    moved = (dataclasses.replace(one, ref=coverage), dataclasses.replace(two, ref=length))
+    return dataclasses.replace(front, problem=Problem(moved))
+
+
+def test_a_point_that_does_not_pass_the_reference_is_not_preferred(front: FrontView) -> None:
+    """(0.14, 7.2) is the shortest, but its coverage of 0.14 does not count from 0.2 on."""
+    strict = with_reference(front, 0.2, 60.0)
+    assert scores_of_pick(front, prefer={"length": 1.0}) == (0.14, 7.2)
+    assert scores_of_pick(strict, prefer={"length": 1.0}) == (0.24, 14.8)
+    assert that_count(strict).tolist() == [p.scores[0] > 0.2 for p in strict.points]
+
+
+def test_a_constraint_that_no_point_that_counts_keeps_takes_another(front: FrontView) -> None:
+    strict = with_reference(front, 0.2, 60.0)
+    assert scores_of_pick(strict, at_most={"length": 8.0}) == (0.14, 7.2)
+
+
+def test_where_nothing_counts_all_are_chosen_from(front: FrontView) -> None:
+    beyond = with_reference(front, 0.9, 60.0)
+    assert not that_count(beyond).any()
+    assert scores_of_pick(beyond, prefer={"length": 1.0}) == (0.14, 7.2)
+    assert landmarks(beyond) == [
+        (dataclasses.replace(point), best) for point, best in landmarks(front)
+    ]
+
+
+def test_landmarks_leave_out_what_does_not_count(front: FrontView) -> None:
+    shown = landmarks(with_reference(front, 0.2, 60.0))
+    assert [best for point, best in shown if point.scores == (0.24, 14.8)] == [("length",)]
+    assert all(point.scores[0] > 0.2 for point, _ in shown)
 
 
 def test_no_point_meets_the_constraints(front: FrontView) -> None:
