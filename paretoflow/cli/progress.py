@@ -16,7 +16,23 @@ from paretoflow.core.status import RunStatus
 from paretoflow.core.values import RunRecord
 from paretoflow.spec.sweep import SweepSpec
 
+COUNT_EVERY_S = 20.0
+"""Shortest time between two plain lines that tell a count."""
 _ENDED = (RunStatus.FINISHED, RunStatus.FAILED)
+
+
+class Doing(Protocol):
+    """How far the work before the first run is; printed as text."""
+
+    @property
+    def done(self) -> int:
+        """Return how much is done."""
+        ...
+
+    @property
+    def of(self) -> int:
+        """Return how much there is to do."""
+        ...
 
 
 class State(Protocol):
@@ -60,6 +76,9 @@ class Progress:
         self._first: int | None = None
         self._training_since: float | None = None
         self._note = ""
+        self._state: State | None = None
+        self._doing: Doing | None = None
+        self._counted_s = self._started
         self._shown: dict[str, tuple[RunStatus, int]] = {}
         self._live = (
             Live(console=console, refresh_per_second=4, transient=True)
@@ -85,6 +104,7 @@ class Progress:
 
     def __call__(self, state: State, note: str) -> None:
         """Take in a state; `note` names a stage before the first run."""
+        self._state = state
         if self._first is None:
             self._first = self._begin(state)
         if state.runs and self._training_since is None:
@@ -99,6 +119,17 @@ class Progress:
                 self._say(self._line(run, state))
         if self._live:
             self._live.update(self._panel(state))
+
+    def doing(self, doing: Doing) -> None:
+        """Take in how far the work before the first run is: a line now and then."""
+        if doing == self._doing:
+            return
+        self._doing = doing
+        if self._live:
+            self._live.update(self._panel(self._state) if self._state else str(doing))
+        elif doing.done == doing.of or time.monotonic() - self._counted_s >= COUNT_EVERY_S:
+            self._counted_s = time.monotonic()
+            self._say(f"{doing}")
 
     def _begin(self, state: State) -> int:
         """Take in what an earlier session ended, without a line for each; return how many."""
@@ -147,5 +178,9 @@ class Progress:
         )
         facts = f"front {state.front_size} points   hypervolume {state.hypervolume:.4g}"
         spent = f"   {duration(time.monotonic() - self._started)} so far{self._left(state)}"
-        stage = self._note if not state.runs else "Ctrl-C stops safely; the same command goes on"
+        stage = (
+            str(self._doing or self._note)
+            if not state.runs
+            else "Ctrl-C stops safely; the same command goes on"
+        )
         return Group(grid, Text(facts + spent), Text(stage, style="dim"))

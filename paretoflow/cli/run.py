@@ -69,7 +69,9 @@ def run_here(spec: SweepSpec, again: list[str], *, address: str | None, fsync: b
     words = [*again, "--address", address] if address else again
     try:
         with Progress(spec, console) as progress:
-            reason = run_sweep(spec, watch=progress, address=address, fsync=fsync)
+            reason = run_sweep(
+                spec, watch=progress, doing=progress.doing, address=address, fsync=fsync
+            )
     except KeyboardInterrupt:
         told = f"stopped; nothing that finished is lost. Go on with: {shlex.join(words)}"
         console.print(told, markup=False, soft_wrap=True)

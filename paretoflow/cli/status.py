@@ -160,7 +160,7 @@ def _gangs(facts: dict[str, Any], width: int) -> list[RenderableType]:
     table = Table.grid(padding=(0, 2))
     shown = _most_telling([g for g in gangs if not g["reason"]])
     for gang in shown:
-        steps = "" if gang["step"] is None else f"step {gang['step']}/{gang['steps']}"
+        steps = gang["doing"] if gang["step"] is None else f"step {gang['step']}/{gang['steps']}"
         again = f", attempt {gang['attempt'] + 1}" if gang["attempt"] else ""
         where = [" ".join(gang["where"])] if width >= WIDE else []
         phase = Text(gang["phase"], style=_STYLES.get(gang["phase"], ""))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from paretoflow.engine.backend import Backend
 from paretoflow.engine.faults import trouble_in
+from paretoflow.engine.live import Doing
 from paretoflow.engine.metrics import SweepMetrics
 from paretoflow.engine.state import SweepState
 from paretoflow.ledger.tables import FrontRecord
@@ -18,16 +19,22 @@ class Audience:
 
     Args:
         watch: The display: called with the state and a note.
+        doing: The display: called with how far the gangs are before the first launch.
 
     Raises:
         MissingExtraError: If a tracker that the spec names is not installed.
     """
 
     def __init__(
-        self, spec: SweepSpec, backend: Backend, watch: Callable[[SweepState, str], None]
+        self,
+        spec: SweepSpec,
+        backend: Backend,
+        watch: Callable[[SweepState, str], None],
+        doing: Callable[[Doing], None] = lambda doing: None,
     ) -> None:
         self._backend = backend
         self._display = watch
+        self.doing = doing
         self._state = SweepState()
         self._metrics = SweepMetrics(spec.name, spec.engine.price)
         self._trackers = Trackers(spec.name, spec.tracking, facts_of(spec), trouble_in, self._warn)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from paretoflow.core.errors import FencedError, ParetoflowError, RunInterrupted, WorkerError
 from paretoflow.engine.backend import Failure, Launch, Report
-from paretoflow.engine.live import GangPhase
+from paretoflow.engine.live import Doing, GangPhase
 from paretoflow.ledger.tables import Event
 
 
@@ -65,6 +65,7 @@ class Heard:
         still_s: Seconds since the last sign of progress.
         step: Optimiser steps done of the launch; -1 when not known.
         reason: Why it leaves; empty while it does not.
+        doing: How far it is with what comes before the first launch.
     """
 
     messages: tuple[tuple[int, Message], ...]
@@ -76,6 +77,7 @@ class Heard:
     still_s: float
     step: int
     reason: str
+    doing: Doing | None = None
 
 
 class Desk:
@@ -95,6 +97,7 @@ class Desk:
         self._launch: Launch | None = None
         self._training = self._is_loaded = False
         self._step = -1
+        self._doing: Doing | None = None
         self._reason = self._suspended = ""
         now = time.monotonic()
         self._phase_at = self._moved_at = self._heard_at = now
@@ -151,18 +154,20 @@ class Desk:
                 now - self._moved_at,
                 self._step,
                 self._reason,
+                self._doing,
             )
 
     def loading(self) -> None:
         """Note that the rank loads."""
         with self._news:
             self._require_still()
+            self._doing = None
             self._enter(GangPhase.LOADING)
 
     def loaded(self, message: Loaded) -> None:
         """Note that loading is over."""
         with self._news:
-            self._is_loaded = message.error is None
+            self._is_loaded, self._doing = message.error is None, None
             self._post(message)
             self._rest()
 
@@ -203,8 +208,15 @@ class Desk:
             self._moved_at = time.monotonic()
             self._step = self._step if step is None else step
 
+    def doing(self, what: str, done: int, of: int) -> None:
+        """Note a sign of life before the first launch, and how far the rank is."""
+        with self._news:
+            self._moved_at = time.monotonic()
+            if of or self._doing is None:  # a count says more than a mere sign
+                self._doing = Doing(what, done, of)
+
     def leave(self, reason: str) -> None:
-        """Ask the rank to put down what it trains, and take nothing more."""
+        """Ask the rank to put down what it is at, and take nothing more."""
         with self._news:
             self._reason = self._reason or reason
             if self._phase is not GangPhase.LOADING:

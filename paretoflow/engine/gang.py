@@ -180,9 +180,9 @@ class Rank:
                     self._spec, given.root, given.threads, given.parallel
                 )
             if problem is None:
-                events.extend(self._workshop.prepare())
+                events.extend(self._workshop.prepare(self._desk))
             else:
-                self._workshop.ready(problem)
+                self._workshop.ready(problem, self._desk)
 
         error = error_in(work)
         self._desk.loaded(Loaded(tuple(events), error))

@@ -82,6 +82,7 @@ class Gang:
             head.step if head and launch else -1,
             tuple(sorted({m.place.address for m in self.members if m.place})),
             self.leaving,
+            head.doing if head else None,
         )
 
     def _note_phase(self) -> None:
@@ -137,8 +138,10 @@ class Gang:
 
     @property
     def saving(self) -> bool:
-        """Return whether a rank still works on the launch of a gang that leaves."""
+        """Return whether a rank of a gang that leaves still works on what is to be kept."""
         heards = [m.heard for m in self.members if m.heard is not None]
+        if any(h.phase is GangPhase.LOADING and h.doing for h in heards):
+            return True  # the shared stage, between two batches
         still = [h.phase is GangPhase.LEAVING and not h.training for h in heards]
         return self.launch is not None and not all(still)
 

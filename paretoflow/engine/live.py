@@ -39,6 +39,22 @@ class GangPhase(StrEnum):
 
 
 @dataclass(frozen=True)
+class Doing:
+    """How far a gang is with what comes before the first launch.
+
+    Args:
+        of: How much there is to do; 0 where nothing is counted.
+    """
+
+    what: str
+    done: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.done} of {self.of}" if self.of else self.what
+
+
+@dataclass(frozen=True)
 class GangState:
     """One gang.
 
@@ -49,6 +65,7 @@ class GangState:
         step: Optimiser steps done of the run; -1 when not known.
         where: Addresses of the nodes that it is on.
         reason: Why it waits: bundle, label, and how much is free.
+        doing: How far it is before its first launch; None where it does not tell.
     """
 
     slot: int
@@ -59,6 +76,7 @@ class GangState:
     step: int = -1
     where: tuple[str, ...] = ()
     reason: str = ""
+    doing: Doing | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +141,11 @@ def read_live(folder: Folder) -> Live | None:
     except FileNotFoundError:
         return None
     gangs = tuple(
-        GangState(**{**g, "phase": GangPhase(g["phase"]), "where": tuple(g["where"])})
+        GangState(**{**g, "phase": GangPhase(g["phase"]), "where": tuple(g["where"])} | _doing(g))
         for g in plain["gangs"]
     )
     return Live(**{**plain, "gangs": gangs})
+
+
+def _doing(gang: dict[str, Any]) -> dict[str, Doing]:
+    return {"doing": Doing(**gang["doing"])} if gang.get("doing") else {}

@@ -187,7 +187,8 @@ class RayBackend:
     def _look_after(self, gang: Gang, *, broken: bool) -> None:
         """Let a gang go that is done, make one load that has not."""
         if gang.error is not None:
-            self._roster.stumble(gang.slot, gang.error)
+            if not gang.leaving:  # else it was asked to put its loading down
+                self._roster.stumble(gang.slot, gang.error)
             self._roster.replace(gang)
         elif gang.launch is None and (gang.leaving or broken):
             self._roster.replace(gang)

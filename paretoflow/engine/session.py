@@ -26,11 +26,11 @@ from paretoflow.engine.backend import Backend
 from paretoflow.engine.driver import Driver
 from paretoflow.engine.ending import Ending
 from paretoflow.engine.interrupts import Interrupts, interrupts
-from paretoflow.engine.live import LiveBoard
+from paretoflow.engine.live import Doing, LiveBoard
 from paretoflow.engine.simulated import Oracle, SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.engine.state import SweepState
 from paretoflow.engine.stopping import StopWatch
-from paretoflow.engine.surroundings import Surroundings
+from paretoflow.engine.surroundings import StopRequestedError, Surroundings
 from paretoflow.engine.sweep import SPEC_FILE, front_view, read_spec
 from paretoflow.engine.workshop import WORKSHOP
 from paretoflow.ledger import open_ledger
@@ -86,6 +86,7 @@ def run_sweep(
     spec: SweepSpec,
     *,
     watch: Callable[[SweepState, str], None] = lambda state, note: None,
+    doing: Callable[[Doing], None] = lambda doing: None,
     address: str | None = None,
     fsync: bool = True,
     workshop: str = WORKSHOP,
@@ -95,6 +96,7 @@ def run_sweep(
     Args:
         spec: The sweep.
         watch: Called after every change of the state; must not raise.
+        doing: Called, again and again, with how far the gangs are before the first launch.
         address: A running Ray cluster; None starts a local one.
         fsync: Whether each commit waits for the disk.
         workshop: Import path of what trains and evaluates, `module:Class`; see `engine.workshop`.
@@ -113,7 +115,7 @@ def run_sweep(
     ledger = open_ledger(root, writer=True, create=True, fsync=fsync)
     backend = backend_class(spec, root, address, workshop=workshop)
     with interrupts() as noted:  # only now: Ray sets a handler of its own, which would just exit
-        return _drive(spec, ledger, backend, _audience(spec, backend, watch), noted)
+        return _drive(spec, ledger, backend, _audience(spec, backend, watch, doing), noted)
 
 
 def drawn_as_begun(spec: SweepSpec, root: Root) -> SweepSpec:
@@ -136,13 +138,18 @@ def _drive(
     board = LiveBoard(root, ledger.epoch, backend.now())
     stop = StopWatch(root)
 
-    def meanwhile() -> None:
-        noted.check()
-        board.update(backend.gangs(), backend.now())
-
     def stop_asked() -> str:
         noted.check()
         return stop.asked()
+
+    def meanwhile() -> None:
+        if asked := stop_asked():
+            raise StopRequestedError(asked)
+        gangs = backend.gangs()
+        board.update(gangs, backend.now())
+        doing = next((g.doing for g in gangs if g.doing is not None and g.doing.of), None)
+        if doing is not None:
+            audience.doing(doing)
 
     backend.meanwhile = meanwhile
     around = Surroundings(
@@ -165,12 +172,15 @@ def _drive(
 
 
 def _audience(
-    spec: SweepSpec, backend: Backend, watch: Callable[[SweepState, str], None]
+    spec: SweepSpec,
+    backend: Backend,
+    watch: Callable[[SweepState, str], None],
+    doing: Callable[[Doing], None],
 ) -> Audience:
     from paretoflow.engine.audience import Audience  # it imports Ray
 
     try:
-        return Audience(spec, backend, watch)
+        return Audience(spec, backend, watch, doing)
     except UserError:
         backend.close()
         raise

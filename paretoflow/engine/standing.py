@@ -234,4 +234,5 @@ def _gang_facts(gang: GangState, standing: Standing) -> dict[str, Any]:
         "steps": standing.spec["method"]["steps"],
         "where": list(gang.where),
         "reason": gang.reason,
+        "doing": "" if gang.doing is None else str(gang.doing),
     }

@@ -20,7 +20,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from paretoflow.core.errors import WorkerError
+from paretoflow.core.errors import RunInterrupted, WorkerError
 from paretoflow.core.protocols import Parallel
 from paretoflow.core.values import Problem
 from paretoflow.engine.backend import Cause, Failure, Launch, Report
@@ -30,6 +30,7 @@ from paretoflow.engine.losses import loss_of
 from paretoflow.engine.payloads import problem_from
 from paretoflow.engine.workshop import Attempt, WorkshopLike
 from paretoflow.ledger.tables import Event, EventKind
+from paretoflow.scoring.desk import NOBODY, Preparing
 from paretoflow.spec.sweep import SweepSpec
 
 ASK_EVERY_S = 1.0
@@ -84,16 +85,28 @@ class TrainWorkshop:
         self._supervisor = ray.get_runtime_context().current_actor
         self._problem: Problem | None = None
         self._attempt: Attempt | None = None
+        self._desk: Preparing | None = None
 
-    def prepare(self) -> list[Event]:
-        """Have one worker do the shared stage."""
-        events: list[Event] = self._fit(None, 1)
+    def prepare(self, desk: Preparing) -> list[Event]:
+        """Have one worker do the shared stage.
+
+        Raises:
+            RunInterrupted: If the desk asked for it.
+            WorkerError: If the worker was lost, or Ray Train failed.
+        """
+        self._desk = desk
+        try:
+            events: list[Event] = self._fit(None, 1)
+        except (AttemptFailedError, RayError, WorkerError) as error:
+            if desk.stopping():
+                raise RunInterrupted("the worker leaves before the first launch") from error
+            raise
         self._problem = next(
             problem_from(e.payload) for e in events if e.kind is EventKind.CALIBRATED
         )
         return events
 
-    def ready(self, problem: Problem) -> None:
+    def ready(self, problem: Problem, desk: Preparing) -> None:
         """Note the frozen objectives; nothing is loaded between launches."""
         self._problem = problem
 
@@ -120,6 +133,12 @@ class TrainWorkshop:
         assert self._attempt is not None
         self._attempt.progress(step)
         return self._attempt.stopping() or node_id in draining_nodes()
+
+    def doing(self, told: tuple[str, int, int], node_id: str) -> bool:
+        """Pass on how far the worker is; return whether it is to put that down."""
+        assert self._desk is not None
+        self._desk.doing(*told)
+        return self._desk.stopping() or node_id in draining_nodes()
 
     def suspended(self) -> str:
         """Return why the run is to be paused, to the worker that puts it down."""
@@ -192,18 +211,19 @@ def run_errand(config: dict[str, Errand]) -> Any:
     module, _, name = errand.workshop.partition(":")
     factory: Callable[..., WorkshopLike] = getattr(importlib.import_module(module), name)
     workshop = factory(spec, errand.root, errand.threads, parallel)
+    desk = _RemoteDesk(errand.supervisor)
     if errand.launch is None:
-        return workshop.prepare()
+        return workshop.prepare(desk)
     assert errand.problem is not None
-    workshop.ready(errand.problem)
-    failure = workshop.execute(errand.launch, _RemoteAttempt(errand.supervisor))
+    workshop.ready(errand.problem, NOBODY)
+    failure = workshop.execute(errand.launch, desk)
     if failure is not None and failure.cause is not Cause.LOST:
         raise AttemptFailedError(failure)
     return failure
 
 
-class _RemoteAttempt:
-    """An attempt whose supervisor is another process."""
+class _RemoteDesk:
+    """The desk of a worker whose supervisor is another process."""
 
     def __init__(self, supervisor: Any) -> None:
         self._supervisor = supervisor
@@ -218,6 +238,12 @@ class _RemoteAttempt:
         if time.monotonic() - self._asked_s > ASK_EVERY_S:
             self._asked_s = time.monotonic()
             self._stopping = ray.get(self._supervisor.consult.remote("progress", step, self._node))
+
+    def doing(self, what: str, done: int, of: int) -> None:
+        if time.monotonic() - self._asked_s > ASK_EVERY_S:
+            self._asked_s = time.monotonic()
+            told = (what, done, of)
+            self._stopping = ray.get(self._supervisor.consult.remote("doing", told, self._node))
 
     def stopping(self) -> bool:
         return self._stopping

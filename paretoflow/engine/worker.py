@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from paretoflow.core.errors import RunInterrupted, WorkerError
-from paretoflow.core.ids import seed_of
 from paretoflow.core.protocols import Checkpoint, Objective, Parallel, Prompt, TrainRequest
 from paretoflow.core.values import FloatArray, Problem
 from paretoflow.engine.again import require_alike
@@ -27,8 +26,10 @@ from paretoflow.engine.faults import failure_in
 from paretoflow.engine.happenings import calibrated, paused
 from paretoflow.engine.points import points_of
 from paretoflow.engine.prompts import prompts_of
+from paretoflow.engine.pulse import Pulse
 from paretoflow.engine.results import Results
 from paretoflow.engine.run_files import RunFiles
+from paretoflow.engine.stage import Lessons, Stage
 from paretoflow.engine.toolbox import Toolbox, Tools
 from paretoflow.engine.workshop import Attempt, asked_to_stop
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
@@ -40,18 +41,14 @@ from paretoflow.methods.context import MethodContext
 from paretoflow.methods.states import read_state
 from paretoflow.objectives import build as build_objective
 from paretoflow.scoring.calibrate import calibrate
-from paretoflow.scoring.costs import SystemCosts
-from paretoflow.scoring.evaluate import Evaluator
+from paretoflow.scoring.desk import NOBODY, Preparing
 from paretoflow.scoring.panel import ObjectivePanel
-from paretoflow.scoring.shared import SharedStage, raw_scores, standardised_by
-from paretoflow.scoring.signals import ASSUMED_BETA
+from paretoflow.scoring.shared import raw_scores
 from paretoflow.spec.methods import MethodSpec
 from paretoflow.spec.objectives import ObjectiveSpec, unmoved
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Root, as_folder
 
-HELD_OUT_CANDIDATES = 2
-"""Base answers for each validation prompt: the held-out pairs of the ranking accuracy."""
 ALONE = Parallel()
 
 
@@ -92,23 +89,10 @@ class Workshop:
         self._lm = load_base(spec.model, threads=threads)
         self._prompts = prompts_of(spec, self._lm)
         names = [o.name for o in spec.objectives]
-        self._panel = ObjectivePanel(names, [self._scorer(o) for o in spec.objectives])
-        generation = spec.model.generation
-        shared = SharedStage(self._folder, self._lm, generation, self._panel, spec.objectives)
-        self._candidates = shared.candidates(self._prompts.train, spec.data.candidates, spec.seed)
-        held_out = shared.candidates(self._prompts.validation, HELD_OUT_CANDIDATES, spec.seed)
-        seed = seed_of(spec.seed, "eval")
-        self._evaluator = Evaluator(
-            self._lm,
-            generation,
-            self._panel,
-            self._prompts.eval,
-            seed,
-            held_out,
-            standardised_by(self._candidates, spec.objectives),
-            getattr(spec.method, "beta", 0) or ASSUMED_BETA,
-            SystemCosts.of(spec.objectives),
-        )
+        self._pulse = Pulse()
+        scorers = [self._scorer(o) for o in spec.objectives]
+        self._panel = ObjectivePanel(names, scorers, self._pulse.beat)
+        self._stage = Stage(spec, self._folder, self._lm, self._panel, self._prompts, self._pulse)
         self._results = Results(
             self._folder, self._files, self._prompts, names, self._lm.digest, parallel.ranks
         )
@@ -122,24 +106,37 @@ class Workshop:
         encoded = self._lm.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
         return [len(ids) for ids in encoded]
 
-    def prepare(self) -> list[Event]:
-        """Freeze the objectives and evaluate the base; return both as rows."""
-        problem = calibrate(
-            self._spec.objectives, raw_scores(self._candidates, self._spec.objectives)
-        )
-        self.ready(problem)
-        result = self._evaluator.evaluate(self._lm.model)
+    def prepare(self, desk: Preparing = NOBODY) -> list[Event]:
+        """Freeze the objectives and evaluate the base; return both as rows.
+
+        Raises:
+            RunInterrupted: If the desk asks for it; what was sampled and scored is kept.
+        """
+        lessons = self._stage.learn(desk)
+        objectives = self._spec.objectives
+        problem = calibrate(objectives, raw_scores(lessons.candidates, objectives))
+        self._freeze(problem, lessons)
+        result = lessons.of_base.evaluate(self._lm.model)
         self._base_signals = result.diagnostics
         known = calibrated(problem, time.time(), self._prompts.facts)
         return [known, self._results.of_base(result)]
 
-    def ready(self, problem: Problem) -> None:
+    def ready(self, problem: Problem, desk: Preparing = NOBODY) -> None:
+        """Get ready for launches under objectives that are frozen already.
+
+        Raises:
+            RunInterrupted: If the desk asks for it.
+        """
+        self._freeze(problem, self._stage.learn(desk))
+
+    def _freeze(self, problem: Problem, lessons: Lessons) -> None:
         """Build the method around the frozen objectives."""
+        self._evaluator = lessons.evaluator
         context = MethodContext(
             lm=self._lm,
             lora=self._spec.model.lora,
             generation=self._spec.model.generation,
-            candidates=self._candidates,
+            candidates=lessons.candidates,
             objective_names=problem.names,
             scale=ideal_gains(problem) - nadir_gains(problem),
             rewards=lambda prompts, answers: self._gains(problem, prompts, answers),
@@ -159,6 +156,7 @@ class Workshop:
 
     def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:
         """Execute an attempt from what earlier ones saved; return why it failed, if it did."""
+        self._pulse.tells = attempt.progress
         return failure_in(lambda: self._train(launch, attempt))
 
     def _train(self, launch: Launch, attempt: Attempt) -> None:

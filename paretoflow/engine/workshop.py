@@ -7,6 +7,7 @@ from typing import Protocol
 from paretoflow.core.values import Problem
 from paretoflow.engine.backend import Failure, Launch, Report
 from paretoflow.ledger.tables import Event
+from paretoflow.scoring.desk import Preparing
 
 WORKSHOP = "paretoflow.engine.worker:Workshop"
 """What trains and evaluates, unless a test or a benchmark names another."""
@@ -44,12 +45,20 @@ def asked_to_stop(attempt: Attempt) -> bool:
 class WorkshopLike(Protocol):
     """What a rank keeps loaded; built with (spec, root URI, threads, place among the ranks)."""
 
-    def prepare(self) -> list[Event]:
-        """Freeze the objectives and evaluate the base; return both as rows."""
+    def prepare(self, desk: Preparing) -> list[Event]:
+        """Freeze the objectives and evaluate the base; return both as rows.
+
+        Raises:
+            RunInterrupted: If the desk asks for it; the next one goes on from there.
+        """
         ...
 
-    def ready(self, problem: Problem) -> None:
-        """Get ready for launches under objectives that are frozen already."""
+    def ready(self, problem: Problem, desk: Preparing) -> None:
+        """Get ready for launches under objectives that are frozen already.
+
+        Raises:
+            RunInterrupted: If the desk asks for it.
+        """
         ...
 
     def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:

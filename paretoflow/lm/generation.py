@@ -14,7 +14,7 @@ one in a few hundred in bfloat16). With the same batch size and prompts, results
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -67,11 +67,50 @@ def generate(
     prompts: Sequence[str],
     seeds: Sequence[int],
     gen: GenerationSpec,
+    beat: Callable[[], None] = lambda: None,
 ) -> list[Answer]:
     """Sample one answer for each prompt, in the order of the prompts.
 
     The model may carry an adapter or be the bare base; it is left in the mode it was in. A prompt
     may be given more than once, with other seeds.
+
+    Args:
+        model: What answers.
+        lm: Its tokenizer, device and base.
+        prompts: As text.
+        seeds: One for each prompt.
+        gen: How to sample.
+        beat: Called after every batch.
+
+    Raises:
+        DataError: If a prompt is empty, or has no room left for `gen.max_new_tokens`.
+    """
+    found: dict[int, Answer] = {}
+    for rows, answers in sample(model, lm, prompts, seeds, gen):
+        found.update(zip(rows, answers, strict=True))
+        beat()
+    return [found[row] for row in range(len(prompts))]
+
+
+def sample(
+    model: PreTrainedModel,
+    lm: LanguageModel,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    gen: GenerationSpec,
+    known: Container[int] = (),
+) -> Iterator[tuple[list[int], list[Answer]]]:
+    """Do what `generate` does batch by batch: yield the numbers of its prompts, and its answers.
+
+    Batches are the same whatever is known, so an answer does not depend on what was known.
+
+    Args:
+        model: What answers.
+        lm: Its tokenizer, device and base.
+        prompts: As text.
+        seeds: One for each prompt.
+        gen: How to sample.
+        known: Numbers of prompts; a batch of these alone is left out.
 
     Raises:
         DataError: If a prompt is empty, or has no room left for `gen.max_new_tokens`.
@@ -79,24 +118,27 @@ def generate(
     ids = encode(lm, prompts)
     _check_room(lm, ids, gen.max_new_tokens)
     order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), ids[i], i))
-    rows = [_Row(seed, lm.device) for seed in seeds]
     stops = StopTexts.of(lm, gen)
-    with evaluating(model):
-        for start in range(0, len(order), gen.batch_size):
-            batch = order[start : start + gen.batch_size]
-            with _timed([rows[i] for i in batch], lm.device) as together:
-                prefix = prefill(model, lm, [ids[i] for i in batch])
-                _decode(model, lm, prefix, together, gen)
-    return [
-        Answer(
-            stops.before(lm.tokenizer.decode(row.token_ids, skip_special_tokens=True)).strip(),
-            tuple(row.token_ids),
-            row.logprob,
-            (row.topk[0] / n, row.topk[1] / n, row.topk[2] / n),
-            row.seconds,
-        )
-        for row, n in ((row, len(row.token_ids)) for row in rows)
-    ]
+    for start in range(0, len(order), gen.batch_size):
+        batch = order[start : start + gen.batch_size]
+        if all(i in known for i in batch):
+            continue
+        rows = [_Row(seeds[i], lm.device) for i in batch]
+        with evaluating(model), _timed(rows, lm.device) as together:
+            prefix = prefill(model, lm, [ids[i] for i in batch])
+            _decode(model, lm, prefix, together, gen)
+        yield batch, [_answer(lm, row, stops) for row in rows]
+
+
+def _answer(lm: LanguageModel, row: _Row, stops: StopTexts) -> Answer:
+    n = len(row.token_ids)
+    return Answer(
+        stops.before(lm.tokenizer.decode(row.token_ids, skip_special_tokens=True)).strip(),
+        tuple(row.token_ids),
+        row.logprob,
+        (row.topk[0] / n, row.topk[1] / n, row.topk[2] / n),
+        row.seconds,
+    )
 
 
 @dataclass

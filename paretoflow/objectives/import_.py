@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import sys
 from collections.abc import Callable, Sequence
@@ -25,11 +26,15 @@ class ImportObjective:
 
     Raises:
         PluginError: If the path names no module, or nothing in it that can be called.
+
+    Attributes:
+        digest: SHA-256 of the module's file; empty where it has none.
     """
 
     def __init__(self, spec: ImportObjectiveSpec, context: ObjectiveContext) -> None:
         self._function = _function(spec.path, f"objective {spec.name}")
         self._kwargs = dict(spec.kwargs)
+        self.digest = _digest_of_module(spec.path)
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
         """Return the function's numbers, shape (b,) when it keeps its word."""
@@ -58,3 +63,11 @@ def _function(path: str, where: str) -> Callable[..., Any]:
         raise PluginError(what, where, "name a function f(prompts, completions)")
     result: Callable[..., Any] = function
     return result
+
+
+def _digest_of_module(path: str) -> str:
+    file = getattr(sys.modules[path.split(":")[0]], "__file__", None)
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
+    except OSError:  # it came out of an archive
+        return ""

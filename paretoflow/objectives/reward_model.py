@@ -24,7 +24,8 @@ from paretoflow.spec.objectives import RewardModelObjectiveSpec
 UNREAD = re.compile(r"^(?!.*\.\d+\.)")
 """Weights that a classifier's files may hold beyond its own: none of a numbered layer. Published
 ones often keep the output layer or the pooler of the model that they were made from."""
-
+PIECE = 64
+"""About how many answers are asked for at once."""
 _LOADED: WeakValueDictionary[tuple[Any, ...], RewardModel] = WeakValueDictionary()
 """Models in use in this process; one goes when the last objective that holds it goes."""
 
@@ -48,6 +49,15 @@ class RewardModelObjective:
             raise ModelError(what, f"objective {spec.name}", hint)
         self.model = model
         self._output, self._batch_size = spec.output, spec.batch_size
+
+    def batches(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[list[int]]:
+        """Return the rows of some forward passes together: what may be asked for at once.
+
+        Passes hold the same rows whether all is asked for at once or in these pieces.
+        """
+        order, size = self.model.order(prompts, completions, self._batch_size)
+        step = size * max(1, PIECE // size)
+        return [order[start : start + step] for start in range(0, len(order), step)]
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
         """Return this objective's output for each answer, shape (b,)."""
@@ -75,6 +85,13 @@ class RewardModel:
         """Return the number of outputs."""
         return int(self._model.config.num_labels)
 
+    def order(
+        self, prompts: Sequence[Prompt], completions: Sequence[str], batch_size: int
+    ) -> tuple[list[int], int]:
+        """Return the rows in the order in which they are scored, and how many go together."""
+        texts = [self._texts.text(p, c) for p, c in zip(prompts, completions, strict=True)]
+        return self._order([self._texts.encoded(text) for text in texts], batch_size)
+
     def score_all(
         self, prompts: Sequence[Prompt], completions: Sequence[str], batch_size: int
     ) -> FloatArray:
@@ -87,14 +104,19 @@ class RewardModel:
     def _scored(self, texts: Sequence[RewardText], batch_size: int) -> FloatArray:
         """Return every output for each text, shape (b, outputs)."""
         rows = [self._texts.encoded(text) for text in texts]
-        # texts of like length go together, which saves padding
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i]["input_ids"]))
-        size = batch_size if self._texts.pad_id is not None else 1
+        order, size = self._order(rows, batch_size)
         outputs = np.zeros((len(rows), self.outputs), dtype=np.float64)
         for start in range(0, len(rows), size):
             chosen = order[start : start + size]
             outputs[chosen] = self._forward([rows[i] for i in chosen])
         return outputs
+
+    def _order(
+        self, rows: Sequence[dict[str, list[int]]], batch_size: int
+    ) -> tuple[list[int], int]:
+        # texts of like length go together, which saves padding
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]["input_ids"]))
+        return order, batch_size if self._texts.pad_id is not None else 1
 
     def _forward(self, rows: Sequence[dict[str, list[int]]]) -> FloatArray:
         import torch

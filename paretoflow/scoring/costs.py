@@ -62,6 +62,11 @@ class SystemCosts:
             )
         )
 
+    @property
+    def of_memory(self) -> bool:
+        """Return whether the most memory in use is among them."""
+        return any(measure == "memory" for _, _, measure in self.columns)
+
     @contextmanager
     def watched(self, device: str) -> Iterator[Answering]:
         """Yield what is known of the block's answering once the block is over.

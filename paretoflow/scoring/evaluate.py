@@ -35,6 +35,7 @@ from paretoflow.spec.models import GenerationSpec
 from paretoflow.storage import Root, as_folder
 
 if TYPE_CHECKING:
+    from paretoflow.scoring.kept import Keeper
     from paretoflow.scoring.panel import ObjectivePanel
 
 _PLAINLY = Served(np.empty(0), {})
@@ -78,6 +79,8 @@ class Evaluator:
             answers; needed where one of several answers is chosen.
         beta: Strength of the pull to the base in the idealised ranking accuracy.
         costs: Objectives that are measured as the policy answers, and scored 0 by the panel.
+        beat: Called after every batch, as a sign of life.
+        keeper: Samples and scores instead, and keeps what is made; for the base alone.
     """
 
     lm: LanguageModel
@@ -89,6 +92,8 @@ class Evaluator:
     standardised: Callable[[FloatArray], FloatArray] | None = None
     beta: float = ASSUMED_BETA
     costs: SystemCosts = NO_COSTS
+    beat: Callable[[], None] = lambda: None
+    keeper: Keeper | None = None
 
     def evaluate(
         self,
@@ -167,7 +172,8 @@ class Evaluator:
                 self._answers(model, self.prompts, ask, number)
                 for number, ask in enumerate(asks, start=draw * len(asks))
             ]
-        scores = np.stack([self.panel.score(self.prompts, [a.text for a in d]) for d in drawn])
+        scorer = self.keeper or self.panel
+        scores = np.stack([scorer.score(self.prompts, [a.text for a in d]) for d in drawn])
         tokens = sum(a.tokens for answers in drawn for a in answers)
         prompts = range(len(self.prompts))
         best = self._best(scores, served) if served.draws else np.zeros(len(prompts), dtype=int)
@@ -193,7 +199,11 @@ class Evaluator:
         again = (number,) if number else ()
         seeds = [seed_of(self.seed, p.prompt_id, *again) for p in prompts]
         with _asked(model, ask) as policy:
-            return generate(policy, self.lm, _texts(prompts, ask), seeds, self.generation)
+            asked = (policy, self.lm, _texts(prompts, ask), seeds, self.generation)
+            # the most memory in use is that of all answers, so none may be left out
+            if self.keeper is None or self.costs.of_memory:
+                return generate(*asked, self.beat)
+            return self.keeper.sample(*asked)
 
     def _kl(self, model: PreTrainedModel, answers: Sequence[Answer]) -> float:
         """Return the mean over answers of log pi(y) - log base(y), in nats.
@@ -213,6 +223,7 @@ class Evaluator:
                 encode(self.lm, [p.text for p in self.prompts]),
                 [a.token_ids for a in answers],
                 self.generation.batch_size,
+                self.beat,
             )
         return float(np.mean([a.logprob for a in answers] - base))
 
@@ -234,6 +245,7 @@ class Evaluator:
                 [ids for ids in prompts for _ in range(per_prompt)],
                 [ids for row in held_out.completion_ids for ids in row],
                 self.generation.batch_size,
+                self.beat,
             ).reshape(-1, per_prompt)
         merits = held_out.standardised @ np.asarray(weights)
         return pair_signals(HeldOutPairs.of(logprobs, held_out, merits), self.beta)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from paretoflow.core.errors import ObjectiveError, ShapeError, UserError
 from paretoflow.core.protocols import Objective, Prompt
 from paretoflow.core.values import FloatArray
+
+if TYPE_CHECKING:
+    Piece = tuple[int, list[int]]
+
+PIECE = 64
+"""Answers that a scorer is given at once: what an interruption may cost of its work."""
 
 
 class ObjectivePanel:
@@ -20,17 +27,30 @@ class ObjectivePanel:
 
     Args:
         names: Names of the objectives, length m.
-        objectives: Their scorers, in the same order.
+        objectives: Their scorers, in the same order. One that has `batches(prompts, completions)`
+            is given the answers in these lists of row numbers; any other `PIECE` of them at once.
+        beat: Called whenever a scorer has returned.
 
     Raises:
         ShapeError: If there are not as many names as scorers.
     """
 
-    def __init__(self, names: Sequence[str], objectives: Sequence[Objective]) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        objectives: Sequence[Objective],
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
         if len(names) != len(objectives):
             raise ShapeError(f"{len(names)} names for {len(objectives)} objectives")
         self.names = tuple(names)
         self._objectives = tuple(objectives)
+        self._beat = beat
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Return what else than its spec tells a scorer from another, length m; empty for most."""
+        return tuple(str(getattr(o, "digest", "")) for o in self._objectives)
 
     @property
     def m(self) -> int:
@@ -49,19 +69,54 @@ class ObjectivePanel:
         if len(prompts) != len(completions):
             raise ShapeError(f"{len(prompts)} prompts for {len(completions)} completions")
         scores = np.empty((len(completions), self.m), dtype=np.float64)
-        if len(completions):
-            for column, (name, objective) in enumerate(
-                zip(self.names, self._objectives, strict=True)
-            ):
-                scores[:, column] = _checked(name, objective, prompts, completions)
+        for column, rows in self.pieces(prompts, completions):
+            scores[rows, column] = self.score_piece(column, rows, prompts, completions)
+        return scores
+
+    def pieces(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> Iterator[Piece]:
+        """Yield a column and rows of it, over and over until every score is asked for once.
+
+        Scorers that take the rows alike take turns: some share a model's last outputs.
+        """
+        alike: dict[tuple[tuple[int, ...], ...], list[int]] = {}
+        for column, objective in enumerate(self._objectives):
+            cut = getattr(objective, "batches", _in_order)(prompts, completions)
+            alike.setdefault(tuple(map(tuple, cut)), []).append(column)
+        for cut, columns in alike.items():
+            for rows in cut:
+                for column in columns:
+                    yield column, list(rows)
+
+    def score_piece(
+        self,
+        column: int,
+        rows: Sequence[int],
+        prompts: Sequence[Prompt],
+        completions: Sequence[str],
+    ) -> FloatArray:
+        """Return one objective's raw scores of some rows, as `score` does."""
+        scorer, where = self._objectives[column], f"objective {self.names[column]}"
+        asked, given = [prompts[i] for i in rows], [completions[i] for i in rows]
+        scores = _answered(scorer, where, asked, given)
+        finite = np.isfinite(scores)
+        if not finite.all():
+            bad = int(np.argmin(finite))
+            what = f"returned {scores[bad]} for row {rows[bad]}, prompt {asked[bad].prompt_id}"
+            more = f" ({len(rows) - int(finite.sum())} of {len(rows)} rows are not finite)"
+            raise ObjectiveError(what + more, where, f"the answer was {given[bad][:80]!r}")
+        self._beat()
         return scores
 
 
-def _checked(
-    name: str, objective: Objective, prompts: Sequence[Prompt], completions: Sequence[str]
+def _in_order(prompts: Sequence[Prompt], completions: Sequence[str]) -> list[list[int]]:
+    rows = list(range(len(completions)))
+    return [rows[start : start + PIECE] for start in range(0, len(rows), PIECE)]
+
+
+def _answered(
+    objective: Objective, where: str, prompts: Sequence[Prompt], completions: Sequence[str]
 ) -> FloatArray:
-    """Return one objective's scores, shape (b,), all finite."""
-    where = f"objective {name}"
+    """Return what a scorer says, shape (b,)."""
     b = len(completions)
     try:
         column = np.asarray(objective.score(prompts, completions), dtype=np.float64)
@@ -75,11 +130,4 @@ def _checked(
         what = f"returned shape {column.shape} for {b} answers, the first to prompt"
         hint = "a scorer returns one number per answer"
         raise ObjectiveError(f"{what} {prompts[0].prompt_id}; need ({b},)", where, hint)
-    finite = np.isfinite(column)
-    if not finite.all():
-        row = int(np.argmin(finite))
-        what = f"returned {column[row]} for row {row}, prompt {prompts[row].prompt_id}"
-        more = f" ({b - int(finite.sum())} of {b} rows are not finite)"
-        answer = f"the answer was {completions[row][:80]!r}"
-        raise ObjectiveError(what + more, where, answer)
     return column

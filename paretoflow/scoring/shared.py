@@ -1,9 +1,8 @@
 """The shared stage: sample the base's answers and score them, once per sweep.
 
-Every run learns from the same candidates, so sampling, scores, tokens and the base's
-log-probabilities are kept in Arrow files named by a hash of all they depend on: base, prompts,
-generation settings, count, seed and scorers. A later gang or a resumed sweep reads them. The code
-behind an `import` objective is not hashed; delete `shared/` after changing it.
+Every run learns from the same candidates, so answers, tokens and the base's log-probabilities are
+kept, and the scores of each objective apart (see `kept`). A later gang or a resumed sweep reads
+them. Sweeps from before kept all in one table for a set of prompts; it is read where there is one.
 """
 
 from __future__ import annotations
@@ -13,16 +12,21 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from paretoflow.core.errors import LedgerError
 from paretoflow.core.ids import digest_of, seed_of
 from paretoflow.core.protocols import Candidates, Prompt
 from paretoflow.core.values import FloatArray
 from paretoflow.lm.base import LanguageModel, encode
-from paretoflow.lm.generation import generate
-from paretoflow.scoring.arrow_files import read_table, write_table
+from paretoflow.scoring.arrow_files import read_table
 from paretoflow.scoring.calibrate import orientation
+from paretoflow.scoring.desk import NOBODY, Preparing
+from paretoflow.scoring.kept import (
+    NO_EFFECT_ON_SCORES,
+    SHARED_FOLDER,
+    Keeper,
+    sampling,
+)
 from paretoflow.spec.models import GenerationSpec
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.storage import Root, as_folder, file_at
@@ -30,9 +34,8 @@ from paretoflow.storage import Root, as_folder, file_at
 if TYPE_CHECKING:
     from paretoflow.scoring.panel import ObjectivePanel
 
-SHARED_FOLDER = "shared"
 TABLE_VERSION = 1
-_NO_EFFECT_ON_SCORES = {"direction", "unit", "range", "ref"}
+_OLD_FIELDS = ("prompt_id", "text", "reference", "passages", "messages", "extra")
 _MIN_STD = 1e-8
 
 
@@ -47,6 +50,7 @@ class SharedStage:
         generation: `batch_size` does not enter the hash, since it does not change the answers.
         panel: Scores the answers.
         objectives: Specs of the panel's objectives, in its order.
+        desk: Who is told how far it is, and may ask for it to be put down.
     """
 
     root: Root
@@ -54,31 +58,57 @@ class SharedStage:
     generation: GenerationSpec
     panel: ObjectivePanel
     objectives: tuple[ObjectiveSpec, ...]
+    desk: Preparing = NOBODY
 
-    def candidates(self, prompts: Sequence[Prompt], per_prompt: int, seed: int) -> Candidates:
+    def candidates(
+        self, prompts: Sequence[Prompt], per_prompt: int, seed: int, what: str = "answers"
+    ) -> Candidates:
         """Return `per_prompt` scored answers of the base for each prompt.
+
+        Args:
+            prompts: The prompts.
+            per_prompt: Answers to each.
+            seed: With a prompt's id and the answer's number it decides the noise.
+            what: Names the answers in what is told.
 
         Raises:
             DataError: If a prompt does not fit the model.
-            ObjectiveError: If a scorer fails.
-            LedgerError: If the table was written before and is damaged.
+            ObjectiveError: If a scorer fails; the answers and what others scored are kept.
+            LedgerError: If what was kept before is damaged.
+            RunInterrupted: If the desk asks for it; what was made is kept.
             StorageError: If storage refuses, or gives no answer for minutes.
         """
-        path = self.path(prompts, per_prompt, seed)
+        path = self.old_path(prompts, per_prompt, seed)
         folder, name = file_at(path)
-        if not folder.exists(name):
-            write_table(path, self._build(prompts, per_prompt, seed))
-        return self._load(path, prompts, per_prompt)
+        if folder.exists(name):
+            return self._load(path, prompts, per_prompt)
+        rows = [p for p in prompts for _ in range(per_prompt)]
+        seeds = [seed_of(seed, p.prompt_id, i) for p in prompts for i in range(per_prompt)]
+        keeper = self.keeper(what)
+        texts = [p.text for p in rows]
+        answers = keeper.sample(self.lm.model, self.lm, texts, seeds, self.generation)
+        scores = keeper.score(rows, [a.text for a in answers])
+        return self._candidates(
+            prompts,
+            [a.text for a in answers],
+            [a.token_ids for a in answers],
+            scores,
+            np.array([a.logprob for a in answers]),
+        )
 
-    def path(self, prompts: Sequence[Prompt], per_prompt: int, seed: int) -> str:
-        """Return the path or URI of the file that these candidates are kept in."""
-        scorers = [o.model_dump(mode="json", exclude=_NO_EFFECT_ON_SCORES) for o in self.objectives]
+    def keeper(self, what: str) -> Keeper:
+        """Return what samples and scores answers of the base, and keeps them."""
+        return Keeper(self.root, self.panel, self.objectives, self.desk, what)
+
+    def old_path(self, prompts: Sequence[Prompt], per_prompt: int, seed: int) -> str:
+        """Return the path or URI of the one file that older sweeps keep these candidates in."""
+        scorers = [o.model_dump(mode="json", exclude=NO_EFFECT_ON_SCORES) for o in self.objectives]
         key = digest_of(
             {
                 "version": TABLE_VERSION,
                 "model": self.lm.digest,
-                "generation": _sampling(self.generation),
-                "prompts": [asdict(p) for p in prompts],
+                "generation": sampling(self.generation),
+                "prompts": [_old_facts(p) for p in prompts],
                 "per_prompt": per_prompt,
                 "seed": seed,
                 "objectives": scorers,
@@ -86,25 +116,8 @@ class SharedStage:
         )
         return f"{as_folder(self.root)}/{SHARED_FOLDER}/{key}.arrow"
 
-    def _build(self, prompts: Sequence[Prompt], per_prompt: int, seed: int) -> pa.Table:
-        """Return the table, one row per answer: a prompt's answers together, prompts in order."""
-        rows = [p for p in prompts for _ in range(per_prompt)]
-        seeds = [seed_of(seed, p.prompt_id, i) for p in prompts for i in range(per_prompt)]
-        answers = generate(self.lm.model, self.lm, [p.text for p in rows], seeds, self.generation)
-        scores = self.panel.score(rows, [a.text for a in answers])
-        return pa.table(
-            {
-                "prompt_id": pa.array([p.prompt_id for p in rows], pa.string()),
-                "completion": pa.array([a.text for a in answers], pa.string()),
-                "completion_ids": pa.array([a.token_ids for a in answers], pa.list_(pa.int32())),
-                "scores": pa.array(scores.tolist(), pa.list_(pa.float64())),
-                "ref_logprob": pa.array([a.logprob for a in answers], pa.float64()),
-            }
-        )
-
     def _load(self, path: str, prompts: Sequence[Prompt], per_prompt: int) -> Candidates:
         table = read_table(path)
-        count, m = len(prompts), len(self.objectives)
         expected = [p.prompt_id for p in prompts for _ in range(per_prompt)]
         if table.column_names[:1] != ["prompt_id"] or table["prompt_id"].to_pylist() != expected:
             raise LedgerError(
@@ -112,10 +125,25 @@ class SharedStage:
                 path,
                 "delete it, and it will be made again",
             )
-        scores = np.array(table["scores"].to_pylist(), dtype=np.float64)
-        gains = orientation(self.objectives)(scores).reshape(count, per_prompt, m)
-        completions = table["completion"].to_pylist()
-        ids = [tuple(row) for row in table["completion_ids"].to_pylist()]
+        return self._candidates(
+            prompts,
+            table["completion"].to_pylist(),
+            [tuple(row) for row in table["completion_ids"].to_pylist()],
+            np.array(table["scores"].to_pylist(), dtype=np.float64),
+            table["ref_logprob"].to_numpy(),
+        )
+
+    def _candidates(
+        self,
+        prompts: Sequence[Prompt],
+        completions: Sequence[str],
+        ids: Sequence[tuple[int, ...]],
+        scores: FloatArray,
+        logprobs: FloatArray,
+    ) -> Candidates:
+        """Put answers together, a prompt's side by side; all are in the order of the prompts."""
+        count, per_prompt = len(prompts), len(completions) // max(1, len(prompts))
+        gains = orientation(self.objectives)(scores).reshape(count, per_prompt, -1)
         starts = range(0, count * per_prompt, per_prompt)
         return Candidates(
             prompts=tuple(prompts),
@@ -125,18 +153,14 @@ class SharedStage:
             gains=gains,
             mean=gains.mean(axis=(0, 1)),
             std=np.maximum(gains.std(axis=(0, 1)), _MIN_STD),
-            ref_logprobs=table["ref_logprob"].to_numpy().reshape(count, per_prompt),
+            ref_logprobs=logprobs.reshape(count, per_prompt),
         )
 
 
-def _sampling(generation: GenerationSpec) -> dict[str, object]:
-    """Return what decides the answers; tables from before a setting keep their names."""
-    plain = generation.model_dump(exclude={"batch_size"})
-    if generation.top_p == 1:
-        del plain["top_p"]
-    if not generation.stop:
-        del plain["stop"]
-    return plain
+def _old_facts(prompt: Prompt) -> dict[str, object]:
+    """Return what a prompt held when the old tables got their names."""
+    facts = asdict(prompt)
+    return {name: facts[name] for name in _OLD_FIELDS}
 
 
 def standardised_by(

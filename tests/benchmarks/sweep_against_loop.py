@@ -127,9 +127,10 @@ class Referee:
 
     def __init__(self, spec: SweepSpec, opened: OpenedSweep) -> None:
         workshop = Workshop(spec, opened.root, threads=AT_ONCE)
-        self._lm, self._evaluator = workshop._lm, workshop._evaluator
         assert opened.state.problem is not None
         self.problem: Problem = opened.state.problem
+        workshop.ready(self.problem)
+        self._lm, self._evaluator = workshop._lm, workshop._evaluator
 
     def gains(self, adapter: Path | None) -> FloatArray:
         """Return gains by prompt, shape (m, n); of the base for None."""

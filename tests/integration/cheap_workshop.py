@@ -41,6 +41,7 @@ from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
 from paretoflow.methods.states import Layout, State, read_state, seal, state_folder
 from paretoflow.scoring.calibrate import declared_problem
+from paretoflow.scoring.desk import Preparing
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import as_folder
 
@@ -63,11 +64,11 @@ class CheapWorkshop:
             raise ModelError("the base is not on this machine")
         self._problem = declared_problem(spec.objectives)
 
-    def prepare(self) -> list[Event]:
+    def prepare(self, desk: Preparing | None = None) -> list[Event]:
         row = self._row(BASE_RUN_ID, 0, 0, np.zeros(self._problem.m))
         return [calibrated(self._problem, time.time()), row]
 
-    def ready(self, problem: Problem) -> None:
+    def ready(self, problem: Problem, desk: Preparing | None = None) -> None:
         self._problem = problem
 
     def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:

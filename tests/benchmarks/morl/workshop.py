@@ -18,6 +18,7 @@ from paretoflow.engine.happenings import Measured, calibrated, evaluated, finish
 from paretoflow.engine.run_files import RunFiles
 from paretoflow.engine.workshop import Attempt
 from paretoflow.ledger.tables import Event
+from paretoflow.scoring.desk import Preparing
 from paretoflow.storage import Root, as_folder
 from tests.benchmarks.morl.policy import Policy
 from tests.benchmarks.morl.spec import MorlSpec
@@ -47,7 +48,7 @@ class MorlWorkshop:
         self._spec = spec
         self._files = RunFiles(as_folder(root), parallel)
 
-    def prepare(self) -> list[Event]:
+    def prepare(self, desk: Preparing | None = None) -> list[Event]:
         """Freeze the objectives as the job declares them, and measure an untrained policy."""
         objectives = (
             ObjectiveInfo(o.name, o.direction, o.unit, *o.range, o.ref)
@@ -58,7 +59,7 @@ class MorlWorkshop:
         base = self._evaluation((BASE_RUN_ID, 0), Trained(0, 0, np.empty(0), False), policy, 0.0)
         return [calibrated(problem, time.time()), base]
 
-    def ready(self, problem: Problem) -> None:
+    def ready(self, problem: Problem, desk: Preparing | None = None) -> None:
         """Do nothing: the objectives are in the job."""
 
     def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:

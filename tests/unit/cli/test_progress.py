@@ -10,6 +10,7 @@ from paretoflow.cli import progress as module
 from paretoflow.cli.progress import Progress, duration
 from paretoflow.core.status import Boundary, RunStatus
 from paretoflow.core.values import Cost, RunRecord
+from paretoflow.engine.live import Doing
 from tests.sim.specs import circle_spec
 from tests.unit.engine.telling import proposal
 
@@ -116,6 +117,30 @@ def test_going_on_is_one_line_and_time_left_counts_this_session_alone(
         "[1/4] r0000-aaaaaa pending",
         "[2/4] r0000-aaaaaa finished in 30 s: front 3, hypervolume 1.25, about 1 min 00 s left",
     ]
+
+
+def test_how_far_the_stage_is_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown(monkeypatch)
+    shown.progress(State(), "preparing")
+    for now, done in ((5.0, 16), (25.0, 32), (30.0, 48), (50.0, 64), (51.0, 80), (51.0, 96)):
+        shown.now = now
+        shown.progress.doing(Doing("sampling answers", done, 96))
+        shown.progress.doing(Doing("sampling answers", done, 96))
+    assert shown.lines() == [
+        "preparing …",
+        "sampling answers 32 of 96",
+        "sampling answers 64 of 96",
+        "sampling answers 96 of 96",
+    ]
+
+
+def test_a_terminal_shows_every_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown(monkeypatch, terminal=True)
+    with shown.progress as progress:
+        progress.doing(Doing("scoring coverage", 8, 24))
+        progress(State(), "preparing")
+        progress.doing(Doing("scoring coverage", 16, 24))
+    assert "scoring coverage 16 of 24" in shown.out.getvalue()
 
 
 def test_a_terminal_gets_a_bar_and_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

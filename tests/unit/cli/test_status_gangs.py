@@ -6,7 +6,7 @@ import io
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from paretoflow.cli import status as verb
 from paretoflow.cli.main import main
 from paretoflow.cli.status import rendered
 from paretoflow.core.errors import StorageError
-from paretoflow.engine.live import LIVE_FILE, GangPhase, GangState, Live
+from paretoflow.engine.live import LIVE_FILE, Doing, GangPhase, GangState, Live
 from paretoflow.engine.session import enter_folder
 from paretoflow.engine.standing import SILENT_S, StandingReader, facts
 from paretoflow.ledger import open_ledger
@@ -163,3 +163,14 @@ def test_ctrl_c_ends_watching_quietly(
     monkeypatch.setattr(verb.time, "sleep", interrupt)
     assert main(["status", str(root), "--watch"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_a_gang_before_its_first_launch_says_how_far_it_is(root: Path) -> None:
+    doing = Doing("sampling answers", 96, 384)
+    gang = replace(_gang(0, GangPhase.LOADING, 1e6), doing=doing)
+    (root / LIVE_FILE).write_text(json.dumps(asdict(Live(1e6, 3, "head:42", (gang,), 0.0))))
+    found = facts(StandingReader(root).look(1e6))
+    assert found["gangs"][0]["doing"] == "sampling answers 96 of 384"
+    console = Console(file=io.StringIO(), width=100, highlight=False)
+    console.print(rendered(found, "sweeps/circle", 100))
+    assert "sampling answers 96 of 384" in console.file.getvalue()  # type: ignore[attr-defined]

@@ -134,3 +134,31 @@ def test_a_run_is_paused_by_its_name_and_the_next_one_is_not(desk: Desk) -> None
     desk.suspend("a", 1, "after its end")
     desk.begin(replace(LAUNCH, attempt=2))
     assert (desk.stopping(), desk.suspended()) == (False, "")
+
+
+def test_a_count_before_the_first_launch_is_a_sign_of_life(desk: Desk) -> None:
+    desk.loading()
+    desk._moved_at -= 50.0
+    assert desk.hear(CALL).still_s >= 50.0
+    desk.doing("sampling answers", 96, 384)
+    heard = desk.hear(CALL)
+    assert heard.still_s < 10.0
+    assert str(heard.doing) == "sampling answers 96 of 384"
+    desk._moved_at -= 50.0
+    desk.doing("preparing", 0, 0)  # a scorer that returned: the count says more
+    heard = desk.hear(CALL)
+    assert heard.still_s < 10.0
+    assert str(heard.doing) == "sampling answers 96 of 384"
+    desk.loaded(Loaded())
+    assert desk.hear(CALL).doing is None
+
+
+def test_loading_that_is_asked_to_leave_is_waited_for(desk: Desk) -> None:
+    desk.loading()
+    desk.leave("the sweep stops")
+    assert desk.stopping()
+    assert desk.hear(CALL).phase is GangPhase.LOADING
+    assert not desk.wait_until_still(0.0)
+    desk.loaded(Loaded(error=RunInterrupted("stopped")))
+    assert desk.hear(CALL).phase is GangPhase.LEAVING
+    assert desk.wait_until_still(0.0)

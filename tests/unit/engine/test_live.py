@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from paretoflow.engine.live import EVERY_S, GangPhase, GangState, LiveBoard, read_live
+from paretoflow.engine.live import (
+    EVERY_S,
+    LIVE_FILE,
+    Doing,
+    GangPhase,
+    GangState,
+    LiveBoard,
+    read_live,
+)
 from paretoflow.engine.stopping import StopWatch
 from paretoflow.storage import LocalFolder, as_folder
 from tests.s3_server import Proxy
@@ -22,6 +32,29 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     live = read_live(LocalFolder(tmp_path))
     assert live is not None
     assert (live.time_s, live.epoch, live.gangs, live.utilisation) == (110.0, 3, gangs, 0.5)
+
+
+def test_how_far_a_gang_is_is_read_back_and_older_boards_do_not_say(tmp_path: Path) -> None:
+    folder = LocalFolder(tmp_path)
+    doing = Doing("sampling answers", 96, 384)
+    LiveBoard(folder, epoch=3, now_s=100.0).update(
+        [replace(_gang(0, GangPhase.LOADING), doing=doing), _gang(1, GangPhase.IDLE)], 110.0
+    )
+    live = read_live(folder)
+    assert live is not None
+    assert [gang.doing for gang in live.gangs] == [doing, None]
+    plain = json.loads((tmp_path / LIVE_FILE).read_text())
+    for gang in plain["gangs"]:
+        del gang["doing"]
+    (tmp_path / LIVE_FILE).write_text(json.dumps(plain))
+    older = read_live(folder)
+    assert older is not None
+    assert [gang.doing for gang in older.gangs] == [None, None]
+
+
+def test_a_count_is_read_as_text() -> None:
+    assert str(Doing("scoring coverage", 120, 384)) == "scoring coverage 120 of 384"
+    assert str(Doing("preparing", 0, 0)) == "preparing"
 
 
 def test_there_is_nothing_to_read_before_a_driver_wrote(tmp_path: Path) -> None:

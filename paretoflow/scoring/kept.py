@@ -1,0 +1,273 @@
+"""Answers and scores that take long to make, kept in the sweep's folder as they come.
+
+Each table is named by a hash of all that it depends on. While it is made its rows lie in parts
+beside it, so whoever is interrupted, or starts after an error, goes on from there; when it is whole
+it is one file, and the parts go. A table of answers knows nothing of scorers, and every objective
+has one of its own: a scorer that is new or was mended costs no answer and no other score.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from paretoflow.core.errors import LedgerError, RunInterrupted
+from paretoflow.core.ids import digest_of
+from paretoflow.core.protocols import Prompt
+from paretoflow.core.values import FloatArray
+from paretoflow.lm.generation import Answer, sample
+from paretoflow.scoring.arrow_files import read_table, write_table
+from paretoflow.scoring.desk import NOBODY, Preparing
+from paretoflow.spec.objectives import ObjectiveSpec
+from paretoflow.storage import Root, as_folder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from paretoflow.lm.base import LanguageModel
+    from paretoflow.scoring.panel import ObjectivePanel
+    from paretoflow.spec.models import GenerationSpec
+
+SHARED_FOLDER = "shared"
+KEEP_EVERY_S = 5.0
+"""Longest time between two parts, whatever one batch takes."""
+NO_EFFECT_ON_SCORES = {"direction", "unit", "range", "ref"}
+_ANSWERS = pa.schema(
+    {
+        "completion": pa.string(),
+        "completion_ids": pa.list_(pa.int32()),
+        "logprob": pa.float64(),
+        "topk": pa.list_(pa.float64()),
+        "seconds": pa.float64(),
+    }
+)
+_SCORES = pa.schema({"score": pa.float64()})
+
+
+class Kept:
+    """The rows of one table.
+
+    Args:
+        root: The sweep's folder.
+        name: Names the table; it follows from all that its rows depend on.
+        schema: Its columns.
+        total: How many rows it has when it is whole.
+
+    Attributes:
+        rows: Those that there are, by their numbers.
+        total: How many there will be.
+
+    Raises:
+        LedgerError: If a file of it is damaged.
+        StorageError: If storage refuses.
+    """
+
+    def __init__(self, root: Root, name: str, schema: pa.Schema, total: int) -> None:
+        self._folder = as_folder(root).below(SHARED_FOLDER)
+        self._schema, self.total = schema, total
+        self._file, self._parts = f"{name}.arrow", f"{name}.parts"
+        self._new: list[int] = []
+        self._written_s = time.monotonic()
+        self.rows: dict[int, dict[str, Any]] = {}
+        self._load()
+
+    def _load(self) -> None:
+        if not self._folder.exists(self._file):
+            try:
+                for part in self._folder.names(self._parts):
+                    self._take(part)
+                return
+            except LedgerError:  # another process may just have made one file of the parts
+                if not self._folder.exists(self._file):
+                    raise
+        self.rows = {}
+        self._take(self._file)
+        if not self.whole:
+            raise LedgerError(
+                f"the table holds {len(self.rows)} rows; its name says {self.total}",
+                f"{self._folder.uri}/{self._file}",
+                "delete it; it is made again",
+            )
+
+    @property
+    def whole(self) -> bool:
+        """Return whether no row is missing."""
+        return len(self.rows) == self.total
+
+    def add(self, rows: Sequence[int], values: Sequence[dict[str, Any]]) -> None:
+        """Take in rows, and write what is new once some seconds have passed.
+
+        Raises:
+            StorageError: If storage refuses.
+        """
+        self.rows.update(zip(rows, values, strict=True))
+        self._new += rows
+        if time.monotonic() - self._written_s >= KEEP_EVERY_S:
+            self.keep()
+
+    def keep(self) -> None:
+        """Write what is new: as a part, or all as one file once no row is missing.
+
+        Raises:
+            StorageError: If storage refuses.
+        """
+        self._written_s = time.monotonic()
+        if not self._new:
+            return
+        if self.whole:
+            self._write(self._file, range(self.total))
+            self._folder.delete(self._parts)
+        else:
+            named = digest_of(self._new)[:16]
+            self._write(f"{self._parts}/{min(self._new):07d}-{named}.arrow", self._new)
+        self._new = []
+
+    def _write(self, name: str, rows: Sequence[int]) -> None:
+        columns = [pa.array([self.rows[i][f.name] for i in rows], f.type) for f in self._schema]
+        table = pa.table([pa.array(rows, pa.int64()), *columns], ["row", *self._schema.names])
+        write_table(f"{self._folder.uri}/{name}", table)
+
+    def _take(self, name: str) -> None:
+        path = f"{self._folder.uri}/{name}"
+        table = read_table(path)
+        expected = pa.schema([("row", pa.int64()), *self._schema])
+        if not table.schema.equals(expected):
+            raise LedgerError(
+                "the table has other columns than it should", path, "delete it; it is made again"
+            )
+        values = table.to_pylist()
+        numbers = [value.pop("row") for value in values]
+        if not all(number in range(self.total) for number in numbers):
+            raise LedgerError(
+                "the table holds other rows than its name says", path, "delete it; it is made again"
+            )
+        self.rows.update(zip(numbers, values, strict=True))
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Samples and scores as `generate` and `ObjectivePanel.score` do, and keeps what is made.
+
+    Args:
+        root: The sweep's folder.
+        panel: The scorers.
+        objectives: Their specs, in the same order.
+        desk: Who is told, and may ask to put the work down.
+        what: Names the answers in what is told.
+    """
+
+    root: Root
+    panel: ObjectivePanel
+    objectives: tuple[ObjectiveSpec, ...]
+    desk: Preparing = NOBODY
+    what: str = "answers"
+
+    def sample(
+        self,
+        model: PreTrainedModel,
+        lm: LanguageModel,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        gen: GenerationSpec,
+    ) -> list[Answer]:
+        """Sample one answer of the base for each prompt, in the order of the prompts.
+
+        Raises:
+            DataError: If a prompt does not fit the model.
+            LedgerError: If what was kept is damaged.
+            RunInterrupted: If the desk asks for it; what was made is kept.
+            StorageError: If storage refuses.
+        """
+        kept = Kept(self.root, _answers_name(lm, prompts, seeds, gen), _ANSWERS, len(prompts))
+        if not kept.whole:
+            self._sample(kept, sample(model, lm, prompts, seeds, gen, kept.rows))
+        return [_answer(kept.rows[row]) for row in range(len(prompts))]
+
+    def _sample(self, kept: Kept, batches: Iterator[tuple[list[int], list[Answer]]]) -> None:
+        try:
+            for rows, answers in batches:
+                kept.add(rows, [_plain(answer) for answer in answers])
+                self._tell(f"sampling {self.what}", kept)
+        finally:
+            kept.keep()
+
+    def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
+        """Return the raw scores, shape (b, m); `prompts[i]` is what `completions[i]` answers.
+
+        Raises:
+            ObjectiveError: If a scorer fails; what all others said is kept.
+            LedgerError: If what was kept is damaged.
+            RunInterrupted: If the desk asks for it; what was made is kept.
+            StorageError: If storage refuses.
+        """
+        tables = self._score_tables(prompts, completions)
+        try:
+            for column, rows in self.panel.pieces(prompts, completions):
+                kept = tables[column]
+                if all(row in kept.rows for row in rows):
+                    continue
+                scores = self.panel.score_piece(column, rows, prompts, completions)
+                kept.add(rows, [{"score": float(score)} for score in scores])
+                self._tell(f"scoring {self.panel.names[column]}", kept)
+        finally:
+            for kept in tables:
+                kept.keep()
+        columns = [[kept.rows[row]["score"] for row in range(kept.total)] for kept in tables]
+        return np.array(columns, dtype=np.float64).T.reshape(len(completions), len(tables))
+
+    def _tell(self, what: str, kept: Kept) -> None:
+        self.desk.doing(what, len(kept.rows), kept.total)
+        if self.desk.stopping():
+            raise RunInterrupted(f"stopped while {what}, {len(kept.rows)} of {kept.total} done")
+
+    def _score_tables(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[Kept]:
+        texts = digest_of([[asdict(p) for p in prompts], list(completions)])
+        keys = [
+            {"objective": spec.model_dump(mode="json", exclude=NO_EFFECT_ON_SCORES), "code": code}
+            for spec, code in zip(self.objectives, self.panel.digests, strict=True)
+        ]
+        names = [f"scores-{digest_of([texts, key])[:32]}" for key in keys]
+        return [Kept(self.root, name, _SCORES, len(completions)) for name in names]
+
+
+def sampling(generation: GenerationSpec) -> dict[str, object]:
+    """Return what decides the answers; tables from before a setting keep their names."""
+    plain = generation.model_dump(exclude={"batch_size"})
+    if generation.top_p == 1:
+        del plain["top_p"]
+    if not generation.stop:
+        del plain["stop"]
+    return plain
+
+
+def _answers_name(
+    lm: LanguageModel, prompts: Sequence[str], seeds: Sequence[int], gen: GenerationSpec
+) -> str:
+    key = {
+        "model": lm.digest,
+        "generation": sampling(gen),
+        "prompts": list(prompts),
+        "seeds": list(seeds),
+    }
+    return f"answers-{digest_of(key)[:32]}"
+
+
+def _plain(answer: Answer) -> dict[str, Any]:
+    return {
+        "completion": answer.text,
+        "completion_ids": list(answer.token_ids),
+        "logprob": answer.logprob,
+        "topk": list(answer.topk),
+        "seconds": answer.seconds,
+    }
+
+
+def _answer(row: dict[str, Any]) -> Answer:
+    first, second, third = row["topk"]
+    ids = tuple(row["completion_ids"])
+    return Answer(row["completion"], ids, row["logprob"], (first, second, third), row["seconds"])
