@@ -11,8 +11,9 @@ import pytest
 
 from paretoflow.core.errors import ModelError
 from paretoflow.core.protocols import Prompt
-from paretoflow.objectives import build
-from paretoflow.objectives.reward_model import _LOADED, RewardModelObjective
+from paretoflow.objectives import build, reward_model
+from paretoflow.objectives.reward_model import _LOADED, RewardModel, RewardModelObjective
+from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.spec.objectives import RewardModelObjectiveSpec
 from tests.classifiers import save_decoder, save_encoder
 
@@ -157,3 +158,30 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
 def test_a_model_without_a_trained_head_is_refused(tmp_path: Path, tiny_base_dir: Path) -> None:
     with pytest.raises(ModelError, match=r"no trained weights for score\.weight"):
         reward(tiny_base_dir)
+
+
+@pytest.mark.parametrize(
+    ("pad", "batch_size", "piece"), [("<pad>", 2, 4), ("<pad>", 3, 4), (None, 2, 3)]
+)
+def test_pieces_are_whole_forward_passes_and_outputs_share_them(
+    tmp_path: Path, pad: str | None, batch_size: int, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reward_model, "PIECE", piece)
+    folder = save_decoder(tmp_path, pad=pad)
+    scorers = [reward(folder, output=k, batch_size=batch_size) for k in (2, 0)]
+    answers = [ANSWERS[i % 4] + " more" * (i % 5) for i in range(11)]
+    prompts = [PLAIN] * 11
+    whole = np.stack([s.score(prompts, answers) for s in scorers], axis=1)
+    scorers[0].score(prompts[:1], answers[:1])  # forgets the batch
+    true_forward, passes = RewardModel._forward, []
+
+    def forward(model: RewardModel, rows: Any) -> Any:
+        passes.append(len(rows))
+        return true_forward(model, rows)
+
+    monkeypatch.setattr(RewardModel, "_forward", forward)
+    scores = ObjectivePanel(["a", "b"], scorers).score(prompts, answers)
+    np.testing.assert_array_equal(scores, whole)
+    size = batch_size if pad else 1
+    assert passes == [size] * (11 // size) + [11 % size] * bool(11 % size)
+    assert len(scorers[0].batches(prompts, answers)) > 2
