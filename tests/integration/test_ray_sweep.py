@@ -182,8 +182,10 @@ def test_a_killed_worker_costs_an_attempt_and_the_run_still_finishes(completed: 
 def test_the_base_is_evaluated_and_sampled_from_once(grown: Stage) -> None:
     assert grown.runs(EventKind.EVALUATED).count("base") == 1
     assert len(grown.of_kind(EventKind.CALIBRATED)) == 1
+    kinds = Counter(p.name.split("-")[0] for p in (grown.root / "shared").iterdir())
+    # of the prompts to train on, to validate and to evaluate; and no part is left
+    assert kinds == {"answers": 3, "scores": 6}
     shared = [p.stat() for p in (grown.root / "shared").iterdir()]
-    assert len(shared) == 2  # train and validation
     first_result = min(e.time_s for e in grown.of_kind(EventKind.FINISHED))
     assert max(s.st_mtime for s in shared) < first_result
 
