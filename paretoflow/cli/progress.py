@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol
 
@@ -12,6 +13,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from paretoflow.cli.paces import AtWork, Paces
+from paretoflow.core.shown import shown
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import RunRecord
 from paretoflow.spec.sweep import SweepSpec
@@ -32,6 +35,15 @@ class Doing(Protocol):
     @property
     def of(self) -> int:
         """Return how much there is to do."""
+        ...
+
+
+class WorkerGroup(AtWork, Protocol):
+    """The part of a worker group's state that is shown."""
+
+    @property
+    def doing(self) -> Doing | None:
+        """Return how far it is with what comes before the first run; None where it is not told."""
         ...
 
 
@@ -78,6 +90,8 @@ class Progress:
         self._note = ""
         self._state: State | None = None
         self._doing: Doing | None = None
+        self._groups: Sequence[WorkerGroup] = ()
+        self._paces = Paces(spec.method.steps)
         self._counted_s = self._started
         self._shown: dict[str, tuple[RunStatus, int]] = {}
         self._live = (
@@ -120,14 +134,23 @@ class Progress:
         if self._live:
             self._live.update(self._panel(state))
 
-    def doing(self, doing: Doing) -> None:
-        """Take in how far the work before the first run is: a line now and then."""
-        if doing == self._doing:
-            return
-        self._doing = doing
+    def groups(self, groups: Sequence[WorkerGroup]) -> None:
+        """Take in what the worker groups do: on a terminal their steps, else a count now and then.
+
+        The count is of the work before the first run.
+        """
+        self._groups = groups
+        doing = next((g.doing for g in groups if g.doing is not None and g.doing.of), None)
+        if doing is not None and doing != self._doing:
+            self._doing = doing
+            self._count(doing)
         if self._live:
-            self._live.update(self._panel(self._state) if self._state else str(doing))
-        elif doing.done == doing.of or time.monotonic() - self._counted_s >= COUNT_EVERY_S:
+            self._live.update(self._panel(self._state) if self._state else str(doing or ""))
+
+    def _count(self, doing: Doing) -> None:
+        if self._live:
+            return
+        if doing.done == doing.of or time.monotonic() - self._counted_s >= COUNT_EVERY_S:
             self._counted_s = time.monotonic()
             self._say(f"{doing}")
 
@@ -183,4 +206,11 @@ class Progress:
             if not state.runs
             else "Ctrl-C stops safely; the same command goes on"
         )
-        return Group(grid, Text(facts + spent), Text(stage, style="dim"))
+        return Group(grid, Text(facts + spent), self._training(), Text(stage, style="dim"))
+
+    def _training(self) -> Table:
+        rows = Table.grid(padding=(0, 2))
+        rows.add_column(no_wrap=True)
+        for cells in self._paces.lines(self._groups, time.monotonic()):
+            rows.add_row(*(Text(shown(cell)) for cell in cells))
+        return rows

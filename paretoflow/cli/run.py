@@ -70,7 +70,7 @@ def run_here(spec: SweepSpec, again: list[str], *, address: str | None, fsync: b
     try:
         with Progress(spec, console) as progress:
             reason = run_sweep(
-                spec, watch=progress, doing=progress.doing, address=address, fsync=fsync
+                spec, watch=progress, groups=progress.groups, address=address, fsync=fsync
             )
     except KeyboardInterrupt:
         told = f"stopped; nothing that finished is lost. Go on with: {shlex.join(words)}"

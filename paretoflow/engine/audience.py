@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from paretoflow.engine.backend import Backend
 from paretoflow.engine.faults import trouble_in
-from paretoflow.engine.live import Doing
+from paretoflow.engine.live import GangState
 from paretoflow.engine.metrics import SweepMetrics
 from paretoflow.engine.state import SweepState
 from paretoflow.ledger.tables import FrontRecord
@@ -19,7 +19,7 @@ class Audience:
 
     Args:
         watch: The display: called with the state and a note.
-        doing: The display: called with how far the gangs are before the first launch.
+        groups: The display: called, again and again, with what the worker groups do.
 
     Raises:
         MissingExtraError: If a tracker that the spec names is not installed.
@@ -30,11 +30,11 @@ class Audience:
         spec: SweepSpec,
         backend: Backend,
         watch: Callable[[SweepState, str], None],
-        doing: Callable[[Doing], None] = lambda doing: None,
+        groups: Callable[[Sequence[GangState]], None] = lambda groups: None,
     ) -> None:
         self._backend = backend
         self._display = watch
-        self.doing = doing
+        self.groups = groups
         self._state = SweepState()
         self._metrics = SweepMetrics(spec.name, spec.engine.price)
         self._trackers = Trackers(spec.name, spec.tracking, facts_of(spec), trouble_in, self._warn)

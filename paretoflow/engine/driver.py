@@ -275,7 +275,9 @@ class Driver:
     def _show(self, note: str = "") -> None:
         self._around.watch(self.state, note)
         if self._around.board is not None and self._around.board.is_due(self._backend.now()):
-            self._around.board.update(self._backend.gangs(), self._backend.now())
+            gangs = self._backend.gangs()
+            self._around.board.update(gangs, self._backend.now())
+            self._around.groups(gangs)
 
     def _patiently(self, write: Callable[[], _T]) -> _T:
         return patiently(

@@ -26,7 +26,7 @@ from paretoflow.engine.backend import Backend
 from paretoflow.engine.driver import Driver
 from paretoflow.engine.ending import Ending
 from paretoflow.engine.interrupts import Interrupts, interrupts
-from paretoflow.engine.live import Doing, LiveBoard
+from paretoflow.engine.live import GangState, LiveBoard
 from paretoflow.engine.simulated import Oracle, SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.engine.state import SweepState
 from paretoflow.engine.stopping import StopWatch
@@ -86,7 +86,7 @@ def run_sweep(
     spec: SweepSpec,
     *,
     watch: Callable[[SweepState, str], None] = lambda state, note: None,
-    doing: Callable[[Doing], None] = lambda doing: None,
+    groups: Callable[[Sequence[GangState]], None] = lambda groups: None,
     address: str | None = None,
     fsync: bool = True,
     workshop: str = WORKSHOP,
@@ -96,7 +96,7 @@ def run_sweep(
     Args:
         spec: The sweep.
         watch: Called after every change of the state; must not raise.
-        doing: Called, again and again, with how far the gangs are before the first launch.
+        groups: Called, again and again, with what the worker groups do; must not raise.
         address: A running Ray cluster; None starts a local one.
         fsync: Whether each commit waits for the disk.
         workshop: Import path of what trains and evaluates, `module:Class`; see `engine.workshop`.
@@ -115,7 +115,7 @@ def run_sweep(
     ledger = open_ledger(root, writer=True, create=True, fsync=fsync)
     backend = backend_class(spec, root, address, workshop=workshop)
     with interrupts() as noted:  # only now: Ray sets a handler of its own, which would just exit
-        return _drive(spec, ledger, backend, _audience(spec, backend, watch, doing), noted)
+        return _drive(spec, ledger, backend, _audience(spec, backend, watch, groups), noted)
 
 
 def drawn_as_begun(spec: SweepSpec, root: Root) -> SweepSpec:
@@ -147,9 +147,7 @@ def _drive(
             raise StopRequestedError(asked)
         gangs = backend.gangs()
         board.update(gangs, backend.now())
-        doing = next((g.doing for g in gangs if g.doing is not None and g.doing.of), None)
-        if doing is not None:
-            audience.doing(doing)
+        audience.groups(gangs)
 
     backend.meanwhile = meanwhile
     around = Surroundings(
@@ -157,6 +155,7 @@ def _drive(
         recover=lambda: read_fragments(root, known=ledger.ids()),
         stop_asked=stop_asked,
         board=board,
+        groups=audience.groups,
         front=audience.front,
         decided=audience.decided,
     )
@@ -175,12 +174,12 @@ def _audience(
     spec: SweepSpec,
     backend: Backend,
     watch: Callable[[SweepState, str], None],
-    doing: Callable[[Doing], None],
+    groups: Callable[[Sequence[GangState]], None],
 ) -> Audience:
     from paretoflow.engine.audience import Audience  # it imports Ray
 
     try:
-        return Audience(spec, backend, watch, doing)
+        return Audience(spec, backend, watch, groups)
     except UserError:
         backend.close()
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from paretoflow.engine.live import LiveBoard
+from paretoflow.engine.live import GangState, LiveBoard
 from paretoflow.engine.state import SweepState
 from paretoflow.ledger.tables import Event, FrontRecord
 
@@ -31,6 +31,7 @@ class Surroundings:
         recover: Returns events found in fragments that are not in the ledger.
         stop_asked: Returns why the sweep is to stop; empty while it is not.
         board: Where the gangs' doings are shown; None shows them nowhere.
+        groups: Called with what the worker groups do, as often as the board is updated.
         front: Called with every front that was recorded.
         decided: Called with the seconds that a decision with launches took, commit included.
     """
@@ -39,5 +40,6 @@ class Surroundings:
     recover: Callable[[], Sequence[Event]] = _nothing
     stop_asked: Callable[[], str] = _nobody
     board: LiveBoard | None = None
+    groups: Callable[[Sequence[GangState]], None] = lambda groups: None
     front: Callable[[FrontRecord], None] = lambda record: None
     decided: Callable[[float], None] = lambda seconds: None

@@ -10,7 +10,7 @@ from paretoflow.cli import progress as module
 from paretoflow.cli.progress import Progress, duration
 from paretoflow.core.status import Boundary, RunStatus
 from paretoflow.core.values import Cost, RunRecord
-from paretoflow.engine.live import Doing
+from paretoflow.engine.live import Doing, GangPhase, GangState
 from tests.sim.specs import circle_spec
 from tests.unit.engine.telling import proposal
 
@@ -26,6 +26,14 @@ class State:
 
 def run(status: RunStatus, attempt: int = 0, **fields: object) -> RunRecord:
     return RunRecord("r0000-aaaaaa", proposal(), status, attempt, **fields)  # type: ignore[arg-type]
+
+
+def loading(doing: Doing) -> GangState:
+    return GangState(0, GangPhase.LOADING, 0.0, doing=doing)
+
+
+def busy(step: int, run_id: str = "r0000-aaaaaa", slot: int = 0) -> GangState:
+    return GangState(slot, GangPhase.BUSY, 0.0, run_id, 0, step)
 
 
 class Shown:
@@ -124,8 +132,8 @@ def test_how_far_the_stage_is_is_a_line_now_and_then(monkeypatch: pytest.MonkeyP
     shown.progress(State(), "preparing")
     for now, done in ((5.0, 16), (25.0, 32), (30.0, 48), (50.0, 64), (51.0, 80), (51.0, 96)):
         shown.now = now
-        shown.progress.doing(Doing("sampling answers", done, 96))
-        shown.progress.doing(Doing("sampling answers", done, 96))
+        shown.progress.groups([loading(Doing("sampling answers", done, 96))])
+        shown.progress.groups([loading(Doing("sampling answers", done, 96))])
     assert shown.lines() == [
         "preparing …",
         "sampling answers 32 of 96",
@@ -137,9 +145,9 @@ def test_how_far_the_stage_is_is_a_line_now_and_then(monkeypatch: pytest.MonkeyP
 def test_a_terminal_shows_every_count(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = Shown(monkeypatch, terminal=True)
     with shown.progress as progress:
-        progress.doing(Doing("scoring coverage", 8, 24))
+        progress.groups([loading(Doing("scoring coverage", 8, 24))])
         progress(State(), "preparing")
-        progress.doing(Doing("scoring coverage", 16, 24))
+        progress.groups([loading(Doing("scoring coverage", 16, 24))])
     assert "scoring coverage 16 of 24" in shown.out.getvalue()
 
 
@@ -151,3 +159,26 @@ def test_a_terminal_gets_a_bar_and_is_left_as_it_was(monkeypatch: pytest.MonkeyP
     assert "0/4 runs, 1 in training" in text
     assert "Ctrl-C stops safely" in text
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is back
+
+
+def test_a_terminal_shows_steps_and_the_time_to_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown(monkeypatch, terminal=True)
+    steps = circle_spec().method.steps
+    with shown.progress as progress:
+        progress(State({"r": run(RunStatus.RUNNING)}), "")
+        progress.groups([busy(0)])
+        shown.now = 10.0
+        progress.groups([busy(2)])
+    text = shown.out.getvalue()
+    assert f"step 2/{steps}" in text
+    assert f"about {duration(5.0 * (steps - 2))} to its last step" in text
+
+
+def test_plain_lines_are_not_filled_with_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown(monkeypatch)
+    shown.progress(State({"r": run(RunStatus.RUNNING)}), "")
+    before = shown.lines()
+    for step in range(30):
+        shown.now += 30
+        shown.progress.groups([busy(step)])
+    assert shown.lines() == before

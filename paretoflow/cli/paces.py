@@ -1,0 +1,73 @@
+"""How far each run in training is, and how long its steps still take at the pace seen so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+SHOWN = 8
+"""Worker groups that a display shows; of more, the first ones."""
+
+
+class AtWork(Protocol):
+    """The part of a worker group's state that is shown."""
+
+    @property
+    def run_id(self) -> str:
+        """Return the run in training; empty when there is none."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """Return which attempt of the run it is."""
+        ...
+
+    @property
+    def step(self) -> int:
+        """Return the optimiser steps done; -1 when not known."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Return why the group waits; empty while it does not."""
+        ...
+
+
+class Paces:
+    """Remembers when each attempt was first seen, and at which step.
+
+    Args:
+        steps: Optimiser steps of a run.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+        self._first: dict[tuple[str, int], tuple[float, int]] = {}
+
+    def lines(self, groups: Sequence[AtWork], now_s: float) -> list[tuple[str, str, str]]:
+        """Return run, progress and time left of each run in training, and why others wait.
+
+        Args:
+            groups: The worker groups as they are now.
+            now_s: Seconds of any clock that never goes back, the same at every call.
+        """
+        seen = {(g.run_id, g.attempt): (now_s, max(g.step, 0)) for g in groups if g.run_id}
+        self._first = {key: self._first.get(key, at) for key, at in seen.items()}
+        told = [g for g in groups if g.run_id or g.reason]
+        lines = [self._line(group, now_s) for group in told[:SHOWN]]
+        if len(told) > SHOWN:
+            lines.append(("", f"… and {len(told) - SHOWN} more", ""))
+        return lines
+
+    def _line(self, group: AtWork, now_s: float) -> tuple[str, str, str]:
+        from paretoflow.cli.progress import duration
+
+        if group.reason:
+            return group.run_id, group.reason, ""
+        if group.step >= self._steps:
+            return group.run_id, f"step {self._steps}/{self._steps}, evaluating", ""
+        since_s, at = self._first[group.run_id, group.attempt]
+        done = group.step - at
+        pace = (now_s - since_s) / done if done > 0 else 0.0
+        left = f"about {duration(pace * (self._steps - group.step))} to its last step"
+        return group.run_id, f"step {max(group.step, 0)}/{self._steps}", left if pace else ""
