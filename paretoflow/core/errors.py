@@ -20,6 +20,7 @@
     │   └── NonFiniteLossError     training blew up, and would again
     ├── RunInterrupted             training stopped where it can go on, as it was asked to
     ├── LedgerError                the ledger cannot be read or written (RuntimeError)
+    │   ├── DamagedError           a file of the sweep is not what was written
     │   ├── FencedError            a newer driver owns the sweep
     │   └── SchemaVersionError     written by a newer version of ParetoFlow
     └── WorkerError                a worker died or went silent (RuntimeError)
@@ -176,6 +177,10 @@ class RunInterrupted(ParetoflowError, RuntimeError):  # noqa: N818  # no error: 
 
 class LedgerError(ParetoflowError, RuntimeError):
     """A ledger that cannot be read or written."""
+
+
+class DamagedError(LedgerError):
+    """A file of a sweep that is not what was written: cut short, changed, swapped or gone."""
 
 
 class FencedError(LedgerError):

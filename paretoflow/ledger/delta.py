@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
-from paretoflow.core.errors import SweepNotFoundError
+import pyarrow as pa
+
+from paretoflow.core.errors import (
+    DamagedError,
+    LedgerError,
+    SchemaVersionError,
+    SweepNotFoundError,
+)
 from paretoflow.ledger.fenced_table import COMMIT_ATTEMPTS, FencedTable
+from paretoflow.ledger.fragments import read_fragments
+from paretoflow.ledger.healing import make_whole, repair_log
 from paretoflow.ledger.new_table import create_table, table_exists
 from paretoflow.ledger.probe import require_put_if_absent
 from paretoflow.ledger.rows import (
@@ -32,9 +42,13 @@ class DeltaLedger:
         fsync: Whether an append returns only after the disk has it; without, a power cut may lose
             the last appends.
 
+    Attributes:
+        healed: What a writer found damaged and put right, a sentence each.
+
     Raises:
         SweepNotFoundError: If there is no ledger and none is to be made.
         FencedError: If yet another driver took over meanwhile.
+        DamagedError: If rows are lost, and a writer found them nowhere else.
         LedgerError: If storage failed.
         StorageError: If storage refuses, or cannot put if absent.
         SchemaVersionError: If a newer version of ParetoFlow wrote it.
@@ -52,16 +66,35 @@ class DeltaLedger:
                     "check the folder, or start a sweep with `paretoflow run JOB.yaml`",
                 )
             _create(folder, fsync=fsync)
-        self._events = FencedTable(folder.below("events"), "seq", fsync=fsync)
-        self._fronts = FencedTable(folder.below("fronts"), "number", fsync=fsync)
+        self._events = _opened(folder.below("events"), "seq", EVENTS_SCHEMA, fsync, writer)
+        self._fronts = _opened(folder.below("fronts"), "number", FRONTS_SCHEMA, fsync, writer)
+        self._root = as_folder(root)
         self._epoch = -1
+        self.healed: tuple[str, ...] = ()
         if writer:
             self._epoch = self._events.take_over(self._fronts.stored_epoch + 1)
             self._fronts.join(self._epoch)
+            self._heal()
             self._ids: set[str] = self._stored_ids()
             self._seq = self._events.position
             self._unsure = False
             self._unreported: list[Event] = []
+
+    def _heal(self) -> None:
+        for table in (self._events, self._fronts):
+            try:
+                table.read(columns=[table.order])
+            except DamagedError as error:
+                self.healed += (make_whole(table, error, self._spare),)
+
+    def _spare(self, known: set[str], lost: list[int]) -> pa.Table | None:
+        """Give results from fragments the numbers that are missing; None if they are too few."""
+        told = read_fragments(self._root, known=known, damaged=lambda _: None)
+        oldest = sorted(told, key=lambda event: event.time_s)[: len(lost)]
+        if len(oldest) < len(lost):
+            return None
+        rows = [replace(e, seq=n, epoch=self._epoch) for e, n in zip(oldest, lost, strict=True)]
+        return events_to_table(rows)
 
     @property
     def epoch(self) -> int:
@@ -137,6 +170,20 @@ class DeltaLedger:
     def _learn(self, events: list[Event]) -> None:
         self._ids.update(e.event_id for e in events)
         self._seq = max([self._seq, *(e.seq for e in events)])
+
+
+def _opened(
+    folder: Folder, order: str, schema: pa.Schema, fsync: bool, writer: bool
+) -> FencedTable:
+    """Open a table; as its driver, even one whose log has to be mended first."""
+    try:
+        return FencedTable(folder, order, schema, fsync=fsync)
+    except SchemaVersionError:
+        raise
+    except LedgerError:
+        if not (writer and repair_log(folder)):
+            raise
+    return FencedTable(folder, order, schema, fsync=fsync)
 
 
 def _create(folder: Folder, *, fsync: bool) -> None:

@@ -22,10 +22,23 @@ from paretoflow.storage.patience import passes, storage_error
 LOG = "_delta_log"
 COMMIT_PATIENCE_S = 30.0
 """Seconds that delta-rs keeps at a failing request: it hears no Ctrl-C, and a driver has more."""
+ADDS_KEY, REMOVES_KEY = "paretoflow.adds", "paretoflow.removes"
+"""How many files a commit adds and removes, as its first line announces."""
 CHECKPOINT_HINT = (
     "if a power cut tore the newest *.checkpoint.parquet in _delta_log, remove it together with "
-    "_last_checkpoint: the log entries beside them hold everything"
+    "_last_checkpoint, or let `paretoflow resume` do it: the log entries beside them hold "
+    "everything"
 )
+
+NOT_AN_ENTRY = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RecursionError,
+    StopIteration,
+)
+"""What comes of reading a log entry that is no JSON, or has not the words of a commit."""
 
 _COLOURS = re.compile(r"\x1b\[\d*m|↳")
 _LONGEST = 300
@@ -86,8 +99,8 @@ def refuse_torn_entry(folder: Folder, version: int | None = None) -> None:
     name = log_entry(version) if version is not None else _last_entry(folder)
     try:
         actions = [json.loads(line) for line in folder.read(name).splitlines()]
-        torn = not _is_whole(actions)
-    except (ValueError, StopIteration):
+        torn = not is_whole(actions)
+    except NOT_AN_ENTRY:
         torn = True
     except FileNotFoundError as error:
         raise LedgerError("an entry of the log is gone", f"{folder}/{name}") from error
@@ -104,13 +117,19 @@ def _last_entry(folder: Folder) -> str:
     return names[-1] if names else LOG
 
 
-def _is_whole(actions: list[dict[str, Any]]) -> bool:
-    """Tell a commit cut between two lines from a whole one by what its first line announces."""
+def is_whole(actions: list[dict[str, Any]]) -> bool:
+    """Tell a commit cut between two lines from a whole one by what its first line announces.
+
+    Raises:
+        Exception: A standard one, if the actions are none that a commit has.
+    """
     info = next(a["commitInfo"] for a in actions if "commitInfo" in a)
     metrics = info.get("operationMetrics", {})
     # delta-rs spells them one way for appends and another for compactions
     added = metrics.get("num_added_files", metrics.get("numFilesAdded", 0))
     removed = metrics.get("num_removed_files", metrics.get("numFilesRemoved", 0))
+    if ADDS_KEY in info:
+        added, removed = int(info[ADDS_KEY]), int(info[REMOVES_KEY])
     found = [sum(name in a for a in actions) for name in ("add", "remove", "txn")]
     return found[:2] == [added, removed] and (info["operation"] != "WRITE" or found[2] >= 2)
 

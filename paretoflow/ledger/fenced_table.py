@@ -9,34 +9,25 @@ every refresh.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import json
+import time
+from collections.abc import Callable
 
 import pyarrow as pa
-import pyarrow.dataset as ds
-import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import AddAction
 
 from paretoflow.core.errors import FencedError, LedgerError
-from paretoflow.ledger import delta_log
-from paretoflow.ledger.delta_log import (
-    CHECKPOINT_HINT,
-    delta_options,
-    log_entry,
-    refuse_torn_entry,
-    storage_errors,
-    sync_commit,
-)
+from paretoflow.ledger.data_files import data_file, span_of
+from paretoflow.ledger.dead_files import remove_dead_files, table_files
+from paretoflow.ledger.delta_log import ADDS_KEY, REMOVES_KEY, storage_errors, sync_commit
+from paretoflow.ledger.delta_reader import EPOCH_ID, POSITION_ID, DeltaReader
 from paretoflow.ledger.migrations import pending_migrations
 from paretoflow.ledger.new_table import VERSION_KEY
-from paretoflow.ledger.tables import SCHEMA_VERSION
-from paretoflow.storage import Folder, as_folder
-from paretoflow.storage.objects import ObjectFolder
-from paretoflow.storage.patience import passes, patiently
+from paretoflow.storage import Folder
+from paretoflow.storage.patience import passes
 
-POSITION_ID = "paretoflow.position"
-EPOCH_ID = "paretoflow.epoch"
 COMMIT_ATTEMPTS = 20
 TAKEOVER_ATTEMPTS = 200
 """Commits that a newcomer may lose in a row to the driver that it takes over from."""
@@ -46,12 +37,13 @@ COMPACT_EVERY = 200
 """Commits between compactions: reading costs about a millisecond per live file."""
 
 
-class FencedTable:
+class FencedTable(DeltaReader):
     """A handle on a table, for reading until `take_over` makes it a writer.
 
     Args:
         folder: Where the table lives.
         order: Name of its integer column that counts rows in order of commit.
+        schema: Columns that its rows are given with.
         fsync: Whether a commit returns only after a local disk has it; an object store confirms
             nothing before.
 
@@ -60,70 +52,14 @@ class FencedTable:
         SchemaVersionError: If a newer version of ParetoFlow wrote it.
     """
 
-    def __init__(self, folder: Folder, order: str, *, fsync: bool) -> None:
-        self.folder = folder
+    def __init__(self, folder: Folder, order: str, schema: pa.Schema, *, fsync: bool) -> None:
+        super().__init__(folder, order, schema)
         self.epoch = -1
-        self._order = order
         self._fsync = fsync
         self._silences = 0
-        with storage_errors(folder, CHECKPOINT_HINT):
-            self._delta = self._open()
-            refuse_torn_entry(folder, self._delta.version())
-            self._load_transactions()
+        with storage_errors(folder):
             self._commits = len(self._delta.file_uris())
-            configuration: Mapping[str, str] = self._delta.metadata().configuration
-        found = int(configuration.get(VERSION_KEY, SCHEMA_VERSION))
-        self._migrations = pending_migrations(found, folder.uri)
-        # from here on a driver waits too, and keeps its gangs meanwhile
-        self.folder = as_folder(folder, delta_log.COMMIT_PATIENCE_S)
-
-    def _open(self) -> Any:
-        folder, options = self.folder, delta_options(self.folder)
-        try:
-            return patiently(lambda: DeltaTable(folder.uri, storage_options=options), folder.uri)
-        except (DeltaError, OSError):
-            refuse_torn_entry(folder)
-            raise
-
-    def refresh(self) -> None:
-        """Look at storage again.
-
-        Versions have no gaps, so one look for the next log entry tells whether there is anything
-        new; delta-rs would list the whole log.
-        """
-        with storage_errors(self.folder):
-            if self.folder.exists(log_entry(self._delta.version() + 1)):
-                self._delta.update_incremental()
-                self._load_transactions()
-
-    def read(self, after: int = -1, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return the rows that come after `after`, as of the last refresh, in no set order."""
-        with storage_errors(
-            self.folder, "if a data file is damaged or gone, restore it from a copy"
-        ):
-            # the statistics of each file leave unopened those without new rows
-            predicate = f"{self._order} > {after}" if after >= 0 else None
-            uris = self._delta.file_uris(file_pruning_predicate=predicate)
-            schema = self._schema()
-            if not uris:
-                table = schema.empty_table()
-                return table.select(columns) if columns else table
-            # the folder's own name is escaped in a URI; the files lie right in it
-            names = [uri.rpartition("/")[2] for uri in uris]
-            newer = ds.field(self._order) > after
-            return self._read(names, schema=schema, columns=columns, filters=newer)
-
-    def _read(self, names: Sequence[str], **what: Any) -> pa.Table:
-        folder = self.folder
-        if isinstance(folder, ObjectFolder):
-            paths, store = [folder.path(name) for name in names], folder.filesystem
-        else:
-            paths, store = [f"{folder}/{name}" for name in names], None
-        return patiently(
-            lambda: pq.read_table(paths, filesystem=store, partitioning=None, **what),
-            folder.uri,
-            delta_log.COMMIT_PATIENCE_S,
-        )
+        self._migrations = pending_migrations(self._found_version, folder.uri)
 
     def take_over(self, at_least: int = 0) -> int:
         """Become the table's only writer, in a commit of its own.
@@ -197,7 +133,7 @@ class FencedTable:
         )
 
     def _claim(self, epoch: int) -> bool:
-        if not self._write(self._schema().empty_table(), self.position, epoch):
+        if not self._write(None, self.position, epoch):
             return False
         self._own(epoch)
         return True
@@ -206,30 +142,82 @@ class FencedTable:
         self.epoch = epoch
         self._migrate()
 
-    def _schema(self) -> pa.Schema:
-        return pa.schema(self._delta.schema().to_arrow())
+    def rewrite(self, rows: pa.Table, position: int) -> bool:
+        """Put these rows in place of all that are there, in one commit; return whether it landed.
 
-    def _load_transactions(self) -> None:
-        epoch, position = (self._delta.transaction_version(i) for i in (EPOCH_ID, POSITION_ID))
-        self.stored_epoch = -1 if epoch is None else int(epoch)
-        self.position = -1 if position is None else int(position)
-
-    def _write(self, rows: pa.Table, position: int, epoch: int) -> bool:
+        Raises:
+            FencedError: If a newer driver has taken over.
+        """
+        self.check_owner()
+        file = data_file(rows, self.order, self.epoch, merged=True) if rows.num_rows else None
+        live = self.names()
+        if file is not None and live == [file[0]]:  # only the position is to be put right
+            return self._write(None, position, self.epoch)
         with storage_errors(self.folder):
-            try:
-                write_deltalake(
-                    self._delta, rows, mode="append", commit_properties=_properties(position, epoch)
-                )
-            except CommitFailedError:
-                return False
-            except (DeltaError, OSError) as error:
-                if not self._may_ask_again(error):
-                    raise
-                return False
-            self.position, self.stored_epoch = position, epoch
-            self._sync()
-        self._silences = 0
+            landed = self._land(lambda: self._add(file, position, self.epoch, len(live)))
+        self._commits = 1 if landed else self._commits
+        return landed
+
+    def _write(self, rows: pa.Table | None, position: int, epoch: int) -> bool:
+        with storage_errors(self.folder):
+            if self.folder.local is None:
+                landed = self._land(lambda: self._add_remotely(rows, position, epoch))
+            else:
+                file = None if rows is None else data_file(rows, self.order, epoch)
+                landed = self._land(lambda: self._add(file, position, epoch))
+        if landed:
+            self._silences = 0
+        return landed
+
+    def _land(self, commit: Callable[[], None]) -> bool:
+        """Make a commit; return whether it landed for sure."""
+        try:
+            commit()
+        except CommitFailedError:
+            return False
+        except (DeltaError, OSError) as error:
+            if not self._may_ask_again(error):
+                raise
+            return False
+        self._sync()
         return True
+
+    def _add_remotely(self, rows: pa.Table | None, position: int, epoch: int) -> None:
+        """Let delta-rs write the data file: fewer requests, and the store has its own checksums."""
+        table = self.rows_schema.empty_table() if rows is None else rows
+        properties = _properties(position, epoch)
+        write_deltalake(self._delta, table, mode="append", commit_properties=properties)
+        self.position, self.stored_epoch = position, epoch
+
+    def _add(
+        self, file: tuple[str, bytes] | None, position: int, epoch: int, replacing: int = 0
+    ) -> None:
+        """Write a data file under the digest of its content, then the commit that names it."""
+        actions = [self._put(*file)] if file else []
+        mode = "overwrite" if replacing else "append"
+        counts = {ADDS_KEY: str(len(actions)), REMOVES_KEY: str(replacing)}
+        properties = _properties(position, epoch, counts)
+        schema = self._delta.schema()
+        self._delta.create_write_transaction(actions, mode, schema, commit_properties=properties)
+        # the handle may move past a newer driver's commits: then the owner is another
+        self._delta.update_incremental()
+        self._load_transactions()
+
+    def _put(self, name: str, content: bytes) -> AddAction:
+        local, span = self.folder.local, span_of(name)
+        assert span is not None
+        if local is None:
+            self.folder.write(name, content)
+        else:  # nothing names it yet: flushed with the commit
+            path = local / name
+            try:
+                path.write_bytes(content)
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
+        bounds = {"minValues": {self.order: span.first}, "maxValues": {self.order: span.last}}
+        stats = json.dumps({"numRecords": span.last - span.first + 1, **bounds, "nullCount": {}})
+        return AddAction(name, len(content), {}, int(1000 * time.time()), True, stats)
 
     def _may_ask_again(self, error: Exception) -> bool:
         """Tell a request to an object store that was cut off: whether it landed is to be seen."""
@@ -237,23 +225,22 @@ class FencedTable:
         return self.folder.local is None and passes(error) and self._silences <= SILENCES
 
     def _compact(self) -> None:
-        """Merge small files; if another commit comes first, leave it to the next time.
+        """Merge all files into one; if another commit comes first, leave it to the next time.
 
-        delta-rs ignores transactions and conflicts here, and moves the handle past the commits of
-        others. So the owner is checked before, to leave the table of a newer driver alone, and
-        after, since the next write would not conflict any more.
+        What was merged stays for readers that are about to open it until the next compaction;
+        files that were no part of the table before this one have none.
         """
         self.refresh()
         self.check_owner()
         with storage_errors(self.folder):
-            try:
-                self._delta.optimize.compact()
-                self._commits = 0
-            except CommitFailedError:
-                self._delta.update_incremental()
-            self._load_transactions()
-            self._sync()
-        self.check_owner()
+            # listed before the commit: once it has landed, no newer driver had written by then
+            there, live = table_files(self.folder), set(self.names())
+        if self.rewrite(self.read(), self.position):
+            self.check_owner()
+            remove_dead_files(self.folder, [name for name in there if name not in live])
+        else:
+            self.refresh()
+            self.check_owner()
 
     def _migrate(self) -> None:
         with storage_errors(self.folder):
@@ -269,10 +256,13 @@ class FencedTable:
             sync_commit(self.folder.local, self._delta.version())
 
 
-def _properties(position: int, epoch: int) -> CommitProperties:
+def _properties(
+    position: int, epoch: int, counts: dict[str, str] | None = None
+) -> CommitProperties:
     # no retries inside delta-rs: after any other commit the owner is checked again first
     return CommitProperties(
         max_commit_retries=0,
+        custom_metadata=counts,
         app_transactions=[Transaction(POSITION_ID, position), Transaction(EPOCH_ID, epoch)],
     )
 

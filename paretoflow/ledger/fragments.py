@@ -1,22 +1,22 @@
 """Result fragments: what a gang finished, in storage before the driver hears of it.
 
 A gang that outlives its driver leaves its results here, and the next driver folds them in. Each
-fragment is one Arrow file at `<root>/fragments/<run_id>/`, named after its first event, so writing
-it twice changes nothing.
+fragment is one sealed Arrow file at `<root>/fragments/<run_id>/`, named after its first event, so
+writing it twice changes nothing. Those that are in the ledger stay: they heal it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-import pyarrow as pa
-
-from paretoflow.core.errors import LedgerError, SchemaVersionError
+from paretoflow.core.errors import DamagedError, LedgerError, SchemaVersionError
 from paretoflow.core.ids import digest_of
 from paretoflow.ledger.rows import events_to_table, table_to_events
 from paretoflow.ledger.tables import SCHEMA_VERSION, Event, EventKind
 from paretoflow.storage import Folder, Root, as_folder
+from paretoflow.storage.damaged import set_aside
+from paretoflow.storage.sealed import sealed_bytes, unsealed_table
 
 FRAGMENTS = "fragments"
 
@@ -45,11 +45,17 @@ def write_fragment(root: Root, events: Sequence[Event]) -> str:
         )
     folder = as_folder(root)
     name = f"{FRAGMENTS}/{events[0].run_id}/{_file_name(events[0].event_id)}"
-    folder.put(name, _to_bytes(events_to_table(events)))
+    folder.put(name, sealed_bytes(events_to_table(events)))
     return f"{folder}/{name}"
 
 
-def read_fragments(root: Root, *, known: Collection[str] = (), run_id: str = "") -> list[Event]:
+def read_fragments(
+    root: Root,
+    *,
+    known: Collection[str] = (),
+    run_id: str = "",
+    damaged: Callable[[DamagedError], object] | None = None,
+) -> list[Event]:
     """Return the events of every fragment, each id once.
 
     They come by run, then attempt, then phase (start, results, end), then step.
@@ -59,22 +65,47 @@ def read_fragments(root: Root, *, known: Collection[str] = (), run_id: str = "")
         known: Ids of events in the ledger: they are left out. A fragment whose first event is among
             them is left unopened, as its events are committed together.
         run_id: Only the fragments of this run; empty for all.
+        damaged: Told of each fragment that is not whole, which is then set aside. So is the end of
+            its run, if that is new: the run is made again, as a result of it is lost.
 
     Raises:
-        LedgerError: If a fragment is damaged; none is skipped in silence.
+        DamagedError: If a fragment is damaged and nobody is to be told of it.
         StorageError: If storage refuses.
     """
     folder = as_folder(root)
     seen = frozenset(known)
     files = {_file_name(each) for each in seen}
-    found: dict[str, Event] = {}
+    found: dict[str, list[Event]] = {}
+    broken: set[str] = set()
     for name in _names(folder, run_id):
         if name.rpartition("/")[2] in files:
             continue
-        for event in _read(folder, name):
+        try:
+            found[name] = _read(folder, name)
+        except DamagedError as error:
+            if damaged is None:
+                raise
+            set_aside(folder, name)
+            broken.add(_run_of(name))
+            damaged(error)
+    fresh: dict[str, Event] = {}
+    for name, events in found.items():
+        for event in _without_end(folder, name, events) if _run_of(name) in broken else events:
             if event.event_id not in seen:
-                found.setdefault(event.event_id, event)
-    return sorted(found.values(), key=lambda e: (e.run_id, e.attempt, _phase(e.kind), e.step))
+                fresh.setdefault(event.event_id, event)
+    return sorted(fresh.values(), key=lambda e: (e.run_id, e.attempt, _phase(e.kind), e.step))
+
+
+def _without_end(folder: Folder, name: str, events: list[Event]) -> list[Event]:
+    """Leave out the end of a run, and see to it that the next driver does not take it in either."""
+    kept = [e for e in events if e.kind not in _LAST]
+    if len(kept) < len(events):
+        set_aside(folder, name)
+    return kept
+
+
+def _run_of(name: str) -> str:
+    return name.split("/")[1]
 
 
 def _names(folder: Folder, run_id: str) -> list[str]:
@@ -84,23 +115,44 @@ def _names(folder: Folder, run_id: str) -> list[str]:
 
 def _read(folder: Folder, name: str) -> list[Event]:
     where = f"{folder}/{name}"
+    hint = (
+        "`paretoflow resume` sets it aside and makes its run again; or restore it from a copy, or "
+        "move it out of the folder"
+    )
     try:
-        table = pa.ipc.open_file(folder.read(name)).read_all()
-        table.validate(full=True)
-    except (FileNotFoundError, pa.ArrowException) as error:
-        raise LedgerError(
-            f"fragment cannot be read: {str(error).splitlines()[0]}",
-            where,
-            "restore it from a copy, or move it out of the folder to go on without it",
-        ) from error
-    version = int((table.schema.metadata or {}).get(b"paretoflow.schema_version", SCHEMA_VERSION))
-    if version > SCHEMA_VERSION:
+        content = folder.read(name)
+    except FileNotFoundError as error:
+        raise DamagedError("the fragment cannot be read: it is gone", where, hint) from error
+    table = unsealed_table(content, where, hint)
+    _require_version(table.schema.metadata, where, hint)
+    try:
+        events = table_to_events(table)
+        events_to_table(events)  # what is in no state to be committed is damaged too
+    except SchemaVersionError:
+        raise
+    except LedgerError as error:
+        raise DamagedError(f"the fragment is damaged: {error.what}", where, hint) from error
+    path = name.split("/")
+    if not events or _file_name(events[0].event_id) != path[2] or _runs(events) != {path[1]}:
+        raise DamagedError("the fragment is damaged: its name is of other events", where, hint)
+    return events
+
+
+def _require_version(metadata: dict[bytes, bytes] | None, where: str, hint: str) -> None:
+    text = (metadata or {}).get(b"paretoflow.schema_version", str(SCHEMA_VERSION).encode())
+    if not text.isdigit():
+        raise DamagedError("the fragment is damaged: its version is no number", where, hint)
+    if int(text) > SCHEMA_VERSION:
         raise SchemaVersionError(
-            f"written with schema version {version}; this ParetoFlow reads up to {SCHEMA_VERSION}",
+            f"written with schema version {int(text)}; this ParetoFlow reads up to "
+            f"{SCHEMA_VERSION}",
             where,
             "use the same version of paretoflow on every machine",
         )
-    return table_to_events(table)
+
+
+def _runs(events: Sequence[Event]) -> set[str]:
+    return {e.run_id for e in events}
 
 
 def _file_name(event_id: str) -> str:
@@ -112,11 +164,3 @@ def _phase(kind: EventKind) -> int:
     if kind in _FIRST:
         return 0
     return 2 if kind in _LAST else 1
-
-
-def _to_bytes(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content

@@ -17,6 +17,8 @@ CONFIGURATION = {
     # never cleaned: where a log entry is gone, a driver that was taken over could put its own
     "delta.logRetentionDuration": "interval 36500 days",
     "delta.enableExpiredLogCleanup": "false",
+    # what was merged goes with the next merge: checkpoints need not remember it for a week
+    "delta.deletedFileRetentionDuration": "interval 1 hours",
     VERSION_KEY: str(SCHEMA_VERSION),
 }
 

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paretoflow.core.errors import LedgerError, SchemaVersionError
+from paretoflow.core.errors import DamagedError, LedgerError, SchemaVersionError
 from paretoflow.ledger.tables import (
     EVENT_FIELDS,
     EVENTS_SCHEMA,
@@ -47,13 +47,14 @@ def table_to_events(table: pa.Table) -> list[Event]:
     """Return the rows as events, in order; a missing or null column gives the field's default.
 
     Raises:
+        DamagedError: If a row lacks what every version wrote.
         SchemaVersionError: If a row is of a kind that this version does not know.
     """
     there = dict(zip(table.column_names, table.columns, strict=True))
     columns = {name: _column(name, there.get(name), table.num_rows) for name in EVENT_FIELDS}
     # whole columns first: a row then costs no more than its constructor
     columns["kind"] = _kinds(columns["kind"], columns["event_id"])
-    columns["payload"] = [json.loads(p) if p and p != "{}" else {} for p in columns["payload"]]
+    columns["payload"] = _payloads(columns["payload"], columns["event_id"])
     return [Event(*row) for row in zip(*columns.values(), strict=True)]
 
 
@@ -120,11 +121,11 @@ def _refuse_if_unstorable(event: Event) -> None:
 
 
 def _column(name: str, column: pa.ChunkedArray | None, rows: int) -> list[Any]:
-    if column is None:
-        return [_DEFAULTS[name]] * rows
-    values = _values(column)
-    if not column.null_count:
+    values = [None] * rows if column is None else _values(column)
+    if column is not None and not column.null_count:
         return values
+    if name not in _DEFAULTS and rows:
+        raise DamagedError(f"rows without {name}", "ledger/events")
     return [_DEFAULTS[name] if v is None else v for v in values]
 
 
@@ -139,6 +140,20 @@ def _kinds(names: Sequence[str], event_ids: Sequence[str]) -> list[EventKind]:
             "ledger/events",
             "upgrade paretoflow to the version that wrote it, or a later one",
         ) from error
+
+
+def _payloads(texts: Sequence[str], event_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Return payloads as mappings; one that is none was written by no version."""
+    payloads: list[dict[str, Any]] = []
+    for text, event_id in zip(texts, event_ids, strict=True):
+        try:
+            payload = json.loads(text) if text and text != "{}" else {}
+        except (ValueError, RecursionError):
+            payload = None
+        if not isinstance(payload, dict):
+            raise DamagedError(f"event {event_id!r} has a payload that is damaged", "ledger/events")
+        payloads.append(payload)
+    return payloads
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:

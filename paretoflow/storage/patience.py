@@ -105,6 +105,9 @@ def disk_error(error: OSError, where: str) -> StorageError:
         errno.ENOSPC: "free some space, then run again: nothing that finished is lost",
         errno.EDQUOT: "free some of your quota, then run again: nothing that finished is lost",
         errno.EROFS: "it is mounted for reading only: choose another folder",
+        errno.EISDIR: "a folder lies where a file belongs: move it away",
+        errno.ENOTDIR: "a file lies where a folder belongs: move it away",
+        errno.ENAMETOOLONG: "choose a shorter path",
         errno.EACCES: "check the permissions of the folder, or choose another",
     }
     hint = hints.get(error.errno or 0, "check free space and permissions, then run again")

@@ -8,10 +8,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from deltalake import DeltaTable
-from deltalake.table import TableOptimizer
 
 from paretoflow.core.errors import (
     FencedError,
@@ -171,13 +171,13 @@ def test_a_driver_fenced_while_it_compacts_adds_nothing(
     old = open_ledger(tmp_path, writer=True, create=True)
     added = [event for i in range(3) for event in old.append([evaluated(i)])]
     monkeypatch.setattr(fenced_table, "COMPACT_EVERY", 1)
-    compact = TableOptimizer.compact
+    rewrite = fenced_table.FencedTable.rewrite
 
-    def compact_late(self: TableOptimizer) -> object:
+    def rewrite_late(self: fenced_table.FencedTable, *what: Any) -> bool:
         open_ledger(tmp_path, writer=True)
-        return compact(self)
+        return rewrite(self, *what)
 
-    monkeypatch.setattr(TableOptimizer, "compact", compact_late)
+    monkeypatch.setattr(fenced_table.FencedTable, "rewrite", rewrite_late)
     with pytest.raises(FencedError):
         old.append([evaluated(9)])
     assert open_ledger(tmp_path, writer=False).events() == added
@@ -189,14 +189,14 @@ def test_two_drivers_compacting_at_once_cost_only_a_retry(
     ledger = open_ledger(tmp_path, writer=True, create=True)
     added = [event for i in range(3) for event in ledger.append([evaluated(i)])]
     monkeypatch.setattr(fenced_table, "COMPACT_EVERY", 1)
-    compact = TableOptimizer.compact
+    rewrite = fenced_table.FencedTable.rewrite
 
-    def compact_second(self: TableOptimizer) -> object:
-        compact(DeltaTable(tmp_path / "ledger" / "events").optimize)
-        return compact(self)
+    def rewrite_second(self: fenced_table.FencedTable, *what: Any) -> bool:
+        DeltaTable(tmp_path / "ledger" / "events").optimize.compact()
+        return rewrite(self, *what)
 
     with monkeypatch.context() as patch:
-        patch.setattr(TableOptimizer, "compact", compact_second)
+        patch.setattr(fenced_table.FencedTable, "rewrite", rewrite_second)
         added += ledger.append([evaluated(3)])
     added += ledger.append([evaluated(4)])
     assert ledger.events() == added

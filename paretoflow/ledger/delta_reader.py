@@ -1,0 +1,173 @@
+"""One Delta table as a reader sees it; every row is accounted for, or none is given.
+
+Each commit says which number its last row has, and rows are numbered without gaps. So a log entry
+or a data file that is damaged, swapped, doubled or gone shows as a row too few or too many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from paretoflow.core.errors import DamagedError
+from paretoflow.ledger import delta_log
+from paretoflow.ledger.data_files import MissingFileError, read_files, span_of
+from paretoflow.ledger.delta_log import (
+    CHECKPOINT_HINT,
+    delta_options,
+    log_entry,
+    refuse_torn_entry,
+    storage_errors,
+)
+from paretoflow.ledger.log_check import heal_hint, suspect
+from paretoflow.ledger.new_table import VERSION_KEY
+from paretoflow.ledger.tables import SCHEMA_VERSION
+from paretoflow.storage import Folder, as_folder
+from paretoflow.storage.patience import patiently
+
+POSITION_ID = "paretoflow.position"
+EPOCH_ID = "paretoflow.epoch"
+READ_ATTEMPTS = 3
+"""Times that a read begins anew because the files were merged meanwhile."""
+
+
+class DeltaReader:
+    """A handle on a table, for reading.
+
+    Args:
+        folder: Where the table lives.
+        order: Name of its integer column that numbers the rows.
+        schema: Columns that its rows are given with.
+
+    Raises:
+        LedgerError: If the table cannot be opened.
+        SchemaVersionError: If a newer version of ParetoFlow wrote it.
+    """
+
+    def __init__(self, folder: Folder, order: str, schema: pa.Schema) -> None:
+        self.folder = folder
+        self.order = order
+        self.rows_schema = schema
+        with storage_errors(folder, CHECKPOINT_HINT):
+            self._delta = self._open()
+            refuse_torn_entry(folder, self._delta.version())
+            self._load_transactions()
+            configuration: Mapping[str, str] = self._delta.metadata().configuration
+        self._found_version = _version_in(configuration, folder)
+        # from here on a driver waits too, and keeps its gangs meanwhile
+        self.folder = as_folder(folder, delta_log.COMMIT_PATIENCE_S)
+
+    def _open(self) -> Any:
+        folder, options = self.folder, delta_options(self.folder)
+        try:
+            return patiently(lambda: DeltaTable(folder.uri, storage_options=options), folder.uri)
+        except (DeltaError, OSError) as error:
+            refuse_torn_entry(folder)
+            where = suspect(folder)
+            if where is None:
+                raise
+            hint = CHECKPOINT_HINT if where.endswith(".parquet") else heal_hint(folder)
+            raise DamagedError("a file of the log is damaged", where, hint) from error
+
+    def refresh(self) -> None:
+        """Look at storage again.
+
+        Versions have no gaps, so one look for the next log entry tells whether there is anything
+        new; delta-rs would list the whole log.
+        """
+        with storage_errors(self.folder):
+            if self.folder.exists(log_entry(self._delta.version() + 1)):
+                self._delta.update_incremental()
+                self._load_transactions()
+
+    def read(self, after: int = -1, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the rows that come after `after`, as of the last refresh, in no set order.
+
+        Raises:
+            LedgerError: If rows are missing, or a file is damaged; it names what and the way out.
+        """
+        rows = self._read(after, columns)
+        self._require_whole(rows, after)
+        return rows
+
+    def _read(self, after: int, columns: Sequence[str] | None) -> pa.Table:
+        if columns and self.order not in columns:
+            columns = [*columns, self.order]
+        for attempt in range(READ_ATTEMPTS):
+            try:
+                rows = read_files(self.folder, self.names(after), self.rows_schema, columns)
+                return rows.filter(pc.greater(rows[self.order], after)) if after >= 0 else rows
+            except MissingFileError as error:
+                before = self._delta.version()
+                self.refresh()  # merged by the driver between the look at the log and the read
+                if self._delta.version() == before or attempt + 1 == READ_ATTEMPTS:
+                    where = f"{self.folder}/{error}"
+                    raise DamagedError(
+                        "a data file is gone", where, heal_hint(self.folder)
+                    ) from error
+            except DamagedError as error:
+                raise DamagedError(error.what, error.where, heal_hint(self.folder)) from error
+        raise AssertionError("unreachable")
+
+    def names(self, after: int = -1) -> list[str]:
+        """Return the names of the data files with rows that come after `after`."""
+        with storage_errors(self.folder):
+            # the statistics of each file leave unopened those without new rows
+            predicate = f"{self.order} > {after}" if after >= 0 else None
+            uris = self._delta.file_uris(file_pruning_predicate=predicate)
+        # the folder's own name is escaped in a URI; the files lie right in it
+        names = [uri.rpartition("/")[2] for uri in uris]
+        spans = {name: span_of(name) for name in names}
+        return [n for n, span in spans.items() if span is None or span.last > after]
+
+    def _require_whole(self, rows: pa.Table, after: int) -> None:
+        """Refuse rows that are not exactly those that the log announces."""
+        found = np.sort(rows[self.order].to_numpy())
+        first = after + 1 if self.order == "seq" or not len(found) else int(found[0])
+        if np.array_equal(found, np.arange(first, self.position + 1)):
+            return
+        where = suspect(self.folder) or f"{self.folder}/{delta_log.LOG}"
+        raise DamagedError(
+            f"the log has a hole: {_difference(found, first, self.position)}",
+            where,
+            heal_hint(self.folder),
+        )
+
+    def _load_transactions(self) -> None:
+        epoch, position = (self._delta.transaction_version(i) for i in (EPOCH_ID, POSITION_ID))
+        self.stored_epoch = -1 if epoch is None else int(epoch)
+        self.position = -1 if position is None else int(position)
+
+
+def _version_in(configuration: Mapping[str, str], folder: Folder) -> int:
+    text = configuration.get(VERSION_KEY, str(SCHEMA_VERSION))
+    try:
+        return int(text)
+    except ValueError as error:
+        raise DamagedError(
+            f"the schema version is no number: {text!r}",
+            f"{folder}/{log_entry(0)}",
+            "restore the file from a copy",
+        ) from error
+
+
+def _difference(found: Any, first: int, last: int) -> str:
+    """Say which rows are missing, doubled or too many."""
+    missing = sorted(set(range(first, last + 1)) - set(found.tolist()))
+    if missing:
+        return f"{rows_named(missing)} (of {last + 1}) missing"
+    beyond = [n for n in found.tolist() if n > last]
+    return f"rows up to {max(beyond)}, but it ends at {last}" if beyond else "rows come twice"
+
+
+def rows_named(numbers: Sequence[int]) -> str:
+    """Return `row 8`, or `2 rows from 8 to 9`."""
+    if len(numbers) == 1:
+        return f"row {numbers[0]}"
+    return f"{len(numbers)} rows from {min(numbers)} to {max(numbers)}"
