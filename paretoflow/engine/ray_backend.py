@@ -208,8 +208,14 @@ class RayBackend:
         return [self._lost(gang.launch, failure)] if gang.launch is not None else []
 
     def _lost(self, launch: Launch, failure: Failure) -> Report:
-        events = read_fragments(self._folder, run_id=launch.run_id)
+        aside: list[str] = []
+        events = read_fragments(
+            self._folder, run_id=launch.run_id, damaged=lambda e: aside.append(e.where)
+        )
         done = any(event.kind is EventKind.FINISHED for event in events)
+        if aside:
+            told = f"{failure.message}; damaged and set aside: {', '.join(aside)}"
+            failure = replace(failure, message=told)
         why = None if done else failure
         return Report(launch.run_id, launch.attempt, tuple(events), ended=True, failure=why)
 

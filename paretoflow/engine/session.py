@@ -37,7 +37,7 @@ from paretoflow.ledger import open_ledger
 from paretoflow.ledger.fragments import read_fragments
 from paretoflow.ledger.ledger import Ledger
 from paretoflow.ledger.memory import MemoryLedger
-from paretoflow.ledger.tables import EventKind
+from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.methods.capabilities import require_supported
 from paretoflow.methods.catalogue import CAPABILITIES
 from paretoflow.scoring.calibrate import declared_problem
@@ -149,10 +149,19 @@ def _drive(
         board.update(gangs, backend.now())
         audience.groups(gangs)
 
+    def recover() -> list[Event]:
+        for healed in getattr(ledger, "healed", ()):
+            audience.watch(driver.state, f"mended: {healed}")
+        return read_fragments(
+            root,
+            known=ledger.ids(),
+            damaged=lambda e: audience.watch(driver.state, f"set aside {e.where}: {e.what}"),
+        )
+
     backend.meanwhile = meanwhile
     around = Surroundings(
         watch=audience.watch,
-        recover=lambda: read_fragments(root, known=ledger.ids()),
+        recover=recover,
         stop_asked=stop_asked,
         board=board,
         groups=audience.groups,

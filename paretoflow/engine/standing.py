@@ -15,7 +15,7 @@ from paretoflow.core.status import RunStatus
 from paretoflow.core.values import Cost, RunRecord
 from paretoflow.engine.live import GangPhase, GangState, Live, read_live
 from paretoflow.engine.state import SweepState
-from paretoflow.engine.sweep import front_interval, read_spec
+from paretoflow.engine.sweep import front_interval, read_spec, require_fronts
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.ledger import Ledger
 from paretoflow.storage import Root, as_folder
@@ -99,14 +99,15 @@ class StandingReader:
         """
         state, live = self._state, read_live(self._folder)
         ledger = self._ledger()
-        fronts = len(ledger.fronts()) if ledger else 0
+        fronts = ledger.fronts() if ledger else []
         state.apply(ledger.events(after=state.seq) if ledger else ())
+        require_fronts(self._folder, fronts, state.seq)
         if state.front_version != self._front_version:
             self._front_version, self._interval = state.front_version, front_interval(state)
         # clocks of two machines differ: a sign from the future is one from now
         silent_s = max(0.0, now_s - live.time_s) if live else 0.0
         spec = read_spec(self._folder)
-        return Standing(spec, state, live, silent_s, fronts, self._interval)
+        return Standing(spec, state, live, silent_s, len(fronts), self._interval)
 
     def _ledger(self) -> Ledger | None:
         """Open the ledger; None before a driver has made it, as submitting writes only the spec."""

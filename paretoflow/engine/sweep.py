@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 
 from paretoflow import __version__
-from paretoflow.core.errors import LedgerError, SnapshotNotFoundError, SweepNotFoundError
+from paretoflow.core.errors import (
+    DamagedError,
+    LedgerError,
+    SnapshotNotFoundError,
+    SweepNotFoundError,
+)
 from paretoflow.core.values import BASE_RUN_ID, RunRecord
 from paretoflow.core.views import EvaluationRow, FrontPoint, FrontView, SweepView
 from paretoflow.engine.state import SweepState
@@ -89,6 +94,7 @@ def open_sweep_folder(root: Root, snapshot: int | None = None) -> OpenedSweep:
     ledger = open_ledger(folder, writer=False)
     fronts = tuple(ledger.fronts())
     events = ledger.events()
+    require_fronts(folder, fronts, events[-1].seq if events else -1)
     if snapshot is not None:
         number = snapshot if snapshot >= 0 else len(fronts) + snapshot
         if not 0 <= number < len(fronts):
@@ -102,7 +108,39 @@ def open_sweep_folder(root: Root, snapshot: int | None = None) -> OpenedSweep:
         events = [e for e in events if e.seq <= fronts[-1].ledger_seq]
     state = SweepState()
     state.apply(events)
+    if snapshot is not None and not is_recorded(state, fronts[-1]):
+        raise DamagedError(
+            f"front snapshot {fronts[-1].number} is not what its events give: some are lost",
+            f"{folder}/ledger/events",
+            "restore the folder from a copy; the front as it is now can still be read",
+        )
     return OpenedSweep(folder, spec, state, fronts)
+
+
+def require_fronts(folder: Folder, fronts: Sequence[FrontRecord], last: int) -> None:
+    """Refuse fronts with a gap, and events that end before a front that was computed from them.
+
+    Args:
+        folder: The sweep's.
+        fronts: All that are recorded, read before the events.
+        last: Number of the last event.
+
+    Raises:
+        DamagedError: If one is missing; a ledger cut off at its end shows by nothing else.
+    """
+    hint = (
+        f"restore the folder from a copy; else `paretoflow resume {folder}` goes on from there, "
+        "with what fragments hold"
+    )
+    if [f.number for f in fronts] != list(range(len(fronts))):
+        raise DamagedError("front snapshots are missing", f"{folder}/ledger/fronts", hint)
+    if fronts and fronts[-1].ledger_seq > last:
+        raise DamagedError(
+            f"the last events are missing: the last front was computed from number "
+            f"{fronts[-1].ledger_seq}, but they end at {last}",
+            f"{folder}/ledger/events",
+            hint,
+        )
 
 
 def read_sweep(root: Root, snapshot: int | None = None) -> SweepView:

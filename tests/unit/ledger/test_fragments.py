@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from paretoflow.core.errors import LedgerError, SchemaVersionError, StorageError
+from paretoflow.core.errors import DamagedError, LedgerError, SchemaVersionError, StorageError
 from paretoflow.ledger.fragments import (
     read_fragments,
     write_fragment,
@@ -162,3 +162,70 @@ def test_a_disk_that_refuses_is_named(tmp_path: Path) -> None:
     (tmp_path / "fragments").write_text("a file in the way")
     with pytest.raises(StorageError, match=r"storage failed: .*check free space"):
         write_fragment(tmp_path, [evaluated(1)])
+
+
+def _swap(one: Path, other: Path) -> None:
+    kept = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(kept)
+
+
+def test_no_flipped_bit_is_read_as_another_result(tmp_path: Path) -> None:
+    event = evaluated(1, prompt_scores=((0.1,) * 40, (1.5,) * 40))
+    path = _written(tmp_path, [event])
+    whole = path.read_bytes()
+    for at in range(0, len(whole), 7):
+        content = bytearray(whole)
+        content[at] ^= 1 << at % 8
+        path.write_bytes(content)
+        with pytest.raises(DamagedError, match=path.stem):
+            read_fragments(tmp_path)
+
+
+def test_fragments_that_changed_places_are_refused(tmp_path: Path) -> None:
+    one, other = (_written(tmp_path, [evaluated(i)]) for i in (1, 2))
+    _swap(one, other)
+    with pytest.raises(DamagedError, match="name is of other events"):
+        read_fragments(tmp_path, known={evaluated(1).event_id})
+
+
+def test_a_fragment_of_an_earlier_version_has_no_seal_and_is_read(tmp_path: Path) -> None:
+    path = _written(tmp_path, [evaluated(1)])
+    table = events_to_table([evaluated(1)])
+    with pa.ipc.new_file(str(path), table.schema) as writer:
+        writer.write_table(table)
+    assert read_fragments(tmp_path) == [evaluated(1)]
+    whole = path.read_bytes()
+    for cut in (0, 3, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(DamagedError, match=path.stem):
+            read_fragments(tmp_path)
+    for index in range(2):  # a payload that is no JSON, a score that is no number
+        bad = {"payload": ["{"], "scores": [[float("nan"), 1.0]]}
+        name = list(bad)[index]
+        at = table.column_names.index(name)
+        changed = table.set_column(at, table.field(at), pa.array(bad[name], table.field(at).type))
+        with pa.ipc.new_file(str(path), changed.schema) as writer:
+            writer.write_table(changed)
+        with pytest.raises(DamagedError, match=path.stem):
+            read_fragments(tmp_path)
+
+
+def test_a_damaged_fragment_is_set_aside_and_its_run_does_not_end(tmp_path: Path) -> None:
+    first = _written(tmp_path, [evaluated(1, event_id="first", step=5)])
+    last = _written(tmp_path, [evaluated(1), _event("r0001", 0, EventKind.FINISHED)])
+    write_fragment(tmp_path, [evaluated(2), _event("r0002", 0, EventKind.FINISHED)])
+    first.write_bytes(first.read_bytes()[:-100])
+    told: list[DamagedError] = []
+    events = read_fragments(tmp_path, damaged=told.append)
+    assert [e.where for e in told] == [str(first)]
+    assert [(e.run_id, e.kind) for e in events] == [
+        ("r0001", EventKind.EVALUATED),
+        ("r0002", EventKind.EVALUATED),
+        ("r0002", EventKind.FINISHED),
+    ]
+    assert not first.exists()
+    assert first.with_name(f"{first.name}.damaged").exists()
+    again = read_fragments(tmp_path, known={e.event_id for e in events})
+    assert again == []  # no later driver takes the end in either: the run is made again
+    assert not last.exists()
