@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,7 +54,7 @@ def status(
     if watch:
         _watch(reader, sweep, console, every_s)
     else:
-        found = facts(reader.look(time.time()))
+        found = facts(reader.look_twice())
         console.print(rendered(found, sweep, console.width))
 
 
@@ -143,10 +144,14 @@ def _state(facts: dict[str, Any], sweep: str) -> str:
         return "submitted: no driver has begun yet"
     if driver is None:
         return str(state)
-    heard = duration(driver["silent_s"])
+    heard, where = duration(driver["silent_s"]), driver["where"]
     if state == "running":
-        return f"running; driver {driver['where']} last heard {heard} ago"
-    return f"no driver since {heard}: go on with `paretoflow resume {sweep}`"
+        return f"running; driver {where} last heard {heard} ago"
+    if facts["sure"]:
+        return f"no driver since {heard}: go on with `paretoflow resume {sweep}`"
+    at = datetime.fromtimestamp(facts["last_sign_s"], UTC).strftime("%Y-%m-%d %H:%M:%S")
+    sign = f"driver {where} gives no sign; its last was at {at} UTC by its own clock"
+    return f"{sign}: if none lives, go on with `paretoflow resume {sweep}`"
 
 
 def _gangs(facts: dict[str, Any], width: int) -> list[RenderableType]:

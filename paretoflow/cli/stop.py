@@ -39,7 +39,7 @@ def stop(
     from paretoflow.engine.standing import StandingReader
 
     reader = StandingReader(sweep)
-    standing = reader.look(time.time())
+    standing = reader.look_twice()
     told, status = _ask(reader, standing, sweep, wait)
     echo(told)
     if address is not None and not told.startswith(_STOPPED):

@@ -14,6 +14,7 @@ from paretoflow.core.status import Boundary, RunStatus
 from paretoflow.engine.backend import Backend, Failure, Report
 from paretoflow.engine.failures import AGAIN
 from paretoflow.engine.patience import RETRY_S, patiently
+from paretoflow.engine.payloads import seen
 from paretoflow.engine.planner import Decision, decide, failing, first_launch, is_final
 from paretoflow.engine.rungs import Rungs
 from paretoflow.engine.state import SweepState
@@ -258,7 +259,8 @@ class Driver:
 
     def _commit(self, events: Sequence[Event]) -> None:
         if events:
-            added = self._patiently(lambda: self._append(events))
+            stamped = [seen(event, self._backend.now()) for event in events]
+            added = self._patiently(lambda: self._append(stamped))
             self.state.apply([e for e in added if e.seq > self.state.seq])
         self._show()
 

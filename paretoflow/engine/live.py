@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+
+from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
 from paretoflow.core.errors import StorageError
 from paretoflow.storage import Folder, as_folder
@@ -70,7 +71,7 @@ class GangState:
 
     slot: int
     phase: GangPhase
-    since_s: float
+    since_s: FiniteFloat
     run_id: str = ""
     attempt: int = 0
     step: int = -1
@@ -90,11 +91,14 @@ class Live:
         utilisation: Share of the gangs' time since the driver's start that they were busy, 0 to 1.
     """
 
-    time_s: float
+    time_s: FiniteFloat
     epoch: int
     driver: str
     gangs: tuple[GangState, ...]
-    utilisation: float
+    utilisation: FiniteFloat
+
+
+_READER = TypeAdapter(Live)
 
 
 class LiveBoard:
@@ -135,17 +139,12 @@ class LiveBoard:
 
 
 def read_live(folder: Folder) -> Live | None:
-    """Return what was last written; None where no driver ever wrote."""
+    """Return what was last written; None where no driver ever wrote, or what it wrote is damaged.
+
+    Nothing is decided from it, and the next one comes in seconds: a damaged one is not worth an
+    error.
+    """
     try:
-        plain: dict[str, Any] = json.loads(folder.read(LIVE_FILE))
-    except FileNotFoundError:
+        return _READER.validate_json(folder.read(LIVE_FILE))
+    except (FileNotFoundError, ValidationError):
         return None
-    gangs = tuple(
-        GangState(**{**g, "phase": GangPhase(g["phase"]), "where": tuple(g["where"])} | _doing(g))
-        for g in plain["gangs"]
-    )
-    return Live(**{**plain, "gangs": gangs})
-
-
-def _doing(gang: dict[str, Any]) -> dict[str, Doing]:
-    return {"doing": Doing(**gang["doing"])} if gang.get("doing") else {}

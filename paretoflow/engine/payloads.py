@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from paretoflow.core.values import Cost, Direction, ObjectiveInfo, Problem
 from paretoflow.core.views import EvaluationRow
-from paretoflow.ledger.tables import Event
+from paretoflow.ledger.tables import Event, EventKind
+
+SEEN = "seen_s"
+"""Key of a payload: when the driver took a worker's word in, by the driver's clock."""
+TOLD_BY_WORKERS = frozenset(
+    {EventKind.CALIBRATED, EventKind.EVALUATED, EventKind.FINISHED, EventKind.PAUSED}
+)
+"""Kinds whose `time_s` is of a worker's clock."""
+
+
+def seen(event: Event, now_s: float) -> Event:
+    """Return an event with the driver's time on it, where a worker made it."""
+    if event.kind not in TOLD_BY_WORKERS or SEEN in event.payload:
+        return event
+    return replace(event, payload={**event.payload, SEEN: now_s})
+
+
+def driver_time(event: Event) -> float | None:
+    """Return when an event was recorded, by its driver's clock; None where only a worker's says."""
+    if event.kind in TOLD_BY_WORKERS:
+        found = event.payload.get(SEEN)
+        return None if found is None else float(found)
+    return event.time_s
 
 
 def evaluation_of(event: Event, opened_at: float) -> EvaluationRow:
@@ -24,7 +47,7 @@ def evaluation_of(event: Event, opened_at: float) -> EvaluationRow:
         prompt_scores=np.asarray(event.prompt_scores, dtype=np.float64),
         n=event.n,
         weights=event.weights or None,
-        at_s=event.time_s - opened_at,
+        at_s=event.payload.get(SEEN, event.time_s) - opened_at,
         cost=Cost(event.wall_s, event.device_s, event.tokens),
         path=event.path,
         digest=event.digest,

@@ -65,6 +65,7 @@ class RayBackend:
         self._lead: Gang | None = None
         self._stash: list[Report] = []
         self._closed = False
+        self._began_s = time.time() - time.monotonic()
         self.meanwhile: Callable[[], None] = lambda: None
         if self._local:
             start_local(spec.engine, muster.namespace)
@@ -111,8 +112,8 @@ class RayBackend:
             self._lead.load(self._problem)
 
     def now(self) -> float:
-        """Return the wall-clock time."""
-        return time.time()
+        """Return the time of this machine's clock; what sets that clock does not move it."""
+        return self._began_s + time.monotonic()
 
     def pause(self, seconds: float) -> None:
         """Wait, and go on listening; what is heard comes with the next `poll`."""

@@ -1,19 +1,23 @@
 """Where a sweep stands, for `status` and `stop`: from its ledger and `live.json`, no cluster asked.
 
 The ledger says what happened, `live.json` what the driver last saw its gangs do. What is left is an
-estimate, and says so.
+estimate, and says so. Whether a driver lives is told by what it writes changing between two looks:
+its clock and this machine's are two, unless it runs here.
 """
 
 from __future__ import annotations
 
+import socket
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from paretoflow.core.errors import SweepNotFoundError
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import Cost, RunRecord
-from paretoflow.engine.live import GangPhase, GangState, Live, read_live
+from paretoflow.engine.live import EVERY_S, GangPhase, GangState, Live, read_live
 from paretoflow.engine.state import SweepState
 from paretoflow.engine.sweep import front_interval, read_spec, require_fronts
 from paretoflow.ledger import open_ledger
@@ -22,6 +26,8 @@ from paretoflow.storage import Root, as_folder
 
 SILENT_S = 120.0
 """Without a sign for so long, a driver is taken to be gone."""
+LOOK_AGAIN_S = EVERY_S + 1.0
+"""By then a driver at work has written again."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +49,13 @@ class Standing:
 
     Args:
         spec: The resolved spec as plain JSON values.
-        live: What its gangs did last; None where no driver ever wrote it.
-        silent_s: Seconds since the driver's last sign.
+        live: What its gangs did last; None where no driver ever wrote it, or it is damaged.
+        silent_s: Seconds since the driver's last sign; a guess unless `sure`.
         fronts: Number of front snapshots.
         interval: Of the hypervolume, 95 %.
+        sure: Whether one clock alone tells how long the driver has been silent: it runs on this
+            machine, or this reader has seen it write.
+        stood_still_s: Seconds that this reader has looked at a driver without a sign.
     """
 
     spec: dict[str, Any]
@@ -55,6 +64,8 @@ class Standing:
     silent_s: float
     fronts: int
     interval: tuple[float, float]
+    sure: bool = True
+    stood_still_s: float = 0.0
 
     @property
     def gangs(self) -> tuple[GangState, ...]:
@@ -70,7 +81,10 @@ class Standing:
             return "submitted"
         if self.live is None:
             return "running or interrupted"
-        return "running" if self.silent_s <= SILENT_S else "interrupted"
+        if self.silent_s > SILENT_S:
+            return "interrupted"
+        unseen = not self.sure and self.stood_still_s >= LOOK_AGAIN_S
+        return "running or interrupted" if unseen else "running"
 
 
 class StandingReader:
@@ -88,26 +102,56 @@ class StandingReader:
         self._state = SweepState()
         self._interval = (0.0, 0.0)
         self._front_version = -1
+        self._live: Live | None = None
+        self._sign_s = self._first_s = self._looked_s = 0.0
+        self._sure = False
         read_spec(self._folder)
 
     def look(self, now_s: float) -> Standing:
-        """Return how it stands at a time, in seconds since the epoch.
+        """Return how it stands at a time by this machine's clock, in seconds since the epoch.
 
         Raises:
             LedgerError: If storage failed.
             StorageError: If storage refused.
         """
-        state, live = self._state, read_live(self._folder)
+        state, live = self._state, self._listen(now_s)
         ledger = self._ledger()
         fronts = ledger.fronts() if ledger else []
         state.apply(ledger.events(after=state.seq) if ledger else ())
         require_fronts(self._folder, fronts, state.seq)
         if state.front_version != self._front_version:
             self._front_version, self._interval = state.front_version, front_interval(state)
-        # clocks of two machines differ: a sign from the future is one from now
-        silent_s = max(0.0, now_s - live.time_s) if live else 0.0
         spec = read_spec(self._folder)
-        return Standing(spec, state, live, silent_s, len(fronts), self._interval)
+        silent_s = max(0.0, now_s - self._sign_s) if live else 0.0
+        still_s = max(0.0, now_s - self._first_s) if live else 0.0
+        return Standing(
+            spec, state, live, silent_s, len(fronts), self._interval, self._sure, still_s
+        )
+
+    def look_twice(
+        self, now: Callable[[], float] = time.time, wait: Callable[[float], object] = time.sleep
+    ) -> Standing:
+        """Return how it stands; look again where the first look cannot tell if a driver lives."""
+        standing = self.look(now())
+        if standing.sure or standing.live is None or standing.state.closed:
+            return standing
+        wait(LOOK_AGAIN_S)
+        again = self.look(now())
+        return standing if again.phase == standing.phase == "interrupted" else again
+
+    def _listen(self, now_s: float) -> Live | None:
+        """Return what the driver last wrote; note when that was, by this machine's clock."""
+        live = read_live(self._folder)
+        if live is not None and live != self._live:
+            here = live.driver.rpartition(":")[0] == socket.gethostname()
+            seen = self._live is not None
+            # a first sign has only its driver's clock; one from the future is one from now; a later
+            # one came between two looks
+            told_s = min(now_s, live.time_s) if here or not seen else now_s
+            self._sign_s = max(told_s, min(self._looked_s, now_s)) if seen else told_s
+            self._sure, self._first_s, self._live = here or seen, now_s, live
+        self._looked_s = now_s
+        return live
 
     def _ledger(self) -> Ledger | None:
         """Open the ledger; None before a driver has made it, as submitting writes only the spec."""
@@ -187,6 +231,8 @@ def facts(standing: Standing) -> dict[str, Any]:
         "driver": None
         if live is None
         else {"where": live.driver, "epoch": live.epoch, "silent_s": round(standing.silent_s, 1)},
+        "last_sign_s": None if live is None else live.time_s,
+        "sure": standing.sure,
         "gangs": [_gang_facts(gang, standing) for gang in standing.gangs],
         "utilisation": None if live is None else round(live.utilisation, 4),
         "failures": {b: boundaries.count(b) for b in sorted(set(boundaries))},

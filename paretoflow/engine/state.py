@@ -25,6 +25,7 @@ from paretoflow.engine.ended import EndedRuns
 from paretoflow.engine.failures import Failures
 from paretoflow.engine.measured_rows import MeasuredRows
 from paretoflow.engine.payloads import evaluation_of, problem_from, uncharged_share
+from paretoflow.engine.sessions import Sessions
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.proposers.outlook import GainEstimate, expected_gain
 
@@ -44,7 +45,7 @@ class SweepState:
         resumed_at: Of each run that went on after a pause: how many evaluations there were then.
         gained: Hypervolume that new points brought, after the base and each finished run with some.
         again: The runs that evaluate a snapshot again.
-        busy_s: Seconds that drivers of this sweep have been at work.
+        sessions: How long drivers of this sweep have been at work.
     """
 
     runs: dict[str, RunRecord] = field(default_factory=dict)
@@ -56,15 +57,13 @@ class SweepState:
     gained: list[float] = field(default_factory=list)
     again: Reevaluations = field(default_factory=Reevaluations)
     cost: Cost = field(default_factory=Cost)
-    busy_s: float = 0.0
+    sessions: Sessions = field(default_factory=Sessions)
     seq: int = -1
     finished: int = 0
     failed: int = 0
     closed: str = ""
     opened_at: float | None = None
     started_at: dict[str, float] = field(default_factory=dict)
-    _session_at: float = 0.0
-    _session_s: float = 0.0
     _open: dict[str, Proposal] = field(default_factory=dict)
     _waiting: set[str] = field(default_factory=set)
     _ordinals: dict[str, int] = field(default_factory=dict)
@@ -142,15 +141,15 @@ class SweepState:
             if self.opened_at is None:
                 self.opened_at = event.time_s
             _HANDLERS[event.kind](self, event)
-            self._session_s = max(self._session_s, event.time_s - self._session_at)
+            self.sessions.take(event)
 
     def elapsed_s(self) -> float:
         """Return the seconds at work over all sessions, up to the last event."""
-        return self.busy_s + self._session_s
+        return self.sessions.elapsed_s()
 
     def _opened(self, event: Event) -> None:
-        self.busy_s += self._session_s
-        self._session_at, self._session_s, self.closed = event.time_s, 0.0, ""
+        self.sessions.open(event)
+        self.closed = ""
         for run_id in self.failures.opened():  # unless a result came late
             if self.runs[run_id].status is RunStatus.FAILED:
                 self.failed -= 1

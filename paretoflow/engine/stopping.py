@@ -38,6 +38,22 @@ class StopWatch:
         try:
             if not self._folder.exists(STOP_FILE):
                 return ""
-            return f"stopped by {json.loads(self._folder.read(STOP_FILE))['by']}"
-        except StorageError:  # asked again soon; the ledger tells of storage that stays away
+            return f"stopped by {_who(self._folder.read(STOP_FILE))}"
+        except (
+            StorageError,
+            FileNotFoundError,
+        ):  # asked again soon; the ledger tells of storage that stays away
             return ""
+
+
+def _who(content: bytes) -> str:
+    """Return who asked. That the file is there is the request: one that names nobody counts too.
+
+    Somebody made it to stop what costs money, and a stopped sweep goes on where it was.
+    """
+    try:
+        request = json.loads(content)
+    except (ValueError, RecursionError):
+        request = None
+    who = request.get("by") if isinstance(request, dict) else None
+    return who if isinstance(who, str) and who else f"a {STOP_FILE} that names nobody"

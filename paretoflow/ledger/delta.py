@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 
@@ -74,18 +75,21 @@ class DeltaLedger:
         if writer:
             self._epoch = self._events.take_over(self._fronts.stored_epoch + 1)
             self._fronts.join(self._epoch)
-            self._heal()
-            self._ids: set[str] = self._stored_ids()
+            self._heal(self._fronts)
+            self._ids: set[str] = set(self._heal(self._events, "event_id"))
             self._seq = self._events.position
             self._unsure = False
             self._unreported: list[Event] = []
 
-    def _heal(self) -> None:
-        for table in (self._events, self._fronts):
-            try:
-                table.read(columns=[table.order])
-            except DamagedError as error:
-                self.healed += (make_whole(table, error, self._spare),)
+    def _heal(self, table: FencedTable, column: str = "number") -> list[Any]:
+        """Return a column of a table, made whole if it was not."""
+        try:
+            rows = table.read(columns=[column])
+        except DamagedError as error:
+            self.healed += (make_whole(table, error, self._spare),)
+            rows = table.read(columns=[column])
+        values: list[Any] = rows[column].to_pylist()
+        return values
 
     def _spare(self, known: set[str], lost: list[int]) -> pa.Table | None:
         """Give results from fragments the numbers that are missing; None if they are too few."""

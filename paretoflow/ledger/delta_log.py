@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
-from paretoflow.core.errors import LedgerError, StorageError
+from paretoflow.core.errors import DamagedError, LedgerError, StorageError
 from paretoflow.storage import Folder
 from paretoflow.storage.durable import sync_path
 from paretoflow.storage.objects import ObjectFolder
@@ -93,7 +93,7 @@ def refuse_torn_entry(folder: Folder, version: int | None = None) -> None:
         version: The last version; None looks for it.
 
     Raises:
-        LedgerError: If its log entry is cut short or gone.
+        DamagedError: If its log entry is cut short or gone.
         StorageError: If it cannot be read.
     """
     name = log_entry(version) if version is not None else _last_entry(folder)
@@ -103,9 +103,9 @@ def refuse_torn_entry(folder: Folder, version: int | None = None) -> None:
     except NOT_AN_ENTRY:
         torn = True
     except FileNotFoundError as error:
-        raise LedgerError("an entry of the log is gone", f"{folder}/{name}") from error
+        raise DamagedError("an entry of the log is gone", f"{folder}/{name}") from error
     if torn:
-        raise LedgerError(
+        raise DamagedError(
             "the last entry of the log was cut short, as by a power cut",
             f"{folder}/{name}",
             "move this file out of the folder and run again: with fsync on, it was never confirmed",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from paretoflow.cli.main import main
+from paretoflow.engine.payloads import seen
 from paretoflow.engine.session import enter_folder
 from paretoflow.ledger import open_ledger
 from tests.sim.oracles import BrokenOracle, CircleOracle
@@ -32,7 +33,7 @@ def running(tmp_path: Path) -> Path:
     enter_folder(circle_spec(stop={"runs": 3}), root)
     ledger = open_ledger(root, writer=True, create=True, fsync=False)
     ledger.append([opened(), CALIBRATED, base(), proposed("a"), started("a", 2)])
-    ledger.append([scored("a", (0.75, 4.0), attempt=2, at=100.0), proposed("b")])
+    ledger.append([seen(scored("a", (0.75, 4.0), attempt=2), 100.0), proposed("b")])
     return root
 
 

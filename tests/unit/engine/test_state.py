@@ -178,6 +178,7 @@ def test_time_at_work_leaves_out_the_time_between_two_sessions() -> None:
         opened(0, at=1000.0),
         CALIBRATED,
         scored("base", (0.5, 5), step=0, at=1030.0),
+        replace(proposed("a"), time_s=1030.0),
         opened(1, at=9000.0),
         # found in a fragment, made between the sessions: takes no time of the second
         scored("base", (0.5, 5), step=1, at=1040.0),
