@@ -19,7 +19,7 @@ from paretoflow.core.status import RunStatus
 from paretoflow.core.values import Cost, RunRecord
 from paretoflow.engine.live import EVERY_S, GangPhase, GangState, Live, read_live
 from paretoflow.engine.state import SweepState
-from paretoflow.engine.sweep import front_interval, read_spec, require_fronts
+from paretoflow.engine.sweep import front_interval, read_spec, require_fronts, whole_spec
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.ledger import Ledger
 from paretoflow.storage import Root, as_folder
@@ -121,7 +121,7 @@ class StandingReader:
         require_fronts(self._folder, fronts, state.seq)
         if state.front_version != self._front_version:
             self._front_version, self._interval = state.front_version, front_interval(state)
-        spec = read_spec(self._folder)
+        spec = whole_spec(self._folder, read_spec(self._folder))
         silent_s = max(0.0, now_s - self._sign_s) if live else 0.0
         still_s = max(0.0, now_s - self._first_s) if live else 0.0
         return Standing(

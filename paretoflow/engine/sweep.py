@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from paretoflow import __version__
 from paretoflow.core.errors import (
@@ -24,9 +25,13 @@ from paretoflow.front.bootstrap import hypervolume_interval
 from paretoflow.front.orient import gains_of, ref_gains
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import FrontRecord
+from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder, Root, as_folder
 
 SPEC_FILE = "spec.json"
+_SPEC_HINT = (
+    "restore it from a copy, or move it away and run the same YAML again: it is written anew"
+)
 _SAME_VOLUME = 1e-9
 """Relative: another version may add up in another order."""
 
@@ -52,28 +57,48 @@ def read_spec(root: Root) -> dict[str, Any]:
     Raises:
         SweepNotFoundError: If the folder holds no sweep.
         StorageError: If storage refuses.
-        LedgerError: If its spec file is damaged.
+        DamagedError: If its spec file is damaged.
     """
     folder = as_folder(root)
+    where = f"{folder}/{SPEC_FILE}"
     try:
-        spec: dict[str, Any] = json.loads(folder.read(SPEC_FILE).decode())
+        spec = json.loads(folder.read(SPEC_FILE).decode())
     except (FileNotFoundError, NotADirectoryError):
         raise SweepNotFoundError(
             f"no sweep lives in {folder}",
             hint="give the place that `paretoflow run` printed, <storage>/<name>",
         ) from None
-    except ValueError as error:
-        raise LedgerError(
-            f"not readable as JSON: {error}",
-            f"{folder}/{SPEC_FILE}",
-            "restore the file from a copy",
-        ) from error
+    except (ValueError, RecursionError) as error:
+        told = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
+        raise DamagedError(f"not readable as JSON: {told}", where, _SPEC_HINT) from error
+    if not isinstance(spec, dict) or not isinstance(spec.get("name", ""), str):
+        raise DamagedError("it holds no spec of a sweep", where, _SPEC_HINT)
     return _as_begun(spec)
+
+
+def whole_spec(folder: Folder, spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a stored spec with what earlier versions left out; what newer ones added stays.
+
+    Raises:
+        DamagedError: If it is not one that this version can read.
+    """
+    try:
+        return SweepSpec.model_validate_json(json.dumps(spec), strict=True).model_dump(mode="json")
+    except ValidationError as error:
+        wrong = [e for e in error.errors() if e["type"] != "extra_forbidden"]
+        if not wrong:
+            return spec
+        key = ".".join(str(part) for part in wrong[0]["loc"])
+        raise DamagedError(
+            f"it is damaged, or of another version of ParetoFlow: {key}: {wrong[0]['msg']}",
+            f"{folder}/{SPEC_FILE}",
+            _SPEC_HINT,
+        ) from error
 
 
 def _as_begun(spec: dict[str, Any]) -> dict[str, Any]:
     """Fill in what earlier versions did, where the default is another now."""
-    data = spec.get("data") if isinstance(spec, dict) else None
+    data = spec.get("data")
     if isinstance(data, dict) and "columns" in data:
         data.setdefault("drawn_by", "row")
     return spec
@@ -92,6 +117,7 @@ def open_sweep_folder(root: Root, snapshot: int | None = None) -> OpenedSweep:
     folder = as_folder(root)
     spec = read_spec(folder)
     ledger = open_ledger(folder, writer=False)
+    spec = whole_spec(folder, spec)
     fronts = tuple(ledger.fronts())
     events = ledger.events()
     require_fronts(folder, fronts, events[-1].seq if events else -1)

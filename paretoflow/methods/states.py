@@ -108,7 +108,7 @@ def read_state(folder: Path) -> State | None:
         state = State(
             folder, manifest["step"], Layout(**manifest["layout"]), tuple(manifest["multipliers"])
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     try:
         whole = all(_digest(folder / name) == digest for name, digest in files.items())

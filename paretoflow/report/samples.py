@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from paretoflow.core.errors import LedgerError
+from paretoflow.core.errors import DamagedError
 from paretoflow.core.values import BASE_RUN_ID
 from paretoflow.core.views import SweepView
 from paretoflow.front.selection import landmarks
@@ -18,6 +18,7 @@ Answer = Mapping[str, Any]
 AnswerReader = Callable[[str], list[Answer]]
 """From a snapshot's name to its answers; an empty list when none were kept."""
 
+_DAMAGED = "restore it from a copy, or delete it: a report goes without these answers then"
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -41,19 +42,15 @@ def read_answers(folder: Folder, name: str) -> list[Answer]:
 
     Raises:
         FileNotFoundError: If there is none.
-        LedgerError: If it is damaged.
+        DamagedError: If it is damaged.
     """
-    import pyarrow as pa
+    from paretoflow.storage.sealed import unsealed_table
 
-    content = folder.read(name)
-    try:
-        rows: list[Answer] = pa.ipc.open_file(content).read_all().to_pylist()
-    except pa.ArrowInvalid as error:
-        raise LedgerError(
-            f"damaged answers: {error}",
-            f"{folder}/{name}",
-            "delete the file; a report says so",
-        ) from error
+    where = f"{folder}/{name}"
+    table = unsealed_table(folder.read(name), where, _DAMAGED)
+    if "prompt_id" not in table.column_names:
+        raise DamagedError("the file holds no answers", where, _DAMAGED)
+    rows: list[Answer] = table.to_pylist()
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Write and read one Arrow IPC file of a sweep; a file appears whole or not at all."""
+"""Write and read one sealed Arrow file of a sweep; it appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from paretoflow.core.errors import LedgerError
+from paretoflow.core.errors import DamagedError
 from paretoflow.storage import file_at
+from paretoflow.storage.sealed import sealed_bytes, unsealed_table
 
 
 def write_table(path: Path | str, table: pa.Table) -> None:
@@ -16,24 +17,21 @@ def write_table(path: Path | str, table: pa.Table) -> None:
     Raises:
         StorageError: If storage refuses, or gives no answer for minutes.
     """
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
     folder, name = file_at(path)
-    folder.write(name, sink.getvalue().to_pybytes())
+    folder.write(name, sealed_bytes(table))
 
 
 def read_table(path: Path | str) -> pa.Table:
     """Read a table from a path or URI.
 
     Raises:
-        LedgerError: If the file is damaged or gone.
+        DamagedError: If the file is damaged or gone.
         StorageError: If storage refuses.
     """
     folder, name = file_at(path)
+    hint = "delete it, and it will be made again"
     try:
-        return pa.ipc.open_file(folder.read(name)).read_all()
-    except (FileNotFoundError, pa.ArrowInvalid) as error:
-        raise LedgerError(
-            f"damaged Arrow file: {error}", str(path), "delete it, and it will be made again"
-        ) from error
+        content = folder.read(name)
+    except FileNotFoundError as error:
+        raise DamagedError(f"damaged Arrow file: {error}", str(path), hint) from error
+    return unsealed_table(content, str(path), hint)
