@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +18,7 @@ from paretoflow.core.views import front_number
 
 if TYPE_CHECKING:
     from paretoflow.api import Front
-    from paretoflow.core.views import FrontPoint
+    from paretoflow.core.views import FrontPoint, SweepView
 
 
 _NAMED = "NAME=NUMBER,…"
@@ -65,7 +66,7 @@ def pick(
         }
         echo(json.dumps(facts | {"adapter": adapter and str(adapter)}, indent=1, allow_nan=False))
     else:
-        _show(found, point, view.spec["model"])
+        _show(found, point, view)
 
 
 def named_numbers(given: list[str] | None, option: str) -> dict[str, float]:
@@ -93,10 +94,11 @@ def named_numbers(given: list[str] | None, option: str) -> dict[str, float]:
     return numbers
 
 
-def _show(found: Front, point: FrontPoint, model: dict[str, Any]) -> None:
-    from paretoflow.core.conditions import asking_lines
+def _show(found: Front, point: FrontPoint, view: SweepView) -> None:
     from paretoflow.core.settings import settings_text
-    from paretoflow.exporters.card import loading_lines
+    from paretoflow.exporters.asking import asking_of
+    from paretoflow.exporters.base_model import base_of, digest_in
+    from paretoflow.exporters.snippet import usage_lines
     from paretoflow.report.labels import score_text, weights_text
 
     console = new_console()
@@ -118,9 +120,10 @@ def _show(found: Front, point: FrontPoint, model: dict[str, Any]) -> None:
         console.print(f"  {point.merge}", markup=False)
     adapter = found.adapter(point)
     if adapter is None:
-        base = point.run_id == BASE_RUN_ID
-        console.print("  the base model itself: no adapter" if base else "  no adapter was kept")
+        bare = point.run_id == BASE_RUN_ID
+        console.print("  the base model itself: no adapter" if bare else "  no adapter was kept")
         return
     console.print(f"  adapter {shlex.quote(str(adapter))}\n", markup=False, soft_wrap=True)
-    for line in [*loading_lines(model, str(adapter)), *asking_lines(point.condition)]:
+    base = replace(base_of(view), digest=digest_in(adapter))
+    for line in usage_lines(base, str(adapter), asking_of(view.spec, point), point):
         console.print(line, markup=False, soft_wrap=True)

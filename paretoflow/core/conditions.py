@@ -33,8 +33,12 @@ def condition_brief(condition: Mapping[str, Any] | None) -> str:
     return text if len(text) <= BRIEF else f"{text[: BRIEF - 1]}…"
 
 
-def asking_lines(condition: Mapping[str, Any] | None) -> list[str]:
-    """Return the Python lines that ask for the preference, once the adapter is loaded."""
+def asking_lines(condition: Mapping[str, Any] | None, bos: str = "") -> list[str]:
+    """Return the Python lines that ask for the preference, once the adapter is loaded.
+
+    `bos` is an expression for the begin-of-text token that a prompt may open with; the words go
+    behind it.
+    """
     if condition is None:
         return []
     lines = []
@@ -46,6 +50,9 @@ def asking_lines(condition: Mapping[str, Any] | None) -> list[str]:
     elif "prefix" in condition:
         words = json.dumps(condition["prefix"], ensure_ascii=False)
         lines.append('cut = prompt.rstrip("\\n").rfind("\\n") + 1  # before the last line')
+        if bos:
+            lines.append(f"if cut == 0 and {bos} and prompt.startswith({bos}):")
+            lines.append(f"    cut = len({bos})")
         lines.append(f"prompt = prompt[:cut] + {words} + prompt[cut:]")
     else:
         lines.append(f"# ask it with {_others(condition)}")

@@ -1,29 +1,64 @@
-"""Copies adapters out of a sweep, each checked against the digest that the ledger holds of it."""
+"""Copies adapters out of a sweep, each checked against the digest that the ledger holds of it.
+
+No link is followed and no special file is read, wherever on the way it is. What is copied names the
+base in words that hold on every machine; nothing else in it is changed here.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import stat
+from dataclasses import replace
 from pathlib import Path
 
 from paretoflow.core.errors import ModelError
 from paretoflow.core.views import FrontPoint, SweepView
+from paretoflow.exporters.base_model import BaseModel, base_of, digest_in
+from paretoflow.exporters.portable import make_portable
 from paretoflow.storage import Folder, as_folder
 from paretoflow.storage.adapters import require_adapter
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
-def copy_adapters(view: SweepView, target: Path) -> None:
+def copy_adapters(view: SweepView, target: Path) -> BaseModel:
     """Copy the adapter of every trained point of a front to `target/<adapter_name>`, each once.
+
+    Returns:
+        The base that they belong to.
 
     Raises:
         ModelError: If one is missing, outside the sweep, holds links, or is not what was evaluated.
     """
     root = as_folder(view.root)
-    for point in view.front.points:
-        if point.path:
-            _copy_adapter(root, point, target)
+    trained = [point for point in view.front.points if point.path]
+    for point in trained:
+        _copy_adapter(root, point, target)
+    copies = [target / name for name in dict.fromkeys(p.adapter_name for p in trained)]
+    digests = [digest for copy in copies if (digest := digest_in(copy))]
+    base = replace(base_of(view), digest=digests[0] if digests else "")
+    for copy in copies:
+        make_portable(copy, base)
+    return base
+
+
+def copy_files(source: Path, target: Path) -> None:
+    """Copy a folder of plain files, with those below it.
+
+    Raises:
+        ModelError: If it holds a link or anything else that is no plain file.
+    """
+    target.mkdir(parents=True)
+    for path in sorted(source.rglob("*")):
+        mode, copy = path.lstat().st_mode, target / path.relative_to(source)
+        if stat.S_ISDIR(mode):
+            copy.mkdir()
+        elif stat.S_ISREG(mode):
+            shutil.copyfile(path, copy, follow_symlinks=False)
+        else:
+            raise _no_plain_file(path)
 
 
 def _copy_adapter(root: Folder, point: FrontPoint, adapters: Path) -> None:
@@ -58,19 +93,29 @@ def _copy_adapter(root: Folder, point: FrontPoint, adapters: Path) -> None:
             "restore the folder, or export another --snapshot",
         ) from None
     if source != copy:  # a local sweep: fetched in place
-        _copy_local(source, copy, point.snapshot_id)
+        _require_no_links(root, point)
+        copy_files(source, copy)
     require_adapter(copy, point.digest, where)
 
 
 def _is_within(root: Path, path: str) -> bool:
-    return (root / path).resolve().is_relative_to(root.resolve())
+    # realpath, since resolve raises at links that lead in a circle
+    above = os.path.realpath(root)
+    return os.path.commonpath([above, os.path.realpath(root / path)]) == above
 
 
-def _copy_local(source: Path, copy: Path, snapshot_id: str) -> None:
-    if source.is_symlink() or any(p.is_symlink() for p in source.rglob("*")):
-        raise ModelError(
-            f"the adapter of {snapshot_id} holds links, which an export does not follow",
-            str(source),
-            "put the files themselves there",
-        )
-    shutil.copytree(source, copy, symlinks=True)
+def _require_no_links(root: Folder, point: FrontPoint) -> None:
+    place = root.local
+    for part in point.path.split("/") if place else ():
+        place = place / part
+        if place.is_symlink():
+            raise _no_plain_file(place)
+
+
+def _no_plain_file(path: Path) -> ModelError:
+    kind = "links" if path.is_symlink() else "what is no plain file"
+    return ModelError(
+        f"an adapter of the front holds {kind}, which an export does not follow",
+        str(path),
+        "put the files themselves there",
+    )

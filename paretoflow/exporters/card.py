@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
-from paretoflow.core.conditions import asking_lines, condition_brief
+from paretoflow.core.conditions import condition_brief
 from paretoflow.core.shown import html_text as escape
 from paretoflow.core.values import LaunchKind
 from paretoflow.core.views import FrontPoint, FrontView, SweepView
+from paretoflow.exporters.asking import asking_of
+from paretoflow.exporters.base_model import BaseModel, base_of, check_lines
+from paretoflow.exporters.snippet import usage_lines
 
 _FILES = (
     "- `front.parquet`: the points with scores, errors, weights, thresholds, parents, seeds, costs",
     "- `evaluations.parquet`: every evaluation of the sweep, with the score of every prompt",
     "- `adapters/`: one ordinary PEFT folder for each trained point",
-    "- `spec.json`, `spec.yaml`: the sweep's spec with every default written out",
+    "- `spec.json`, `spec.yaml`: the sweep's spec with every default written out; private values, "
+    "such as paths, are left out",
     "- `manifest.json`: the numbers above for programs, and the SHA-256 of every file; "
     "`paretoflow verify` checks them and recomputes the front",
 )
 
 
-def card_text(view: SweepView) -> str:
-    """Return a Markdown card: what the export is, its points, and how to load one."""
+def card_text(view: SweepView, base: BaseModel | None = None) -> str:
+    """Return a Markdown card: what the export is, its points, and how to load and ask one.
+
+    Args:
+        view: What is exported.
+        base: What the adapters belong to; by default as the spec says.
+    """
     front = view.front
     return "\n".join(
         [
@@ -44,7 +50,7 @@ def card_text(view: SweepView) -> str:
             "",
             "## Use one",
             "",
-            *_usage(view),
+            *_usage(view, base or base_of(view)),
             "",
             "## Files",
             "",
@@ -94,36 +100,13 @@ def _towards(point: FrontPoint) -> str:
     return ", ".join(f"{w:.2f}" for w in point.weights) + mixed
 
 
-def _usage(view: SweepView) -> list[str]:
+def _usage(view: SweepView, base: BaseModel) -> list[str]:
     trained = [p for p in view.front.points if p.path]
     if not trained:
         return ["No point of this front has an adapter: there is nothing to load."]
-    middle = trained[len(trained) // 2]
-    lines = loading_lines(view.spec["model"], f"adapters/{middle.adapter_name}")
-    return ["```python", *lines, *asking_lines(middle.condition), "```"]
-
-
-def loading_lines(model: dict[str, Any], adapter: str) -> list[str]:
-    """Return the Python lines that load an adapter on its base.
-
-    Args:
-        model: The spec's `model`, as plain values.
-        adapter: Path of the adapter's folder.
-    """
-    if model["type"] == "pretrained":
-        revision = f", revision={str(model['revision'])!r}" if model.get("revision") else ""
-        load = [f"base = AutoModelForCausalLM.from_pretrained({str(model['path'])!r}{revision})"]
-    else:
-        load = [
-            "from paretoflow.embedded import TINY_BASE_DIR",
-            "base = AutoModelForCausalLM.from_pretrained(TINY_BASE_DIR)",
-        ]
-    return [
-        "from peft import PeftModel",
-        "from transformers import AutoModelForCausalLM",
-        *load,
-        f"model = PeftModel.from_pretrained(base, {json.dumps(adapter)})",
-    ]
+    point = trained[len(trained) // 2]
+    lines = usage_lines(base, f"adapters/{point.adapter_name}", asking_of(view.spec, point), point)
+    return [*check_lines(base), "```python", *lines, "```"]
 
 
 def _cell(text: str) -> str:

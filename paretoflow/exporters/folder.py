@@ -9,7 +9,7 @@ from paretoflow.core.views import SweepView
 from paretoflow.exporters.adapters import copy_adapters
 from paretoflow.exporters.card import card_text
 from paretoflow.exporters.layout import write_manifest, write_spec, write_tables
-from paretoflow.exporters.writing import write_whole
+from paretoflow.exporters.writing import write_text, write_whole
 from paretoflow.spec.exporters import FolderExportSpec
 
 
@@ -25,11 +25,11 @@ class FolderExporter:
         """Write the folder of a view; see `Exporter`."""
 
         def fill(stage: Path) -> None:
-            copy_adapters(view, stage / "adapters")
+            base = copy_adapters(view, stage / "adapters")
             tables = write_tables(stage, view, ".parquet", place="adapters/")
             (stage / "front.png").write_bytes(picture())
             write_spec(stage, view)
-            (stage / "README.md").write_text(card_text(view), encoding="utf-8")
-            write_manifest(stage, view, self.spec.type, tables, place="adapters/")
+            write_text(stage / "README.md", card_text(view, base))
+            write_manifest(stage, view, self.spec.type, tables, "adapters/", base)
 
         write_whole(out, fill, force=force)

@@ -6,15 +6,22 @@ from typing import Any
 
 import yaml
 
-from paretoflow.core.conditions import asking_lines
 from paretoflow.core.values import BASE_RUN_ID, Direction
 from paretoflow.core.views import FrontView, SweepView
-from paretoflow.exporters.card import hypervolume_line, loading_lines, points_table
+from paretoflow.exporters.asking import asking_of
+from paretoflow.exporters.base_model import BaseModel, base_of, check_lines
+from paretoflow.exporters.card import hypervolume_line, points_table
+from paretoflow.exporters.snippet import usage_lines
 from paretoflow.spec.public import on_hub
 
 
-def hub_card(view: SweepView) -> str:
-    """Return the card: what the hub reads of it, the points, and how to load and to upload them."""
+def hub_card(view: SweepView, base: BaseModel | None = None) -> str:
+    """Return the card: what the hub reads of it, the points, and how to load and to upload them.
+
+    Args:
+        view: What is exported.
+        base: What the adapters belong to; by default as the spec says.
+    """
     front = view.front
     matter = yaml.safe_dump(front_matter(view), sort_keys=False, allow_unicode=True)
     return "\n".join(
@@ -39,7 +46,7 @@ def hub_card(view: SweepView) -> str:
             "",
             "## Use one",
             "",
-            *_usage(view),
+            *_usage(view, base or base_of(view)),
             "",
             "## Files",
             "",
@@ -102,15 +109,19 @@ def _metrics(front: FrontView) -> list[dict[str, Any]]:
     return metrics
 
 
-def _usage(view: SweepView) -> list[str]:
+def _usage(view: SweepView, base: BaseModel) -> list[str]:
     trained = [p for p in view.front.points if p.path]
     if not trained:
         return ["No point of this front has an adapter: there is nothing to load."]
     middle = trained[len(trained) // 2]
-    lines = loading_lines(view.spec["model"], f"your-name/{view.front.sweep}")
-    lines[-1] = lines[-1].removesuffix(")") + f', subfolder="{middle.adapter_name}")'
-    lines += asking_lines(middle.condition)
-    text = ["```python", *lines, "```"]
+    lines = usage_lines(
+        base,
+        f"your-name/{view.front.sweep}",
+        asking_of(view.spec, middle),
+        middle,
+        subfolder=middle.adapter_name,
+    )
+    text = [*check_lines(base), "```python", *lines, "```"]
     if any(p.run_id == BASE_RUN_ID for p in view.front.points):
         text += ["", "The point that was not trained is the base model itself."]
     return text

@@ -9,7 +9,7 @@ from paretoflow.core.views import SweepView
 from paretoflow.exporters.adapters import copy_adapters
 from paretoflow.exporters.hub_card import hub_card
 from paretoflow.exporters.layout import write_manifest, write_spec, write_tables
-from paretoflow.exporters.writing import write_whole
+from paretoflow.exporters.writing import write_text, write_whole
 from paretoflow.spec.exporters import HubFolderExportSpec
 
 
@@ -25,11 +25,11 @@ class HubFolderExporter:
         """Write the folder of a view; see `Exporter`."""
 
         def fill(stage: Path) -> None:
-            copy_adapters(view, stage)
+            base = copy_adapters(view, stage)
             tables = write_tables(stage, view, ".parquet", place="")
             (stage / "front.png").write_bytes(picture())
             write_spec(stage, view)
-            (stage / "README.md").write_text(hub_card(view), encoding="utf-8")
-            write_manifest(stage, view, self.spec.type, tables, place="")
+            write_text(stage / "README.md", hub_card(view, base))
+            write_manifest(stage, view, self.spec.type, tables, "", base)
 
         write_whole(out, fill, force=force)

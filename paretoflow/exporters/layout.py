@@ -7,10 +7,11 @@ from pathlib import Path
 import yaml
 
 from paretoflow.core.views import SweepView
+from paretoflow.exporters.base_model import BaseModel, base_of
 from paretoflow.exporters.manifest import MANIFEST, digests_in, manifest_of
 from paretoflow.exporters.table_files import write_table
 from paretoflow.exporters.tables import evaluations_table, front_table
-from paretoflow.exporters.writing import write_json
+from paretoflow.exporters.writing import write_json, write_text
 from paretoflow.spec.public import public_spec
 
 
@@ -35,11 +36,18 @@ def write_spec(stage: Path, view: SweepView) -> None:
     spec = public_spec(view.spec)
     write_json(stage / "spec.json", spec)
     text = yaml.safe_dump(spec, sort_keys=False, allow_unicode=True)
-    (stage / "spec.yaml").write_text(text, encoding="utf-8")
+    write_text(stage / "spec.yaml", text)
 
 
 def write_manifest(
-    stage: Path, view: SweepView, tag: str, tables: dict[str, str], place: str | None
+    stage: Path,
+    view: SweepView,
+    tag: str,
+    tables: dict[str, str],
+    place: str | None,
+    base: BaseModel | None = None,
 ) -> None:
-    """Write the manifest, with the digest of every file that is there by now."""
-    write_json(stage / MANIFEST, manifest_of(view, tag, tables, place, digests_in(stage)))
+    """Write the manifest, with the digest of every file that is there by now; see `manifest_of`."""
+    manifest = manifest_of(view, tag, tables, place, digests_in(stage))
+    manifest["base"] = (base or base_of(view)).to_dict()
+    write_json(stage / MANIFEST, manifest)

@@ -10,12 +10,15 @@ from typing import Any
 
 from paretoflow import __version__
 from paretoflow.core.ids import digest_of
-from paretoflow.core.views import SweepView, front_number
+from paretoflow.core.views import FrontPoint, SweepView, front_number
+from paretoflow.exporters.plain_files import folder_digest
 
 FORMAT = "paretoflow-front"
 MANIFEST = "manifest.json"
-FORMAT_VERSION = 2
-"""Version 1 had neither `export` nor `tables`: it was always a folder with Parquet tables."""
+FORMAT_VERSION = 3
+"""Version 1 had neither `export` nor `tables`: it was always a folder with Parquet tables. Version
+3 holds adapters that differ from those that were evaluated in how they are written; an export
+without such says 2."""
 
 
 def manifest_of(
@@ -32,9 +35,10 @@ def manifest_of(
         files: SHA-256 of every other file, by path.
     """
     front = view.front
+    points = [_point(p, front.problem.names, place, files) for p in front.points]
     return {
         "format": FORMAT,
-        "format_version": FORMAT_VERSION,
+        "format_version": FORMAT_VERSION if any("served_digest" in p for p in points) else 2,
         "export": tag,
         "sweep": front.sweep,
         **front_number(front.snapshot, front.after),
@@ -52,22 +56,29 @@ def manifest_of(
         "ref_point": [o.ref for o in front.problem.objectives],
         "hypervolume": front.hypervolume,
         "hypervolume_ci": list(front.hypervolume_ci),
-        "points": [
-            {
-                "snapshot_id": p.snapshot_id,
-                "run_id": p.run_id,
-                "scores": dict(zip(front.problem.names, p.scores, strict=True)),
-                "adapter": f"{place}{p.adapter_name}" if p.path and place is not None else None,
-                "adapter_digest": p.digest or None,
-                "settings": dict(p.settings),
-                "condition": p.condition and dict(p.condition),
-            }
-            for p in front.points
-        ],
+        "points": points,
         "runs": {"finished": front.finished, "failed": front.failed, "pending": front.pending},
         "tables": tables,
         "versions": _versions(),
         "files": files,
+    }
+
+
+def _point(
+    point: FrontPoint, names: tuple[str, ...], place: str | None, files: dict[str, str]
+) -> dict[str, Any]:
+    adapter = f"{place}{point.adapter_name}" if point.path and place is not None else None
+    served = "" if adapter is None else folder_digest(files, adapter)
+    return {
+        "snapshot_id": point.snapshot_id,
+        "run_id": point.run_id,
+        "scores": dict(zip(names, point.scores, strict=True)),
+        "adapter": adapter,
+        "adapter_digest": point.digest or None,
+        # what is here: the same deltas, written for other machines or programs
+        **({"served_digest": served} if served not in ("", point.digest) else {}),
+        "settings": dict(point.settings),
+        "condition": point.condition and dict(point.condition),
     }
 
 

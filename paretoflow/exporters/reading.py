@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from paretoflow.core.errors import ExportError
 from paretoflow.core.values import Direction, FloatArray, ObjectiveInfo, Problem
 from paretoflow.core.views import front_name
 from paretoflow.exporters.manifest import FORMAT, FORMAT_VERSION, MANIFEST
+from paretoflow.exporters.plain_files import LARGEST_TABLE, LARGEST_TEXT, content_of, opened
 from paretoflow.exporters.table_files import EXPORT_AGAIN, Row, read_rows
 
 _T = TypeVar("_T")
@@ -28,7 +29,9 @@ class ManifestPoint:
 
     Args:
         adapter: A path in the export, or None.
+        digest: Of the adapter that was evaluated.
         condition: How the adapter is asked for it, as JSON text; empty where it serves one point.
+        served: Digest of the adapter as it is written here; empty where that is the same.
     """
 
     snapshot_id: str
@@ -37,6 +40,7 @@ class ManifestPoint:
     adapter: str | None
     digest: str
     condition: str = ""
+    served: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -94,13 +98,16 @@ def read_manifest(out: Path) -> Manifest:
         ExportError: If there is none, or it is damaged or of a newer version.
     """
     path = out / MANIFEST
-    if not path.is_file():
+    try:
+        content = content_of(out, MANIFEST, LARGEST_TEXT)
+    except (FileNotFoundError, NotADirectoryError):
         raise ExportError(
             f"no export of ParetoFlow is there: it has no {MANIFEST}",
             str(out),
             "give the folder that `paretoflow export` wrote",
-        )
-    content = path.read_bytes()
+        ) from None
+    except OSError as error:
+        raise _unreadable(error, path) from error
     try:
         plain = json.loads(content)
         if plain["format"] != FORMAT:
@@ -128,7 +135,7 @@ def evaluation_cells(manifest: Manifest, out: Path) -> list[EvaluationCells]:
         ExportError: If it is missing or damaged, or a score in it is no finite number.
     """
     names = manifest.problem.names
-    return _each_row(out / manifest.tables["evaluations"], lambda row: _cells(row, names))
+    return _each_row(out, manifest.tables["evaluations"], lambda row: _cells(row, names))
 
 
 def front_cells(manifest: Manifest, out: Path) -> list[ManifestPoint]:
@@ -149,11 +156,17 @@ def front_cells(manifest: Manifest, out: Path) -> list[ManifestPoint]:
             condition=str(row.get("condition") or ""),
         )
 
-    return _each_row(out / manifest.tables["front"], point)
+    return _each_row(out, manifest.tables["front"], point)
 
 
-def _each_row(path: Path, read: Callable[[Row], _T]) -> list[_T]:
+def _each_row(out: Path, name: str, read: Callable[[Row], _T]) -> list[_T]:
     rows: list[_T] = []
+    path = out / name
+    try:
+        with opened(out, name, LARGEST_TABLE):
+            pass
+    except OSError as error:
+        raise _unreadable(error, path) from error
     for number, row in enumerate(read_rows(path)):
         try:
             rows.append(read(row))
@@ -164,6 +177,11 @@ def _each_row(path: Path, read: Callable[[Row], _T]) -> list[_T]:
                 EXPORT_AGAIN,
             ) from error
     return rows
+
+
+def _unreadable(error: OSError, path: Path) -> ExportError:
+    hint = "check its permissions and those of its folder"
+    return ExportError(f"cannot be read: {error.strerror or error}", str(path), hint)
 
 
 def is_inside(name: str) -> bool:
@@ -226,6 +244,7 @@ def _point(plain: dict[str, Any], names: list[str]) -> ManifestPoint:
         adapter=adapter,
         digest=str(plain["adapter_digest"] or ""),
         condition=condition_json(plain.get("condition")) or "",
+        served=str(plain.get("served_digest") or ""),
     )
 
 

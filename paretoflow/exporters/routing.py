@@ -11,6 +11,7 @@ import pyarrow as pa
 from paretoflow.core.conditions import condition_json
 from paretoflow.core.values import BASE_RUN_ID
 from paretoflow.core.views import FrontPoint, FrontView, front_number
+from paretoflow.exporters.asking import Asking, Marks
 from paretoflow.front.selection import pick
 from paretoflow.front.simplex import das_dennis
 
@@ -23,7 +24,9 @@ RULE = (
     "row holds the point with the largest preference-weighted sum of scores, each score as a share "
     "of its frozen range: what `paretoflow pick --prefer` answers. Where a row has a `condition`, "
     "its model serves many preferences: put `condition.prefix` before the last line of the "
-    "prompt's text (of a chat: of its rendered text), or ask as the condition says."
+    "prompt's text (of a chat: of its rendered text), or ask as the condition says. Send `request` "
+    "with every request, and what a row's own `request` says over it: with less, a server draws "
+    "other answers than were scored."
 )
 
 
@@ -85,10 +88,37 @@ def routing_of(front: FrontView, base: str) -> dict[str, Any]:
 
 
 def _asked(point: FrontPoint) -> dict[str, Any]:
-    """Return what a row says of a point whose model serves many: its name, and how to ask."""
+    """Return what a row says of a point that shares its model, or is drawn from in its own way."""
+    own = dict(point.settings) | dict(point.condition or {})
+    drawn = {name: own[name] for name in ("temperature", "top_p") if name in own}
+    row: dict[str, Any] = {"request": drawn} if drawn else {}
     if point.condition is None:
-        return {}
-    return {"point": point.snapshot_id, "condition": dict(point.condition)}
+        return row
+    return {"point": point.snapshot_id, "condition": dict(point.condition), **row}
+
+
+def request_of(asking: Asking, marks: Marks) -> dict[str, Any]:
+    """Return what every request to a server says, so that it draws as was scored.
+
+    A server has defaults of its own, and takes others from the base's `generation_config.json`:
+    each is said, those that change nothing too.
+    """
+    plain = {} if asking.chat else {"add_special_tokens": marks.special}
+    args = {"chat_template_kwargs": dict(asking.chat_args)} if asking.chat_args else {}
+    stops = {"stop": list(asking.stop)} if asking.stop else {}
+    return {
+        "max_tokens": asking.max_new_tokens,
+        "temperature": asking.temperature,
+        "top_p": asking.top_p,
+        "top_k": -1,
+        "min_p": 0.0,
+        "repetition_penalty": 1.0,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
+        **stops,
+        **plain,
+        **args,
+    }
 
 
 def routing_table(routing: dict[str, Any]) -> pa.Table:

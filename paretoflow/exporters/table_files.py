@@ -24,6 +24,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 EXPORT_AGAIN = "export it again"
 """What to do about an export that cannot be read."""
 Row = dict[str, Any]
+MOST_CELLS = 1_000_000_000
+MOST_BYTES = 16 << 30
+"""What a table may unfold into."""
 
 
 def write_table(table: pa.Table, path: Path) -> None:
@@ -65,8 +68,22 @@ def _read_arrow(path: Path) -> list[Row]:
 
 def _read_parquet(path: Path) -> list[Row]:
     # one file by its own name: a folder layout like key=value must not add columns
-    rows: list[Row] = pq.ParquetFile(path).read().to_pylist()
+    file = pq.ParquetFile(path)
+    _require_modest(file.metadata)
+    rows: list[Row] = file.read().to_pylist()
     return rows
+
+
+def _require_modest(metadata: pq.FileMetaData) -> None:
+    """Refuse a small file that unfolds into more than memory holds."""
+    groups = [metadata.row_group(g) for g in range(metadata.num_row_groups)]
+    columns = [g.column(c) for g in groups for c in range(g.num_columns)]
+    cells, size = (
+        sum(c.num_values for c in columns),
+        sum(c.total_uncompressed_size for c in columns),
+    )
+    if cells > MOST_CELLS or size > MOST_BYTES:
+        raise ValueError(f"it unfolds into {cells:,} values and {size:,} bytes")
 
 
 def _write_json(table: pa.Table, path: Path) -> None:

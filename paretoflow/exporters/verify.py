@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from paretoflow.core.errors import ExportError
-from paretoflow.core.ids import digest_of_folder
 from paretoflow.core.values import FloatArray
-from paretoflow.exporters.manifest import MANIFEST, digest_of_file
+from paretoflow.exporters.manifest import MANIFEST
+from paretoflow.exporters.plain_files import MOST_FILES, digest_in, folder_digest
 from paretoflow.exporters.reading import (
     EvaluationCells,
     Manifest,
@@ -74,8 +74,9 @@ def verify_export(out: Path, digest: str = "") -> Verified:
     if digest and manifest.digest != digest.lower():
         faults.append(f"{MANIFEST}: its SHA-256 is {manifest.digest}, not {digest.lower()}")
     plain, odd = _listing(out)
-    faults += _file_faults(out, manifest, plain, odd)
-    faults += _adapter_faults(out, manifest, odd)
+    digests = _digests(out, manifest.files.keys() & plain, odd)
+    faults += _file_faults(manifest, plain, odd, digests)
+    faults += _adapter_faults(manifest, odd, digests)
     rows: list[EvaluationCells] = []
     try:
         if plain.issuperset(manifest.tables.values()):
@@ -107,8 +108,21 @@ def _tampered(out: Path, faults: Sequence[str]) -> ExportError:
     )
 
 
+def _digests(out: Path, names: Iterable[str], odd: dict[str, str]) -> dict[str, str]:
+    """Return the SHA-256 of files by name; what cannot be read joins `odd`."""
+    digests = {}
+    for name in sorted(names):
+        try:
+            digests[name] = digest_in(out, name)
+        except ExportError as error:
+            odd[name] = error.what
+        except OSError as error:
+            odd[name] = f"cannot be read: {error.strerror or error}"
+    return digests
+
+
 def _file_faults(
-    out: Path, manifest: Manifest, there: set[str], odd: dict[str, str]
+    manifest: Manifest, there: set[str], odd: dict[str, str], digests: dict[str, str]
 ) -> Iterator[str]:
     """Yield what is wrong with files: links, missing, changed and added ones."""
     yield from (f"{name}: {what}" for name, what in sorted(odd.items()))
@@ -116,7 +130,7 @@ def _file_faults(
         if name not in there:
             if name not in odd:
                 yield f"{name}: is missing"
-        elif digest_of_file(out / name) != digest:
+        elif name in digests and digests[name] != digest:
             yield f"{name}: was changed, its SHA-256 is another"
     yield from (f"{name}: was added" for name in sorted(there - manifest.files.keys() - {MANIFEST}))
 
@@ -129,6 +143,8 @@ def _listing(out: Path) -> tuple[set[str], dict[str, str]]:
         for entry in [*folders, *files]:
             path = Path(folder) / entry
             name = path.relative_to(out).as_posix()
+            if len(plain) + len(odd) >= MOST_FILES:
+                return plain, odd | {".": f"holds more than {MOST_FILES:,} files"}
             mode = path.lstat().st_mode
             if stat.S_ISLNK(mode):
                 odd[name] = "is a link, an export has none"
@@ -139,17 +155,19 @@ def _listing(out: Path) -> tuple[set[str], dict[str, str]]:
     return plain, odd
 
 
-def _adapter_faults(out: Path, manifest: Manifest, odd: dict[str, str]) -> Iterator[str]:
-    """Yield the adapters that are not the ones that were evaluated."""
+def _adapter_faults(
+    manifest: Manifest, odd: dict[str, str], digests: dict[str, str]
+) -> Iterator[str]:
+    """Yield the adapters that are not the ones that were evaluated, or not as they were written."""
     for point in manifest.points:
         if point.adapter is None:
             continue
-        folder = out / point.adapter
-        if not folder.is_dir() or point.adapter in odd:
+        inside = f"{point.adapter}/"
+        if not any(name.startswith(inside) for name in [*digests, *odd]):
             yield f"{point.adapter}: the adapter is missing"
-        elif any(name.startswith(f"{point.adapter}/") for name in odd):
-            continue  # named already, and a link must not be followed
-        elif digest_of_folder(folder) != point.digest:
+        elif any(name.startswith(inside) for name in odd):
+            continue  # named already
+        elif folder_digest(digests, point.adapter) != (point.served or point.digest):
             yield f"{point.adapter}: the adapter is not the one that was evaluated"
 
 

@@ -5,25 +5,24 @@ vLLM itself is not needed to write it, and was not run on it.
 
 from __future__ import annotations
 
-import json
 import shlex
-import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from paretoflow.core.errors import ModelError
-from paretoflow.core.views import SweepView
+from paretoflow.core.views import FrontPoint, SweepView
 from paretoflow.embedded import TINY_BASE_DIR
-from paretoflow.exporters.adapters import copy_adapters
+from paretoflow.exporters.adapters import copy_adapters, copy_files
+from paretoflow.exporters.asking import Marks, asking_of, marks_of
+from paretoflow.exporters.base_model import EMBEDDED_NAME, VARIABLE, BaseKind, BaseModel
+from paretoflow.exporters.folded import fold
 from paretoflow.exporters.layout import write_manifest, write_tables
-from paretoflow.exporters.routing import routing_of, routing_table, servable
+from paretoflow.exporters.routing import request_of, routing_of, routing_table, servable
 from paretoflow.exporters.table_files import write_table
 from paretoflow.exporters.vllm_card import vllm_card
-from paretoflow.exporters.writing import write_json, write_whole
+from paretoflow.exporters.writing import write_json, write_text, write_whole
 from paretoflow.spec.exporters import VllmExportSpec
 
-EMBEDDED_NAME = "paretoflow-embedded"
 RANKS = (8, 16, 32, 64, 128, 256, 512)
 """Values of `--max-lora-rank` that every version of vLLM with that limit takes."""
 MAX_LORAS = 8
@@ -42,7 +41,8 @@ class VllmExporter:
         """Write the folder of a view; see `Exporter`.
 
         Raises:
-            ModelError: If no point has an adapter, or one is of a rank that vLLM does not serve.
+            ModelError: If no point has an adapter, or vLLM would serve one with other answers than
+                were evaluated.
         """
         if not any(p.path for p in view.front.points):
             raise ModelError(
@@ -50,59 +50,106 @@ class VllmExporter:
                 view.root,
                 "simulated sweeps have none; export the tables with --format parquet",
             )
+        for point in view.front.points:
+            _require_words(point)
 
         def fill(stage: Path) -> None:
-            copy_adapters(view, stage / "adapters")
-            if view.spec["model"]["type"] == "embedded":
-                shutil.copytree(TINY_BASE_DIR, stage / "base")
-            self._write(stage, view)
+            base = copy_adapters(view, stage / "adapters")
+            rank = max(fold(adapter) for adapter in sorted((stage / "adapters").iterdir()))
+            if base.kind is BaseKind.EMBEDDED:
+                copy_files(TINY_BASE_DIR, stage / "base")
+            self._write(stage, view, base, rank)
             (stage / "front.png").write_bytes(picture())
             tables = write_tables(stage, view, ".parquet", place="adapters/")
-            write_manifest(stage, view, self.spec.type, tables, place="adapters/")
+            write_manifest(stage, view, self.spec.type, tables, "adapters/", base)
 
         write_whole(out, fill, force=force)
 
     @staticmethod
-    def _write(stage: Path, view: SweepView) -> None:
-        base, options = base_options(view.spec["model"])
-        routing = routing_of(servable(view.front), base)
+    def _write(stage: Path, view: SweepView, base: BaseModel, rank: int) -> None:
+        asking = asking_of(view.spec)
+        marks = Marks() if asking.chat else _marks(base)
+        routing = routing_of(servable(view.front), base.name)
+        routing["base"] = base.to_dict()
+        routing["asked"] = asking.to_dict()
+        routing["endpoint"] = "chat/completions" if asking.chat else "completions"
+        routing["request"] = request_of(asking, marks)
+        if not asking.chat:
+            routing["prompt_marks"] = {"before": marks.before, "known": marks.known}
         write_json(stage / "routing.json", routing)
         write_table(routing_table(routing), stage / "routing.parquet")
         names = list(dict.fromkeys(p.adapter_name for p in view.front.points if p.path))
-        command = serve_command(options, names, _rank(stage / "adapters"))
+        command = serve_command(base_options(base), names, rank)
         script = stage / "serve.sh"
-        script.write_text(
+        write_text(
+            script,
             "#!/bin/sh\n# Options given to this script come last, and so win.\n"
             f'cd "$(dirname "$0")" || exit 1\nexec {command} "$@"\n',
-            encoding="utf-8",
         )
         script.chmod(0o755)
-        text = vllm_card(view, command, routing)
-        (stage / "README.md").write_text(text, encoding="utf-8")
+        write_text(stage / "README.md", vllm_card(view, command, routing, base))
 
 
-def base_options(model: dict[str, Any]) -> tuple[str, list[str]]:
-    """Return what requests call the base, and the words of the command that load it.
+def _require_words(point: FrontPoint) -> None:
+    """Refuse a point that is asked for by changing the model, which a request cannot.
 
-    A base in a local folder is named by its absolute path: the command runs in the export.
+    Raises:
+        ModelError: If it is; names how.
     """
-    if model["type"] == "embedded":
-        return EMBEDDED_NAME, ["./base", "--served-model-name", EMBEDDED_NAME]
-    name = str(model["path"])
-    words = [str(Path(name).absolute()) if Path(name).is_dir() else name]
-    words += ["--served-model-name", name, "--dtype", str(model.get("dtype", "auto"))]
-    if model.get("revision"):
-        words += ["--revision", str(model["revision"])]
-    if model.get("trust_remote_code"):
-        words.append("--trust-remote-code")
-    return name, words
+    condition = dict(point.condition or {})
+    draws = (condition.get("select") or {}).get("draws") or [condition]
+    odd = {
+        key
+        for asked in draws
+        if "prefix" not in asked
+        for key in asked.keys() - {"temperature", "top_p", "select"}
+    }
+    if odd:
+        raise ModelError(
+            f"vLLM does not serve {point.snapshot_id} as it was evaluated: it is asked for by "
+            f"{', '.join(sorted(odd))}, which no request can say",
+            hint="serve it with transformers and PEFT: export --format folder",
+        )
 
 
-def serve_command(base: list[str], names: list[str], rank: int) -> str:
+def _marks(base: BaseModel) -> Marks:
+    """Return what must come before a plain prompt; looked up where the tokenizer is at hand."""
+    if base.kind is BaseKind.EMBEDDED:
+        return Marks()  # its tokenizer puts nothing around a text
+    try:
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(
+            base.path,
+            revision=base.revision or None,
+            local_files_only=True,
+            trust_remote_code=False,
+        )
+    except (ImportError, OSError, ValueError):
+        return Marks(known=False)
+    return marks_of(tokenizer)
+
+
+def base_options(base: BaseModel) -> str:
+    """Return the part of the command that loads the base."""
+    if base.kind is BaseKind.EMBEDDED:
+        return shlex.join(["./base", "--served-model-name", EMBEDDED_NAME])
+    options = ["--served-model-name", base.name, "--dtype", base.dtype or "auto"]
+    if base.revision:
+        options += ["--revision", base.revision]
+    if base.code:
+        options.append("--trust-remote-code")
+    where = shlex.quote(base.path)
+    if base.kind is BaseKind.LOCAL:
+        where = f'"${{{VARIABLE}:?set {VARIABLE} to the folder of the base model, see README.md}}"'
+    return f"{where} {shlex.join(options)}"
+
+
+def serve_command(base: str | list[str], names: list[str], rank: int) -> str:
     """Return the shell command that serves adapters on their base, one option or adapter to a line.
 
     Args:
-        base: Words that load the base.
+        base: What loads the base: part of a command, or its words.
         names: Adapters, each in `adapters/<name>`.
         rank: The largest rank among them.
 
@@ -122,24 +169,6 @@ def serve_command(base: list[str], names: list[str], rank: int) -> str:
         ["--lora-modules"],
     ]
     modules = [[f"{name}=adapters/{name}"] for name in names]
-    lines = [["vllm", "serve", *base], *options, *modules]
-    return " \\\n  ".join(shlex.join(words) for words in lines)
-
-
-def _rank(adapters: Path) -> int:
-    """Return the largest LoRA rank among adapters.
-
-    Raises:
-        ModelError: If an adapter does not say its rank.
-    """
-    ranks: list[int] = []
-    for adapter in sorted(adapters.iterdir()):
-        try:
-            config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
-            ranks += [int(config["r"]), *(int(r) for r in config.get("rank_pattern", {}).values())]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ModelError(
-                f"the adapter {adapter.name} does not say its LoRA rank: {error!r}",
-                hint="only LoRA adapters can be served by vLLM",
-            ) from error
-    return max(ranks)
+    first = base if isinstance(base, str) else shlex.join(base)
+    lines = [f"vllm serve {first}", *(shlex.join(words) for words in [*options, *modules])]
+    return " \\\n  ".join(lines)

@@ -7,19 +7,26 @@ import shlex
 from typing import Any
 
 from paretoflow.core.views import SweepView
+from paretoflow.exporters.asking import Asking, asking_of
+from paretoflow.exporters.base_model import BaseKind, BaseModel, base_of, check_lines
 from paretoflow.exporters.card import hypervolume_line, points_table
 from paretoflow.exporters.routing import RULE
 
 
-def vllm_card(view: SweepView, command: str, routing: dict[str, Any]) -> str:
+def vllm_card(
+    view: SweepView, command: str, routing: dict[str, Any], base: BaseModel | None = None
+) -> str:
     """Return a Markdown text: how to serve the front, how to route to it, and its points.
 
     Args:
         view: What is exported.
         command: The command that serves it.
         routing: The routing table as plain values.
+        base: What the adapters belong to; by default as the spec says.
     """
     front = view.front
+    base = base or base_of(view)
+    asking = asking_of(view.spec)
     return "\n".join(
         [
             f"# {front.sweep}, for vLLM",
@@ -28,10 +35,11 @@ def vllm_card(view: SweepView, command: str, routing: dict[str, Any]) -> str:
             "served together. Needs `pip install vllm` and usually a GPU.",
             "",
             "**vLLM was not run on this folder when it was written.** The options are those of its "
-            "documentation on LoRA adapters; the adapters are ordinary PEFT folders.",
+            "documentation on LoRA adapters; the adapters are ordinary PEFT folders, of one rank "
+            "and one scale each, since vLLM reads no others.",
             "",
-            *_serve(command, copied=view.spec["model"]["type"] == "embedded"),
-            *_route(routing),
+            *_serve(command, base),
+            *_route(routing, asking),
             "## Points",
             "",
             "![The front](front.png)",
@@ -48,10 +56,11 @@ def vllm_card(view: SweepView, command: str, routing: dict[str, Any]) -> str:
     )
 
 
-def _serve(command: str, *, copied: bool) -> list[str]:
+def _serve(command: str, base: BaseModel) -> list[str]:
     return [
         "## Serve",
         "",
+        *check_lines(base),
         "`./serve.sh`, or in this folder:",
         "",
         "```console",
@@ -60,14 +69,14 @@ def _serve(command: str, *, copied: bool) -> list[str]:
         "",
         "`./serve.sh --max-loras 2` puts fewer adapters into a batch, and takes less memory; "
         "further options of vLLM work the same.",
-        *(["The embedded base is in `base/`, whole."] if copied else []),
+        *(["The embedded base is in `base/`, whole."] if base.kind is BaseKind.EMBEDDED else []),
         "",
     ]
 
 
-def _route(routing: dict[str, Any]) -> list[str]:
+def _route(routing: dict[str, Any], asking: Asking) -> list[str]:
     middle = routing["table"][len(routing["table"]) // 2]
-    path, request = _request(middle)
+    path, request = _request(routing, middle, asking)
     return [
         "## Route",
         "",
@@ -81,23 +90,59 @@ def _route(routing: dict[str, Any]) -> list[str]:
         f"  -d {shlex.quote(json.dumps(request, ensure_ascii=False))}",
         "```",
         "",
+        *_form(routing, asking),
         f"`{routing['base_model']}` is the base without an adapter.",
         "",
     ]
 
 
-def _request(row: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _form(routing: dict[str, Any], asking: Asking) -> list[str]:
+    """Return what prompts look like, so that a server sees the tokens that were scored."""
+    stripped = "White space at both ends of an answer was left out before it was scored."
+    if asking.chat:
+        return [f"Prompts are chats, rendered by the base's own template. {stripped}", ""]
+    known = routing.get("prompt_marks", {})
+    before = known.get("before")
+    marks = (
+        f"Begin each with `{before}`: the tokenizer would put a mark behind the prompt, and "
+        "`add_special_tokens` is off for that."
+        if before
+        else "The tokenizer puts what it needs before them (`add_special_tokens`)."
+    )
+    if not known.get("known", True):
+        marks += (
+            " It was not at hand when this was written: if it puts a mark behind texts too, send "
+            "token ids without that one."
+        )
+    return [
+        f"Prompts are plain text, no chats; what is in braces comes from a row. {marks} {stripped}",
+        "",
+        "```text",
+        asking.template,
+        "```",
+        "",
+    ]
+
+
+def _request(
+    routing: dict[str, Any], row: dict[str, Any], asking: Asking
+) -> tuple[str, dict[str, Any]]:
     """Return where a request for a row goes, and what it says.
 
     Words before the last line go into rendered text: a chat request could not place them.
     """
-    condition = row.get("condition", {})
-    drawn = {key: condition[key] for key in ("temperature", "top_p") if key in condition}
-    words = condition.get("prefix")
+    said = {**routing.get("request", {}), **row.get("request", {})}
+    words = row.get("condition", {}).get("prefix")
+    model = {"model": row["model"]}
+    if words is None and asking.chat:
+        return "chat/completions", {**model, "messages": [{"role": "user", "content": "…"}], **said}
+    before = routing.get("prompt_marks", {}).get("before") or ""
+    if asking.chat:  # its rendered text has every mark
+        said = {**said, "add_special_tokens": False}
+        said.pop("chat_template_kwargs", None)
     if words is None:
-        message = {"role": "user", "content": "…"}
-        return "chat/completions", {"model": row["model"], "messages": [message], **drawn}
-    return "completions", {"model": row["model"], "prompt": f"…\n{words}…", **drawn}
+        return "completions", {**model, "prompt": f"{before}{asking.template}", **said}
+    return "completions", {**model, "prompt": f"{before}…\n{words}…", **said}
 
 
 def _preference(routing: dict[str, Any], prefer: list[float]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from paretoflow.core.errors import UserError
 from paretoflow.core.shown import shown
 from paretoflow.exporters.manifest import FORMAT, MANIFEST
+from paretoflow.exporters.plain_files import LARGEST_TEXT, content_of
 from paretoflow.storage.output import output_errors, whole_folder
 
 
@@ -54,13 +55,17 @@ def refuse_taken(out: Path, *, force: bool) -> None:
 def is_export(folder: Path) -> bool:
     """Return whether a folder says that it is an export of ParetoFlow."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        manifest = json.loads(content_of(folder, MANIFEST, LARGEST_TEXT))
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(manifest, dict) and manifest.get("format") == FORMAT
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON, without characters that a terminal would obey."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    path.write_text(shown(text) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text that people read, without characters that a terminal would obey."""
+    path.write_text(shown(text), encoding="utf-8")

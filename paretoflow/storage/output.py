@@ -58,7 +58,9 @@ def output_errors(place: Path) -> Iterator[None]:
         named = "" if error.filename is None else os.fsdecode(error.filename)
         # what is written has a name of its own until it is whole, which tells a user nothing
         other = named and _MARK not in named
-        raise output_error(error, named if other else str(place)) from error
+        if not other or Path(named) in (place, *place.parents):
+            raise output_error(error, named if other else str(place)) from error
+        raise output_error(error, named, "the system refuses") from error
 
 
 def write_file(path: Path, content: bytes, *, parents: bool = True) -> None:

@@ -17,7 +17,7 @@ from paretoflow.core.ids import digest_of_folder
 from paretoflow.core.views import SweepView
 from paretoflow.exporters import exporter_of
 from paretoflow.exporters.verify import verify_export
-from paretoflow.exporters.vllm import base_options, serve_command
+from paretoflow.exporters.vllm import serve_command
 from tests.views import measured, two_objectives
 
 STAND_IN = """#!/bin/sh
@@ -35,7 +35,7 @@ def with_model(view: SweepView, **model: Any) -> SweepView:
     return dataclasses.replace(view, spec={**view.spec, "model": model})
 
 
-def called(out: Path, tmp_path: Path, *options: str) -> list[str]:
+def called(out: Path, tmp_path: Path, *options: str, **env: str) -> list[str]:
     """Run serve.sh from elsewhere; return the folder it runs in and the words vllm was given."""
     tools = tmp_path / "tools"
     tools.mkdir(exist_ok=True)
@@ -45,7 +45,7 @@ def called(out: Path, tmp_path: Path, *options: str) -> list[str]:
     done = subprocess.run(
         [str(out / "serve.sh"), *options],
         cwd=tmp_path,
-        env={"PATH": path},
+        env={"PATH": path, **env},
         capture_output=True,
         text=True,
         check=True,
@@ -98,14 +98,21 @@ def test_a_pretrained_base_is_named_as_the_spec_does(tmp_path: Path) -> None:
     assert not (out / "base").exists()
 
 
-def test_a_base_in_a_local_folder_is_named_absolutely(
+def test_a_base_in_a_folder_is_wherever_its_owner_has_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "base").mkdir()
+    (tmp_path / "mine" / "base").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    name, words = base_options({"type": "pretrained", "path": "base", "revision": None})
-    assert (name, words[0]) == ("base", str(tmp_path / "base"))
-    assert words[1:] == ["--served-model-name", "base", "--dtype", "auto"]
+    for k, place in enumerate(("mine/base", str(tmp_path / "mine" / "base"), "./mine/base")):
+        view = two_objectives(tmp_path / f"sweep{k}")
+        out = exported(with_model(view, type="pretrained", path=place), tmp_path / f"out{k}")
+        words = called(out, tmp_path, BASE="/srv/a base")[2:]
+        assert words[:3] == ["/srv/a base", "--served-model-name", "base"]
+        assert not [p for p in out.rglob("*") if p.is_file() and b"mine" in p.read_bytes()]
+        assert "export BASE=" in (out / "README.md").read_text()
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        called(out, tmp_path)
+    assert "set BASE to the folder of the base model" in refused.value.stderr
 
 
 @pytest.mark.parametrize(("rank", "asked"), [(1, 8), (16, 16), (17, 32), (300, 512)])

@@ -1,0 +1,138 @@
+"""An adapter as vLLM reads it: one rank and one scale for all modules.
+
+vLLM takes `r` and `lora_alpha` alone. It does not know ranks or scales of single modules, and
+refuses or passes over what is more than a product of two factors. A product stays what it is when
+the smaller of its factors are filled up with zeros and its scale is multiplied into the second.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from paretoflow.core.errors import ModelError
+from paretoflow.exporters.portable import read_config, write_config
+
+WEIGHTS_FILE = "adapter_model.safetensors"
+_DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
+_LONGEST_HEADER = 100_000_000
+_PREFIX = "base_model.model."
+_SINGLE = ("rank_pattern", "alpha_pattern", "use_rslora")
+"""Options of PEFT that give modules scales that vLLM does not read, or not in every version."""
+_BEYOND = {
+    "use_dora": "DoRA",
+    "use_qalora": "QALoRA",
+    "use_bdlora": "block-diagonal factors",
+    "lora_bias": "a bias in the second factor",
+    "modules_to_save": "whole modules of their own",
+    "trainable_token_indices": "token embeddings of their own",
+    "target_parameters": "adapted parameters that are no linear layers",
+    "layer_replication": "repeated layers",
+    "alora_invocation_tokens": "an adapter that begins at certain tokens",
+    "fan_in_fan_out": "transposed layers, as GPT-2's",
+    "megatron_config": "Megatron's parallel layers",
+    "arrow_config": "a router over adapters",
+    "kasa_config": "KaSA",
+    "monteclora_config": "MonteCLoRA",
+}
+"""Options of PEFT that vLLM does not serve as PEFT applies them, with what to call them."""
+_OTHER_BASES = ("pissa", "olora", "corda", "loftq", "lora_ga")
+"""Initialisations that take something out of the base's weights."""
+_HINT = "serve it with transformers and PEFT: export --format folder"
+
+
+def fold(adapter: Path) -> int:
+    """Give an adapter one rank and one scale, if it has not, and return the rank.
+
+    The deltas stay what they are, to the rounding of float32.
+
+    Raises:
+        ModelError: If it is more than plain LoRA factors.
+    """
+    config = read_config(adapter)
+    _require_plain(config, adapter.name)
+    rank = _rank(config, adapter.name)
+    _require_factors(_names(adapter / WEIGHTS_FILE), adapter.name)
+    if any(config.get(option) for option in _SINGLE):
+        return _fold(adapter, config)
+    return rank
+
+
+def _require_plain(config: dict[str, Any], name: str) -> None:
+    kind = config.get("peft_type")
+    if kind not in (None, "LORA"):
+        what = f"the adapter {name} does not say its LoRA rank: it is {kind}"
+        raise ModelError(what, hint="only LoRA adapters can be served by vLLM")
+    beyond = [told for option, told in _BEYOND.items() if config.get(option)]
+    if config.get("bias") not in (None, "none"):
+        beyond.append("biases of the base's layers")
+    if str(config.get("init_lora_weights")).startswith(_OTHER_BASES):
+        beyond.append("other base weights below it")
+    if beyond:
+        what = f"vLLM does not serve the adapter {name} as it was evaluated: it has "
+        raise ModelError(what + " and ".join(beyond), hint=_HINT)
+
+
+def _rank(config: dict[str, Any], name: str) -> int:
+    rank = config.get("r")
+    if not isinstance(rank, int) or rank < 1:
+        what = f"the adapter {name} does not say its LoRA rank: r is {rank!r}"
+        raise ModelError(what, hint="only LoRA adapters can be served by vLLM")
+    return rank
+
+
+def _fold(adapter: Path, config: dict[str, Any]) -> int:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file, save
+    from torch.nn.functional import pad
+
+    try:
+        tensors = load_file(adapter / WEIGHTS_FILE)
+    except (OSError, SafetensorError) as error:
+        what = f"the weights of the adapter {adapter.name} cannot be read: {error}"
+        raise ModelError(what, hint="restore the adapter's folder from a copy") from error
+    modules = sorted(key.removesuffix(_DOWN) for key in tensors if key.endswith(_DOWN))
+    rank = max(int(tensors[module + _DOWN].shape[0]) for module in modules)
+    folded = {}
+    for module in modules:
+        # bfloat16 has no digits to spare for a scale
+        down, up = tensors[module + _DOWN].float(), tensors[module + _UP].float()
+        more = rank - down.shape[0]
+        scale = _scale(config, module, down.shape[0])
+        folded[module + _DOWN] = pad(down, (0, 0, 0, more)).contiguous()
+        folded[module + _UP] = pad(scale * up, (0, more)).contiguous()
+    (adapter / WEIGHTS_FILE).write_bytes(save(folded, metadata={"format": "pt"}))
+    plain = {"r": rank, "lora_alpha": rank, "use_rslora": False}
+    write_config(adapter, config | plain | {"rank_pattern": {}, "alpha_pattern": {}})
+    return rank
+
+
+def _scale(config: dict[str, Any], module: str, rank: int) -> float:
+    """Return what PEFT multiplies a module's product by."""
+    from peft.utils.other import get_pattern_key
+
+    name, alphas = module.removeprefix(_PREFIX), config.get("alpha_pattern") or {}
+    alpha = float(alphas.get(get_pattern_key(alphas.keys(), name), config["lora_alpha"]))
+    return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
+
+
+def _names(weights: Path) -> list[str]:
+    """Return the names in a safetensors file, from its header; none where it has no whole one."""
+    try:
+        with weights.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(length)) if length <= _LONGEST_HEADER else {}
+    except (OSError, ValueError, RecursionError):
+        return []  # its digest is that of what was evaluated, so somebody could load it
+    return [name for name in header if name != "__metadata__"]
+
+
+def _require_factors(names: list[str], adapter: str) -> None:
+    """Refuse weights that are no factors of linear layers."""
+    odd = [name for name in names if not name.endswith((_DOWN, _UP))]
+    if odd:
+        shown = ", ".join(odd[:3]) + (", …" if len(odd) > 3 else "")
+        what = f"vLLM does not serve the adapter {adapter} as it was evaluated: {shown} "
+        raise ModelError(what + "is no factor of a linear layer", hint=_HINT)

@@ -1,0 +1,59 @@
+"""Makes the copy of an adapter say the same on every machine, and nothing of the one it is from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from paretoflow.core.errors import ModelError
+from paretoflow.exporters.base_model import BASE_FILE, BaseModel
+
+CONFIG_FILE = "adapter_config.json"
+_FOR_PEOPLE = ("README.md",)
+"""Files that libraries leave beside an adapter, with paths in them, and that nothing reads."""
+
+
+def make_portable(adapter: Path, base: BaseModel) -> None:
+    """Take the place of the base out of an adapter's folder; leave one that names none as it is.
+
+    Raises:
+        ModelError: If its configuration cannot be read.
+    """
+    for name in _FOR_PEOPLE:
+        (adapter / name).unlink(missing_ok=True)
+    config = read_config(adapter)
+    if config.get("base_model_name_or_path") not in (None, base.recorded):
+        write_config(adapter, config | {"base_model_name_or_path": base.recorded})
+    told = adapter / BASE_FILE
+    if told.is_file():
+        found = _read(told)
+        if found.get("name") != base.name:
+            text = json.dumps(found | {"name": base.name}, indent=2)
+            told.write_text(text + "\n", encoding="utf-8")
+
+
+def read_config(adapter: Path) -> dict[str, Any]:
+    """Return PEFT's configuration of an adapter.
+
+    Raises:
+        ModelError: If it cannot be read.
+    """
+    return _read(adapter / CONFIG_FILE)
+
+
+def write_config(adapter: Path, config: dict[str, Any]) -> None:
+    """Write PEFT's configuration of an adapter, as PEFT lays it out."""
+    text = json.dumps(config, indent=2, sort_keys=True)
+    (adapter / CONFIG_FILE).write_text(text, encoding="utf-8")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        what = f"{path.name} of the adapter {path.parent.name} cannot be read: {error}"
+        raise ModelError(what, hint="restore the adapter's folder from a copy") from error
+    if not isinstance(found, dict):
+        raise ModelError(f"{path.name} of the adapter {path.parent.name} is no JSON object")
+    return found
