@@ -105,8 +105,9 @@ def _is_within(root: Path, path: str) -> bool:
 
 
 def _require_no_links(root: Folder, point: FrontPoint) -> None:
+    assert root.local is not None
     place = root.local
-    for part in point.path.split("/") if place else ():
+    for part in point.path.split("/"):
         place = place / part
         if place.is_symlink():
             raise _no_plain_file(place)

@@ -11,8 +11,8 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from paretoflow.core.errors import ExportError
 
@@ -25,7 +25,7 @@ MOST_FILES = 200_000
 
 
 @contextmanager
-def opened(out: Path, name: str, most: int) -> Iterator[BinaryIO]:
+def opened(out: Path, name: str, most: int) -> Iterator[BufferedReader]:
     """Open a plain file of an export for reading.
 
     Args:
