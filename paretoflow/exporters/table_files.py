@@ -62,7 +62,9 @@ def _write_arrow(table: pa.Table, path: Path) -> None:
 
 def _read_arrow(path: Path) -> list[Row]:
     with pa.OSFile(str(path), "rb") as source, pa.ipc.open_file(source) as reader:
-        rows: list[Row] = reader.read_all().to_pylist()
+        table = reader.read_all()
+    table.validate(full=True)  # offsets that lead out of the buffers would end the process
+    rows: list[Row] = table.to_pylist()
     return rows
 
 
@@ -70,7 +72,9 @@ def _read_parquet(path: Path) -> list[Row]:
     # one file by its own name: a folder layout like key=value must not add columns
     file = pq.ParquetFile(path)
     _require_modest(file.metadata)
-    rows: list[Row] = file.read().to_pylist()
+    table = file.read()
+    table.validate(full=True)
+    rows: list[Row] = table.to_pylist()
     return rows
 
 

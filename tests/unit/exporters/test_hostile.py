@@ -153,3 +153,20 @@ def test_no_more_than_asked_is_read(tmp_path: Path) -> None:
     assert content_of(tmp_path, "x", 3) == b"abc"
     with pytest.raises(ExportError, match="has 3 bytes; allowed: 2"):
         content_of(tmp_path, "x", 2)
+
+
+@pytest.mark.parametrize("tag", ["arrow", "parquet"])
+def test_a_damaged_table_ends_no_process(tmp_path: Path, tag: str) -> None:
+    """Offsets that lead out of their buffers are found, not followed: Arrow itself would crash."""
+    view = measured(two_objectives(tmp_path / "sweep"))
+    exporter_of(tag).export(view, tmp_path / "out", lambda: b"", force=False)
+    path = tmp_path / "out" / f"evaluations.{tag}"
+    whole = path.read_bytes()
+    refused = 0
+    for start in range(8, len(whole) - 8, len(whole) // 200):
+        path.write_bytes(whole[:start] + b"\xff\x7f" + whole[start + 2 :])
+        try:
+            table_files.read_rows(path)
+        except ExportError:
+            refused += 1
+    assert refused > 10
