@@ -147,7 +147,7 @@ class MethodError(ParetoflowError, RuntimeError):
 
 
 class NonFiniteLossError(MethodError):
-    """Training whose loss, gradient or adapter stopped being finite; the same run would again."""
+    """Training whose loss, gradient, adapter or logits stopped being finite; it would again."""
 
 
 class RunInterrupted(ParetoflowError, RuntimeError):  # noqa: N818  # no error: it was asked for

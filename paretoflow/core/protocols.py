@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from paretoflow.core.values import Cost, FloatArray, History, Proposal
 
@@ -80,6 +80,15 @@ class Objective(Protocol):
 
         `prompts[i]` is what `completions[i]` answers.
         """
+        ...
+
+
+@runtime_checkable
+class ReadsOn(Protocol):
+    """An objective that reads an answer as it goes on from its prompt, white space included."""
+
+    def score_as_sampled(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
+        """Score as `Objective.score` does, of answers as they were sampled."""
         ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ from paretoflow.scoring.calibrate import calibrate
 from paretoflow.scoring.desk import NOBODY, Preparing
 from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.scoring.shared import raw_scores
+from paretoflow.spec.data import asks_in_turns
 from paretoflow.spec.methods import MethodSpec
 from paretoflow.spec.objectives import ObjectiveSpec, unmoved
 from paretoflow.spec.sweep import SweepSpec
@@ -86,7 +87,8 @@ class Workshop:
         self._parallel = parallel
         self._folder = as_folder(root)
         self._files = RunFiles(self._folder, parallel)
-        self._lm = load_base(spec.model, threads=threads)
+        lm = load_base(spec.model, threads=threads)
+        self._lm = replace(lm, chat=bool(lm.tokenizer.chat_template) and asks_in_turns(spec.data))
         self._prompts = prompts_of(spec, self._lm)
         names = [o.name for o in spec.objectives]
         self._pulse = Pulse()

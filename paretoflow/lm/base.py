@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ class LanguageModel:
         name: Hub id, folder as the spec gives it, or `EMBEDDED_NAME`; adapter folders name it as
             their base.
         digest: SHA-256 over the folder's content, or over hub id and commit; precision included.
+        chat: Whether prompts were rendered by the chat template, which has put every mark in.
     """
 
     model: PreTrainedModel
@@ -62,6 +64,7 @@ class LanguageModel:
     device: str
     name: str
     digest: str
+    chat: bool = False
 
     @property
     def eos_ids(self) -> frozenset[int]:
@@ -111,24 +114,50 @@ def load_folder(folder: Path, *, name: str) -> LanguageModel:
 
 
 def encode(lm: LanguageModel, texts: Sequence[str]) -> list[list[int]]:
-    """Return the token ids of prompts.
+    """Return the token ids of prompts, as a server gives them to the model.
 
-    A begin-of-text token is added once, even if a chat template has already written one.
+    A chat's text has all its marks. Before a plain text comes what the tokenizer puts before any,
+    once; what it puts behind a text, such as an end-of-text token, is left out: the answer follows.
 
     Raises:
         DataError: If a prompt has no token at all.
     """
-    bos = lm.tokenizer.bos_token
+    tokenizer, bos = lm.tokenizer, lm.tokenizer.bos_token
+    behind = 0 if lm.chat else _marks_behind(tokenizer)
     rows = []
     for index, text in enumerate(texts):
-        special = not (bos and text.startswith(bos))
-        ids = lm.tokenizer(text, add_special_tokens=special)["input_ids"]
+        special = not (lm.chat or (bos and text.lstrip().startswith(bos)))
+        ids = tokenizer(text, add_special_tokens=special)["input_ids"]
+        ids = ids[: len(ids) - behind] if special else ids
         if not ids:
             raise DataError(
                 f"prompt {index} is empty: it has no token", hint="drop the row or fill the prompt"
             )
         rows.append([int(i) for i in ids])
     return rows
+
+
+@lru_cache(maxsize=8)
+def _marks_behind(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return how many tokens a tokenizer puts behind every text."""
+    plain, whole = (tokenizer("a", add_special_tokens=s)["input_ids"] for s in (False, True))
+    places = range(len(whole) - len(plain), -1, -1)
+    before = next((i for i in places if whole[i : i + len(plain)] == plain), None)
+    return 0 if before is None else len(whole) - before - len(plain)
+
+
+def decode(lm: LanguageModel, prompt_ids: Sequence[int], token_ids: Sequence[int]) -> str:
+    """Return an answer's text as it goes on from its prompt, without special tokens.
+
+    Behind the prompt's last token, since many tokenizers leave out the space that a text begins
+    with.
+    """
+    last = list(prompt_ids[-1:])
+    known = lm.tokenizer.decode(last, skip_special_tokens=True)
+    whole = lm.tokenizer.decode([*last, *token_ids], skip_special_tokens=True)
+    if whole.startswith(known):
+        return str(whole[len(known) :])
+    return str(lm.tokenizer.decode(list(token_ids), skip_special_tokens=True))
 
 
 def render_chat(

@@ -13,6 +13,7 @@ one in a few hundred in bfloat16). With the same batch size and prompts, results
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,8 @@ import torch
 from transformers import PreTrainedModel
 
 from paretoflow.core.errors import DataError
-from paretoflow.lm.base import LanguageModel, encode, evaluating
+from paretoflow.lm.base import LanguageModel, decode, encode, evaluating
+from paretoflow.lm.finite import logits_error
 from paretoflow.lm.prefill import Prefix, extend, prefill
 from paretoflow.lm.stops import StopTexts
 from paretoflow.lm.topk import topk_of_tokens
@@ -37,9 +39,9 @@ class Answer:
     """One sampled answer.
 
     Args:
-        text: Decoded without special tokens, up to the first stop text; white space at both ends is
-            stripped, since most tokenizers begin an answer with the space that parts it from the
-            prompt.
+        text: Decoded without special tokens, up to the first stop text, as it goes on from its
+            prompt: most begin with the space that parts them from it. Who scores texts without
+            white space at their ends strips them, see `scoring.panel`.
         token_ids: As sampled; ends with the end-of-text token when the model gave one, or with the
             token that completes a stop text.
         logprob: Sum of the tokens' log-probabilities in nats, at temperature 1 whatever the
@@ -114,6 +116,8 @@ def sample(
 
     Raises:
         DataError: If a prompt is empty, or has no room left for `gen.max_new_tokens`.
+        ModelError: If the bare base's logits are not finite.
+        NonFiniteLossError: If those of a model with an adapter are not.
     """
     ids = encode(lm, prompts)
     _check_room(lm, ids, gen.max_new_tokens)
@@ -123,17 +127,17 @@ def sample(
         batch = order[start : start + gen.batch_size]
         if all(i in known for i in batch):
             continue
-        rows = [_Row(seeds[i], lm.device) for i in batch]
+        rows = [_Row(seeds[i], lm.device, i) for i in batch]
         with evaluating(model), _timed(rows, lm.device) as together:
             prefix = prefill(model, lm, [ids[i] for i in batch])
             _decode(model, lm, prefix, together, gen)
-        yield batch, [_answer(lm, row, stops) for row in rows]
+        yield batch, [_answer(lm, row, ids[row.number], stops) for row in rows]
 
 
-def _answer(lm: LanguageModel, row: _Row, stops: StopTexts) -> Answer:
+def _answer(lm: LanguageModel, row: _Row, prompt: Sequence[int], stops: StopTexts) -> Answer:
     n = len(row.token_ids)
     return Answer(
-        stops.before(lm.tokenizer.decode(row.token_ids, skip_special_tokens=True)).strip(),
+        stops.before(decode(lm, prompt, row.token_ids)),
         tuple(row.token_ids),
         row.logprob,
         (row.topk[0] / n, row.topk[1] / n, row.topk[2] / n),
@@ -147,6 +151,7 @@ class _Row:
 
     seed: int
     device: str
+    number: int
     token_ids: list[int] = field(default_factory=list)
     logprob: float = 0.0
     topk: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
@@ -189,6 +194,9 @@ def _decode(
         seen = torch.cat([logprobs, topk_of_tokens(prefix.logits)], dim=1).tolist()
         for row, token, (logprob, *topk) in zip(rows, tokens.tolist(), seen, strict=True):
             if not row.done:
+                if not math.isfinite(logprob):  # so it is if any logit of the step is odd
+                    place = f"token {step + 1} of the answer to prompt {row.number}"
+                    raise logits_error(model, lm, place)
                 row.token_ids.append(token)
                 row.logprob += logprob
                 row.topk = [a + b for a, b in zip(row.topk, topk, strict=True)]

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from paretoflow.core.values import FloatArray
 from paretoflow.lm.base import LanguageModel, evaluating
+from paretoflow.lm.finite import logits_error
 from paretoflow.lm.prefill import extend, prefill
 
 
@@ -36,6 +37,10 @@ def sequence_logprobs(
         completion_ids: Tokens of each answer.
         batch_size: Answers at once.
         beat: Called after every batch.
+
+    Raises:
+        ModelError: If the bare base's logits are not finite.
+        NonFiniteLossError: If those of a model with an adapter are not.
     """
     total = np.zeros(len(prompt_ids))
     order = sorted(
@@ -49,6 +54,9 @@ def sequence_logprobs(
                 model, lm, [prompt_ids[i] for i in rows], [completion_ids[i] for i in rows]
             )
             beat()
+    odd = np.flatnonzero(~np.isfinite(total))
+    if len(odd):
+        raise logits_error(model, lm, f"answer {odd[0]} of {len(total)}, whose likelihood is asked")
     return total
 
 

@@ -9,6 +9,7 @@ Where TRL is left (each has a test in `tests/contracts/test_trl_hooks.py` or
 - `_prepare_inputs`: puts the weights in force into `reward_weights`, for TRL's log.
 - `_tokenize_prompts`: prompts have the token ids of the shared stage.
 - `_generate_single_turn`: an answer ends where it completes a stop text.
+- reward functions: TRL tells them `completion_ids`; what is scored is the text of these.
 - `_calculate_rewards`: keeps the rewards of all ranks, one column for each objective.
 - `_generate_and_score_completions`: its advantages are replaced by the aggregator's.
 - `_compute_loss`: called once more for each objective where the aggregator learns from gradients.
@@ -30,6 +31,8 @@ from transformers.trainer_callback import ExportableState
 
 from paretoflow.core.errors import MethodError
 from paretoflow.core.values import FloatArray
+from paretoflow.lm.base import decode
+from paretoflow.lm.finite import finite_logits
 from paretoflow.lm.stops import StopTexts
 from paretoflow.methods.aggregators import Aggregator, RewardBatch
 from paretoflow.methods.context import MethodContext, Run
@@ -110,7 +113,9 @@ class OnlineTrainer(SavesAdapter, Trainer):
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         self._look()
-        output: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        place = f"an answer that step {self.state.global_step + 1} samples"
+        with finite_logits(self.model, self._context.lm, place):
+            output: dict[str, Any] = super()._generate_and_score_completions(inputs)
         batch = self._batch(inputs, output["completion_mask"])
         theirs = output["advantages"]
         kept = self._kept(batch, theirs)
@@ -213,9 +218,11 @@ class _RewardColumns:
         return [self._function(i, name) for i, name in enumerate(self._context.objective_names)]
 
     def _function(self, index: int, name: str) -> Callable[..., list[float]]:
-        def reward(completions: list[str], row: list[int], **_: Any) -> list[float]:
+        def reward(
+            completions: list[str], completion_ids: list[list[int]], row: list[int], **_: Any
+        ) -> list[float]:
             if completions is not self._completions:
-                self._matrix = self._standardised(completions, row)
+                self._matrix = self._standardised(completion_ids, row)
                 self._completions = completions
             column: list[float] = self._matrix[:, index].tolist()
             return column
@@ -223,12 +230,16 @@ class _RewardColumns:
         reward.__name__ = name
         return reward
 
-    def _standardised(self, completions: Sequence[str], rows: Sequence[int]) -> FloatArray:
-        candidates = self._context.candidates
-        # evaluation cuts and strips answers before it scores them: reward what evaluation will see
-        stops = StopTexts.of(self._context.lm, self._context.generation)
-        answers = [stops.before(completion).strip() for completion in completions]
-        gains = self._context.rewards([candidates.prompts[r] for r in rows], answers)
+    def _standardised(self, answers: Sequence[Sequence[int]], rows: Sequence[int]) -> FloatArray:
+        candidates, lm = self._context.candidates, self._context.lm
+        stops = StopTexts.of(lm, self._context.generation)
+        known = [candidates.prompt_ids[row] for row in rows]
+        # what evaluation will see: TRL's own texts may lack the space that an answer begins with
+        texts = [
+            stops.before(decode(lm, ids, answer))
+            for ids, answer in zip(known, answers, strict=True)
+        ]
+        gains = self._context.rewards([candidates.prompts[r] for r in rows], texts)
         if not np.isfinite(gains).all():
             raise MethodError(
                 "a reward is not finite", hint="the objective must refuse such a score"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -12,20 +11,18 @@ from paretoflow.core.errors import DataError
 from paretoflow.core.protocols import Prompt
 from paretoflow.core.values import FloatArray
 from paretoflow.objectives.context import ObjectiveContext
+from paretoflow.objectives.words import words_of
 from paretoflow.spec.objectives import GroundingObjectiveSpec
-
-_WORD = re.compile(r"\w+")
 
 
 class GroundingObjective:
-    r"""Checks whether what the answer says stands in the passages, word run by word run.
+    """Checks whether what the answer says stands in the passages, word run by word run.
 
-    Words are the matches of `\w+`, lower-cased. The passages are read as one text, in order, as the
-    prompt shows
-    them: an answer that copies any stretch of it scores 1. Every occurrence of an n-gram in the
-    answer counts. An answer of fewer than n words has no n-gram and scores 0: saying nothing must
-    not look perfectly grounded. So does any answer
-    to a prompt whose passages are empty.
+    Words are those of any script (see `words`), which may hold underscores. The passages are read
+    as one text, in order, as the prompt shows them: an answer that copies any stretch of it scores
+    1. Every occurrence of an n-gram in the answer counts. An answer of fewer than n words has no
+    n-gram and scores 0: saying nothing must not look perfectly grounded. So does any answer to a
+    prompt whose passages are empty.
     """
 
     def __init__(self, spec: GroundingObjectiveSpec, context: ObjectiveContext) -> None:
@@ -58,7 +55,7 @@ class GroundingObjective:
 
 
 def _ngrams(text: str, n: int) -> list[tuple[str, ...]]:
-    words = _WORD.findall(text.lower())
+    words = words_of(text, inner="_")
     return list(zip(*(words[start:] for start in range(n)), strict=False))
 
 

@@ -10,11 +10,14 @@ from paretoflow.core.errors import ModelError
 from paretoflow.core.protocols import Prompt
 from paretoflow.core.values import FloatArray
 from paretoflow.objectives.context import ObjectiveContext
+from paretoflow.objectives.words import is_unspaced, words_of
 from paretoflow.spec.objectives import LengthObjectiveSpec
 
 
 class LengthObjective:
     """Counts words between white space, or tokens of the base model's tokenizer.
+
+    What is written without spaces is counted character by character (see `words`).
 
     Raises:
         ModelError: If tokens are to be counted and no tokenizer is loaded.
@@ -31,5 +34,9 @@ class LengthObjective:
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
         """Return the length of each answer, shape (b,); 0 for an empty one."""
         if self._count_tokens is None:
-            return np.array([len(text.split()) for text in completions], dtype=np.float64)
+            return np.array([_words(text) for text in completions], dtype=np.float64)
         return np.array(self._count_tokens(completions), dtype=np.float64)
+
+
+def _words(text: str) -> int:
+    return sum(len(words_of(word)) if any(map(is_unspaced, word)) else 1 for word in text.split())

@@ -11,6 +11,7 @@ from paretoflow.core.errors import SpecError
 from paretoflow.core.protocols import Prompt
 from paretoflow.core.values import FloatArray
 from paretoflow.objectives.context import ObjectiveContext
+from paretoflow.objectives.words import is_unspaced
 from paretoflow.spec.objectives import RegexObjectiveSpec
 
 
@@ -36,6 +37,13 @@ class RegexObjective:
         return np.array(finds, dtype=np.float64)
 
 
+def _whole(word: str) -> str:
+    """Return a pattern of a word that is part of no longer one, where its script shows that."""
+    before = "" if is_unspaced(word[0]) else r"(?<!\w)"
+    behind = "" if is_unspaced(word[-1]) else r"(?!\w)"
+    return f"{before}{re.escape(word)}{behind}"
+
+
 def _compiled(spec: RegexObjectiveSpec) -> re.Pattern[str]:
     where = f"objective {spec.name}"
     if (spec.pattern is None) == (spec.keywords is None):
@@ -48,8 +56,7 @@ def _compiled(spec: RegexObjectiveSpec) -> re.Pattern[str]:
         if not words or not all(words):
             raise SpecError(f"keywords must be words, got {words}", where, "drop the empty ones")
         # the longest first, since an alternation takes its first match
-        listed = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-        source = rf"(?<!\w)(?:{listed})(?!\w)"
+        source = "|".join(_whole(word) for word in sorted(words, key=len, reverse=True))
     try:
         return re.compile(source, re.IGNORECASE if spec.ignore_case else 0)
     except re.error as error:

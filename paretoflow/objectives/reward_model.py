@@ -33,6 +33,9 @@ _LOADED: WeakValueDictionary[tuple[Any, ...], RewardModel] = WeakValueDictionary
 class RewardModelObjective:
     """One output of a reward model.
 
+    Attributes:
+        notes: What is to be told of it before it is used.
+
     Raises:
         MissingExtraError: If transformers is not installed.
         ModelError: If the model cannot be loaded, has no trained head, or has no such output.
@@ -48,6 +51,12 @@ class RewardModelObjective:
             hint = f"write an output from 0 to {model.outputs - 1}"
             raise ModelError(what, f"objective {spec.name}", hint)
         self.model = model
+        window = model.texts.window
+        self.notes: tuple[str, ...] = ()
+        if window is not None and window < spec.max_length:
+            self.notes = (
+                f"objective {spec.name} reads {window} tokens, not max_length {spec.max_length}",
+            )
         self._output, self._batch_size = spec.output, spec.batch_size
 
     def batches(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[list[int]]:
@@ -61,8 +70,17 @@ class RewardModelObjective:
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
         """Return this objective's output for each answer, shape (b,)."""
-        scores = self.model.score_all(prompts, completions, self._batch_size)
-        return scores[:, self._output].copy()
+        texts = [self.model.texts.text(p, c) for p, c in zip(prompts, completions, strict=True)]
+        return self.model.score_texts(texts, self._batch_size)[:, self._output].copy()
+
+    def score_as_sampled(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
+        """Return this objective's output for each answer, which goes on from its prompt as it is.
+
+        See `core.protocols.ReadsOn`.
+        """
+        read = self.model.texts.as_sampled
+        texts = [read(p, c) for p, c in zip(prompts, completions, strict=True)]
+        return self.model.score_texts(texts, self._batch_size)[:, self._output].copy()
 
 
 class RewardModel:
@@ -81,6 +99,11 @@ class RewardModel:
         self._last_outputs: FloatArray = np.zeros((0, self.outputs), dtype=np.float64)
 
     @property
+    def texts(self) -> RewardTexts:
+        """Return what makes its inputs of prompts and answers."""
+        return self._texts
+
+    @property
     def outputs(self) -> int:
         """Return the number of outputs."""
         return int(self._model.config.num_labels)
@@ -89,7 +112,7 @@ class RewardModel:
         self, prompts: Sequence[Prompt], completions: Sequence[str], batch_size: int
     ) -> tuple[list[int], int]:
         """Return the rows in the order in which they are scored, and how many go together."""
-        texts = [self._texts.text(p, c) for p, c in zip(prompts, completions, strict=True)]
+        texts = [self._texts.as_sampled(p, c) for p, c in zip(prompts, completions, strict=True)]
         return self._order([self._texts.encoded(text) for text in texts], batch_size)
 
     def score_all(
@@ -97,6 +120,10 @@ class RewardModel:
     ) -> FloatArray:
         """Return every output for each answer, shape (b, outputs)."""
         texts = [self._texts.text(p, c) for p, c in zip(prompts, completions, strict=True)]
+        return self.score_texts(texts, batch_size)
+
+    def score_texts(self, texts: list[RewardText], batch_size: int) -> FloatArray:
+        """Return every output for each text, shape (b, outputs)."""
         if texts != self._last_texts:
             self._last_texts, self._last_outputs = texts, self._scored(texts, batch_size)
         return self._last_outputs

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from paretoflow.core.protocols import Prompt
+from paretoflow.objectives.words import is_unspaced
 
+_BEFORE_SPACE = frozenset(".,:;?!…\"')]}»”\u2019%")
+_CLOSING = frozenset(".,:;?!…)]}»”\u2019%")
 _SPEAKERS = {"user": "Human", "assistant": "Assistant", "system": "System"}
 
 
@@ -31,14 +34,18 @@ class RewardTexts:
     Args:
         model: A transformers model for sequence classification.
         tokenizer: Its own; texts are cut at their beginning from here on.
-        max_length: Tokens of prompt and answer.
+        max_length: Tokens of prompt and answer; no more than the model has positions for.
 
     Attributes:
+        window: Positions that the model has; None for no limit.
         pad_id: The padding token; None when the model has none, and takes one text at a time.
     """
 
     def __init__(self, model: Any, tokenizer: Any, max_length: int) -> None:
-        self._tokenizer, self._max_length = tokenizer, max_length
+        from paretoflow.lm.whole import window_of  # it imports torch
+
+        self._tokenizer, self.window = tokenizer, window_of(model)
+        self._max_length = min(max_length, self.window or max_length)
         tokenizer.truncation_side = "left"
         self._keys = ["input_ids", "attention_mask"]
         if "token_type_ids" in inspect.signature(model.forward).parameters:
@@ -57,24 +64,38 @@ class RewardTexts:
         return None if config.pad_token_id is None else int(config.pad_token_id)
 
     def text(self, prompt: Prompt, completion: str) -> RewardText:
-        """Return what the model reads: one text, or a pair for a tokenizer that has a separator.
+        """Return what the model reads of an answer that stands apart from its prompt, as in a file.
 
         Chat turns go through the tokenizer's chat template; where it has none, they are written as
         `Human:` and `Assistant:` turns, the form in which models without a template were trained. A
-        plain prompt is continued by the answer as it stands.
+        plain prompt is continued by the answer, behind a space where writing has one: `Answer:` and
+        `it is` give `Answer: it is`.
         """
+        return self._read(prompt, completion, joint(prompt.text, completion))
+
+    def as_sampled(self, prompt: Prompt, completion: str) -> RewardText:
+        """Return what the model reads of an answer with the white space that it was sampled with.
+
+        As `text`, but a plain prompt is continued by the answer as it is. In a chat, and in a text
+        of a pair, white space at the answer's ends says nothing and is left out.
+        """
+        return self._read(prompt, completion, completion)
+
+    def _read(self, prompt: Prompt, completion: str, continued: str) -> RewardText:
         turns = [dict(turn) for turn in prompt.messages]
+        answer = completion.strip()
         if turns and self._tokenizer.chat_template:
-            turns.append({"role": "assistant", "content": completion})
+            turns.append({"role": "assistant", "content": answer})
             rendered = self._tokenizer.apply_chat_template(turns, tokenize=False)
             return RewardText(str(rendered), None, special=False)
         text = prompt.text
         if turns:
             spoken = [f"\n\n{_SPEAKERS.get(t['role'], t['role'])}: {t['content']}" for t in turns]
-            text, completion = "".join(spoken) + "\n\nAssistant:", f" {completion.lstrip()}"
+            text, continued = "".join(spoken) + "\n\nAssistant:", f" {answer}"
         if self._tokenizer.sep_token_id is None:
-            return RewardText(text + completion, None, special=True)
-        return RewardText(text, completion, special=True)
+            bos = self._tokenizer.bos_token
+            return RewardText(text + continued, None, special=not (bos and text.startswith(bos)))
+        return RewardText(text, answer, special=True)
 
     def encoded(self, text: RewardText) -> dict[str, list[int]]:
         """Return the text's model inputs, its beginning cut off beyond the longest length."""
@@ -103,3 +124,19 @@ class RewardTexts:
             key: [row[key] + [fill[key]] * (width - len(row[key])) for row in rows]
             for key in self._keys
         }
+
+
+def joint(prompt: str, answer: str) -> str:
+    """Return a stripped answer with the space that parts it from its prompt in writing, if any.
+
+    There is none behind white space or an opening bracket, before closing punctuation, in scripts
+    that are written without spaces, and behind anything that is neither a word nor its punctuation:
+    a mark such as `<|assistant|>`.
+    """
+    if not prompt or not answer or prompt[-1].isspace() or answer[0].isspace():
+        return answer
+    last, first = prompt[-1], answer[0]
+    open_end = last.isalnum() or last in _BEFORE_SPACE
+    if not open_end or first in _CLOSING or is_unspaced(first) or is_unspaced(last):
+        return answer
+    return f" {answer}"

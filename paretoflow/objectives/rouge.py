@@ -2,8 +2,9 @@
 
 References:
     Lin (2004), "ROUGE: A Package for Automatic Evaluation of Summaries", ACL W04-1013, sections 2
-    and 3, as computed by the rouge-score library, without stemming. Its words are runs of a-z and
-    0-9 after lower-casing: a text in another script has none and scores 0.
+    and 3, as computed by the rouge-score library, without stemming. Departure: the library's words
+    are runs of a-z and 0-9, so that a text in another script has none; here they are those of any
+    script (see `words`), which for a text in ASCII are the same.
 """
 
 from __future__ import annotations
@@ -16,7 +17,16 @@ from paretoflow.core.errors import DataError, MissingExtraError
 from paretoflow.core.protocols import Prompt
 from paretoflow.core.values import FloatArray
 from paretoflow.objectives.context import ObjectiveContext
+from paretoflow.objectives.words import words_of
 from paretoflow.spec.objectives import RougeObjectiveSpec
+
+
+class _Words:
+    """The library asks for a tokenizer of this form."""
+
+    def tokenize(self, text: str) -> list[str]:
+        """Return the words of a text."""
+        return words_of(text)
 
 
 class RougeObjective:
@@ -32,7 +42,7 @@ class RougeObjective:
         except ImportError as error:
             raise MissingExtraError.of(f"objective {spec.name}", "rouge-score", "train") from error
         self._name, self._variant, self._measure = spec.name, spec.variant, spec.measure
-        self._scorer = RougeScorer([spec.variant])
+        self._scorer = RougeScorer([spec.variant], tokenizer=_Words())
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
         """Return the overlap of each answer with its reference, shape (b,), from 0 to 1.
@@ -44,8 +54,10 @@ class RougeObjective:
             DataError: If a prompt has no reference; before anything is scored.
         """
         for row, prompt in enumerate(prompts):
-            if not prompt.reference.strip():
-                what = f"row {row}, prompt {prompt.prompt_id}, has no reference answer"
+            if not words_of(prompt.reference):
+                blank = not prompt.reference.strip()
+                fault = "no reference answer" if blank else "a reference answer without a word"
+                what = f"row {row}, prompt {prompt.prompt_id}, has {fault}"
                 hint = "name the column that holds it in data.columns.reference"
                 raise DataError(what, f"objective {self._name}", hint)
         scores = [

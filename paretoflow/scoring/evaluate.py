@@ -129,7 +129,7 @@ class Evaluator:
             scores=scores.mean(axis=0),
             stderr=scores.std(axis=0, ddof=1) / np.sqrt(len(scores)),
             prompt_scores=np.ascontiguousarray(scores.T),
-            completions=tuple(a.text for a in answers),
+            completions=tuple(a.text.strip() for a in answers),
             diagnostics=diagnostics,
             tokens=tokens,
             wall_s=time.perf_counter() - started,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paretoflow.core.errors import ObjectiveError, ShapeError, UserError
-from paretoflow.core.protocols import Objective, Prompt
+from paretoflow.core.protocols import Objective, Prompt, ReadsOn
 from paretoflow.core.values import FloatArray
 
 if TYPE_CHECKING:
@@ -59,6 +59,9 @@ class ObjectivePanel:
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
         """Return the raw scores, shape (b, m); `prompts[i]` is what `completions[i]` answers.
+
+        Answers come as they were sampled. White space at their ends is taken off before a scorer
+        sees them, unless it reads on from the prompt (`ReadsOn`).
 
         Raises:
             ObjectiveError: If a scorer fails; names the objective and, where one is to blame, the
@@ -119,7 +122,7 @@ def _answered(
     """Return what a scorer says, shape (b,)."""
     b = len(completions)
     try:
-        column = np.asarray(objective.score(prompts, completions), dtype=np.float64)
+        column = np.asarray(_scored(objective, prompts, completions), dtype=np.float64)
     except UserError:
         raise
     except Exception as error:  # a scorer is foreign code and may raise anything
@@ -131,3 +134,11 @@ def _answered(
         hint = "a scorer returns one number per answer"
         raise ObjectiveError(f"{what} {prompts[0].prompt_id}; need ({b},)", where, hint)
     return column
+
+
+def _scored(
+    objective: Objective, prompts: Sequence[Prompt], completions: Sequence[str]
+) -> FloatArray:
+    if isinstance(objective, ReadsOn):
+        return objective.score_as_sampled(prompts, completions)
+    return objective.score(prompts, [text.strip() for text in completions])

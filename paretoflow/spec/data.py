@@ -108,3 +108,10 @@ class HubDataSpec(_RowsSpec):
 DataSpec = Annotated[
     PydocDataSpec | JsonlDataSpec | ParquetDataSpec | HubDataSpec, Field(discriminator="type")
 ]
+
+
+def asks_in_turns(spec: DataSpec) -> bool:
+    """Return whether prompts are chat turns, which a model's chat template renders."""
+    if isinstance(spec, PydocDataSpec):
+        return False
+    return spec.columns.messages is not None or spec.columns.dialogue is not None

@@ -47,7 +47,7 @@ class LengthObjectiveSpec(_ObjectiveSpec):
     direction: Direction = Direction.MINIMIZE
     """Which way is better; shorter unless you say otherwise."""
     count: Literal["words", "tokens"] = "words"
-    """What is counted."""
+    """What is counted; of scripts without spaces, such as Chinese, every character is a word."""
 
 
 class RougeObjectiveSpec(_ObjectiveSpec):
@@ -95,7 +95,8 @@ class RewardModelObjectiveSpec(_ObjectiveSpec):
     batch_size: int = Field(16, ge=1)
     """Answers scored at once."""
     max_length: int = Field(1024, ge=8)
-    """Tokens of prompt and answer that the model sees; the prompt's beginning is cut first."""
+    """Tokens of prompt and answer that the model sees, or fewer where it has fewer positions; the
+    prompt's beginning is cut first."""
     trust_remote_code: bool = False
     """Whether code from the model's repository may run: a risk, off unless you say so."""
 

@@ -195,6 +195,33 @@ def test_looks_do_not_change_the_run_and_come_when_due(context, tmp_path):
     assert close(run, train(context, plain, MIXED, tmp_path))
 
 
+@pytest.mark.parametrize("tag", SPECS)
+def test_rewards_are_told_the_tokens_of_the_answers_and_score_their_text(
+    tag, context, tmp_path, monkeypatch
+):
+    from paretoflow.lm.base import decode
+    from paretoflow.methods.online_trainer import _RewardColumns
+
+    seen: list[tuple[Any, Any]] = []
+    scored: list[str] = []
+    own = _RewardColumns._standardised
+
+    def standardised(self: Any, answers: Any, rows: Any) -> Any:
+        seen.append((answers, rows))
+        return own(self, answers, rows)
+
+    def rewards(prompts: Any, texts: Any) -> Any:
+        scored.extend(texts)
+        return context.rewards(prompts, texts)
+
+    monkeypatch.setattr(_RewardColumns, "_standardised", standardised)
+    train(replace(context, rewards=rewards), spec_of(tag, steps=1), MIXED, tmp_path)
+    pairs = [pair for answers, rows in seen for pair in zip(rows, answers, strict=True)]
+    known = context.candidates.prompt_ids
+    assert scored == [decode(context.lm, known[row], ids) for row, ids in pairs]
+    assert len(scored) == SHARED["batch_size"]
+
+
 def test_rloo_is_pulled_to_the_base_and_not_to_its_parent(context, tmp_path):
     spec = spec_of("rloo", steps=1)
     first = train(context, spec, MIXED, tmp_path).checkpoints[-1]

@@ -16,6 +16,7 @@ from paretoflow.objectives.reward_model import _LOADED, RewardModel, RewardModel
 from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.spec.objectives import RewardModelObjectiveSpec
 from tests.classifiers import save_decoder, save_encoder
+from tests.tiny_models import save_model
 
 pytestmark = pytest.mark.train
 
@@ -52,7 +53,8 @@ def test_outputs_equal_the_model_called_on_one_text(tmp_path: Path, pad: str | N
     folder = save_decoder(tmp_path, pad=pad)
     scorers = [reward(folder, output=k, batch_size=2) for k in range(3)]
     got = np.stack([s.score([PLAIN] * 4, ANSWERS) for s in scorers], axis=1)
-    want = [by_hand(folder, tokens(folder, PLAIN.text + a)) for a in ANSWERS]
+    said = [f" {a}" if a else "" for a in ANSWERS]  # the space that parts it from "Answer:"
+    want = [by_hand(folder, tokens(folder, PLAIN.text + a)) for a in said]
     np.testing.assert_allclose(got, want, atol=1e-5)
 
 
@@ -116,7 +118,7 @@ def test_model_goes_with_its_last_objective(tmp_path: Path) -> None:
 def test_prompt_loses_its_beginning_first(tmp_path: Path) -> None:
     folder = save_decoder(tmp_path)
     long = Prompt("long", "x" * 50 + " the end:")
-    want = by_hand(folder, tokens(folder, long.text + "Yes")[-20:])
+    want = by_hand(folder, tokens(folder, long.text + " Yes")[-20:])
     assert reward(folder, max_length=20).score([long], ["Yes"])[0] == pytest.approx(
         want[0], abs=1e-5
     )
@@ -143,6 +145,123 @@ def test_an_encoder_cuts_the_prompt_and_only_then_the_answer(tmp_path: Path) -> 
     assert texts._tokenizer.decode(fits).replace(" ", "").endswith("z[SEP]nop[SEP]")
     assert len(fits) == 16
     assert len(texts.encoded(texts.text(prompt, "n" * 40))["input_ids"]) == 16
+
+
+JOINTS = {
+    "Answer:": ("it is", " it is"),
+    "Answer: ": ("it is", "it is"),
+    "Answer:\n": ("it is", "it is"),
+    "The sum of (": ("one", "one"),
+    "The sum is 4": (", he said", ", he said"),
+    "<|assistant|>": ("it is", "it is"),
+    "问题:什么是列表?\n答案:": ("列表是序列", "列表是序列"),
+    "Ответ:": ("это список", " это список"),
+    'He said "so"': ("and left", " and left"),
+    "Answer: it": (" is", " is"),
+}
+
+
+@pytest.mark.parametrize("prompt", JOINTS)
+def test_an_answer_from_a_file_is_joined_as_it_would_be_written(
+    prompt: str, tmp_path: Path
+) -> None:
+    answer, read = JOINTS[prompt]
+    texts = reward(save_decoder(tmp_path)).model.texts
+    assert texts.text(Prompt("p", prompt), answer).first == prompt + read
+
+
+@pytest.mark.parametrize("answer", [" it is", "it is", "\nit is \n", "  ", "", "\t- it"])
+def test_a_sampled_answer_is_read_exactly_as_it_goes_on(answer: str, tmp_path: Path) -> None:
+    folder = save_decoder(tmp_path)
+    scorer = reward(folder)
+    assert scorer.model.texts.as_sampled(PLAIN, answer).first == PLAIN.text + answer
+    panel = ObjectivePanel(["rm"], [scorer])
+    want = by_hand(folder, tokens(folder, PLAIN.text + answer))
+    assert panel.score([PLAIN], [answer])[0, 0] == pytest.approx(want[0], abs=1e-5)
+
+
+def test_white_space_around_a_turn_or_a_pairs_text_is_left_out(tmp_path: Path) -> None:
+    decoder = reward(save_decoder(tmp_path / "d")).model.texts
+    assert decoder.as_sampled(CHAT, " Hello\n") == decoder.text(CHAT, "Hello")
+    encoder = reward(save_encoder(tmp_path / "e")).model.texts
+    assert encoder.as_sampled(PLAIN, " so it is ").second == "so it is"
+
+
+def _break_head(folder: Path, change: Any) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "model.safetensors"
+    tensors = {k: v.clone() for k, v in change(load_file(path)).items()}
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda t: {k: v for k, v in t.items() if "score" not in k}, r"weights for score\.weight"),
+        (lambda t: {k: v for k, v in t.items() if "mlp" not in k}, r"weights for model\.layers"),
+        (lambda t: {k: v * float("nan") for k, v in t.items()}, "not finite"),
+        (
+            lambda t: t | {k.replace(".0.", ".1."): v for k, v in t.items()},
+            r"does not know: model\.layers\.1",
+        ),
+        (lambda t: {f"module.{k}": v for k, v in t.items()}, "they have module"),
+    ],
+)
+def test_a_reward_model_that_is_not_whole_is_refused(
+    change: Any, told: str, tmp_path: Path
+) -> None:
+    folder = save_decoder(tmp_path / "rm")
+    _break_head(folder, change)
+    with pytest.raises(ModelError, match=told) as caught:
+        reward(folder)
+    assert str(folder) in str(caught.value)
+
+
+def test_a_leftover_head_of_the_model_it_was_made_from_is_fine(tmp_path: Path) -> None:
+    folder = save_decoder(tmp_path / "rm")
+    before = reward(folder).score([PLAIN], ["x"])
+    _break_head(folder, lambda t: t | {"lm_head.weight": t["model.embed_tokens.weight"]})
+    assert reward(folder, max_length=256).score([PLAIN], ["x"]) == pytest.approx(before)
+
+
+def test_a_tokenizer_with_more_tokens_than_the_table_is_refused(tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    folder = save_decoder(tmp_path / "rm")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_special_tokens({"sep_token": "<sep>"})
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(ModelError, match=r"1 tokens beyond .* '<sep>'"):
+        reward(folder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "positions", "window"),
+    [("Bert", 40, 40), ("Roberta", 42, 40), ("Distilbert", 40, 40), ("Electra", 24, 24)],
+)
+def test_a_text_longer_than_the_window_is_cut_at_its_beginning_and_told(
+    kind: str, positions: int, window: int, tmp_path: Path, tiny_base_dir: Path
+) -> None:
+    names = {"Distilbert": "DistilBert"}
+    extra = {"pad_token_id": 1} if kind == "Roberta" else {"pad_token_id": 0}
+    if kind == "Distilbert":
+        extra |= {"dim": 16, "n_layers": 1, "n_heads": 2, "hidden_dim": 16}
+    folder = save_model(
+        f"{names.get(kind, kind)}ForSequenceClassification",
+        tiny_base_dir,
+        tmp_path / "rm",
+        max_position_embeddings=positions,
+        num_labels=1,
+        **extra,
+    )
+    scorer = reward(folder)
+    long = Prompt("p", "What is dict? " * 60)
+    assert np.isfinite(scorer.score([long, long], ["Yes", "No, " * 90])).all()
+    rows = scorer.model.texts.encoded(scorer.model.texts.text(long, "Yes"))
+    assert len(rows["input_ids"]) == window
+    assert scorer.notes == (f"objective rm reads {window} tokens, not max_length 1024",)
+    assert reward(folder, max_length=window).notes == ()
 
 
 def test_an_output_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_the_model_reads_the_rewritten_prompt_and_scorers_the_plain_one(
     result = evaluator.evaluate(lm.model, LETTERS, asked())
     seeds = [seed_of(3, p.prompt_id) for p in prompts]
     expected = generate(lm.model, lm, ["Type " + p.text for p in prompts], seeds, GEN)
-    assert result.completions == tuple(a.text for a in expected)
+    assert result.completions == tuple(a.text.strip() for a in expected)
     assert scored == [(prompts, list(result.completions))]
 
 

@@ -99,3 +99,14 @@ def test_unequal_lengths_are_refused() -> None:
         panel_with(len).score(PROMPTS, ["a"])
     with pytest.raises(ShapeError, match="2 names for 1 objectives"):
         ObjectivePanel(["a", "b"], [GOOD])
+
+
+class _Onward(Scorer):
+    def score_as_sampled(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> Any:
+        return [float(len(t)) for t in completions]
+
+
+def test_white_space_at_the_ends_reaches_only_who_reads_on_from_the_prompt() -> None:
+    panel = ObjectivePanel(["plain", "onward"], [GOOD, _Onward(lambda texts: [99.0] * len(texts))])
+    scores = panel.score(PROMPTS, [" a", "bb\n", "\t ccc "])
+    assert scores.tolist() == [[1.0, 2.0], [2.0, 3.0], [3.0, 6.0]]

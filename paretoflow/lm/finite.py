@@ -1,0 +1,50 @@
+"""Logits that are not finite: refused where they arise, since anything can be sampled from them.
+
+A token's log-probability is finite only if no logit of its step is nan or infinite and one at least
+is not minus infinity, which models give tokens that they rule out. So one number tells of a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from paretoflow.core.errors import ModelError, NonFiniteLossError, ParetoflowError
+from paretoflow.lm.base import LanguageModel
+
+
+def logits_error(model: Any, lm: LanguageModel, place: str) -> ParetoflowError:
+    """Return the error of logits that are not finite: the base's, or what training made of it.
+
+    Args:
+        model: What gave them.
+        lm: Its base.
+        place: Where they were met, for the message.
+    """
+    what = f"the logits are not finite at {place}"
+    if model is lm.model:
+        hint = "float16 is too narrow for many models: use bfloat16 or float32"
+        return ModelError(f"{what}; the base has dtype {model.dtype}", lm.name, hint)
+    return NonFiniteLossError(what, hint="lower method.learning_rate or method.max_grad_norm")
+
+
+@contextmanager
+def finite_logits(model: Any, lm: LanguageModel, place: str) -> Iterator[None]:
+    """Watch what others sample from a model in the block: the last token's logits of each pass.
+
+    Raises:
+        NonFiniteLossError: If they are not finite.
+    """
+
+    def look(layer: Any, given: Any, logits: torch.Tensor) -> None:
+        if not bool(torch.isfinite(logits[:, -1].float().logsumexp(-1)).all()):
+            raise logits_error(model, lm, place)
+
+    hook = lm.model.get_output_embeddings().register_forward_hook(look)
+    try:
+        yield
+    finally:
+        hook.remove()
