@@ -84,7 +84,7 @@ def _turn(turn: Any, number: int, where: str) -> Turn:
     if not isinstance(turn, Mapping):
         got = f"got {_short(turn)} as turn {number}"
         raise DataError(f"messages must be {_ALLOWED}, {got}", where, _HINT)
-    said = present(dict(turn))
+    said = present(turn)
     if "role" not in said and "from" in said:
         said = {"role": _speaker(said["from"], number, where), "content": said.get("value")}
     role = said.get("role")
@@ -142,7 +142,7 @@ def _calls(calls: Any, number: int, where: str) -> list[Any]:
         raise DataError(what, where, "mend the row")
     plain = []
     for call in calls:
-        kept = present(dict(call))
+        kept = present(call)
         function = kept.get("function")
         if isinstance(function, Mapping):
             kept["function"] = {**function, "arguments": _arguments(function.get("arguments"))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -22,6 +23,13 @@ def is_missing(value: Any) -> bool:
     return type(value).__name__ in ("NaTType", "NAType")
 
 
-def present(values: dict[Any, Any]) -> dict[Any, Any]:
-    """Return the entries that have a value: Parquet fills up structs with nulls."""
-    return {key: value for key, value in values.items() if value is not None}
+def present(value: Any) -> Any:
+    """Return plain values without the entries that are null, at any depth.
+
+    Parquet gives every mapping of a column the keys of all others, with nulls.
+    """
+    if isinstance(value, Mapping):
+        return {key: present(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list | tuple):
+        return [present(inner) for inner in value]
+    return value

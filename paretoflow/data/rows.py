@@ -12,7 +12,7 @@ from paretoflow.core.errors import DataError, UserError
 from paretoflow.core.protocols import Prompt
 from paretoflow.data.bad_rows import BadRows
 from paretoflow.data.chat import Turn, turns_of_dialogue, turns_of_messages
-from paretoflow.data.missing import is_missing
+from paretoflow.data.missing import is_missing, present
 from paretoflow.data.passages import passages_of
 from paretoflow.data.prompts import Pools, RenderChat, new_prompt
 from paretoflow.spec.data import HubDataSpec, JsonlDataSpec, ParquetDataSpec
@@ -155,7 +155,7 @@ class RowReader:
                 "name another column in data.columns.tools",
             )
         try:
-            return render(turns, list(tools)) if tools else render(turns)
+            return render(turns, present(tools)) if tools else render(turns)
         except UserError as error:  # a chat template may refuse one row's roles and not another's
             raise DataError(error.what, where, error.hint) from error
 

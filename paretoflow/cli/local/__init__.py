@@ -22,6 +22,9 @@ from paretoflow.spec.objectives import ImportObjectiveSpec, RewardModelObjective
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.sweep import SweepSpec
 
+_SURE_EVAL, _SURE_TRAIN = 150, 1_000
+"""Prompts that the embedded task has with every Python."""
+
 
 @dataclass
 class LocalFindings:
@@ -79,10 +82,20 @@ def look(spec: SweepSpec) -> LocalFindings:
             found.take(function_findings(("objectives", index), objective))
     if isinstance(spec.method, CommandMethodSpec):
         found.take(program_findings(spec.method))
-    if not isinstance(spec.data, PydocDataSpec):
-        from paretoflow.cli.local.data import data_findings  # it imports numpy, scipy and pyarrow
-
-        data = data_findings(spec, base_folder(spec.model), references_for(spec))
-        found.take([*data.faults, *data.notes])
-        found.data = data.facts
+    _look_at_data(spec, found)
     return found
+
+
+def _look_at_data(spec: SweepSpec, found: LocalFindings) -> None:
+    sizes, embedded = spec.data, isinstance(spec.data, PydocDataSpec)
+    if embedded and sizes.eval <= _SURE_EVAL and sizes.train + sizes.validation <= _SURE_TRAIN:
+        return
+    from paretoflow.cli.local.data import data_findings, embedded_findings  # scipy, pyarrow
+
+    data = (
+        embedded_findings(spec)
+        if embedded
+        else data_findings(spec, base_folder(spec.model), references_for(spec))
+    )
+    found.take([*data.faults, *data.notes])
+    found.data = data.facts

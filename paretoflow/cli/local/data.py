@@ -11,7 +11,7 @@ from typing import Any
 from paretoflow.cli.local.models import ModelFolder
 from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.errors import DataError
-from paretoflow.data import jsonl, parquet
+from paretoflow.data import jsonl, load_prompts, parquet
 from paretoflow.data.needs import Needs
 from paretoflow.data.prompts import draw
 from paretoflow.data.rows import Row, RowReader, existing_file
@@ -66,6 +66,16 @@ def data_findings(
         found.facts = draw(pools, data, spec.seed, needs.unfit).facts
     except DataError as error:
         found.faults.append(_fault(error, data.path))
+    return found
+
+
+def embedded_findings(spec: SweepSpec) -> DataFindings:
+    """Count the embedded task's prompts; it takes a second."""
+    found = DataFindings()
+    try:
+        load_prompts(spec.data, seed=spec.seed, render_chat=None)
+    except DataError as error:
+        found.faults.append(Fault(("data",), f"{error.where}: {error.what}", error.hint))
     return found
 
 

@@ -158,3 +158,19 @@ def test_an_earlier_versions_draw_is_still_there(tmp_path: Path) -> None:
     assert old.digest.startswith("022ed4f792572d5b")
     again = of_rows(tmp_path, [*rows, *({**r, "a": "x"} for r in rows)], spec={"drawn_by": "row"})
     assert again.digest == old.digest
+
+
+def test_parquets_nulls_are_no_part_of_a_tool_call(tmp_path: Path) -> None:
+    def turns(question: str, arguments: dict[str, Any]) -> list[dict[str, Any]]:
+        call = {"type": "function", "function": {"name": "f", "arguments": arguments}}
+        calls = {"role": "assistant", "content": None, "tool_calls": [call]}
+        user = {"role": "user", "content": question, "tool_calls": None}
+        return [user, calls, {"role": "tool", "content": "r", "tool_calls": None}]
+
+    rows = [{"m": turns(q, {f"a{i % 2}": i})} for i, q in enumerate(QUESTIONS)]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "m.parquet")
+    options = {"columns": {"messages": "m"}}
+    read = loaded(
+        {"type": "parquet", "path": str(tmp_path / "m.parquet"), **options}, render=json.dumps
+    )
+    assert read.digest == of_rows(tmp_path, rows, spec=options, render=json.dumps).digest

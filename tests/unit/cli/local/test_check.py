@@ -241,3 +241,17 @@ def test_a_cluster_is_asked_for_room_when_it_is_named(capsys: Any) -> None:
     assert main(["check", "job.yaml", "--address", "http://localhost:1"]) == 2
     assert "localhost:1" in capsys.readouterr().err
     assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize(
+    ("sizes", "what"),
+    [("eval=100000", "lower data.eval to at most"), ("train=100000", "lower data.train to at mos")],
+)
+def test_more_prompts_than_the_embedded_task_has_are_told(
+    sizes: str, what: str, capsys: Any
+) -> None:
+    write_job("")
+    assert main(["check", "job.yaml", "--set", f"data.{sizes}"]) == 2
+    told = capsys.readouterr().err
+    assert "data: the embedded task (" in told
+    assert what in told
