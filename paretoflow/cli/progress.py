@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from paretoflow.cli.paces import AtWork, Paces
+from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.shown import shown
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import RunRecord
@@ -53,6 +54,7 @@ class State(Protocol):
     runs: dict[str, RunRecord]
     finished: int
     failed: int
+    data_facts: DataFacts
 
     @property
     def hypervolume(self) -> float:
@@ -93,6 +95,7 @@ class Progress:
         self._groups: Sequence[WorkerGroup] = ()
         self._paces = Paces(spec.method.steps)
         self._counted_s = self._started
+        self._facts = 0
         self._shown: dict[str, tuple[RunStatus, int]] = {}
         self._live = (
             Live(console=console, refresh_per_second=4, transient=True)
@@ -121,6 +124,10 @@ class Progress:
         self._state = state
         if self._first is None:
             self._first = self._begin(state)
+        told = list(state.data_facts.lines())
+        for line in told[self._facts :]:
+            self._say(f"data: {line}")
+        self._facts = len(told)
         if state.runs and self._training_since is None:
             self._training_since = time.monotonic()
         if note and note != self._note:

@@ -112,6 +112,7 @@ def _lines(facts: dict[str, Any], sweep: str) -> list[tuple[str, str]]:
     if facts["further_run"] is not None:
         lines.append(("further run", _further(facts["further_run"])))
     lines.append(("evaluations", f"{facts['evaluations']}, {facts['snapshots']} front snapshots"))
+    lines += [("data", line) for line in facts["data"]["lines"]]
     if facts["failures"]:
         told = ", ".join(f"{count} at {name}" for name, count in facts["failures"].items())
         causes = ", ".join(

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from paretoflow.core.shown import shown
+
 SHOWN = 5
 """Rows that are told one by one; the others are counted."""
 
@@ -49,13 +51,13 @@ class DataFacts:
         """Yield what a person should know, a sentence each; nothing where all is well."""
         if self.left_out:
             more = " …" if self.left_out > len(self.why) else ""
-            told = "; ".join(self.why)
+            told = shown("; ".join(self.why))
             yield f"{self.left_out} of {self.rows} rows were left out: {told}{more}"
         if self.repeated:
             yield f"{_rows(self.repeated)} what another row asks: each prompt is used once"
         if self.near:
             repeats = "repeats" if self.near == 1 else "repeat"
-            first = "; ".join(f"{a!r} and {b!r}" for a, b in self.pairs[:2])
+            first = "; ".join(f"'{shown(a)}' and '{shown(b)}'" for a, b in self.pairs[:2])
             yield (
                 f"{self.near} of {self.evals} eval prompts nearly {repeats} "
                 f"a train or validation prompt: {first}"

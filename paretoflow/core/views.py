@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.merge import Merge
 from paretoflow.core.settings import Settings
 from paretoflow.core.values import Cost, FloatArray, Problem, Proposal, RunRecord
@@ -163,6 +164,7 @@ class SweepView:
             ledger; where it was evaluated again, of all its draws.
         curve: (runs finished, device seconds, hypervolume), the base first, then each finished run.
         root: Folder of the sweep.
+        data_facts: What became of the rows of the data.
     """
 
     spec: dict[str, Any]
@@ -171,3 +173,4 @@ class SweepView:
     evaluations: tuple[EvaluationRow, ...]
     curve: tuple[tuple[int, float, float], ...]
     root: str
+    data_facts: DataFacts = field(default_factory=DataFacts)

@@ -17,7 +17,7 @@ class BadRows:
     Args:
         skip: Whether they are left out; else the first is an error.
         count: How many there were.
-        first: The first of them, each as its place and what was wrong.
+        first: The first of them, each as its file and line and what was wrong.
     """
 
     skip: bool = False
@@ -35,7 +35,8 @@ class BadRows:
             raise DataError(error.what, error.where, hint) from error
         self.count += 1
         if len(self.first) < SHOWN:
-            self.first.append(f"{error.where}: {error.what}" if error.where else error.what)
+            where = error.where.rpartition("/")[2]  # it is kept and handed on: folders are private
+            self.first.append(f"{where}: {error.what}" if where else error.what)
 
     def require_few(self, good: int, source: str) -> None:
         """Refuse a source with more bad rows than good ones: most likely it is not what it seems.

@@ -33,7 +33,7 @@ def _needs(spec: SweepSpec, lm: LanguageModel) -> Needs:
     longest, limit = own, "data.max_prompt_tokens"
     if window is not None and (own is None or own > window - new):
         longest = window - new
-        limit = f"the {window} of {lm.name} less model.generation.max_new_tokens, {new}"
+        limit = f"the model's window of {window} less model.generation.max_new_tokens, {new}"
     return Needs(
         references=references_for(spec),
         tokens=lambda text: len(encode(lm, [text])[0]),

@@ -238,6 +238,7 @@ def facts(standing: Standing) -> dict[str, Any]:
         "failures": {b: boundaries.count(b) for b in sorted(set(boundaries))},
         "failed_attempts": dict(sum(state.failures.by_run.values(), Counter[str]())),
         "evaluations": len(state.evaluations),
+        "data": {**state.data_facts.to_dict(), "lines": list(state.data_facts.lines())},
         "front": state.front_size,
         "hypervolume": state.hypervolume,
         "hypervolume_ci": list(standing.interval),

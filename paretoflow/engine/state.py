@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.errors import LedgerError
 from paretoflow.core.status import TRANSITIONS, Boundary, RunStatus
 from paretoflow.core.values import (
@@ -46,6 +47,7 @@ class SweepState:
         gained: Hypervolume that new points brought, after the base and each finished run with some.
         again: The runs that evaluate a snapshot again.
         sessions: How long drivers of this sweep have been at work.
+        data_facts: What became of the rows of the data.
     """
 
     runs: dict[str, RunRecord] = field(default_factory=dict)
@@ -56,6 +58,7 @@ class SweepState:
     resumed_at: dict[str, int] = field(default_factory=dict)
     gained: list[float] = field(default_factory=list)
     again: Reevaluations = field(default_factory=Reevaluations)
+    data_facts: DataFacts = field(default_factory=DataFacts)
     cost: Cost = field(default_factory=Cost)
     sessions: Sessions = field(default_factory=Sessions)
     seq: int = -1
@@ -159,6 +162,7 @@ class SweepState:
 
     def _calibrated(self, event: Event) -> None:
         self._measured = MeasuredRows(problem_from(event.payload))
+        self.data_facts = DataFacts.from_dict(event.payload.get("data_facts"))
 
     def _proposed(self, event: Event) -> None:
         proposal = Proposal.from_dict(event.payload["proposal"])

@@ -191,6 +191,7 @@ def read_sweep(root: Root, snapshot: int | None = None) -> SweepView:
         evaluations=tuple(opened.state.evaluations),
         curve=tuple(opened.state.curve),
         root=opened.root.uri,
+        data_facts=opened.state.data_facts,
     )
 
 

@@ -15,6 +15,7 @@ from paretoflow.core.views import SweepView
 from paretoflow.report.figures import Figure, front_figures, growth_figures
 from paretoflow.report.samples import AnswerReader
 from paretoflow.report.sections import (
+    data_html,
     failures_html,
     points_html,
     runs_html,
@@ -43,6 +44,7 @@ def render(view: SweepView, answers: AnswerReader | None = None) -> str:
     parts = {
         "title": escape(view.front.sweep),
         "summary": summary_text(view),
+        "data": data_html(view),
         "tiles": tiles_html(view),
         "front_charts": _boxes(front),
         "points": points_html(view.front),

@@ -33,6 +33,13 @@ def summary_text(view: SweepView) -> str:
     return escape(" · ".join([names, *parts, view.front.name]))
 
 
+def data_html(view: SweepView) -> str:
+    """Return what became of the rows of the data, a line for each thing to know."""
+    return "".join(
+        f"<p><small>Data: {escape(line)}.</small></p>" for line in view.data_facts.lines()
+    )
+
+
 def tiles_html(view: SweepView) -> str:
     """Return the headline numbers."""
     front, cost = view.front, spent(view)

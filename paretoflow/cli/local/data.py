@@ -103,7 +103,8 @@ def _needs(
     """Return what a prompt needs; its length only where the text is the prompt as it stands."""
     assert not isinstance(spec.data, PydocDataSpec)
     columns, own = spec.data.columns, spec.data.max_prompt_tokens
-    room = base.window - spec.model.generation.max_new_tokens if base and base.window else None
+    window, new = base.window if base else None, spec.model.generation.max_new_tokens
+    room = window - new if window is not None else None
     longest = min((n for n in (own, room) if n is not None), default=None)
     if longest is None:
         return Needs(references)
@@ -116,8 +117,7 @@ def _needs(
         return Needs(references)
     limit = "data.max_prompt_tokens"
     if longest != own:
-        new = spec.model.generation.max_new_tokens
-        limit = f"the model's window less model.generation.max_new_tokens, {new}"
+        limit = f"the model's window of {window} less model.generation.max_new_tokens, {new}"
     return Needs(references, tokens, longest, limit)
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from paretoflow.cli import progress as module
 from paretoflow.cli.progress import Progress, duration
+from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.status import Boundary, RunStatus
 from paretoflow.core.values import Cost, RunRecord
 from paretoflow.engine.live import Doing, GangPhase, GangState
@@ -22,6 +23,7 @@ class State:
     failed: int = 0
     hypervolume: float = 1.25
     front_size: int = 3
+    data_facts: DataFacts = field(default_factory=DataFacts)
 
 
 def run(status: RunStatus, attempt: int = 0, **fields: object) -> RunRecord:
@@ -63,6 +65,19 @@ class Shown:
 )
 def test_durations_read_well(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_what_became_of_the_rows_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown(monkeypatch)
+    shown.progress(State(), "preparing")
+    facts = DataFacts(rows=9, left_out=1, why=("f:3: the prompt is empty",), repeated=2)
+    for _ in range(2):
+        shown.progress(State(data_facts=facts), "")
+    assert shown.lines() == [
+        "preparing …",
+        "data: 1 of 9 rows were left out: f:3: the prompt is empty",
+        "data: 2 rows ask what another row asks: each prompt is used once",
+    ]
 
 
 def test_every_change_of_a_run_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,7 @@ def test_a_long_prompt_is_counted_by_the_models_own_tokenizer(capsys: Any) -> No
     status, shown = checked(rows, capsys)
     assert status == 2
     assert "rows.jsonl:1: the prompt has" in shown
-    assert "the model's window less model.generation.max_new_tokens, 96" in shown
+    assert "less model.generation.max_new_tokens, 96" in shown
     status, shown = checked(ROWS, capsys, more="max_prompt_tokens: 3")
     assert status == 2
     assert "allowed: at most 3, data.max_prompt_tokens" in shown
