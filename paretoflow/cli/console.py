@@ -11,7 +11,9 @@ import io
 import os
 import re
 import sys
+import traceback
 from collections.abc import Iterable
+from types import TracebackType
 from typing import Any, TextIO
 
 import typer
@@ -19,7 +21,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from paretoflow.core.shown import shown
+from paretoflow.core.shown import shown, without_secrets
 
 _PLAIN = {
     "±": "+-",
@@ -63,10 +65,16 @@ codecs.register_error(_ERRORS, _replaced)
 
 
 def fit_streams() -> None:
-    """Let standard output and error replace the characters that they cannot encode."""
+    """Let standard output and error replace what they cannot encode, and a crash be shown alike."""
+    sys.excepthook = _crashed
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_ERRORS)
+
+
+def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    told = "".join(traceback.format_exception(kind, error, trace))
+    echo(without_secrets(told), err=True, nl=False)
 
 
 def fitting(text: str, encoding: str) -> str:

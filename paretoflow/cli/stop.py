@@ -10,6 +10,7 @@ import typer
 
 from paretoflow.cli.console import echo
 from paretoflow.cli.options import SweepRoot
+from paretoflow.core.shown import without_secrets
 
 if TYPE_CHECKING:
     from paretoflow.engine.standing import Standing, StandingReader
@@ -89,7 +90,8 @@ def _end_job(standing: Standing, sweep: str, address: str) -> None:
     jobs = Jobs(dashboard, standing.spec["name"], as_folder(sweep).uri)
     name = jobs.live()
     if name is None:
-        echo(f"no job of it runs at {dashboard.address}")
+        echo(without_secrets(f"no job of it runs at {dashboard.address}"))
         return
     jobs.stop(name)
-    echo(f"ended {name} at {dashboard.address}; runs that were open start again on resuming")
+    told = f"ended {name} at {dashboard.address}; runs that were open start again on resuming"
+    echo(without_secrets(told))

@@ -13,6 +13,7 @@ import typer
 from paretoflow.cli.console import echo, echo_log
 from paretoflow.cli.options import Job, Overrides, Storage
 from paretoflow.core.errors import ClusterError, SpecError
+from paretoflow.core.shown import without_secrets
 
 if TYPE_CHECKING:
     from paretoflow.engine.dashboard import Dashboard
@@ -128,7 +129,7 @@ def hand_over(
         changed = changed_keys(spec, folder)
         if changed:
             _note(f"its own {', '.join(changed)} stays: stop and resume it to change that")
-    echo(f"{told} {name} at {dashboard.address}")
+    echo(without_secrets(f"{told} {name} at {dashboard.address}"))
     if follow:
         _follow(jobs, name, folder.uri, dashboard.address)
     else:
@@ -191,7 +192,7 @@ def _follow(jobs: Jobs, name: str, uri: str, address: str) -> None:
 
 
 def _say_how_to_go_on(uri: str, address: str) -> None:
-    where, head = shlex.quote(uri), shlex.quote(address)
+    where, head = shlex.quote(uri), shlex.quote(without_secrets(address))
     echo(f"  status  paretoflow status {where} --watch")
     echo(f"  follow  paretoflow resume {where} --address {head} --follow")
     echo(f"  stop    paretoflow stop {where} --address {head}")

@@ -37,6 +37,7 @@ def verify(
     Whoever rewrites the scores of every prompt, all that follows from them and every digest alike
     is only found by --digest.
     """
+    from paretoflow.exporters.manifest import MANIFEST
     from paretoflow.exporters.verify import verify_export
 
     found = verify_export(out, digest)
@@ -48,6 +49,8 @@ def verify(
     interval = f" (95 % {low:.4g} to {high:.4g})" if found.interval else ""
     echo(f"{out} is as exported: {manifest.front_name}")
     echo(f"  {found.files} files and {found.adapters} adapters have their SHA-256")
+    if found.rewritten:
+        echo(f"  {found.rewritten} of them: as written, not as evaluated; {MANIFEST} has both")
     echo(
         f"  {found.evaluations} evaluations give the same {len(manifest.points)} points and the "
         f"same hypervolume {manifest.hypervolume:.4g}{interval}"
@@ -69,6 +72,7 @@ def _facts(out: Path, found: Verified) -> dict[str, object]:
         **front_number(manifest.snapshot, manifest.after),
         "files": found.files,
         "adapters": found.adapters,
+        "adapters_rewritten": found.rewritten,
         "evaluations": found.evaluations,
         "points": len(manifest.points),
         "hypervolume": manifest.hypervolume,

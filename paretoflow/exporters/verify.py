@@ -46,6 +46,8 @@ class Verified:
     Args:
         files: Files whose SHA-256 was checked.
         adapters: Adapters whose SHA-256 was checked against the one that was evaluated.
+        rewritten: How many of them are checked as they were written instead: the same deltas, for
+            other machines or programs.
         interval: Whether the bootstrap interval was computed anew; it needs scores of each prompt.
         digest: SHA-256 of the manifest.
     """
@@ -53,6 +55,7 @@ class Verified:
     manifest: Manifest
     files: int
     adapters: int
+    rewritten: int
     evaluations: int
     interval: bool
     digest: str
@@ -91,6 +94,7 @@ def verify_export(out: Path, digest: str = "") -> Verified:
         manifest=manifest,
         files=len(manifest.files),
         adapters=len({p.adapter for p in manifest.points if p.adapter is not None}),
+        rewritten=len({p.adapter for p in manifest.points if p.served}),
         evaluations=len(rows),
         interval=_prompt_gains(manifest, rows) is not None,
         digest=manifest.digest,

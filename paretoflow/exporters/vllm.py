@@ -70,12 +70,14 @@ class VllmExporter:
         asking = asking_of(view.spec)
         marks = Marks() if asking.chat else _marks(base)
         routing = routing_of(servable(view.front), base.name)
+        table = routing.pop("table")
         routing["base"] = base.to_dict()
         routing["asked"] = asking.to_dict()
         routing["endpoint"] = "chat/completions" if asking.chat else "completions"
         routing["request"] = request_of(asking, marks)
         if not asking.chat:
             routing["prompt_marks"] = {"before": marks.before, "known": marks.known}
+        routing["table"] = table
         write_json(stage / "routing.json", routing)
         write_table(routing_table(routing), stage / "routing.parquet")
         names = list(dict.fromkeys(p.adapter_name for p in view.front.points if p.path))

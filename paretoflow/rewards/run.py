@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
 
-from paretoflow.core.errors import UserError
+from paretoflow.core.errors import StorageError, UserError
 from paretoflow.objectives.reward_model import RewardModel
 from paretoflow.rewards.backbone import device_of, embedded_differences, load_backbone
 from paretoflow.rewards.groups import Search, find_groups, projected
@@ -30,6 +31,7 @@ from paretoflow.spec.objectives import RewardModelObjectiveSpec
 from paretoflow.spec.rewards import RewardSpec
 from paretoflow.storage.output import output_errors, whole_folder
 
+_NO_ROOM = "free some space, or name another place with -o"
 METRICS_FILE = "metrics.json"
 """In the output folder; it also tells a folder of rewards from any other."""
 ANNOTATORS_FILE = "annotators.json"
@@ -156,7 +158,10 @@ def _train(
         with warnings.catch_warnings():  # PEFT asks transformers in words that are going away
             warnings.simplefilter("ignore", FutureWarning)
             RewardTrainer(backbone, chosen, spec, tell, Path(scratch)).train()
-    backbone.save(stage / job.folder)
+    try:
+        backbone.save(stage / job.folder)
+    except SafetensorError as error:  # which tells of a full disk in words of its own
+        raise StorageError(f"cannot be written: {error}", spec.output, _NO_ROOM) from error
     del backbone
     gc.collect()  # a trainer is full of cycles, and the saved model is loaded next
 

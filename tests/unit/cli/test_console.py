@@ -171,3 +171,15 @@ def test_json_is_printed_for_programs_whatever_is_in_it(
 def test_help_of_every_verb_fits_any_terminal() -> None:
     texts = [verb.summary + " ".join(verb.examples) for verb in VERBS.values()]
     assert all(fitting(text, "ascii").isascii() for text in texts)
+
+
+def test_a_crash_shows_neither_secrets_nor_control_characters() -> None:
+    code = (
+        "from paretoflow.cli.console import fit_streams; fit_streams(); "
+        "raise ValueError('GET https://me:hunter2@host/x?token=abc \\x1b[2J')"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last == r"ValueError: GET https://…@host/x?… \x1b[2J"

@@ -123,3 +123,10 @@ def test_what_ends_the_process_is_let_through(kind: type[BaseException]) -> None
 
     with pytest.raises(kind):
         failure_in(work)
+
+
+def test_no_secret_of_a_scorers_error_reaches_the_ledger() -> None:
+    error = RuntimeError("401 for https://judge.example/v1?api_key=hunter2 (Bearer hunter2hunter2)")
+    failure = failure_of(error)
+    assert "hunter2" not in failure.message + failure.details
+    assert failure.message.startswith("RuntimeError: 401 for https://judge.example/v1?…")

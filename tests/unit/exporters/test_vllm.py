@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -171,3 +172,81 @@ def test_the_base_on_the_front_is_routed_to_by_its_served_name(tmp_path: Path) -
     assert routing["models"]["paretoflow-embedded"] == {"coverage": 0.9, "length": 33.0}
     assert len(pq.read_table(out / "routing.parquet")) == len(routing["table"]) == 101
     assert verify_export(out).adapters == len(kept)
+
+
+def with_data(view: SweepView, data: dict[str, Any], **generation: Any) -> SweepView:
+    model = {"type": "embedded", "generation": generation}
+    return dataclasses.replace(view, spec={**view.spec, "data": data, "model": model})
+
+
+def request_in(out: Path) -> tuple[str, dict[str, Any]]:
+    """Return where the request of the card goes, and what it says."""
+    card = (out / "README.md").read_text()
+    place = card.split("localhost:8000/v1/")[1].split(" ")[0]
+    words = shlex.split(card.split("-d ", 1)[1].split("\n```")[0])
+    told: dict[str, Any] = json.loads(words[0])
+    return place, told
+
+
+def test_plain_prompts_are_asked_for_as_they_were_scored(tmp_path: Path) -> None:
+    data = {"type": "jsonl", "path": "x.jsonl", "template": "Q: {question}\nA:"}
+    view = with_data(
+        two_objectives(tmp_path / "sweep"),
+        data,
+        temperature=0.3,
+        top_p=0.8,
+        max_new_tokens=33,
+        stop=["\n\n"],
+    )
+    out = exported(view, tmp_path / "out")
+    routing = json.loads((out / "routing.json").read_text())
+    place, request = request_in(out)
+    assert place == routing["endpoint"] == "completions"
+    drawn = {"temperature": 0.3, "top_p": 0.8, "top_k": -1, "max_tokens": 33, "stop": ["\n\n"]}
+    assert drawn.items() <= routing["request"].items()
+    assert routing["request"].items() <= request.items()
+    assert request["prompt"] == "Q: {question}\nA:"
+    assert request["add_special_tokens"] is True
+    assert routing["asked"]["prompt"] == {"form": "plain", "template": "Q: {question}\nA:"}
+    assert "noise of its own" in routing["asked"]["seeds"]
+    assert list(routing)[-1] == "table"
+
+
+def test_chats_are_asked_for_as_chats(tmp_path: Path) -> None:
+    data = {"type": "jsonl", "path": "x.jsonl", "columns": {"messages": "turns"}}
+    out = exported(with_data(two_objectives(tmp_path / "sweep"), data), tmp_path / "out")
+    place, request = request_in(out)
+    assert place == "chat/completions"
+    assert request["messages"] == [{"role": "user", "content": "…"}]
+    assert "prompt" not in request
+    assert "add_special_tokens" not in request
+
+
+def test_a_point_with_its_own_temperature_says_so_in_its_rows(tmp_path: Path) -> None:
+    view = two_objectives(tmp_path / "sweep")
+    first = dataclasses.replace(view.front.points[0], condition={"temperature": 0.2})
+    front = dataclasses.replace(view.front, points=(first, *view.front.points[1:]))
+    out = exported(dataclasses.replace(view, front=front), tmp_path / "out")
+    rows = json.loads((out / "routing.json").read_text())["table"]
+    own = [row for row in rows if row["model"] == first.adapter_name]
+    assert own
+    assert all(row["request"] == {"temperature": 0.2} for row in own)
+    assert not any("request" in row for row in rows if row not in own)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"head_weights": {"coverage": 0.5, "length": 0.5}},
+        {"select": {"type": "rps", "k": 1, "draws": [{"head_weights": {"coverage": 1.0}}]}},
+    ],
+)
+def test_a_point_that_is_another_model_is_refused(
+    tmp_path: Path, condition: dict[str, Any]
+) -> None:
+    view = two_objectives(tmp_path / "sweep")
+    point = dataclasses.replace(view.front.points[1], condition=condition)
+    front = dataclasses.replace(view.front, points=(point,))
+    with pytest.raises(ModelError, match="asked for by head_weights, which no request can say"):
+        exported(dataclasses.replace(view, front=front), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
