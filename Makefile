@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export RAY_USAGE_STATS_ENABLED := 0
+# tests start many processes: each would compile every module anew
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help quickstart test test-full lint bench bench-proposers bench-proposers-quick clean
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -25,6 +26,13 @@ TINY_TEXTS = [
     "Document: Sets hold each item once. Order is lost.\nQuestion: What is set?\nAnswer:",
     "Document: Bytes are small integers. They cannot change.\nQuestion: What is bytes?\nAnswer:",
 ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _settled() -> None:
+    """Take what has been imported so far out of the garbage collector's sight: it is a lot."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,9 @@ _KEY = (
     r"(?:[\w.-]*(?:password|passwd|passphrase|secret|api[-_ ]?key|access[-_ ]?key|authorization)"
     rf"|(?![\w.-]*(?:{_VOCABULARY})[-_]token)[\w.-]*token)"
 )
-_VALUE = r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,;&)}\]'\"]+)"
+# a sentence of pydantic's about a field of such a name is no secret
+_NO_VALUE = r"(?!(?:Extra inputs|Field required|Input should|Value error)\b)"
+_VALUE = _NO_VALUE + r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,;&)}\]'\"]+)"
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     # scheme://user@host and scheme://user:password@host; a password may hold a slash
     (

@@ -407,7 +407,7 @@ def interrupted(context: Any, spec: Any, proposal: Proposal, folder: Path, step:
 
 
 @pytest.mark.usefixtures("_sees_steps")
-@pytest.mark.parametrize("step", [3, 4])
+@pytest.mark.parametrize("step", [3, pytest.param(4, marks=pytest.mark.full)])
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
     step, dropping, whole, undisturbed, tmp_path
 ):

@@ -111,7 +111,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     (home / "orders").mkdir()
     (home / "moody.py").write_text(SCORER)
     (home / "job.yaml").write_text(JOB.format(orders=home / "orders"))
-    with _running(home) as command:
+    with _running(home, "engine.workers=1") as command:
         command.wait_for(" finished in ")
         command.kill()
         assert command.workers_left(30) == []

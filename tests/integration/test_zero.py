@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from tests.integration.zero_rank import (
     LOSSES,
     MIXED,
     PULLED,
+    QUICK_LOSSES,
+    QUICK_STAGES,
     SAMPLERS,
     SPECS,
     gains_of_rank,
@@ -36,12 +39,19 @@ pytestmark = pytest.mark.train
 ATOL = 1e-5
 """Largest difference of an adapter's weight to one rank's: sums are made in another order (the
 weights reach 0.18; 1e-6 was measured)."""
-STAGES = (0, 1, 2, 3)
 PATIENCE_S = 500
 
 
+def quick(all_of: Iterable[Any], few: Collection[Any]) -> list[Any]:
+    """Return parameters, of which those beyond a few are for `make test-full`."""
+    return [v if v in few else pytest.param(v, marks=pytest.mark.full) for v in all_of]
+
+
+STAGES = quick((0, 1, 2, 3), QUICK_STAGES)
+
+
 @pytest.fixture(scope="module")
-def gang(tiny_base_dir, tmp_path_factory) -> Path:
+def gang(tiny_base_dir, tmp_path_factory, request) -> Path:
     """Return the folder that both ranks wrote to."""
     out = tmp_path_factory.mktemp("gang")
     with socket.socket() as free:
@@ -54,6 +64,7 @@ def gang(tiny_base_dir, tmp_path_factory) -> Path:
         "OMP_NUM_THREADS": "1",
     }
     words = [sys.executable, "-m", "tests.integration.zero_rank", str(tiny_base_dir), str(out)]
+    words += ["full"] * any(item.get_closest_marker("full") for item in request.session.items)
     logs = [out / f"rank-{rank}.log" for rank in range(2)]
     ranks = []
     for rank, log in enumerate(logs):
@@ -146,7 +157,7 @@ def test_grpo_samples_on_sharded_ranks(gang):
     assert all(np.isfinite(v).all() for v in adapter(gang, "sampled").values())
 
 
-@pytest.mark.parametrize("tag", LOSSES)
+@pytest.mark.parametrize("tag", quick(LOSSES, QUICK_LOSSES))
 def test_each_loss_on_sharded_ranks_is_that_of_one(tag, gang, context, tmp_path):
     alone = train(context, LOSSES[tag], MIXED, tmp_path)
     # the first steps of Adam magnify the rounding of small gradients
@@ -210,7 +221,7 @@ def test_ranks_that_share_no_disk_keep_their_state_with_rank_0(gang):
     assert not [p for p in (gang / "disk-1").rglob("*") if p.is_file()]
 
 
-@pytest.mark.parametrize("zero", [2, 3])
+@pytest.mark.parametrize("zero", quick((2, 3), (3,)))
 def test_gradients_are_combined_over_all_ranks(zero, gang, context, tmp_path):
     alone = train(context, SPECS["gradient_dpo"], MIXED, tmp_path)
     assert distance(adapter(gang, f"gradient_dpo-{zero}"), alone.adapter) < ATOL

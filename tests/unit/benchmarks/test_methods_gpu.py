@@ -15,7 +15,7 @@ from tests.benchmarks.results_file import machine
 
 
 @pytest.mark.train
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["bfloat16", pytest.param("float32", marks=pytest.mark.full)])
 def test_a_method_is_measured_over_its_second_half(dtype: str, tmp_path: Path) -> None:
     from tests.benchmarks.methods.gpu import COLUMNS, measured, row
 

@@ -89,3 +89,16 @@ def test_no_secret_is_left(text: str) -> None:
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert without_secrets(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "checkpoints.0.token: Extra inputs are not permitted",
+        "model.token: Input should be a valid string",
+        "tracking.0.api_key: Field required",
+    ],
+)
+def test_what_is_wrong_with_a_field_is_told_whatever_its_name(text: str) -> None:
+    assert without_secrets(text) == text
+    assert without_secrets(f"token: s3cr3t; {text}") == f"token: …; {text}"
