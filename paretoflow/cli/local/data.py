@@ -111,7 +111,12 @@ def _needs(
     if columns.messages or columns.dialogue:
         found.notes.append("data: how long prompts are was not looked at: a chat template decides")
         return Needs(references)
-    tokens = _counter(base)
+    try:
+        tokens = _counter(base)
+    except ValueError as error:
+        what = f"its tokenizer.json cannot be read: {error}"
+        found.faults.append(Fault(("model", "path"), what, "copy the folder again, whole"))
+        return Needs(references)
     if tokens is None:
         found.notes.append("data: how long prompts are was not looked at: no fast tokenizer here")
         return Needs(references)
@@ -129,7 +134,7 @@ def _counter(base: ModelFolder | None) -> Callable[[str], int] | None:
         from tokenizers import Tokenizer
     except ImportError:
         return None
-    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer = Tokenizer.from_buffer(file.read_bytes())  # `from_file` raises a bare Exception
     return lambda text: len(tokenizer.encode(text).ids)
 
 

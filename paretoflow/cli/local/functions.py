@@ -44,7 +44,7 @@ def function_findings(path: KeyPath, objective: ImportObjectiveSpec) -> Iterator
         return
     try:
         tree = ast.parse(file.read_bytes(), str(file))
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError) as error:
         line = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
         yield Fault(place, f"{file}{line}: {error.args[0]}", "mend the module")
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import pyarrow.parquet
 import pytest
 
 from paretoflow.cli.main import main
+from paretoflow.embedded import TINY_BASE_DIR
 from tests.sim.oracles import CircleOracle
 from tests.sim.specs import circle_spec
 from tests.simulated_sweeps import simulated_sweep
@@ -115,10 +117,6 @@ def test_a_long_prompt_is_counted_by_the_models_own_tokenizer(capsys: Any) -> No
 
 
 def test_messages_need_a_template(capsys: Any, tmp_path: Path) -> None:
-    import shutil
-
-    from paretoflow.embedded import TINY_BASE_DIR
-
     shutil.copytree(TINY_BASE_DIR, "base")
     Path("m.jsonl").write_text(
         "\n".join(json.dumps({"m": [{"role": "user", "content": r["q"]}]}) for r in ROWS)
@@ -255,3 +253,13 @@ def test_more_prompts_than_the_embedded_task_has_are_told(
     told = capsys.readouterr().err
     assert "data: the embedded task (" in told
     assert what in told
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "{", '{"model": {"type": "BPE"}}'])
+def test_a_tokenizer_that_cannot_be_read_is_told(content: str, capsys: Any) -> None:
+    shutil.copytree(TINY_BASE_DIR, "base")
+    Path("base/tokenizer.json").write_text(content)
+    job = JOB.replace("TYPE", "jsonl").replace("PATH", write(ROWS)).replace("MORE", "candidates: 4")
+    Path("job.yaml").write_text(job + "model: {type: pretrained, path: base}\n")
+    assert main(["check", "job.yaml"]) == 2
+    assert "model.path: its tokenizer.json cannot be read" in capsys.readouterr().err
