@@ -29,11 +29,11 @@ from transformers.utils import logging as transformers_logging
 from paretoflow.core.errors import DataError, ModelError
 from paretoflow.core.ids import digest_of
 from paretoflow.embedded import TINY_BASE_DIR
+from paretoflow.lm.folders import require_whole_folder
 from paretoflow.lm.whole import (
     LOADING_FAULTS,
     require_output,
     require_tokenizer,
-    require_whole_folder,
     require_whole_weights,
     window_of,
 )

@@ -1,16 +1,14 @@
 """Whether a model is what its path says: all weights, all finite, and a tokenizer that fits.
 
 transformers fills what is missing with random numbers, leaves out what it does not know, and makes
-an empty tokenizer where there is none; here each of these is refused. Files are looked at before
-anything is read, since an adapter beside a model would be put on it in silence.
+an empty tokenizer where there is none; here each of these is refused. What the files of a folder
+tell before anything is loaded is looked at in `folders`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,68 +16,14 @@ from safetensors import SafetensorError
 from torch import nn
 
 from paretoflow.core.errors import ModelError
+from paretoflow.lm.folders import listed
 
 LOADING_FAULTS = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
 """What transformers raises for a model that it cannot load."""
 
-ADAPTER_CONFIG = "adapter_config.json"
-INDEX_FILE, ONE_FILE = "model.safetensors.index.json", "model.safetensors"
-_SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
-_POINTER = b"version https://git-lfs"
 _CHECKED = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 _WINDOWS = ("max_position_embeddings", "max_seq_len", "max_sequence_length", "seq_length")
 """What configurations call the longest text."""
-_TOLD = 3
-"""Names that a message lists."""
-
-
-def require_whole_folder(path: str, where: str) -> None:
-    """Refuse a folder that holds more or less than one model; a hub id passes.
-
-    Raises:
-        ModelError: If an adapter, stale shards or a second set of weights lies beside the model, a
-            shard is missing, or a file of weights is but a pointer to one.
-    """
-    folder = Path(path)
-    if not folder.is_dir():
-        return
-    names = {file.name for file in folder.iterdir()}
-    if ADAPTER_CONFIG in names and "config.json" not in names:
-        hint = "name the base that the adapter was trained on, or merge it into that first"
-        raise ModelError(f"{path} holds an adapter, not a model", where, hint)
-    if ADAPTER_CONFIG in names:
-        hint = "move the adapter's files to a folder of their own, or merge it into the model"
-        raise ModelError(f"in {path} an adapter lies beside the model", where, hint)
-    shards = {name for name in names if _SHARD.fullmatch(name)}
-    if INDEX_FILE in names:
-        _require_shards(folder, names, shards, where)
-    elif shards:
-        what = f"in {path} lie {_listed(shards)} without {INDEX_FILE}"
-        raise ModelError(what, where, "copy the index too, or remove shards that are left over")
-    for name in sorted(n for n in names if n.endswith(".safetensors")):
-        with (folder / name).open("rb") as stream:
-            if stream.read(len(_POINTER)) == _POINTER:
-                hint = "fetch it: git lfs pull, or hf download"
-                raise ModelError(f"{path}/{name} is a pointer to the weights", where, hint)
-
-
-def _require_shards(folder: Path, names: Collection[str], shards: set[str], where: str) -> None:
-    """Refuse shards that an index does not list, and one that lists what is not there."""
-    try:
-        weight_map = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))["weight_map"]
-        listed = set(weight_map.values())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        what = f"{folder}/{INDEX_FILE} cannot be read: {error}"
-        raise ModelError(what, where, "copy the model's folder again") from error
-    faults = (
-        (listed - set(names), "lack", "copy the model's folder again, whole"),
-        (shards - listed, "does not list", "remove the shards that are left over"),
-        ({ONE_FILE} & set(names) - listed, "does not list", "keep one of the two sets of weights"),
-    )
-    for files, verb, hint in faults:
-        if files:
-            subject = f"the files of {folder}" if verb == "lack" else f"{folder}/{INDEX_FILE}"
-            raise ModelError(f"{subject} {verb} {_listed(files)}", where, hint)
 
 
 def require_whole_weights(
@@ -103,23 +47,23 @@ def require_whole_weights(
     """
     missing = _others(info["missing_keys"], fresh)
     if missing:
-        what = f"the files have no trained weights for {_listed(missing)}"
+        what = f"the files have no trained weights for {listed(missing)}"
         over = _others(info["unexpected_keys"], None)
-        more = f"; they have {_listed(over)} instead" if over else ""
+        more = f"; they have {listed(over)} instead" if over else ""
         raise ModelError(
             what + more, where, "name a whole model of this kind; names must be as it was saved"
         )
     over = _others(info["unexpected_keys"], unused)
     if over:
-        what = f"the files have weights that the model does not know: {_listed(over)}"
+        what = f"the files have weights that the model does not know: {listed(over)}"
         hint = "if they belong to nothing, load the model and save it with save_pretrained"
         raise ModelError(what, where, hint)
     if info["mismatched_keys"] or info["error_msgs"]:
         told = [str(fault) for fault in (*info["mismatched_keys"], *info["error_msgs"])]
-        raise ModelError(f"weights do not fit the model: {_listed(told)}", where, "save it again")
+        raise ModelError(f"weights do not fit the model: {listed(told)}", where, "save it again")
     odd = not_finite(dict(model.named_parameters()))
     if odd:
-        what = f"weights are not finite: {_listed(odd)}"
+        what = f"weights are not finite: {listed(odd)}"
         hint = "the file is damaged, or its numbers are too large for the dtype: try float32"
         raise ModelError(what, where, hint)
 
@@ -213,9 +157,3 @@ def window_of(model: Any) -> int | None:
 
 def _others(names: Collection[str], allowed: re.Pattern[str] | None) -> list[str]:
     return sorted(n for n in names if allowed is None or not allowed.search(n))
-
-
-def _listed(names: Collection[str]) -> str:
-    shown = ", ".join(sorted(names)[:_TOLD])
-    more = len(names) - _TOLD
-    return f"{shown} and {more} more" if more > 0 else shown

@@ -162,12 +162,12 @@ def _load(spec: RewardModelObjectiveSpec, device: str) -> tuple[Any, Any]:
         import torch
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-        from paretoflow.lm import whole
+        from paretoflow.lm import folders, whole
     except ImportError as error:
         raise MissingExtraError.of(f"objective {spec.name}", str(error.name), "train") from error
     source = {"revision": spec.revision, "trust_remote_code": spec.trust_remote_code}
     where = f"objective {spec.name}"
-    whole.require_whole_folder(spec.path, where)
+    folders.require_whole_folder(spec.path, where)
     try:
         tokenizer = AutoTokenizer.from_pretrained(spec.path, **source)
         model, info = AutoModelForSequenceClassification.from_pretrained(

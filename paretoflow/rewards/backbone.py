@@ -17,11 +17,11 @@ from transformers.utils import logging as transformers_logging
 from paretoflow.core.errors import ModelError
 from paretoflow.core.values import FloatArray
 from paretoflow.embedded import TINY_BASE_DIR
+from paretoflow.lm.folders import require_whole_folder
 from paretoflow.lm.targets import targets_of
 from paretoflow.lm.whole import (
     LOADING_FAULTS,
     require_tokenizer,
-    require_whole_folder,
     require_whole_weights,
 )
 from paretoflow.objectives.reward_model import UNREAD

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from paretoflow.core.errors import ModelError
 from paretoflow.embedded import TINY_BASE_DIR
+from paretoflow.lm.folders import require_whole_folder
 from paretoflow.spec.models import EmbeddedModelSpec, ModelSpec
 from paretoflow.spec.objectives import RewardModelObjectiveSpec
 from paretoflow.spec.positions import Fault
@@ -122,6 +124,11 @@ def _outputs(config: dict[str, Any]) -> int:
 
 
 def _weights(path: KeyPath, folder: Path) -> Iterator[Fault]:
+    try:
+        require_whole_folder(str(folder), "")
+    except ModelError as error:
+        yield Fault(path, error.what, error.hint)
+        return
     if any(folder.glob("*.safetensors")):
         yield from _cut_short(path, folder)
     elif any(folder.glob("*.bin")) or any(folder.glob("*.pt*")) or any(folder.glob("*.h5")):

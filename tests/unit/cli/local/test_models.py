@@ -131,3 +131,25 @@ def test_a_reward_model_is_a_classifier_with_that_output(folder: Path) -> None:
     assert "got output 2; allowed: 0 to 1" in reward_faults(folder, output=2)[0]
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     assert "none as safetensors" in reward_faults(folder)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("adapter_config.json", b"{}", "an adapter lies beside the model"),
+        ("model-00002-of-00003.safetensors", b"x", "without model.safetensors.index.json"),
+        ("model.safetensors.index.json", b"[]", "cannot be read"),
+        (
+            "model.safetensors.index.json",
+            b'{"weight_map": {"a": "model-00001-of-00002.safetensors"}}',
+            "lack model-00001-of-00002.safetensors",
+        ),
+        ("model.safetensors", b"version https://git-lfs.github.com/spec/v1", "is a pointer"),
+    ],
+)
+def test_a_folder_that_is_no_one_model_is_told(
+    folder: Path, name: str, content: bytes, what: str
+) -> None:
+    (folder / name).write_bytes(content)
+    (told,) = faults(folder)
+    assert what in told

@@ -1,0 +1,77 @@
+"""Whether a folder holds one model, by the names of its files: no torch, nothing is loaded.
+
+Looked at before transformers is asked: it would put an adapter that lies beside a model on it in
+silence, and take shards that are left over for weights.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from paretoflow.core.errors import ModelError
+
+ADAPTER_CONFIG = "adapter_config.json"
+INDEX_FILE, ONE_FILE = "model.safetensors.index.json", "model.safetensors"
+_SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
+_POINTER = b"version https://git-lfs"
+_TOLD = 3
+"""Names that a message lists."""
+
+
+def require_whole_folder(path: str, where: str) -> None:
+    """Refuse a folder that holds more or less than one model; a hub id passes.
+
+    Raises:
+        ModelError: If an adapter, stale shards or a second set of weights lies beside the model, a
+            shard is missing, or a file of weights is but a pointer to one.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        return
+    names = {file.name for file in folder.iterdir()}
+    if ADAPTER_CONFIG in names and "config.json" not in names:
+        hint = "name the base that the adapter was trained on, or merge it into that first"
+        raise ModelError(f"{path} holds an adapter, not a model", where, hint)
+    if ADAPTER_CONFIG in names:
+        hint = "move the adapter's files to a folder of their own, or merge it into the model"
+        raise ModelError(f"in {path} an adapter lies beside the model", where, hint)
+    shards = {name for name in names if _SHARD.fullmatch(name)}
+    if INDEX_FILE in names:
+        _require_shards(folder, names, shards, where)
+    elif shards:
+        what = f"in {path} lie {listed(shards)} without {INDEX_FILE}"
+        raise ModelError(what, where, "copy the index too, or remove shards that are left over")
+    for name in sorted(n for n in names if n.endswith(".safetensors")):
+        with (folder / name).open("rb") as stream:
+            if stream.read(len(_POINTER)) == _POINTER:
+                hint = "fetch it: git lfs pull, or hf download"
+                raise ModelError(f"{path}/{name} is a pointer to the weights", where, hint)
+
+
+def _require_shards(folder: Path, names: Collection[str], shards: set[str], where: str) -> None:
+    """Refuse shards that an index does not list, and one that lists what is not there."""
+    try:
+        weight_map = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))["weight_map"]
+        named = set(weight_map.values())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        what = f"{folder}/{INDEX_FILE} cannot be read: {error}"
+        raise ModelError(what, where, "copy the model's folder again") from error
+    faults = (
+        (named - set(names), "lack", "copy the model's folder again, whole"),
+        (shards - named, "does not list", "remove the shards that are left over"),
+        ({ONE_FILE} & set(names) - named, "does not list", "keep one of the two sets of weights"),
+    )
+    for files, verb, hint in faults:
+        if files:
+            subject = f"the files of {folder}" if verb == "lack" else f"{folder}/{INDEX_FILE}"
+            raise ModelError(f"{subject} {verb} {listed(files)}", where, hint)
+
+
+def listed(names: Collection[str]) -> str:
+    """Return the first of some names, and how many more there are."""
+    shown = ", ".join(sorted(names)[:_TOLD])
+    more = len(names) - _TOLD
+    return f"{shown} and {more} more" if more > 0 else shown
