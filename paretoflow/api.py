@@ -55,11 +55,12 @@ def run(spec: SweepSpec | Path | str, storage: str | None = None) -> Sweep:
         UserError: For a spec, data or a model that cannot be used.
     """
     from paretoflow.engine.session import run_sweep, sweep_root
+    from paretoflow.spec.paths import written_out
 
     if isinstance(spec, str | Path):
         spec = load(spec, storage=storage)
     elif storage is not None:
-        spec = spec.model_copy(update={"storage": storage})
+        spec = spec.model_copy(update={"storage": written_out(storage, "storage")})
     run_sweep(spec)
     return Sweep(sweep_root(spec))
 

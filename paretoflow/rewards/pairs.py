@@ -14,6 +14,7 @@ from paretoflow.core.ids import digest_of, seed_of
 from paretoflow.core.protocols import Prompt
 from paretoflow.data import jsonl, parquet
 from paretoflow.data.chat import turns_of_dialogue, turns_of_messages
+from paretoflow.data.identity import identity_of
 from paretoflow.data.rows import Row
 from paretoflow.spec.rewards import PairsSpec, RewardSpec
 
@@ -55,9 +56,9 @@ def read_pairs(spec: RewardSpec) -> list[PreferencePair]:
 def split_pairs(pairs: Sequence[PreferencePair], spec: RewardSpec) -> PairSets:
     """Split each objective's pairs into those to learn from and those held out.
 
-    By prompt, so that no prompt is in both; the share is rounded up to whole prompts. A function of
-    prompts and seed alone: the order of the rows does not matter. Objectives are in the order of
-    their first pair, or by name where groups were found.
+    By prompt, however it is spelt, so that no prompt is in both; the share is rounded up to whole
+    prompts. A function of prompts and seed alone: the order of the rows does not matter. Objectives
+    are in the order of their first pair, or by name where groups were found.
 
     Raises:
         DataError: If an objective has pairs of fewer than two prompts.
@@ -67,7 +68,8 @@ def split_pairs(pairs: Sequence[PreferencePair], spec: RewardSpec) -> PairSets:
     train, held_out = [], []
     for name in names:
         own = [pair for pair in pairs if pair.objective == name]
-        ids = sorted({p.prompt.prompt_id for p in own}, key=lambda i: (seed_of(spec.seed, i), i))
+        asked = [digest_of(identity_of(pair.prompt)) for pair in own]
+        ids = sorted(set(asked), key=lambda i: (seed_of(spec.seed, i), i))
         if len(ids) < 2:
             raise DataError(
                 f"objective {name} has pairs of {len(ids)} prompt; allowed: at least 2, so that "
@@ -75,8 +77,8 @@ def split_pairs(pairs: Sequence[PreferencePair], spec: RewardSpec) -> PairSets:
                 hint="add pairs, or fewer groups",
             )
         out = set(ids[: min(math.ceil(spec.held_out * len(ids)), len(ids) - 1)])
-        train.append(tuple(p for p in own if p.prompt.prompt_id not in out))
-        held_out.append(tuple(p for p in own if p.prompt.prompt_id in out))
+        train.append(tuple(p for p, i in zip(own, asked, strict=True) if i not in out))
+        held_out.append(tuple(p for p, i in zip(own, asked, strict=True) if i in out))
     return PairSets(names, tuple(train), tuple(held_out))
 
 

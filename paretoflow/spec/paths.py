@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from paretoflow.core.errors import SpecError
 from paretoflow.spec.positions import Document, Fault
 from paretoflow.spec.shape import KeyPath, entry
 
@@ -49,6 +50,18 @@ def expanded(text: str, environ: Mapping[str, str] = os.environ) -> str | Fault:
     if found.startswith("~"):
         what = f"got {text!r}, and no such home folder is known"
         return Fault((), what, "write the path out")
+    return found
+
+
+def written_out(text: str, where: str) -> str:
+    """Return a path or URI written out.
+
+    Raises:
+        SpecError: If it cannot be; `where` says where it stands.
+    """
+    found = expanded(text)
+    if isinstance(found, Fault):
+        raise SpecError(found.what, where, found.hint)
     return found
 
 

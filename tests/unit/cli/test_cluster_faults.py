@@ -87,6 +87,23 @@ def test_a_cluster_too_small_for_a_gang(head: Head, capsys: pytest.CaptureFixtur
     assert not Path("sweeps").exists()
 
 
+def test_check_asks_for_room_and_submits_nothing(
+    head: Head, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["check", "job.yaml", "--address", head.address, "--set"]
+    head.nodes = [{"CPU": 2.0}, {"CPU": 1.0}]
+    assert main([*words, "engine.workers=3"]) == 0
+    assert f"room: {head.address} holds 3 of 3 " in capsys.readouterr().out
+    assert main([*words, "engine.workers=5"]) == 0
+    told = capsys.readouterr().out
+    assert "holds 3 of 5 " in told
+    assert "; the others wait for theirs" in told
+    said = _said(capsys, [*words, "engine.resources.gpus_per_rank=1"])
+    assert "too small for a gang" in said
+    assert not head.asked
+    assert not Path("sweeps").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "part"),
     [

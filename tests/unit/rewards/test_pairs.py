@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from paretoflow.core.errors import DataError
+from paretoflow.data.identity import identity_of
 from paretoflow.rewards.pairs import PreferencePair, read_pairs, regrouped, split_pairs
 from paretoflow.spec.rewards import RewardSpec
 from tests.unit.rewards.conftest import rows
@@ -109,6 +110,24 @@ def test_the_split_shares_no_prompt_and_does_not_mind_the_order(write: Any) -> N
     assert ids(split_pairs(pairs[::-1], spec).held_out[0]) == ids(sets.held_out[0])
     other = split_pairs(pairs, spec.model_copy(update={"seed": 1}))
     assert ids(other.held_out[0]) != ids(sets.held_out[0])
+
+
+def test_one_prompt_is_on_one_side_however_it_is_spelt(write: Any) -> None:
+    ways = (str, str.upper, lambda t: f" {t}\n", lambda t: t.replace("é", "e\u0301"))
+    made = [
+        {**GOOD, "prompt": way(f"Pourquoi le café {i} ?"), "chosen": f"So {way is str}."}
+        for way in ways
+        for i in range(12)
+    ]
+    turns = [{**row, "prompt": [{"role": "user", "content": row["prompt"]}]} for row in made]
+    spec = spec_of(write("a.jsonl", made + turns), held_out=0.3)
+    sets = split_pairs(read_pairs(spec), spec)
+
+    def asked(found: tuple[PreferencePair, ...]) -> set[str]:
+        return {identity_of(pair.prompt) for pair in found}
+
+    assert not asked(sets.train[0]) & asked(sets.held_out[0])
+    assert (len(sets.train[0]), len(sets.held_out[0])) == (8 * 8, 4 * 8)
 
 
 def test_an_objective_with_one_prompt_is_refused(write: Any) -> None:

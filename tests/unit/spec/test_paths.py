@@ -8,7 +8,7 @@ from paretoflow.core.errors import SpecError
 from paretoflow.engine.resume import load_sweep_spec
 from paretoflow.engine.session import enter_folder, sweep_root
 from paretoflow.spec.load import load_spec_text
-from paretoflow.spec.paths import expanded
+from paretoflow.spec.paths import expanded, written_out
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.rewards_load import load_reward_spec
 
@@ -133,3 +133,9 @@ def test_paths_of_reward_training_are_written_out(surroundings: Path) -> None:
     job.write_text(job.read_text().replace("~/out", "$NOT_SET/out"))
     with pytest.raises(SpecError, match=r"rewards\.yaml:2:9 output: .*NOT_SET is not set"):
         load_reward_spec(job)
+
+
+def test_a_storage_given_in_python_is_written_out(surroundings: Path) -> None:
+    assert written_out("$WORK/s", "storage") == f"{surroundings}/s"
+    with pytest.raises(SpecError, match=r"storage: got .*NOT_SET is not set"):
+        written_out("$NOT_SET/s", "storage")
