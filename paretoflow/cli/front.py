@@ -81,8 +81,8 @@ def print_front(found: Front, console: Console) -> None:
         markup=False,
     )
     note = _uncounted(view)
-    if note:
-        console.print(note, markup=False)
+    for told in (*([note] if note else []), *view.notes):
+        console.print(told, markup=False)
 
 
 def _uncounted(view: FrontView) -> str:

@@ -109,6 +109,7 @@ def _lines(facts: dict[str, Any], sweep: str) -> list[tuple[str, str]]:
     lines.append(("runs", f"{counts}, of {runs['budget']}"))
     volume = f"{facts['hypervolume']:.4g} (95 % {low:.4g} to {high:.4g})"
     lines.append(("front", f"{_counted(facts['front'], 'point')}, hypervolume {volume}"))
+    lines += [("note", note) for note in facts["notes"]]
     if facts["further_run"] is not None:
         lines.append(("further run", _further(facts["further_run"])))
     lines.append(("evaluations", f"{facts['evaluations']}, {facts['snapshots']} front snapshots"))

@@ -18,6 +18,9 @@ from paretoflow.core.merge import Merge
 from paretoflow.core.settings import Settings
 from paretoflow.core.values import Cost, FloatArray, Problem, Proposal, RunRecord
 
+CUT_OFF = "cut_off"
+"""Diagnostic: share of answers that ended only because they may be no longer."""
+
 _NUMBER_OF_CONDITION = re.compile(r"-c\d+$")
 
 
@@ -95,6 +98,7 @@ class FrontView:
         points: Sorted by the first objective's gain, best first.
         finished, failed, pending, paused: Numbers of runs.
         after: The last front snapshot before it, where it is none itself.
+        notes: What a person should know before believing it, a sentence each.
     """
 
     sweep: str
@@ -108,6 +112,7 @@ class FrontView:
     pending: int
     paused: int = 0
     after: int | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -132,6 +137,7 @@ class EvaluationRow:
         condition: How the adapter was asked for this preference; None where it serves one.
         draws: Answers to each prompt that the scores are means over; more than one where the
             snapshot was evaluated again, whose cost is counted here too.
+        notes: What was found out before it, a sentence each; of the base alone.
     """
 
     snapshot_id: str
@@ -151,6 +157,7 @@ class EvaluationRow:
     data: str = ""
     condition: Mapping[str, Any] | None = None
     draws: int = 1
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def evaluation_of(event: Event, opened_at: float) -> EvaluationRow:
         diagnostics={k: float(v) for k, v in event.payload.get("diagnostics", {}).items()},
         data=str(event.payload.get("data", "")),
         condition=event.payload.get("condition"),
+        notes=tuple(map(str, event.payload.get("notes", ()))),
     )
 
 

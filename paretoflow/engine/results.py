@@ -40,10 +40,11 @@ class Results:
     model: str
     ranks: int
 
-    def of_base(self, result: EvaluationResult) -> Event:
-        """Return the row of the base, its answers written."""
+    def of_base(self, result: EvaluationResult, notes: Sequence[str] = ()) -> Event:
+        """Return the row of the base, its answers written; `notes` are to be told with it."""
         cost = Cost(result.wall_s, result.wall_s, result.tokens)
-        return self._row((BASE_RUN_ID, 0, 0), Point(None, (), result, {}), cost=cost)
+        told = {"notes": list(notes)} if notes else {}
+        return self._row((BASE_RUN_ID, 0, 0), Point(None, (), result, told), cost=cost)
 
     def of_checkpoint(
         self, launch: Launch, checkpoint: Checkpoint, points: Sequence[Point], early: str

@@ -18,6 +18,7 @@ from paretoflow.core.errors import SweepNotFoundError
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import Cost, RunRecord
 from paretoflow.engine.live import EVERY_S, GangPhase, GangState, Live, read_live
+from paretoflow.engine.notes import notes_of
 from paretoflow.engine.state import SweepState
 from paretoflow.engine.sweep import front_interval, read_spec, require_fronts, whole_spec
 from paretoflow.ledger import open_ledger
@@ -242,6 +243,7 @@ def facts(standing: Standing) -> dict[str, Any]:
         "front": state.front_size,
         "hypervolume": state.hypervolume,
         "hypervolume_ci": list(standing.interval),
+        "notes": list(notes_of(state)),
         "further_run": None if outlook is None else asdict(outlook),
         "snapshots": standing.fronts,
         "elapsed_s": round(state.elapsed_s(), 3),

@@ -20,6 +20,7 @@ from paretoflow.core.errors import (
 )
 from paretoflow.core.values import BASE_RUN_ID, RunRecord
 from paretoflow.core.views import EvaluationRow, FrontPoint, FrontView, SweepView
+from paretoflow.engine.notes import notes_of
 from paretoflow.engine.state import SweepState
 from paretoflow.front.bootstrap import hypervolume_interval
 from paretoflow.front.orient import gains_of, ref_gains
@@ -232,6 +233,7 @@ def front_view(
         pending=len(state.open_runs()),
         paused=len(state.paused),
         after=last.number if last is not None and number is None else None,
+        notes=notes_of(state),
     )
 
 

@@ -40,7 +40,7 @@ from paretoflow.lm.base import load_base
 from paretoflow.methods.context import MethodContext
 from paretoflow.methods.states import read_state
 from paretoflow.objectives import build as build_objective
-from paretoflow.scoring.calibrate import calibrate
+from paretoflow.scoring.calibrate import calibrate, calibration_notes, require_differences
 from paretoflow.scoring.desk import NOBODY, Preparing
 from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.scoring.shared import raw_scores
@@ -117,11 +117,24 @@ class Workshop:
         lessons = self._stage.learn(desk)
         objectives = self._spec.objectives
         problem = calibrate(objectives, raw_scores(lessons.candidates, objectives))
+        notes = self._notes(problem, lessons)
         self._freeze(problem, lessons)
         result = lessons.of_base.evaluate(self._lm.model)
         self._base_signals = result.diagnostics
         known = calibrated(problem, time.time(), self._prompts.facts)
-        return [known, self._results.of_base(result)]
+        return [known, self._results.of_base(result, notes)]
+
+    def _notes(self, problem: Problem, lessons: Lessons) -> list[str]:
+        """Return what a person should know of the objectives before any run.
+
+        Raises:
+            SpecError: If nothing can be learnt from the base's answers.
+        """
+        scores = raw_scores(lessons.candidates, self._spec.objectives)
+        if self._spec.method.type != "command":  # a program may learn from what it likes
+            require_differences(self._spec.objectives, scores)
+        told = [note for o in self._panel.objectives for note in getattr(o, "notes", ())]
+        return [*told, *calibration_notes(problem, scores, unmoved(self._spec.objectives))]
 
     def ready(self, problem: Problem, desk: Preparing = NOBODY) -> None:
         """Get ready for launches under objectives that are frozen already.

@@ -70,7 +70,8 @@ def that_count(view: FrontView) -> NDArray[np.bool_]:
 
     The others add no hypervolume: in one objective they are no better than the worst that counts.
     """
-    gains = gains_of(np.array([p.scores for p in view.points]), view.problem)
+    scores = np.array([p.scores for p in view.points]).reshape(-1, view.problem.m)
+    gains = gains_of(scores, view.problem)
     return np.asarray((gains > ref_gains(view.problem)).all(axis=1), dtype=np.bool_)
 
 

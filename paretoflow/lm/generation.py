@@ -145,6 +145,13 @@ def _answer(lm: LanguageModel, row: _Row, prompt: Sequence[int], stops: StopText
     )
 
 
+def cut_off(answer: Answer, lm: LanguageModel, gen: GenerationSpec) -> bool:
+    """Return whether an answer ends only because it may be no longer."""
+    if answer.tokens < gen.max_new_tokens or answer.token_ids[-1] in lm.eos_ids:
+        return False
+    return not StopTexts.of(lm, gen).ended(answer.token_ids)
+
+
 @dataclass
 class _Row:
     """One answer in the making."""

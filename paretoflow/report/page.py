@@ -17,6 +17,7 @@ from paretoflow.report.samples import AnswerReader
 from paretoflow.report.sections import (
     data_html,
     failures_html,
+    notes_html,
     points_html,
     runs_html,
     samples_html,
@@ -46,6 +47,7 @@ def render(view: SweepView, answers: AnswerReader | None = None) -> str:
         "summary": summary_text(view),
         "data": data_html(view),
         "tiles": tiles_html(view),
+        "notes": notes_html(view.front),
         "front_charts": _boxes(front),
         "points": points_html(view.front),
         "growth_charts": _boxes(growth),

@@ -63,6 +63,12 @@ def tiles_html(view: SweepView) -> str:
     )
 
 
+def notes_html(front: FrontView) -> str:
+    """Return what a person should know before believing the numbers; empty for nothing."""
+    notes = "".join(f"<li>{escape(note)}</li>" for note in front.notes)
+    return f'<ul class="notes">{notes}</ul>' if notes else ""
+
+
 def _factor(view: SweepView) -> str:
     base = view.curve[0][2] if view.curve and view.curve[0][0] == 0 else 0.0
     return f"{view.front.hypervolume / base:.2f}" if base > 0 else "–"  # noqa: RUF001

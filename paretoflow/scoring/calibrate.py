@@ -11,11 +11,13 @@ import numpy as np
 
 from paretoflow.core.errors import NonFiniteError, ShapeError, SpecError
 from paretoflow.core.values import Direction, FloatArray, ObjectiveInfo, Problem
-from paretoflow.front.orient import gains_of
-from paretoflow.spec.objectives import ObjectiveSpec, SystemObjectiveSpec
+from paretoflow.front.orient import gains_of, ref_gains
+from paretoflow.spec.objectives import ObjectiveSpec, SystemObjectiveSpec, unmoved
 
 REF_MARGIN = 0.1
 """An undeclared reference value lies this share of the range beyond its worse end."""
+ENOUGH = 8
+"""Answers that are alike by chance are fewer than these."""
 FLAT_MARGIN = 0.05
 """Scores that are all alike get a range of this share of their size to either side."""
 
@@ -46,6 +48,61 @@ def calibrate(specs: Sequence[ObjectiveSpec], scores: FloatArray) -> Problem:
         if spec.range is None and isinstance(spec, SystemObjectiveSpec):
             raise _undeclared(index, spec, "the base's answers do not tell it")
     return Problem(tuple(_info(s, s.range or _span(scores[:, i])) for i, s in enumerate(specs)))
+
+
+def require_differences(specs: Sequence[ObjectiveSpec], scores: FloatArray) -> None:
+    """Refuse objectives none of which tells any two of the base's answers apart.
+
+    Training learns from such differences alone. System costs have none and do not count.
+
+    Raises:
+        SpecError: If there is not one, among `ENOUGH` answers or more.
+    """
+    moved = [i for i in range(len(specs)) if i not in unmoved(specs)]
+    if len(scores) < ENOUGH or not moved or np.ptp(scores[:, moved], axis=0).any():
+        return
+    told = ", ".join(f"{specs[i].name} {scores[0, i]:.4g}" for i in moved)
+    raise SpecError(
+        f"all {len(scores)} answers of the base have the same scores: {told}; there is nothing "
+        "to learn from",
+        "objectives",
+        "look at the answers and what the scorers are given; raise model.generation.temperature",
+    )
+
+
+def calibration_notes(
+    problem: Problem, scores: FloatArray, costs: Sequence[int] = ()
+) -> tuple[str, ...]:
+    """Return what is odd about objectives, a sentence each, by the base's answers.
+
+    Args:
+        problem: The frozen objectives.
+        scores: Raw scores of the base's answers, shape (k, m).
+        costs: Indices of the system costs, which no answer tells.
+    """
+    gains, ref = gains_of(scores, problem), ref_gains(problem)
+    notes = []
+    for i, info in enumerate(problem.objectives):
+        low, high = float(scores[:, i].min()), float(scores[:, i].max())
+        if i in costs:
+            continue
+        if low == high:
+            notes.append(
+                f"{info.name} is the same for all {len(scores)} answers of the base, {low:.4g}: "
+                "no run can learn from it unless other answers are sampled"
+            )
+        elif high < info.low or low > info.high:
+            notes.append(
+                f"{info.name} of the base's answers, {low:.4g} to {high:.4g}, lies outside of its "
+                f"range {info.low:.4g} to {info.high:.4g}: see objectives.range"
+            )
+        if not (gains[:, i] > ref[i]).any():
+            best = scores[int(gains[:, i].argmax()), i]
+            notes.append(
+                f"{info.name}: no answer of the base is beyond the reference {info.ref:.4g}, the "
+                f"best has {best:.4g}; points that stay there count for nothing"
+            )
+    return tuple(notes)
 
 
 def declared_problem(specs: Sequence[ObjectiveSpec]) -> Problem:

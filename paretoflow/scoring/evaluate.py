@@ -25,8 +25,9 @@ from paretoflow.core.errors import MethodError
 from paretoflow.core.ids import seed_of
 from paretoflow.core.protocols import Candidates, Prompt, Served
 from paretoflow.core.values import FloatArray, IntArray
+from paretoflow.core.views import CUT_OFF
 from paretoflow.lm.base import LanguageModel, encode
-from paretoflow.lm.generation import Answer, generate
+from paretoflow.lm.generation import Answer, cut_off, generate
 from paretoflow.lm.logprobs import sequence_logprobs
 from paretoflow.scoring.arrow_files import write_table
 from paretoflow.scoring.costs import NO_COSTS, SystemCosts
@@ -51,8 +52,9 @@ class EvaluationResult:
         stderr: Standard error of each mean over prompts, shape (m,).
         prompt_scores: Raw score of every prompt, shape (m, n).
         completions: Answers in the order of the prompts, length n.
-        diagnostics: `kl` (nats per answer), `length_tokens` (mean, end-of-text token not counted)
-            and the signals of `signals.topk_signals`; with weights and held-out pairs those of
+        diagnostics: `kl` (nats per answer), `length_tokens` (mean, end-of-text token not counted),
+            `cut_off` (share of answers that ended only because they may be no longer) and the
+            signals of `signals.topk_signals`; with weights and held-out pairs those of
             `signals.pair_signals`.
         tokens: Tokens generated, those of answers that were not chosen included.
         wall_s: Seconds that it took.
@@ -121,6 +123,7 @@ class Evaluator:
         diagnostics = {
             "kl": self._kl(model, answers),
             "length_tokens": float(np.mean([self._length(a) for a in answers])),
+            CUT_OFF: float(np.mean([cut_off(a, self.lm, self.generation) for a in answers])),
             **topk_signals(answers),
         }
         if weights is not None and self.held_out is not None:

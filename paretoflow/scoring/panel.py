@@ -53,6 +53,11 @@ class ObjectivePanel:
         return tuple(str(getattr(o, "digest", "")) for o in self._objectives)
 
     @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """Return the scorers, in the order of the names."""
+        return self._objectives
+
+    @property
     def m(self) -> int:
         """Return the number of objectives."""
         return len(self.names)

@@ -54,6 +54,7 @@ def test_json_has_the_front_and_the_launches(capsys: pytest.CaptureFixture[str])
         "ref_point",
         "hypervolume",
         "hypervolume_ci",
+        "notes",
         "objectives",
         "points",
         "runs",
@@ -141,3 +142,38 @@ def test_help_names_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "launch(proposal, rng)" in text
     assert "paretoflow.engine.simulated" in text
+
+
+ORACLES = """
+import numpy as np
+
+class Outside:
+    def launch(self, proposal, rng):
+        return [(1.0, [w - 5 for w in proposal.weights])]
+
+class Flat:
+    def launch(self, proposal, rng):
+        return [(1.0, [proposal.weights.array[0], 0.25])]
+
+class Apart:  # each objective passes where the other does not
+    def launch(self, proposal, rng):
+        first = float(rng.random() > 0.5)
+        return [(1.0, [2 * first - 1.0, 1.0 - 2 * first])]
+"""
+
+
+@pytest.mark.parametrize(
+    ("oracle", "says"),
+    [
+        ("Outside", "none ever passes left -0.1 (best -4), right -0.1 (best -4)"),
+        ("Flat", "right is constant, 0.25 in all 6 evaluations"),
+        ("Apart", "each passes only some of it"),
+    ],
+)
+def test_why_nothing_can_come_of_a_sweep_is_told(
+    oracle: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "my_oracles.py").write_text(ORACLES)
+    argv = ["simulate", "job.yaml", "--oracle", f"my_oracles:{oracle}", "--runs", "6"]
+    assert main(argv) == 0
+    assert says in capsys.readouterr().out.replace("\n", " ")

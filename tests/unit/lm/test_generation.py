@@ -10,7 +10,7 @@ import torch
 
 from paretoflow.core.errors import DataError
 from paretoflow.lm.base import LanguageModel, encode
-from paretoflow.lm.generation import Answer, generate
+from paretoflow.lm.generation import Answer, cut_off, generate
 from paretoflow.lm.logprobs import sequence_logprobs
 from paretoflow.spec.models import GenerationSpec
 from tests.conftest import TINY_TEXTS
@@ -72,6 +72,17 @@ def test_answers_end_at_the_end_of_text_token_or_the_limit(brief_lm: LanguageMod
         assert not brief_lm.eos_ids.intersection(answer.token_ids[:-1])
         assert answer.tokens == 24 or answer.token_ids[-1] in brief_lm.eos_ids
         assert "<eos>" not in answer.text
+
+
+def test_an_answer_is_cut_off_only_where_nothing_else_ended_it(tiny_lm: LanguageModel) -> None:
+    eos = tiny_lm.tokenizer.eos_token_id
+    (stop,) = tiny_lm.tokenizer("?", add_special_tokens=False)["input_ids"]
+    gen = GenerationSpec(max_new_tokens=3)
+    for ids, cut in {(7, 8, 9): True, (7, 8, eos): False, (7, eos): False, (7, 8): False}.items():
+        assert cut_off(Answer("", ids, 0.0, (0.0, 0.0, 0.0)), tiny_lm, gen) is cut
+    stopped = Answer("", (7, 8, stop), 0.0, (0.0, 0.0, 0.0))
+    assert cut_off(stopped, tiny_lm, gen)
+    assert not cut_off(stopped, tiny_lm, gen.model_copy(update={"stop": ("?",)}))
 
 
 def test_the_seed_decides_the_answer(tiny_lm: LanguageModel) -> None:

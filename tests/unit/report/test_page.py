@@ -183,3 +183,12 @@ def test_no_column_is_wider_than_a_telephone(tmp_path: Path) -> None:
     least = [int(px) for px in re.findall(r"minmax\((\d+)px", style)]
     assert least
     assert max(least) <= 300
+
+
+def test_notes_stand_above_the_charts_and_are_text() -> None:
+    view = two_objectives()
+    assert 'class="notes"' not in render(view)
+    noted = dataclasses.replace(view.front, notes=("words is constant", EVIL))
+    page = render(dataclasses.replace(view, front=noted))
+    assert "<li>words is constant</li>" in page
+    assert "<script>alert('x')" not in page

@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 
 from paretoflow.core.errors import NonFiniteError, ShapeError, SpecError
-from paretoflow.core.values import Direction
-from paretoflow.scoring.calibrate import calibrate, declared_problem, orientation
+from paretoflow.core.values import Direction, FloatArray
+from paretoflow.scoring.calibrate import (
+    calibrate,
+    calibration_notes,
+    declared_problem,
+    orientation,
+    require_differences,
+)
 from paretoflow.spec.objectives import (
     LengthObjectiveSpec,
+    ObjectiveSpec,
     RougeObjectiveSpec,
     SystemObjectiveSpec,
 )
@@ -80,3 +87,45 @@ def test_orientation_negates_what_is_minimised_and_undoes_itself() -> None:
     assert orient(cube).shape == (2, 3, 2)
     np.testing.assert_array_equal(orient(orient(cube)), cube)
     np.testing.assert_array_equal(orient(SCORES[0]), [0.2, -20.0])
+
+
+FLAT, MANY = np.zeros((12, 1)), np.arange(12.0)[:, None]
+SIZE = SystemObjectiveSpec(type="system", name="size", measure="trainable_parameters")
+
+
+@pytest.mark.parametrize(
+    ("specs", "scores", "refused"),
+    [
+        ((RECALL, LENGTH), np.hstack([FLAT, FLAT + 3]), True),
+        ((RECALL,), FLAT, True),
+        ((RECALL, SIZE), np.hstack([FLAT, MANY]), True),
+        ((RECALL, LENGTH), np.hstack([FLAT, MANY]), False),
+        ((RECALL,), FLAT[:4], False),
+        ((SIZE,), FLAT, False),
+    ],
+)
+def test_objectives_that_tell_no_two_answers_apart_are_refused(
+    specs: tuple[ObjectiveSpec, ...], scores: FloatArray, refused: bool
+) -> None:
+    if not refused:
+        require_differences(specs, scores)
+        return
+    with pytest.raises(
+        SpecError, match="all 12 answers of the base have the same scores: recall 0"
+    ):
+        require_differences(specs, scores)
+
+
+def test_what_cannot_move_or_count_is_told_by_name() -> None:
+    specs = [
+        RECALL.model_copy(update={"range": (0.0, 1.0), "ref": 0.9}),
+        LENGTH.model_copy(update={"range": (0.0, 5.0)}),
+    ]
+    scores = np.column_stack([np.full(12, 0.4), np.arange(12.0) + 20])
+    flat, beyond, outside, longer = calibration_notes(calibrate(specs, scores), scores)
+    assert "recall is the same for all 12 answers of the base, 0.4" in flat
+    assert "recall: no answer of the base is beyond the reference 0.9, the best has 0.4" in beyond
+    assert "length of the base's answers, 20 to 31, lies outside of its range 0 to 5" in outside
+    assert "length: no answer of the base is beyond the reference 5.5, the best has 20" in longer
+    assert calibration_notes(calibrate(specs, scores), scores, costs=(0, 1)) == ()
+    assert calibration_notes(calibrate([RECALL, LENGTH], SCORES), SCORES) == ()

@@ -66,7 +66,7 @@ def test_scores_and_errors_come_from_the_answers(evaluator: Evaluator) -> None:
     assert result.tokens >= result.diagnostics["length_tokens"] * 4
     assert result.wall_s > 0
     topk = {"topk_entropy", "topk_entropy_renormalised", "topk_mass"}
-    assert set(result.diagnostics) == {"kl", "length_tokens"} | topk
+    assert set(result.diagnostics) == {"kl", "length_tokens", "cut_off"} | topk
     assert result.diagnostics["kl"] == 0.0
 
 
