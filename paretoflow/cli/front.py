@@ -82,7 +82,7 @@ def print_front(found: Front, console: Console) -> None:
     )
     note = _uncounted(view)
     for told in (*([note] if note else []), *view.notes):
-        console.print(told, markup=False)
+        console.print(told, markup=False, soft_wrap=True)
 
 
 def _uncounted(view: FrontView) -> str:
