@@ -101,6 +101,8 @@ def dpo_loss(model: Any, tokenizer: Any, pair: Pair) -> tuple[torch.Tensor, int]
     """Return the loss of one pair, with the base as the reference, and the tokens read."""
     prompt, *answers = pair
     start = tokenizer(prompt)["input_ids"]
+    if start[-1] == tokenizer.eos_token_id:  # some tokenizers end every text with it
+        start.pop()
     margin, read = torch.zeros(()), 0
     for sign, answer in zip((1, -1), answers, strict=True):
         ids = tokenizer(answer, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]

@@ -251,7 +251,7 @@ class Front:
             "ref_point": [o.ref for o in view.problem.objectives],
             "hypervolume": view.hypervolume,
             "hypervolume_ci": list(view.hypervolume_ci),
-            "notes": list(view.notes),
+            **({"notes": list(view.notes)} if view.notes else {}),
             "objectives": [
                 {"name": o.name, "direction": o.direction.value} for o in view.problem.objectives
             ],

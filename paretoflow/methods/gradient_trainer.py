@@ -30,6 +30,7 @@ from torch.nn.functional import softplus
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.combiners import coefficients
 from paretoflow.methods.context import MethodContext, Run
+from paretoflow.methods.finite import finite_products
 from paretoflow.methods.pairs import MARGIN_DECIMALS, Pair, PairStream
 from paretoflow.methods.ratio_trainer import RatioBatch, RatioTrainer, answers_of, forward
 from paretoflow.methods.sharded import whole
@@ -102,7 +103,9 @@ class GradientTrainer(RatioTrainer):
         gram = np.zeros((len(weights), len(weights)))
         devices = [self.model.device] if self.model.device.type == "cuda" else []
         with torch.random.fork_rng(devices), whole(self.model_wrapped):
-            gram[np.ix_(said, said)] = gram_of(self._gradients(said.tolist()))
+            names = tuple(self._names[i] for i in said)
+            found = gram_of(self._gradients(said.tolist()))
+            gram[np.ix_(said, said)] = finite_products(found, names, self.state.global_step + 1)
         return coefficients(spec, gram, weights)
 
     def _gradients(self, objectives: list[int]) -> torch.Tensor:

@@ -36,6 +36,7 @@ from paretoflow.lm.finite import finite_logits
 from paretoflow.lm.stops import StopTexts
 from paretoflow.methods.aggregators import Aggregator, RewardBatch
 from paretoflow.methods.context import MethodContext, Run
+from paretoflow.methods.finite import finite_products
 from paretoflow.methods.looks import validation_gains
 from paretoflow.methods.run import SavesAdapter, drop_reference_copy
 from paretoflow.spec.methods import OnlineMethodBase
@@ -185,8 +186,9 @@ class OnlineTrainer(SavesAdapter, Trainer):
         stacked = torch.stack(gradients)
         self._gradients = stacked if self._gradients is None else self._gradients + stacked
         if self.accelerator.sync_gradients:
-            gram = self._gradients @ self._gradients.T
-            self._aggregator.learn(gram.cpu().numpy())
+            gram = (self._gradients @ self._gradients.T).cpu().numpy()
+            names, step = self._context.objective_names, self.state.global_step + 1
+            self._aggregator.learn(finite_products(gram, names, step))
             self._gradients = None
 
 

@@ -134,7 +134,14 @@ class RewardTrainer(Trainer):
         rows = []
         for i, loss in enumerate(losses):
             (gradient,) = torch.autograd.grad(loss, weight, retain_graph=True)
-            rows.append(gradient[i if len(weight) > 1 else 0].double().cpu().numpy())
+            row = gradient[i if len(weight) > 1 else 0].double().cpu().numpy()
+            if not np.isfinite(row).all():
+                what = f"the gradient of objective {i} is not finite at step "
+                hint = f"lower learning_rate ({self.args.learning_rate})"
+                raise NonFiniteLossError(
+                    f"{what}{self.state.global_step + 1}", "train-reward", hint
+                )
+            rows.append(row)
         return np.stack(rows)
 
 

@@ -54,7 +54,6 @@ def test_json_has_the_front_and_the_launches(capsys: pytest.CaptureFixture[str])
         "ref_point",
         "hypervolume",
         "hypervolume_ci",
-        "notes",
         "objectives",
         "points",
         "runs",
