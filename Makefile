@@ -7,7 +7,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 # tests start many processes: each would compile every module anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help quickstart test test-full lint bench bench-proposers bench-proposers-quick clean
+.PHONY: help quickstart test test-full lint bench bench-proposers bench-proposers-quick bench-chaos clean
 
 help:
 	@echo "make quickstart  install, run jobs/quickstart.yaml, write sweeps/quickstart/report.html"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint        ruff, mypy, import-linter"
 	@echo "make bench       the benchmarks under tests/benchmarks (more than an hour)"
 	@echo "make bench-proposers        which run next: ours and the peers, an hour; goes on if cut off"
+	@echo "make bench-chaos            real sweeps whose processes are killed and disks filled; needs root"
 	@echo "make bench-proposers-quick  the same on a few problems, ten minutes, tables only printed"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -63,6 +64,9 @@ bench-proposers: $(STAMP)-bench
 
 bench-proposers-quick: $(STAMP)-bench
 	$(BIN)/python -m tests.benchmarks.proposers --quick
+
+bench-chaos: $(STAMP)
+	$(BIN)/python -m tests.benchmarks.chaos --folder sweeps/bench-chaos
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info
