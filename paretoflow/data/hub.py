@@ -24,7 +24,8 @@ def read(spec: HubDataSpec, render_chat: RenderChat | None) -> Pools:
 
 
 def _rows(spec: HubDataSpec, split: Any) -> Iterator[Row]:
-    for number, row in enumerate(split, start=1):
+    # a data set may have been saved to give arrays of numpy or torch
+    for number, row in enumerate(split.with_format(None), start=1):
         yield f"{spec.path} ({spec.split}) row {number}", row
 
 

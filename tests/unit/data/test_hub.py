@@ -76,3 +76,14 @@ def test_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(MissingExtraError, match=r"needs datasets, .*paretoflow\[train\]"):
         texts("owner/set")
+
+
+def test_a_set_that_was_saved_to_give_arrays_is_read_as_values(tmp_path: Path) -> None:
+    turns = [[{"role": "user", "content": f"q{i}"}] for i in range(3)]
+    made = datasets.Dataset.from_dict({"m": turns, "k": [float("nan"), 1.0, 2.0]})
+    made.set_format("numpy")
+    made.save_to_disk(tmp_path)
+    columns = {"messages": "m", "reference": "k"}
+    spec = HubDataSpec.model_validate({"type": "hub", "path": str(tmp_path), "columns": columns})
+    prompts = read(spec, lambda turns: str(turns[0]["content"])).train
+    assert [(p.text, p.reference) for p in prompts] == [("q0", ""), ("q1", "1.0"), ("q2", "2.0")]
