@@ -15,6 +15,7 @@ from paretoflow.core.protocols import Prompt
 from paretoflow.data import jsonl, parquet
 from paretoflow.data.chat import turns_of_dialogue, turns_of_messages
 from paretoflow.data.identity import identity_of
+from paretoflow.data.missing import is_missing
 from paretoflow.data.rows import Row
 from paretoflow.spec.rewards import PairsSpec, RewardSpec
 
@@ -113,6 +114,8 @@ def _pair(row: Row, source: PairsSpec, spec: RewardSpec) -> PreferencePair:
         raise DataError("chosen and rejected are the same", where, "drop the row")
     if spec.groups is not None:
         annotator = str(_value(values, spec.groups.annotator, where, (str, int)))
+        if is_missing(annotator):
+            raise DataError("nobody is named as annotator", where, "drop the row")
         return PreferencePair(prompt, chosen, rejected, annotator=annotator)
     objective = source.objective or _text(values, columns.objective, where)
     if not objective.isidentifier():

@@ -134,3 +134,18 @@ def test_an_objective_with_one_prompt_is_refused(write: Any) -> None:
     spec = spec_of(write("a.jsonl", [GOOD]))
     with pytest.raises(DataError, match="objective calm has pairs of 1 prompt"):
         split_pairs(read_pairs(spec), spec)
+
+
+@pytest.mark.parametrize("field", ["prompt", "chosen", "rejected", "annotator"])
+@pytest.mark.parametrize("value", [None, float("nan")])
+def test_a_missing_value_is_no_text(write: Any, field: str, value: Any) -> None:
+    row = {**GOOD, "annotator": "ann", field: value}
+    spec = spec_of(write("a.jsonl", [row]), groups={})
+    with pytest.raises(DataError, match=rf"a\.jsonl:1: column '{field}' must hold"):
+        read_pairs(spec)
+
+
+def test_a_blank_annotator_is_nobody(write: Any) -> None:
+    spec = spec_of(write("a.jsonl", [{**GOOD, "annotator": " "}]), groups={})
+    with pytest.raises(DataError, match=r"a\.jsonl:1: nobody is named as annotator"):
+        read_pairs(spec)
