@@ -76,6 +76,10 @@ class Cause(StrEnum):
     """Made again with forward batches half as large, until they hold one example."""
     LOST = "lost"
     """The machine was lost or taken back: `engine.limits.losses` further attempts."""
+    OUTAGE = "outage"
+    """Disk, network, storage or device failed the run: as many further attempts, after a rest."""
+    DIED = "died"
+    """The process ended or fell silent, and nobody knows why: `DEATHS` further attempts."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,8 @@ class Failure:
         message: One line for a person.
         retryable: Whether the same attempt may well succeed if it is made again.
         details: Traceback or log tail; empty when there is none.
+        outage: What the worker group waits for before it takes another run, in a few words; empty
+            where it need not wait.
     """
 
     boundary: Boundary
@@ -94,6 +100,7 @@ class Failure:
     retryable: bool
     details: str = ""
     cause: Cause = Cause.ERROR
+    outage: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from paretoflow import __version__
-from paretoflow.core.errors import StorageError, UserError
+from paretoflow.core.errors import FencedError, StorageError, UserError
 from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.status import Boundary, RunStatus
@@ -271,6 +271,8 @@ class Driver:
         else:  # an earlier try may have landed although it failed
             self._ledger.append(events)
             added = self._ledger.events(after=self.state.seq)
+            if added and added[-1].epoch > self._ledger.epoch:  # and may have left again since
+                raise FencedError("a newer driver has taken over this sweep", "ledger/events")
         self._unsure = False
         return added
 

@@ -6,7 +6,9 @@ The only place in the engine that may look at any exception.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from paretoflow.core.errors import (
     AdapterError,
@@ -26,6 +28,7 @@ from paretoflow.core.errors import (
 from paretoflow.core.shown import without_secrets
 from paretoflow.core.status import Boundary
 from paretoflow.engine.backend import Cause, Failure
+from paretoflow.engine.outages import outage_of
 from paretoflow.methods.memory import is_out_of_memory
 
 SMALLER = "lower method.batch_size or model.generation.batch_size, or raise engine.resources"
@@ -49,22 +52,37 @@ _BOUNDARIES: tuple[tuple[type[BaseException], Boundary, bool], ...] = (
 """Error, boundary, and whether another attempt may succeed; the first match counts."""
 
 
-def failure_of(error: BaseException) -> Failure:
+def failure_of(error: BaseException, places: Sequence[Path] = ()) -> Failure:
     """Name the boundary of an error that ended an attempt.
 
     An error that no plug-in author raised on purpose came out of the method's training code, so it
-    is the method's. Running out of memory is the worker's, wherever it happened.
+    is the method's. Running out of memory is the worker's, wherever it happened; what disk, network
+    and storage do to a run costs it no retries.
+
+    Args:
+        error: What ended it.
+        places: Folders that it writes to.
     """
     details = without_secrets("".join(traceback.format_exception(error)))
     if is_out_of_memory(error):
         message = f"out of memory: {_in_one_line(error)} ({SMALLER})"
         return Failure(Boundary.WORKER, message, True, details, Cause.OUT_OF_MEMORY)
+    interrupted = isinstance(error, RunInterrupted)
+    outage = None if interrupted else outage_of(error, places)
+    if outage is not None:
+        message = f"{outage.what}: {_in_one_line(error)}"
+        return Failure(outage.boundary, message, True, details, Cause.OUTAGE, outage.what)
     boundary, retryable = next(
         ((b, again) for kind, b, again in _BOUNDARIES if isinstance(error, kind)),
         (Boundary.METHOD, True),
     )
-    cause = Cause.LOST if isinstance(error, RunInterrupted) else Cause.ERROR
+    cause = Cause.LOST if interrupted else Cause.ERROR
     return Failure(boundary, _in_one_line(error), retryable, details, cause)
+
+
+def death_of(error: WorkerError) -> Failure:
+    """Return the failure of a run whose process ended or fell silent, nobody knows why."""
+    return replace(failure_of(error), cause=Cause.DIED)
 
 
 def _in_one_line(error: BaseException) -> str:
@@ -73,16 +91,20 @@ def _in_one_line(error: BaseException) -> str:
     return message.splitlines()[0] if message else type(error).__name__
 
 
-def failure_in(work: Callable[[], None]) -> Failure | None:
+def failure_in(work: Callable[[], None], places: Sequence[Path] = ()) -> Failure | None:
     """Do an attempt's work; return why it failed, or None when it did not.
 
     Runs somebody else's code (methods, objectives, oracles), so nothing short of the process itself
     may escape: a failed attempt is a row and never ends its siblings.
+
+    Args:
+        work: To be done.
+        places: Folders that it writes to.
     """
     try:
         work()
     except Exception as error:  # noqa: BLE001
-        return failure_of(error)
+        return failure_of(error, places)
     return None
 
 

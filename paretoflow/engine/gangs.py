@@ -10,10 +10,11 @@ from typing import Any
 import ray
 
 from paretoflow.core.errors import ParetoflowError, WorkerError
+from paretoflow.core.status import Boundary
 from paretoflow.core.values import Problem
 from paretoflow.engine.backend import Cause, Failure, Launch, Report
 from paretoflow.engine.desk import Heard, Loaded, Message
-from paretoflow.engine.faults import failure_of
+from paretoflow.engine.faults import death_of, failure_of
 from paretoflow.engine.gang import Whereabouts
 from paretoflow.engine.live import GangPhase, GangState
 from paretoflow.engine.member import Member
@@ -21,6 +22,21 @@ from paretoflow.ledger.tables import Event
 
 GRACE_S = 10.0
 """How long the other ranks may take to end when one has failed."""
+
+
+def _noticed(failure: Failure) -> int:
+    """Return how likely a rank only noticed what befell another one, 0 for least.
+
+    A connection breaks where the other side has failed; a disk is full for whoever writes.
+    """
+    elsewhere = failure.boundary is Boundary.WORKER
+    return {
+        Cause.OUT_OF_MEMORY: 0,
+        Cause.OUTAGE: 3 if elsewhere else 1,
+        Cause.ERROR: 4 if elsewhere else 2,
+        Cause.DIED: 5,
+        Cause.LOST: 6,
+    }[failure.cause]
 
 
 @dataclass
@@ -200,8 +216,7 @@ class Gang:
     def _failure(self) -> Failure | None:
         """Return the failure that tells most; other ranks may only have noticed it."""
         failures = [m.ended.failure for m in self.members if m.ended and m.ended.failure]
-        weight = {Cause.OUT_OF_MEMORY: 0, Cause.ERROR: 1, Cause.LOST: 2}
-        failure = min(failures, key=lambda f: weight[f.cause], default=None)
+        failure = min(failures, key=_noticed, default=None)
         if failure is None or failure.cause is not Cause.LOST or self.leaving in failure.message:
             return failure
         return replace(failure, message=f"{self.leaving}: {failure.message}")  # only one was told
@@ -245,10 +260,20 @@ class Gang:
         """Return why the gang is to be given up; None while it is well."""
         if self.ready is not None:
             return None
-        silent = next((w for m in self.members if (w := m.silence(self._placed_s))), "")
-        words = silent or self._overdue()
         run_id = self.launch.run_id if self.launch else ""
+        silent = next((w for m in self.members if (w := m.silence(self._placed_s))), "")
+        if silent:
+            return death_of(WorkerError(silent, run_id))
+        words = self._stuck() or self._overdue()
         return failure_of(WorkerError(words, run_id)) if words else None
+
+    def _stuck(self) -> str:
+        """Return that no rank gets on; while one does, the others may well wait for it."""
+        still = [m.still_s for m in self.members if m.still_s is not None]
+        limit = self.members[0].terms.limits.silent_s
+        if not still or min(still) <= limit:
+            return ""
+        return f"the worker hangs: no sign of progress for engine.limits.silent_s = {limit:g} s"
 
     def _overdue(self) -> str:
         limit = self.members[0].terms.limits.run_s

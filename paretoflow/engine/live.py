@@ -31,7 +31,7 @@ class GangPhase(StrEnum):
     """What a gang is about."""
 
     WAITING = "waiting"
-    """For resources; `reason` says which."""
+    """For resources, or for a disk, a network or storage that failed it; `reason` says which."""
     LOADING = "loading"
     IDLE = "idle"
     BUSY = "busy"

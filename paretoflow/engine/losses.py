@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayError
+from ray.exceptions import (
+    ActorUnavailableError,
+    NodeDiedError,
+    OutOfMemoryError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
 
 from paretoflow.core.errors import WorkerError
 from paretoflow.core.status import Boundary
 from paretoflow.engine.backend import Cause, Failure
-from paretoflow.engine.faults import SMALLER, failure_of
+from paretoflow.engine.faults import SMALLER, death_of, failure_of
 
 
 def loss_of(error: RayError, run_id: str) -> Failure:
-    """Tell why a rank is gone: out of memory, its node lost or taken back, or dead of itself."""
+    """Tell why a rank is gone: out of memory, its node lost or taken back, or dead of itself.
+
+    A process that died may have been killed for the machine's sake, or by the run: that is a cause
+    of its own. Whatever else Ray says is about Ray, and no fault of the run.
+    """
     text = str(error)
     if isinstance(error, OutOfMemoryError):
         message = f"out of memory: Ray ended the worker to save its node ({SMALLER})"
@@ -22,6 +35,14 @@ def loss_of(error: RayError, run_id: str) -> Failure:
     if preempted or isinstance(error, NodeDiedError) or "node has died" in text:
         words = "was taken back" if preempted else "was lost"
         return Failure(Boundary.WORKER, f"the worker's node {words}", True, text, Cause.LOST)
+    if isinstance(error, RayTaskError) or not _died(error):
+        raised = getattr(error, "cause", None) or error
+        return replace(failure_of(raised), boundary=Boundary.WORKER, details=text)
     detail = re.search(r"exit detail: (.{1,160})", text)
     why = detail.group(1) if detail else text.splitlines()[0]
-    return failure_of(WorkerError(f"the worker died: {why}", run_id))
+    return death_of(WorkerError(f"the worker died: {why}", run_id))
+
+
+def _died(error: RayError) -> bool:
+    ended = isinstance(error, RayActorError | WorkerCrashedError)
+    return ended and not isinstance(error, ActorUnavailableError)

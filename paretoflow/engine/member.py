@@ -10,6 +10,7 @@ from typing import Any
 import ray
 from ray.exceptions import ActorUnavailableError, RayTaskError
 
+from paretoflow.core.errors import ParetoflowError
 from paretoflow.engine.backend import Report
 from paretoflow.engine.desk import Call, Heard, Message
 from paretoflow.engine.gang import Whereabouts
@@ -125,7 +126,7 @@ class Member:
         self._recorded = self._told
 
     def silence(self, placed_s: float) -> str:
-        """Return how the rank is too silent; empty while it is not.
+        """Return how the rank leaves calls unanswered for too long; empty while it does not.
 
         Args:
             placed_s: Monotonic time from which it could start.
@@ -138,11 +139,14 @@ class Member:
         if self._asked_s is not None and now - self._asked_s > allowed_s:
             limit = f"engine.limits.heartbeat_s = {limits.heartbeat_s:g} s"
             return f"the worker does not answer, for longer than {limit}"
-        working = heard.training or heard.phase is GangPhase.LOADING
-        if working and heard.still_s > limits.silent_s:
-            limit = f"engine.limits.silent_s = {limits.silent_s:g} s"
-            return f"the worker hangs: no sign of progress for {limit}"
         return ""
+
+    @property
+    def still_s(self) -> float | None:
+        """Return the seconds without a sign of progress; None while it has nothing to do."""
+        heard = self.heard
+        working = heard is not None and (heard.training or heard.phase is GangPhase.LOADING)
+        return heard.still_s if heard is not None and working else None
 
 
 def got(ref: Any) -> Any:
@@ -150,12 +154,15 @@ def got(ref: Any) -> Any:
 
     Raises:
         ParetoflowError: What it raised.
-        RayError: If the actor is gone.
+        RayError: If the actor is gone, or raised anything else.
     """
     try:
         return ray.get(ref)
     except RayTaskError as error:
-        raise (getattr(error, "cause", None) or error) from error
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, ParetoflowError):
+            raise cause from error
+        raise
 
 
 def _ignore(answer: object) -> None:

@@ -15,6 +15,9 @@ from paretoflow.engine.backend import Cause, Failure, Known, Launch
 from paretoflow.engine.state import SweepState
 from paretoflow.spec.sweep import SweepSpec
 
+DEATHS = 5
+"""Further attempts of a run whose process died: the machine may be to blame, or the run."""
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -180,8 +183,12 @@ def is_final(spec: SweepSpec, state: SweepState, run_id: str, failure: Failure) 
     if failure.cause is Cause.OUT_OF_MEMORY:
         return accumulation_factor(spec, times) is None
     engine = spec.engine
-    allowed = engine.limits.losses if failure.cause is Cause.LOST else engine.retries
-    return not failure.retryable or times > allowed
+    allowed = {
+        Cause.LOST: engine.limits.losses,
+        Cause.OUTAGE: engine.limits.losses,
+        Cause.DIED: max(engine.retries, DEATHS),
+    }
+    return not failure.retryable or times > allowed.get(failure.cause, engine.retries)
 
 
 def stagnant(state: SweepState, window: int, gain: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from paretoflow.engine.member import Terms
 from paretoflow.engine.muster import Muster
 from paretoflow.engine.payloads import problem_from
 from paretoflow.engine.ray_start import join, start_local
+from paretoflow.engine.rests import Rests
 from paretoflow.engine.roster import Roster
 from paretoflow.engine.workshop import WORKSHOP
 from paretoflow.ledger.fragments import read_fragments
@@ -66,6 +67,7 @@ class RayBackend:
         self._stash: list[Report] = []
         self._closed = False
         self._began_s = time.time() - time.monotonic()
+        self._rests = Rests()
         self.meanwhile: Callable[[], None] = lambda: None
         if self._local:
             start_local(spec.engine, muster.namespace)
@@ -122,12 +124,18 @@ class RayBackend:
             self._stash.extend(self._hear(min(left_s, 1.0)))
 
     def free(self) -> int:
-        """Return the number of idle gangs that have loaded."""
-        return sum(gang.phase is GangPhase.IDLE for gang in self._roster)
+        """Return the number of idle gangs that have loaded and do not rest."""
+        return sum(1 for _ in self._idle())
+
+    def _idle(self) -> Iterator[Gang]:
+        now_s = self.now()
+        for gang in self._roster:
+            if gang.phase is GangPhase.IDLE and self._rests.of(gang.slot, now_s) is None:
+                yield gang
 
     def launch(self, launch: Launch) -> None:
         """Start an attempt on an idle gang."""
-        next(g for g in self._roster if g.phase is GangPhase.IDLE).begin(launch)
+        next(self._idle()).begin(launch)
 
     def drop(self, launch: Launch) -> None:
         """Stop an attempt by replacing its gang, unless it is over."""
@@ -178,6 +186,9 @@ class RayBackend:
         failure = gang.trouble()
         if failure is not None:
             return [*told, *self._lose(gang, failure)]
+        for report in told:
+            if report.ended:
+                self._rests.ended(gang.state(), report.failure, self.now())
         self._look_after(gang, broken=any(self._breaks(r.failure) for r in told if r.failure))
         return told
 
@@ -204,7 +215,9 @@ class RayBackend:
             self._roster.stumble(gang.slot, failure)
         if gang.leaving:
             message = f"{gang.leaving}: {failure.message}"
-            failure = replace(failure, message=message, cause=Cause.LOST)
+            failure = replace(failure, message=message, cause=Cause.LOST, outage="")
+        if failure.outage:
+            self._rests.ended(gang.state(), failure, self.now())
         self._roster.replace(gang)
         return [self._lost(gang.launch, failure)] if gang.launch is not None else []
 
@@ -222,7 +235,9 @@ class RayBackend:
 
     def gangs(self) -> list[GangState]:
         """Return what every gang does now, and what the waiting ones wait for."""
-        return [] if self._closed else self._roster.states()
+        if self._closed:
+            return []
+        return [self._rests.shown(state, self.now()) for state in self._roster.states()]
 
     def close(self) -> None:
         """Let runs save where they are, then end all gangs, and the local Ray if there is one."""

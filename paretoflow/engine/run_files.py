@@ -17,7 +17,7 @@ from paretoflow.core.errors import LedgerError
 from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Parallel
 from paretoflow.engine.patience import OUTAGE_S, patiently
-from paretoflow.methods.states import MANIFEST, discard_states, latest_state
+from paretoflow.methods.states import MANIFEST, discard_states, discard_torn, latest_state
 from paretoflow.storage import Folder
 from paretoflow.storage.adapters import checked_adapter
 
@@ -124,6 +124,10 @@ class RunFiles:
             for state in self._states(run_id):
                 self._folder.delete(str(state))
             shutil.rmtree(self.root / ADAPTERS / run_id, ignore_errors=True)
+
+    def clear(self, run_id: str, attempt: int) -> None:
+        """Remove the states of an attempt that were not written to their end: they take room."""
+        discard_torn(self.root / ADAPTERS / run_id / f"a{attempt}")
 
     def _states(self, run_id: str) -> list[PurePosixPath]:
         names = map(PurePosixPath, self._folder.names(f"{ADAPTERS}/{run_id}"))

@@ -7,7 +7,9 @@ at the same times meet the same weather.
 
 from __future__ import annotations
 
+import errno
 import heapq
+import os
 from dataclasses import replace
 from functools import partial
 
@@ -16,8 +18,9 @@ from paretoflow.core.ids import rng_of
 from paretoflow.core.status import Boundary
 from paretoflow.core.values import Problem
 from paretoflow.engine.backend import Cause, Failure, Launch, Report
-from paretoflow.engine.faults import failure_in
+from paretoflow.engine.faults import failure_in, failure_of
 from paretoflow.engine.live import GangPhase, GangState
+from paretoflow.engine.rests import Rests
 from paretoflow.engine.simulated_attempt import SimulatedAttempt, failure_by
 from paretoflow.engine.simulated_storage import SimulatedStorage
 from paretoflow.engine.virtual_time import VirtualTime
@@ -68,6 +71,7 @@ class SimulatedCluster:
         self._states = [GangState(i, GangPhase.IDLE, start_s) for i in range(engine.workers)]
         self._idle = list(range(engine.workers))
         self._inbox: list[Report] = []
+        self._rests = Rests()
         self.epoch = -1
         self._listening = True
         self._heard_s = start_s
@@ -199,6 +203,10 @@ class SimulatedCluster:
 
     def _reach(self, attempt: SimulatedAttempt, index: int) -> None:
         """Evaluate a checkpoint; write and report the result, now or late."""
+        if any(disk.befalls(attempt.slot, self.time.now_s) for disk in self._weather.full_disks):
+            if not attempt.over:  # one that was given up just ends
+                self._end(attempt, failure_of(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+            return
         report = attempt.result(index, self.time.now_s)
         self.time.plan(self._late_s(attempt), partial(self._write, attempt, report))
 
@@ -218,7 +226,7 @@ class SimulatedCluster:
 
     def _arrive(self, attempt: SimulatedAttempt, report: Report) -> None:
         if report.ended and self._gangs[attempt.slot] is attempt:
-            self._release(attempt)
+            self._release(attempt, report.failure)
         if not self._listening:
             return
         if report.failure is not None:  # as on a real cluster, with all that the run made durable
@@ -257,11 +265,21 @@ class SimulatedCluster:
         noticed_s = self._weather.noticed_s if failure.cause is Cause.LOST else 0.0
         self.time.plan(noticed_s, partial(self._send, attempt, report))
 
-    def _release(self, attempt: SimulatedAttempt) -> None:
+    def _release(self, attempt: SimulatedAttempt, failure: Failure | None = None) -> None:
         attempt.over = True
         self._gangs[attempt.slot] = None
-        self._states[attempt.slot] = GangState(attempt.slot, GangPhase.IDLE, self.time.now_s)
-        heapq.heappush(self._idle, attempt.slot)
+        now_s, slot = self.time.now_s, attempt.slot
+        rest = self._rests.ended(self._states[slot], failure, now_s)
+        self._states[slot] = GangState(slot, GangPhase.IDLE, now_s)
+        if rest is not None:
+            self._states[slot] = self._rests.shown(self._states[slot], now_s)
+            self.time.plan(rest.until_s - now_s, partial(self._rested, slot))
+            return
+        heapq.heappush(self._idle, slot)
+
+    def _rested(self, slot: int) -> None:
+        self._states[slot] = GangState(slot, GangPhase.IDLE, self.time.now_s)
+        heapq.heappush(self._idle, slot)
 
     def _save(self, attempt: SimulatedAttempt) -> None:
         course = attempt.course

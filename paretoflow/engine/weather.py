@@ -47,6 +47,24 @@ class Reevaluating(Protocol):
 
 
 @dataclass(frozen=True)
+class FullDisk:
+    """A time in which nothing can be written.
+
+    Args:
+        start_s: Its begin, in virtual seconds; `end_s` its end.
+        slot: The gang whose disk it is; None where all write to it.
+    """
+
+    start_s: float
+    end_s: float
+    slot: int | None = None
+
+    def befalls(self, slot: int, now_s: float) -> bool:
+        """Return whether a gang cannot write at a time."""
+        return self.slot in (None, slot) and self.start_s <= now_s < self.end_s
+
+
+@dataclass(frozen=True)
 class Weather:
     """What goes wrong in a simulation, each as a probability of an attempt.
 
@@ -63,6 +81,7 @@ class Weather:
         delay_s: Mean of what is late, in virtual seconds.
         gangs_per_node: How many gangs a lost node takes along.
         noticed_s: Until a lost gang is noticed and another machine stands in its place.
+        full_disks: When gangs cannot write their results.
     """
 
     crash: float = 0.0
@@ -77,6 +96,7 @@ class Weather:
     delay_s: float = 1.0
     gangs_per_node: int = 2
     noticed_s: float = 0.0
+    full_disks: tuple[FullDisk, ...] = ()
 
 
 class Trouble(StrEnum):

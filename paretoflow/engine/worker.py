@@ -172,7 +172,10 @@ class Workshop:
     def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:
         """Execute an attempt from what earlier ones saved; return why it failed, if it did."""
         self._pulse.tells = attempt.progress
-        return failure_in(lambda: self._train(launch, attempt))
+        failure = failure_in(lambda: self._train(launch, attempt), (self._files.root,))
+        if failure is not None and failure.outage:
+            self._files.clear(launch.run_id, launch.attempt)
+        return failure
 
     def _train(self, launch: Launch, attempt: Attempt) -> None:
         if self._ready is None:

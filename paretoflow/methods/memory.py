@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from paretoflow.core.causes import chain_of
+
 _WORDS = ("CUDA out of memory", "DefaultCPUAllocator: can't allocate", "not enough memory: you")
 
 
@@ -13,14 +15,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     Covers Python's and torch's own errors, and the plain RuntimeErrors of torch's CPU allocator and
     of its older CUDA versions. Loads no torch: where it is not loaded it raised nothing.
     """
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, _kinds()):
-            return True
-        if isinstance(seen, RuntimeError) and any(words in str(seen) for words in _WORDS):
-            return True
-        seen = seen.__cause__ or seen.__context__
-    return False
+    return any(
+        isinstance(each, _kinds())
+        or (isinstance(each, RuntimeError) and any(words in str(each) for words in _WORDS))
+        for each in chain_of(error)
+    )
 
 
 def _kinds() -> tuple[type[BaseException], ...]:

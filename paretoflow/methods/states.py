@@ -100,6 +100,13 @@ def discard_states(run_folder: Path) -> None:
         shutil.rmtree(folder)
 
 
+def discard_torn(run_folder: Path) -> None:
+    """Remove the trainer state below a run's folder that has no manifest: it was cut short."""
+    for folder in run_folder.glob(_PATTERN):
+        if not (folder / MANIFEST).is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def read_state(folder: Path) -> State | None:
     """Return what a folder of trainer state holds; None if it is torn or none."""
     try:

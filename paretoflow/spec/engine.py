@@ -41,7 +41,9 @@ class LimitsSpec(Spec):
     wait_s: float = Field(300.0, gt=0)
     """Seconds that a gang may wait for resources before the next in the queue has its turn."""
     losses: int = Field(20, ge=0)
-    """Further attempts of a run whose machine was lost or taken back; they cost no `retries`."""
+    """Further attempts of a run whose machine was lost or taken back, and as many of one that a
+    disk, network, storage or device failed: they cost no `retries`. After the latter its worker
+    group rests, 5 s at first and at most five minutes."""
 
 
 class EngineSpec(Spec):

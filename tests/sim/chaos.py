@@ -24,6 +24,7 @@ from paretoflow.engine.simulated import Oracle, SimulatedBackend, SimulatedClust
 from paretoflow.engine.simulated_storage import SimulatedStorage
 from paretoflow.engine.surroundings import Surroundings
 from paretoflow.engine.virtual_time import VirtualTime
+from paretoflow.engine.weather import FullDisk
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.rows import numbered
 from paretoflow.ledger.tables import Event, FrontRecord
@@ -155,7 +156,18 @@ def drawn_weather(rng: np.random.Generator) -> Weather:
         delay=0.6 * delay,
         delay_s=float(rng.choice([1.0, 10.0, 60.0])),
         noticed_s=float(rng.choice([0.0, 5.0])),
+        full_disks=drawn_disks(rng),
     )
+
+
+def drawn_disks(rng: np.random.Generator) -> tuple[FullDisk, ...]:
+    """Return when disks of one sweep are full; of every other sweep none is."""
+    disks = []
+    for _ in range(int(rng.integers(0, 2) * rng.integers(1, 4))):
+        start_s, slot = float(rng.uniform(0.0, 200.0)), int(rng.integers(-1, 4))
+        for_s = float(rng.exponential(60.0))
+        disks.append(FullDisk(start_s, start_s + for_s, None if slot < 0 else slot))
+    return tuple(disks)
 
 
 def drawn_spec(rng: np.random.Generator, seed: int) -> SweepSpec:

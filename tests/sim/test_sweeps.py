@@ -7,12 +7,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from paretoflow.core.errors import ObjectiveError
 from paretoflow.core.ids import rng_of
 from paretoflow.core.values import Proposal
 from paretoflow.engine.driver import Driver
 from paretoflow.engine.session import Simulation, simulate
 from paretoflow.engine.simulated import SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.engine.state import SweepState
+from paretoflow.engine.weather import FullDisk
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import EventKind
 from paretoflow.proposers import build
@@ -219,3 +221,68 @@ def test_a_driver_killed_at_random_commits_loses_nothing_and_doubles_nothing(
     assert [e.seq for e in events] == list(range(len(events)))
     attempts = [(e.run_id, e.attempt) for e in events if e.kind is EventKind.STARTED]
     assert len(attempts) == len(set(attempts))
+
+
+def test_a_full_disk_costs_no_retries_and_the_sweep_goes_on_once_there_is_space() -> None:
+    store = MemoryStore()
+    spec = circle_spec(engine={"workers": 4, "retries": 0})
+    weather = Weather(full_disks=(FullDisk(2.0, 400.0),))
+    result = simulate(spec, CircleOracle(), weather=weather, ledger=MemoryLedger(store))
+    failures = [e for e in store.events if e.kind is EventKind.FAILED]
+    assert {(e.boundary, e.payload["cause"]) for e in failures} == {("store", "outage")}
+    assert (result.front.finished, result.front.failed, result.ending.trouble) == (16, 0, "")
+    # each group tried at most after 5, 15, 35, 75, 155, 315 and 615 s
+    assert len(failures) <= 4 * 7
+    assert result.virtual_s < 1000
+
+
+def test_a_group_on_a_full_disk_rests_while_the_others_go_on() -> None:
+    store = MemoryStore()
+    spec = circle_spec(engine={"workers": 4, "retries": 0}, stop={"runs": 30})
+    weather = Weather(full_disks=(FullDisk(0.0, 10**6, slot=2),))
+    result = simulate(spec, CircleOracle(), weather=weather, ledger=MemoryLedger(store))
+    assert (result.front.finished, result.front.failed) == (30, 0)
+    failures = [e for e in store.events if e.kind is EventKind.FAILED]
+    assert 0 < len(failures) < 5
+    assert result.virtual_s < 60
+
+
+def test_a_disk_that_stays_full_stops_the_sweep_with_its_name_and_nothing_is_burnt() -> None:
+    store = MemoryStore()
+    spec = circle_spec(engine={"workers": 2, "limits": {"losses": 4}}, stop={"runs": 12})
+    weather = Weather(full_disks=(FullDisk(0.0, 2000.0),))
+    result = simulate(spec, CircleOracle(), weather=weather, ledger=MemoryLedger(store))
+    assert result.ending.trouble.startswith("stopped early: ")
+    assert "at the boundary store: no space left" in result.reason
+    assert result.front.failed < 6
+    attempts = Counter(e.run_id for e in store.events if e.kind is EventKind.FAILED)
+    assert max(attempts.values()) == 5
+    again = simulate(spec, CircleOracle(), ledger=MemoryLedger(store))
+    assert (again.front.finished, again.front.failed, len(again.launches)) == (12, 0, 12)
+
+
+class Judged(CircleOracle):
+    """Its judge is away for the first calls."""
+
+    away = 9
+
+    def launch(
+        self, proposal: Proposal, rng: np.random.Generator
+    ) -> list[tuple[float, list[float]]]:
+        self.away -= 1
+        if self.away >= 0:
+            try:
+                raise ConnectionRefusedError(111, "Connection refused")
+            except ConnectionRefusedError as error:
+                raise ObjectiveError("raised ConnectionRefusedError", "objective left") from error
+        return super().launch(proposal, rng)
+
+
+def test_a_judge_that_is_away_for_a_while_fails_no_run() -> None:
+    store = MemoryStore()
+    spec = circle_spec(engine={"workers": 2, "retries": 0})
+    result = simulate(spec, Judged(), ledger=MemoryLedger(store))
+    assert (result.front.finished, result.front.failed) == (16, 0)
+    failures = [e for e in store.events if e.kind is EventKind.FAILED]
+    assert [(e.boundary, e.payload["cause"]) for e in failures] == [("objective", "outage")] * 9
+    assert 30 < result.virtual_s < 400

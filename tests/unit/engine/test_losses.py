@@ -17,15 +17,22 @@ Worker exit detail: Worker unexpectedly exits with a connection error code 2. En
 NODE = "The actor died because its node has died. Node Id: abc"
 
 
+def _raised_there(error: Exception) -> Exception:
+    """Return what a call of an actor raises whose method raised an error."""
+    raised = exceptions.RayTaskError("hear", "Traceback …", error).as_instanceof_cause()
+    assert isinstance(raised, Exception)
+    return raised
+
+
 @pytest.mark.parametrize(
     ("error", "cause", "words"),
     [
         (
             exceptions.RayActorError("1", DIED),
-            Cause.ERROR,
+            Cause.DIED,
             "run a: the worker died: Worker unexpectedly exits with a connection error code 2",
         ),
-        (exceptions.RayActorError("1", "gone"), Cause.ERROR, "run a: the worker died: gone"),
+        (exceptions.RayActorError("1", "gone"), Cause.DIED, "run a: the worker died: gone"),
         (exceptions.RayActorError("1", NODE), Cause.LOST, "the worker's node was lost"),
         (
             exceptions.RayActorError("1", NODE, preempted=True),
@@ -33,6 +40,12 @@ NODE = "The actor died because its node has died. Node Id: abc"
             "the worker's node was taken back",
         ),
         (exceptions.NodeDiedError("gone"), Cause.LOST, "the worker's node was lost"),
+        (exceptions.WorkerCrashedError(), Cause.DIED, "run a: the worker died: "),
+        (exceptions.ActorUnavailableError("away", b"1" * 16), Cause.OUTAGE, "ActorUnavailable"),
+        (exceptions.RaySystemError("raylet gone"), Cause.OUTAGE, "ray says RaySystemError"),
+        (exceptions.ObjectStoreFullError("full"), Cause.OUTAGE, "ray says ObjectStoreFullError"),
+        (_raised_there(OSError(24, "Too many open files")), Cause.OUTAGE, "too many open files"),
+        (_raised_there(TypeError("no such word")), Cause.ERROR, "no such word"),
         (exceptions.OutOfMemoryError("evicted"), Cause.OUT_OF_MEMORY, "lower method.batch_size"),
     ],
 )
