@@ -37,6 +37,8 @@ def load_sweep_spec(root: Root, overrides: Sequence[str] = (), *, files: bool = 
     plain = read_spec(folder)
     _stored(folder, plain)
     storage, _, name = folder.uri.rpartition("/")
+    if name != plain["name"]:  # the last part may be a link to it
+        storage, _, name = folder.place.rpartition("/")
     if name != plain["name"]:
         raise SpecError(
             f"the sweep in it is named {plain['name']!r}",

@@ -45,6 +45,7 @@ from paretoflow.spec.data import PydocDataSpec
 from paretoflow.spec.search import axes_of
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder, Root, as_folder
+from paretoflow.storage.folder import require_sweep_path
 
 if TYPE_CHECKING:
     from paretoflow.engine.audience import Audience
@@ -78,8 +79,14 @@ class Simulation:
 
 
 def sweep_root(spec: SweepSpec) -> Folder:
-    """Return where a sweep lives, `<storage>/<name>`."""
-    return as_folder(spec.storage).below(spec.name)
+    """Return where a sweep lives, `<storage>/<name>`.
+
+    Raises:
+        StorageError: If none can live there.
+    """
+    root = as_folder(spec.storage).below(spec.name)
+    require_sweep_path(root)
+    return root
 
 
 def run_sweep(

@@ -29,6 +29,7 @@ from paretoflow.ledger.rows import (
 )
 from paretoflow.ledger.tables import EVENTS_SCHEMA, FRONTS_SCHEMA, Event, FrontRecord
 from paretoflow.storage import Folder, Root, as_folder
+from paretoflow.storage.folder import require_sweep_path
 
 
 class DeltaLedger:
@@ -59,6 +60,7 @@ class DeltaLedger:
         self, root: Root, *, writer: bool, create: bool = False, fsync: bool = True
     ) -> None:
         folder = as_folder(root).below("ledger")
+        require_sweep_path(folder)
         if not table_exists(folder.below("events")):
             if not (writer and create):
                 raise SweepNotFoundError(

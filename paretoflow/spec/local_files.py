@@ -11,7 +11,7 @@ from paretoflow.spec.models import PretrainedModelSpec
 from paretoflow.spec.objectives import RewardModelObjectiveSpec
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.shape import KeyPath, nearest
-from paretoflow.spec.uris import uri_fault
+from paretoflow.spec.uris import path_fault, path_of, uri_fault
 
 _HUB_ID = re.compile(r"^[\w][\w.-]*(/[\w][\w.-]*)?$")
 
@@ -54,20 +54,28 @@ def _missing_folder(path: KeyPath, name: str, noun: str) -> Iterator[Fault]:
         yield Fault(path, what, "name the folder that `save_pretrained` wrote")
 
 
+def _is_file(path: str) -> bool:
+    return Path(path).expanduser().is_file()
+
+
 def storage_root(draft: Draft) -> Iterator[Fault]:
     """Find a storage root that no sweep can live under."""
     storage = draft.storage
     if storage is None:
         return
     scheme, found, rest = storage.partition("://")
-    if found and scheme != "file":
+    if found and scheme.lower() != "file":
         what, hint = uri_fault(storage)
-        if what:
-            yield Fault(("storage",), what, hint)
-    elif found and not rest.startswith("/"):
+    elif found and path_of(storage) == storage:
         what = f"got {storage!r}; allowed: file:// and an absolute path"
-        yield Fault(("storage",), what, f"write {Path(rest).absolute().as_uri()!r}")
-    elif Path(rest if found else storage).expanduser().is_file():
+        hint = f"write {Path(rest).absolute().as_uri()!r}"
+    else:
+        path = path_of(storage)
+        found_there = path_fault(path)
+        what, hint = found_there if found_there[0] else path_fault(str(Path(path).absolute()))
+    if what:
+        yield Fault(("storage",), what, hint)
+    elif not ("://" in storage and scheme.lower() != "file") and _is_file(path_of(storage)):
         yield Fault(
             ("storage",), f"got {storage!r}, a file; allowed: a folder", "name another folder"
         )

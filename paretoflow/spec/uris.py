@@ -1,14 +1,57 @@
-"""Which URIs name a place in an object store; only the text is looked at."""
+"""Which URIs and paths name a place that a sweep can live in; only the text is looked at."""
 
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 SCHEMES = ("s3", "gs")
 """Amazon S3 and what speaks like it, and Google Cloud Storage."""
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[A-Za-z0-9._=/-]*")
+
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+
+
+def path_of(text: str) -> str:
+    """Return the path that a text means: itself, or that of a `file:` URI."""
+    for start in ("file://localhost/", "file:///", "file:/"):
+        if text.lower().startswith(start) and not text.lower().startswith(f"{start}/"):
+            return unquote("/" + text[len(start) :], errors="surrogateescape")
+    return text
+
+
+def path_fault(path: str) -> tuple[str, str]:
+    """Return what is wrong with a sweep's path and what to do; two empty texts when it is right.
+
+    delta-rs cannot write below some names, and reads others in two ways.
+    """
+    shown = ascii(path)
+    if _SCHEME.match(path):
+        scheme, _, rest = path.partition(":/")
+        hint = f"write {scheme.lower()}://{rest.lstrip('/')}, or ./{path} for a folder"
+        return f"got {shown}, neither a folder nor a URI", hint
+    if path.lower().startswith("file:"):
+        return f"got {shown}; allowed: file:// and an absolute path", "write file:///folder"
+    faults = {
+        "a control character": _CONTROL.search(path),
+        "a backslash": "\\" in path,
+        "a percent sign before two hex digits": _ESCAPE.search(path),
+        "bytes that are no UTF-8": any(0xD800 <= ord(c) <= 0xDFFF for c in path),
+        "a name of more than 255 bytes": _longest(path) > 255,
+    }
+    for what, found in faults.items():
+        if found:
+            return f"the path has {what}: {shown}", "choose another folder, or rename this one"
+    return "", ""
+
+
+def _longest(path: str) -> int:
+    return max(len(part.encode(errors="surrogateescape")) for part in path.split("/"))
 
 
 def uri_fault(uri: str) -> tuple[str, str]:

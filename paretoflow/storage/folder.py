@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Protocol
+
+from paretoflow.core.errors import StorageError
+from paretoflow.spec.uris import path_fault, path_of
 
 
 class Folder(Protocol):
     """A folder, and the files below it under names with `/`, relative to it.
 
     Every write is whole or not there: a reader, or a process after a crash, never sees half a file.
-    Equal by `uri`; can be pickled; printed as its `uri`.
+    Equal by `place`; can be pickled; printed as its `uri`.
     """
 
     @property
     def uri(self) -> str:
         """Return the place as a user would type it: an absolute path, or `s3://bucket/prefix`."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """Return the one name of the place, however it was called: links on the way are followed.
+
+        Only for telling places apart: another machine may have other links.
+        """
         ...
 
     @property
@@ -74,6 +86,9 @@ class Folder(Protocol):
         ...
 
 
+_MISSING_SLASH = re.compile(r"(?i)(s3|gs):/?[^/]")
+"""How an address of an object store begins that would make a folder of that name here."""
+
 Root = Folder | Path | str
 """How a caller may name a folder: itself, a path, or a path or URI as text."""
 
@@ -93,12 +108,26 @@ def as_folder(root: Root, patience_s: float | None = None) -> Folder:
 
     if not isinstance(root, str | Path) and (root.local is not None or patience_s is None):
         return root
-    text = str(root)
-    if "://" not in text or text.startswith("file://"):
-        return LocalFolder(Path(text.removeprefix("file://")).expanduser())
+    text = path_of(str(root))
+    if text.lower().startswith("file:") or _MISSING_SLASH.match(text):
+        what, hint = path_fault(text)
+        raise StorageError(what, text, hint)
+    if "://" not in text:
+        return LocalFolder(Path(text).expanduser())
     from paretoflow.storage.objects import ObjectFolder
 
     return ObjectFolder(text, patience_s)
+
+
+def require_sweep_path(folder: Folder) -> None:
+    """Refuse a path that the ledger could not be read back from, before anything is written there.
+
+    Raises:
+        StorageError: If it is one.
+    """
+    what, hint = path_fault(folder.uri) if folder.local is not None else ("", "")
+    if what:
+        raise StorageError(f"no sweep can live there: {what}", hint=hint)
 
 
 def file_at(path: Path | str) -> tuple[Folder, str]:

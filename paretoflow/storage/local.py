@@ -28,15 +28,20 @@ class LocalFolder:
         return self.uri
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, LocalFolder) and other.uri == self.uri
+        return isinstance(other, LocalFolder) and other.place == self.place
 
     def __hash__(self) -> int:
-        return hash(self.uri)
+        return hash(self.place)
 
     @property
     def uri(self) -> str:
         """Return the absolute path."""
         return str(self._path)
+
+    @property
+    def place(self) -> str:
+        """Return the absolute path without links."""
+        return os.path.realpath(self._path)
 
     @property
     def local(self) -> Path:

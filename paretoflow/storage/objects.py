@@ -78,6 +78,11 @@ class ObjectFolder:
         return f"{self._scheme}://{self._path}"
 
     @property
+    def place(self) -> str:
+        """Return the URI: it has one form."""
+        return self.uri
+
+    @property
     def local(self) -> None:
         """Return None: it is on no machine."""
         return None
