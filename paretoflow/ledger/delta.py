@@ -88,7 +88,8 @@ class DeltaLedger:
         try:
             rows = table.read(columns=[column])
         except DamagedError as error:
-            self.healed += (make_whole(table, error, self._spare),)
+            spare = self._spare if table is self._events else _no_spare
+            self.healed += (make_whole(table, error, spare),)
             rows = table.read(columns=[column])
         values: list[Any] = rows[column].to_pylist()
         return values
@@ -176,6 +177,10 @@ class DeltaLedger:
     def _learn(self, events: list[Event]) -> None:
         self._ids.update(e.event_id for e in events)
         self._seq = max([self._seq, *(e.seq for e in events)])
+
+
+def _no_spare(known: set[str], lost: list[int]) -> None:
+    """Return nothing: fragments hold events alone."""
 
 
 def _opened(

@@ -40,6 +40,7 @@ NOT_AN_ENTRY = (
 )
 """What comes of reading a log entry that is no JSON, or has not the words of a commit."""
 
+_MAKE = "CREATE TABLE"
 _COLOURS = re.compile(r"\x1b\[\d*m|↳")
 _LONGEST = 300
 
@@ -99,14 +100,17 @@ def refuse_torn_entry(folder: Folder, version: int | None = None) -> None:
     name = log_entry(version) if version is not None else _last_entry(folder)
     try:
         actions = [json.loads(line) for line in folder.read(name).splitlines()]
-        torn = not is_whole(actions)
+        first = name == log_entry(0)
+        torn = not is_whole(actions) or (
+            not first and actions[0]["commitInfo"]["operation"] == _MAKE
+        )
     except NOT_AN_ENTRY:
         torn = True
     except FileNotFoundError as error:
         raise DamagedError("an entry of the log is gone", f"{folder}/{name}") from error
     if torn:
         raise DamagedError(
-            "the last entry of the log was cut short, as by a power cut",
+            "the last entry of the log was cut short, as by a power cut, or replaced",
             f"{folder}/{name}",
             "move this file out of the folder and run again: with fsync on, it was never confirmed",
         )

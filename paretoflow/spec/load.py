@@ -27,6 +27,7 @@ from paretoflow.spec.rules import RULES, Rule
 from paretoflow.spec.search_rules import search_faults
 from paretoflow.spec.shape import nearest
 from paretoflow.spec.sweep import SweepSpec
+from paretoflow.spec.uris import path_fault
 
 MAX_BYTES = 1 << 20
 """A larger file is no sweep YAML."""
@@ -104,6 +105,7 @@ def _located(
     if storage is not None:
         document.put(("storage",), storage, Place("--storage"))
     faults += [] if stored else expand_paths(document)
+    _require_unicode(document, storage)
     spec, field_faults = _validate(document)
     draft = _draft_of_spec(spec) if spec else _draft_of_values(document.value, field_faults)
     # a value that could not be read is told once
@@ -114,6 +116,21 @@ def _located(
     if spec is None or faults:
         raise error_of(document, faults)
     return spec, document
+
+
+def _require_unicode(document: Document, storage: str | None) -> None:
+    """Refuse text that is none: a path of the command line or of a variable may hold any bytes."""
+    try:
+        json.dumps(document.value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        what, hint = path_fault(storage or "")
+        if what:
+            raise SpecError(what, "--storage", hint) from error
+        start = max(0, error.start - 40)
+        told = ascii(str(error.object)[start : error.end])
+        raise SpecError(
+            f"bytes that are no UTF-8: {told}", str(document.values[()]), "write them otherwise"
+        ) from error
 
 
 def _validate(document: Document) -> tuple[SweepSpec | None, list[Fault]]:
