@@ -25,7 +25,7 @@ from paretoflow.engine.gang import Posting, Rank, Whereabouts
 from paretoflow.engine.gangs import Gang
 from paretoflow.engine.member import CALLS, Member, Terms, got
 from paretoflow.spec.sweep import SweepSpec
-from paretoflow.storage import as_folder
+from paretoflow.storage.folder import place_of
 
 ANSWER_S = 10.0
 """How long gangs may take to answer a driver that is new to them."""
@@ -74,7 +74,7 @@ class Sighting:
 
 def namespace_of(uri: str, name: str) -> str:
     """Return the Ray namespace of a sweep: one for each place and name."""
-    return f"paretoflow-{digest_of(as_folder(uri).place)[:12]}-{name}"
+    return f"paretoflow-{digest_of(place_of(uri))[:12]}-{name}"
 
 
 class Muster:

@@ -22,7 +22,7 @@ from paretoflow import __version__
 from paretoflow.core.errors import ClusterError, UserError
 from paretoflow.core.ids import digest_of
 from paretoflow.engine.dashboard import Dashboard
-from paretoflow.storage import as_folder
+from paretoflow.storage.folder import place_of
 
 LIVE = ("PENDING", "RUNNING")
 FOLLOW_TRIES = 5
@@ -113,7 +113,7 @@ def job_name(sweep: str, uri: str) -> str:
         sweep: Name of the sweep.
         uri: Where it lives.
     """
-    return f"paretoflow-{sweep}-{digest_of(as_folder(uri).place)[:8]}"
+    return f"paretoflow-{sweep}-{digest_of(place_of(uri))[:8]}"
 
 
 def entrypoint(uri: str) -> str:

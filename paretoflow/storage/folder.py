@@ -119,6 +119,14 @@ def as_folder(root: Root, patience_s: float | None = None) -> Folder:
     return ObjectFolder(text, patience_s)
 
 
+def place_of(uri: str) -> str:
+    """Return the one name of a place, however it was called; see `Folder.place`."""
+    scheme, found, rest = path_of(uri).partition("://")
+    if found:
+        return f"{scheme}://{'/'.join(part for part in rest.split('/') if part)}"
+    return str(Path(path_of(uri)).expanduser().resolve())
+
+
 def require_sweep_path(folder: Folder) -> None:
     """Refuse a path that the ledger could not be read back from, before anything is written there.
 
