@@ -44,14 +44,19 @@ def load(
     return load_spec(Path(path), overrides, storage)
 
 
-def run(spec: SweepSpec | Path | str, storage: str | None = None) -> Sweep:
+def run(
+    spec: SweepSpec | Path | str, storage: str | None = None, *, accept_change: bool = False
+) -> Sweep:
     """Run a sweep to the end of its budget, or go on with it where its folder exists.
 
     Args:
         spec: A spec, or the path of a YAML.
         storage: Root of sweeps, a folder or a URI, over the spec's.
+        accept_change: Whether to go on although what scores depend on has changed: data, the base,
+            a scorer, a setting. It is recorded; evaluations before and after are not alike.
 
     Raises:
+        ChangedInputsError: If that has changed, and is not accepted.
         UserError: For a spec, data or a model that cannot be used.
     """
     from paretoflow.engine.session import run_sweep, sweep_root
@@ -61,7 +66,7 @@ def run(spec: SweepSpec | Path | str, storage: str | None = None) -> Sweep:
         spec = load(spec, storage=storage)
     elif storage is not None:
         spec = spec.model_copy(update={"storage": written_out(storage, "storage")})
-    run_sweep(spec)
+    run_sweep(spec, accept_change=accept_change)
     return Sweep(sweep_root(spec))
 
 

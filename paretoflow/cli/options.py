@@ -51,6 +51,14 @@ NoFsync = Annotated[
         "--no-fsync", help="Do not wait for the disk at each commit: faster, may lose the tail."
     ),
 ]
+AcceptChange = Annotated[
+    bool,
+    typer.Option(
+        "--accept-change",
+        help="Go on although data, the base, a scorer or a library has changed since the objectives"
+        " were frozen. It is recorded, and told in status, report and exports.",
+    ),
+]
 FormatOption = Annotated[
     Format, typer.Option("--format", help="Print for a person, or as JSON for a program.")
 ]

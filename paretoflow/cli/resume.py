@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from paretoflow.cli.options import NoFsync, Overrides, SweepRoot, as_options
+from paretoflow.cli.options import AcceptChange, NoFsync, Overrides, SweepRoot, as_options
 from paretoflow.cli.submit import Anyway, Env, Follow, Image, WorkingDir
 from paretoflow.core.errors import UserError
 
@@ -28,6 +28,7 @@ def resume(
     env: Env = None,
     anyway: Anyway = False,
     no_fsync: NoFsync = False,
+    accept_change: AcceptChange = False,
 ) -> None:
     """Go on with a sweep that was interrupted, or let a finished one grow; needs no YAML.
 
@@ -46,7 +47,7 @@ def resume(
         from paretoflow.cli.submit import hand_over
         from paretoflow.engine.submit import Surrounding, environment
 
-        surrounding = Surrounding(working_dir, image, environment(env or ()))
+        surrounding = Surrounding(working_dir, image, environment(env or ()), accept_change)
         hand_over(spec, address, surrounding, follow=follow, anyway=anyway)
         return
     _refuse_cluster_options(
@@ -55,7 +56,7 @@ def resume(
     from paretoflow.cli.run import run_here
 
     again = ["paretoflow", "resume", sweep, *as_options(overrides)]
-    run_here(spec, again, address=address, fsync=not no_fsync)
+    run_here(spec, again, address=address, fsync=not no_fsync, accept_change=accept_change)
 
 
 def _refuse_cluster_options(**given: object) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paretoflow.cli.console import new_console
-from paretoflow.cli.options import Job, NoFsync, Overrides, Storage, as_options
+from paretoflow.cli.options import AcceptChange, Job, NoFsync, Overrides, Storage, as_options
 
 if TYPE_CHECKING:
     from paretoflow.spec.sweep import SweepSpec
@@ -25,6 +25,7 @@ def run(
         ),
     ] = None,
     no_fsync: NoFsync = False,
+    accept_change: AcceptChange = False,
 ) -> None:
     """Run a sweep; where one of that name exists, go on with it.
 
@@ -38,10 +39,17 @@ def run(
     again = ["paretoflow", "run", str(job), *as_options(overrides)]
     again += ["--storage", storage] if storage else []
     spec, _ = load_and_look(job, overrides or (), storage)
-    run_here(spec, again, address=address, fsync=not no_fsync)
+    run_here(spec, again, address=address, fsync=not no_fsync, accept_change=accept_change)
 
 
-def run_here(spec: SweepSpec, again: list[str], *, address: str | None, fsync: bool) -> None:
+def run_here(
+    spec: SweepSpec,
+    again: list[str],
+    *,
+    address: str | None,
+    fsync: bool,
+    accept_change: bool = False,
+) -> None:
     """Run a sweep with a display of its progress, and print its front.
 
     Args:
@@ -49,6 +57,7 @@ def run_here(spec: SweepSpec, again: list[str], *, address: str | None, fsync: b
         again: The words of the command that goes on with it, without `--address`.
         address: A running Ray cluster; None starts a local one.
         fsync: Whether each commit waits for the disk.
+        accept_change: Whether to go on although what scores depend on has changed.
 
     Raises:
         SchemaVersionError: If a newer version of ParetoFlow wrote the sweep that is there.
@@ -61,6 +70,7 @@ def run_here(spec: SweepSpec, again: list[str], *, address: str | None, fsync: b
     from paretoflow.engine.ending import Ending
     from paretoflow.engine.resume import require_readable
     from paretoflow.engine.session import run_sweep, sweep_root
+    from paretoflow.engine.surroundings import Watching
     from paretoflow.engine.sweep import open_sweep_folder
 
     root = sweep_root(spec)
@@ -69,8 +79,9 @@ def run_here(spec: SweepSpec, again: list[str], *, address: str | None, fsync: b
     words = [*again, "--address", address] if address else again
     try:
         with Progress(spec, console) as progress:
+            watch = Watching(progress, progress.groups)
             reason = run_sweep(
-                spec, watch=progress, groups=progress.groups, address=address, fsync=fsync
+                spec, watch=watch, address=address, fsync=fsync, accept_change=accept_change
             )
     except KeyboardInterrupt:
         told = f"stopped; nothing that finished is lost. Go on with: {shlex.join(words)}"

@@ -114,6 +114,7 @@ def _lines(facts: dict[str, Any], sweep: str) -> list[tuple[str, str]]:
         lines.append(("further run", _further(facts["further_run"])))
     lines.append(("evaluations", f"{facts['evaluations']}, {facts['snapshots']} front snapshots"))
     lines += [("data", line) for line in facts["data"]["lines"]]
+    lines += [("changed", change["text"]) for change in facts["changes"]]
     if facts["failures"]:
         told = ", ".join(f"{count} at {name}" for name, count in facts["failures"].items())
         causes = ", ".join(

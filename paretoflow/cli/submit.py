@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paretoflow.cli.console import echo, echo_log
-from paretoflow.cli.options import Job, Overrides, Storage
+from paretoflow.cli.options import AcceptChange, Job, Overrides, Storage
 from paretoflow.core.errors import ClusterError, SpecError
 from paretoflow.core.shown import without_secrets
 
@@ -73,6 +73,7 @@ def submit(
     image: Image = None,
     env: Env = None,
     anyway: Anyway = False,
+    accept_change: AcceptChange = False,
 ) -> None:
     """Hand a sweep over to a Ray cluster; this machine is not needed any more.
 
@@ -84,7 +85,7 @@ def submit(
     """
     from paretoflow.engine.submit import Surrounding, environment
 
-    surrounding = Surrounding(working_dir, image, environment(env or ()))
+    surrounding = Surrounding(working_dir, image, environment(env or ()), accept_change)
     surrounding.as_runtime_env()
     spec = _spec_for_elsewhere(job, overrides or (), storage)
     hand_over(spec, address, surrounding, follow=follow, anyway=anyway)
@@ -129,6 +130,8 @@ def hand_over(
         changed = changed_keys(spec, folder)
         if changed:
             _note(f"its own {', '.join(changed)} stays: stop and resume it to change that")
+        if surrounding.accept_change:
+            _note("--accept-change is for a start: it has no effect on a sweep that runs")
     echo(without_secrets(f"{told} {name} at {dashboard.address}"))
     if follow:
         _follow(jobs, name, folder.uri, dashboard.address)

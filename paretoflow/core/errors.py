@@ -6,6 +6,7 @@
     │   ├── DataError              prompts, files, columns (ValueError)
     │   ├── ModelError             a base or an adapter that cannot be loaded (ValueError)
     │   │   └── AdapterError       an adapter that is lost, or not the one that was evaluated
+    │   ├── ChangedInputsError     what scores depend on is not what it was (ValueError)
     │   ├── PluginError            a name no table knows (LookupError)
     │   ├── SweepNotFoundError     no sweep at a folder or URI (FileNotFoundError)
     │   ├── SnapshotNotFoundError  no such front snapshot in a sweep (LookupError)
@@ -88,6 +89,10 @@ class ModelError(UserError, ValueError):
 
 class AdapterError(ModelError):
     """An adapter that is gone, or is not the one that was evaluated; trying again mends nothing."""
+
+
+class ChangedInputsError(UserError, ValueError):
+    """Data, a model, a scorer or a setting that changed since the objectives were frozen."""
 
 
 class PluginError(UserError, LookupError):

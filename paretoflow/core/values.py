@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paretoflow.core.errors import NonFiniteError, ShapeError
+from paretoflow.core.inputs import Inputs
 from paretoflow.core.merge import Merge
 from paretoflow.core.settings import Settings
 from paretoflow.core.status import Boundary, RunStatus
@@ -77,9 +78,14 @@ class Problem:
     """The objectives of a sweep with their frozen reference point and normalisation.
 
     Declared or calibrated at the sweep's start and stored with it; never recomputed from a front.
+
+    Args:
+        objectives: In the order of every weight vector.
+        inputs: What its scores depend on; None where nobody has noted it.
     """
 
     objectives: tuple[ObjectiveInfo, ...]
+    inputs: Inputs | None = field(default=None, compare=False, repr=False)
 
     @property
     def m(self) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from paretoflow.core.data_facts import DataFacts
@@ -138,6 +139,7 @@ class EvaluationRow:
         draws: Answers to each prompt that the scores are means over; more than one where the
             snapshot was evaluated again, whose cost is counted here too.
         notes: What was found out before it, a sentence each; of the base alone.
+        inputs: SHA-256 of what its scores depend on; empty where it was not noted.
     """
 
     snapshot_id: str
@@ -158,6 +160,43 @@ class EvaluationRow:
     condition: Mapping[str, Any] | None = None
     draws: int = 1
     notes: tuple[str, ...] = ()
+    inputs: str = ""
+
+
+@dataclass(frozen=True)
+class InputChange:
+    """A change of what scores depend on, with which a sweep went on.
+
+    Args:
+        time_s: Seconds since the epoch.
+        evaluations: How many snapshots had been evaluated before it.
+        stops: What makes evaluations before and after incomparable, accepted by the user.
+        told: What was only noted: patches of libraries.
+    """
+
+    time_s: float
+    evaluations: int
+    stops: tuple[str, ...]
+    told: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return it as a sentence without its full stop."""
+        when = f"{datetime.fromtimestamp(self.time_s, UTC):%Y-%m-%d %H:%M} UTC"
+        also = f"; noted: {'; '.join(self.told)}" if self.told else ""
+        if not self.stops:
+            return f"from {when} on{also}"
+        return (
+            f"evaluations before and after {when} are not alike in: {'; '.join(self.stops)}{also}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "time_s": self.time_s,
+            "evaluations_before": self.evaluations,
+            "accepted": list(self.stops),
+            "noted": list(self.told),
+        }
 
 
 @dataclass(frozen=True)
@@ -172,6 +211,7 @@ class SweepView:
         curve: (runs finished, device seconds, hypervolume), the base first, then each finished run.
         root: Folder of the sweep.
         data_facts: What became of the rows of the data.
+        changes: What had changed of what scores depend on when the sweep went on; oldest first.
     """
 
     spec: dict[str, Any]
@@ -181,3 +221,4 @@ class SweepView:
     curve: tuple[tuple[int, float, float], ...]
     root: str
     data_facts: DataFacts = field(default_factory=DataFacts)
+    changes: tuple[InputChange, ...] = ()

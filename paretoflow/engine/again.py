@@ -128,16 +128,17 @@ def _plain(values: FloatArray) -> tuple[float, ...]:
     return tuple(float(v) for v in values)
 
 
-def require_alike(known: Known, data: str) -> None:
+def require_alike(known: Known, data: str, inputs: str = "") -> None:
     """Refuse a snapshot whose further evaluation would say nothing about its first.
 
     Args:
         known: What is to be evaluated again.
         data: SHA-256 of the prompts that it would be scored on.
+        inputs: SHA-256 of all that its scores would depend on; empty where it is not known.
 
     Raises:
-        DataError: If it was scored on other prompts, or asked for a preference by a condition,
-            which only its method knows how to do.
+        DataError: If it was scored on other prompts or otherwise, or asked for a preference by a
+            condition, which only its method knows how to do.
     """
     if known.conditioned:
         raise DataError(
@@ -151,4 +152,11 @@ def require_alike(known: Known, data: str) -> None:
             f"the sweep's ({data[:12]})",
             known.snapshot_id,
             "only what the sweep itself has evaluated can be evaluated again",
+        )
+    if known.inputs and inputs and known.inputs != inputs:
+        raise DataError(
+            "was evaluated before a change of what scores depend on; another evaluation now would "
+            "not be alike",
+            known.snapshot_id,
+            "`paretoflow status` tells what changed; evaluate again only what came after it",
         )

@@ -24,6 +24,7 @@ class Known:
         data: SHA-256 of the prompts that it was scored on; empty where its trainer scored it.
         conditioned: Whether it is one of the preferences that its adapter serves.
         proposal: What it came from; None for the base.
+        inputs: SHA-256 of what its scores depend on; empty where it was not noted.
     """
 
     snapshot_id: str
@@ -35,6 +36,7 @@ class Known:
     data: str
     conditioned: bool
     proposal: Proposal | None
+    inputs: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from paretoflow import __version__
@@ -13,6 +14,7 @@ from paretoflow.core.protocols import Proposer
 from paretoflow.core.status import Boundary, RunStatus
 from paretoflow.engine.backend import Backend, Failure, Report
 from paretoflow.engine.failures import AGAIN
+from paretoflow.engine.happenings import recorded
 from paretoflow.engine.patience import RETRY_S, patiently
 from paretoflow.engine.payloads import seen
 from paretoflow.engine.planner import Decision, decide, failing, first_launch, is_final
@@ -145,7 +147,9 @@ class Driver:
     def _prepare(self) -> None:
         known = self.state.problem
         self._show("loading" if known else "preparing base, prompts and candidate answers")
-        self._commit(self._backend.prepare(known))
+        forget = known is not None and self._around.accept_change
+        told = self._backend.prepare(replace(known, inputs=None) if known and forget else known)
+        self._commit(recorded(told, known, self._ledger.epoch))
         self._accept_front()
 
     def _loop(self) -> str:

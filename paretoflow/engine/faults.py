@@ -12,6 +12,7 @@ from pathlib import Path
 
 from paretoflow.core.errors import (
     AdapterError,
+    ChangedInputsError,
     DataError,
     LedgerError,
     MethodError,
@@ -37,6 +38,7 @@ SMALLER = "lower method.batch_size or model.generation.batch_size, or raise engi
 _BOUNDARIES: tuple[tuple[type[BaseException], Boundary, bool], ...] = (
     (ObjectiveError, Boundary.OBJECTIVE, True),
     (DataError, Boundary.DATA, False),
+    (ChangedInputsError, Boundary.DATA, False),
     (PluginError, Boundary.DATA, False),
     (AdapterError, Boundary.STORE, False),
     (ModelError, Boundary.METHOD, False),

@@ -182,7 +182,7 @@ class Rank:
             if problem is None:
                 events.extend(self._workshop.prepare(self._desk))
             else:
-                self._workshop.ready(problem, self._desk)
+                events.extend(self._workshop.ready(problem, self._desk) or ())
 
         error = error_in(work)
         self._desk.loaded(Loaded(tuple(events), error))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.ids import snapshot_id_of
+from paretoflow.core.inputs import Changes, Inputs, changes
 from paretoflow.core.values import BASE_RUN_ID, Cost, FloatArray, Problem
 from paretoflow.engine.payloads import problem_payload
 from paretoflow.ledger.tables import Event, EventKind
@@ -53,6 +55,43 @@ def calibrated(problem: Problem, time_s: float, data: DataFacts | None = None) -
     if data is not None:
         payload["data_facts"] = data.to_dict()
     return Event("calibrated", EventKind.CALIBRATED, time_s, payload=payload)
+
+
+def noted(inputs: Inputs, found: Changes, time_s: float) -> Event:
+    """Return the row that notes what scores depend on, as a worker tells it.
+
+    The driver gives it the name of its session: see `recorded`.
+    """
+    payload = {
+        "inputs": inputs.to_dict(),
+        "accepted": list(found.stops),
+        "noted": list(found.told),
+    }
+    return Event("inputs", EventKind.INPUTS, time_s, payload=payload)
+
+
+def recorded(told: Iterable[Event], known: Problem | None, epoch: int) -> list[Event]:
+    """Return what a session records of what a worker told when it got ready.
+
+    Of an INPUTS row, nothing where the ledger knows it all; else what has changed since.
+
+    Args:
+        told: Rows of a worker.
+        known: The problem as the ledger has it.
+        epoch: The driver's: a session adds one INPUTS row.
+    """
+    old = known.inputs if known else None
+    rows = []
+    for event in told:
+        told_here = event.payload.get("inputs") if event.kind is EventKind.INPUTS else None
+        new = Inputs.from_dict(told_here)
+        if new is None:
+            rows.append(event)
+            continue
+        found = changes(old, new) if old else Changes()
+        if found or not old:
+            rows.append(replace(noted(new, found, event.time_s), event_id=f"inputs:{epoch}"))
+    return rows
 
 
 def evaluated(where: Measured, *, time_s: float, cost: Cost, **fields: Any) -> Event:

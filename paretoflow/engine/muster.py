@@ -84,9 +84,12 @@ class Muster:
         uri: The sweep's folder.
         workshop: Import path of what a rank keeps loaded.
         outliving: Whether gangs outlive the driver that asked for them.
+        generation: Gangs of another are not taken over: they loaded other inputs.
     """
 
-    def __init__(self, spec: SweepSpec, uri: str, workshop: str, *, outliving: bool) -> None:
+    def __init__(
+        self, spec: SweepSpec, uri: str, workshop: str, *, outliving: bool, generation: int = 0
+    ) -> None:
         self._spec = spec
         self._plain = spec.model_dump(mode="json")
         self._uri = uri
@@ -97,6 +100,7 @@ class Muster:
         resources = spec.engine.resources
         engine = self._plain["engine"]
         code = [engine["resources"], engine["launcher"], workshop, __version__]
+        code += [generation] if generation else []
         self._kind = digest_of(code)[:8]
         self._supervised = spec.engine.launcher == "train"
         self._actors_per_gang = 1 if self._supervised else resources.ranks

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from paretoflow.core.inputs import Inputs
 from paretoflow.core.values import Cost, Direction, ObjectiveInfo, Problem
 from paretoflow.core.views import EvaluationRow
 from paretoflow.ledger.tables import Event, EventKind
@@ -15,7 +16,13 @@ from paretoflow.ledger.tables import Event, EventKind
 SEEN = "seen_s"
 """Key of a payload: when the driver took a worker's word in, by the driver's clock."""
 TOLD_BY_WORKERS = frozenset(
-    {EventKind.CALIBRATED, EventKind.EVALUATED, EventKind.FINISHED, EventKind.PAUSED}
+    {
+        EventKind.CALIBRATED,
+        EventKind.INPUTS,
+        EventKind.EVALUATED,
+        EventKind.FINISHED,
+        EventKind.PAUSED,
+    }
 )
 """Kinds whose `time_s` is of a worker's clock."""
 
@@ -55,6 +62,7 @@ def evaluation_of(event: Event, opened_at: float) -> EvaluationRow:
         data=str(event.payload.get("data", "")),
         condition=event.payload.get("condition"),
         notes=tuple(map(str, event.payload.get("notes", ()))),
+        inputs=str(event.payload.get("inputs", "")),
     )
 
 
@@ -76,13 +84,26 @@ def problem_from(payload: Mapping[str, Any]) -> Problem:
     """Read the payload of a CALIBRATED event."""
     rows = payload["objectives"]
     return Problem(
-        tuple(ObjectiveInfo(**{**row, "direction": Direction(row["direction"])}) for row in rows)
+        tuple(ObjectiveInfo(**{**row, "direction": Direction(row["direction"])}) for row in rows),
+        Inputs.from_dict(payload.get("inputs")),
     )
+
+
+def problem_of(events: Iterable[Event], known: Problem | None) -> Problem:
+    """Return the problem that follows from what a worker told, with what its scores depend on."""
+    for event in events:
+        if event.kind is EventKind.CALIBRATED:
+            return problem_from(event.payload)
+        if event.kind is EventKind.INPUTS and known is not None:
+            return replace(known, inputs=Inputs.from_dict(event.payload["inputs"]))
+    assert known is not None
+    return known
 
 
 def problem_payload(problem: Problem) -> dict[str, Any]:
     """Return the payload of a CALIBRATED event; `problem_from` reads it back."""
-    return {
+    noted = {} if problem.inputs is None else {"inputs": problem.inputs.to_dict()}
+    return noted | {
         "objectives": [
             {
                 "name": o.name,

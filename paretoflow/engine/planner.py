@@ -113,6 +113,7 @@ def known_of(state: SweepState, run_id: str, proposal: Proposal) -> Known | None
         data=row.data,
         conditioned=row.snapshot_id not in (BASE_RUN_ID, plain),
         proposal=run.proposal if run else None,
+        inputs=row.inputs,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from paretoflow.core.errors import FencedError, ParetoflowError, UserError
+from paretoflow.core.errors import ChangedInputsError, FencedError, ParetoflowError, UserError
 from paretoflow.core.values import Problem
 from paretoflow.engine.backend import Cause, Failure, Launch, Report
 from paretoflow.engine.faults import failure_of
@@ -19,7 +19,7 @@ from paretoflow.engine.live import GangPhase, GangState
 from paretoflow.engine.losses import loss_of
 from paretoflow.engine.member import Terms
 from paretoflow.engine.muster import Muster
-from paretoflow.engine.payloads import problem_from
+from paretoflow.engine.payloads import problem_of
 from paretoflow.engine.ray_start import join, start_local
 from paretoflow.engine.rests import Rests
 from paretoflow.engine.roster import Roster
@@ -42,6 +42,8 @@ class RayBackend:
         root: The sweep's folder.
         address: A running cluster; None starts a local Ray that ends with this process.
         workshop: Import path of what the ranks keep loaded.
+        generation: How many changes of what scores depend on were accepted: gangs that loaded
+            before the latest are not taken over.
 
     Attributes:
         meanwhile: Called now and then while `prepare` waits.
@@ -51,17 +53,26 @@ class RayBackend:
     """
 
     def __init__(
-        self, spec: SweepSpec, root: Root, address: str | None = None, *, workshop: str = WORKSHOP
+        self,
+        spec: SweepSpec,
+        root: Root,
+        address: str | None = None,
+        *,
+        workshop: str = WORKSHOP,
+        generation: int = 0,
     ) -> None:
         self._spec = spec
         self._folder = as_folder(root)
         self._joined = not ray.is_initialized()
         self._local = address is None and self._joined
-        muster = Muster(spec, self._folder.uri, workshop, outliving=not self._local)
+        muster = Muster(
+            spec, self._folder.uri, workshop, outliving=not self._local, generation=generation
+        )
         self._roster = Roster(spec.engine, muster, alone=self._local)
         resources = spec.engine.resources
         alone = spec.engine.launcher == "train" or (resources.ranks, resources.zero) == (1, 0)
         self._terms = Terms(0, spec.engine.limits, _wait_s(spec), alone)
+        self._known: Problem | None = None
         self._problem: Problem | None = None
         self._lead: Gang | None = None
         self._stash: list[Report] = []
@@ -82,8 +93,12 @@ class RayBackend:
         return [gang.launch for gang in self._roster if gang.launch is not None]
 
     def prepare(self, problem: Problem | None) -> list[Event]:
-        """Let one gang do the shared stage while the others load their libraries."""
-        self._problem = problem
+        """Let one gang do the shared stage while the others load their libraries.
+
+        Where nobody has noted what scores depend on, one does so first, for the others to compare.
+        """
+        self._known = problem
+        self._problem = problem if problem and problem.inputs else None
         while not self._is_prepared():
             self._follow_lead()
             self._stash.extend(self._hear(0.5))
@@ -91,13 +106,13 @@ class RayBackend:
             error = self._roster.error
             if isinstance(error, UserError) and not self._roster.loaded:
                 raise error
-        events = [] if problem or self._lead is None else list(self._lead.calibrated or ())
-        self._problem = problem or _problem_in(events)
+        events = list(self._lead.calibrated or ()) if self._lead else []
+        self._problem = self._problem or problem_of(events, problem)
         self._hand_over()
         return events
 
     def _is_prepared(self) -> bool:
-        if self._problem is not None:
+        if self._known is not None:
             return self._roster.loaded
         return self._lead is not None and self._lead.calibrated is not None
 
@@ -107,11 +122,11 @@ class RayBackend:
         if self._lead not in alive:
             at_it = [g for g in alive if g.calibrated or any(m.loading for m in g.members)]
             self._lead = next(iter([*at_it, *alive]), None)
-            if self._lead is not None and self._problem is None and not self._lead.calibrated:
+            if self._lead is not None and self._known is None and not self._lead.calibrated:
                 for member in self._lead.members:  # whatever it had loaded, it is to tell of it
                     member.loaded = False
         if self._lead is not None:
-            self._lead.load(self._problem)
+            self._lead.load(self._known)
 
     def now(self) -> float:
         """Return the time of this machine's clock; what sets that clock does not move it."""
@@ -198,6 +213,10 @@ class RayBackend:
 
     def _look_after(self, gang: Gang, *, broken: bool) -> None:
         """Let a gang go that is done, make one load that has not."""
+        if isinstance(gang.error, ChangedInputsError) and not self._roster.closing:
+            error = gang.error
+            self._roster.replace(gang)
+            raise error
         if gang.error is not None:
             if not gang.leaving:  # else it was asked to put its loading down
                 self._roster.stumble(gang.slot, gang.error)
@@ -294,7 +313,3 @@ def _answered(refs: list[Any], timeout_s: float) -> set[Any]:
         time.sleep(min(MOST_LATE_S, len(refs) / 20_000))  # of many, some follow at once
         ready, _ = ray.wait(refs, num_returns=len(refs), timeout=0, fetch_local=False)
     return set(ready)
-
-
-def _problem_in(events: list[Event]) -> Problem:
-    return next(problem_from(e.payload) for e in events if e.kind is EventKind.CALIBRATED)

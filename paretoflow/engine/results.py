@@ -31,6 +31,7 @@ class Results:
         names: Of the m objectives.
         model: SHA-256 of the base.
         ranks: Of the gang: all wait while one evaluates.
+        inputs: SHA-256 of what scores depend on.
     """
 
     folder: Folder
@@ -39,6 +40,7 @@ class Results:
     names: Sequence[str]
     model: str
     ranks: int
+    inputs: str
 
     def of_base(self, result: EvaluationResult, notes: Sequence[str] = ()) -> Event:
         """Return the row of the base, its answers written; `notes` are to be told with it."""
@@ -104,6 +106,7 @@ class Results:
             "diagnostics": result.diagnostics,
             "model": self.model,
             "data": "" if point.payload.get("given") else self.prompts.digest,
+            "inputs": self.inputs,
             "code": __version__,
             **point.payload,
         }

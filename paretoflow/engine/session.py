@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -26,11 +26,16 @@ from paretoflow.engine.backend import Backend
 from paretoflow.engine.driver import Driver
 from paretoflow.engine.ending import Ending
 from paretoflow.engine.interrupts import Interrupts, interrupts
-from paretoflow.engine.live import GangState, LiveBoard
+from paretoflow.engine.live import LiveBoard
 from paretoflow.engine.simulated import Oracle, SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.engine.state import SweepState
 from paretoflow.engine.stopping import StopWatch
-from paretoflow.engine.surroundings import StopRequestedError, Surroundings
+from paretoflow.engine.surroundings import (
+    NOBODY_WATCHES,
+    StopRequestedError,
+    Surroundings,
+    Watching,
+)
 from paretoflow.engine.sweep import SPEC_FILE, front_view, read_spec
 from paretoflow.engine.workshop import WORKSHOP
 from paretoflow.ledger import open_ledger
@@ -92,23 +97,24 @@ def sweep_root(spec: SweepSpec) -> Folder:
 def run_sweep(
     spec: SweepSpec,
     *,
-    watch: Callable[[SweepState, str], None] = lambda state, note: None,
-    groups: Callable[[Sequence[GangState]], None] = lambda groups: None,
+    watch: Watching = NOBODY_WATCHES,
     address: str | None = None,
     fsync: bool = True,
     workshop: str = WORKSHOP,
+    accept_change: bool = False,
 ) -> str:
     """Run a sweep to the end of its budget, from wherever it stands; return why it ended.
 
     Args:
         spec: The sweep.
-        watch: Called after every change of the state; must not raise.
-        groups: Called, again and again, with what the worker groups do; must not raise.
+        watch: Shows it while it runs.
         address: A running Ray cluster; None starts a local one.
         fsync: Whether each commit waits for the disk.
         workshop: Import path of what trains and evaluates, `module:Class`; see `engine.workshop`.
+        accept_change: Whether to go on although what scores depend on has changed; it is recorded.
 
     Raises:
+        ChangedInputsError: If what scores depend on has changed since the objectives were frozen.
         SpecError: If the folder holds a sweep of the same name with other contents.
         UserError: If data, model or objectives cannot be set up.
         FencedError: If another driver takes the sweep over.
@@ -120,9 +126,16 @@ def run_sweep(
     spec = drawn_as_begun(spec, root)
     enter_folder(spec, root)
     ledger = open_ledger(root, writer=True, create=True, fsync=fsync)
-    backend = backend_class(spec, root, address, workshop=workshop)
+    generation = _changes_accepted(ledger) + accept_change
+    backend = backend_class(spec, root, address, workshop=workshop, generation=generation)
     with interrupts() as noted:  # only now: Ray sets a handler of its own, which would just exit
-        return _drive(spec, ledger, backend, _audience(spec, backend, watch, groups), noted)
+        audience = _audience(spec, backend, watch)
+        return _drive(spec, ledger, backend, audience, noted, accept_change=accept_change)
+
+
+def _changes_accepted(ledger: Ledger) -> int:
+    rows = (e for e in ledger.events() if e.kind is EventKind.INPUTS)
+    return sum(bool(e.payload.get("accepted")) for e in rows)
 
 
 def drawn_as_begun(spec: SweepSpec, root: Root) -> SweepSpec:
@@ -139,7 +152,13 @@ def drawn_as_begun(spec: SweepSpec, root: Root) -> SweepSpec:
 
 
 def _drive(
-    spec: SweepSpec, ledger: Ledger, backend: Any, audience: Audience, noted: Interrupts
+    spec: SweepSpec,
+    ledger: Ledger,
+    backend: Any,
+    audience: Audience,
+    noted: Interrupts,
+    *,
+    accept_change: bool,
 ) -> str:
     root = sweep_root(spec)
     board = LiveBoard(root, ledger.epoch, backend.now())
@@ -174,6 +193,7 @@ def _drive(
         groups=audience.groups,
         front=audience.front,
         decided=audience.decided,
+        accept_change=accept_change,
     )
     proposer = _proposer(spec)
     driver = Driver(spec, ledger, backend, proposer, around)
@@ -186,16 +206,11 @@ def _drive(
     return reason
 
 
-def _audience(
-    spec: SweepSpec,
-    backend: Backend,
-    watch: Callable[[SweepState, str], None],
-    groups: Callable[[Sequence[GangState]], None],
-) -> Audience:
+def _audience(spec: SweepSpec, backend: Backend, watch: Watching) -> Audience:
     from paretoflow.engine.audience import Audience  # it imports Ray
 
     try:
-        return Audience(spec, backend, watch, groups)
+        return Audience(spec, backend, watch.state, watch.groups)
     except UserError:
         backend.close()
         raise

@@ -246,6 +246,7 @@ def facts(standing: Standing) -> dict[str, Any]:
         "notes": list(notes_of(state)),
         "further_run": None if outlook is None else asdict(outlook),
         "snapshots": standing.fronts,
+        "changes": [{**change.to_dict(), "text": str(change)} for change in state.changes],
         "elapsed_s": round(state.elapsed_s(), 3),
         "device_s": round(state.cost.device_s, 3),
         "cost": price * state.cost.device_s / 3600,

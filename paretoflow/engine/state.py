@@ -9,6 +9,7 @@ import numpy as np
 
 from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.errors import LedgerError
+from paretoflow.core.inputs import Inputs
 from paretoflow.core.status import TRANSITIONS, Boundary, RunStatus
 from paretoflow.core.values import (
     BASE_RUN_ID,
@@ -20,12 +21,12 @@ from paretoflow.core.values import (
     Proposal,
     RunRecord,
 )
-from paretoflow.core.views import EvaluationRow
+from paretoflow.core.views import EvaluationRow, InputChange
 from paretoflow.engine.again import Reevaluations
 from paretoflow.engine.ended import EndedRuns
 from paretoflow.engine.failures import Failures
 from paretoflow.engine.measured_rows import MeasuredRows
-from paretoflow.engine.payloads import evaluation_of, problem_from, uncharged_share
+from paretoflow.engine.payloads import driver_time, evaluation_of, problem_from, uncharged_share
 from paretoflow.engine.sessions import Sessions
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.proposers.outlook import GainEstimate, expected_gain
@@ -46,6 +47,7 @@ class SweepState:
         resumed_at: Of each run that went on after a pause: how many evaluations there were then.
         gained: Hypervolume that new points brought, after the base and each finished run with some.
         again: The runs that evaluate a snapshot again.
+        changes: What had changed of what scores depend on when the sweep went on.
         sessions: How long drivers of this sweep have been at work.
         data_facts: What became of the rows of the data.
     """
@@ -59,6 +61,7 @@ class SweepState:
     gained: list[float] = field(default_factory=list)
     again: Reevaluations = field(default_factory=Reevaluations)
     data_facts: DataFacts = field(default_factory=DataFacts)
+    changes: list[InputChange] = field(default_factory=list)
     cost: Cost = field(default_factory=Cost)
     sessions: Sessions = field(default_factory=Sessions)
     seq: int = -1
@@ -163,6 +166,15 @@ class SweepState:
     def _calibrated(self, event: Event) -> None:
         self._measured = MeasuredRows(problem_from(event.payload))
         self.data_facts = DataFacts.from_dict(event.payload.get("data_facts"))
+
+    def _noted(self, event: Event) -> None:
+        if self._measured is not None:
+            inputs = Inputs.from_dict(event.payload.get("inputs"))
+            self._measured.problem = replace(self._measured.problem, inputs=inputs)
+        stops, told = (tuple(event.payload.get(key, ())) for key in ("accepted", "noted"))
+        if stops or told:
+            when = driver_time(event) or event.time_s
+            self.changes.append(InputChange(when, len(self.evaluations), stops, told))
 
     def _proposed(self, event: Event) -> None:
         proposal = Proposal.from_dict(event.payload["proposal"])
@@ -291,6 +303,7 @@ class SweepState:
 _HANDLERS = {
     EventKind.OPENED: SweepState._opened,
     EventKind.CALIBRATED: SweepState._calibrated,
+    EventKind.INPUTS: SweepState._noted,
     EventKind.PROPOSED: SweepState._proposed,
     EventKind.STARTED: SweepState._started,
     EventKind.ADOPTED: SweepState._adopted,

@@ -40,11 +40,13 @@ class Surrounding:
         working_dir: Folder that is uploaded and becomes the current one there.
         image: Container image, in place of the nodes' own Python.
         env: Environment variables of the driver and the gangs.
+        accept_change: Whether it goes on although what scores depend on has changed.
     """
 
     working_dir: Path | None = None
     image: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    accept_change: bool = False
 
     def as_runtime_env(self) -> dict[str, Any]:
         """Return it in Ray's words.
@@ -116,10 +118,10 @@ def job_name(sweep: str, uri: str) -> str:
     return f"paretoflow-{sweep}-{digest_of(place_of(uri))[:8]}"
 
 
-def entrypoint(uri: str) -> str:
+def entrypoint(uri: str, *, accept_change: bool = False) -> str:
     """Return the command that runs on the cluster."""
-    words = ("python", "-m", "paretoflow.cli.main", "resume", uri, "--address", "auto")
-    return shlex.join(words)
+    words = ["python", "-m", "paretoflow.cli.main", "resume", uri, "--address", "auto"]
+    return shlex.join([*words, "--accept-change"] if accept_change else words)
 
 
 class Jobs:
@@ -169,7 +171,7 @@ class Jobs:
         try:
             with self._asking():
                 self._client.submit_job(
-                    entrypoint=entrypoint(self._uri),
+                    entrypoint=entrypoint(self._uri, accept_change=surrounding.accept_change),
                     submission_id=name,
                     runtime_env=runtime_env,
                     metadata={

@@ -14,6 +14,22 @@ class StopRequestedError(Exception):
     """Somebody asked the sweep to stop; its text says who. Never leaves the driver."""
 
 
+@dataclass(frozen=True)
+class Watching:
+    """What shows a sweep to somebody while it runs.
+
+    Args:
+        state: Called after every change of the state, with a note; must not raise.
+        groups: Called, again and again, with what the worker groups do; must not raise.
+    """
+
+    state: Callable[[SweepState, str], None] = lambda state, note: None
+    groups: Callable[[Sequence[GangState]], None] = lambda groups: None
+
+
+NOBODY_WATCHES = Watching()
+
+
 def _nothing() -> Sequence[Event]:
     return ()
 
@@ -34,6 +50,7 @@ class Surroundings:
         groups: Called with what the worker groups do, as often as the board is updated.
         front: Called with every front that was recorded.
         decided: Called with the seconds that a decision with launches took, commit included.
+        accept_change: Whether the sweep goes on although what scores depend on has changed.
     """
 
     watch: Callable[[SweepState, str], None] = lambda state, note: None
@@ -43,3 +60,4 @@ class Surroundings:
     groups: Callable[[Sequence[GangState]], None] = lambda groups: None
     front: Callable[[FrontRecord], None] = lambda record: None
     decided: Callable[[float], None] = lambda seconds: None
+    accept_change: bool = False

@@ -193,6 +193,7 @@ def read_sweep(root: Root, snapshot: int | None = None) -> SweepView:
         curve=tuple(opened.state.curve),
         root=opened.root.uri,
         data_facts=opened.state.data_facts,
+        changes=tuple(opened.state.changes),
     )
 
 

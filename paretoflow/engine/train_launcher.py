@@ -20,16 +20,16 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from paretoflow.core.errors import RunInterrupted, WorkerError
+from paretoflow.core.errors import RunInterrupted, UserError, WorkerError
 from paretoflow.core.protocols import Parallel
 from paretoflow.core.values import Problem
 from paretoflow.engine.backend import Cause, Failure, Launch, Report
 from paretoflow.engine.cluster import draining_nodes
 from paretoflow.engine.faults import failure_of
 from paretoflow.engine.losses import loss_of
-from paretoflow.engine.payloads import problem_from
+from paretoflow.engine.payloads import problem_of
 from paretoflow.engine.workshop import Attempt, WorkshopLike
-from paretoflow.ledger.tables import Event, EventKind
+from paretoflow.ledger.tables import Event
 from paretoflow.scoring.desk import NOBODY, Preparing
 from paretoflow.spec.sweep import SweepSpec
 
@@ -56,7 +56,8 @@ class Errand:
     """What the workers of one `fit` are to do.
 
     Args:
-        launch: The attempt; None to freeze the objectives and evaluate the base.
+        problem: The frozen objectives; None to freeze them and evaluate the base.
+        launch: The attempt; None to get ready and no more.
         supervisor: Handle of the actor to tell.
     """
 
@@ -94,21 +95,31 @@ class TrainWorkshop:
             RunInterrupted: If the desk asked for it.
             WorkerError: If the worker was lost, or Ray Train failed.
         """
+        events = self._before_launches(desk)
+        self._problem = problem_of(events, None)
+        return events
+
+    def ready(self, problem: Problem, desk: Preparing) -> list[Event]:
+        """Have one worker compare what scores depend on; nothing is loaded between launches.
+
+        Raises:
+            ChangedInputsError: If that has changed.
+            RunInterrupted: If the desk asked for it.
+            WorkerError: If the worker was lost, or Ray Train failed.
+        """
+        self._problem = problem
+        events = self._before_launches(desk)
+        self._problem = problem_of(events, problem)
+        return events
+
+    def _before_launches(self, desk: Preparing) -> list[Event]:
         self._desk = desk
         try:
-            events: list[Event] = self._fit(None, 1)
+            return list(self._fit(None, 1) or ())
         except (AttemptFailedError, RayError, WorkerError) as error:
             if desk.stopping():
                 raise RunInterrupted("the worker leaves before the first launch") from error
             raise
-        self._problem = next(
-            problem_from(e.payload) for e in events if e.kind is EventKind.CALIBRATED
-        )
-        return events
-
-    def ready(self, problem: Problem, desk: Preparing) -> None:
-        """Note the frozen objectives; nothing is loaded between launches."""
-        self._problem = problem
 
     def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:
         """Have the workers execute an attempt."""
@@ -212,10 +223,11 @@ def run_errand(config: dict[str, Errand]) -> Any:
     factory: Callable[..., WorkshopLike] = getattr(importlib.import_module(module), name)
     workshop = factory(spec, errand.root, errand.threads, parallel)
     desk = _RemoteDesk(errand.supervisor)
-    if errand.launch is None:
+    if errand.problem is None:
         return workshop.prepare(desk)
-    assert errand.problem is not None
-    workshop.ready(errand.problem, NOBODY)
+    events = workshop.ready(errand.problem, NOBODY if errand.launch else desk)
+    if errand.launch is None:
+        return events
     failure = workshop.execute(errand.launch, desk)
     if failure is not None and failure.cause is not Cause.LOST:
         raise AttemptFailedError(failure)
@@ -267,7 +279,7 @@ def _cause_of(error: Exception) -> Exception:
     """Return what a failed `fit` comes down to."""
     failures = list(getattr(error, "worker_failures", {}).values())
     causes = [getattr(f, "health_check_failure", f) for f in failures]
-    for kind in (AttemptFailedError, RayError):
+    for kind in (AttemptFailedError, UserError, RayError):
         found = [c for c in causes if isinstance(c, kind)]
         if found:
             return found[0]

@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 
 from paretoflow.core.errors import RunInterrupted, WorkerError
+from paretoflow.core.inputs import Changes, Inputs, require_same
 from paretoflow.core.protocols import Checkpoint, Objective, Parallel, Prompt, TrainRequest
 from paretoflow.core.values import FloatArray, Problem
 from paretoflow.engine.again import require_alike
 from paretoflow.engine.backend import Failure, Known, Launch, Report
 from paretoflow.engine.early_stop import Watch
 from paretoflow.engine.faults import failure_in
-from paretoflow.engine.happenings import calibrated, paused
+from paretoflow.engine.happenings import calibrated, noted, paused
+from paretoflow.engine.inputs import inputs_of
 from paretoflow.engine.points import points_of
 from paretoflow.engine.prompts import prompts_of
 from paretoflow.engine.pulse import Pulse
@@ -95,9 +97,9 @@ class Workshop:
         scorers = [self._scorer(o) for o in spec.objectives]
         self._panel = ObjectivePanel(names, scorers, self._pulse.beat)
         self._stage = Stage(spec, self._folder, self._lm, self._panel, self._prompts, self._pulse)
-        self._results = Results(
-            self._folder, self._files, self._prompts, names, self._lm.digest, parallel.ranks
-        )
+        self._inputs = inputs_of(spec, self._lm, self._prompts, scorers)
+        digests = self._lm.digest, parallel.ranks, self._inputs.digest
+        self._results = Results(self._folder, self._files, self._prompts, names, *digests)
         self._base_signals: dict[str, float] = {}
         self._ready: _Ready | None = None
 
@@ -117,6 +119,7 @@ class Workshop:
         lessons = self._stage.learn(desk)
         objectives = self._spec.objectives
         problem = calibrate(objectives, raw_scores(lessons.candidates, objectives))
+        problem = replace(problem, inputs=self._inputs)
         notes = self._notes(problem, lessons)
         self._freeze(problem, lessons)
         result = lessons.of_base.evaluate(self._lm.model)
@@ -136,13 +139,26 @@ class Workshop:
         told = [note for o in self._panel.objectives for note in getattr(o, "notes", ())]
         return [*told, *calibration_notes(problem, scores, unmoved(self._spec.objectives))]
 
-    def ready(self, problem: Problem, desk: Preparing = NOBODY) -> None:
+    def ready(self, problem: Problem, desk: Preparing = NOBODY) -> list[Event]:
         """Get ready for launches under objectives that are frozen already.
 
+        Returns:
+            What scores depend on as a row, where the ledger does not have it as it is.
+
         Raises:
+            ChangedInputsError: If scores would not be like those that are there; before anything
+                is sampled.
             RunInterrupted: If the desk asks for it.
         """
+        events = self._compared(problem.inputs)
         self._freeze(problem, self._stage.learn(desk))
+        return events
+
+    def _compared(self, known: Inputs | None) -> list[Event]:
+        if known is None:
+            return [noted(self._inputs, Changes(), time.time())]
+        found = require_same(known, self._inputs, self._folder.uri)
+        return [noted(self._inputs, found, time.time())] if found else []
 
     def _freeze(self, problem: Problem, lessons: Lessons) -> None:
         """Build the method around the frozen objectives."""
@@ -242,7 +258,7 @@ class Workshop:
         attempt.progress()
         if attempt.stopping():
             raise RunInterrupted("the worker leaves before the evaluation", launch.run_id)
-        require_alike(known, self._prompts.digest)
+        require_alike(known, self._prompts.digest, self._inputs.digest)
         folder = self._files.parent(launch.parent_path, known.digest)
         evaluator = tools.evaluator_for(known.proposal.settings if known.proposal else ())
         with adapter_on(self._lm, folder) as model:

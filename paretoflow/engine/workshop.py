@@ -53,10 +53,14 @@ class WorkshopLike(Protocol):
         """
         ...
 
-    def ready(self, problem: Problem, desk: Preparing) -> None:
+    def ready(self, problem: Problem, desk: Preparing) -> list[Event] | None:
         """Get ready for launches under objectives that are frozen already.
 
+        Return what scores depend on as a row, where `problem.inputs` is not just that; None or
+        nothing where it is, or where it is not looked at.
+
         Raises:
+            ChangedInputsError: If scores would not be like those that are there.
             RunInterrupted: If the desk asks for it.
         """
         ...

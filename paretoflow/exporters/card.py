@@ -48,6 +48,7 @@ def card_text(view: SweepView, base: BaseModel | None = None) -> str:
             "Scores are means over the eval prompts with one standard error; "
             "the same prompts and seeds for every point.",
             "",
+            *changes_lines(view),
             "## Use one",
             "",
             *_usage(view, base or base_of(view)),
@@ -58,6 +59,19 @@ def card_text(view: SweepView, base: BaseModel | None = None) -> str:
             "",
         ]
     )
+
+
+def changes_lines(view: SweepView) -> list[str]:
+    """Return the lines that tell what made evaluations unlike each other; none where nothing did.
+
+    A patch of a library does not; the manifest has it.
+    """
+    told = [f"**{_cell(_capital(str(change)))}.**" for change in view.changes if change.stops]
+    return [line for text in told for line in (text, "")]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _snapshot_text(front: FrontView) -> str:

@@ -59,6 +59,7 @@ def manifest_of(
         "points": points,
         "runs": {"finished": front.finished, "failed": front.failed, "pending": front.pending},
         "tables": tables,
+        **_changes(view),
         "versions": _versions(),
         "files": files,
     }
@@ -80,6 +81,11 @@ def _point(
         "settings": dict(point.settings),
         "condition": point.condition and dict(point.condition),
     }
+
+
+def _changes(view: SweepView) -> dict[str, Any]:
+    """Return what of the inputs had changed while the sweep went on; nothing where nothing had."""
+    return {"changes": [change.to_dict() for change in view.changes]} if view.changes else {}
 
 
 def digests_in(folder: Path) -> dict[str, str]:

@@ -21,7 +21,11 @@ class EventKind(StrEnum):
     OPENED = "opened"
     """A driver took over the sweep; payload: code version, digests, resolved spec (first time)."""
     CALIBRATED = "calibrated"
-    """The problem was frozen; payload: objectives with range and reference value."""
+    """The problem was frozen; payload: objectives with range and reference value, and the digests
+    of what scores depend on."""
+    INPUTS = "inputs"
+    """What scores depend on was noted, where the calibration did not, or had changed; payload: the
+    digests, what had changed and was accepted, what was only told."""
     PROPOSED = "proposed"
     """A proposer's launch became a run; payload: the proposal."""
     STARTED = "started"

@@ -6,10 +6,9 @@ sampling and adapters are left to the modules beside it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from transformers.utils import logging as transformers_logging
 from paretoflow.core.errors import DataError, ModelError
 from paretoflow.core.ids import digest_of
 from paretoflow.embedded import TINY_BASE_DIR
+from paretoflow.lm.files import digest_of_file, model_files
 from paretoflow.lm.folders import require_whole_folder
 from paretoflow.lm.whole import (
     LOADING_FAULTS,
@@ -56,6 +56,7 @@ class LanguageModel:
         name: Hub id, folder as the spec gives it, or `EMBEDDED_NAME`; adapter folders name it as
             their base.
         digest: SHA-256 over the folder's content, or over hub id and commit; precision included.
+        files: Of what decides its answers, the SHA-256 by name; see `lm.files`.
         chat: Whether prompts were rendered by the chat template, which has put every mark in.
     """
 
@@ -64,6 +65,7 @@ class LanguageModel:
     device: str
     name: str
     digest: str
+    files: Mapping[str, str] = field(default_factory=dict)
     chat: bool = False
 
     @property
@@ -245,7 +247,8 @@ def _load(path: str, name: str, spec: PretrainedModelSpec, device: str) -> Langu
         tokenizer.pad_token = tokenizer.eos_token
     model.name_or_path = name  # PEFT writes it into adapter_config.json
     model.requires_grad_(False).eval().to(device)
-    lm = LanguageModel(model, tokenizer, device, name, _digest(path, spec, model))
+    digest, files = _digests(path, spec, model, tokenizer.chat_template)
+    lm = LanguageModel(model, tokenizer, device, name, digest, files)
     require_output(model, tokenizer, lm.eos_ids, name)
     return lm
 
@@ -264,16 +267,20 @@ def _require_causal(config: Any, name: str) -> None:
     raise ModelError(what, name, "name a model that continues text")
 
 
-def _digest(path: str, spec: PretrainedModelSpec, model: PreTrainedModel) -> str:
-    folder = Path(path)
+def _digests(
+    path: str, spec: PretrainedModelSpec, model: PreTrainedModel, template: object
+) -> tuple[str, dict[str, str]]:
+    """Return the digest of the whole, and those of the files that decide the answers."""
+    folder, commit = Path(path), getattr(model.config, "_commit_hash", None)
+    own = {"the chat template": digest_of(template)}
     if not folder.is_dir():
-        commit = getattr(model.config, "_commit_hash", None) or spec.revision or "main"
-        return digest_of([path, commit, spec.dtype])
-    files = {}
-    for file in sorted(p for p in folder.iterdir() if p.suffix in _CONTENT_SUFFIXES):
-        with file.open("rb") as stream:
-            files[file.name] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return digest_of([files, spec.dtype])
+        digest = digest_of([path, commit or spec.revision or "main", spec.dtype])
+        return digest, model_files(path, commit) | own
+    files = {
+        file.name: digest_of_file(file)
+        for file in sorted(p for p in folder.iterdir() if p.suffix in _CONTENT_SUFFIXES)
+    }
+    return digest_of([files, spec.dtype]), model_files(path, None, files) | own
 
 
 def _hint(folder: Path) -> str:

@@ -29,6 +29,10 @@ TAGS = {
 }
 """Where each objective lives; imported only when asked for."""
 
+VERSIONS = dict.fromkeys(TAGS, 1)
+"""Of each scorer; one more whenever the same answer gets another score than before, since a sweep
+whose scorer is of another version must not go on unnoticed."""
+
 
 def build(
     spec: ObjectiveSpec, *, count_tokens: TokenCounter | None = None, device: str = "cpu"

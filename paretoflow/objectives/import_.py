@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import sys
 from collections.abc import Callable, Sequence
@@ -12,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from paretoflow.core.errors import PluginError
+from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Prompt
 from paretoflow.core.values import FloatArray
 from paretoflow.objectives.context import ObjectiveContext
+from paretoflow.objectives.sources import source_files
 from paretoflow.spec.objectives import ImportObjectiveSpec
 
 
@@ -28,13 +29,15 @@ class ImportObjective:
         PluginError: If the path names no module, or nothing in it that can be called.
 
     Attributes:
-        digest: SHA-256 of the module's file; empty where it has none.
+        files: SHA-256 of its source, by file; see `sources`.
+        digest: One of them all; empty where there is no source.
     """
 
     def __init__(self, spec: ImportObjectiveSpec, context: ObjectiveContext) -> None:
         self._function = _function(spec.path, f"objective {spec.name}")
         self._kwargs = dict(spec.kwargs)
-        self.digest = _digest_of_module(spec.path)
+        self.files = source_files(spec.path.split(":")[0])
+        self.digest = digest_of(self.files) if self.files else ""
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
         """Return the function's numbers, shape (b,) when it keeps its word."""
@@ -63,11 +66,3 @@ def _function(path: str, where: str) -> Callable[..., Any]:
         raise PluginError(what, where, "name a function f(prompts, completions)")
     result: Callable[..., Any] = function
     return result
-
-
-def _digest_of_module(path: str) -> str:
-    file = getattr(sys.modules[path.split(":")[0]], "__file__", None)
-    try:
-        return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
-    except OSError:  # it came out of an archive
-        return ""

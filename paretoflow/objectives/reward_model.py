@@ -15,8 +15,10 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from paretoflow.core.errors import MissingExtraError, ModelError
+from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Prompt
 from paretoflow.core.values import FloatArray
+from paretoflow.lm.files import model_files
 from paretoflow.objectives.context import ObjectiveContext
 from paretoflow.objectives.reward_texts import RewardText, RewardTexts
 from paretoflow.spec.objectives import RewardModelObjectiveSpec
@@ -39,6 +41,10 @@ class RewardModelObjective:
     Raises:
         MissingExtraError: If transformers is not installed.
         ModelError: If the model cannot be loaded, has no trained head, or has no such output.
+
+    Attributes:
+        files: Of what decides the model's scores, the SHA-256 by name.
+        digest: One of them all.
     """
 
     def __init__(self, spec: RewardModelObjectiveSpec, context: ObjectiveContext) -> None:
@@ -57,6 +63,8 @@ class RewardModelObjective:
             self.notes = (
                 f"objective {spec.name} reads {window} tokens, not max_length {spec.max_length}",
             )
+        self.files = model.files
+        self.digest = digest_of(self.files)
         self._output, self._batch_size = spec.output, spec.batch_size
 
     def batches(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[list[int]]:
@@ -89,10 +97,14 @@ class RewardModel:
     Args:
         spec: Names the model; its `output`, `name` and `batch_size` play no role here.
         device: Where it runs: in float32 on a CPU, in its own precision elsewhere.
+
+    Attributes:
+        files: Of what decides its scores, the SHA-256 by name.
     """
 
     def __init__(self, spec: RewardModelObjectiveSpec, device: str) -> None:
         self._model, tokenizer = _load(spec, device)
+        self.files = model_files(spec.path, getattr(self._model.config, "_commit_hash", None))
         self._device = device
         self._texts = RewardTexts(self._model, tokenizer, spec.max_length)
         self._last_texts: list[RewardText] = []

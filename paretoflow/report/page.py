@@ -15,6 +15,7 @@ from paretoflow.core.views import SweepView
 from paretoflow.report.figures import Figure, front_figures, growth_figures
 from paretoflow.report.samples import AnswerReader
 from paretoflow.report.sections import (
+    changes_html,
     data_html,
     failures_html,
     notes_html,
@@ -48,6 +49,7 @@ def render(view: SweepView, answers: AnswerReader | None = None) -> str:
         "data": data_html(view),
         "tiles": tiles_html(view),
         "notes": notes_html(view.front),
+        "changes": changes_html(view),
         "front_charts": _boxes(front),
         "points": points_html(view.front),
         "growth_charts": _boxes(growth),

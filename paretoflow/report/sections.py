@@ -40,6 +40,11 @@ def data_html(view: SweepView) -> str:
     )
 
 
+def changes_html(view: SweepView) -> str:
+    """Return what makes evaluations unlike each other, a paragraph each; empty where nothing."""
+    return "".join(f"<p class=changed>{escape(str(change))}.</p>" for change in view.changes)
+
+
 def tiles_html(view: SweepView) -> str:
     """Return the headline numbers."""
     front, cost = view.front, spent(view)

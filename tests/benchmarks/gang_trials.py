@@ -16,6 +16,7 @@ from pathlib import Path
 
 from paretoflow.engine.session import run_sweep, sweep_root
 from paretoflow.engine.state import SweepState
+from paretoflow.engine.surroundings import Watching
 from tests.benchmarks.tune_trials import ENDLESS, REPORTS, TRIAL_S, WORKERS
 from tests.integration.cheap_workshop import CHEAP, PACE
 from tests.sim.specs import circle_spec
@@ -44,7 +45,7 @@ def run(count: int, folder: Path, step_s: float) -> None:
     )
     if step_s:
         sweep_root(spec).write(PACE, json.dumps({"step_s": step_s}).encode())
-    run_sweep(spec, watch=Telling(), workshop=CHEAP)
+    run_sweep(spec, watch=Watching(Telling()), workshop=CHEAP)
 
 
 if __name__ == "__main__":

@@ -149,7 +149,13 @@ def test_run_opens_what_it_ran(
     from paretoflow.engine import session
 
     ran: list[paretoflow.SweepSpec] = []
-    monkeypatch.setattr(session, "run_sweep", ran.append)
+    accepted: list[bool] = []
+
+    def run_sweep(spec: paretoflow.SweepSpec, *, accept_change: bool) -> None:
+        ran.append(spec)
+        accepted.append(accept_change)
+
+    monkeypatch.setattr(session, "run_sweep", run_sweep)
     job = root / "job.yaml"
     job.write_text(
         "name: demo\nobjectives:\n"
@@ -157,7 +163,8 @@ def test_run_opens_what_it_ran(
         "  - {name: words, type: length}\n"
     )
     by_path = paretoflow.run(job, storage=str(root))
-    by_spec = paretoflow.run(paretoflow.load(job), storage=str(root))
+    by_spec = paretoflow.run(paretoflow.load(job), storage=str(root), accept_change=True)
+    assert accepted == [False, True]
     assert [spec.storage for spec in ran] == [str(root), str(root)]
     assert by_path.root.local == by_spec.root.local == root / "demo"
     assert repr(by_path) == f"Sweep({str(root / 'demo')!r})"

@@ -30,7 +30,13 @@ class Backend(SimulatedBackend):
     addresses: list[str | None]
 
     def __init__(
-        self, spec: SweepSpec, root: Root, address: str | None = None, *, workshop: str
+        self,
+        spec: SweepSpec,
+        root: Root,
+        address: str | None = None,
+        *,
+        workshop: str,
+        generation: int,
     ) -> None:
         self.addresses.append(address)
         super().__init__(

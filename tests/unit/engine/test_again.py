@@ -219,6 +219,13 @@ def test_looks_at_one_snapshot_are_numbered_also_when_they_are_proposed_together
 KNOWN = Known("a-a0-s0001", "a", 0, 1, 1, "d", "prompts", conditioned=False, proposal=None)
 
 
+def test_another_look_after_an_accepted_change_is_refused() -> None:
+    require_alike(replace(KNOWN, inputs="a"), "prompts", "a")
+    require_alike(KNOWN, "prompts", "a")  # evaluated by a version that did not note it
+    with pytest.raises(DataError, match="before a change of what scores depend on"):
+        require_alike(replace(KNOWN, inputs="a"), "prompts", "b")
+
+
 @pytest.mark.parametrize(
     ("known", "words"),
     [

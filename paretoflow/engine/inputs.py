@@ -1,0 +1,101 @@
+"""What a worker's scores depend on, put together from what it has loaded.
+
+`core.inputs` compares. Noted are the prompts of all three sets, the base's files and its template,
+each scorer's code or weights, its settings and version, how answers are drawn, and the versions of
+libraries. What a run trains with is in the sweep's spec, which may not change either.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import PurePath
+from typing import Any
+
+from paretoflow import __version__
+from paretoflow.core.ids import digest_of
+from paretoflow.core.inputs import Inputs, joined
+from paretoflow.core.protocols import Objective, Prompt
+from paretoflow.data.prompts import PromptSets
+from paretoflow.lm.base import LanguageModel
+from paretoflow.objectives import VERSIONS
+from paretoflow.spec.objectives import ObjectiveSpec
+from paretoflow.spec.sweep import SweepSpec
+
+LIBRARIES = ("torch", "transformers", "tokenizers", "peft", "trl")
+_OF_SCORERS = {"rouge": "rouge-score"}
+_SETS = ("eval", "train", "validation")
+_NO_EFFECT = {"name", "direction", "unit", "range", "ref", "batch_size", "path"}
+"""Of an objective: names and what is frozen with the problem; the path is told apart by content."""
+
+
+def inputs_of(
+    spec: SweepSpec, lm: LanguageModel, prompts: PromptSets, scorers: Sequence[Objective]
+) -> Inputs:
+    """Return what the scores of a worker depend on.
+
+    Args:
+        spec: The sweep's.
+        lm: The base, loaded.
+        prompts: As they were drawn.
+        scorers: Of the spec's objectives, in its order.
+    """
+    files = {"model.path" if hasattr(spec.model, "path") else "model": dict(lm.files)}
+    names = {"data.path": _name(spec.data), "model.path": _name(spec.model)}
+    for objective, scorer in zip(spec.objectives, scorers, strict=True):
+        found = dict(getattr(scorer, "files", {}))
+        if objective.type == "import":
+            found = {f"the source of {name}": digest for name, digest in found.items()}
+        if found:
+            files[f"objectives.{objective.name}"] = found
+    return Inputs(
+        prompts={name: joined(map(_digest, getattr(prompts, name))) for name in _SETS},
+        files=files,
+        values=dict(_values(spec)),
+        versions=_versions(spec.objectives),
+        names={key: name for key, name in names.items() if name},
+    )
+
+
+def _digest(prompt: Prompt) -> str:
+    # ASCII JSON: an extra column may hold text that UTF-8 cannot encode
+    facts = [prompt.text, prompt.reference, prompt.passages, prompt.messages, prompt.extra]
+    return digest_of(json.dumps(facts, sort_keys=True, default=str))
+
+
+def _name(part: Any) -> str:
+    """Return the last part of a file's or folder's path; a whole one may be private."""
+    return PurePath(getattr(part, "path", "")).name
+
+
+def _values(spec: SweepSpec) -> Iterator[tuple[str, str]]:
+    """Yield the settings that scores depend on and that are not at their defaults."""
+    yield "seed", str(spec.seed)
+    yield from _set(spec.model.generation, "model.generation", {"batch_size"})
+    if dtype := getattr(spec.model, "dtype", ""):
+        yield "model.dtype", dtype
+    for objective in spec.objectives:
+        key = f"objectives.{objective.name}"
+        yield f"{key}.type", objective.type
+        if objective.type == "import":
+            yield f"{key}.path", objective.path  # names a function, and no place
+        yield from _set(objective, key, _NO_EFFECT | {"type"})
+        yield f"{key}, version of the scorer", str(VERSIONS[objective.type])
+
+
+def _set(part: Any, key: str, without: set[str]) -> Iterator[tuple[str, str]]:
+    plain = part.model_dump(mode="json", exclude_defaults=True, exclude=without)
+    for name, value in plain.items():
+        yield f"{key}.{name}", json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _versions(objectives: Sequence[ObjectiveSpec]) -> dict[str, str]:
+    asked = {_OF_SCORERS[o.type] for o in objectives if o.type in _OF_SCORERS}
+    found = {"paretoflow": __version__}
+    for name in (*LIBRARIES, *sorted(asked)):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # a build without metadata cannot be told apart
+            continue
+    return found
