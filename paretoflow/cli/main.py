@@ -14,16 +14,13 @@ from inspect import getdoc
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from paretoflow.cli.console import echo, fit_streams, let_go
+from paretoflow.cli.telling import ShownGroup, missing_extra, tell
 from paretoflow.core.errors import (
     LedgerError,
     MethodError,
-    MissingExtraError,
     ObjectiveError,
-    ParetoflowError,
-    SpecError,
     UserError,
     WorkerError,
 )
@@ -160,11 +157,6 @@ VERBS: dict[str, Verb] = {
     ),
 }
 
-_EXTRAS = {
-    "ray": {"ray"},
-    "report": {"matplotlib", "pandas", "plotly"},
-    "train": {"accelerate", "datasets", "peft", "rouge_score", "torch", "transformers", "trl"},
-}
 _ABOUT = """Pareto-front sweeps for language-model alignment.
 
 One YAML names a base model, data, objectives that pull against each other and a budget; \
@@ -176,12 +168,10 @@ paretoflow check jobs/quickstart.yaml
 paretoflow run jobs/quickstart.yaml
 
 Exit status: 0 done, 1 failed, 2 a fault in what was given, 130 interrupted."""
-SHOWN_FAULTS = 40
-"""Faults of a file that are told; who has more mends these first."""
 _SECTION = re.compile(r"\n\n(Args|Returns|Raises|References):\n")
 
 
-class _LazyGroup(TyperGroup):
+class _LazyGroup(ShownGroup):
     """Knows every verb by its summary, and imports a verb's module once it is asked for."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
@@ -252,13 +242,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        if error.errno is None:
-            raise
         if error.filename is None:
             let_go(sys.stdout)
         if isinstance(error, BrokenPipeError):  # whoever read has seen enough, as `head` has
             return 1
-        _tell(output_error(error, str(error.filename or "standard output"), "the system refuses"))
+        tell(output_error(error, str(error.filename or "standard output"), "the system refuses"))
         return 2
     return status
 
@@ -272,40 +260,18 @@ def _status_of(argv: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         return 130
     except UserError as error:
-        _tell(error)
+        tell(error)
         return 2
     except (LedgerError, MethodError, ObjectiveError, WorkerError) as error:
-        _tell(error)  # the world's fault, not the program's: a traceback would help nobody
+        tell(error)  # the world's fault, not the program's: a traceback would help nobody
         return 1
     except ModuleNotFoundError as error:
-        missing = _missing_extra(error)
+        missing = missing_extra(error)
         if missing is None:
             raise
-        _tell(missing)
+        tell(missing)
         return 2
     return 0
-
-
-def _tell(error: ParetoflowError) -> None:
-    faults = error.faults if isinstance(error, SpecError) else (error,)
-    for fault in faults[:SHOWN_FAULTS]:
-        place = f"{fault.where}: " if fault.where else ""
-        echo(f"{place}{fault.what}", err=True, mark=typer.style("error:", fg="red", bold=True))
-        if fault.hint:
-            echo(f"  hint: {fault.hint}", err=True)
-    if len(faults) > 1:
-        first = f", of which the first {SHOWN_FAULTS} are shown" * (len(faults) > SHOWN_FAULTS)
-        echo(f"{len(faults)} faults in {error.where}{first}", err=True)
-
-
-def _missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
-    """Return what to tell when an optional library is missing; None when it is none of ours."""
-    library = (error.name or "").partition(".")[0]
-    extra = next((name for name, libraries in _EXTRAS.items() if library in libraries), None)
-    if extra is None:
-        return None
-    wanted = "report" if extra == "report" else "train,ray"
-    return MissingExtraError.of("this command", library, wanted)
 
 
 if __name__ == "__main__":

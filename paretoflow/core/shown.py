@@ -13,9 +13,10 @@ from html import escape
 HIDDEN = "…"
 """Stands for a secret."""
 
-# C0 without tab and newline, DEL, C1, bidirectional marks, line and paragraph separators
+# C0 without tab and newline, DEL, C1, bidirectional marks, line and paragraph separators, and
+# halves of characters, which stand for bytes of a name that are no text
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 
 _VOCABULARY = "pad|eos|bos|unk|sep|cls|mask|image|audio|prefix|stop|start|end|first|last|each|per"
@@ -26,19 +27,30 @@ _KEY = (
 # a sentence of pydantic's about a field of such a name is no secret
 _NO_VALUE = r"(?!(?:Extra inputs|Field required|Input should|Value error)\b)"
 _VALUE = _NO_VALUE + r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,;&)}\]'\"]+)"
+# a path of the file system has one slash where an address that was taken for it had two
+_SCHEME = r"\b(?:[A-Za-z][A-Za-z0-9+.-]*://|(?:s3|gs|https?|ssh|ftp):/)"
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     # scheme://user@host and scheme://user:password@host; a password may hold a slash
     (
         re.compile(
-            r"(\b[A-Za-z][A-Za-z0-9+.-]*://)"
+            rf"({_SCHEME})"
             r"(?:[^\s/@:?'\"]+:(?!\d+/)[^\s?'\"]*@|[^\s/@?#'\"]+@)"
         ),
         rf"\1{HIDDEN}@",
     ),
     # what follows ? in an address: signatures and tokens travel there
-    (re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^\s?'\"]*\?)[^\s'\"]+"), rf"\1{HIDDEN}"),
-    # a header
-    (re.compile(r"(?i)\b(bearer|basic)(\s+)[A-Za-z0-9+/_=.~-]{8,}"), rf"\1\2{HIDDEN}"),
+    (re.compile(rf"({_SCHEME}[^\s?'\"]*\?)[^\s'\"]+"), rf"\1{HIDDEN}"),
+    # a header; "basic" and a word of letters alone is plain English elsewhere
+    (
+        re.compile(
+            r"(?i)(authorization['\"]?\s*[:=]\s*['\"]?)(?:basic|bearer|digest|token)\s+[^\s'\",]+"
+        ),
+        rf"\1{HIDDEN}",
+    ),
+    (
+        re.compile(r"(?i)\b(bearer|basic)(\s+)(?=\S*[\d=+/])[A-Za-z0-9+/_=.~-]{8,}"),
+        rf"\1\2{HIDDEN}",
+    ),
     # name=value, name: value, "name": "value" and --name value
     (re.compile(rf"(?i)(?<![A-Za-z0-9_])({_KEY}['\"]?\s*[=:]\s*){_VALUE}"), rf"\1{HIDDEN}"),
     (re.compile(rf"(?i)(--{_KEY}\s+)(?!-){_VALUE}"), rf"\1{HIDDEN}"),

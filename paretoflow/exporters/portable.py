@@ -10,8 +10,18 @@ from paretoflow.core.errors import ModelError
 from paretoflow.exporters.base_model import BASE_FILE, BaseModel
 
 CONFIG_FILE = "adapter_config.json"
-_FOR_PEOPLE = ("README.md",)
-"""Files that libraries leave beside an adapter, with paths in them, and that nothing reads."""
+_LEFT_OVER = (
+    "README.md",
+    "*.log",
+    "training_args.*",
+    "trainer_state.json",
+    "optimizer.*",
+    "scheduler.*",
+    "rng_state*",
+)
+"""Files that trainers leave beside an adapter, with paths in them, and that nothing loads."""
+_NAMING = ("name_or_path", "_name_or_path")
+"""Keys by which a tokenizer or a model says where it was loaded from."""
 
 
 def make_portable(adapter: Path, base: BaseModel) -> None:
@@ -20,8 +30,11 @@ def make_portable(adapter: Path, base: BaseModel) -> None:
     Raises:
         ModelError: If its configuration cannot be read.
     """
-    for name in _FOR_PEOPLE:
-        (adapter / name).unlink(missing_ok=True)
+    for pattern in _LEFT_OVER:
+        for path in adapter.glob(pattern):
+            path.unlink()
+    for name in ("tokenizer_config.json", "config.json"):
+        _unname(adapter / name, base)
     config = read_config(adapter)
     if config.get("base_model_name_or_path") not in (None, base.recorded):
         write_config(adapter, config | {"base_model_name_or_path": base.recorded})
@@ -31,6 +44,14 @@ def make_portable(adapter: Path, base: BaseModel) -> None:
         if found.get("name") != base.name:
             text = json.dumps(found | {"name": base.name}, indent=2)
             told.write_text(text + "\n", encoding="utf-8")
+
+
+def _unname(path: Path, base: BaseModel) -> None:
+    if path.is_file():
+        found = _read(path)
+        named = {key: base.name for key in _NAMING if key in found and found[key] != base.name}
+        if named:
+            path.write_text(json.dumps(found | named, indent=2) + "\n", encoding="utf-8")
 
 
 def read_config(adapter: Path) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def place_name(label: str) -> str:
 
     By hand: `s3://bucket/team/quickstart@3` is `quickstart@3`.
     """
-    return label.rstrip("/").rpartition("/")[2] or label
+    return shown(label.rstrip("/").rpartition("/")[2] or label)
 
 
 def seconds_text(seconds: float) -> str:

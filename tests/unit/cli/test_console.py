@@ -183,3 +183,43 @@ def test_a_crash_shows_neither_secrets_nor_control_characters() -> None:
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert last == r"ValueError: GET https://…@host/x?… \x1b[2J"
+
+
+SECRETS = ("s3://AKIA:{}@bucket/x", "https://me:{}@host/x", "s3://bucket/x?token={}")
+
+
+@pytest.mark.parametrize("place", SECRETS)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["front", "{}"],
+        ["status", "{}"],
+        ["diff", "{}", "{}"],
+        ["compare", "{}", "a", "--baseline", "{}"],
+        ["check", "jobs/quickstart.yaml", "--storage", "{}"],
+        ["check", "jobs/quickstart.yaml", "--set", "storage={}"],
+        ["check", "jobs/quickstart.yaml", "--set", "tracking=[{{type: mlflow, uri: '{}'}}]"],
+        ["check", "jobs/quickstart.yaml", "{}"],
+        ["front", "x", "--snapshot", "{}"],
+        ["--{}"],
+        ["{}"],
+        ["resume", "{}"],
+        ["verify", "{}"],
+        ["export", "{}", "-o", "/dev/null/x"],
+    ],
+    ids=" ".join,
+)
+def test_no_message_repeats_the_secret_of_a_place(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    place: str,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "400")
+    secret = "hunter2hunter2"
+    status = main([w.format(place.format(secret)) for w in words])
+    told = capsys.readouterr()
+    assert secret not in told.out + told.err
+    assert bool(told.err) is (status != 0)
+    assert status == 2 or "tracking" in words[-1]

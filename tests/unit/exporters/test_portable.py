@@ -34,7 +34,7 @@ def evaluated(view: SweepView, config: dict[str, Any], **files: str) -> SweepVie
         text = json.dumps({"peft_type": "LORA", "r": 16, "lora_alpha": 16, **config})
         (folder / "adapter_config.json").write_text(text)
         for name, content in files.items():
-            (folder / name.replace("_", ".")).write_text(content)
+            (folder / ".".join(name.rsplit("_", 1))).write_text(content)
         digests[point.snapshot_id] = digest_of_folder(folder)
         points.append(dataclasses.replace(point, digest=digests[point.snapshot_id]))
     rows = tuple(
@@ -62,6 +62,9 @@ def private(tmp_path: Path) -> SweepView:
         {"base_model_name_or_path": f"/home/{LEAK}/model"},
         base_json=json.dumps({"name": f"/home/{LEAK}/model", "digest": "d" * 64}),
         README_md=f"base_model: /home/{LEAK}/model",
+        training_args_bin=f"/home/{LEAK}/runs",
+        trainer_state_json=f'{{"best_model_checkpoint": "/home/{LEAK}"}}',
+        tokenizer_config_json=f'{{"name_or_path": "/home/{LEAK}", "pad_token": "/"}}',
     )
 
 
