@@ -99,7 +99,7 @@ def _route(routing: dict[str, Any], asking: Asking) -> list[str]:
 
 def _form(routing: dict[str, Any], asking: Asking) -> list[str]:
     """Return what prompts look like, so that a server sees the tokens that were scored."""
-    stripped = "White space at both ends of an answer was left out before it was scored."
+    stripped = "White space at both ends of an answer is left out before it is scored."
     if asking.chat:
         return [f"Prompts are chats, rendered by the base's own template. {stripped}", ""]
     known = routing.get("prompt_marks", {})

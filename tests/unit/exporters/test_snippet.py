@@ -59,7 +59,7 @@ def scored(lm: LanguageModel, adapter: Path, prompt: str, gen: GenerationSpec) -
     from paretoflow.lm.adapters import adapter_on
 
     with adapter_on(lm, adapter) as model:
-        return generate(model, lm, [prompt], [0], gen)[0].text
+        return generate(model, lm, [prompt], [0], gen)[0].text.strip()
 
 
 LOCAL = BaseModel(BaseKind.LOCAL, "models/mine", dtype="float32", digest="abc")
