@@ -40,17 +40,22 @@ LINT := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(
 lint: $(STAMP)
 	$(LINT)
 
-# Two halves of about the same work beside each other. The first is printed when both have ended.
-SELECT :=
-test-full: SELECT := -m ''
-HALF := $(VENV)/half.log
+# Three parts beside each other; the last one is shown as it runs, the others when all have ended.
+# Integration tests wait for processes much of their time, so that two cores are enough for three.
+PYTEST := $(BIN)/python -m pytest
+test-full: PYTEST := $(BIN)/python -m pytest -m ''
+PART := $(VENV)/test-part
 test test-full: $(STAMP)-trackers
-	( $(LINT) && $(BIN)/python -m pytest $(SELECT) tests/integration ) > $(HALF) 2>&1 & half=$$!; \
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SELECT) tests/contracts tests/fuzz tests/sim tests/unit; others=$$?; \
-	wait $$half; half=$$?; cat $(HALF); \
-	test $$half = 0 || echo "failed: lint or tests/integration, see above"; \
-	test $$others = 0 || echo "failed: tests/contracts, tests/fuzz, tests/sim or tests/unit, see further above"; \
-	test $$half = 0 -a $$others = 0
+	( $(LINT) && $(PYTEST) tests/integration ) > $(PART)-1.log 2>&1 & first=$$!; \
+	OMP_NUM_THREADS=1 $(PYTEST) tests/contracts tests/fuzz > $(PART)-2.log 2>&1 & second=$$!; \
+	OMP_NUM_THREADS=1 $(PYTEST) tests/sim tests/unit; third=$$?; \
+	wait $$second; second=$$?; wait $$first; first=$$?; \
+	echo "== tests/contracts, tests/fuzz"; cat $(PART)-2.log; \
+	echo "== lint, tests/integration"; cat $(PART)-1.log; \
+	test $$third = 0 || echo "failed: tests/sim or tests/unit, see the top"; \
+	test $$second = 0 || echo "failed: tests/contracts or tests/fuzz, see the middle"; \
+	test $$first = 0 || echo "failed: lint or tests/integration, see above"; \
+	test $$third = 0 -a $$second = 0 -a $$first = 0
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.run_all

@@ -24,8 +24,9 @@ from tests.integration.zero_rank import (
     LOSSES,
     MIXED,
     PULLED,
+    QUICK,
     QUICK_LOSSES,
-    QUICK_STAGES,
+    QUICK_SAMPLERS,
     SAMPLERS,
     SPECS,
     gains_of_rank,
@@ -47,7 +48,7 @@ def quick(all_of: Iterable[Any], few: Collection[Any]) -> list[Any]:
     return [v if v in few else pytest.param(v, marks=pytest.mark.full) for v in all_of]
 
 
-STAGES = quick((0, 1, 2, 3), QUICK_STAGES)
+STAGES = (0, 1, 2, 3)
 
 
 @pytest.fixture(scope="module")
@@ -111,14 +112,14 @@ def adapter(gang: Path, name: str, step: int = 4) -> dict[str, Any]:
     return read_adapter(gang / name / f"step-{step:04d}")
 
 
-@pytest.mark.parametrize("zero", STAGES)
+@pytest.mark.parametrize("zero", quick(STAGES, QUICK["dpo"]))
 def test_two_ranks_make_the_adapter_of_one(zero, gang, alone):
     for step, checkpoint in zip((2, 4), alone["dpo"].checkpoints, strict=True):
         ours = adapter(gang, f"dpo-{zero}", step)
         assert distance(ours, read_adapter(checkpoint.folder)) < ATOL
 
 
-@pytest.mark.parametrize("zero", STAGES)
+@pytest.mark.parametrize("zero", quick(STAGES, QUICK["modpo"]))
 def test_a_stop_that_one_rank_hears_of_stops_all_and_the_run_goes_on_as_one_rank_would(
     zero, gang, alone
 ):
@@ -139,7 +140,7 @@ def test_bco_shifts_by_all_ranks_rewards_also_after_a_stop(gang, alone):
     assert distance(adapter(gang, "bco-rest"), alone["bco"].adapter) < ATOL
 
 
-@pytest.mark.parametrize("zero", [0, 3])
+@pytest.mark.parametrize("zero", quick((0, 3), QUICK["grpo"]))
 def test_grpo_on_two_ranks_is_that_of_one_when_the_answers_are(
     zero, gang, context, tmp_path, monkeypatch
 ):
@@ -151,6 +152,7 @@ def test_grpo_on_two_ranks_is_that_of_one_when_the_answers_are(
     assert distance(adapter(gang, f"grpo-{zero}"), alone.adapter) < ATOL
 
 
+@pytest.mark.full
 def test_grpo_samples_on_sharded_ranks(gang):
     first, second = told(gang, "sampled")
     assert first["ended"] == second["ended"] == "well"
@@ -164,7 +166,7 @@ def test_each_loss_on_sharded_ranks_is_that_of_one(tag, gang, context, tmp_path)
     assert distance(adapter(gang, tag, 2), alone.adapter) < 5 * ATOL
 
 
-@pytest.mark.parametrize("tag", SAMPLERS)
+@pytest.mark.parametrize("tag", quick(SAMPLERS, QUICK_SAMPLERS))
 def test_each_sampler_trains_on_two_ranks(tag, gang):
     first, second = told(gang, tag)
     assert first["ended"] == second["ended"] == "well"
@@ -183,7 +185,7 @@ def test_what_says_that_it_runs_on_several_ranks_was_run_on_them():
     }
 
 
-@pytest.mark.parametrize("zero", STAGES)
+@pytest.mark.parametrize("zero", quick(STAGES, QUICK["dpo"]))
 def test_all_ranks_get_the_same_reports(zero, gang, alone):
     first, second = told(gang, f"dpo-{zero}")
     assert first["reports"] == second["reports"]
@@ -197,7 +199,7 @@ def test_all_ranks_get_the_same_reports(zero, gang, alone):
     assert [r["loss"] for r in first["reports"]] == pytest.approx(losses, abs=1e-5)
 
 
-@pytest.mark.parametrize("zero", STAGES)
+@pytest.mark.parametrize("zero", quick(STAGES, QUICK["dpo"]))
 def test_the_policy_that_is_reported_is_the_one_that_was_saved(zero, gang, context, tiny_lm):
     from paretoflow.lm.adapters import adapter_on
     from paretoflow.lm.logprobs import sequence_logprobs
@@ -221,12 +223,13 @@ def test_ranks_that_share_no_disk_keep_their_state_with_rank_0(gang):
     assert not [p for p in (gang / "disk-1").rglob("*") if p.is_file()]
 
 
-@pytest.mark.parametrize("zero", quick((2, 3), (3,)))
+@pytest.mark.parametrize("zero", quick((2, 3), QUICK["gradient_dpo"]))
 def test_gradients_are_combined_over_all_ranks(zero, gang, context, tmp_path):
     alone = train(context, SPECS["gradient_dpo"], MIXED, tmp_path)
     assert distance(adapter(gang, f"gradient_dpo-{zero}"), alone.adapter) < ATOL
 
 
+@pytest.mark.full
 def test_offload_changes_memory_not_the_result(gang, alone):
     assert distance(adapter(gang, "offload"), alone["dpo"].adapter) < ATOL
 

@@ -79,9 +79,10 @@ SAMPLERS: dict[str, tuple[MethodSpec, int]] = {
     "ipo_md": (IpoMdMethodSpec(type="ipo_md", **SHORT), 0),
 }
 """The other methods on fresh answers, with the highest stage that they say they run at."""
-QUICK_LOSSES = ("rpo", "lipo")
-"""One loss of each trainer; the others run in `make test-full`."""
-QUICK_STAGES = (3, 0)
+QUICK = {"dpo": (3, 0), "modpo": (3,), "gradient_dpo": (3,), "grpo": (3,)}
+"""Stages that `make test` tries; `make test-full` tries them all, and what is in none of these."""
+QUICK_LOSSES = ("lipo",)
+QUICK_SAMPLERS = ("grao",)
 DUAL = DpoMethodSpec(**SHARED, dual=DualSpec(every=1))
 WILD = DpoMethodSpec(**{**SHARED, "learning_rate": 1e30})
 
@@ -221,26 +222,30 @@ def main(gang: Gang, out: Path, *, full: bool) -> None:
     """Take all launches of the test, in an order in which each stage follows another."""
     from paretoflow.methods.grpo import GrpoTrainer
 
-    for zero in (3, 2, 1, 0) if full else QUICK_STAGES:
-        gang.launch(f"dpo-{zero}", SPECS["dpo"], zero)
-        gang.interrupted(f"modpo-{zero}", SPECS["modpo"], zero, step=3)
+    for zero in (3, 2, 1, 0):
+        if full or zero in QUICK["dpo"]:
+            gang.launch(f"dpo-{zero}", SPECS["dpo"], zero)
+        if full or zero in QUICK["modpo"]:
+            gang.interrupted(f"modpo-{zero}", SPECS["modpo"], zero, step=3)
     gang.interrupted("bco", SPECS["bco"], 3, step=3)
     gang.interrupted("apart", SPECS["dpo"], 3, step=3, disk=f"disk-{gang.rank}")
-    gang.launch("offload", SPECS["dpo"], 3, offload=True)
-    for zero in (2, 3) if full else (3,):
+    if full:
+        gang.launch("offload", SPECS["dpo"], 3, offload=True)
+    for zero in (2, 3) if full else QUICK["gradient_dpo"]:
         gang.launch(f"gradient_dpo-{zero}", SPECS["gradient_dpo"], zero)
     for tag in LOSSES if full else QUICK_LOSSES:
         gang.launch(tag, LOSSES[tag], 3)
-    for tag, (spec, zero) in SAMPLERS.items():
-        gang.launch(tag, spec, zero)
+    for tag in SAMPLERS if full else QUICK_SAMPLERS:
+        gang.launch(tag, *SAMPLERS[tag])
     validate = gang.context.validate
     object.__setattr__(gang.context, "validate", gains_of_rank(gang.rank))
     gang.launch("dual", DUAL, 3, proposal=PULLED)
     object.__setattr__(gang.context, "validate", validate)
-    gang.launch("sampled", SPECS["grpo"], 3)
+    if full:
+        gang.launch("sampled", SPECS["grpo"], 3)
     own_turn = GrpoTrainer._generate_single_turn
     GrpoTrainer._generate_single_turn = scripted(gang.context.candidates, gang.rank, 4)
-    for zero in (0, 3):
+    for zero in (0, 3) if full else QUICK["grpo"]:
         gang.launch(f"grpo-{zero}", SPECS["grpo"], zero)
     GrpoTrainer._generate_single_turn = own_turn
     gang.launch("wild", WILD, 3)
