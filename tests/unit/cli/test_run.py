@@ -223,3 +223,17 @@ def test_help_tells_about_going_on(capsys: pytest.CaptureFixture[str]) -> None:
     text = " ".join(capsys.readouterr().out.split())
     for part in ("Nothing that finished is done again", "--address", "--no-fsync", "--set"):
         assert part in text
+
+
+def test_what_is_local_is_looked_at_before_anything_is_started(
+    backend: type[Backend], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = tmp_path / "job.yaml"
+    job.write_text(CIRCLE + "method: {type: command, argv: [no-such-program]}\n")
+    assert main(["run", "job.yaml", "--no-fsync"]) == 2
+    assert "method.argv.0: there is no program 'no-such-program'" in capsys.readouterr().err
+    assert backend.addresses == []
+    assert not Path("sweeps").exists()
+    # on a cluster it need be there only
+    assert main(["run", "job.yaml", "--no-fsync", "--address", "auto"]) == 0
+    assert backend.addresses == ["auto"]
