@@ -120,12 +120,14 @@ class Parallel:
         ranks: Processes in the gang.
         zero: ZeRO stage: what is sharded over the ranks; 0 shards nothing.
         offload: Keep the optimiser (and, at stage 3, the parameters) in CPU memory.
+        wait_s: Longest time that the ranks wait for one of them, as for the first, which evaluates.
     """
 
     rank: int = 0
     ranks: int = 1
     zero: int = 0
     offload: bool = False
+    wait_s: float = 7200.0
 
     @property
     def alone(self) -> bool:

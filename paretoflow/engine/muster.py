@@ -17,13 +17,13 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from paretoflow import __version__
 from paretoflow.core.errors import FencedError
 from paretoflow.core.ids import digest_of
-from paretoflow.core.protocols import Parallel
 from paretoflow.engine.admission import demand, fits_one_node
 from paretoflow.engine.cluster import groups_named, read_nodes
 from paretoflow.engine.desk import Heard
 from paretoflow.engine.gang import Posting, Rank, Whereabouts
 from paretoflow.engine.gangs import Gang
 from paretoflow.engine.member import CALLS, Member, Terms, got
+from paretoflow.engine.workshop import place_of
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage.folder import place_of
 
@@ -145,8 +145,7 @@ class Muster:
         )
 
     def _start(self, name: GangName, rank: int, group: Any, terms: Terms) -> Any:
-        resources = self._spec.engine.resources
-        parallel = Parallel(rank, resources.ranks, resources.zero, resources.offload)
+        parallel = place_of(self._spec.engine, rank)
         posting = Posting(
             self._plain, self._uri, self._workshop, self._threads, parallel, terms.epoch
         )

@@ -25,10 +25,10 @@ from paretoflow.core.protocols import Parallel
 from paretoflow.core.values import Problem
 from paretoflow.engine.backend import Cause, Failure, Launch, Report
 from paretoflow.engine.cluster import draining_nodes
-from paretoflow.engine.faults import failure_of
+from paretoflow.engine.faults import failure_in
 from paretoflow.engine.losses import loss_of
 from paretoflow.engine.payloads import problem_of
-from paretoflow.engine.workshop import Attempt, WorkshopLike
+from paretoflow.engine.workshop import Attempt, WorkshopLike, place_of
 from paretoflow.ledger.tables import Event
 from paretoflow.scoring.desk import NOBODY, Preparing
 from paretoflow.spec.sweep import SweepSpec
@@ -124,15 +124,19 @@ class TrainWorkshop:
     def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:
         """Have the workers execute an attempt."""
         self._attempt = attempt
-        try:
-            failure: Failure | None = self._fit(launch, self._spec.engine.resources.ranks)
-        except AttemptFailedError as failed:
-            return failed.failure
-        except RayError as error:
-            return loss_of(error, launch.run_id)
-        except WorkerError as error:
-            return failure_of(error)
-        return failure
+        told: list[Failure | None] = []
+
+        def fit() -> None:
+            try:
+                told.append(self._fit(launch, self._spec.engine.resources.ranks))
+            except AttemptFailedError as failed:
+                told.append(failed.failure)
+            except RayError as error:
+                told.append(loss_of(error, launch.run_id))
+
+        # whatever else Ray Train meets, a full disk of this node for one, ends the attempt alone
+        failure = failure_in(fit)
+        return told[0] if told else failure
 
     def tell(self, report: Report) -> None:
         """Pass a worker's report on."""
@@ -188,7 +192,10 @@ class TrainWorkshop:
         return TorchTrainer(
             run_errand,
             train_loop_config={"errand": errand},
-            torch_config=TorchConfig(backend="nccl" if use_gpu else "gloo"),
+            torch_config=TorchConfig(
+                backend="nccl" if use_gpu else "gloo",
+                timeout_s=int(place_of(self._spec.engine, 0).wait_s),
+            ),
             scaling_config=ScalingConfig(
                 num_workers=workers,
                 use_gpu=use_gpu,
@@ -214,9 +221,7 @@ def run_errand(config: dict[str, Errand]) -> Any:
     """
     errand = config["errand"]
     spec = SweepSpec.model_validate(errand.spec)
-    resources = spec.engine.resources
-    rank = ray.train.get_context().get_world_rank()
-    parallel = Parallel(rank, resources.ranks, resources.zero, resources.offload)
+    parallel = place_of(spec.engine, ray.train.get_context().get_world_rank())
     if parallel.alone or errand.launch is None:
         _leave_group()
     module, _, name = errand.workshop.partition(":")

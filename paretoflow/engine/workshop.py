@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from paretoflow.core.protocols import Parallel
 from paretoflow.core.values import Problem
 from paretoflow.engine.backend import Failure, Launch, Report
 from paretoflow.ledger.tables import Event
 from paretoflow.scoring.desk import Preparing
+from paretoflow.spec.engine import EngineSpec
 
 WORKSHOP = "paretoflow.engine.worker:Workshop"
 """What trains and evaluates, unless a test or a benchmark names another."""
+
+
+SHORTEST_WAIT_S = 7200.0
+
+
+def place_of(engine: EngineSpec, rank: int) -> Parallel:
+    """Return a rank's place in its gang.
+
+    The others wait in a collective while the first evaluates. Who hangs is for the driver to see,
+    by `limits.silent_s`, so they wait twice as long, and two hours at least: a library's own limit
+    of some minutes would end a gang that is well.
+    """
+    resources = engine.resources
+    wait_s = max(2 * engine.limits.silent_s, SHORTEST_WAIT_S)
+    return Parallel(rank, resources.ranks, resources.zero, resources.offload, wait_s)
 
 
 class Attempt(Protocol):

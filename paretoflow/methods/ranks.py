@@ -15,6 +15,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -146,12 +147,13 @@ def _join(parallel: Parallel, device: str) -> None:
     # a shortcut for inference, which takes a minute to compile and waits for ranks on other nodes
     compatible_ops["deepspeed_shm_comm"] = False
     backend = "gloo" if device == "cpu" else "nccl"
+    wait = timedelta(seconds=parallel.wait_s)
     if parallel.ranks == 1 and not distributed.is_initialized():
         place = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
         os.environ.update(place)
         store = distributed.HashStore()  # type: ignore[attr-defined]  # no port is taken
-        distributed.init_process_group(backend, store=store, rank=0, world_size=1)
-    state = PartialState(backend=backend)
+        distributed.init_process_group(backend, timeout=wait, store=store, rank=0, world_size=1)
+    state = PartialState(backend=backend, timeout=wait)
     if (state.process_index, state.num_processes) != (parallel.rank, parallel.ranks):
         raise WorkerError(
             f"got rank {state.process_index} of {state.num_processes} from the environment; "

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from paretoflow.engine.live import GangPhase, read_live
 from paretoflow.ledger.tables import Event, EventKind
+from paretoflow.storage import LocalFolder
 from tests.integration.test_gangs import Sweep, assert_whole
+from tests.small_disk import fill, small_disk
 
 pytest.importorskip("ray")
 from tests.integration.small_cluster import SmallCluster, eventually, small_cluster
@@ -60,6 +63,35 @@ def test_a_run_survives_whatever_its_worker_does(sweep: Sweep, cluster: SmallClu
     (first, second) = results(sweep).values()
     assert (first.attempt, first.payload["factor"], first.payload["resumed_from"]) == (6, 2, 1)
     assert (second.attempt, second.payload["factor"], second.payload["resumed_from"]) == (0, 1, 0)
+
+
+def test_a_worker_whose_disk_is_full_waits_and_its_run_goes_on_once_there_is_space(
+    sweep: Sweep, cluster: SmallCluster
+) -> None:
+    node = cluster.add(2)
+    with small_disk(sweep.root / "adapters", 256) as disk:
+        ballast = fill(disk)
+        with sweep.driver("stop.runs=4", "engine.retries=0", "stop.failures=1") as command:
+            command.wait_for(" started")
+            assert eventually(lambda: len(failures(sweep)) >= 3)
+            assert eventually(lambda: _waits_for_space(sweep))
+            ballast.unlink()
+            assert command.wait() == 0, command.text
+    cluster.kill(node)
+    assert_whole(sweep, 4)
+    told = {(e.boundary, e.payload["cause"], e.payload["final"]) for e in failures(sweep)}
+    assert told == {("store", "outage", False)}
+    assert " pending after a failure (store): no space left" in command.text
+
+
+def _waits_for_space(sweep: Sweep) -> bool:
+    live = read_live(LocalFolder(sweep.root))
+    return live is not None and any(
+        g.phase is GangPhase.WAITING
+        and g.reason.startswith("no space left")
+        and "(node " in g.reason
+        for g in live.gangs
+    )
 
 
 def test_runs_of_a_lost_node_go_on_elsewhere(sweep: Sweep, cluster: SmallCluster) -> None:

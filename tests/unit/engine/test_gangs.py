@@ -25,6 +25,9 @@ gang_module = importlib.import_module("paretoflow.engine.gang")
 LAUNCH = Launch("a", 0, proposal())
 FAILED = Failure(Boundary.METHOD, "broke", retryable=True)
 FULL = Failure(Boundary.WORKER, "full", retryable=True, cause=Cause.OUT_OF_MEMORY)
+BROKEN = Failure(Boundary.WORKER, "the connection broke", True, "", Cause.OUTAGE, "it broke")
+NO_SPACE = Failure(Boundary.STORE, "no space left", True, "", Cause.OUTAGE, "no space left")
+ANOTHER = Failure(Boundary.WORKER, "another rank of the gang failed", retryable=True)
 
 
 class Answer:
@@ -338,6 +341,46 @@ def test_limits_of_a_run_and_of_silence(monkeypatch: pytest.MonkeyPatch) -> None
     hear(gang)
     assert "ran past engine.limits.run_s = 50 s" in words(gang)
     assert gang.state().step == 4
+
+
+def test_ranks_may_stand_still_while_one_of_them_gets_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first rank evaluates for long; the others wait for it and give no sign."""
+    gang = gang_of(3, silent_s=20, heartbeat_s=1000)
+    load(gang)
+    gang.begin(LAUNCH)
+    hear(gang)
+    start = time.monotonic()
+    for after_s in (15, 30, 45):
+        monkeypatch.setattr(time, "monotonic", lambda after_s=after_s: start + after_s)
+        gang.members[0].actor.desk.progress()
+        hear(gang)
+        assert gang.trouble() is None
+    monkeypatch.setattr(time, "monotonic", lambda: start + 70)
+    hear(gang)
+    assert "no sign of progress for engine.limits.silent_s = 20 s" in words(gang)
+
+
+@pytest.mark.parametrize(
+    ("told", "noticed"),
+    [
+        ((FAILED, BROKEN), FAILED),
+        ((BROKEN, FAILED), FAILED),
+        ((NO_SPACE, ANOTHER, ANOTHER), NO_SPACE),
+        ((ANOTHER, BROKEN), BROKEN),
+        ((BROKEN, FULL, NO_SPACE), FULL),
+    ],
+)
+def test_what_befell_one_rank_counts_and_not_what_the_others_noticed(
+    told: tuple[Failure, ...], noticed: Failure
+) -> None:
+    gang = gang_of(len(told))
+    load(gang)
+    gang.begin(LAUNCH)
+    hear(gang)
+    for m, failure in zip(gang.members, told, strict=True):
+        m.actor.desk.ended(failure)
+    (end,) = hear(gang)
+    assert end.failure == noticed
 
 
 def test_a_worker_that_never_starts_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
