@@ -51,8 +51,8 @@ def test_a_run_survives_whatever_its_worker_does(sweep: Sweep, cluster: SmallClu
     assert_whole(sweep, 2)
     told = [(e.boundary, e.payload["cause"], e.message) for e in failures(sweep)]
     expected = [
-        ("worker", "error", "the worker died: "),
-        ("worker", "error", "does not answer, for longer than engine.limits.heartbeat_s = 4 s"),
+        ("worker", "died", "the worker died: "),
+        ("worker", "died", "does not answer, for longer than engine.limits.heartbeat_s = 4 s"),
         ("worker", "error", "no sign of progress for engine.limits.silent_s = 5 s"),
         ("worker", "lost", "the worker was told to end (SIGTERM): stopped after step 1"),
         ("method", "error", "the method has had enough"),
