@@ -23,7 +23,7 @@ from paretoflow.engine.desk import Heard
 from paretoflow.engine.gang import Posting, Rank, Whereabouts
 from paretoflow.engine.gangs import Gang
 from paretoflow.engine.member import CALLS, Member, Terms, got
-from paretoflow.engine.workshop import place_of
+from paretoflow.engine.workshop import parallel_of
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage.folder import place_of
 
@@ -145,7 +145,7 @@ class Muster:
         )
 
     def _start(self, name: GangName, rank: int, group: Any, terms: Terms) -> Any:
-        parallel = place_of(self._spec.engine, rank)
+        parallel = parallel_of(self._spec.engine, rank)
         posting = Posting(
             self._plain, self._uri, self._workshop, self._threads, parallel, terms.epoch
         )

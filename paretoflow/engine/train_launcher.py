@@ -28,7 +28,7 @@ from paretoflow.engine.cluster import draining_nodes
 from paretoflow.engine.faults import failure_in
 from paretoflow.engine.losses import loss_of
 from paretoflow.engine.payloads import problem_of
-from paretoflow.engine.workshop import Attempt, WorkshopLike, place_of
+from paretoflow.engine.workshop import Attempt, WorkshopLike, parallel_of
 from paretoflow.ledger.tables import Event
 from paretoflow.scoring.desk import NOBODY, Preparing
 from paretoflow.spec.sweep import SweepSpec
@@ -194,7 +194,7 @@ class TrainWorkshop:
             train_loop_config={"errand": errand},
             torch_config=TorchConfig(
                 backend="nccl" if use_gpu else "gloo",
-                timeout_s=int(place_of(self._spec.engine, 0).wait_s),
+                timeout_s=int(parallel_of(self._spec.engine, 0).wait_s),
             ),
             scaling_config=ScalingConfig(
                 num_workers=workers,
@@ -221,7 +221,7 @@ def run_errand(config: dict[str, Errand]) -> Any:
     """
     errand = config["errand"]
     spec = SweepSpec.model_validate(errand.spec)
-    parallel = place_of(spec.engine, ray.train.get_context().get_world_rank())
+    parallel = parallel_of(spec.engine, ray.train.get_context().get_world_rank())
     if parallel.alone or errand.launch is None:
         _leave_group()
     module, _, name = errand.workshop.partition(":")

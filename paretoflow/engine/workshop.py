@@ -18,7 +18,7 @@ WORKSHOP = "paretoflow.engine.worker:Workshop"
 SHORTEST_WAIT_S = 7200.0
 
 
-def place_of(engine: EngineSpec, rank: int) -> Parallel:
+def parallel_of(engine: EngineSpec, rank: int) -> Parallel:
     """Return a rank's place in its gang.
 
     The others wait in a collective while the first evaluates. Who hangs is for the driver to see,

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from paretoflow.engine.workshop import place_of
+from paretoflow.engine.workshop import parallel_of
 from paretoflow.spec.engine import EngineSpec
 
 pytest.importorskip("deepspeed")
@@ -68,6 +68,6 @@ def test_ranks_wait_longer_than_the_driver_lets_a_gang_stand_still(
 ) -> None:
     resources = {"ranks": 4, "zero": 2, "offload": True}
     engine = EngineSpec.model_validate({"resources": resources, "limits": {"silent_s": silent_s}})
-    place = place_of(engine, 3)
+    place = parallel_of(engine, 3)
     assert (place.rank, place.ranks, place.zero, place.offload) == (3, 4, 2, True)
     assert place.wait_s == wait_s
