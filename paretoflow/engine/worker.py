@@ -39,6 +39,7 @@ from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
 from paretoflow.lm.adapters import adapter_on
 from paretoflow.lm.base import load_base
+from paretoflow.lm.folders import unread
 from paretoflow.methods.context import MethodContext
 from paretoflow.methods.states import read_state
 from paretoflow.objectives import build as build_objective
@@ -137,7 +138,8 @@ class Workshop:
         if self._spec.method.type != "command":  # a program may learn from what it likes
             require_differences(self._spec.objectives, scores)
         told = [note for o in self._panel.objectives for note in getattr(o, "notes", ())]
-        return [*told, *calibration_notes(problem, scores, unmoved(self._spec.objectives))]
+        left = unread(getattr(self._spec.model, "path", ""))
+        return [*left, *told, *calibration_notes(problem, scores, unmoved(self._spec.objectives))]
 
     def ready(self, problem: Problem, desk: Preparing = NOBODY) -> list[Event]:
         """Get ready for launches under objectives that are frozen already.

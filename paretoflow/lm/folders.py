@@ -16,6 +16,8 @@ from paretoflow.core.errors import ModelError
 ADAPTER_CONFIG = "adapter_config.json"
 INDEX_FILE, ONE_FILE = "model.safetensors.index.json", "model.safetensors"
 _SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
+_NO_WEIGHTS = ("training_args.bin", "optimizer.pt", "scheduler.pt")
 _POINTER = b"version https://git-lfs"
 _TOLD = 3
 """Names that a message lists."""
@@ -49,6 +51,18 @@ def require_whole_folder(path: str, where: str) -> None:
             if stream.read(len(_POINTER)) == _POINTER:
                 hint = "fetch it: git lfs pull, or hf download"
                 raise ModelError(f"{path}/{name} is a pointer to the weights", where, hint)
+
+
+def unread(path: str) -> tuple[str, ...]:
+    """Return a note of the weights beside a model that are not read; none for a hub id."""
+    folder = Path(path)
+    if not folder.is_dir():
+        return ()
+    names = {f.name for f in folder.iterdir() if f.suffix in _WEIGHTS}
+    left = {n for n in names if n != ONE_FILE and not _SHARD.fullmatch(n) and n not in _NO_WEIGHTS}
+    if not left:
+        return ()
+    return (f"beside the model's weights in {path} lie {listed(left)}, which are not read",)
 
 
 def _require_shards(folder: Path, names: Collection[str], shards: set[str], where: str) -> None:

@@ -152,7 +152,8 @@ def window_of(model: Any) -> int | None:
         and isinstance(layer, nn.Embedding)
         and layer.padding_idx is not None
     ]
-    return min((int(limit) for limit in limits if limit), default=None)
+    # XLNet has -1: no limit
+    return min((int(limit) for limit in limits if limit and limit > 0), default=None)
 
 
 def _others(names: Collection[str], allowed: re.Pattern[str] | None) -> list[str]:

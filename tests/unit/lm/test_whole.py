@@ -10,6 +10,7 @@ import pytest
 
 from paretoflow.core.errors import ModelError
 from paretoflow.lm.base import load_base, load_folder
+from paretoflow.lm.folders import unread
 from paretoflow.spec.models import PretrainedModelSpec
 from tests.tiny_models import add_tokenizer, save_model
 
@@ -192,6 +193,28 @@ def test_a_model_of_another_kind_is_refused_by_name(
         _without("wpe")(folder)
     with pytest.raises(ModelError, match=told):
         load_folder(folder, name="other")
+
+
+@pytest.mark.parametrize(
+    ("names", "note"),
+    [
+        ((), ""),
+        (("training_args.bin", "optimizer.pt"), ""),
+        (("pytorch_model.bin",), "lie pytorch_model.bin, which are not read"),
+        (("consolidated.safetensors", "old.pth"), "lie consolidated.safetensors, old.pth, which"),
+        (("pytorch_model-00001-of-00002.bin",), "pytorch_model-00001-of-00002.bin"),
+    ],
+)
+def test_weights_that_are_not_read_are_told(
+    names: tuple[str, ...], note: str, tiny_base_dir: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_base_dir, tmp_path / "base"))
+    for name in names:
+        (folder / name).write_bytes(b"version 1")
+    told = unread(str(folder))
+    assert note in "".join(told)
+    assert len(told) == bool(note)
+    assert unread("owner/name") == ()
 
 
 def test_an_adapter_alone_is_no_base(tiny_base_dir: Path, tmp_path: Path) -> None:
