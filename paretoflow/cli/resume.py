@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from paretoflow.cli.options import AcceptChange, NoFsync, Overrides, SweepRoot, as_options
 from paretoflow.cli.submit import Anyway, Env, Follow, Image, WorkingDir
 from paretoflow.core.errors import UserError
+from paretoflow.core.shown import shown
+from paretoflow.storage import as_folder
+
+if TYPE_CHECKING:
+    from paretoflow.storage import Folder
 
 
 def resume(
@@ -39,24 +47,43 @@ def resume(
     none of them. Runs that failed alike until the sweep stopped for it are made again. Exit status:
     as that of `run`; with `--follow` as that of the job.
     """
-    from paretoflow.engine.resume import load_sweep_spec
-
-    remote = address is not None and address.startswith(("http://", "https://"))
-    spec = load_sweep_spec(sweep, overrides or (), files=not remote)
-    if address is not None and remote:
+    if address is not None and address.startswith(("http://", "https://")):
         from paretoflow.cli.submit import hand_over
+        from paretoflow.engine.resume import load_sweep_spec
         from paretoflow.engine.submit import Surrounding, environment
 
+        spec = load_sweep_spec(sweep, overrides or (), files=False)
         surrounding = Surrounding(working_dir, image, environment(env or ()), accept_change)
         hand_over(spec, address, surrounding, follow=follow, anyway=anyway)
         return
     _refuse_cluster_options(
         follow=follow, working_dir=working_dir, image=image, env=env, anyway=anyway
     )
-    from paretoflow.cli.run import run_here
-
     again = ["paretoflow", "resume", sweep, *as_options(overrides)]
-    run_here(spec, again, address=address, fsync=not no_fsync, accept_change=accept_change)
+    root = as_folder(sweep)  # its place is absolute from here on
+    with _at_home(root, address):
+        from paretoflow.cli.run import run_here
+        from paretoflow.engine.resume import load_sweep_spec
+
+        spec = load_sweep_spec(root, overrides or ())
+        run_here(spec, again, address=address, fsync=not no_fsync, accept_change=accept_change)
+
+
+@contextmanager
+def _at_home(root: Folder, address: str | None) -> Iterator[None]:
+    """Be, while it goes on, in the folder that the sweep's relative names start at.
+
+    Of a sweep on a cluster that is the current one: the job was given it.
+    """
+    from paretoflow.engine.home import home_of
+    from paretoflow.engine.sweep import read_spec
+
+    here = Path.cwd()
+    home = here if address is not None else home_of(root, read_spec(root))
+    if home != here:
+        typer.echo(f"going on in {shown(str(home))}, where it was begun", err=True)
+    with chdir(home):
+        yield
 
 
 def _refuse_cluster_options(**given: object) -> None:

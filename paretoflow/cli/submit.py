@@ -122,7 +122,7 @@ def hand_over(
         _require_room(dashboard, spec, anyway=anyway)
         if folder.local is not None and not dashboard.is_local:
             _note(f"{folder.uri} is a path: every node of the cluster must see it under that name")
-        enter_folder(spec, folder)
+        enter_folder(spec, folder, elsewhere=True)
         name, new = jobs.submit(surrounding)
         told = "submitted" if new else "attached to"
     else:

@@ -25,6 +25,7 @@ from paretoflow.core.views import FrontView
 from paretoflow.engine.backend import Backend
 from paretoflow.engine.driver import Driver
 from paretoflow.engine.ending import Ending
+from paretoflow.engine.home import note_home
 from paretoflow.engine.interrupts import Interrupts, interrupts
 from paretoflow.engine.live import LiveBoard
 from paretoflow.engine.simulated import Oracle, SimulatedBackend, SimulatedCluster, Weather
@@ -124,13 +125,16 @@ def run_sweep(
     require_supported(spec)
     root = sweep_root(spec)
     spec = drawn_as_begun(spec, root)
-    enter_folder(spec, root)
+    enter_folder(spec, root, elsewhere=address is not None)
     ledger = open_ledger(root, writer=True, create=True, fsync=fsync)
     generation = _changes_accepted(ledger) + accept_change
     backend = backend_class(spec, root, address, workshop=workshop, generation=generation)
     with interrupts() as noted:  # only now: Ray sets a handler of its own, which would just exit
         audience = _audience(spec, backend, watch)
-        return _drive(spec, ledger, backend, audience, noted, accept_change=accept_change)
+        reason = _drive(spec, ledger, backend, audience, noted, accept_change=accept_change)
+    if address is None:  # only now: what it names is here, and is what it was
+        note_home(root, again=True)
+    return reason
 
 
 def _changes_accepted(ledger: Ledger) -> int:
@@ -216,8 +220,13 @@ def _audience(spec: SweepSpec, backend: Backend, watch: Watching) -> Audience:
         raise
 
 
-def enter_folder(spec: SweepSpec, root: Root) -> None:
+def enter_folder(spec: SweepSpec, root: Root, *, elsewhere: bool = False) -> None:
     """Write the resolved spec into a new sweep's folder, or check it against the one that is there.
+
+    Args:
+        spec: The sweep's.
+        root: Where it lives.
+        elsewhere: Whether a cluster is to work on it, where the current folder means nothing.
 
     Raises:
         SpecError: If anything but `CHANGEABLE` differs, and the sweep has begun.
@@ -226,6 +235,8 @@ def enter_folder(spec: SweepSpec, root: Root) -> None:
     require_same(spec, root)
     content = json.dumps(spec.model_dump(mode="json"), indent=1) + "\n"
     as_folder(root).write(SPEC_FILE, content.encode())
+    if not elsewhere:
+        note_home(root)
 
 
 def require_same(spec: SweepSpec, root: Root) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,49 @@ def test_only_what_may_change_is_changed(capsys: pytest.CaptureFixture[str]) -> 
     assert main(["resume", ROOT, "--set", "seed=4"]) == 2
     assert "`seed` cannot change once a sweep is there" in capsys.readouterr().err
     assert Path(ROOT, "spec.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("place", ["absolute", "relative"])
+def test_it_goes_on_from_any_folder_in_that_of_its_first_command(
+    backend: type[Backend],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    place: str,
+) -> None:
+    backend.patience = 4
+    assert main(RUN) == 130
+    backend.patience = 10**6
+    begun = Path.cwd()
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    name = str(begun / ROOT) if place == "absolute" else f"../{ROOT}"
+    capsys.readouterr()
+    assert main(["resume", name, "--no-fsync"]) == 0
+    assert f"going on in {begun}, where it was begun" in capsys.readouterr().err
+    assert Path.cwd() == tmp_path / "other"  # the caller's stays
+    assert backend.folders == [begun, begun]
+    assert open_sweep_folder(begun / ROOT).state.finished == 6
+
+
+def test_a_folder_that_is_gone_is_told(
+    backend: type[Backend],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    backend.patience = 4
+    assert main(RUN) == 130
+    root = tmp_path / "kept"
+    Path(ROOT).rename(root)
+    note = root / "folder.json"
+    note.write_text(note.read_text().replace(str(Path.cwd()), str(tmp_path / "gone")))
+    spec = root / "spec.json"
+    plain = json.loads(spec.read_text())
+    plain["objectives"][0] |= {"type": "import", "path": "own_scores:left", "kwargs": {}}
+    spec.write_text(json.dumps(plain))
+    capsys.readouterr()
+    assert main(["resume", str(root)]) == 2
+    told = capsys.readouterr().err
+    assert f"is gone: {tmp_path / 'gone'}; and own_scores.py is not in" in told
+    assert "hint: put that folder back" in told

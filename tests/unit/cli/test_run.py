@@ -28,6 +28,7 @@ class Backend(SimulatedBackend):
     patience = 10**6
     notice = signal.SIGINT
     addresses: list[str | None]
+    folders: list[Path]
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Backend(SimulatedBackend):
         generation: int,
     ) -> None:
         self.addresses.append(address)
+        self.folders.append(Path.cwd())
         super().__init__(
             SimulatedCluster(
                 type(self).oracle(),
@@ -64,6 +66,7 @@ def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Ba
 
     class Fresh(Backend):
         addresses: list[str | None] = []  # noqa: RUF012
+        folders: list[Path] = []  # noqa: RUF012
 
     monkeypatch.setattr(session, "_ray_backend", lambda: Fresh)
     before = signal.getsignal(signal.SIGTERM)

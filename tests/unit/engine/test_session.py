@@ -29,7 +29,7 @@ def test_a_sweep_lives_in_its_storage_by_its_name(monkeypatch: pytest.MonkeyPatc
 def test_a_new_folder_gets_the_resolved_spec(tmp_path: Path) -> None:
     root = tmp_path / "deep" / "circle"
     enter_folder(circle_spec(), root)
-    assert [p.name for p in root.iterdir()] == ["spec.json"]
+    assert {p.name for p in root.iterdir()} == {"spec.json", "folder.json"}
     spec = read_spec(root)
     assert spec["method"]["type"] == "dpo"  # defaults are written out
     assert spec == json.loads(circle_spec().model_dump_json())
