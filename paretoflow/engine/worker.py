@@ -129,17 +129,13 @@ class Workshop:
         return [known, self._results.of_base(result, notes)]
 
     def _notes(self, problem: Problem, lessons: Lessons) -> list[str]:
-        """Return what a person should know of the objectives before any run.
-
-        Raises:
-            SpecError: If nothing can be learnt from the base's answers.
-        """
-        scores = raw_scores(lessons.candidates, self._spec.objectives)
-        if self._spec.method.type != "command":  # a program may learn from what it likes
-            require_differences(self._spec.objectives, scores)
+        """Return what to know of the objectives before any run; refuse those that teach nothing."""
+        spec, scores = self._spec, raw_scores(lessons.candidates, self._spec.objectives)
+        if spec.method.type != "command":  # a program may learn from what it likes
+            require_differences(spec.objectives, scores)
         told = [note for o in self._panel.objectives for note in getattr(o, "notes", ())]
-        left = unread(getattr(self._spec.model, "path", ""))
-        return [*left, *told, *calibration_notes(problem, scores, unmoved(self._spec.objectives))]
+        told += unread(getattr(spec.model, "path", ""))
+        return [*told, *calibration_notes(problem, scores, unmoved(spec.objectives))]
 
     def ready(self, problem: Problem, desk: Preparing = NOBODY) -> list[Event]:
         """Get ready for launches under objectives that are frozen already.
