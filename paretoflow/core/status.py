@@ -6,7 +6,8 @@
                    ├──────> STOPPED     (the sweep ended first; resuming puts it back to PENDING)
                    └──────> PAUSED      (runs like it are ahead; RUNNING again if its place rises)
 
-FINISHED and FAILED are final.
+FINISHED is final. So is FAILED, unless runs failed alike until the sweep stopped for it: the next
+session puts those back to PENDING.
 """
 
 from __future__ import annotations
