@@ -103,7 +103,7 @@ class SimulatedCluster:
         if epoch < self.epoch:
             raise FencedError(
                 f"the gangs obey driver epoch {self.epoch}, not {epoch}",
-                hint="stop this process: the newer one goes on",
+                hint="stop this process: the newer driver goes on",
             )
 
     def idle(self) -> int:

@@ -271,5 +271,5 @@ def _fenced(newer: int, own: int, folder: Folder) -> FencedError:
     return FencedError(
         f"driver epoch {newer} took over the sweep from epoch {own}",
         folder.uri,
-        "stop this process: the newer one goes on",
+        "stop this process: the newer driver goes on",
     )

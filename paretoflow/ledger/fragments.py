@@ -128,8 +128,8 @@ def _read(folder: Folder, name: str) -> list[Event]:
     try:
         events = table_to_events(table)
         events_to_table(events)  # what is in no state to be committed is damaged too
-    except SchemaVersionError:
-        raise
+    except SchemaVersionError as error:
+        raise SchemaVersionError(error.what, where, error.hint) from error
     except LedgerError as error:
         raise DamagedError(f"the fragment is damaged: {error.what}", where, hint) from error
     path = name.split("/")

@@ -86,5 +86,5 @@ class MemoryLedger:
         if self._store.epoch != self._epoch:
             raise FencedError(
                 f"driver epoch {self._store.epoch} took over the sweep from epoch {self._epoch}",
-                hint="stop this process: the newer one goes on",
+                hint="stop this process: the newer driver goes on",
             )
