@@ -115,7 +115,7 @@ def test_pick_returns_the_condition_and_how_to_use_it(swept: Any, capsys: Any) -
     root, _ = swept
     front = open_sweep(str(root)).front()
     asked = [p for p in front if p.condition is not None]
-    assert len(asked) > 1
+    assert asked  # how many of the points of a random model are on the front is chance
     assert all(p.weights != (0.5, 0.5) or p.snapshot_id.endswith("c02") for p in asked)
     point = max(asked, key=lambda p: p.scores[1])
     assert main(["pick", str(root), "--prefer", "vowels=1", "--format", "json"]) == 0

@@ -290,8 +290,8 @@ def test_pieces_are_whole_forward_passes_and_outputs_share_them(
     scorers = [reward(folder, output=k, batch_size=batch_size) for k in (2, 0)]
     answers = [ANSWERS[i % 4] + " more" * (i % 5) for i in range(11)]
     prompts = [PLAIN] * 11
-    whole = np.stack([s.score(prompts, answers) for s in scorers], axis=1)
-    scorers[0].score(prompts[:1], answers[:1])  # forgets the batch
+    whole = np.stack([s.score_as_sampled(prompts, answers) for s in scorers], axis=1)
+    scorers[0].score_as_sampled(prompts[:1], answers[:1])  # forgets the batch
     true_forward, passes = RewardModel._forward, []
 
     def forward(model: RewardModel, rows: Any) -> Any:
