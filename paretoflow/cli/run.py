@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,7 +66,7 @@ def run_here(
 
     Raises:
         SchemaVersionError: If a newer version of ParetoFlow wrote the sweep that is there.
-        KeyboardInterrupt: After open runs were recorded and the user was told how to go on.
+        Exit: After a signal, once open runs were recorded and the user was told how to go on.
         Exit: With 1, if no run finished or the same failure stopped the sweep early.
     """
     from paretoflow.cli.ending import conclude
@@ -87,10 +88,10 @@ def run_here(
             reason = run_sweep(
                 spec, watch=watch, address=address, fsync=fsync, accept_change=accept_change
             )
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as asked:
         told = f"stopped; nothing that finished is lost. Go on with: {shlex.join(words)}"
         console.print(told, markup=False, soft_wrap=True)
-        raise
+        raise typer.Exit(128 + getattr(asked, "number", signal.SIGINT)) from None
     state = open_sweep_folder(root).state
     ending = Ending.of(state, reason)
     if not ending.trouble:

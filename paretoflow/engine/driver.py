@@ -74,7 +74,7 @@ class Driver:
             settled = True
         except KeyboardInterrupt:
             settled = True
-            self._put_down("stopped by the user")
+            self._put_down(self._around.interrupted())
             raise
         except StopRequestedError as asked:
             settled = True

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import queue
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import ray
+from ray._private.worker import shutdown
 from ray.exceptions import RayError
 
 from paretoflow.core.errors import ChangedInputsError, FencedError, ParetoflowError, UserError
@@ -31,6 +35,8 @@ from paretoflow.storage import Root, as_folder
 
 SAVE_S = 20.0
 """How long open runs may take to save where they are when the sweep stops."""
+ANSWER_S = 4.0
+"""How long Ray may take beyond that, before it is taken to be gone."""
 MOST_LATE_S = 0.05
 """Longest time that news may lie while the driver waits for more to take in with it."""
 
@@ -264,13 +270,20 @@ class RayBackend:
             return
         self._roster.closing = True
         try:
-            self._save_runs()
+            answers = _within(SAVE_S + ANSWER_S, self._save_runs)
         except FencedError:
             self.leave()
             return
         except KeyboardInterrupt:
-            pass  # asked twice: what is not saved by now is trained again
+            answers = True  # asked twice: what is not saved by now is trained again
         self._closed = True
+        if not (answers and _within(ANSWER_S, self._dismiss)):
+            # a head that went with the same signal: asked for anything, Ray waits for it for a
+            # minute and then ends this process
+            atexit.unregister(shutdown)
+            self._roster.forget()
+
+    def _dismiss(self) -> None:
         self._roster.dismiss()
         self._disconnect()
 
@@ -294,6 +307,32 @@ class RayBackend:
     def _disconnect(self) -> None:
         if self._joined:
             ray.shutdown()
+
+
+def _within(seconds: float, work: Callable[[], None]) -> bool:
+    """Do work that asks Ray; return whether Ray answered in time.
+
+    Raises:
+        Exception: What the work raised, but for errors of Ray: then it is gone.
+    """
+    outcome: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+
+    def labour() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
+            outcome.put(error)
+        else:
+            outcome.put(None)
+
+    threading.Thread(target=labour, name="asks-ray", daemon=True).start()
+    try:
+        error = outcome.get(timeout=seconds)
+    except queue.Empty:
+        return False
+    if error is not None and not isinstance(error, RayError):
+        raise error
+    return error is None
 
 
 def _wait_s(spec: SweepSpec) -> float:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import ray
+from ray._private import services
 from ray.exceptions import AuthenticationError
 
 from paretoflow.core.errors import ClusterError
@@ -25,14 +29,31 @@ def start_local(engine: EngineSpec, namespace: str) -> None:
     _set_environment()
     # a logical count: gangs may share cores, as the user asked for them
     wanted = engine.workers * engine.resources.ranks * engine.resources.cpus_per_rank
-    ray.init(
-        address="local",  # whatever RAY_ADDRESS says
-        num_cpus=max(os.cpu_count() or 1, math.ceil(wanted)),
-        include_dashboard=False,
-        object_store_memory=OBJECT_STORE_BYTES,
-        namespace=namespace,
-        **_QUIET,
-    )
+    with _in_sessions_of_their_own():
+        ray.init(
+            address="local",  # whatever RAY_ADDRESS says
+            num_cpus=max(os.cpu_count() or 1, math.ceil(wanted)),
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            namespace=namespace,
+            **_QUIET,
+        )
+
+
+@contextmanager
+def _in_sessions_of_their_own() -> Iterator[None]:
+    """Keep what Ray starts out of this process' group.
+
+    `timeout`, batch systems and terminals signal the group: Ray's processes would go first, and no
+    run could be saved any more. Ray has no option for it. Its processes still end with this one,
+    however that ends: it has the kernel see to it.
+    """
+    starter = services.ConsolePopen
+    services.ConsolePopen = partial(starter, start_new_session=True)
+    try:
+        yield
+    finally:
+        services.ConsolePopen = starter
 
 
 def join(address: str, namespace: str) -> None:

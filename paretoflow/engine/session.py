@@ -128,8 +128,9 @@ def run_sweep(
     enter_folder(spec, root, elsewhere=address is not None)
     ledger = open_ledger(root, writer=True, create=True, fsync=fsync)
     generation = _changes_accepted(ledger) + accept_change
-    backend = backend_class(spec, root, address, workshop=workshop, generation=generation)
-    with interrupts() as noted:  # only now: Ray sets a handler of its own, which would just exit
+    with interrupts() as noted, noted.told_apart():
+        backend = backend_class(spec, root, address, workshop=workshop, generation=generation)
+        noted.take()  # once more: Ray sets a handler of its own, which would just exit
         audience = _audience(spec, backend, watch)
         reason = _drive(spec, ledger, backend, audience, noted, accept_change=accept_change)
     if address is None:  # only now: what it names is here, and is what it was
@@ -198,6 +199,7 @@ def _drive(
         front=audience.front,
         decided=audience.decided,
         accept_change=accept_change,
+        interrupted=noted.why,
     )
     proposer = _proposer(spec)
     driver = Driver(spec, ledger, backend, proposer, around)

@@ -51,6 +51,7 @@ class Surroundings:
         front: Called with every front that was recorded.
         decided: Called with the seconds that a decision with launches took, commit included.
         accept_change: Whether the sweep goes on although what scores depend on has changed.
+        interrupted: Returns what asked the process to stop, after a KeyboardInterrupt.
     """
 
     watch: Callable[[SweepState, str], None] = lambda state, note: None
@@ -61,3 +62,4 @@ class Surroundings:
     front: Callable[[FrontRecord], None] = lambda record: None
     decided: Callable[[float], None] = lambda seconds: None
     accept_change: bool = False
+    interrupted: Callable[[], str] = lambda: "stopped by the user"
