@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from paretoflow.core.errors import ClusterError
+from paretoflow.core.user import home_path
 
 PORT = 8265
 """Where a dashboard listens unless it was told otherwise."""
@@ -72,7 +73,7 @@ def find_token(environ: Mapping[str, str] = os.environ) -> Token:
     if environ.get("RAY_AUTH_TOKEN", "").strip():
         return Token(environ["RAY_AUTH_TOKEN"].strip(), "RAY_AUTH_TOKEN")
     named = environ.get("RAY_AUTH_TOKEN_PATH")
-    path = Path(named).expanduser() if named else Path.home() / ".ray" / "auth_token"
+    path = home_path(named) if named else _home() / ".ray" / "auth_token"
     try:
         return Token(path.read_text(encoding="utf-8").strip(), str(path))
     except FileNotFoundError:
@@ -86,6 +87,13 @@ def find_token(environ: Mapping[str, str] = os.environ) -> Token:
     raise ClusterError(
         f"no token in {path}: {problem}", "RAY_AUTH_TOKEN_PATH", "name the file that holds it"
     )
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # of a user without one
+        return Path("/")
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -63,6 +63,10 @@ class Interrupts:
         if self.asked is not None:
             raise self.asked
 
+    def status(self) -> int:
+        """Return the exit status of a process that a signal stopped; 1 where none did."""
+        return 1 if self.asked is None else 128 + self.asked.number
+
     @contextmanager
     def told_apart(self) -> Iterator[None]:
         """Have what leaves the block by a signal be a `StopSignal`."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import queue
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,6 +15,7 @@ from ray.exceptions import RayError
 from paretoflow.core.errors import ChangedInputsError, FencedError, ParetoflowError, UserError
 from paretoflow.core.values import Problem
 from paretoflow.engine.backend import Cause, Failure, Launch, Report
+from paretoflow.engine.cluster import read_nodes
 from paretoflow.engine.faults import failure_of
 from paretoflow.engine.gangs import Gang
 from paretoflow.engine.live import GangPhase, GangState
@@ -24,6 +23,7 @@ from paretoflow.engine.losses import loss_of
 from paretoflow.engine.member import Terms
 from paretoflow.engine.muster import Muster
 from paretoflow.engine.payloads import problem_of
+from paretoflow.engine.ray_answers import answered, end_at_once, within
 from paretoflow.engine.ray_start import join, start_local
 from paretoflow.engine.rests import Rests
 from paretoflow.engine.roster import Roster
@@ -35,10 +35,10 @@ from paretoflow.storage import Root, as_folder
 
 SAVE_S = 20.0
 """How long open runs may take to save where they are when the sweep stops."""
-ANSWER_S = 4.0
-"""How long Ray may take beyond that, before it is taken to be gone."""
-MOST_LATE_S = 0.05
-"""Longest time that news may lie while the driver waits for more to take in with it."""
+ANSWER_S = 5.0
+"""How long a head may take to answer before it is taken to be gone."""
+DISMISS_S = 5.0
+"""How long ending the gangs may take, and the local Ray."""
 
 
 class RayBackend:
@@ -53,6 +53,7 @@ class RayBackend:
 
     Attributes:
         meanwhile: Called now and then while `prepare` waits.
+        status: Returns the exit status of this process, should Ray leave it no orderly end.
 
     Raises:
         ClusterError: If the cluster cannot be joined.
@@ -86,6 +87,7 @@ class RayBackend:
         self._began_s = time.time() - time.monotonic()
         self._rests = Rests()
         self.meanwhile: Callable[[], None] = lambda: None
+        self.status: Callable[[], int] = lambda: 1
         if self._local:
             start_local(spec.engine, muster.namespace)
         elif self._joined:
@@ -191,8 +193,8 @@ class RayBackend:
         self._roster.admit()
         for gang in self._roster:
             gang.listen()
-        answered = _answered([r for g in self._roster for r in g.awaited()], timeout_s)
-        return [report for gang in self._roster for report in self._take(gang, answered)]
+        told = answered([r for g in self._roster for r in g.awaited()], timeout_s)
+        return [report for gang in self._roster for report in self._take(gang, told)]
 
     def _take(self, gang: Gang, answered: set[Any]) -> list[Report]:
         run_id = gang.launch.run_id if gang.launch else ""
@@ -269,19 +271,29 @@ class RayBackend:
         if self._closed:
             return
         self._roster.closing = True
+        if not within(ANSWER_S, _ask):
+            self._abandon()
+            return
         try:
-            answers = _within(SAVE_S + ANSWER_S, self._save_runs)
+            within(SAVE_S, self._save_runs)
         except FencedError:
             self.leave()
             return
         except KeyboardInterrupt:
-            answers = True  # asked twice: what is not saved by now is trained again
+            pass  # asked twice: what is not saved by now is trained again
         self._closed = True
-        if not (answers and _within(ANSWER_S, self._dismiss)):
-            # a head that went with the same signal: asked for anything, Ray waits for it for a
-            # minute and then ends this process
-            atexit.unregister(shutdown)
-            self._roster.forget()
+        if not within(DISMISS_S, self._dismiss):
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Let go of a head that is gone, as when the same signal ended it.
+
+        Asked for anything, Ray waits a minute for it and then ends this process.
+        """
+        self._closed = True
+        self._roster.forget()
+        atexit.unregister(shutdown)
+        atexit.register(end_at_once, self.status)
 
     def _dismiss(self) -> None:
         self._roster.dismiss()
@@ -309,30 +321,8 @@ class RayBackend:
             ray.shutdown()
 
 
-def _within(seconds: float, work: Callable[[], None]) -> bool:
-    """Do work that asks Ray; return whether Ray answered in time.
-
-    Raises:
-        Exception: What the work raised, but for errors of Ray: then it is gone.
-    """
-    outcome: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
-
-    def labour() -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
-            outcome.put(error)
-        else:
-            outcome.put(None)
-
-    threading.Thread(target=labour, name="asks-ray", daemon=True).start()
-    try:
-        error = outcome.get(timeout=seconds)
-    except queue.Empty:
-        return False
-    if error is not None and not isinstance(error, RayError):
-        raise error
-    return error is None
+def _ask() -> None:
+    read_nodes()
 
 
 def _wait_s(spec: SweepSpec) -> float:
@@ -341,14 +331,3 @@ def _wait_s(spec: SweepSpec) -> float:
     strictest = min(limits.silent_s, limits.heartbeat_s, limits.orphan_s, limits.run_s or 1e9)
     ranks = spec.engine.workers * spec.engine.resources.ranks
     return max(0.25, min(max(2.0, ranks / 50), 30.0, strictest / 4))
-
-
-def _answered(refs: list[Any], timeout_s: float) -> set[Any]:
-    if not refs:
-        time.sleep(min(timeout_s, 0.5))
-        return set()
-    ready, _ = ray.wait(refs, num_returns=1, timeout=timeout_s, fetch_local=False)
-    if ready:
-        time.sleep(min(MOST_LATE_S, len(refs) / 20_000))  # of many, some follow at once
-        ready, _ = ray.wait(refs, num_returns=len(refs), timeout=0, fetch_local=False)
-    return set(ready)

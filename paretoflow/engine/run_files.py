@@ -6,9 +6,7 @@ the temporary folder, and what must last is sent before anybody is told of it.
 
 from __future__ import annotations
 
-import getpass
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
@@ -20,6 +18,7 @@ from paretoflow.engine.patience import OUTAGE_S, patiently
 from paretoflow.methods.states import MANIFEST, discard_states, discard_torn, latest_state
 from paretoflow.storage import Folder
 from paretoflow.storage.adapters import checked_adapter
+from paretoflow.storage.private import scratch_folder
 
 ADAPTERS = "adapters"
 RESTORE = "restore the folder from a copy; until then what starts from it fails"
@@ -143,4 +142,4 @@ def _attempt_of(folder: PurePosixPath) -> int:
 
 
 def _scratch(uri: str) -> Path:
-    return Path(tempfile.gettempdir()) / f"paretoflow-{getpass.getuser()}" / digest_of(uri)[:16]
+    return scratch_folder() / digest_of(uri)[:16]

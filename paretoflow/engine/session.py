@@ -189,7 +189,7 @@ def _drive(
             damaged=lambda e: audience.watch(driver.state, f"set aside {e.where}: {e.what}"),
         )
 
-    backend.meanwhile = meanwhile
+    backend.meanwhile, backend.status = meanwhile, noted.status
     around = Surroundings(
         watch=audience.watch,
         recover=recover,

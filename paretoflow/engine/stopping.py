@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import socket
 import time
 
 from paretoflow.core.errors import StorageError
+from paretoflow.core.user import user_name
 from paretoflow.storage import Folder, as_folder
 
 STOP_FILE = "stop.json"
@@ -18,7 +18,7 @@ PATIENCE_S = 1.0
 
 def request_stop(folder: Folder) -> None:
     """Ask the driver of a sweep, wherever it runs, to save open runs and stop."""
-    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    who = f"{user_name()}@{socket.gethostname()}"
     folder.write(STOP_FILE, json.dumps({"by": who, "time_s": time.time()}).encode())
 
 

@@ -104,6 +104,7 @@ def as_folder(root: Root, patience_s: float | None = None) -> Folder:
     Raises:
         StorageError: If the scheme is none that sweeps can live in.
     """
+    from paretoflow.core.user import home_path
     from paretoflow.storage.local import LocalFolder
 
     if not isinstance(root, str | Path) and (root.local is not None or patience_s is None):
@@ -113,7 +114,7 @@ def as_folder(root: Root, patience_s: float | None = None) -> Folder:
         what, hint = path_fault(text)
         raise StorageError(what, text, hint)
     if "://" not in text:
-        return LocalFolder(Path(text).expanduser())
+        return LocalFolder(home_path(text))
     from paretoflow.storage.objects import ObjectFolder
 
     return ObjectFolder(text, patience_s)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
+from paretoflow.core.user import home_path
 from paretoflow.spec.tracking import TensorboardTrackerSpec
 from paretoflow.tracking import Point, Subject
 from paretoflow.tracking.library import client_library
@@ -21,7 +21,7 @@ class TensorboardTracker:
     """
 
     def __init__(self, spec: TensorboardTrackerSpec) -> None:
-        self._folder = Path(spec.folder).expanduser().absolute()
+        self._folder = home_path(spec.folder).absolute()
         self._library = client_library("tensorboardX", "TensorBoard")
         self._summaries = client_library("tensorboardX.proto.summary_pb2", "TensorBoard")
 

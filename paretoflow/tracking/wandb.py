@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from paretoflow.core.errors import UserError
+from paretoflow.core.user import home_path
 from paretoflow.spec.tracking import WandbTrackerSpec
 from paretoflow.tracking import Point, Subject
 from paretoflow.tracking.library import client_library
@@ -40,7 +40,7 @@ class WandbTracker:
                 "Weights & Biases has no key",
                 hint="set WANDB_API_KEY, or write `mode: offline` and `wandb sync` later",
             )
-        folder = Path(self._spec.folder).expanduser().absolute()
+        folder = home_path(self._spec.folder).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         self._run = self._library.init(
             project=self._spec.project,

@@ -47,7 +47,9 @@ from paretoflow.storage import as_folder
 
 CHEAP = "tests.integration.cheap_workshop:CheapWorkshop"
 PACE = "pace.json"
-"""In the sweep's folder: seconds for each step, {"step_s": …}; no waiting without it."""
+"""In the sweep's folder: seconds for each step, {"step_s": …}, and how many tenths of a second
+preparing takes, {"stage": …}; no waiting without it.
+"""
 
 
 class CheapWorkshop:
@@ -65,8 +67,19 @@ class CheapWorkshop:
         self._problem = declared_problem(spec.objectives)
 
     def prepare(self, desk: Preparing | None = None) -> list[Event]:
+        self._prepare_slowly(desk)
         row = self._row(BASE_RUN_ID, 0, 0, np.zeros(self._problem.m))
         return [calibrated(self._problem, time.time()), row]
+
+    def _prepare_slowly(self, desk: Preparing | None) -> None:
+        count = int(self._pace("stage"))
+        for done in range(1, count + 1):
+            time.sleep(0.1)
+            assert desk is not None
+            desk.doing("sampling answers", done, count)
+            self._folder.write("stage.txt", str(done).encode())
+            if desk.stopping():
+                raise RunInterrupted("stopped while sampling answers")
 
     def ready(self, problem: Problem, desk: Preparing | None = None) -> None:
         self._problem = problem
@@ -135,8 +148,11 @@ class CheapWorkshop:
         return evaluated(measured, time_s=time.time(), cost=Cost(0.1, 0.1, 10), **fields)
 
     def _pace_s(self) -> float:
+        return self._pace("step_s")
+
+    def _pace(self, of: str) -> float:
         try:
-            return float(json.loads(self._folder.read(PACE))["step_s"])
+            return float(json.loads(self._folder.read(PACE)).get(of, 0.0))
         except FileNotFoundError:
             return 0.0
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -28,6 +29,7 @@ class Command:
     ) -> None:
         self.lines: list[str] = []
         self._news = threading.Condition()
+        self._sessions: set[int] = set()
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *words],
             cwd=cwd,
@@ -39,6 +41,10 @@ class Command:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def text(self) -> str:
@@ -72,12 +78,14 @@ class Command:
         self._reader.join(PATIENCE_S)
         return status
 
-    def interrupt(self) -> None:
-        """Do what Ctrl-C does: SIGINT to the whole foreground group."""
-        os.killpg(self._process.pid, signal.SIGINT)
+    def interrupt(self, number: int = signal.SIGINT, *, group: bool = True) -> None:
+        """Do what Ctrl-C does: SIGINT to the whole foreground group; or another signal."""
+        self._members()
+        (os.killpg if group else os.kill)(self._process.pid, number)
 
     def kill(self) -> None:
         """Kill the command's own process with -9; what it started must notice by itself."""
+        self._members()
         self._process.kill()
         self._process.wait(PATIENCE_S)
 
@@ -100,7 +108,13 @@ class Command:
         self._reader.join(PATIENCE_S)
 
     def _members(self) -> list[psutil.Process]:
-        return [p for p in psutil.process_iter() if _session_of(p) == self._process.pid]
+        """Return what lives of the command's session, and of those that its Ray made."""
+        self._sessions.add(self._process.pid)
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(self._process.pid).children(recursive=True):
+                self._sessions.add(_session_of(child))
+        self._sessions.discard(-1)
+        return [p for p in psutil.process_iter() if _session_of(p) in self._sessions]
 
 
 def _session_of(process: psutil.Process) -> int:

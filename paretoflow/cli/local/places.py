@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
+from paretoflow.core.user import home_path
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.sweep import SweepSpec
 
@@ -15,7 +15,7 @@ def storage_findings(spec: SweepSpec) -> Iterator[Fault]:
     scheme, found, rest = spec.storage.partition("://")
     if found and scheme != "file":
         return
-    root = Path(rest if found else spec.storage).expanduser() / spec.name
+    root = home_path(rest if found else spec.storage) / spec.name
     there = root.absolute()
     while not os.path.lexists(there):
         there = there.parent

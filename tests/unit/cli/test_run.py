@@ -109,12 +109,24 @@ def test_a_finished_sweep_is_not_run_again_and_can_grow(
     assert sum(" finished in " in line for line in grown) == 1
 
 
-@pytest.mark.parametrize("notice", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_and_sigterm_end_with_130_and_the_same_command_goes_on(
-    backend: type[Backend], capsys: pytest.CaptureFixture[str], notice: signal.Signals
+@pytest.mark.parametrize(
+    ("notice", "status", "why"),
+    [
+        (signal.SIGINT, 130, "stopped by the user"),
+        (signal.SIGTERM, 143, "stopped by a signal (SIGTERM)"),
+        (signal.SIGHUP, 129, "stopped by a signal (SIGHUP)"),
+    ],
+)
+def test_a_signal_stops_safely_and_the_same_command_goes_on(
+    backend: type[Backend],
+    capsys: pytest.CaptureFixture[str],
+    notice: signal.Signals,
+    status: int,
+    why: str,
 ) -> None:
     backend.patience, backend.notice = 4, notice
-    assert main(RUN) == 130
+    assert main(RUN) == status
+    assert open_sweep_folder(Path("sweeps/circle")).state.closed == why
     text = capsys.readouterr().out
     assert "stopped; nothing that finished is lost. Go on with: paretoflow run job.yaml" in text
     backend.patience = 10**6

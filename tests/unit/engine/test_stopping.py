@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 
 import pytest
 
+from paretoflow.core.user import user_name
 from paretoflow.engine import stopping
 from paretoflow.engine.stopping import StopWatch, request_stop
 from paretoflow.storage import LocalFolder
@@ -17,7 +17,7 @@ def test_a_request_is_seen_with_the_name_of_who_asked(
     watch = StopWatch(LocalFolder(tmp_path))
     assert watch.asked() == ""
     request_stop(LocalFolder(tmp_path))
-    assert watch.asked().startswith(f"stopped by {getpass.getuser()}@")
+    assert watch.asked().startswith(f"stopped by {user_name()}@")
 
 
 def test_a_request_from_before_the_drivers_start_is_forgotten(tmp_path: Path) -> None:

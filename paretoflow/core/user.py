@@ -1,0 +1,31 @@
+"""Who runs this process: a container may give it a number that no name and no home belong to."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from pathlib import Path
+
+from paretoflow.core.errors import UserError
+
+
+def user_name() -> str:
+    """Return the user's name, or `uid1000` for a user without one."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        return f"uid{os.getuid()}"
+
+
+def home_path(text: str) -> Path:
+    """Return a path whose `~` is replaced by the home folder.
+
+    Raises:
+        UserError: If there is none.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise UserError(
+            f"user {user_name()} has no home folder", text, "write the whole path, or set HOME"
+        ) from None
