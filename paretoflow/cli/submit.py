@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,12 +100,14 @@ def hand_over(
     Raises:
         ClusterError: If the cluster cannot be reached, does not let us in or is too small.
         SpecError: If another sweep of that name lives there.
+        UserError: If the working directory is too large to upload.
         SchemaVersionError: If a newer version of ParetoFlow wrote the sweep that is there.
         Exit: With the job's result, when it was followed.
     """
     from paretoflow.engine.dashboard import Dashboard
+    from paretoflow.engine.entering import entering
     from paretoflow.engine.resume import changed_keys, require_readable
-    from paretoflow.engine.session import drawn_as_begun, enter_folder, sweep_root
+    from paretoflow.engine.session import drawn_as_begun, sweep_root
     from paretoflow.engine.submit import Jobs
     from paretoflow.methods.capabilities import require_supported
     from paretoflow.storage import as_folder
@@ -122,8 +125,9 @@ def hand_over(
         _require_room(dashboard, spec, anyway=anyway)
         if folder.local is not None and not dashboard.is_local:
             _note(f"{folder.uri} is a path: every node of the cluster must see it under that name")
-        enter_folder(spec, folder, elsewhere=True)
-        name, new = jobs.submit(surrounding)
+        surrounding = _measured(surrounding, folder)
+        with entering(spec, folder):
+            name, new = jobs.submit(surrounding)
         told = "submitted" if new else "attached to"
     else:
         told = "attached to"
@@ -181,6 +185,19 @@ def _require_room(dashboard: Dashboard, spec: SweepSpec, *, anyway: bool) -> Non
     fit = room(nodes, engine.resources)
     if missing or fit < engine.workers:
         _note(f"now there is room for {fit} of {engine.workers} gangs; the others wait for theirs")
+
+
+def _measured(surrounding: Surrounding, folder: Folder) -> Surrounding:
+    """Say what is uploaded, and leave out what is not to go; refuse what is too much."""
+    if surrounding.working_dir is None:
+        return surrounding
+    from paretoflow.engine.upload import most_bytes, upload_of
+
+    storage = None if folder.local is None else folder.local.parent
+    upload = upload_of(surrounding.working_dir, storage)
+    upload.require_room(most_bytes())
+    _note(str(upload))
+    return replace(surrounding, excludes=upload.excludes)
 
 
 def _follow(jobs: Jobs, name: str, uri: str, address: str) -> None:

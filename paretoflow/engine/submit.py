@@ -41,12 +41,14 @@ class Surrounding:
         image: Container image, in place of the nodes' own Python.
         env: Environment variables of the driver and the gangs.
         accept_change: Whether it goes on although what scores depend on has changed.
+        excludes: What of the folder is not uploaded, in the words of a .gitignore.
     """
 
     working_dir: Path | None = None
     image: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     accept_change: bool = False
+    excludes: tuple[str, ...] = ()
 
     def as_runtime_env(self) -> dict[str, Any]:
         """Return it in Ray's words.
@@ -67,6 +69,8 @@ class Surrounding:
         found: dict[str, Any] = {"env_vars": dict(self.env)} if self.env else {}
         if self.working_dir is not None:
             found["working_dir"] = str(self.working_dir)
+            if self.excludes:
+                found["excludes"] = list(self.excludes)
         if self.image is not None:
             found["image_uri"] = self.image
         return found

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from paretoflow.core.user import home_path
 from paretoflow.spec.draft import Draft
 from paretoflow.spec.models import PretrainedModelSpec
 from paretoflow.spec.objectives import RewardModelObjectiveSpec
@@ -55,7 +56,7 @@ def _missing_folder(path: KeyPath, name: str, noun: str) -> Iterator[Fault]:
 
 
 def _is_file(path: str) -> bool:
-    return Path(path).expanduser().is_file()
+    return home_path(path).is_file()
 
 
 def storage_root(draft: Draft) -> Iterator[Fault]:

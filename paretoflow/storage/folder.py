@@ -125,7 +125,7 @@ def place_of(uri: str) -> str:
     scheme, found, rest = path_of(uri).partition("://")
     if found:
         return f"{scheme}://{'/'.join(part for part in rest.split('/') if part)}"
-    return str(Path(path_of(uri)).expanduser().resolve())
+    return str(home_path(path_of(uri)).resolve())
 
 
 def require_sweep_path(folder: Folder) -> None:

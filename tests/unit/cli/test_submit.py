@@ -242,3 +242,141 @@ def test_a_log_that_is_lost_is_a_fault_of_the_network(
     _follows(monkeypatch, follow)
     assert main([*SUBMIT, head.address, "--follow"]) == 2
     assert "the job goes on" in capsys.readouterr().err
+
+
+def _tree(folder: Path) -> dict[str, bytes]:
+    """Return everything below a folder: files with their content, folders with a slash."""
+    return {
+        path.relative_to(folder).as_posix() + "/" * path.is_dir(): (
+            b"" if path.is_dir() else path.read_bytes()
+        )
+        for path in folder.rglob("*")
+    }
+
+
+def _refuses_uploads(monkeypatch: pytest.MonkeyPatch, head: Head) -> None:
+    from ray.job_submission import JobSubmissionClient
+
+    def upload(client: object, runtime_env: dict) -> None:
+        raise ValueError("Package size exceeds the maximum size")
+
+    monkeypatch.setattr(JobSubmissionClient, "_upload_working_dir_if_needed", upload)
+
+
+def _refuses_the_token(monkeypatch: pytest.MonkeyPatch, head: Head) -> None:
+    true_submit = Jobs.submit
+
+    def submit(jobs: Jobs, surrounding: object) -> tuple[str, bool]:
+        head.token = "another by now"
+        return true_submit(jobs, surrounding)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Jobs, "submit", submit)
+
+
+def _goes_away(monkeypatch: pytest.MonkeyPatch, head: Head) -> None:
+    def submit(jobs: Jobs, surrounding: object) -> tuple[str, bool]:
+        raise ClusterError("no answer")
+
+    monkeypatch.setattr(Jobs, "submit", submit)
+
+
+def _lacks_a_module(monkeypatch: pytest.MonkeyPatch, head: Head) -> None:
+    def submit(jobs: Jobs, surrounding: object) -> tuple[str, bool]:
+        raise ModuleNotFoundError("No module named 'smart_open'", name="smart_open")
+
+    monkeypatch.setattr(Jobs, "submit", submit)
+
+
+def _is_interrupted(monkeypatch: pytest.MonkeyPatch, head: Head) -> None:
+    def submit(jobs: Jobs, surrounding: object) -> tuple[str, bool]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Jobs, "submit", submit)
+
+
+def _full_disk(monkeypatch: pytest.MonkeyPatch, head: Head) -> None:
+    def write(path: Path, content: bytes) -> None:
+        path.write_bytes(content[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("paretoflow.storage.local.write_durably", write)
+
+
+FAILURES = [
+    _refuses_uploads,
+    _refuses_the_token,
+    _goes_away,
+    _lacks_a_module,
+    _is_interrupted,
+    _full_disk,
+]
+
+
+@pytest.mark.parametrize("fails", FAILURES)
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_submission_that_failed_leaves_nothing_behind(
+    head: Head, monkeypatch: pytest.MonkeyPatch, fails: Callable[..., None], deep: bool
+) -> None:
+    storage = ("--storage", "a/b/c") if deep else ()
+    before = _tree(Path())
+    with monkeypatch.context() as patch:
+        fails(patch, head)
+        words = [*SUBMIT, head.address, "--working-dir", ".", *storage]
+        try:
+            assert main(words) not in (0, None)
+        except ModuleNotFoundError:
+            assert fails is _lacks_a_module
+    assert _tree(Path()) == before
+    head.token = "sesame"
+    assert main([*SUBMIT, head.address, *storage]) == 0
+    assert len(head.asked) == 1
+
+
+@pytest.mark.parametrize("fails", FAILURES)
+def test_a_submission_that_failed_leaves_a_sweep_as_it_was(
+    head: Head, monkeypatch: pytest.MonkeyPatch, fails: Callable[..., None]
+) -> None:
+    assert main([*SUBMIT, head.address]) == 0
+    head.jobs.clear()
+    ledger = open_ledger("sweeps/circle", writer=True, create=True, fsync=False)
+    ledger.append([opened(), Event("closed:0", EventKind.CLOSED, 1.0, message="stopped by me")])
+    before = _tree(Path("sweeps"))
+    with monkeypatch.context() as patch:
+        fails(patch, head)
+        words = [*SUBMIT, head.address, "--working-dir", ".", "--set", "stop.runs=9"]
+        try:
+            assert main(words) not in (0, None)
+        except ModuleNotFoundError:
+            assert fails is _lacks_a_module
+    assert _tree(Path("sweeps")) == before
+
+
+def test_a_fault_before_the_cluster_is_asked_leaves_nothing_behind(head: Head) -> None:
+    before = _tree(Path())
+    assert main([*SUBMIT, head.address, "--set", "stop.rums=3"]) == 2
+    assert main([*SUBMIT, "http://127.0.0.1:9"]) == 2
+    assert main([*SUBMIT, head.address, "--working-dir", "nowhere"]) == 2
+    assert main([*SUBMIT, head.address, "--env", "NOT-A-NAME=1"]) == 2
+    head.token = "another"
+    assert main([*SUBMIT, head.address]) == 2
+    assert _tree(Path()) == before
+
+
+def test_what_is_too_large_to_upload_is_refused_with_the_largest_files(
+    head: Head, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("paretoflow.engine.upload.most_bytes", lambda: 1_000_000)
+    Path("weights.bin").write_bytes(b"0" * 900_000)
+    Path("data").mkdir()
+    Path("data/rows.jsonl").write_bytes(b"0" * 300_000)
+    before = _tree(Path())
+    assert main([*SUBMIT, head.address, "--working-dir", "."]) == 2
+    error = capsys.readouterr().err
+    assert "holds 1.2 MB, and Ray takes less than 1.0 MB" in error
+    assert "weights.bin (0.9 MB), data/rows.jsonl (0.3 MB)" in error
+    assert ".rayignore" in error
+    assert _tree(Path()) == before
+    Path(".rayignore").write_text("weights.bin\n")
+    _refuses_uploads(monkeypatch, head)  # it gets that far
+    assert main([*SUBMIT, head.address, "--working-dir", "."]) == 2
+    assert "uploads " in capsys.readouterr().err
