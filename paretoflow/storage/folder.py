@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from paretoflow.core.errors import StorageError
+from paretoflow.core.user import home_path
 from paretoflow.spec.uris import path_fault, path_of
 
 
@@ -104,7 +105,6 @@ def as_folder(root: Root, patience_s: float | None = None) -> Folder:
     Raises:
         StorageError: If the scheme is none that sweeps can live in.
     """
-    from paretoflow.core.user import home_path
     from paretoflow.storage.local import LocalFolder
 
     if not isinstance(root, str | Path) and (root.local is not None or patience_s is None):

@@ -88,6 +88,8 @@ def test_sigterm_to_the_group_and_the_process_saves_the_run(sweep: Sweep) -> Non
     with sweep.driver() as command:
         command.wait_for(" started")
         time.sleep(1.0)
+        group = os.getpgid(command.workers()[0].pid)
+        assert group not in (os.getpgid(0), command.pid), "Ray is in the driver's group"
         command.interrupt(signal.SIGTERM)
         command.interrupt(signal.SIGTERM, group=False)
         status, took_s = _ended(command)
@@ -127,8 +129,8 @@ def test_sigterm_that_ends_the_head_of_the_cluster_too_closes_the_sweep(sweep: S
         cluster.add(1)
         with sweep.driver("--address", cluster.address) as command:
             command.wait_for(" started")
-            cluster.shutdown()
             command.interrupt(signal.SIGTERM)
+            cluster.shutdown()
             status, took_s = _ended(command)
     assert status == 128 + signal.SIGTERM, command.text
     assert took_s < AT_MOST_S
@@ -148,13 +150,3 @@ def test_a_second_signal_ends_at_once_and_the_sweep_is_closed(sweep: Sweep) -> N
     assert status == 128 + signal.SIGTERM, command.text
     assert took_s < 12.0
     assert [e.kind for e in sweep.events()][-1] is EventKind.CLOSED
-
-
-def test_a_killed_driver_takes_its_own_ray_along(sweep: Sweep) -> None:
-    sweep.pace(step_s=0.1)
-    with sweep.driver() as command:
-        command.wait_for(" started")
-        group = os.getpgid(command.workers()[0].pid)
-        assert group not in (os.getpgid(0), command.pid), "Ray is in the driver's group"
-        command.kill()
-        assert command.workers_left(30) == []
