@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -65,11 +66,11 @@ def train_reward(
         spec = spec.model_copy(update={"output": out})
     console = new_console()
     try:
-        with interrupts():
+        with interrupts() as noted, noted.told_apart():
             metrics = _trained(spec, console, force=force)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as asked:
         console.print("stopped; nothing was written")
-        raise
+        raise typer.Exit(128 + getattr(asked, "number", signal.SIGINT)) from None
     console.print(_table(metrics))
     console.print(f"wrote {spec.output}; put these into a sweep:", markup=False, soft_wrap=True)
     console.print(_objectives(spec, metrics), markup=False, soft_wrap=True)

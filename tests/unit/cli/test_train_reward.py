@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +43,24 @@ def test_it_prints_the_metrics_and_objectives_that_a_sweep_takes(
     assert "rewards are already there" in capsys.readouterr().err
 
 
-def test_ctrl_c_says_that_nothing_was_written(
-    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+@pytest.mark.parametrize(
+    ("notice", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_says_that_nothing_was_written(
+    config: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+    notice: signal.Signals,
+    status: int,
 ) -> None:
     from paretoflow.rewards import run
 
     def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(notice)
 
     monkeypatch.setattr(run, "_train", interrupted)
-    assert main(["train-reward", config]) == 130
+    assert main(["train-reward", config]) == status
     assert "stopped; nothing was written" in capsys.readouterr().out
     assert not (tmp_path / "out").exists()
 
