@@ -15,7 +15,7 @@ from paretoflow.storage import Folder
 
 @contextmanager
 def entering(spec: SweepSpec, folder: Folder) -> Iterator[None]:
-    """Write the spec of a sweep that a cluster runs; where the block fails, put back what was there.
+    """Write the spec of a sweep for a cluster; where the block fails, put back what was there.
 
     Raises:
         SpecError: If another sweep of that name has begun there.
