@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -102,12 +103,16 @@ def charged(events: Sequence[Event]) -> int:
     return sum(e.payload.get("cause") == "error" for e in failures)
 
 
-def goes_on(events: Sequence[Event], since_s: float, seq: int) -> float | None:
+def goes_on(events: Sequence[Event], since_s: float, seq: int, *, ended: bool) -> float | None:
     """Return when the first row came that says that work goes on; None if none did.
 
     Args:
         since_s: Rows of before do not count: some were on their way.
         seq: How many rows there were.
+        ended: Whether the command that was hit has ended: then rows count from the next one's start
+            on, since workers may outlive it for a moment.
     """
-    later = [e.time_s for e in events[seq:] if e.kind in PROGRESS and e.time_s > since_s]
+    opened = [e.time_s for e in events[seq:] if e.kind is EventKind.OPENED and e.time_s > since_s]
+    begin_s = (min(opened) if opened else math.inf) if ended else since_s
+    later = [e.time_s for e in events[seq:] if e.kind in PROGRESS and e.time_s > begin_s]
     return min(later) - since_s if later else None

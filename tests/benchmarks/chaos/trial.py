@@ -134,7 +134,9 @@ class Trial:
         failures = failed_for_good(events)
         self.faults += [f"{e.run_id}: {e.boundary}: {e.message[:160]}" for e in failures]
         for at_s, since_s, seq, ended in self._pending:
-            self.blows.append(Blow(at_s, seq, goes_on(events, since_s, seq), ended))
+            self.blows.append(
+                Blow(at_s, seq, goes_on(events, since_s, seq, ended=ended is not None), ended)
+            )
         ends = {*finished, *(e.run_id for e in failures)}
         return Told(
             blows=tuple(self.blows),

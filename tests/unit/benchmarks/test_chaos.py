@@ -64,9 +64,17 @@ def test_failures_are_told_apart() -> None:
 
 def test_work_goes_on_with_the_first_row_of_work_after_a_blow() -> None:
     rows = (*BEFORE, row(3, EventKind.OPENED), row(4, EventKind.ADOPTED), row(5, EventKind.STARTED))
-    assert told.goes_on(rows, 102.5, 3) == 1.5
-    assert told.goes_on(rows, 104.5, 3) == 0.5
-    assert told.goes_on(BEFORE, 102.5, 3) is None
+    assert told.goes_on(rows, 102.5, 3, ended=True) == 1.5
+    assert told.goes_on(rows, 104.5, 3, ended=False) == 0.5
+    assert told.goes_on(BEFORE, 102.5, 3, ended=False) is None
+
+
+def test_a_row_of_a_worker_that_outlived_its_command_is_not_going_on() -> None:
+    late = row(3, EventKind.EVALUATED, snapshot_id="r0-a0-s2")
+    assert told.goes_on((*BEFORE, late), 102.5, 3, ended=True) is None
+    rows = (*BEFORE, late, row(6, EventKind.OPENED), row(8, EventKind.STARTED))
+    assert told.goes_on(rows, 102.5, 3, ended=True) == 5.5
+    assert told.goes_on(rows, 102.5, 3, ended=False) == 0.5
 
 
 def test_a_full_disk_takes_nothing_and_is_freed(small_disk: Path) -> None:
