@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event
 
 NAME = "chaos"
+MARK = "PARETOFLOW_CHAOS"
+"""In the environment of all that a command starts, in whatever session."""
 LIFE_S = 600.0
 """A command that takes longer hangs: that is a finding too."""
 
@@ -77,24 +80,25 @@ class Sweep:
 
     def drive(self, number: int) -> Life:
         """Start `paretoflow run` for the given time, in a session of its own as a terminal does."""
-        log = self.home / f"life-{number}.log"
+        log, mark = self.home / f"life-{number}.log", uuid.uuid4().hex
         with log.open("w", encoding="utf-8") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "paretoflow.cli.main", "run", str(self.home / "job.yaml")],
-                env={**os.environ, **self.env},
+                env={**os.environ, **self.env, MARK: mark},
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        return Life(process, log)
+        return Life(process, log, mark)
 
 
 class Life:
     """A running command and all that it has started."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, mark: str) -> None:
         self.process = process
         self.log = log
+        self._mark = mark
 
     @property
     def over(self) -> bool:
@@ -107,7 +111,7 @@ class Life:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def members(self, begins: str = "") -> list[psutil.Process]:
-        """Return the living processes of its session whose command line begins like this."""
+        """Return the living processes that it has started whose command line begins like this."""
         return [p for p in psutil.process_iter() if self._is_member(p, begins)]
 
     def _is_member(self, process: psutil.Process, begins: str) -> bool:
@@ -116,8 +120,8 @@ class Life:
                 return False
             words = process.cmdline()
             named = not begins or Path(words[0]).name.startswith(begins) if words else False
-            return named and os.getsid(process.pid) == self.process.pid
-        except (ProcessLookupError, psutil.NoSuchProcess):
+            return named and process.environ().get(MARK) == self._mark
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
             return False
 
     def signal_all(self, number: signal.Signals) -> None:
