@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from paretoflow.cli.console import echo
 from paretoflow.cli.options import AcceptChange, NoFsync, Overrides, SweepRoot, as_options
 from paretoflow.cli.submit import Anyway, Env, Follow, Image, WorkingDir
 from paretoflow.core.errors import UserError
-from paretoflow.core.shown import shown
 from paretoflow.storage import as_folder
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _at_home(root: Folder, address: str | None) -> Iterator[None]:
     here = Path.cwd()
     home = here if address is not None else home_of(root, read_spec(root))
     if home != here:
-        typer.echo(f"going on in {shown(str(home))}, where it was begun", err=True)
+        echo(f"going on in {home}, where it was begun", err=True)
     with chdir(home):
         yield
 

@@ -87,9 +87,9 @@ def test_a_plan_names_the_file_and_folder_of_the_engine(tmp_path):
 
 @pytest.mark.train
 def test_a_plan_counts_the_held_out_answers_of_the_engine():
-    from paretoflow.engine import worker
+    from paretoflow.engine import stage
 
-    assert worker.HELD_OUT_CANDIDATES == HELD_OUT_CANDIDATES
+    assert stage.HELD_OUT_CANDIDATES == HELD_OUT_CANDIDATES
 
 
 @pytest.mark.parametrize(

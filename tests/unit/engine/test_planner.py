@@ -9,6 +9,7 @@ import pytest
 from paretoflow.core.ids import run_id_of
 from paretoflow.core.merge import Merge
 from paretoflow.core.values import Cost, History, LaunchKind, Proposal
+from paretoflow.engine.payloads import seen
 from paretoflow.engine.planner import (
     accumulation_factor,
     decide,
@@ -179,7 +180,7 @@ def _after(runs: int, hours: float, device_s: float) -> SweepState:
     events = [opened(), CALIBRATED, base(cost=Cost(device_s, device_s))]
     for index in range(runs):
         events += [proposed(f"r{index}"), started(f"r{index}"), done(f"r{index}")]
-    events.append(scored("base", (0.5, 5), step=1, at=hours * 3600))
+    events.append(seen(scored("base", (0.5, 5), step=1), hours * 3600))
     return folded(*events)
 
 
