@@ -18,7 +18,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return any(
         isinstance(each, _kinds())
         or (isinstance(each, RuntimeError) and any(words in str(each) for words in _WORDS))
-        for each in chain_of(error)
+        for each in chain_of(error, hidden=True)
     )
 
 

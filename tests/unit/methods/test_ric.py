@@ -103,7 +103,7 @@ def test_rewards_that_are_not_finite_end_the_run(context):
 
 def test_prompts_that_do_not_fit_with_their_condition_are_told_before_training(context):
     config = SimpleNamespace(get_text_config=lambda: SimpleNamespace(max_position_embeddings=20))
-    small = replace(context.lm, model=SimpleNamespace(config=config))
+    small = replace(context.lm, model=SimpleNamespace(config=config, named_modules=list))
     with pytest.raises(DataError, match="with its condition before it"):
         stages(replace(context, lm=small)).first()
 

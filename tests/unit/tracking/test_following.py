@@ -149,7 +149,8 @@ def test_a_tracker_that_fails_is_told_of_once_and_dropped_and_the_others_go_on(
     trackers.follow(state)
     trackers.close(ended=True)
     assert warnings == [
-        "tracking with tensorboard has ended: ConnectionError: no route to host",
+        "tracking with tensorboard has ended: the connection broke: "
+        "ConnectionError: no route to host",
     ]
     assert bad.ended is None
     assert [p.step for p in good.points] == [0, 1, 2, 3, 4, 5]
