@@ -16,7 +16,7 @@ from paretoflow.cli.main import main
 from paretoflow.core.ids import digest_of_folder
 from paretoflow.engine.happenings import finished
 from paretoflow.engine.session import enter_folder
-from paretoflow.engine.sweep import open_sweep_folder, read_sweep
+from paretoflow.engine.sweep import open_sweep_folder, read_spec, read_sweep
 from paretoflow.ledger import open_ledger, probe
 from paretoflow.ledger.tables import EventKind
 from paretoflow.scoring.arrow_files import write_table
@@ -202,8 +202,11 @@ def test_check_says_what_is_there_and_does_not_wait_long(
     trained: str, s3_proxy: Proxy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     job = tmp_path / "job.yaml"
-    job.write_text(json.dumps({**circle_spec().model_dump(mode="json"), "name": "demo"}))
     words = ["check", str(job), "--storage", trained.removesuffix("/demo")]
+    job.write_text(json.dumps({**circle_spec().model_dump(mode="json"), "name": "demo"}))
+    assert main(words) == 2
+    assert "lives there already, with another objectives" in capsys.readouterr().err
+    job.write_text(json.dumps(read_spec(trained)))
     assert main(words) == 0
     assert trained in capsys.readouterr().out
     s3_proxy.status = 403
