@@ -44,7 +44,7 @@ def test_a_run_survives_whatever_its_worker_does(sweep: Sweep, cluster: SmallClu
     node = cluster.add(1)
     sweep.pace(0.05)
     sweep.order("exit", "freeze", "hang", "notice", "raise", "memory")
-    limits = ("engine.limits.heartbeat_s=4", "engine.limits.silent_s=5", "engine.retries=4")
+    limits = ("engine.limits.heartbeat_s=4", "engine.limits.silent_s=15", "engine.retries=4")
     with sweep.driver("engine.workers=1", "stop.runs=2", *limits) as command:
         assert command.wait() == 0, command.text
     cluster.kill(node)
@@ -53,7 +53,7 @@ def test_a_run_survives_whatever_its_worker_does(sweep: Sweep, cluster: SmallClu
     expected = [
         ("worker", "died", "the worker died: "),
         ("worker", "died", "does not answer, for longer than engine.limits.heartbeat_s = 4 s"),
-        ("worker", "error", "no sign of progress for engine.limits.silent_s = 5 s"),
+        ("worker", "error", "no sign of progress for engine.limits.silent_s = 15 s"),
         ("worker", "lost", "the worker was told to end (SIGTERM): stopped after step 1"),
         ("method", "error", "the method has had enough"),
         ("worker", "out_of_memory", "MemoryError: the method is full (lower method.batch_size"),
