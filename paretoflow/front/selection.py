@@ -104,8 +104,8 @@ def _best(view: FrontView, weights: FloatArray, floors: FloatArray) -> FrontPoin
     meets = (gains >= floors).all(axis=1)
     if not meets.any():
         raise _nobody(view, gains, floors)
-    if (meets & that_count(view)).any():
-        meets &= that_count(view)
+    counting = meets & that_count(view)
+    meets = counting if counting.any() else meets
     normalised = normalised_gains(gains, view.problem)
     worth = np.where(meets, normalised @ weights, -np.inf)
     tied = np.flatnonzero(worth == worth.max())
