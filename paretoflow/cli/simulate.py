@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 OracleOption = Annotated[
     str,
     typer.Option(
-        help="module:factory; factory() returns an object with a method launch(proposal, rng).",
+        help="module:factory, whose factory() returns an object with launch(proposal, rng) or "
+        "train(task, rng); or llm_like.",
         show_default=False,
     ),
 ]
@@ -51,8 +52,10 @@ def simulate(
     """Run a sweep's decisions against an oracle instead of training, in virtual time.
 
     An oracle's launch(proposal, rng) returns its checkpoints: (cost in seconds, raw scores in the
-    order of the objectives). The whole contract is in the docstring of
-    paretoflow.engine.simulated. Same job, oracle and seed: same launches.
+    order of the objectives). One with train(task, rng) knows names and the state that training goes
+    on from, and may tell scores by prompt. The whole contract is in the docstring of
+    paretoflow.engine.oracles. `llm_like` is one of ours that behaves like fine-tuning a language
+    model. Same job, oracle and seed: same launches.
     Exit status: 1 where no run finished, or `stop.failures` runs in a row failed alike.
     """
     from paretoflow.engine.session import load_oracle

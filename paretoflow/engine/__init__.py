@@ -9,6 +9,7 @@
                              contract of both), `run_files` where a run's adapters and states lie
     faults, losses           the boundary of a failure; what Ray says of a lost process
     simulated…, weather      the same gangs in virtual time, over an oracle
+    oracles, oracle_answers  what an oracle is, and how it is asked; `llm_like` is one
     session, resume          open a sweep and run it; go on with one from its folder
     submit, dashboard, room  hand a sweep over to a cluster, and see whether it fits
     sweep, standing, sides   read a sweep: for reports, for `status`, for `diff`

@@ -28,7 +28,7 @@ from paretoflow.engine.ending import Ending
 from paretoflow.engine.home import note_home
 from paretoflow.engine.interrupts import Interrupts, interrupts
 from paretoflow.engine.live import LiveBoard
-from paretoflow.engine.simulated import Oracle, SimulatedBackend, SimulatedCluster, Weather
+from paretoflow.engine.simulated import AnyOracle, SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.engine.state import SweepState
 from paretoflow.engine.stopping import StopWatch
 from paretoflow.engine.surroundings import (
@@ -60,6 +60,10 @@ CHANGEABLE = ("engine", "stop", "storage", "tracking")
 """Top-level keys that may differ when a sweep is resumed: they change what is spent, not what is
 compared.
 """
+
+
+ORACLES = {"llm_like": "paretoflow.engine.llm_like:LlmLikeOracle"}
+"""Oracles of ours by name, as `module:factory`."""
 
 
 @dataclass(frozen=True)
@@ -285,16 +289,20 @@ def _ray_backend() -> Any:
     return module.RayBackend
 
 
-def load_oracle(path: str) -> Oracle:
+def load_oracle(path: str) -> AnyOracle:
     """Import `module:factory` and call the factory; the current folder is on the import path.
 
+    The name of one of ours (`ORACLES`) is enough.
+
     Raises:
-        PluginError: If the module or the factory does not exist, or what it returns has no
-            `launch`.
+        PluginError: If the module or the factory does not exist, or what it returns has
+            neither `launch` nor `train`.
     """
-    module_name, _, name = path.partition(":")
+    module_name, _, name = ORACLES.get(path, path).partition(":")
     if not module_name or not name:
-        raise PluginError(f"got {path!r}", "--oracle", "write it as module:factory")
+        ours = ", ".join(ORACLES)
+        hint = f"write it as module:factory, or name one of ours: {ours}"
+        raise PluginError(f"got {path!r}", "--oracle", hint)
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
@@ -309,18 +317,19 @@ def load_oracle(path: str) -> Oracle:
             f"module {module_name!r} has no function {name!r}", "--oracle", "check the spelling"
         )
     oracle = factory()
-    if not callable(getattr(oracle, "launch", None)):
+    if not any(callable(getattr(oracle, method, None)) for method in ("launch", "train")):
         raise PluginError(
-            f"{path} returned {type(oracle).__name__}, which has no launch(proposal, rng)",
+            f"{path} returned {type(oracle).__name__}, which has no launch(proposal, rng) and no "
+            "train(task, rng)",
             "--oracle",
             "return an object with launch(proposal, rng) -> [(cost, scores), ...]",
         )
-    return cast("Oracle", oracle)
+    return cast("AnyOracle", oracle)
 
 
 def simulate(
     spec: SweepSpec,
-    oracle: Oracle,
+    oracle: AnyOracle,
     *,
     weather: Weather | None = None,
     ledger: MemoryLedger | None = None,

@@ -1,36 +1,22 @@
 """A backend in virtual time over an oracle: whole sweeps, stragglers and crashes, in seconds.
 
-The contract of an oracle, for those who write one: an object with
-
-    launch(proposal, rng) -> [(cost, scores), …]
-
-called once for every attempt of a run. `proposal` is a `core.values.Proposal`: its `weights` (m,)
-behave as a numpy array; a constrained one also has `target` and `thresholds` (oriented: larger is
-better), and `parent`, the name of the snapshot that it starts from; one that mixes adapters has
-`merge`, with the names of its `parents` and their `coefficients`, and `weights` say what the mix
-stands for. `rng` is a `numpy.random.Generator` that depends on the sweep's seed, the run and the
-attempt alone. Each item of the answer is a checkpoint in order: `cost` in virtual seconds since the
-one before, `scores` the raw score vector, length m, in the order of the spec's objectives. A third
-item, the standard errors, length m, may follow. A non-finite score or an exception is a failed
-attempt.
-
-An oracle that is also asked to evaluate snapshots again has a second method, `reevaluate`, see
-`weather.Reevaluating`; without it such an attempt fails.
+The contract of an oracle, for those who write one, is the docstring of `engine.oracles`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from paretoflow.core.values import Problem
+from paretoflow.core.values import BASE_RUN_ID, Cost, Problem
 from paretoflow.engine.backend import Launch, Report
-from paretoflow.engine.happenings import calibrated
+from paretoflow.engine.happenings import Measured, calibrated, evaluated
 from paretoflow.engine.live import GangState
+from paretoflow.engine.oracles import AnyOracle, Oracle, Reevaluating
 from paretoflow.engine.simulated_cluster import SimulatedCluster
-from paretoflow.engine.weather import Oracle, Reevaluating, Weather
+from paretoflow.engine.weather import Weather
 from paretoflow.ledger.tables import Event
 
-__all__ = ["Oracle", "Reevaluating", "SimulatedBackend", "SimulatedCluster", "Weather"]
+__all__ = ["AnyOracle", "Oracle", "Reevaluating", "SimulatedBackend", "SimulatedCluster", "Weather"]
 
 
 class SimulatedBackend:
@@ -51,8 +37,16 @@ class SimulatedBackend:
         return left
 
     def prepare(self, problem: Problem | None) -> list[Event]:
-        """Return the calibration; an oracle has no base model to evaluate."""
-        return [] if problem else [calibrated(self._cluster.problem, self.now())]
+        """Return the calibration, and the base's evaluation if the oracle has one."""
+        base = self._cluster.answers.of_base()
+        if problem:
+            return []
+        rows = [calibrated(self._cluster.problem, self.now())]
+        if base is not None:
+            where = Measured(BASE_RUN_ID, 0, 0, base.scores, base.stderr, base.prompt_scores)
+            cost = Cost(base.cost, base.cost)
+            rows.append(evaluated(where, time_s=self.now(), cost=cost))
+        return rows
 
     def now(self) -> float:
         """Return the virtual time."""

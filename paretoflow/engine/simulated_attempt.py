@@ -72,7 +72,7 @@ class SimulatedAttempt:
             known.step if known else course.first + index + 1,
             point.scores,
             point.stderr,
-            point.scores[:, None],
+            point.prompt_scores,
             known=known.snapshot_id if known else "",
         )
         weights = launch.proposal.weights.values

@@ -20,21 +20,13 @@ from paretoflow.core.values import Problem
 from paretoflow.engine.backend import Cause, Failure, Launch, Report
 from paretoflow.engine.faults import failure_in, failure_of
 from paretoflow.engine.live import GangPhase, GangState
+from paretoflow.engine.oracle_answers import Answers, CheckedPoint
+from paretoflow.engine.oracles import AnyOracle
 from paretoflow.engine.rests import Rests
 from paretoflow.engine.simulated_attempt import SimulatedAttempt, failure_by
 from paretoflow.engine.simulated_storage import SimulatedStorage
 from paretoflow.engine.virtual_time import VirtualTime
-from paretoflow.engine.weather import (
-    CheckedPoint,
-    Course,
-    Oracle,
-    Saved,
-    Trouble,
-    Weather,
-    answer_of,
-    checked,
-    course_of,
-)
+from paretoflow.engine.weather import Course, Saved, Trouble, Weather, course_of
 from paretoflow.spec.engine import EngineSpec
 
 
@@ -47,6 +39,7 @@ class SimulatedCluster:
         start_s: Virtual time to begin at; a resumed sweep begins at its last event.
 
     Attributes:
+        answers: Asks the oracle.
         time: Its clock.
         storage: What its gangs wrote.
         epoch: The driver that its gangs obey; -1 before the first.
@@ -54,7 +47,7 @@ class SimulatedCluster:
 
     def __init__(
         self,
-        oracle: Oracle,
+        oracle: AnyOracle,
         problem: Problem,
         engine: EngineSpec,
         *,
@@ -62,7 +55,7 @@ class SimulatedCluster:
         weather: Weather | None = None,
         start_s: float = 0.0,
     ) -> None:
-        self._oracle = oracle
+        self.answers = Answers(oracle, problem, seed)
         self.problem = problem
         self._seed = seed
         self._weather = weather or Weather()
@@ -124,8 +117,7 @@ class SimulatedCluster:
         points: list[CheckedPoint] = []
 
         def ask() -> None:
-            answer = answer_of(self._oracle, launch, self._seed)
-            points.extend(checked(answer, self.problem, launch))
+            points.extend(self.answers.of(launch))
 
         failure = failure_in(ask)
         if failure is not None:

@@ -1,4 +1,4 @@
-"""What an oracle answers and what befalls an attempt: decided at its start, by seed alone."""
+"""What befalls an attempt: decided at its start, by seed alone."""
 
 from __future__ import annotations
 
@@ -6,44 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
-from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from paretoflow.core.errors import ObjectiveError, PluginError
-from paretoflow.core.ids import rng_of
-from paretoflow.core.values import FloatArray, Problem, Proposal
 from paretoflow.engine.backend import Launch
-
-
-class Oracle(Protocol):
-    """Answers a launch with the checkpoints that a real run would have had."""
-
-    def launch(self, proposal: Proposal, rng: np.random.Generator) -> Sequence[tuple[Any, ...]]:
-        """Return (cost in seconds, raw scores) of every checkpoint, in order."""
-        ...
-
-
-@runtime_checkable
-class Reevaluating(Protocol):
-    """An oracle that can also evaluate again what one of its launches has made."""
-
-    def reevaluate(
-        self,
-        proposal: Proposal,
-        step: int,
-        rng: np.random.Generator,
-        noise: np.random.Generator,
-    ) -> tuple[Any, ...]:
-        """Return (cost in seconds, raw scores) of one checkpoint anew, standard errors if any.
-
-        Args:
-            proposal: The launch that it came from.
-            step: Which of its checkpoints, counting from 1.
-            rng: As that launch was given it: the same draws make the same policy.
-            noise: For this evaluation alone.
-        """
-        ...
+from paretoflow.engine.oracle_answers import CheckedPoint
 
 
 @dataclass(frozen=True)
@@ -124,15 +91,6 @@ class Saved:
     def __lt__(self, other: Saved) -> bool:
         """Return whether the other is farther."""
         return (self.checkpoints, self.share) < (other.checkpoints, other.share)
-
-
-@dataclass(frozen=True)
-class CheckedPoint:
-    """One checkpoint of an oracle: cost in virtual seconds, raw scores (m,), their errors (m,)."""
-
-    cost: float
-    scores: FloatArray
-    stderr: FloatArray
 
 
 @dataclass(frozen=True)
@@ -219,53 +177,3 @@ def _troubles(
         if chance and fate.random() < chance:
             found[kind] = float(fate.random()) * ends[-1]
     return found
-
-
-def answer_of(oracle: Oracle, launch: Launch, seed: int) -> Sequence[tuple[Any, ...]]:
-    """Ask an oracle what comes of an attempt.
-
-    Raises:
-        PluginError: If a snapshot is to be evaluated again, and the oracle cannot.
-    """
-    rng = rng_of("oracle", seed, launch.run_id, launch.attempt)
-    known = launch.known
-    if known is None:
-        return oracle.launch(launch.proposal, rng)
-    if not isinstance(oracle, Reevaluating) or known.proposal is None:
-        raise PluginError(
-            f"{type(oracle).__name__} cannot evaluate {known.snapshot_id} again",
-            launch.run_id,
-            "give it a method reevaluate(proposal, step, rng, noise)",
-        )
-    then = rng_of("oracle", seed, known.run_id, known.attempt)
-    return [oracle.reevaluate(known.proposal, known.step, then, rng)]
-
-
-def checked(
-    answer: Sequence[tuple[Any, ...]], problem: Problem, launch: Launch
-) -> list[CheckedPoint]:
-    """Return an oracle's answer, or say what is wrong with it.
-
-    Raises:
-        ObjectiveError: If there is no checkpoint, or one without a full, finite score vector.
-    """
-    points = [_checked(checkpoint, problem, launch) for checkpoint in answer]
-    if not points:
-        raise ObjectiveError("the oracle returned no checkpoint", launch.run_id)
-    return points
-
-
-def _checked(checkpoint: tuple[Any, ...], problem: Problem, launch: Launch) -> CheckedPoint:
-    cost, values, *rest = checkpoint
-    scores = np.asarray(values, dtype=np.float64)
-    stderr = np.asarray(rest[0], dtype=np.float64) if rest else np.zeros(problem.m)
-    if scores.shape != (problem.m,) or stderr.shape != (problem.m,):
-        raise ObjectiveError(
-            f"the oracle returned scores of shape {scores.shape}, not ({problem.m},)", launch.run_id
-        )
-    bad = [n for n, s in zip(problem.names, scores, strict=True) if not np.isfinite(s)]
-    if bad or not np.isfinite(cost) or cost < 0:
-        raise ObjectiveError(
-            f"the oracle returned a non-finite score for {', '.join(bad) or 'cost'}", launch.run_id
-        )
-    return CheckedPoint(float(cost), scores, stderr)

@@ -15,22 +15,23 @@ from paretoflow.core.values import FloatArray
 from paretoflow.front.checks import gains_array
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.pymoo_bridge import pymoo_igd_plus
-from paretoflow.front.simplex import even_simplex
+from paretoflow.front.simplex import symmetric_simplex
 
-EUM_GRID = "simplex-even-256"
+EUM_GRID = "simplex-symmetric-256"
 """Name of the grid that `eum_grid` returns; report it beside every expected utility."""
 
 
 def eum_grid(m: int) -> FloatArray:
-    """Return the grid named `EUM_GRID`: 256 weights spread evenly over the simplex, (256, m).
+    """Return the grid named `EUM_GRID`: weights spread evenly over the simplex, (r, m), r >= 256.
 
     Coarse lattices are mostly corners and inflate the expected utility by half on known fronts;
-    this one has none.
+    this one has none. No objective counts for more than another: permuting the objectives of a
+    front leaves its expected utility as it is.
 
     Raises:
         ShapeError: If m is below 1.
     """
-    return even_simplex(m, 256)
+    return symmetric_simplex(m, 256)
 
 
 def eum(gains: ArrayLike, weights: ArrayLike) -> float:

@@ -151,6 +151,33 @@ def even_simplex(m: int, count: int) -> FloatArray:
     return _gaps((0.5 + np.arange(1, count + 1)[:, None] * steps) % 1.0)
 
 
+def symmetric_simplex(m: int, count: int) -> FloatArray:
+    """Return at least `count` weights spread evenly over the simplex, alike for every objective.
+
+    A lattice of H divisions moved inwards, (k_i + c) / (H + m c), with c such that the variance of
+    each weight is exactly that of the uniform distribution: H (H + m) = (H + m c)^2. Permuting the
+    objectives permutes the rows, so that means and covariances are exact, too.
+
+    By hand: m = 2 with 2 weights has H = 1, c = (sqrt(3) - 1) / 2 = .366, and so (.211, .789) and
+    (.789, .211), whose variance is (.289)^2 = 1 / 12.
+
+    Args:
+        m: Number of objectives, at least 1.
+        count: Number of weights, at least 1.
+
+    Returns:
+        Weights, shape (k, m), with k the size of the coarsest lattice that is large enough.
+
+    Raises:
+        ShapeError: If m or count is below 1, or the lattice would have more than a million points.
+    """
+    lattice = lattice_at_least(m, count)
+    smallest = lattice[lattice > 0].min()
+    divisions = round(1 / float(smallest))
+    shift = np.sqrt(divisions * (divisions + m)) - divisions
+    return np.asarray((lattice * divisions + shift / m) / (divisions + shift), dtype=np.float64)
+
+
 def _gaps(numbers: FloatArray) -> FloatArray:
     """Return the gaps between 0, the sorted numbers of each row, and 1."""
     ordered = np.sort(numbers, axis=1)

@@ -140,7 +140,7 @@ def test_help_names_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["simulate", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "launch(proposal, rng)" in text
-    assert "paretoflow.engine.simulated" in text
+    assert "paretoflow.engine.oracles" in text
 
 
 ORACLES = """

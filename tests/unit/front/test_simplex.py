@@ -13,6 +13,7 @@ from paretoflow.front.simplex import (
     even_simplex,
     lattice_at_least,
     spread_order,
+    symmetric_simplex,
     uniform_simplex,
 )
 
@@ -124,3 +125,22 @@ def test_sizes_that_make_no_sense_are_refused() -> None:
             call()
     with pytest.raises(ShapeError, match="draw uniform"):
         das_dennis(10, 20)
+
+
+@pytest.mark.parametrize("m", [1, 2, 3, 4, 6])
+def test_symmetric_weights_favour_no_objective(m: int) -> None:
+    weights = symmetric_simplex(m, 256)
+    assert len(weights) >= (256 if m > 1 else 1)
+    assert (weights > 0).all()
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0)
+    np.testing.assert_allclose(weights.mean(axis=0), 1 / m)
+    # those of the uniform distribution
+    np.testing.assert_allclose(weights.var(axis=0), (m - 1) / (m**2 * (m + 1)), atol=1e-12)
+    rows = {tuple(row) for row in weights.round(9)}
+    for order in (np.roll(np.arange(m), 1), np.arange(m)[::-1]):
+        assert {tuple(row) for row in weights[:, order].round(9)} == rows
+
+
+def test_symmetric_weights_by_hand() -> None:
+    low = (1 - 3**-0.5) / 2
+    np.testing.assert_allclose(symmetric_simplex(2, 2), [[low, 1 - low], [1 - low, low]])

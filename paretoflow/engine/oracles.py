@@ -1,0 +1,162 @@
+"""The contract of an oracle, which answers launches in a simulation, for those who write one.
+
+An oracle is an object of yours with one of two methods.
+
+The short one is enough where a launch's result depends on the launch alone:
+
+    launch(proposal, rng) -> [(cost, scores), …]
+
+It is called once for every attempt of a run. `proposal` is a `core.values.Proposal`: its `weights`
+(m,) behave as a numpy array; a constrained one also has `target` and `thresholds` (oriented: larger
+is better), and `parent`, the name of the snapshot that it starts from; one that mixes adapters has
+`merge`, with the names of its `parents` and their `coefficients`, and `weights` say what the mix
+stands for. `rng` is a `numpy.random.Generator` that depends on the sweep's seed, the run and the
+attempt alone. Each item of the answer is a checkpoint in order: `cost` in virtual seconds since the
+one before, `scores` the raw score vector, length m, in the order of the spec's objectives. A third
+item, the standard errors, length m, may follow.
+
+The long one also knows names, the state that training goes on from, and prompts:
+
+    train(task, rng) -> [Checkpoint(cost, scores, prompt_scores, state), …]
+
+`task` is a `TrainingTask`: the proposal, the names of the run and of its checkpoints, and the state
+that the oracle itself gave with the checkpoint that the launch starts from, None for the base. An
+oracle with `train` may have two more methods: `base(problem, rng) -> Checkpoint` answers for the
+untrained model, which is then evaluated as in a real sweep, and `evaluate(snapshot, rng) ->
+Checkpoint` evaluates a checkpoint again. By hand, a policy that learns one step at a time:
+
+    class Steps:
+        def train(self, task, rng):
+            start = np.zeros(2) if task.start is None else task.start
+            end = start + 0.1 * np.asarray(task.proposal.weights)
+            per_prompt = end[:, None] + rng.normal(0, 0.05, (2, 48))
+            return [Checkpoint(60.0, prompt_scores=per_prompt, state=end)]
+
+A non-finite score or an exception is a failed attempt. States are kept in memory, as they are: give
+a new one with each checkpoint. `engine.llm_like` is a whole oracle of the long kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from paretoflow.core.ids import snapshot_id_of
+from paretoflow.core.values import Problem, Proposal
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One checkpoint as an oracle tells it.
+
+    Args:
+        cost: Virtual seconds since the checkpoint before.
+        scores: Raw scores, shape (m,); None takes the means of `prompt_scores`.
+        stderr: Their standard errors, shape (m,); None takes those of the means over prompts, or 0
+            where there are no prompts.
+        prompt_scores: Raw scores, shape (m, n), the same n prompts in the same order for every
+            checkpoint of a sweep; None where there are no prompts.
+        state: What a run that starts from here goes on with: anything.
+    """
+
+    cost: float
+    scores: Any = None
+    stderr: Any = None
+    prompt_scores: Any = None
+    state: Any = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A checkpoint to evaluate again: its name, and the state that the oracle gave with it."""
+
+    name: str
+    state: Any
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """One attempt of a run, as a training oracle is asked for it.
+
+    Args:
+        problem: The objectives: names, directions, ranges, reference values.
+        run_id: Name of the run.
+        attempt: Counts from 0; each is asked for from the run's beginning.
+        proposal: What to do.
+        start: State of the snapshot `proposal.parent`; None for the base.
+        mixed: States of what a merge launch mixes, in the order of `proposal.merge.parents`.
+    """
+
+    problem: Problem
+    run_id: str
+    attempt: int
+    proposal: Proposal
+    start: Any = None
+    mixed: tuple[Any, ...] = ()
+
+    def name(self, step: int) -> str:
+        """Return the name of a checkpoint, as later launches say it; steps count from 1."""
+        return snapshot_id_of(self.run_id, self.attempt, step)
+
+
+class Oracle(Protocol):
+    """Answers a launch with the checkpoints that a real run would have had."""
+
+    def launch(self, proposal: Proposal, rng: np.random.Generator) -> Sequence[tuple[Any, ...]]:
+        """Return (cost in seconds, raw scores) of every checkpoint, in order."""
+        ...
+
+
+@runtime_checkable
+class Training(Protocol):
+    """An oracle whose runs go on from where others ended."""
+
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
+        """Return every checkpoint, in order."""
+        ...
+
+
+AnyOracle = Oracle | Training
+
+
+@runtime_checkable
+class WithBase(Protocol):
+    """An oracle that can also tell what the untrained model comes to."""
+
+    def base(self, problem: Problem, rng: np.random.Generator) -> Checkpoint:
+        """Return the base's evaluation; launches from it are asked with no state."""
+        ...
+
+
+@runtime_checkable
+class Evaluating(Protocol):
+    """A training oracle that can also evaluate again what a launch or the base has made."""
+
+    def evaluate(self, snapshot: Snapshot, rng: np.random.Generator) -> Checkpoint:
+        """Return one more evaluation of a checkpoint on the same prompts."""
+        ...
+
+
+@runtime_checkable
+class Reevaluating(Protocol):
+    """A launching oracle that can also evaluate again what one of its launches has made."""
+
+    def reevaluate(
+        self,
+        proposal: Proposal,
+        step: int,
+        rng: np.random.Generator,
+        noise: np.random.Generator,
+    ) -> tuple[Any, ...]:
+        """Return (cost in seconds, raw scores) of one checkpoint anew, standard errors if any.
+
+        Args:
+            proposal: The launch that it came from.
+            step: Which of its checkpoints, counting from 1.
+            rng: As that launch was given it: the same draws make the same policy.
+            noise: For this evaluation alone.
+        """
+        ...
