@@ -6,20 +6,25 @@ import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from paretoflow.core.errors import ParetoflowError
+from paretoflow.engine.oracles import AnyOracle
 from tests.benchmarks.proposers.field import Setting, entrants
-from tests.benchmarks.proposers.oracles import ExactOracle, Oracle, ReplayOracle, TruncatedOracle
+from tests.benchmarks.proposers.oracles import (
+    ExactOracle,
+    ReplayOracle,
+    TruncatedOracle,
+)
 from tests.benchmarks.proposers.problems import Known, Target, problems_named, target_of
 from tests.benchmarks.proposers.virtual_sweep import VirtualSweep
 from tests.benchmarks.proposers.weather import Weather
 
 PROCESSES = 2
 TOLD_EVERY = 200
-EXACT, TRUNCATED, REPLAY = "exact", "truncated", "replay"
+EXACT, TRUNCATED, REPLAY, PROMPTS = "exact", "truncated", "replay", "prompts"
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Cell:
         entrant: Name of who proposes.
         seed: Of the weather and the sweep.
         runs: Budget.
+        workers: Runs in training at a time; 0 for as many as the weather says.
     """
 
     problem: str
@@ -39,11 +45,12 @@ class Cell:
     entrant: str
     seed: int
     runs: int
+    workers: int = 0
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Return what makes it different from every other, but for the budget."""
-        return self.problem, self.level, self.entrant, self.seed
+        """Return what makes it different from every other."""
+        return self.problem, self.level, self.entrant, self.seed, self.runs, self.workers
 
 
 @dataclass(frozen=True)
@@ -95,11 +102,16 @@ def levels_of(problem: Known) -> tuple[str, ...]:
     """Return the oracles that a problem has."""
     if problem.family == "recorded":
         return (REPLAY,)
+    if problem.prompted is not None:
+        return (PROMPTS,)
     return (EXACT,) if problem.trainable is None else (EXACT, TRUNCATED)
 
 
-def oracle_of(problem: Known, target: Target, level: str) -> Oracle:
-    """Return a problem's oracle."""
+def oracle_of(problem: Known, target: Target, level: str, seed: int) -> AnyOracle:
+    """Return a problem's oracle for the sweep of a seed."""
+    if level == PROMPTS:
+        assert problem.prompted is not None
+        return problem.prompted(target.low, target.high, seed)
     if level == TRUNCATED:
         assert problem.trainable is not None
         return TruncatedOracle(problem.trainable(), target)
@@ -113,13 +125,17 @@ def run_cell(cell: Cell) -> Result:
     """Run one sweep."""
     problem = problems_named([cell.problem])[0]
     target, weather = target_of(problem), Weather.of(cell.seed, cell.problem)
+    if cell.workers:
+        weather = replace(weather, workers=cell.workers)
     told = {"noise": weather.noise, "sigma": weather.sigma, "workers": weather.workers}
     setting = Setting(target, cell.runs, weather.workers)
     try:
         proposer = entrants()[cell.entrant].build(setting)
     except ParetoflowError as e:
         return Result(cell, **told, left_out=str(e))
-    sweep = VirtualSweep(target, oracle_of(problem, target, cell.level), weather, cell.runs)
+    sweep = VirtualSweep(
+        target, oracle_of(problem, target, cell.level, cell.seed), weather, cell.runs
+    )
     curve = sweep.swept(proposer, cell.seed)
     return Result(
         cell,

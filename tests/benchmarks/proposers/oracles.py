@@ -1,56 +1,24 @@
-"""What a launch finds: exactly, by an optimiser that stops early, or in recorded runs."""
+"""What a launch finds: exactly, by an optimiser that stops early, or in recorded runs.
+
+All are training oracles (`engine.oracles`): costs are shares of a run's time, scores true
+normalised gains, on which the weather puts its noise. Those of `llm` and `sealed_llm` tell scores
+by prompt instead, and have a method `truth(state)`.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
-from paretoflow.core.values import FloatArray, LaunchKind, Proposal
+from paretoflow.core.values import FloatArray, LaunchKind, Problem, Proposal
+from paretoflow.engine.oracles import Checkpoint, TrainingTask
 from tests.benchmarks.proposers.problems import Target
 from tests.benchmarks.proposers.trainable import Trainable
 
 TOLERANCE = 1e-9
-
-
-@dataclass(frozen=True)
-class Found:
-    """A checkpoint.
-
-    Args:
-        part: Share of the run's time at which it is saved.
-        gains: Its true normalised gains, shape (m,).
-        state: What a run that starts from it goes on with.
-    """
-
-    part: float
-    gains: FloatArray
-    state: FloatArray
-
-
-class Oracle(Protocol):
-    """Answers launches.
-
-    `base` is the untrained model: its gains and state; None if there is none.
-    """
-
-    base: Found | None
-
-    def run(
-        self, proposal: Proposal, parent: FloatArray | None, rng: np.random.Generator
-    ) -> list[Found]:
-        """Return a run's checkpoints in order.
-
-        Args:
-            proposal: Weighted or constrained.
-            parent: State of the checkpoint that it starts from; None for the base.
-            rng: The run's own.
-        """
-        ...
 
 
 class ExactOracle:
@@ -68,14 +36,10 @@ class ExactOracle:
 
     def __init__(self, gains: FloatArray) -> None:
         self._gains = gains
-        self.base: Found | None = None
 
-    def run(
-        self, proposal: Proposal, parent: FloatArray | None, rng: np.random.Generator
-    ) -> list[Found]:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
         """Return the point found, at the end of the run."""
-        found = self._gains[self.row_of(proposal)]
-        return [Found(1.0, found, found)]
+        return [Checkpoint(1.0, self._gains[self.row_of(task.proposal)])]
 
     def row_of(self, proposal: Proposal) -> int:
         """Return the row of the attainable points that a launch finds."""
@@ -118,19 +82,15 @@ class ReplayOracle(ExactOracle):
         self._owner = np.repeat(np.arange(len(self._runs)), [len(r) for r in self._runs])
         super().__init__(np.vstack(self._runs))
 
-    def run(
-        self, proposal: Proposal, parent: FloatArray | None, rng: np.random.Generator
-    ) -> list[Found]:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
         """Return the checkpoints of the recorded run that is the answer."""
+        proposal = task.proposal
         if proposal.kind is LaunchKind.CONSTRAINED:
             points = self._runs[self._owner[self.row_of(proposal)]]
         else:
             distance = np.linalg.norm(self._weights - proposal.weights.array, axis=1)
             points = self._runs[int(distance.argmin())]
-        return [Found((i + 1) / len(points), row, row) for i, row in enumerate(points)]
-
-
-Merit = Callable[[FloatArray], FloatArray]
+        return [Checkpoint(1 / len(points), row) for row in points]
 
 
 class TruncatedOracle:
@@ -159,29 +119,28 @@ class TruncatedOracle:
         self._target = target
         self._steps = steps
         self._looks = {steps * (i + 1) // looks for i in range(looks)}
-        state = self._pretrained()
-        self.base: Found | None = Found(0.0, self.gains_of(state[None])[0], state)
+        self._start = self._pretrained()
+
+    def base(self, problem: Problem, rng: np.random.Generator) -> Checkpoint:
+        """Return the untrained model."""
+        return Checkpoint(0.0, self.gains_of(self._start[None])[0], state=self._start)
 
     def gains_of(self, u: FloatArray) -> FloatArray:
         """Return normalised gains of points of the unit box, shape (n, m)."""
         raw, _ = self._trainable.gains(u)
         return (raw - self._target.low) / (self._target.high - self._target.low)
 
-    def run(
-        self, proposal: Proposal, parent: FloatArray | None, rng: np.random.Generator
-    ) -> list[Found]:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
         """Return the checkpoints in order."""
-        assert self.base is not None
-        state = self.base.state if parent is None else parent
-        ascent = Ascent(state, rng)
-        slopes = Slopes(proposal)
+        ascent = Ascent(self._start if task.start is None else task.start, rng)
+        slopes = Slopes(task.proposal)
         found = []
         for step in range(1, self._steps + 1):
             gains, jacobian = self._jacobian(ascent.u)
             ascent.climb(slopes.weights(gains) @ jacobian)
             if step in self._looks:
                 at = self.gains_of(ascent.u[None])[0]
-                found.append(Found(step / self._steps, at, ascent.u.copy()))
+                found.append(Checkpoint(1 / len(self._looks), at, state=ascent.u.copy()))
         return found
 
     def _jacobian(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:

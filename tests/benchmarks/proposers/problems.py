@@ -6,6 +6,9 @@ the families of `TUNING`; what the project says of them rests on the others alon
     zdt, bulge, treasure            tuning
     dtlz, mw, re, morl              verdict
     recorded                        verdict: sweeps of real runs, replayed
+    llm                             tuning: the oracle of `engine.llm_like`
+    sealed_…                        see `sealed`: written before the default was chosen for small
+                                    budgets, run once afterwards; tuned on were all others
 """
 
 from __future__ import annotations
@@ -20,9 +23,11 @@ from typing import Any
 import numpy as np
 
 from paretoflow.core.values import FloatArray
+from paretoflow.engine.oracles import AnyOracle
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.simplex import das_dennis
+from tests.benchmarks.proposers.llm import LlmLike, llm_front
 from tests.benchmarks.proposers.trainable import (
     Trainable,
     botorch_problem,
@@ -31,7 +36,7 @@ from tests.benchmarks.proposers.trainable import (
 )
 
 RECORDED = Path(__file__).parent / "recorded"
-TUNING = ("zdt", "bulge", "treasure")
+TUNING = ("zdt", "bulge", "treasure", "llm")
 REF = -0.1
 """Reference point in every normalised gain."""
 WEIGHTS = 2000
@@ -50,6 +55,8 @@ class Known:
         raw: Returns the front's gains in the problem's own units, shape (k, m).
         trainable: The problem as a function, for the oracle that optimises; None if there is none.
         recorded: File of a recorded sweep to replay; None for any other problem.
+        prompted: Makes an oracle that tells scores by prompt, from the front's ends, shape (m,)
+            each, and the sweep's seed; None for any other problem.
     """
 
     name: str
@@ -57,6 +64,7 @@ class Known:
     raw: Callable[[], FloatArray]
     trainable: Callable[[], Trainable] | None = None
     recorded: Path | None = None
+    prompted: Callable[[FloatArray, FloatArray, int], AnyOracle] | None = None
 
     @property
     def for_tuning(self) -> bool:
@@ -166,6 +174,11 @@ def _real(name: str, trains: bool = False) -> Known:
     return Known(name, "re", partial(known_front, name), function)
 
 
+def _llm(world: int, m: int) -> Known:
+    oracle = partial(LlmLike, world)
+    return Known(f"llm_{m}_{world}", "llm", partial(llm_front, world, m), prompted=oracle)
+
+
 PROBLEMS = (
     _zdt("zdt1"),
     _zdt("zdt2"),
@@ -178,6 +191,7 @@ PROBLEMS = (
     Known(
         "treasure_concave", "treasure", partial(morl_front, "deep-sea-treasure-concave-v0", 0.99)
     ),
+    *(_llm(world, m) for m in (2, 3) for world in range(3)),
     _dtlz("dtlz2"),
     _dtlz("convex_dtlz2"),
     Known("dtlz7", "dtlz", dtlz7_front, partial(pymoo_problem, "dtlz7", 3, 10)),
@@ -212,7 +226,7 @@ def recorded_front(path: Path) -> FloatArray:
 
 
 def problems_named(names: list[str] | None = None) -> list[Known]:
-    """Return the problems whose name or family is among `names`; all if there are none.
+    """Return the problems whose name or family is among `names`; all but the sealed if none are.
 
     Raises:
         ValueError: If a name is neither a problem nor a family.
@@ -220,6 +234,9 @@ def problems_named(names: list[str] | None = None) -> list[Known]:
     every = [*PROBLEMS, *recorded_problems()]
     if not names:
         return every
+    from tests.benchmarks.proposers.sealed import SEALED
+
+    every += SEALED
     known = {p.name for p in every} | {p.family for p in every}
     unknown = sorted(set(names) - known)
     if unknown:

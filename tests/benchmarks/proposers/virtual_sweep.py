@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +14,10 @@ from paretoflow.core.ids import snapshot_id_of
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import Cost, FloatArray, History, LaunchKind, Proposal, RunRecord
+from paretoflow.engine.backend import Known, Launch
+from paretoflow.engine.oracle_answers import Answers, CheckedPoint
+from paretoflow.engine.oracles import AnyOracle
 from paretoflow.front.dominance import nondominated
-from tests.benchmarks.proposers.oracles import Found, Oracle
 from tests.benchmarks.proposers.problems import Target
 from tests.benchmarks.proposers.weather import Luck, Weather
 from tests.histories import problem_of
@@ -38,6 +41,7 @@ class Row:
         snapshot: Name of what was evaluated.
         seen: What the proposer sees, shape (m,): the mean over the draws.
         truth: What it is, shape (m,).
+        error: Standard error of each draw, shape (m,).
         draws: How often it was evaluated.
     """
 
@@ -45,6 +49,7 @@ class Row:
     snapshot: str
     seen: FloatArray
     truth: FloatArray
+    error: FloatArray
     draws: int = 1
 
 
@@ -93,25 +98,25 @@ class VirtualSweep:
         runs: Budget of training runs; failed ones count.
     """
 
-    def __init__(self, target: Target, oracle: Oracle, weather: Weather, runs: int) -> None:
+    def __init__(self, target: Target, oracle: AnyOracle, weather: Weather, runs: int) -> None:
         self._target = target
         self._oracle = oracle
+        self._truth: Callable[[Any], FloatArray] | None = getattr(oracle, "truth", None)
         self._weather = weather
         self._runs = runs
         self._problem = problem_of(target.m)
         self._proposals: list[Proposal] = []
         self._records: dict[int, RunRecord] = {}
         self._rows: list[Row] = []
-        self._states: dict[str, FloatArray] = {}
         self._coming: list[Coming] = []
-        self._found: dict[int, list[Found]] = {}
+        self._found: dict[int, list[CheckedPoint]] = {}
         self._luck: dict[int, Luck] = {}
         self._now = 0.0
         self._claims: tuple[frozenset[str], float] = (frozenset(), 0.0)
-        if oracle.base is not None:
-            luck = weather.luck(-1, target.m)
-            seen = weather.measured(oracle.base.gains, luck)
-            self._rows.append(Row(BASE, "base", seen, oracle.base.gains))
+        self._answers = Answers(oracle, self._problem, weather.seed)
+        base = self._answers.of_base()
+        if base is not None:
+            self._add(BASE, "base", base, weather.luck(-1, target.m), lossless=True)
 
     def swept(self, proposer: Proposer, seed: int) -> Curve:
         """Run it; return what was reached."""
@@ -140,7 +145,7 @@ class VirtualSweep:
             problem=self._problem,
             runs=tuple(self._records[run] for run in ended),
             gains=gains,
-            stderr=np.repeat(self._errors()[:, None], m, axis=1),
+            stderr=self._errors().reshape(-1, m),
             run_index=np.array([place.get(r.run, PENDING) for r in self._rows], dtype=np.int64),
             snapshot_ids=tuple(r.snapshot for r in self._rows),
             front=np.flatnonzero(nondominated(gains)),
@@ -150,9 +155,8 @@ class VirtualSweep:
         )
 
     def _errors(self) -> FloatArray:
-        """Return the standard error of each row: it falls with the draws."""
-        draws = np.array([r.draws for r in self._rows], dtype=np.float64)
-        return np.asarray(self._weather.noise / np.sqrt(draws))
+        """Return the standard errors of each row: they fall with the draws."""
+        return np.array([r.error / np.sqrt(r.draws) for r in self._rows], dtype=np.float64)
 
     def _launch(self, proposer: Proposer, seed: int, idle: list[int], curve: Curve) -> None:
         trained = sum(not is_look(p) for p in self._proposals)
@@ -181,20 +185,25 @@ class VirtualSweep:
         slow = self._weather.straggler if worker == 0 else 1.0
         usual = EVALUATION if look else 1.0
         hours = luck.hours * slow * usual
-        found = [] if luck.fails else self._answer(proposal)
+        found = [] if luck.fails else self._answer(run, proposal)
         self._found[run] = found
-        for number, checkpoint in enumerate(found):
-            at = self._now + checkpoint.part * hours
+        whole, spent = sum(point.cost for point in found), 0.0
+        for number, point in enumerate(found):
+            spent += point.cost
+            at = self._now + spent / whole * hours
             heapq.heappush(self._coming, Coming(at, run, number, worker))
         heapq.heappush(self._coming, Coming(self._now + hours, run, len(found), worker))
 
-    def _answer(self, proposal: Proposal) -> list[Found]:
-        rng = np.random.default_rng(proposal.seed)
-        if is_look(proposal):
-            known = next(r for r in self._rows if r.snapshot == proposal.parent)
-            return [Found(1.0, known.truth, known.truth)]
-        parent = None if proposal.parent is None else self._states[proposal.parent]
-        return self._oracle.run(proposal, parent, rng)
+    def _answer(self, run: int, proposal: Proposal) -> list[CheckedPoint]:
+        """Return what the oracle answers; a look finds the same truth, or answers prompts anew."""
+        if not is_look(proposal):
+            return self._answers.of(Launch(run_name(run), 0, proposal))
+        name = str(proposal.parent)
+        row = next(r for r in self._rows if r.snapshot == name)
+        if self._truth is None:
+            return [CheckedPoint(1.0, row.truth, np.zeros(len(row.truth)), row.truth[:, None])]
+        known = Known(name, run_name(row.run), 0, 1, row.draws, "", "", False, None)
+        return self._answers.of(Launch(run_name(run), 0, proposal, known=known))
 
     def _happen(self, event: Coming) -> bool:
         """Record a checkpoint or a run's end; return whether it was the end."""
@@ -205,18 +214,30 @@ class VirtualSweep:
         status = RunStatus.FINISHED if found else RunStatus.FAILED
         hours = self._luck[run].hours * (EVALUATION if is_look(self._proposals[run]) else 1.0)
         cost = Cost(wall_s=hours * HOUR, device_s=hours * HOUR)
-        self._records[run] = RunRecord(f"r{run:04d}", self._proposals[run], status, cost=cost)
+        self._records[run] = RunRecord(run_name(run), self._proposals[run], status, cost=cost)
         return True
 
-    def _measure(self, run: int, number: int, found: Found) -> None:
-        luck = self._luck[run]
-        if is_look(self._proposals[run]):
-            self._pool(str(self._proposals[run].parent), self._weather.measured(found.gains, luck))
+    def _measure(self, run: int, number: int, found: CheckedPoint) -> None:
+        luck, proposal = self._luck[run], self._proposals[run]
+        if is_look(proposal):
+            self._pool(str(proposal.parent), self._seen(found.scores, luck))
+        else:
+            # the names that the oracle's checkpoints have: steps count from 1
+            self._add(run, snapshot_id_of(run_name(run), 0, number + 1), found, luck)
+
+    def _add(
+        self, run: int, name: str, found: CheckedPoint, luck: Luck, *, lossless: bool = False
+    ) -> None:
+        """Add a row, with the weather's noise if scores are not those of prompts."""
+        if self._truth is not None:
+            self._rows.append(Row(run, name, found.scores, self._truth(found.state), found.stderr))
             return
-        truth = found.gains - luck.loss
-        snapshot = snapshot_id_of(f"r{run:04d}", 0, number)
-        self._states[snapshot] = found.state
-        self._rows.append(Row(run, snapshot, self._weather.measured(truth, luck), truth))
+        truth = found.scores if lossless else found.scores - luck.loss
+        error = np.full(len(truth), self._weather.noise)
+        self._rows.append(Row(run, name, self._seen(truth, luck), truth, error))
+
+    def _seen(self, scores: FloatArray, luck: Luck) -> FloatArray:
+        return scores if self._truth is not None else self._weather.measured(scores, luck)
 
     def _pool(self, snapshot: str, seen: FloatArray) -> None:
         """Let a further draw change its snapshot's row."""
@@ -233,6 +254,11 @@ class VirtualSweep:
             gains = np.array([row.truth for row in rows]).reshape(-1, self._target.m)
             self._claims = names, self._target.share(gains)
         return self._claims[1]
+
+
+def run_name(run: int) -> str:
+    """Return the name of a sweep's run."""
+    return f"r{run:04d}"
 
 
 def is_look(proposal: Proposal) -> bool:

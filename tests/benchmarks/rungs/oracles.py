@@ -6,34 +6,30 @@ claims are judged by.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from paretoflow.core.ids import digest_of, rng_of
+from paretoflow.core.ids import rng_of
 from paretoflow.core.values import FloatArray, Proposal
+from paretoflow.engine.oracles import Checkpoint, Training, TrainingTask
 from tests.benchmarks.proposers.oracles import ExactOracle, ReplayOracle, TruncatedOracle
 from tests.benchmarks.proposers.problems import Target
 from tests.benchmarks.proposers.trainable import Trainable
 
 NOISE = 0.02
-Told = list[tuple[float, list[float], list[float]]]
-"""Checkpoints: seconds since the one before, scores, standard errors."""
 
 
-class CheckpointOracle(Protocol):
-    """Answers launches; see `engine.simulated`.
+class CheckpointOracle(Training, Protocol):
+    """Answers launches; see `engine.oracles`.
 
     `truth` has the true gains of each score vector that was told.
     """
 
     truth: dict[tuple[float, ...], FloatArray]
-
-    def launch(self, proposal: Proposal, rng: np.random.Generator) -> Told:
-        """Return a run's checkpoints."""
-        ...
 
 
 @dataclass
@@ -46,14 +42,16 @@ class _Telling:
 
     truth: dict[tuple[float, ...], FloatArray] = field(default_factory=dict)
 
-    def told(self, path: list[FloatArray], pace: float, rng: np.random.Generator) -> Told:
-        """Return checkpoints with these true gains, each of shape (m,), so many seconds apart."""
-        found: Told = []
-        for gains in path:
-            noisy = gains + rng.normal(0.0, NOISE, len(gains))
-            scores = tuple(float(v) for v in noisy)
+    def told(
+        self, path: Sequence[Checkpoint], pace: float, rng: np.random.Generator
+    ) -> list[Checkpoint]:
+        """Return checkpoints with noise on their scores, so many seconds apart."""
+        found = []
+        for point in path:
+            gains = np.asarray(point.scores)
+            scores = tuple(float(v) for v in gains + rng.normal(0.0, NOISE, len(gains)))
             self.truth[scores] = gains
-            found.append((pace, list(scores), [NOISE] * len(gains)))
+            found.append(replace(point, cost=pace, scores=scores, stderr=[NOISE] * len(gains)))
         return found
 
 
@@ -81,15 +79,17 @@ class UnevenOracle(_Telling):
         self._front, self._bad, self._speeds, self._steps = front, bad, speeds, steps
         self._exact = ExactOracle(front)
 
-    def launch(self, proposal: Proposal, rng: np.random.Generator) -> Told:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
         """Return the checkpoints, equally far apart in time."""
+        proposal = task.proposal
         own = rng_of("rungs", proposal.seed)
         short = own.uniform(0.4, 0.8) if own.random() < self._bad else own.uniform(0.9, 1.0)
         speed = own.uniform(*self._speeds)
         shares = np.arange(1, self._steps + 1) / self._steps
         way = (1 - np.exp(-speed * shares)) / (1 - np.exp(-speed))
         goal = self._front[self._exact.row_of(proposal)]
-        return self.told([short * share * goal for share in way], pace_of(proposal), rng)
+        path = [Checkpoint(1.0, short * share * goal) for share in way]
+        return self.told(path, pace_of(proposal), rng)
 
 
 class OptimiserOracle(_Telling):
@@ -104,21 +104,11 @@ class OptimiserOracle(_Telling):
     def __init__(self, trainable: Trainable, target: Target, steps: int) -> None:
         super().__init__()
         self._inner = TruncatedOracle(trainable, target, steps=5 * steps, looks=steps)
-        self._states: dict[tuple[str, int], FloatArray] = {}
 
-    def launch(self, proposal: Proposal, rng: np.random.Generator) -> Told:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
         """Return the checkpoints, equally far apart in time."""
-        parent = None if proposal.parent is None else self._states[_place_of(proposal.parent)]
-        found = self._inner.run(proposal, parent, np.random.default_rng(proposal.seed))
-        digest = digest_of(proposal.to_dict())[:6]
-        self._states |= {(digest, i): f.state for i, f in enumerate(found, 1)}
-        return self.told([f.gains for f in found], pace_of(proposal), rng)
-
-
-def _place_of(snapshot: str) -> tuple[str, int]:
-    """Return a launch's digest and a checkpoint's number; r0004-30fa08-a0-s0003: 30fa08, 3."""
-    _, digest, _, step = snapshot.split("-")[:4]
-    return digest, int(step[1:])
+        found = self._inner.train(task, np.random.default_rng(task.proposal.seed))
+        return self.told(found, pace_of(task.proposal), rng)
 
 
 class RecordedOracle(_Telling):
@@ -128,7 +118,6 @@ class RecordedOracle(_Telling):
         super().__init__()
         self._inner = ReplayOracle(path, target)
 
-    def launch(self, proposal: Proposal, rng: np.random.Generator) -> Told:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
         """Return the checkpoints of the recorded run that answers, equally far apart in time."""
-        found = self._inner.run(proposal, None, rng)
-        return self.told([f.gains for f in found], pace_of(proposal), rng)
+        return self.told(self._inner.train(task, rng), pace_of(task.proposal), rng)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from paretoflow.core.values import History, LaunchKind, Proposal
+from paretoflow.engine.oracles import Checkpoint, Training, TrainingTask
 from paretoflow.front.hypervolume import hypervolume
 from tests.benchmarks.proposers.cells import Cell, Result, read, run_cell, run_cells
 from tests.benchmarks.proposers.field import Setting, default_of, entrants
@@ -26,7 +28,7 @@ from tests.benchmarks.proposers.problems import (
 from tests.benchmarks.proposers.scores import duel, with_default
 from tests.benchmarks.proposers.virtual_sweep import Row, VirtualSweep, claimed
 from tests.benchmarks.proposers.weather import SEEDS, Weather
-from tests.histories import weighted
+from tests.histories import problem_of, weighted
 
 THREE = np.array([[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]])
 
@@ -39,6 +41,11 @@ def constrained(target: int, thresholds: tuple[float, ...], parent: str = "p") -
         thresholds=thresholds,
         parent=parent,
     )
+
+
+def checkpoints(oracle: Training, proposal: Proposal, start: object = None) -> Sequence[Checkpoint]:
+    task = TrainingTask(problem_of(2), "r0000", 0, proposal, start)
+    return oracle.train(task, np.random.default_rng(0))
 
 
 def target(name: str) -> Target:
@@ -91,11 +98,11 @@ def test_a_truncated_run_ends_early_and_goes_further_from_a_parent() -> None:
     front = target("zdt1")
     assert problem.trainable is not None
     oracle = TruncatedOracle(problem.trainable(), front)
-    assert oracle.base is not None
-    assert -0.2 < oracle.base.gains.min() < 0.1
-    half, end = oracle.run(weighted([1, 1]), None, np.random.default_rng(0))
-    (_, further) = oracle.run(weighted([1, 1]), end.state, np.random.default_rng(0))
-    sums = [f.gains.sum() for f in (oracle.base, half, end, further)]
+    base = oracle.base(problem_of(2), np.random.default_rng(0))
+    assert -0.2 < np.min(base.scores) < 0.1
+    half, end = checkpoints(oracle, weighted([1, 1]))
+    (_, further) = checkpoints(oracle, weighted([1, 1]), end.state)
+    sums = [np.sum(f.scores) for f in (base, half, end, further)]
     assert sums == sorted(sums)
     assert front.gains.sum(axis=1).max() + 1e-9 >= sums[-1]
 
@@ -105,8 +112,8 @@ def test_a_truncated_constrained_run_heeds_its_threshold() -> None:
     assert problem.trainable is not None
     oracle = TruncatedOracle(problem.trainable(), target("zdt1"), steps=120)
     for threshold in (0.3, 0.6):
-        end = oracle.run(constrained(0, (0.0, threshold)), None, np.random.default_rng(0))[-1]
-        assert end.gains[1] == pytest.approx(threshold, abs=0.1)
+        end = checkpoints(oracle, constrained(0, (0.0, threshold)))[-1]
+        assert end.scores[1] == pytest.approx(threshold, abs=0.1)
 
 
 def test_a_replay_answers_with_the_nearest_weights_and_all_checkpoints(tmp_path: Path) -> None:
@@ -118,11 +125,11 @@ def test_a_replay_answers_with_the_nearest_weights_and_all_checkpoints(tmp_path:
     (problem,) = recorded_problems(tmp_path)
     front = target_of(problem)
     oracle = ReplayOracle(tmp_path / "toy.json", front)
-    found = oracle.run(weighted([0.8, 0.2]), None, np.random.default_rng(0))
-    assert [f.gains.tolist() for f in found] == [[0.05, 0.0], [1.0, 0.0]]
-    assert [f.part for f in found] == [0.5, 1.0]
-    raised = oracle.run(constrained(0, (0.0, 0.9)), None, np.random.default_rng(0))
-    assert raised[-1].gains.tolist() == [0.0, 1.0]
+    found = checkpoints(oracle, weighted([0.8, 0.2]))
+    assert [f.scores.tolist() for f in found] == [[0.05, 0.0], [1.0, 0.0]]
+    assert [f.cost for f in found] == [0.5, 0.5]
+    raised = checkpoints(oracle, constrained(0, (0.0, 0.9)))
+    assert raised[-1].scores.tolist() == [0.0, 1.0]
 
 
 def test_as_many_seeds_as_there_are_kinds_of_weather_meet_each_once() -> None:
@@ -144,8 +151,9 @@ def test_luck_follows_the_run_and_is_as_told() -> None:
 
 
 def test_what_is_claimed_goes_by_what_was_seen() -> None:
-    lucky = Row(0, "a", np.array([1.0, 1.0]), np.array([0.2, 0.2]))
-    honest = Row(1, "b", np.array([0.6, 0.6]), np.array([0.6, 0.6]))
+    error = np.full(2, 0.1)
+    lucky = Row(0, "a", np.array([1.0, 1.0]), np.array([0.2, 0.2]), error)
+    honest = Row(1, "b", np.array([0.6, 0.6]), np.array([0.6, 0.6]), error)
     assert claimed([lucky, honest]) == [lucky]
     assert claimed([]) == []
 
@@ -229,6 +237,30 @@ def test_checkpoints_of_runs_in_training_are_shown_and_can_be_parents() -> None:
     sweep.swept(watching, 1)
     assert watching.seen[0][0].run_index.tolist() == [-1]
     assert any((history.run_index == -2).any() for history, _, _ in watching.seen)
+
+
+@pytest.mark.parametrize("name", ["llm_2_0", "sealed_llm_2"])
+def test_scores_by_prompt_are_seen_and_the_truth_is_scored(name: str) -> None:
+    (problem,) = problems_named([name])
+    front, watching = target(name), Watching()
+    assert problem.prompted is not None
+    oracle = problem.prompted(front.low, front.high, 3)
+    sweep = VirtualSweep(front, oracle, Weather(3, name, noise=0.5, workers=2, failures=0.0), 8)
+    curve = sweep.swept(watching, 3)
+    history = sweep.history()
+    assert len(history.gains) == 1 + 2 * 8
+    assert (history.stderr > 0).all()
+    assert history.stderr.max() < 0.3  # prompts decide it, not the weather
+    assert 0.1 < curve.shares[0] < curve.shares[-1] < 1.05
+    again = VirtualSweep(front, oracle, Weather(3, name, workers=2, failures=0.0), 8)
+    looked = again.swept(Looking(), 3)
+    assert looked.kinds["reevaluate"] == 3
+
+
+def test_the_sealed_family_has_its_shapes_and_is_asked_for_by_name_alone() -> None:
+    shapes = [target(p.name).shape for p in problems_named(["sealed_convex", "sealed_concave"])]
+    assert shapes == ["convex", "convex", "concave", "concave"]
+    assert not any(p.name.startswith("sealed") for p in problems_named())
 
 
 def test_all_of_ours_take_part_and_the_default_is_one_of_them() -> None:
