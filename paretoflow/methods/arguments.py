@@ -54,8 +54,6 @@ def shared_arguments(spec: MethodSpec, request: TrainRequest, lm: LanguageModel)
         "per_device_train_batch_size": _forward_batch(spec, request.parallel.ranks, passes),
         "gradient_accumulation_steps": passes,
         "learning_rate": spec.learning_rate,
-        "lr_scheduler_type": "linear",
-        "warmup_steps": spec.steps // 10,
         "max_grad_norm": spec.max_grad_norm,
         "seed": request.seed % 2**31,  # numpy takes no more
         "bf16": not on_cpu and dtype == torch.bfloat16,

@@ -8,6 +8,7 @@ Where TRL is left (each has a test in `tests/contracts/test_trl_hooks.py`):
 - `precompute_ref_logps`: the reference log-probabilities come with the examples, no reference pass
   is made.
 - `save_model`: trainer state holds the adapter, see `run.SavesAdapter`.
+- `create_scheduler`: no step is wasted on a learning rate of 0, see `lm.schedule`.
 - `_send_telemetry`: a sweep does not report itself to anyone.
 """
 
@@ -22,11 +23,12 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 from trl import DPOConfig, DPOTrainer
 
+from paretoflow.lm.schedule import RisesFromItsFirstStep
 from paretoflow.methods.context import Run
 from paretoflow.methods.run import SavesAdapter, drop_reference_copy
 
 
-class DrawTrainer(SavesAdapter, DPOTrainer):
+class DrawTrainer(SavesAdapter, RisesFromItsFirstStep, DPOTrainer):
     """Trains on what `batch_of` makes of the numbers of draws.
 
     Args:

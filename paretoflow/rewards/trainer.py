@@ -20,6 +20,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from paretoflow.core.errors import NonFiniteLossError
 from paretoflow.core.ids import rng_of
 from paretoflow.core.values import FloatArray, IntArray
+from paretoflow.lm.schedule import RisesFromItsFirstStep
 from paretoflow.rewards.backbone import Backbone
 from paretoflow.rewards.more import MoreWeights
 from paretoflow.rewards.pairs import PreferencePair
@@ -75,7 +76,7 @@ class Draws(torch.utils.data.Dataset[Draw]):
         return Draw(objective, chosen, rejected)
 
 
-class RewardTrainer(Trainer):
+class RewardTrainer(RisesFromItsFirstStep, Trainer):
     """Trains one model.
 
     The loss is the sum of the objectives' mean Bradley-Terry losses, or with MORE n * sum_i
@@ -181,8 +182,6 @@ def _arguments(spec: RewardSpec, objectives: int, device: str, scratch: Path) ->
         per_device_train_batch_size=objectives * spec.batch_size // passes,
         gradient_accumulation_steps=passes,
         learning_rate=spec.learning_rate,
-        lr_scheduler_type="linear",
-        warmup_steps=spec.steps // 10,
         max_grad_norm=spec.max_grad_norm,
         seed=spec.seed % 2**31,
         use_cpu=device == "cpu",

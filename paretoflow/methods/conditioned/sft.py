@@ -7,6 +7,7 @@ Where TRL is left (each has a test in `tests/contracts/test_trl_hooks_conditione
   stage samples the policy. The loss is averaged over all tokens of a step, whatever its passes.
 - `_total_train_tokens`: sampled tokens count too.
 - `save_model`, `_load_from_checkpoint`: trainer state holds the adapter and the stage.
+- `create_scheduler`: no step is wasted on a learning rate of 0, see `lm.schedule`.
 - `_send_telemetry`: a sweep does not report itself to anyone.
 """
 
@@ -22,6 +23,7 @@ from transformers import PreTrainedTokenizerBase
 from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
+from paretoflow.lm.schedule import RisesFromItsFirstStep
 from paretoflow.methods.conditioned.stages import (
     Example,
     Order,
@@ -38,7 +40,7 @@ from paretoflow.spec.methods.conditioned import RoundsBase
 _IGNORED = -100
 
 
-class StageTrainer(SavesAdapter, SFTTrainer):
+class StageTrainer(SavesAdapter, RisesFromItsFirstStep, SFTTrainer):
     """Learns the answers of one stage after the other, prompts left out of the loss.
 
     Args:

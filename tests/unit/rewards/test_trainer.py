@@ -136,3 +136,12 @@ def test_a_training_that_blows_up_is_told(make_spec: Any, tmp_path: Path) -> Non
         backbone.head.weight.fill_(float("nan"))
     with pytest.raises(NonFiniteLossError, match="loss is nan at step 1"):
         trainer.train()
+
+
+def test_no_step_is_wasted_on_a_learning_rate_of_0(make_spec: Any, tmp_path: Path) -> None:
+    trainer, _ = _trainer(make_spec(steps=10, batch_size=2), tmp_path, ("full",))
+    trainer.train()
+    rates = [log["learning_rate"] for log in trainer.state.log_history if "learning_rate" in log]
+    peak = trainer.args.learning_rate
+    shares = [1 / 2, 1, 8 / 9, 7 / 9, 6 / 9, 5 / 9, 4 / 9, 3 / 9, 2 / 9, 1 / 9]
+    assert rates == pytest.approx([peak * share for share in shares])
