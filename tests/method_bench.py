@@ -36,9 +36,15 @@ def score(completions: Sequence[str]) -> FloatArray:
 
 
 def make_context(
-    lm: LanguageModel, columns: Sequence[int] = (0, 1, 2), factors: Sequence[float] = (1, 1, 1)
+    lm: LanguageModel,
+    columns: Sequence[int] = (0, 1, 2),
+    factors: Sequence[float] = (1, 1, 1),
+    shifts: Sequence[float] = (0, 0, 0),
 ) -> MethodContext:
-    """Return a context whose objectives are the chosen columns, each times its factor."""
+    """Return a context whose objectives are the chosen columns, each times its factor.
+
+    To the gains of prompt p its shift is added p times.
+    """
     from paretoflow.lm.base import encode
     from paretoflow.lm.logprobs import sequence_logprobs
     from paretoflow.methods.context import MethodContext
@@ -59,14 +65,16 @@ def make_context(
     flat = [answer for row in ids for answer in row]
     repeated = [p for p in prompt_ids for _ in range(ANSWERS)]
     logprobs = sequence_logprobs(lm.model, lm, repeated, flat, 8).reshape(count, ANSWERS)
-    scaled = [factors[c] for c in columns]
+    scaled, moved = [factors[c] for c in columns], np.array([shifts[c] for c in columns])
 
     def rewards(prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
-        return score(completions)[:, list(columns)] * scaled
+        numbers = np.array([int(p.prompt_id) for p in prompts])[:, None]
+        return score(completions)[:, list(columns)] * scaled + numbers * moved
 
-    gains = np.stack([rewards((), row) for row in texts])
+    prompts = tuple(Prompt(str(i), text) for i, text in enumerate(TINY_TEXTS))
+    gains = np.stack([rewards([p] * ANSWERS, row) for p, row in zip(prompts, texts, strict=True)])
     candidates = Candidates(
-        prompts=tuple(Prompt(str(i), text) for i, text in enumerate(TINY_TEXTS)),
+        prompts=prompts,
         completions=tuple(texts),
         completion_ids=tuple(ids),
         prompt_ids=tuple(tuple(p) for p in prompt_ids),

@@ -7,64 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from paretoflow.core.candidates import Candidates as Candidates
+from paretoflow.core.candidates import Prompt as Prompt
 from paretoflow.core.values import Cost, FloatArray, History, Proposal
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """One row of the common prompt schema that every data source is brought into.
-
-    Args:
-        prompt_id: Content-derived and stable.
-        text: The rendered prompt, ending where the answer begins.
-        reference: Reference answer; empty when there is none.
-        passages: Texts that the answer may draw on.
-        messages: The chat turns that `text` was rendered from; empty for a plain prompt.
-        extra: Any other column that the user's own objective may want.
-    """
-
-    prompt_id: str
-    text: str
-    reference: str = ""
-    passages: tuple[str, ...] = ()
-    messages: tuple[Mapping[str, Any], ...] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """The base's scored answers to the train prompts, which every run learns from.
-
-    Sampled and scored once per sweep: P prompts with C answers each; empty answers are kept.
-
-    Args:
-        prompts: Length P.
-        completions: Answer texts, P rows of C, stripped at both ends, no end-of-text token.
-        completion_ids: Token ids of each answer, with the end-of-text token if the model gave one.
-        prompt_ids: Token ids of each prompt.
-        gains: Oriented scores, shape (P, C, m).
-        mean: Mean gain over all candidates, shape (m,); frozen for the sweep.
-        std: Standard deviation likewise, at least 1e-8.
-        ref_logprobs: Sum of the base's log-probabilities over each answer's ids, shape (P, C).
-    """
-
-    prompts: tuple[Prompt, ...]
-    completions: tuple[tuple[str, ...], ...]
-    completion_ids: tuple[tuple[tuple[int, ...], ...], ...]
-    prompt_ids: tuple[tuple[int, ...], ...]
-    gains: FloatArray
-    mean: FloatArray
-    std: FloatArray
-    ref_logprobs: FloatArray
-
-    @property
-    def standardised(self) -> FloatArray:
-        """Return the gains in standard deviations from their mean, shape (P, C, m)."""
-        return (self.gains - self.mean) / self.std
 
 
 class Objective(Protocol):
@@ -235,6 +184,8 @@ class Checkpoint:
             for the final checkpoint.
         served: The preferences that it serves, each a point; empty where it serves `weights` alone.
         given: Scores to record instead of evaluating; None evaluates.
+        effective: How the objectives really shared in what it learned from, on the simplex, shape
+            (m,); None where the method cannot say.
     """
 
     step: int
@@ -247,6 +198,7 @@ class Checkpoint:
     state: Path | None = None
     served: tuple[Served, ...] = ()
     given: GivenScores | None = None
+    effective: FloatArray | None = None
 
 
 @dataclass(frozen=True)

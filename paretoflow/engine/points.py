@@ -67,7 +67,9 @@ def points_of(
     elif not checkpoint.served:
         result = evaluator.evaluate(checkpoint.model, checkpoint.weights)
         progress()
-        payload = {"condition": dict(decoding)} if decoding else {}
+        payload: dict[str, Any] = {"condition": dict(decoding)} if decoding else {}
+        if checkpoint.effective is not None:
+            payload["effective_weights"] = list(_plain(checkpoint.effective))
         yield Point(None, _plain(checkpoint.weights), result, payload)
     else:
         for number, served in enumerate(checkpoint.served):

@@ -48,6 +48,7 @@ from paretoflow.methods.capabilities import require_supported
 from paretoflow.methods.catalogue import CAPABILITIES
 from paretoflow.scoring.calibrate import declared_problem
 from paretoflow.spec.data import PydocDataSpec
+from paretoflow.spec.former import going_on
 from paretoflow.spec.search import axes_of
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder, Root, as_folder
@@ -148,16 +149,20 @@ def _changes_accepted(ledger: Ledger) -> int:
 
 
 def drawn_as_begun(spec: SweepSpec, root: Root) -> SweepSpec:
-    """Return a spec that draws its prompts as the sweep that is there does, unless it says how."""
-    if isinstance(spec.data, PydocDataSpec) or "drawn_by" in spec.data.model_fields_set:
-        return spec
+    """Return a spec that goes on as the sweep that is there began, where it does not say how.
+
+    That is: it draws its prompts so, and keeps the defaults that have changed since.
+    """
     try:
-        begun = read_spec(root).get("data", {}).get("drawn_by")
+        begun = read_spec(root)
     except SweepNotFoundError:
         return spec
-    if begun not in ("content", "row"):
+    spec = going_on(spec, begun)
+    drawn_by = begun.get("data", {}).get("drawn_by")
+    said = isinstance(spec.data, PydocDataSpec) or "drawn_by" in spec.data.model_fields_set
+    if said or drawn_by not in ("content", "row"):
         return spec
-    return spec.model_copy(update={"data": spec.data.model_copy(update={"drawn_by": begun})})
+    return spec.model_copy(update={"data": spec.data.model_copy(update={"drawn_by": drawn_by})})
 
 
 def _drive(

@@ -71,6 +71,10 @@ class Stage:
         held_out = shared.candidates(
             self.prompts.validation, HELD_OUT_CANDIDATES, spec.seed, "held-out answers"
         )
+        units = getattr(spec.method, "standardise", "global")
+        in_units = replace(candidates, standard=units)
+        if units != "global":  # few are held out: their own spread says little
+            held_out = replace(held_out, std=in_units.unit)
         evaluator = Evaluator(
             self.lm,
             generation,
@@ -78,7 +82,7 @@ class Stage:
             self.prompts.eval,
             seed_of(spec.seed, "eval"),
             held_out,
-            standardised_by(candidates, spec.objectives),
+            standardised_by(in_units, spec.objectives),
             getattr(spec.method, "beta", 0) or ASSUMED_BETA,
             SystemCosts.of(spec.objectives),
             self.pulse.beat,

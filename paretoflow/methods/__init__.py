@@ -20,6 +20,7 @@ Importing this package loads no torch: `build` imports the chosen module.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -66,6 +67,8 @@ def build(spec: MethodSpec, context: MethodContext) -> Method:
     Raises:
         SpecError: If the knobs contradict each other.
     """
+    standard = getattr(spec, "standardise", "global")
+    context = replace(context, candidates=replace(context.candidates, standard=standard))
     module, name = TAGS[spec.type].split(":")
     kind: Callable[[MethodSpec, MethodContext], Method] = getattr(import_module(module), name)
     capabilities = CAPABILITIES[spec.type]

@@ -11,6 +11,8 @@ import torch
 from torch.nn.functional import logsigmoid
 from transformers import Trainer
 
+from paretoflow.core.protocols import Checkpoint
+from paretoflow.core.values import FloatArray
 from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.draws import Draws
 from paretoflow.methods.ratio_trainer import RatioBatch, RatioTrainer
@@ -20,7 +22,7 @@ from paretoflow.spec.methods import BcoMethodSpec
 
 
 class BcoMethod(TrainedMethod[BcoMethodSpec]):
-    """BCO on the base's answers, good where the weighted, standardised score is above a quantile.
+    """BCO on the base's answers, good where the weighted score is above a quantile of its prompt's.
 
     With the implicit reward r = beta log pi/pi_base, the reward shift d and the importance u of a
     bad answer's prompt, the loss is -log s(r - d) for a good answer and -u log s(-(r - d)) for a
@@ -45,6 +47,10 @@ class BcoMethod(TrainedMethod[BcoMethodSpec]):
     def __init__(self, spec: BcoMethodSpec, context: MethodContext) -> None:
         super().__init__(spec, context)
         self._table = ThumbTable(context.candidates, spec.quantile)
+
+    def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
+        """Return how the objectives shared in what is good and bad; see `TrainedMethod`."""
+        return self._table.effective(checkpoint.weights)
 
     def _trainer(self, run: Run) -> Trainer:
         thumbs = Draws(self._table.labelled, run.request.seed)

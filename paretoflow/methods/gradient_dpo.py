@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from transformers import Trainer
 
+from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.gradient_trainer import GradientTrainer
@@ -33,6 +34,10 @@ class GradientDpoMethod(TrainedMethod[GradientDpoMethodSpec]):
     def __init__(self, spec: GradientDpoMethodSpec, context: MethodContext) -> None:
         super().__init__(spec, context)
         self._table = PairTable(context.candidates, spec.pairs_per_prompt, contested_margins)
+
+    def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
+        """Return how the objectives shared in the margins of the pairs; see `TrainedMethod`."""
+        return self._table.effective(checkpoint.weights)
 
     def _trainer(self, run: Run) -> Trainer:
         stream = PairStream(self._table, run.request.seed)

@@ -18,7 +18,7 @@ from trl import GRPOConfig, GRPOTrainer
 from paretoflow.core.protocols import Candidates
 from paretoflow.core.values import FloatArray, IntArray
 from paretoflow.methods.aggregators import Aggregator, RewardBatch
-from paretoflow.methods.aggregators.base import group_normalised
+from paretoflow.methods.aggregators.base import group_normalised, spread_within
 from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.online import OnlineMethod
 from paretoflow.methods.online_trainer import OnlineTrainer, online_arguments
@@ -72,6 +72,11 @@ class ReferenceGroup(Aggregator):
         self.references = np.stack([batch.prompts, best], axis=1)
         self.reference_advantages = joint[:, -1]
         return joint[:, :-1]
+
+    def margins(self, batch: RewardBatch) -> FloatArray | None:
+        """Return what each objective adds to how samples of a group differ, shape (m,)."""
+        margins: FloatArray = batch.weights * spread_within(batch.rewards)
+        return margins
 
     def metrics(self) -> Mapping[str, float]:
         """Return how far the references are above the group, in its standard deviations."""

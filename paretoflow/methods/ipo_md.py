@@ -21,7 +21,7 @@ from paretoflow.lm.generation import nucleus
 from paretoflow.lm.prefill import extend, prefill
 from paretoflow.lm.stops import StopTexts
 from paretoflow.methods.aggregators import Aggregator, RewardBatch
-from paretoflow.methods.aggregators.base import group_normalised
+from paretoflow.methods.aggregators.base import group_normalised, spread_within
 from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.online import OnlineMethod
 from paretoflow.methods.online_trainer import OnlineTrainer, online_arguments
@@ -70,6 +70,11 @@ class PairJudge(Aggregator):
         self._loss = float((lacking**2).mean())
         # TRL takes the mean over both answers: 2 for that, 2 for the square
         return 4 * np.stack([lacking, -lacking], axis=1)
+
+    def margins(self, batch: RewardBatch) -> FloatArray | None:
+        """Return what each objective adds to how a pair differs, shape (m,)."""
+        margins: FloatArray = batch.weights * spread_within(batch.rewards)
+        return margins
 
     def metrics(self) -> Mapping[str, float]:
         """Return the loss on pairs; the trainer's own has its gradient, but not its value."""

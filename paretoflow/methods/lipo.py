@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
 import torch
 from torch.nn.functional import softplus
 from transformers import Trainer
 
+from paretoflow.core.protocols import Checkpoint
+from paretoflow.core.values import FloatArray
 from paretoflow.methods.context import Run
 from paretoflow.methods.draws import Draws
+from paretoflow.methods.effective import shares
 from paretoflow.methods.lists import ScoredList, scored_lists
 from paretoflow.methods.ratio_trainer import RatioBatch, RatioTrainer
 from paretoflow.methods.trained import TrainedMethod
@@ -41,6 +45,16 @@ class LipoMethod(TrainedMethod[LipoMethodSpec]):
         equal s, as at the start of a run, rank as their labels do; (5) the base is the reference,
         also for a run that starts from a parent.
     """
+
+    def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
+        """Return how the objectives shared in the margins within lists; see `TrainedMethod`."""
+        table, size = self._context.candidates, self._spec.list_size
+        scores, apart = table.standardised, []
+        for row in scored_lists(table, checkpoint.weights, size):
+            own = scores[row.prompt, list(row.answers)]
+            first, second = np.triu_indices(len(own), k=1)
+            apart.append(own[first] - own[second])
+        return shares(np.concatenate(apart), checkpoint.weights) if apart else None
 
     def _trainer(self, run: Run) -> Trainer:
         candidates, size = self._context.candidates, self._spec.list_size

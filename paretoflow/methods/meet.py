@@ -62,7 +62,8 @@ class MeetMethod:
     def __init__(self, spec: MeetMethodSpec, context: MethodContext) -> None:
         check_batch(spec)
         self._spec = spec
-        self._context = context
+        # a bin must mean the same with every prompt
+        self._context = replace(context, candidates=replace(context.candidates, standard="global"))
         self._names = context.objective_names
         self._controls = make_controls(context.lm, context.candidates, self._names, spec.bins)
 

@@ -11,6 +11,7 @@ import torch
 from torch.nn.functional import logsigmoid
 from transformers import Trainer
 
+from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.context import Run
 from paretoflow.methods.offline import PairMethod
@@ -25,7 +26,8 @@ class ModpoMethod(PairMethod[ModpoMethodSpec]):
 
     The anchor k is the objective with the largest weight, the first among equals; it ranks the
     pairs. With D the log-ratio to the base of the better answer minus that of the worse, and d_i
-    their difference on objective i over the standard deviation of such differences:
+    their difference on objective i over the standard deviation of such differences (with
+    `standardise: global` over that of all scores, with `none` as it is):
 
         loss = -log s( (1/w_k) [ beta D - sum_{i != k} w_i d_i ] )
 
@@ -54,6 +56,12 @@ class ModpoMethod(PairMethod[ModpoMethodSpec]):
         loss, which has sampled labels.
     """
 
+    def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
+        """Return how the objectives shared in the margins of the anchor's pairs."""
+        weights = checkpoint.weights
+        anchor = np.eye(len(weights))[int(np.argmax(weights))]
+        return self._table.effective(weights, ranking=anchor)
+
     def options(self) -> dict[str, Any]:
         """Return the loss."""
         return {"loss_type": ["sigmoid"]}
@@ -81,7 +89,7 @@ def modpo_batch(
     `weights` are those in force, shape (m,).
     """
     anchor = int(np.argmax(weights))
-    others = weights / stream.table.spread
+    others = weights / _unit(stream, spec)
     others[anchor] = 0.0
     examples: list[dict[str, Any]] = []
     for pair in stream.draw(draws, np.eye(len(weights))[anchor]):
@@ -100,9 +108,15 @@ def soft_batch(
     """
     anchor = int(np.argmax(weights))
     pairs = stream.draw(draws, np.eye(len(weights))[anchor])
-    differences = np.array([pair.difference for pair in pairs]) / stream.table.spread
+    differences = np.array([pair.difference for pair in pairs]) / _unit(stream, spec)
     loss = partial(soft_loss, differences=differences, weights=weights, spec=spec)
     return RatioBatch(answers_of(pairs), loss)
+
+
+def _unit(stream: PairStream, spec: ModpoMethodSpec) -> FloatArray:
+    """Return what differences are divided by, shape (m,)."""
+    spread = stream.table.spread
+    return spread if spec.standardise == "prompt" else np.ones_like(spread)
 
 
 def soft_loss(

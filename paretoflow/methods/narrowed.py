@@ -94,7 +94,11 @@ class _Narrowed:
         weights = asked.copy()
         weights[self._kept] = asked[self._kept].sum() * checkpoint.weights
         served = tuple(self._served(one, len(asked)) for one in checkpoint.served)
-        return replace(checkpoint, weights=weights, served=served)
+        effective = None
+        if checkpoint.effective is not None:
+            effective = np.zeros(len(asked))
+            effective[self._kept] = checkpoint.effective
+        return replace(checkpoint, weights=weights, served=served, effective=effective)
 
     def _served(self, served: Served, m: int) -> Served:
         weights = np.zeros(m)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from transformers import Trainer
 
+from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.pair_trainer import PairBatch, PairTrainer
@@ -24,6 +25,10 @@ class PairMethod(TrainedMethod[P]):
     def __init__(self, spec: P, context: MethodContext) -> None:
         super().__init__(spec, context)
         self._table = PairTable(context.candidates, spec.pairs_per_prompt)
+
+    def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
+        """Return how the objectives shared in the margins of the pairs; see `TrainedMethod`."""
+        return self._table.effective(checkpoint.weights)
 
     @abstractmethod
     def options(self) -> dict[str, Any]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+import numpy as np
+
 from paretoflow.core.errors import SpecError
-from paretoflow.core.protocols import Parallel
+from paretoflow.core.protocols import Checkpoint, Parallel
+from paretoflow.core.values import FloatArray
 from paretoflow.methods.context import MethodContext
+from paretoflow.methods.effective import EFFECTIVE
 from paretoflow.methods.trained import TrainedMethod
 from paretoflow.spec.methods import MethodSpec, OnlineMethodBase
 from paretoflow.spec.methods.aggregators import AggregationSpec, GradDynamicSpec
@@ -37,6 +41,13 @@ class OnlineMethod(TrainedMethod[S]):
                 "model.generation.temperature",
                 "set it above 0, for instance to 1.0",
             )
+
+    def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
+        """Return how the objectives shared in the margins of all steps; see `TrainedMethod`."""
+        keys = [EFFECTIVE + name for name in self._context.objective_names]
+        if not all(key in checkpoint.metrics for key in keys):
+            return None
+        return np.array([checkpoint.metrics[key] for key in keys])
 
 
 def check_alone(aggregation: AggregationSpec, parallel: Parallel) -> None:

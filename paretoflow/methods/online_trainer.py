@@ -15,6 +15,7 @@ Where TRL is left (each has a test in `tests/contracts/test_trl_hooks.py` or
 - `_compute_loss`: called once more for each objective where the aggregator learns from gradients.
 - `save_model`: trainer state holds the adapter, see `run.SavesAdapter`; `trainer_state.json` holds
   the aggregator's state, as that of a callback.
+- `create_scheduler`: no step is wasted on a learning rate of 0, see `lm.schedule`.
 - `_send_telemetry`: a sweep does not report itself to anyone.
 """
 
@@ -33,9 +34,11 @@ from paretoflow.core.errors import MethodError
 from paretoflow.core.values import FloatArray
 from paretoflow.lm.base import decode
 from paretoflow.lm.finite import finite_logits
+from paretoflow.lm.schedule import RisesFromItsFirstStep
 from paretoflow.lm.stops import StopTexts
 from paretoflow.methods.aggregators import Aggregator, RewardBatch
 from paretoflow.methods.context import MethodContext, Run
+from paretoflow.methods.effective import MARGIN, so_far
 from paretoflow.methods.finite import finite_products
 from paretoflow.methods.looks import validation_gains
 from paretoflow.methods.run import SavesAdapter, drop_reference_copy
@@ -55,7 +58,7 @@ def online_arguments(run: Run, spec: OnlineMethodBase, context: MethodContext) -
     }
 
 
-class OnlineTrainer(SavesAdapter, Trainer):
+class OnlineTrainer(SavesAdapter, RisesFromItsFirstStep, Trainer):
     """Feeds a TRL trainer with the shared prompts; an aggregator combines the rewards.
 
     Args:
@@ -124,7 +127,8 @@ class OnlineTrainer(SavesAdapter, Trainer):
         if self._aggregator.learns:
             columns = self._own(batch.objective_advantages(), theirs)
             output["objective_advantages"] = columns + kept[:, None]
-        for name, value in self._aggregator.metrics().items():
+        told = {**self._aggregator.metrics(), **self._shares(batch)}
+        for name, value in told.items():
             self._metrics["train"][name].append(value)
         return output
 
@@ -146,6 +150,14 @@ class OnlineTrainer(SavesAdapter, Trainer):
     def _loss_share(self) -> float:
         """Return by what to multiply the loss of one forward pass, for the gradient of a step."""
         return 1.0
+
+    def _shares(self, batch: RewardBatch) -> dict[str, float]:
+        """Return how the objectives shared in the margins of this step, and of all so far."""
+        margins, names = self._aggregator.margins(batch), self._context.objective_names
+        if margins is None:
+            return {}
+        latest = {MARGIN + name: float(v) for name, v in zip(names, margins, strict=True)}
+        return latest | so_far(self.state.log_history, latest, names)
 
     def _look(self) -> None:
         """Let the aggregator see the validation gains, where it wants to."""
@@ -246,7 +258,7 @@ class _RewardColumns:
             raise MethodError(
                 "a reward is not finite", hint="the objective must refuse such a score"
             )
-        return (gains - candidates.mean) / candidates.std
+        return candidates.in_standard(gains, np.asarray(rows, dtype=np.int64))
 
 
 def _prompt_order(prompts: int, count: int, seed: int) -> list[int]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from paretoflow.core.protocols import Candidates
 from paretoflow.core.values import FloatArray, IntArray
 from paretoflow.methods.draws import Draws
+from paretoflow.methods.effective import shares
 
 MARGIN_DECIMALS = 9
 """Margins are compared after rounding: the order of summation must not make or break a tie."""
@@ -96,6 +97,24 @@ class PairTable:
         better, worse = np.where(top > 0, first, second), np.where(top > 0, second, first)
         rows = np.stack([prompts, better, worse], axis=-1)[top != 0]
         return rows.astype(np.int64)
+
+    def effective(
+        self,
+        weights: FloatArray,
+        factors: FloatArray | None = None,
+        ranking: FloatArray | None = None,
+    ) -> FloatArray | None:
+        """Return each objective's share in the margins of the pairs under the weights, shape (m,).
+
+        Args:
+            weights: Shape (m,).
+            factors: In their place, each prompt's own, shape (P, m).
+            ranking: The weights that rank the pairs, shape (m,); None: those.
+        """
+        rows = self.ranked(weights if ranking is None else ranking)
+        prompts, chosen, rejected = rows.T
+        apart = self._scores[prompts, chosen] - self._scores[prompts, rejected]
+        return shares(apart, weights if factors is None else factors[prompts])
 
     def pair(self, row: IntArray) -> Pair:
         """Return one row of `ranked` with its score difference."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from transformers import Trainer
 
+from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.offline import PairMethod
@@ -52,6 +53,11 @@ class ProMethod(PairMethod[ProMethodSpec]):
         batch_size = context.generation.batch_size
         features = prompt_features(context.lm, context.candidates.prompt_ids, batch_size)
         self._factors = fitted_weights(features, targets, spec.ridge)
+
+    def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
+        """Return how the objectives shared in the margins of the pairs; see `TrainedMethod`."""
+        own = composed(checkpoint.weights, self._factors)
+        return self._table.effective(checkpoint.weights, own)
 
     def options(self) -> dict[str, Any]:
         """Return the loss."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -48,8 +48,10 @@ class RicMethod:
         check_batch(spec)
         check_rounds(spec)
         self._spec = spec
-        self._context = context
-        scores = context.candidates.standardised
+        # what is told to the model must mean the same with every prompt
+        overall = replace(context.candidates, standard="global")
+        self._context = replace(context, candidates=overall)
+        scores = overall.standardised
         self._low, self._high = scores.min(axis=(0, 1)), scores.max(axis=(0, 1))
 
     def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:

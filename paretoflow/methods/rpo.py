@@ -9,7 +9,8 @@ import torch
 from torch.nn.functional import logsigmoid
 from transformers import Trainer
 
-from paretoflow.core.protocols import Candidates
+from paretoflow.core.protocols import Candidates, Checkpoint
+from paretoflow.core.values import FloatArray
 from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.pairs import Pair, PairStream, PairTable
 from paretoflow.methods.ratio_trainer import RatioBatch, RatioTrainer, answers_of
@@ -34,6 +35,10 @@ class RpoMethod(TrainedMethod[RpoMethodSpec]):
     def __init__(self, spec: RpoMethodSpec, context: MethodContext) -> None:
         super().__init__(spec, context)
         self._table = PairTable(context.candidates, spec.pairs_per_prompt)
+
+    def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
+        """Return how the objectives shared in the margins of the pairs; see `TrainedMethod`."""
+        return self._table.effective(checkpoint.weights)
 
     def _trainer(self, run: Run) -> Trainer:
         stream = PairStream(self._table, run.request.seed)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paretoflow.core.protocols import Candidates
-from paretoflow.core.values import FloatArray
+from paretoflow.core.values import FloatArray, IntArray
+from paretoflow.methods.effective import shares
 from paretoflow.methods.lists import distinct
 from paretoflow.methods.pairs import MARGIN_DECIMALS
 
@@ -28,7 +29,7 @@ class Thumb:
     Args:
         prompt: Index of the prompt.
         answer: Index among its candidates.
-        good: Whether the weights put it above the threshold.
+        good: Whether the weights put it above the threshold of its prompt, or of all.
         odds: How much likelier the prompt is among good answers than among bad ones.
     """
 
@@ -41,12 +42,17 @@ class Thumb:
 class ThumbTable:
     """All distinct answers to each prompt, labelled anew for any weights.
 
+    Each prompt has a threshold of its own: with one for all, an easy prompt has good answers only,
+    and what is learned is which prompts are easy. (Candidates in the `global` standard have one, as
+    earlier versions did.) A prompt whose answers all score the same has no labels.
+
     Args:
         quantile: Share of the answers that are bad.
     """
 
     def __init__(self, candidates: Candidates, quantile: float) -> None:
         self._quantile = quantile
+        self._of_prompts = candidates.standard != "global"
         self._scores = candidates.standardised
         answers = [distinct(candidates, prompt) for prompt in range(len(self._scores))]
         self._prompts = np.repeat(np.arange(len(answers)), [len(row) for row in answers])
@@ -54,24 +60,56 @@ class ThumbTable:
         self._features = prompt_features(candidates)
 
     def labelled(self, weights: FloatArray) -> list[Thumb]:
-        """Return all answers, prompts in order; none if the weights give all the same score.
+        """Return all answers with a label, prompts in order; none if the weights tell none apart.
 
         Args:
             weights: Shape (m,).
         """
-        weighted = (self._scores * weights).sum(axis=2)[self._prompts, self._answers]
-        good = above(np.round(weighted, MARGIN_DECIMALS), self._quantile)
-        if good.all():
+        good, known = self._labels(weights)
+        if not known.any():
             return []
-        odds = self._odds(good)
-        rows = zip(self._prompts, self._answers, good, strict=True)
+        odds = self._odds(good, known)
+        rows = zip(self._prompts[known], self._answers[known], good[known], strict=True)
         return [Thumb(int(p), int(a), bool(g), float(odds[p])) for p, a, g in rows]
 
-    def _odds(self, good: NDArray[np.bool_]) -> FloatArray:
+    def effective(self, weights: FloatArray) -> FloatArray | None:
+        """Return each objective's share in how good answers differ from bad ones, shape (m,).
+
+        Of a prompt's mean good answer and its mean bad one, or of all answers'.
+        """
+        good, known = self._labels(weights)
+        scores = self._scores[self._prompts, self._answers]
+        groups = self._groups() if self._of_prompts else [np.arange(len(scores))]
+        apart = [
+            scores[rows][good[rows]].mean(axis=0) - scores[rows][~good[rows]].mean(axis=0)
+            for rows in groups
+            if known[rows].any()
+        ]
+        return shares(np.array(apart), weights)
+
+    def _labels(self, weights: FloatArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which answers are good, and which have a label at all, shape (n,) each."""
+        weighted = (self._scores * weights).sum(axis=2)[self._prompts, self._answers]
+        weighted = np.round(weighted, MARGIN_DECIMALS)
+        if not self._of_prompts:
+            good = above(weighted, self._quantile)
+            return good, np.full(len(good), not good.all())
+        good, known = np.zeros((2, len(weighted)), dtype=bool)
+        for rows in self._groups():
+            good[rows] = above(weighted[rows], self._quantile)
+            known[rows] = not good[rows].all()
+        return good, known
+
+    def _groups(self) -> list[IntArray]:
+        """Return the places of each prompt's answers."""
+        ends = np.flatnonzero(np.diff(self._prompts)) + 1
+        return np.split(np.arange(len(self._prompts)), ends)
+
+    def _odds(self, good: NDArray[np.bool_], known: NDArray[np.bool_]) -> FloatArray:
         """Return the odds of good to bad of each prompt, both kinds counting the same in all."""
         count = len(self._features)
-        ups = np.bincount(self._prompts, weights=good, minlength=count)
-        downs = np.bincount(self._prompts, weights=~good, minlength=count)
+        ups = np.bincount(self._prompts, weights=good & known, minlength=count)
+        downs = np.bincount(self._prompts, weights=~good & known, minlength=count)
         half = count / 2
         theta = fit_logistic(self._features, ups * half / ups.sum(), downs * half / downs.sum())
         odds: FloatArray = np.exp(self._features @ theta)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 from transformers import Trainer
 
 from paretoflow.core.protocols import Checkpoint, TrainRequest
+from paretoflow.core.values import FloatArray
 from paretoflow.methods.arguments import check_batch
 from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.run import train_run
@@ -27,7 +29,18 @@ class TrainedMethod(ABC, Generic[S]):
 
     def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
         """Train one launch; see `core.protocols.Method`."""
-        train_run(self._context, self._spec, request, report, self._trainer)
+
+        def told(checkpoint: Checkpoint) -> None:
+            report(replace(checkpoint, effective=self.effective(checkpoint)))
+
+        train_run(self._context, self._spec, request, told, self._trainer)
+
+    def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
+        """Return how the objectives shared in what was learned under the weights of a checkpoint.
+
+        Shape (m,), on the simplex; None where it cannot be said.
+        """
+        return None
 
     @abstractmethod
     def _trainer(self, run: Run) -> Trainer:

@@ -166,9 +166,13 @@ def _old_facts(prompt: Prompt) -> dict[str, object]:
 def standardised_by(
     candidates: Candidates, objectives: Sequence[ObjectiveSpec]
 ) -> Callable[[FloatArray], FloatArray]:
-    """Return what brings raw scores, shape (n, m), to standardised gains as the candidates' are."""
-    oriented = orientation(objectives)
-    return lambda scores: (oriented(scores) - candidates.mean) / candidates.std
+    """Return what brings raw scores, shape (n, m), to gains in the candidates' units.
+
+    They are counted from the mean of all candidates: whoever weighs answers to one prompt against
+    each other does not see from where.
+    """
+    oriented, unit = orientation(objectives), candidates.unit
+    return lambda scores: (oriented(scores) - candidates.mean) / unit
 
 
 def raw_scores(candidates: Candidates, objectives: Sequence[ObjectiveSpec]) -> FloatArray:

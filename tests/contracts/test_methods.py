@@ -242,6 +242,30 @@ def test_looking_at_checkpoints_does_not_change_the_run(plain, context, spec, tm
 
 
 @pytest.mark.frame
+@pytest.mark.usefixtures("_sees_steps")
+def test_no_step_is_wasted_on_a_learning_rate_of_0(context, spec, tmp_path, logs):
+    """The log of a real run of 20 steps, read until step 4: up to the peak at step 3, then down."""
+    longer = spec.model_copy(update={"steps": 20, "learning_rate": 0.06, "checkpoint_every": 1})
+    saved: list[Checkpoint] = []
+    with pytest.raises(RunInterrupted):
+        train(
+            context,
+            longer,
+            MIXED,
+            tmp_path,
+            report=saved.append,
+            should_stop=lambda: len(saved) > 3,
+        )
+    rates = [log["learning_rate"] for log in logs]
+    assert rates == pytest.approx([0.02, 0.04, 0.06, 0.06 * 17 / 18])
+    first, second = (read_adapter(checkpoint.folder) for checkpoint in saved[:2])
+    up = [v for name, v in first.items() if "lora_B" in name]
+    if spec.type == "meet":  # which trains its words alone at first
+        up = [first[name] - second[name] for name in first if "lora_" not in name]
+    assert any(np.abs(v).max() > 1e-3 for v in up)  # B starts at 0: the very first step moved it
+
+
+@pytest.mark.frame
 def test_gradient_accumulation_changes_memory_not_the_result(plain, context, spec, tmp_path):
     halves = spec.model_copy(update={"gradient_accumulation": 2})
     assert close(plain, train(context, halves, MIXED, tmp_path), 1e-4)
@@ -283,12 +307,33 @@ def test_one_hot_weights_are_the_single_objective_method(tiny_lm, context, spec,
 @pytest.mark.usefixtures("_a_point")
 def test_permuting_objectives_and_weights_changes_nothing(plain, tiny_lm, spec, tmp_path):
     permuted = make_context(tiny_lm, columns=(2, 0, 1))
-    assert close(plain, train(permuted, spec, weighted(0.2, 0.5, 0.3), tmp_path), 1e-7)
+    assert close(plain, train(permuted, spec, weighted(0.2, 0.5, 0.3), tmp_path), 1e-6)
 
 
 def test_scaling_a_raw_objective_changes_nothing(plain, tiny_lm, spec, tmp_path):
     scaled = make_context(tiny_lm, factors=(1.0, 10.0, 1.0))
     assert close(plain, train(scaled, spec, MIXED, tmp_path))
+
+
+def test_how_much_prompts_differ_changes_nothing(plain, tiny_lm, spec, tmp_path):
+    """Answers are weighed within prompts: a scorer that likes some prompts better is no matter."""
+    if spec.type in ("ric", "meet", "command"):
+        pytest.skip("it learns from scores that must mean the same with every prompt")
+    shifted = make_context(tiny_lm, factors=(1.0, 10.0, 1.0), shifts=(0.0, 400.0, -7.0))
+    assert close(plain, train(shifted, spec, MIXED, tmp_path))
+
+
+@pytest.mark.usefixtures("_a_point")
+def test_a_checkpoint_says_how_the_weights_acted(plain, context, spec, tmp_path):
+    if spec.type == "command":
+        pytest.skip("what a program makes of the weights is its own affair")
+    acted = plain.checkpoints[-1].effective
+    assert acted.shape == (3,)
+    assert acted.sum() == pytest.approx(1.0)
+    if CAPABILITIES[spec.type].data != "prompts":  # what this base samples is not its candidates
+        assert np.abs(acted - [0.5, 0.3, 0.2]).max() < 0.15
+    alone = train(context, spec, weighted(0.0, 1.0, 0.0), tmp_path).checkpoints[-1].effective
+    np.testing.assert_allclose(alone, [0.0, 1.0, 0.0], atol=1e-12)
 
 
 @pytest.mark.usefixtures("_a_point")

@@ -59,6 +59,14 @@ class Aggregator(ABC):
         """Return what a person may want to see of the last batch, for the training log."""
         return {}
 
+    def margins(self, batch: RewardBatch) -> FloatArray | None:
+        """Return what each objective adds to how answers of a group differ, shape (m,).
+
+        Its weight times the spread, within groups, of what is weighed; None where the objectives
+        are not added up.
+        """
+        return None
+
     def due(self, step: int) -> bool:
         """Return whether it wants to look at the validation prompts now, `step` steps done."""
         return False
@@ -91,6 +99,21 @@ def group_normalised(utility: FloatArray) -> FloatArray:
     centred = utility - utility.mean(axis=1, keepdims=True)
     advantages: FloatArray = centred / (utility.std(axis=1, ddof=1, keepdims=True) + EPSILON)
     return advantages
+
+
+def spread_within(values: FloatArray) -> FloatArray:
+    """Return the standard deviation within groups, over all of them, shape (m,).
+
+    By hand: groups (0, 2) and (5, 5): squared distances 1 + 1 + 0 + 0 over two degrees of freedom,
+    so 1.
+
+    Args:
+        values: Shape (b, g, m).
+    """
+    apart = values - values.mean(axis=1, keepdims=True)
+    freedom = values.shape[0] * (values.shape[1] - 1)
+    spread: FloatArray = np.sqrt(np.square(apart).sum(axis=(0, 1)) / freedom)
+    return spread
 
 
 def leave_one_out(utility: FloatArray) -> FloatArray:

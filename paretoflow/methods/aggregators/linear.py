@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from paretoflow.core.protocols import TrainRequest
 from paretoflow.core.values import FloatArray
-from paretoflow.methods.aggregators.base import Aggregator, RewardBatch
+from paretoflow.methods.aggregators.base import Aggregator, RewardBatch, spread_within
 from paretoflow.methods.context import MethodContext
 from paretoflow.spec.methods.aggregators import LinearSpec
 
@@ -31,3 +31,8 @@ class Linear(Aggregator):
     def advantages(self, batch: RewardBatch) -> FloatArray:
         """Return one advantage for each answer, shape (b, g)."""
         return linear(batch)
+
+    def margins(self, batch: RewardBatch) -> FloatArray | None:
+        """Return what each objective adds to how answers of a group differ, shape (m,)."""
+        margins: FloatArray = batch.weights * spread_within(batch.rewards)
+        return margins

@@ -9,6 +9,7 @@ from paretoflow.methods.aggregators.base import (
     Aggregator,
     RewardBatch,
     group_normalised,
+    spread_within,
 )
 from paretoflow.methods.context import MethodContext
 from paretoflow.spec.methods.aggregators import NormalizeThenSumSpec
@@ -29,11 +30,16 @@ def normalize_then_sum(rewards: FloatArray, weights: FloatArray) -> FloatArray:
         Liu et al. 2026, arXiv 2601.05242 (GDPO), as in TRL. Without the whitening it is Ichihara et
         al. 2025 (MO-GRPO).
     """
-    batches, group, m = rewards.shape
-    columns = group_normalised(rewards.swapaxes(1, 2).reshape(batches * m, group))
-    summed = columns.reshape(batches, m, group).swapaxes(1, 2) @ weights
+    summed = each_normalised(rewards) @ weights
     whitened: FloatArray = (summed - summed.mean()) / (summed.std(ddof=1) + EPSILON)
     return whitened
+
+
+def each_normalised(rewards: FloatArray) -> FloatArray:
+    """Return each reward normalised within its group, of their shape, (b, g, m)."""
+    batches, group, m = rewards.shape
+    columns = group_normalised(rewards.swapaxes(1, 2).reshape(batches * m, group))
+    return columns.reshape(batches, m, group).swapaxes(1, 2)
 
 
 class NormalizeThenSum(Aggregator):
@@ -50,3 +56,8 @@ class NormalizeThenSum(Aggregator):
     def advantages(self, batch: RewardBatch) -> FloatArray:
         """Return one advantage for each answer, shape (b, g)."""
         return normalize_then_sum(batch.rewards, batch.weights)
+
+    def margins(self, batch: RewardBatch) -> FloatArray | None:
+        """Return what each objective adds to how answers of a group differ, shape (m,)."""
+        margins: FloatArray = batch.weights * spread_within(each_normalised(batch.rewards))
+        return margins

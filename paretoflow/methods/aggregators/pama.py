@@ -13,6 +13,9 @@ from paretoflow.methods.aggregators.base import Aggregator, RewardBatch
 from paretoflow.methods.context import MethodContext
 from paretoflow.spec.methods.aggregators import PamaSpec
 
+_FAR = 500.0
+"""Ways to the target; beyond it an exponential says nothing more."""
+
 
 def min_norm_coefficients(levels: FloatArray) -> FloatArray:
     """Return a minimiser c of (sum_i c_i a_i)^2 over the simplex, shape (m,).
@@ -72,33 +75,64 @@ def objective_levels(
     return advantages, token_means(advantages, batch.lengths.astype(np.float64))
 
 
-class Pama(Aggregator):
-    """Trains on sum_i c*_i A_i with c* the min-norm coefficients of the advantages' means.
+def progress(rewards: FloatArray, targets: FloatArray) -> FloatArray:
+    """Return how far each objective has come, as a positive number that grows with it, shape (m,).
 
-    Under Noon all means are at least 0, so c* picks the most lagging objective; where its mean is
-    0, all its advantages are, and no step is made: the batch is declared stationary. Objectives
+    exp(z_i / t_i) with z_i the mean reward of the batch and t_i the target, both counted from the
+    base's mean: 1 at the base, e at the target, near 0 far below the base. So which objective lags
+    is told by gains, which normalised advantages have lost, and the ratio of two levels by how much
+    more of its way one has covered. By hand: mean rewards (0.5, -1), targets (1, 2): e^0.5 = 1.6487
+    and e^-0.5 = 0.6065, the second lags.
+
+    Args:
+        rewards: In units that make objectives comparable, shape (b, g, m).
+        targets: Positive, shape (m,).
+    """
+    # far below the base all would be 0, and none the laggard
+    levels: FloatArray = np.exp(np.clip(rewards.mean(axis=(0, 1)) / targets, -_FAR, _FAR))
+    return levels
+
+
+class Pama(Aggregator):
+    """Trains on sum_i c*_i A_i with c* the min-norm coefficients of the objectives' levels.
+
+    The levels are how far each objective has come towards what the base's best answers to the
+    prompts reach (`progress`), or, with `levels: advantages`, the means of its advantages as
+    published. Both are at least 0 (the latter under Noon), so c* picks the most lagging objective;
+    where all its advantages are 0, no step is made: the batch is declared stationary. Objectives
     without weight take no part.
 
     References:
         He and Maghsudi 2025, arXiv 2508.07768 (PAMA), from a note on its formulas. Departures: (1)
         this is the reading in which the coefficients weigh the advantages of single answers;
         `pama_scalar` is the literal one. (2) Advantages come from the group and not from a value
-        head for each objective, so they are the same for all tokens of an answer. (3) The mask of
-        clipped tokens is left out: there is one gradient step for each batch, so the policy ratio
-        is 1. (4) `weighted` compares the means divided by the weights (our extension): an objective
-        with more weight is taken to lag more.
+        head for each objective, so they are the same for all tokens of an answer. A group's
+        advantages say nothing of how good the group is, and their means, which the paper compares,
+        are then noise: hence levels from gains. (3) The mask of clipped tokens is left out: there
+        is one gradient step for each batch, so the policy ratio is 1. (4) `weighted` compares the
+        levels divided by the weights (our extension): an objective with more weight is taken to lag
+        more. Under levels from gains objective i then leads j by log(w_i / w_j) ways to their
+        targets once neither lags.
     """
 
     def __init__(self, spec: PamaSpec, context: MethodContext, request: TrainRequest) -> None:
         self._spec = spec
         self._names = context.objective_names
         self._shares: FloatArray = np.zeros(len(self._names))
+        scores = context.candidates.standardised
+        self._base: FloatArray = scores.mean(axis=(0, 1))
+        best = (scores.max(axis=1) - self._base).mean(axis=0)
+        self._targets: FloatArray = np.where(best > 0, best, 1.0)
 
     def advantages(self, batch: RewardBatch) -> FloatArray:
         """Return one advantage for each answer, shape (b, g)."""
         taking_part = batch.weights > 0
         advantages, means = objective_levels(batch, taking_part, noon=self._spec.noon)
-        levels = means / batch.weights[taking_part] if self._spec.weighted else means
+        levels = means
+        if self._spec.levels == "gains":
+            levels = progress(batch.rewards - self._base, self._targets)[taking_part]
+        if self._spec.weighted:
+            levels = levels / batch.weights[taking_part]
         coefficients = min_norm_coefficients(levels)
         self._shares = np.zeros(len(batch.weights))
         self._shares[taking_part] = coefficients

@@ -109,5 +109,6 @@ class Conditioner:
             raise MethodError(
                 "a reward is not finite", hint="the objective must refuse such a score"
             )
-        scores = (gains - context.candidates.mean) / context.candidates.std
+        rows = np.array([p for p, _ in asked], dtype=np.int64)
+        scores = context.candidates.in_standard(gains, rows)
         return Scored(answers, scores, sum(a.tokens for a in answers))

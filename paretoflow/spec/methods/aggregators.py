@@ -63,7 +63,11 @@ class PamaSpec(Spec):
     type: Literal["pama"]
     noon: bool = True
     """Drop negative advantages ("no negative"), as published; false keeps their sign."""
-    weighted: bool = False
+    levels: Literal["gains", "advantages"] = "gains"
+    """What says which objective lags. gains: how much of the way from the base's mean to its best
+    answers each has come; advantages: the means of their advantages, as published with value heads:
+    of advantages within groups these are noise, for comparison."""
+    weighted: bool = True
     """Divide by the weights before objectives are compared, so that runs with other weights end
     elsewhere; false: the weights say only who takes part, and all runs seek one point."""
 
@@ -77,13 +81,18 @@ class PamaScalarSpec(Spec):
 
 
 class HvDynamicSpec(Spec):
-    """Push harder while the run adds hypervolume to the sweep's front: times 0.5 to 2."""
+    """Push harder while the run adds hypervolume: advantages times 0.5 to 2."""
 
     type: Literal["hv_dynamic"]
     combine: Combination = "linear"
     """How the rewards are combined before they are scaled."""
     every: int = Field(5, ge=1)
     """Steps between two looks at the validation prompts."""
+    measure: Literal["run", "sweep"] = "run"
+    """What a look's point is held against. run: the base and this run's earlier looks, in units of
+    the mean improvement so far, so that the factor uses its whole range; sweep: the sweep's front
+    at launch, in units of the whole box, where most looks add nothing and the factor rests at 0.5.
+    """
     scales: Literal["advantages", "rewards"] = "advantages"
     """What the factor multiplies; "rewards" is the published form, which group normalisation
     cancels, for comparison."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from paretoflow.spec.base import Spec
@@ -52,3 +54,13 @@ class MethodBase(Spec):
     """The dual controller of constrained runs."""
     early_stop: EarlyStopSpec | None = None
     """Ends a run early, as finished, when its likelihoods are over-optimised; unset: never."""
+
+
+class WeighsWithinPrompts(Spec):
+    """What the methods share that weigh answers to one prompt against each other."""
+
+    standardise: Literal["prompt", "global", "none"] = "prompt"
+    """Units in which the weights act. prompt: standard deviations of the answers to one prompt, so
+    that equal weights are equal, however much an objective differs between prompts; global:
+    standard deviations over all prompts, where such an objective counts for less than its weight;
+    none: as scored."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from paretoflow.spec.base import Spec
-from paretoflow.spec.methods.base import MethodBase
+from paretoflow.spec.methods.base import MethodBase, WeighsWithinPrompts
 
 
 class RpsSelectSpec(Spec):
@@ -45,10 +45,12 @@ class ServeSpec(Spec):
     """How one of several answers is chosen; unset: one answer, no choice."""
 
 
-class ConditionedBase(MethodBase):
+class ConditionedBase(MethodBase, WeighsWithinPrompts):
     """What the methods share whose artifact serves a continuum of preferences.
 
-    A launch's weights do not enter the training, so one run is a whole front.
+    A launch's weights do not enter the training, so one run is a whole front. `standardise` says in
+    what units one of several answers to a prompt is chosen; scores that are told to the model or
+    put into bins are standardised over all prompts.
     """
 
     serve: ServeSpec = ServeSpec()

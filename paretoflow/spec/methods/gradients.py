@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from paretoflow.spec.base import Spec
-from paretoflow.spec.methods.base import MethodBase
+from paretoflow.spec.methods.base import MethodBase, WeighsWithinPrompts
 
 
 class LinearCombinerSpec(Spec):
@@ -62,7 +62,7 @@ CombinerSpec = Annotated[
 """How gradients are combined; a bare tag stands for its defaults."""
 
 
-class GradientDpoMethodSpec(MethodBase):
+class GradientDpoMethodSpec(MethodBase, WeighsWithinPrompts):
     """A DPO loss for each objective on common pairs, their gradients combined without conflict.
 
     With `raco`, the default, Chen et al. 2026, arXiv 2602.02495.

@@ -6,13 +6,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from paretoflow.spec.methods.base import MethodBase
+from paretoflow.spec.methods.base import MethodBase, WeighsWithinPrompts
 
 
-class PairMethodBase(MethodBase):
+class PairMethodBase(MethodBase, WeighsWithinPrompts):
     """What the methods on preference pairs share.
 
-    The pairs are the base's own answers; scores are standardised before they are weighted.
+    The pairs are the base's own answers; scores are standardised before they are weighted, see
+    `standardise`.
     """
 
     beta: float = Field(0.1, gt=0)
@@ -42,10 +43,10 @@ class ModpoMethodSpec(PairMethodBase):
     type: Literal["modpo"]
     min_weight: float = Field(0.05, gt=0, le=1)
     """Floor of the anchoring objective's weight: the loss divides by it."""
-    labels: Literal["hard", "soft"] = "hard"
-    """hard: the anchoring objective's better answer wins for sure, as in the paper, which holds
-    mixed weights close to their anchor; soft: it wins as often as its lead in score says, so that
-    the best policy is the base reweighted by exp(w.r / beta)."""
+    labels: Literal["hard", "soft"] = "soft"
+    """soft: the anchoring objective's better answer wins as often as its lead in score says, so
+    that the best policy is the base reweighted by exp(w.r / beta); hard: it wins for sure, as a
+    single human label does, and then the anchor outgrows the others whatever the weights."""
 
 
 class IpoMethodSpec(PairMethodBase):
@@ -141,7 +142,7 @@ PairMethodSpec = (
 """The methods on preference pairs."""
 
 
-class LipoMethodSpec(MethodBase):
+class LipoMethodSpec(MethodBase, WeighsWithinPrompts):
     """Listwise preference optimisation: all pairs of a list, weighted by what a swap would cost.
 
     `batch_size` counts lists. Liu et al. 2024, arXiv 2402.01878.
@@ -158,7 +159,7 @@ class LipoMethodSpec(MethodBase):
     of two are DPO."""
 
 
-class BcoMethodSpec(MethodBase):
+class BcoMethodSpec(MethodBase, WeighsWithinPrompts):
     """Binary classifier optimisation: answers above a score are good, the others bad; no pairs.
 
     `batch_size` counts answers. Jung et al. 2024, arXiv 2404.04656.
@@ -168,7 +169,8 @@ class BcoMethodSpec(MethodBase):
     beta: float = Field(0.01, gt=0)
     """Strength of the pull towards the base; the paper's."""
     quantile: float = Field(0.5, gt=0, lt=1)
-    """Share of the answers, by weighted standardised score, that are bad."""
+    """Share of the answers to each prompt, by weighted standardised score, that are bad; of all
+    answers, whatever their prompts, with `standardise: global`."""
     match_prompts: bool = True
     """Weigh bad answers so that their prompts are spread like those of the good ones."""
     min_importance: float = Field(0.5, gt=0, le=1)

@@ -12,10 +12,10 @@ from paretoflow.spec.methods.aggregators import (
     LinearSpec,
     NormalizeThenSumSpec,
 )
-from paretoflow.spec.methods.base import MethodBase
+from paretoflow.spec.methods.base import MethodBase, WeighsWithinPrompts
 
 
-class OnlineMethodBase(MethodBase):
+class OnlineMethodBase(MethodBase, WeighsWithinPrompts):
     """What all methods share that sample groups of answers in training."""
 
     generations: int = Field(4, ge=2)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from paretoflow.core.values import FloatArray
 from paretoflow.front.hypervolume import improvement as independent_improvement
-from paretoflow.methods.aggregators.base import leave_one_out
+from paretoflow.methods.aggregators.base import group_normalised, leave_one_out
 from paretoflow.methods.aggregators.chebyshev import chebyshev
 from paretoflow.methods.aggregators.grad_dynamic import influences, tilted
 from paretoflow.methods.aggregators.hv_dynamic import meta_factor
@@ -17,9 +18,9 @@ from paretoflow.methods.aggregators.linear import linear
 from paretoflow.methods.aggregators.log_sigmoid import log_sigmoid_centred
 from paretoflow.methods.aggregators.maxmin import maxmin_shares
 from paretoflow.methods.aggregators.normalize_then_sum import normalize_then_sum
-from paretoflow.methods.aggregators.pama import min_norm_coefficients, token_means
+from paretoflow.methods.aggregators.pama import min_norm_coefficients, progress, token_means
 from paretoflow.methods.aggregators.volume import improvement
-from tests.unit.methods.aggregator_bench import base_gains, batch_of, built
+from tests.unit.methods.aggregator_bench import GROUP, base_gains, batch_of, built
 
 HALVES = np.array([0.5, 0.5])
 WEIGHTS = np.array([0.5, 0.3, 0.2])
@@ -127,9 +128,12 @@ def pama_batch(advantages: FloatArray, weights: FloatArray):
     )
 
 
+PUBLISHED = {"type": "pama", "levels": "advantages", "weighted": False}
+
+
 def test_pama_trains_on_the_laggards_answers_and_the_literal_form_on_all_alike():
     batch = pama_batch(np.array([[4.0, -1.0], [-4.0, 2.0]]), HALVES)  # means 2 and 1 after Noon
-    pama = built("pama", columns=(0, 1))
+    pama = built(PUBLISHED, columns=(0, 1))
     assert pama.advantages(batch).tolist() == [[0.0, 2.0]]
     assert pama.metrics() == {"coefficient/o0": 0.0, "coefficient/o1": 1.0}
     scalar = built("pama_scalar", columns=(0, 1))
@@ -145,9 +149,59 @@ def test_a_batch_in_which_one_objective_is_stationary_makes_no_step():
 def test_with_weighted_pama_more_weight_makes_a_laggard():
     answers = np.array([[4.0, -1.0], [-4.0, 2.0]])
     leaning = pama_batch(answers, np.array([0.8, 0.2]))  # 2 / 0.8 is less than 1 / 0.2
-    weighted = built({"type": "pama", "weighted": True}, columns=(0, 1))
+    weighted = built(PUBLISHED | {"weighted": True}, columns=(0, 1))
     assert weighted.advantages(leaning).tolist() == [[4.0, 0.0]]
-    assert built("pama", columns=(0, 1)).advantages(leaning).tolist() == [[0.0, 2.0]]
+    assert built(PUBLISHED, columns=(0, 1)).advantages(leaning).tolist() == [[0.0, 2.0]]
+
+
+def test_progress_by_hand():
+    levels = progress(np.array([[[0.0, 0.0], [1.0, -2.0]]]), np.array([1.0, 2.0]))
+    np.testing.assert_allclose(levels, [np.exp(0.5), np.exp(-0.5)])
+    assert (progress(np.array([[[-1e9, 1e9]]]), np.ones(2)) > 0).all()
+
+
+def chosen(aggregation: object, lag: float, estimate: Any, spreads: Any = (1.0, 1.0)) -> float:
+    """Return the mean share of the second objective, which is `lag` deviations behind."""
+    aggregator, rng = built(aggregation, columns=(0, 1)), np.random.default_rng(0)
+    told = []
+    for _ in range(200):
+        rewards = rng.normal(size=(2, GROUP, 2)) * spreads - (0.0, lag)
+        aggregator.advantages(replace(batch_of(HALVES, (0, 1), estimate), rewards=rewards))
+        told.append(aggregator.metrics()["coefficient/o1"])
+    return float(np.mean(told))
+
+
+@pytest.mark.parametrize("estimate", [group_normalised, leave_one_out])
+@pytest.mark.parametrize("weighted", [True, False])
+def test_an_objective_that_lags_is_chosen(estimate, weighted):
+    pama = {"type": "pama", "weighted": weighted}
+    assert chosen(pama, 10.0, estimate) == 1.0
+    assert chosen(pama, 2.0, estimate) > 0.95
+    assert chosen(pama, -2.0, estimate) < 0.05
+    # advantages do not know: as good as tossing a coin
+    assert chosen(PUBLISHED, 10.0, estimate) == pytest.approx(0.5, abs=0.1)
+
+
+def test_neither_objective_wins_by_its_spread():
+    """Under RLOO the published levels took the objective of the smaller spread."""
+    for estimate in (group_normalised, leave_one_out):
+        share = chosen("pama", 0.0, estimate, spreads=(3.0, 1.0))
+        assert share == pytest.approx(0.5, abs=0.12)
+    assert chosen(PUBLISHED, 0.0, leave_one_out, spreads=(3.0, 1.0)) > 0.9
+
+
+@pytest.mark.parametrize("weights", [(0.5, 0.5), (0.8, 0.2), (0.2, 0.8)])
+def test_weighted_pama_settles_where_the_weights_ask(weights):
+    """A plant whose objectives grow by what they are given and shrink by what the other is."""
+    pama, state = built("pama", columns=(0, 1)), np.zeros(2)
+    targets = pama._targets
+    for _ in range(400):
+        rewards = np.broadcast_to(state + pama._base, (2, GROUP, 2))
+        pama.advantages(replace(batch_of(weights, (0, 1)), rewards=rewards))
+        shares = np.array(list(pama.metrics().values()))
+        state = state + 0.01 * targets * (2 * shares - 1)
+    lead = state / targets
+    assert lead[0] - lead[1] == pytest.approx(np.log(weights[0] / weights[1]), abs=0.1)
 
 
 def test_an_improvement_by_hand():
@@ -192,17 +246,42 @@ def test_the_factor_cancels_on_rewards_and_not_on_advantages(combine):
 
 
 def test_improvement_is_measured_against_the_sweeps_front_and_the_runs_own_points():
-    mean = built("hv_dynamic")._ref
-    alone, late = built("hv_dynamic"), built("hv_dynamic", front=mean + np.full((1, 3), 0.9))
+    sweep = {"type": "hv_dynamic", "measure": "sweep"}
+    mean = built(sweep)._ref
+    alone, late = built(sweep), built(sweep, front=mean + np.full((1, 3), 0.9))
     for aggregator in (alone, late):
         aggregator.look(mean + 0.5)
     assert alone.metrics()["hypervolume_factor"] == pytest.approx(meta_factor(0.125))
     assert late.metrics()["hypervolume_factor"] == 0.5
     alone.look(mean + 0.5)  # again: it is no news
     assert alone.metrics()["hypervolume_factor"] == 0.5
-    resumed = built("hv_dynamic", front=mean + np.full((1, 3), 0.9))
+    resumed = built(sweep, front=mean + np.full((1, 3), 0.9))
     resumed.restore(alone.state())
     assert resumed.state() == alone.state()
+
+
+def factors(points: Any) -> list[float]:
+    aggregator, told = built("hv_dynamic"), []
+    for point in points:
+        aggregator.look(aggregator._ref + point)
+        told.append(aggregator.metrics()["hypervolume_factor"])
+    return told
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
+def test_the_factor_uses_its_whole_range_at_any_scale(scale):
+    """A run that gains, gains less and less, and then falls back: pushed hard, then let go."""
+    way = scale * (1 - np.exp(-np.arange(1, 20) / 3))
+    told = factors([np.full(3, v) for v in [*way, 0.5 * scale]])
+    assert told[0] == pytest.approx(meta_factor(1.0))
+    assert max(told) > 1.6
+    assert told[-1] == 0.5
+    assert told[-2] < 0.7
+    assert sum(f > 0.55 for f in told) > len(told) / 2
+
+
+def test_a_leap_after_small_steps_is_pushed_hardest():
+    assert factors([np.full(3, v) for v in (0.1, 0.12, 0.14, 0.16, 0.9)])[-1] > 1.9
 
 
 def test_looks_come_every_few_steps_and_not_before_the_first():

@@ -6,15 +6,24 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 
-from paretoflow.methods.aggregators import TAGS, Aggregator
+from paretoflow.methods.aggregators import TAGS, Aggregator, build
 from paretoflow.methods.aggregators.base import group_normalised, leave_one_out
+from paretoflow.spec.methods import GrpoMethodSpec
 from paretoflow.spec.methods.aggregators import AggregationName, AggregationSpec
-from tests.unit.methods.aggregator_bench import EVERYONE, GROUP, batch_of, built
+from tests.unit.methods.aggregator_bench import (
+    EVERYONE,
+    GROUP,
+    base_gains,
+    batch_of,
+    built,
+    context_of,
+)
 
 AGGREGATORS: dict[str, Any] = {
     "linear": "linear",
@@ -24,10 +33,16 @@ AGGREGATORS: dict[str, Any] = {
     "maxmin, smooth": {"type": "maxmin", "tau": 2.0},
     "log_sigmoid": "log_sigmoid",
     "pama": "pama",
-    "pama, weighted, signed": {"type": "pama", "noon": False, "weighted": True},
+    "pama, signed": {"type": "pama", "noon": False},
+    "pama, published": {"type": "pama", "levels": "advantages", "weighted": False},
     "pama_scalar": "pama_scalar",
     "hv_dynamic": "hv_dynamic",
-    "hv_dynamic, literal": {"type": "hv_dynamic", "scales": "rewards", "every": 1},
+    "hv_dynamic, literal": {
+        "type": "hv_dynamic",
+        "measure": "sweep",
+        "scales": "rewards",
+        "every": 1,
+    },
     "grad_dynamic": "grad_dynamic",
     "grad_dynamic, slow": {
         "type": "grad_dynamic",
@@ -99,7 +114,56 @@ def test_answers_that_are_all_alike_teach_nothing(aggregation):
     np.testing.assert_allclose(built(aggregation).advantages(alike), 0.0, atol=1e-9)
 
 
-@pytest.mark.parametrize("tag", ["normalize_then_sum", "pama", "pama_scalar"])
+def learned_from(aggregation: Any, factors: Any, shifts: Any, standard: str) -> Any:
+    """Return the advantages of answers whose raw scores have factors, and shifts of each prompt."""
+    gains = base_gains()
+    fresh = np.random.default_rng(8).normal(size=(2, GROUP, 3)) * (1.0, 10.0, 0.1)
+    moved = np.random.default_rng(9).normal(size=(len(gains), 1, 3)) * shifts
+    context = context_of(gains * factors + moved)
+    candidates = replace(context.candidates, standard=standard)
+    batch = batch_of(WEIGHTS)
+    rewards = candidates.in_standard(fresh * factors + moved[batch.prompts], batch.prompts)
+    spec = GrpoMethodSpec.model_validate({"type": "grpo", "aggregation": aggregation})
+    request: Any = SimpleNamespace(front=None, proposal=SimpleNamespace(weights=None))
+    aggregator = build(spec.aggregation, replace(context, candidates=candidates), request)
+    return aggregator.advantages(replace(batch, rewards=rewards))
+
+
+def test_scale_and_shifts_of_prompts_change_nothing(aggregation):
+    plain, moved = (
+        learned_from(aggregation, factors, shifts, "prompt")
+        for factors, shifts in ((1.0, 0.0), ((1.0, 10.0, 0.3), (0.0, 90.0, 5.0)))
+    )
+    np.testing.assert_allclose(plain, moved, atol=1e-9)
+
+
+def test_over_all_prompts_it_matters_how_much_they_differ():
+    plain, moved = (
+        learned_from("linear", 1.0, shifts, "global") for shifts in (0.0, (0.0, 90.0, 0.0))
+    )
+    assert not np.allclose(plain, moved, atol=0.1)
+
+
+def test_margins_are_weights_times_spreads_within_groups():
+    """In units of one prompt, and over the base's own answers, these are the weights."""
+    candidates = replace(context_of(base_gains()).candidates, standard="prompt")
+    batch = replace(
+        batch_of(WEIGHTS),
+        rewards=candidates.standardised,
+        prompts=np.arange(3),
+        lengths=np.ones((3, 5), dtype=np.int64),
+    )
+    np.testing.assert_allclose(built("linear").margins(batch), WEIGHTS, rtol=1e-12)
+    normalised = built("normalize_then_sum").margins(batch)
+    np.testing.assert_allclose(normalised, WEIGHTS, rtol=1e-3)
+    for aggregation in ("hv_dynamic", {"type": "hv_dynamic", "combine": "normalize_then_sum"}):
+        np.testing.assert_allclose(built(aggregation).margins(batch), WEIGHTS, rtol=1e-3)
+    assert built("chebyshev").margins(batch) is None
+
+
+@pytest.mark.parametrize(
+    "tag", ["normalize_then_sum", AGGREGATORS["pama, published"], "pama_scalar"], ids=str
+)
 def test_one_reward_ten_times_as_large_changes_nothing(tag):
     plain = built(tag).advantages(batch_of(WEIGHTS))
     scaled = built(tag).advantages(batch_of(WEIGHTS, factors=(1.0, 10.0, 1.0)))

@@ -210,3 +210,53 @@ def test_the_best_policy_on_a_table_of_answers_is_the_closed_form(weights):
     closed = torch.softmax(base + torch.tensor(rewards @ shares) / spec.beta, dim=0)
     assert closed.max() > 0.1  # far from the base
     np.testing.assert_allclose(policy, closed, atol=1e-3)
+
+
+def gains_of(policy: Any, base: Any, rewards: np.ndarray) -> np.ndarray:
+    """Return by how much a policy's mean rewards exceed the base's, shape (m,)."""
+    return (policy - base.exp()).detach().numpy() @ rewards
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.8, 0.2)])
+def test_soft_labels_obey_the_weights_and_hard_ones_do_not(shares):
+    """Two objectives that pull apart: MODPO's own policy is known, and only soft labels reach it.
+
+    Hard labels have no best policy: whatever the weights, the anchor's better answers win until
+    training ends, and what the other objective loses is far more than was asked for.
+    """
+    import torch
+
+    from paretoflow.methods.modpo import soft_loss
+
+    rng = np.random.default_rng(7)
+    base = torch.log_softmax(torch.tensor(rng.normal(size=40)), dim=0)
+    own = rng.normal(size=40)
+    rewards = np.stack([own, -0.9 * own + 0.44 * rng.normal(size=40)], axis=1)
+    first, second = np.triu_indices(40, k=1)
+    apart = rewards[first] - rewards[second]
+    rewards, apart = rewards / apart.std(axis=0), apart / apart.std(axis=0)
+    weights, spec = np.array(shares), ModpoMethodSpec(type="modpo", beta=0.5)
+
+    def ratios(logits: Any, better: Any, worse: Any) -> Any:
+        moved = torch.log_softmax(logits, dim=0) - base
+        return torch.cat([moved[better], moved[worse]])
+
+    soft = least(lambda x: soft_loss(ratios(x, first, second), apart, weights, spec), 40)
+    closed = torch.softmax(base + torch.tensor(rewards @ weights) / spec.beta, dim=0)
+    want = gains_of(closed, base, rewards)
+    np.testing.assert_allclose(gains_of(torch.softmax(soft, 0), base, rewards), want, atol=1e-3)
+
+    turned = apart[:, 0] < 0  # the anchor's better answer first
+    better, worse = np.where(turned, second, first), np.where(turned, first, second)
+    others = torch.tensor(np.where(turned, -apart[:, 1], apart[:, 1]) * weights[1])
+    logits = torch.zeros(40, dtype=torch.float64, requires_grad=True)
+    search = torch.optim.Adam([logits], lr=0.1)
+    for _ in range(300):
+        search.zero_grad()
+        chosen, rejected = ratios(logits, better, worse).chunk(2)
+        margin = (spec.beta * (chosen - rejected) - others) / weights[0]
+        torch.nn.functional.softplus(-margin).mean().backward()
+        search.step()
+    hard = gains_of(torch.softmax(logits, 0), base, rewards)
+    assert hard[0] > 2 * want[0]
+    assert hard[1] < -0.5 < want[1]
