@@ -71,7 +71,7 @@ class Stage:
         held_out = shared.candidates(
             self.prompts.validation, HELD_OUT_CANDIDATES, spec.seed, "held-out answers"
         )
-        units = getattr(spec.method, "standardise", "global")
+        units: Any = getattr(spec.method, "standardise", "global")
         in_units = replace(candidates, standard=units)
         if units != "global":  # few are held out: their own spread says little
             held_out = replace(held_out, std=in_units.unit)

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from paretoflow.core.protocols import Method
 from paretoflow.methods.catalogue import CAPABILITIES
@@ -67,7 +67,7 @@ def build(spec: MethodSpec, context: MethodContext) -> Method:
     Raises:
         SpecError: If the knobs contradict each other.
     """
-    standard = getattr(spec, "standardise", "global")
+    standard: Any = getattr(spec, "standardise", "global")
     context = replace(context, candidates=replace(context.candidates, standard=standard))
     module, name = TAGS[spec.type].split(":")
     kind: Callable[[MethodSpec, MethodContext], Method] = getattr(import_module(module), name)

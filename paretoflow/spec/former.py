@@ -81,7 +81,7 @@ def _fill(plain: dict[str, Any], former: Mapping[str, Mapping[str, Any]]) -> Non
         plain.setdefault(key, value)
 
 
-def _kept(spec: Any, begun: Mapping[str, Any], former: Mapping[str, Mapping[str, Any]]) -> Spec:
+def _kept(spec: Any, begun: Any, former: Mapping[str, Mapping[str, Any]]) -> Spec:
     values = {
         key: value
         for key, value in former.get(spec.type, {}).items()
