@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from paretoflow.core.ids import seed_of
 from paretoflow.core.protocols import Candidates
