@@ -15,7 +15,14 @@ from paretoflow.proposers import build, resolve_tag, resolved
 from paretoflow.proposers.experts import expert_count
 from paretoflow.proposers.initial import initial_count
 from paretoflow.spec.launches import BEYOND_WEIGHTED, innermost, nested
-from paretoflow.spec.methods import ConditionedBase, DpaMethodSpec, OnlineMethodBase, RoundsBase
+from paretoflow.spec.methods import (
+    ConditionedBase,
+    DpaMethodSpec,
+    MethodSpec,
+    OnlineMethodBase,
+    RoundsBase,
+)
+from paretoflow.spec.methods.base import look_every
 from paretoflow.spec.objectives import unmoved
 from paretoflow.spec.proposers import MergingProposerSpec, ProposerSpec
 from paretoflow.spec.search import axes_of
@@ -117,9 +124,10 @@ def work_of(spec: SweepSpec) -> Work:
     evaluated = (1 + (evaluations - 1) * draws) * data.eval
     sampled, held_out = data.train * data.candidates, data.validation * HELD_OUT_CANDIDATES
     trained = trains * method.steps * method.batch_size
-    looks = _constrained_runs(spec) * ((method.steps - 1) // method.dual.every) * data.validation
+    answers_a_look = method.dual.draws * data.validation
+    looks = _constrained_runs(spec) * looks_of(method) * answers_a_look
     if isinstance(method, OnlineMethodBase):
-        looks += trains * method.looks * data.validation
+        looks += trains * method.looks * answers_a_look
     answers = sampled + held_out + evaluated + looks + _sampled_on_the_way(spec)
     return Work(
         sampled=sampled,
@@ -133,6 +141,17 @@ def work_of(spec: SweepSpec) -> Work:
         rounds=ceil((trains + merges) / spec.engine.workers),
         merges=merges,
     )
+
+
+def looks_of(method: MethodSpec) -> int:
+    """Return how often a constrained run looks at itself, at most.
+
+    By hand: 40 steps with at most 5 looks are one every 7, that is 5 between the steps; with the
+    parent's, the one at the end and 4 checks there are 11. Of `result: last` it is 5.
+    """
+    dual = method.dual
+    between = (method.steps - 1) // look_every(dual, method.steps)
+    return between + (2 + dual.checks if dual.result == "feasible" else 0)
 
 
 def cost_bound(spec: SweepSpec, devices: float) -> float | None:

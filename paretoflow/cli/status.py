@@ -110,6 +110,8 @@ def _lines(facts: dict[str, Any], sweep: str) -> list[tuple[str, str]]:
     volume = f"{facts['hypervolume']:.4g} (95 % {low:.4g} to {high:.4g})"
     lines.append(("front", f"{_counted(facts['front'], 'point')}, hypervolume {volume}"))
     lines += [("note", note) for note in facts["notes"]]
+    if facts["constrained"] is not None:
+        lines.append(("constrained", _constrained(facts["constrained"])))
     if facts["further_run"] is not None:
         lines.append(("further run", _further(facts["further_run"])))
     lines.append(("evaluations", f"{facts['evaluations']}, {facts['snapshots']} front snapshots"))
@@ -130,6 +132,13 @@ def _lines(facts: dict[str, Any], sweep: str) -> list[tuple[str, str]]:
         times = f"{duration(rest['seconds'])}, {duration(rest['device_s'])} of devices"
         lines.append(("left, about", f"{times}{price}"))
     return lines
+
+
+def _constrained(ended: dict[str, Any]) -> str:
+    missed = [f"{run} {told['text']}" for run, told in ended["runs"].items() if not told["kept"]]
+    counts = f"{ended['kept']} of {ended['finished']} runs kept their thresholds"
+    better = f", {ended['improved']} of these improved their target" if ended["kept"] else ""
+    return "; ".join([counts + better, *missed])
 
 
 def _further(gain: dict[str, float]) -> str:

@@ -108,6 +108,8 @@ class TrainRequest:
             finished with that checkpoint.
         merge_parents: Of a merge launch: adapter folders in the order of `proposal.merge.parents`.
         front: Oriented gains of the sweep's front at launch, shape (k, m); None for none.
+        parent_gains: Of a constrained launch: the parent's oriented gains on the evaluation
+            prompts, which its thresholds were made from, shape (m,); None where they are not known.
     """
 
     run_id: str
@@ -124,6 +126,7 @@ class TrainRequest:
     should_finish: Callable[[], bool] | None = None
     merge_parents: tuple[Path, ...] = ()
     front: FloatArray | None = None
+    parent_gains: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -186,6 +189,8 @@ class Checkpoint:
         given: Scores to record instead of evaluating; None evaluates.
         effective: How the objectives really shared in what it learned from, on the simplex, shape
             (m,); None where the method cannot say.
+        constraint: What a constrained run found of its thresholds on the validation prompts,
+            JSON-able, see `methods.steering`; None where it did not look.
     """
 
     step: int
@@ -199,6 +204,7 @@ class Checkpoint:
     served: tuple[Served, ...] = ()
     given: GivenScores | None = None
     effective: FloatArray | None = None
+    constraint: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

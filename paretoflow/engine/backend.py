@@ -55,6 +55,8 @@ class Launch:
         front: Oriented gains of the sweep's front when it was launched, k rows of m. Attempts are
             compared without it.
         known: What it evaluates again; None where it does something else.
+        parent_gains: Oriented gains of the parent that a constrained launch extends, as they were
+            known when it was launched; m of them, or none. Attempts are compared without them.
     """
 
     run_id: str
@@ -67,6 +69,7 @@ class Launch:
     known: Known | None = None
     parent_digest: str = ""
     merge_digests: tuple[str, ...] = ()
+    parent_gains: tuple[float, ...] = field(default=(), compare=False)
 
 
 class Cause(StrEnum):

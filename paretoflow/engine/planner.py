@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from paretoflow.core.ids import run_id_of, snapshot_id_of
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.values import BASE_RUN_ID, LaunchKind, Proposal
 from paretoflow.engine.backend import Cause, Failure, Known, Launch
 from paretoflow.engine.state import SweepState
+from paretoflow.front.orient import gains_of
 from paretoflow.spec.sweep import SweepSpec
 
 DEATHS = 5
@@ -93,7 +96,17 @@ def first_launch(state: SweepState, run_id: str, proposal: Proposal) -> Launch:
         known=known,
         parent_digest=parent.digest if parent else "",
         merge_digests=tuple(row.digest for row in mixed),
+        parent_gains=parent_gains(state, proposal),
     )
+
+
+def parent_gains(state: SweepState, proposal: Proposal) -> tuple[float, ...]:
+    """Return the gains of the parent that a constrained launch extends; none for any other."""
+    if proposal.kind is not LaunchKind.CONSTRAINED or state.problem is None:
+        return ()
+    row = state.row_of(proposal.parent or BASE_RUN_ID)
+    gains: list[float] = gains_of(np.asarray(row.scores), state.problem).tolist()
+    return tuple(gains)
 
 
 def known_of(state: SweepState, run_id: str, proposal: Proposal) -> Known | None:

@@ -70,6 +70,8 @@ def points_of(
         payload: dict[str, Any] = {"condition": dict(decoding)} if decoding else {}
         if checkpoint.effective is not None:
             payload["effective_weights"] = list(_plain(checkpoint.effective))
+        if checkpoint.constraint is not None:
+            payload["constraint"] = dict(checkpoint.constraint)
         yield Point(None, _plain(checkpoint.weights), result, payload)
     else:
         for number, served in enumerate(checkpoint.served):

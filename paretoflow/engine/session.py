@@ -49,6 +49,7 @@ from paretoflow.methods.catalogue import CAPABILITIES
 from paretoflow.scoring.calibrate import declared_problem
 from paretoflow.spec.data import PydocDataSpec
 from paretoflow.spec.former import going_on
+from paretoflow.spec.former_control import control_going_on
 from paretoflow.spec.search import axes_of
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder, Root, as_folder
@@ -157,7 +158,7 @@ def drawn_as_begun(spec: SweepSpec, root: Root) -> SweepSpec:
         begun = read_spec(root)
     except SweepNotFoundError:
         return spec
-    spec = going_on(spec, begun)
+    spec = control_going_on(going_on(spec, begun), begun)
     drawn_by = begun.get("data", {}).get("drawn_by")
     said = isinstance(spec.data, PydocDataSpec) or "drawn_by" in spec.data.model_fields_set
     if said or drawn_by not in ("content", "row"):

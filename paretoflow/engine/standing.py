@@ -21,6 +21,7 @@ from paretoflow.engine.live import EVERY_S, GangPhase, GangState, Live, read_liv
 from paretoflow.engine.notes import notes_of
 from paretoflow.engine.state import SweepState
 from paretoflow.engine.sweep import front_interval, read_spec, require_fronts, whole_spec
+from paretoflow.front.outcomes import outcome_facts
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.ledger import Ledger
 from paretoflow.storage import Root, as_folder
@@ -244,6 +245,7 @@ def facts(standing: Standing) -> dict[str, Any]:
         "hypervolume": state.hypervolume,
         "hypervolume_ci": list(standing.interval),
         "notes": list(notes_of(state)),
+        "constrained": outcome_facts(state.problem, state.runs.values(), state.evaluations),
         "further_run": None if outlook is None else asdict(outlook),
         "snapshots": standing.fronts,
         "changes": [{**change.to_dict(), "text": str(change)} for change in state.changes],

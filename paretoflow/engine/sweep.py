@@ -27,6 +27,7 @@ from paretoflow.front.orient import gains_of, ref_gains
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import FrontRecord
 from paretoflow.spec.former import as_begun
+from paretoflow.spec.former_control import control_as_begun
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder, Root, as_folder
 
@@ -103,6 +104,7 @@ def _as_begun(spec: dict[str, Any]) -> dict[str, Any]:
     data = spec.get("data")
     if isinstance(data, dict) and "columns" in data:
         data.setdefault("drawn_by", "row")
+    control_as_begun(spec)
     return as_begun(spec)
 
 

@@ -181,7 +181,9 @@ class Workshop:
         return gains_of(self._panel.score(prompts, answers), problem)
 
     def _validation_gains(self, problem: Problem, model: Any) -> FloatArray:
-        return gains_of(self._evaluator.mean_scores(model, self._prompts.validation), problem)
+        draws = self._spec.method.dual.draws
+        scores = self._evaluator.prompt_scores(model, self._prompts.validation, draws)
+        return gains_of(scores, problem)
 
     def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:
         """Execute an attempt from what earlier ones saved; return why it failed, if it did."""
@@ -221,6 +223,7 @@ class Workshop:
             stopping=partial(asked_to_stop, attempt),
             merge_parents=self._files.merge_parents(launch.merge_paths, launch.merge_digests),
             front=np.array(launch.front) if launch.front else None,
+            parent_gains=np.array(launch.parent_gains) if launch.parent_gains else None,
             should_finish=(lambda: bool(watch.reason)) if watch else None,
         )
         try:

@@ -1,4 +1,4 @@
-"""Between two optimiser steps: fault checks, the dual controller, checkpoints and stops."""
+"""Between two optimiser steps: fault checks, control, checkpoints and stops."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from paretoflow.core.errors import NonFiniteLossError, RunInterrupted
 from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import Cost, FloatArray
 from paretoflow.lm.adapters import save_adapter
-from paretoflow.methods.context import Run, Validate
+from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.exchange import collect
-from paretoflow.methods.looks import undisturbed, validation_gains
+from paretoflow.methods.looks import undisturbed
 from paretoflow.methods.ranks import require_deepspeed
 from paretoflow.methods.sharded import shard_of
 from paretoflow.methods.states import Layout, State, discard_states, seal, state_folder
+from paretoflow.methods.steering import Steering
 
 
 class CheckpointCallback(TrainerCallback):
     """Hangs on the trainer's log, which comes once for every optimiser step, after it.
 
-    In this order: the step is checked, the dual controller looks, the state is saved, the adapter
-    is saved and reported, and the caller is asked whether to stop. So a saved state holds all that
+    In this order: the step is checked, a constrained run looks at itself (after the last step it
+    settles on its result), the state is saved, the adapter is saved and reported, and the caller is
+    asked whether to stop. So a saved state holds all that
     the next step depends on, and a reported checkpoint can be resumed from. On several ranks each
     of these is done by all of them, and what one meets alone ends the run on all.
 
@@ -40,12 +42,12 @@ class CheckpointCallback(TrainerCallback):
         run: Run,
         trainer: Trainer,
         report: Callable[[Checkpoint], None],
-        validate: Validate,
+        context: MethodContext,
     ) -> None:
         self._run = run
         self._trainer = trainer
         self._report = report
-        self._validate = validate
+        self._steering = Steering(run, trainer, context)
         self._trained = [p for p in run.model.parameters() if p.requires_grad]
         self._since = time.perf_counter()
         self._tokens = 0
@@ -55,6 +57,8 @@ class CheckpointCallback(TrainerCallback):
         if not self._run.request.parallel.alone:
             require_deepspeed(self._trainer.model_wrapped)
         self._tokens = int(state.num_input_tokens_seen)  # where a resumed trainer goes on counting
+        self._run.ranks.in_step = True
+        self._steering.begin()
         self._run.ranks.in_step = False
 
     def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
@@ -68,8 +72,7 @@ class CheckpointCallback(TrainerCallback):
         weights = self._run.controller.weights
         ranks.in_step = True  # whatever is raised below is raised on every rank
         self._check(step, logs)
-        if self._run.controller.active and not final and step % spec.dual.every == 0:
-            self._look()
+        self._steering.settle() if final else self._steering.after(step)
         saved = None
         if final or (spec.checkpoint_every is not None and step % spec.checkpoint_every == 0):
             saved = None if final else self._save_state(step)
@@ -114,11 +117,6 @@ class CheckpointCallback(TrainerCallback):
                 f"lower method.learning_rate ({spec.learning_rate}) or method.max_grad_norm",
             )
 
-    def _look(self) -> None:
-        """Let the dual controller see the validation gains, rank 0's on every rank."""
-        gains = validation_gains(self._run, self._trainer, self._validate)
-        self._run.controller.update(gains)
-
     def _save_state(self, step: int) -> Path:
         """Save all that the next step depends on; return its folder, whole."""
         run = self._run
@@ -126,6 +124,8 @@ class CheckpointCallback(TrainerCallback):
         run.ranks.in_step = False  # each writes its part, and they wait for each other in between
         # past TRL's own, which writes a model card and may ask the hub
         Trainer._save_checkpoint(self._trainer, self._trainer.model_wrapped, None)
+        if run.ranks.main:
+            self._steering.save(folder)
         names = collect(folder, run.ranks)
         run.ranks.in_step = True
         with run.ranks.together("to save the state"):
@@ -154,6 +154,7 @@ class CheckpointCallback(TrainerCallback):
                 metrics={k: v for k, v in numbers.items() if math.isfinite(v)},
                 model=run.model,
                 state=state,
+                constraint=self._steering.record(),
             )
             with run.ranks.together("to evaluate"):
                 self._report(checkpoint)

@@ -20,7 +20,7 @@ Rewards = Callable[[Sequence[Prompt], Sequence[str]], FloatArray]
 """Prompts and completions, b each, to oriented gains, shape (b, m); never returns a nan."""
 
 Validate = Callable[[Any], FloatArray]
-"""A PEFT model in training to its mean oriented gains on the validation prompts, shape (m,)."""
+"""A PEFT model to its oriented gains on n validation prompts, (n, m), or (m,) for one prompt."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class MethodContext:
         scale: Ideal minus nadir in gains, shape (m,), positive; the unit in which a violation is
             measured.
         rewards: Scores fresh answers, for online methods.
-        validate: Looks at the model in training, for the dual controller.
+        validate: Looks at the model in training, for constrained runs: the same prompts and noise
+            each time, so that two looks compare prompt by prompt.
         problem: The objectives in the user's units, for whoever is told raw scores; None where
             every score is a gain.
         unmoved: Indices of the objectives that no training moves, as all answers score alike.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from transformers import Trainer
 
@@ -27,7 +28,10 @@ def undisturbed(run: Run, trainer: Trainer) -> Iterator[None]:
 
 
 def validation_gains(run: Run, trainer: Trainer, validate: Validate) -> FloatArray:
-    """Return the validation gains, shape (m,), rank 0's on every rank; all of them must call it."""
+    """Return each validation prompt's gains, shape (n, m); all ranks must call it.
+
+    They are rank 0's on every rank.
+    """
     with undisturbed(run, trainer), run.ranks.together("to validate"):
-        gains = validate(run.model)
+        gains = np.atleast_2d(validate(run.model))
     return run.ranks.first(gains)

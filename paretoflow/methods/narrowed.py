@@ -49,7 +49,7 @@ def narrowed_context(context: MethodContext, kept: list[int]) -> MethodContext:
         objective_names=tuple(context.objective_names[i] for i in kept),
         scale=context.scale[kept],
         rewards=lambda prompts, answers: context.rewards(prompts, answers)[..., kept],
-        validate=lambda model: context.validate(model)[kept],
+        validate=lambda model: context.validate(model)[..., kept],
         problem=problem and Problem(tuple(problem.objectives[i] for i in kept)),
         unmoved=(),
     )
@@ -84,7 +84,13 @@ class _Narrowed:
             target=kept.index(proposal.target) if proposal.target in kept else None,
             thresholds=None if bounds is None else tuple(bounds[i] for i in kept),
         )
-        return replace(request, proposal=told, front=None if front is None else front[:, kept])
+        parent = request.parent_gains
+        return replace(
+            request,
+            proposal=told,
+            front=None if front is None else front[:, kept],
+            parent_gains=None if parent is None else parent[kept],
+        )
 
     def _widened(self, checkpoint: Checkpoint, asked: FloatArray) -> Checkpoint:
         """Return what is reported, the share of the others being as the launch asked for.

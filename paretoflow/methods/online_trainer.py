@@ -120,6 +120,7 @@ class OnlineTrainer(SavesAdapter, RisesFromItsFirstStep, Trainer):
         place = f"an answer that step {self.state.global_step + 1} samples"
         with finite_logits(self.model, self._context.lm, place):
             output: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        self._observe(inputs)
         batch = self._batch(inputs, output["completion_mask"])
         theirs = output["advantages"]
         kept = self._kept(batch, theirs)
@@ -164,8 +165,19 @@ class OnlineTrainer(SavesAdapter, RisesFromItsFirstStep, Trainer):
         if not self._aggregator.due(int(self.state.global_step)):
             return
         self._run.ranks.in_step = True
-        self._aggregator.look(validation_gains(self._run, self, self._context.validate))
+        gains = validation_gains(self._run, self, self._context.validate)
+        self._aggregator.look(gains.mean(axis=0))
         self._run.ranks.in_step = False
+
+    def _observe(self, inputs: list[dict[str, Any]]) -> None:
+        """Let control see what the answers of all ranks gained on the base's to their prompts."""
+        if not self._run.controller.active:
+            return
+        table = self._context.candidates
+        rows = torch.tensor([row["row"] for row in inputs], device=self.accelerator.device)
+        prompts = self.accelerator.gather(rows).cpu().numpy()
+        level = self._rewards.double().cpu().numpy() - table.standardised[prompts].mean(axis=1)
+        self._run.controller.observe(level.mean(axis=0) * table.std)
 
     def _batch(self, inputs: list[dict[str, Any]], completion_mask: torch.Tensor) -> RewardBatch:
         """Return what was sampled on all ranks, in TRL's order: whole groups, one after another."""

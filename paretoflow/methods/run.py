@@ -47,7 +47,8 @@ def train_run(
         RunInterrupted: After `request.should_stop` said yes and the state was saved.
         WorkerError: If another rank failed.
     """
-    controller = DualController(spec.dual, request.proposal, context.scale)
+    parent = request.parent_gains if spec.dual.paired else None
+    controller = DualController(spec.dual, request.proposal, context.scale, parent)
     arguments = shared_arguments(spec, request, context.lm)
     with (
         joined(request.parallel, context.lm.device) as ranks,
@@ -57,7 +58,7 @@ def train_run(
         run = Run(spec, request, ranks, model, controller, arguments)
         trainer = build(run)
         trainer.remove_callback(PrinterCallback)
-        trainer.add_callback(CheckpointCallback(run, trainer, report, context.validate))
+        trainer.add_callback(CheckpointCallback(run, trainer, report, context))
         with _released(trainer, ranks):
             trainer.train(resume_from_checkpoint=state)
 

@@ -6,7 +6,7 @@ The faithful control that other choosers of constrained launches are measured ag
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +15,18 @@ from paretoflow.core.values import FloatArray, History, IntArray, LaunchKind, Pr
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.indicators import crowding_distance
 from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
+from paretoflow.proposers.boxes import scale_of
 from paretoflow.proposers.initial import initial_count, initial_launch
+from paretoflow.proposers.keeping import kept_so_far, slack_of
 from paretoflow.proposers.spread import spread_launch
 from paretoflow.proposers.wording import bounds, improve
 from paretoflow.spec.proposers import CmorlProposerSpec
 
 _TAG = re.compile(r"round:(\d+):(.+)")
 _BASE_ROW = -1
+
+Hopeful = Callable[[str], Sequence[int]]
+"""A parent to the objectives that it may be extended in."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,13 @@ class Round:
     parents: tuple[str, ...]
     asked: frozenset[tuple[str, int]]
 
-    def left(self, m: int) -> list[tuple[str, int]]:
-        """Return the extensions not handed out yet, parent by parent, objective by objective."""
-        return [(p, i) for p in self.parents for i in range(m) if (p, i) not in self.asked]
+    def left(self, hopeful: Hopeful) -> list[tuple[str, int]]:
+        """Return the extensions not handed out yet, parent by parent, objective by objective.
+
+        Args:
+            hopeful: A parent to the objectives that it may be extended in.
+        """
+        return [(p, i) for p in self.parents for i in hopeful(p) if (p, i) not in self.asked]
 
 
 class CmorlProposer:
@@ -65,13 +74,15 @@ class CmorlProposer:
         m: Number of objectives.
         runs: Runs of the sweep; nothing depends on it.
 
+    An extension whose like has not kept its thresholds is left out; see `keeping`.
+
     References:
         Liu et al. (2024), arXiv 2410.02236, sec. 5.1 to 5.3, alg. 1. Departures: no barrier (the
         next round is selected from the present front once the launches of the last one are handed
         out); additive slack unless `beta` is set; when every policy of the front was selected
-        already, those extended longest ago are taken again with fresh seeds; the constraint is met
-        by the method's dual controller instead of IPO, which starts from half the parent's weights
-        and half the target.
+        already, those extended longest ago are taken again with fresh seeds; the method
+        keeps the constraint, by multipliers or by a barrier (`method.dual.form`), from half the
+        parent's weights and half the target on.
     """
 
     def __init__(self, spec: CmorlProposerSpec, *, m: int, runs: int) -> None:
@@ -93,26 +104,30 @@ class CmorlProposer:
             first = initial_launch(asked, self._initial, names, seed, "cmorl")
             if first is not None:
                 return first
+            hopeful = self._hopeful(history, rows)
             rounds = rounds_of(asked, rows)
-            current = self._current(history, rounds, rows, waiting=bool(pending))
+            current = self._current(history, rounds, hopeful, waiting=bool(pending))
             if current is not None:
-                return self._extension(history, current, rows, seed_for(seed, asked))
+                pair = current.left(hopeful)[0]
+                return self._extension(history, current, pair, seed_for(seed, asked))
             if pending:
                 return None
-            why = "No run gave a policy to extend"
+            why = "No run gave a policy that is worth extending"
             return spread_launch(asked, names, seed, why, "cmorl")
 
         return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
 
     def _current(
-        self, history: History, rounds: list[Round], rows: dict[str, int], *, waiting: bool
+        self, history: History, rounds: list[Round], hopeful: Hopeful, *, waiting: bool
     ) -> Round | None:
         """Return the round with launches left: the last, or a new one; None if there is none."""
-        if rounds and rounds[-1].left(self._m):
+        if rounds and rounds[-1].left(hopeful):
             return rounds[-1]
-        ranked = ranked_policies(history)
+        ranked = [r for r in ranked_policies(history) if hopeful(history.snapshot_ids[r])]
         last_round = {
-            _gains_key(history, rows[parent]): r.number for r in rounds for parent in r.parents
+            _gains_key(history, _row(history, parent)): r.number
+            for r in rounds
+            for parent in r.parents
         }
         fresh = [row for row in ranked if _gains_key(history, row) not in last_round]
         if not fresh and not waiting:
@@ -123,10 +138,10 @@ class CmorlProposer:
         return Round(rounds[-1].number + 1 if rounds else 1, parents, frozenset())
 
     def _extension(
-        self, history: History, current: Round, rows: dict[str, int], run_seed: int
+        self, history: History, current: Round, pair: tuple[str, int], run_seed: int
     ) -> Proposal:
-        parent, target = current.left(self._m)[0]
-        row = rows[parent]
+        parent, target = pair
+        row = _row(history, parent)
         thresholds = self._thresholds(history, row, target)
         held = bounds(thresholds, target, history.problem)
         place = place_of(history, row)
@@ -142,6 +157,18 @@ class CmorlProposer:
             thresholds=tuple(thresholds.tolist()),
             tag=f"round:{current.number}:{','.join(current.parents)}",
         )
+
+    def _hopeful(self, history: History, rows: dict[str, int]) -> Hopeful:
+        """Return which objectives a parent may be extended in: those that its like kept."""
+        record, scale = kept_so_far(history), scale_of(history)
+
+        def hopeful(parent: str) -> list[int]:
+            row = rows[parent]
+            kept = [self._thresholds(history, row, target) for target in range(self._m)]
+            slacks = [slack_of((history.gains[row] - k) / scale, i) for i, k in enumerate(kept)]
+            return [i for i, slack in enumerate(slacks) if not record.hopeless(i, slack)]
+
+        return hopeful
 
     def _thresholds(self, history: History, row: int, target: int) -> FloatArray:
         gains = history.gains[row]
@@ -205,6 +232,10 @@ def place_of(history: History, row: int) -> str:
     leads = np.flatnonzero(history.gains[row] == best)
     names = [history.problem.names[i] for i in leads]
     return f"the front's best in {' and '.join(names)}" if names else "which has few neighbours"
+
+
+def _row(history: History, snapshot: str) -> int:
+    return history.snapshot_ids.index(snapshot)
 
 
 def _gains_key(history: History, row: int) -> tuple[float, ...]:

@@ -16,6 +16,7 @@ from paretoflow.proposers.empty_box import SPARE_SHARE
 from paretoflow.proposers.extremes import extreme_launch
 from paretoflow.proposers.gain import OpenRegion
 from paretoflow.proposers.initial import initial_count, initial_launch
+from paretoflow.proposers.keeping import Kept, kept_so_far, slack_of
 from paretoflow.proposers.spread import spread_launch
 from paretoflow.proposers.wording import bounds, improve
 from paretoflow.spec.proposers import CmorlHvProposerSpec
@@ -74,7 +75,8 @@ class CmorlHvProposer:
 
     Pending launches are believed to reach what they ask for; what a launch asked for is closed to
     the objective that it was to raise, found or not; gaps within the combined standard errors are
-    left alone. When all are closed, the older half of the questions is forgotten; when no policy
+    left alone, and so are launches whose like have not kept their thresholds (`keeping`). When all
+    are closed, the older half of the questions is forgotten; when no policy
     lies beside a gap, weights far from all tried so far use up the budget.
 
     It differs from `empty_box` in that it starts beside the gap, so that the parent keeps all
@@ -118,7 +120,7 @@ class CmorlHvProposer:
             if end is not None:
                 return end
             land = landscape(history, asked, pending)
-            step = best_step(land, self._reach)
+            step = best_step(land, self._reach, kept_so_far(history))
             if step is not None:
                 return _launch(step, land, history, seed_for(seed, asked))
             opening = any(p.tag == "initial" for p in pending)
@@ -130,16 +132,19 @@ class CmorlHvProposer:
         return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
 
 
-def best_step(land: Landscape, reach: float) -> Step | None:
+def best_step(land: Landscape, reach: float, record: Kept | None = None) -> Step | None:
     """Return the extension that would add most hypervolume; None when no gap is worth a run.
 
     Args:
         land: The front and what was asked.
         reach: Share of the way to the neighbour that a launch may give up.
+        record: How earlier launches kept their thresholds: what should end in vain is left out.
     """
     if not land.startable.any():
         return None
     steps = [s for box in open_boxes(land, LARGEST) if (s := _step(box, land, reach))]
+    if record is not None:
+        steps = [s for s in steps if not record.hopeless(s.target, _slack(s, land))]
     if not steps:
         return None
     aims = np.array([step.aim for step in steps])
@@ -187,9 +192,22 @@ def _step(box: Box, land: Landscape, reach: float) -> Step | None:
     )
 
 
-def _launch(step: Step, land: Landscape, history: History, run_seed: int) -> Proposal:
+def _kept(step: Step, land: Landscape) -> FloatArray:
+    """Return what an extension is to keep, normalised, shape (m,); of the target what it aims at.
+
+    Nothing is asked for within the noise of what the policy has.
+    """
     kept = np.minimum(step.aim, land.gains[step.parent] - land.noise)
     kept[step.target] = step.aim[step.target]
+    return np.asarray(kept, dtype=np.float64)
+
+
+def _slack(step: Step, land: Landscape) -> float:
+    return slack_of(land.gains[step.parent] - _kept(step, land), step.target)
+
+
+def _launch(step: Step, land: Landscape, history: History, run_seed: int) -> Proposal:
+    kept = _kept(step, land)
     thresholds = history.nadir + kept * scale_of(history)
     row = int(land.rows[step.parent])
     parent = history.snapshot_ids[row]

@@ -12,6 +12,7 @@ from paretoflow.core.shown import html_text as escape
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import BASE_RUN_ID, Cost, Problem, RunRecord
 from paretoflow.core.views import FrontView, SweepView
+from paretoflow.front.outcomes import Outcome, outcomes_of
 from paretoflow.report.labels import score_text, seconds_text, thresholds_text
 from paretoflow.report.samples import Answer, AnswerReader, shown_points, side_by_side
 from paretoflow.spec.public import public_spec, public_text
@@ -111,6 +112,7 @@ def points_html(front: FrontView) -> str:
 def runs_html(view: SweepView) -> str:
     """Return the table of all runs with where each came from."""
     problem, last = view.front.problem, {e.run_id: e for e in view.evaluations}
+    ended = outcomes_of(problem, view.runs, view.evaluations)
     rows = []
     for run in view.runs:
         row = last.get(run.run_id)
@@ -126,7 +128,7 @@ def runs_html(view: SweepView) -> str:
             [
                 f"<code>{escape(run.run_id)}</code><small>seed {run.proposal.seed}</small>",
                 _status_html(run),
-                _launch_html(run, problem),
+                _launch_html(run, problem, ended.get(run.run_id)),
                 f"{escape(run.proposal.reason)}<small>{escape(run.proposal.proposer)}</small>",
                 scores,
                 f"{seconds_text(run.cost.device_s)}<small>{run.cost.tokens:,} tokens</small>",
@@ -231,13 +233,15 @@ def _weights_html(weights: Sequence[float] | None, problem: Problem) -> str:
     return f'<div class="bars">{bars}</div>'
 
 
-def _launch_html(run: RunRecord, problem: Problem) -> str:
+def _launch_html(run: RunRecord, problem: Problem, outcome: Outcome | None) -> str:
     proposal = run.proposal
     notes = []
     if proposal.target is not None:
         notes.append(f"improve {problem.names[proposal.target]}")
     if proposal.thresholds is not None:
         notes.append(f"reach {thresholds_text(proposal.thresholds, problem)}")
+    if outcome is not None:
+        notes.append(outcome.words(problem))
     if proposal.parent:
         notes.append(f"from {proposal.parent}")
     if proposal.merge is not None:

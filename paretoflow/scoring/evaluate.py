@@ -146,21 +146,32 @@ class Evaluator:
         """
         return topk_signals(self._answers(model, self.prompts, _PLAINLY))
 
-    def mean_scores(self, model: PreTrainedModel, prompts: Sequence[Prompt]) -> FloatArray:
-        """Return raw mean scores on the given prompts, shape (m,), without diagnostics.
+    def prompt_scores(
+        self, model: PreTrainedModel, prompts: Sequence[Prompt], draws: int = 1
+    ) -> FloatArray:
+        """Return raw scores of n prompts, shape (n, m), without diagnostics.
 
-        Made for a look at a model in training: its mode is left as it was.
+        Made for looks at a model in training, and for one at its parent: the same prompts have the
+        same noise each time, so that they compare prompt by prompt. The mode is left as it was.
+
+        Args:
+            model: A PEFT model on the base, or the base itself.
+            prompts: Any, not only those of the evaluation.
+            draws: Answers to each prompt, whose mean score is returned.
 
         Raises:
             DataError: If a prompt does not fit the model.
             ObjectiveError: If a scorer fails, or a cost cannot be measured.
         """
+        asked = [prompt for prompt in prompts for _ in range(draws)]
+        seeds = [self._seed(prompt, number) for prompt in prompts for number in range(draws)]
         with self.costs.watched(self.lm.device) as seen:
-            answers = self._answers(model, prompts)
-        scores = self.panel.score(prompts, [a.text for a in answers])
+            texts = [prompt.text for prompt in asked]
+            answers = generate(model, self.lm, texts, seeds, self.generation, self.beat)
+        scores = self.panel.score(asked, [a.text for a in answers])
         self.costs.put(scores, [answers], model, seen)
-        mean: FloatArray = scores.mean(axis=0)
-        return mean
+        means: FloatArray = scores.reshape(len(prompts), draws, -1).mean(axis=1)
+        return means
 
     def _chosen(
         self, model: PreTrainedModel, served: Served, draw: int
@@ -199,14 +210,17 @@ class Evaluator:
         number: int = 0,
     ) -> list[Answer]:
         """Return an answer to each prompt; another number gives the same prompts other noise."""
-        again = (number,) if number else ()
-        seeds = [seed_of(self.seed, p.prompt_id, *again) for p in prompts]
+        seeds = [self._seed(prompt, number) for prompt in prompts]
         with _asked(model, ask) as policy:
             asked = (policy, self.lm, _texts(prompts, ask), seeds, self.generation)
             # the most memory in use is that of all answers, so none may be left out
             if self.keeper is None or self.costs.of_memory:
                 return generate(*asked, self.beat)
             return self.keeper.sample(*asked)
+
+    def _seed(self, prompt: Prompt, number: int) -> int:
+        """Return what decides the noise of an answer; another number gives another."""
+        return seed_of(self.seed, prompt.prompt_id, *((number,) if number else ()))
 
     def _kl(self, model: PreTrainedModel, answers: Sequence[Answer]) -> float:
         """Return the mean over answers of log pi(y) - log base(y), in nats.

@@ -351,6 +351,10 @@ def test_a_warm_start_continues_from_its_parent(plain, context, spec, tmp_path):
     assert not close(plain, moved)
 
 
+FOLLOWING = DualSpec(every=1, lr=0.5, lookahead=0, paired=False, result="last")
+"""Multipliers that follow given gains, and nothing else."""
+
+
 def constrained(thresholds: tuple[float, ...]) -> Proposal:
     return Proposal(
         LaunchKind.CONSTRAINED,
@@ -372,7 +376,7 @@ def test_a_violated_threshold_gets_weight_and_a_kept_one_none(context, spec, tmp
         looks.append(model.training)
         return np.array([-9.0, 0.0, 0.0])
 
-    update = {"checkpoint_every": 1, "dual": DualSpec(every=1, lr=0.5)}
+    update = {"checkpoint_every": 1, "dual": FOLLOWING}
     run = train(
         replace(context, validate=validate),
         spec.model_copy(update=update),
@@ -390,6 +394,57 @@ def test_a_constraint_that_holds_trains_as_if_it_were_not_there(context, spec, t
     free = train(context, dual, weighted(1.0, 0.0, 0.0), tmp_path)
     held = train(context, dual, constrained((-np.inf, -1.0, -np.inf)), tmp_path)
     assert same(free, held)
+
+
+def moves(slope: float = -1.0) -> Any:
+    """Return gains that follow how far the adapter has come: the first up, the second by slope."""
+
+    def validate(model: Any) -> np.ndarray:
+        parts = [p for name, p in model.named_parameters() if "lora_B" in name]
+        way = float(sum(p.detach().abs().sum() for p in parts))
+        return np.outer([1.0, 3.0], [way, slope * way, 0.0])
+
+    return validate
+
+
+def controlled(spec: Any, **more: Any) -> Any:
+    return spec.model_copy(update={"dual": DualSpec(every=1, caution=0, **more)})
+
+
+@pytest.mark.frame
+@pytest.mark.usefixtures("_sees_steps")
+@pytest.mark.parametrize("form", ["dual", "barrier"])
+def test_a_run_that_misses_its_threshold_ends_at_what_keeps_it(form, context, spec, tmp_path):
+    looked = replace(context, validate=moves())
+    free = train(looked, controlled(spec, result="last"), constrained((-np.inf,) * 3), tmp_path)
+    way = float(sum(np.abs(v).sum() for k, v in free.adapter.items() if "lora_B" in k))
+    bound = -way / 4  # the mean of the two prompts falls by twice the way
+    asked = constrained((-np.inf, bound, -np.inf))
+    run = train(looked, controlled(spec, form=form), asked, tmp_path)
+    told = run.checkpoints[-1].constraint
+    assert told is not None
+    assert told["kept"]
+    assert told["feasible_start"]
+    bounded = told["thresholds"][context.objective_names[1]]
+    assert bounded["change"] >= bounded["allowed"] == pytest.approx(bound)
+    saved = float(sum(np.abs(v).sum() for k, v in run.adapter.items() if "lora_B" in k))
+    assert -2 * saved == pytest.approx(bounded["change"], rel=1e-4)
+    assert told["gain"] == pytest.approx(2 * saved, rel=1e-4)
+    assert saved > 0
+    assert all(c.constraint is None for c in run.checkpoints[:-1])
+
+
+@pytest.mark.frame
+@pytest.mark.usefixtures("_sees_steps")
+def test_a_constrained_run_goes_on_from_what_it_has_seen(context, spec, tmp_path):
+    looked = replace(context, validate=moves())
+    longer = controlled(spec.model_copy(update={"steps": 4, "checkpoint_every": 1}))
+    asked = constrained((-np.inf, -1e-3, -np.inf))
+    undisturbed = train(looked, longer, asked, tmp_path)
+    first = interrupted(looked, longer, asked, tmp_path, 2)
+    rest = train(looked, longer, asked, tmp_path, resume_from=latest_state([first.folder]))
+    assert same(undisturbed, rest)
+    assert rest.checkpoints[-1].constraint == undisturbed.checkpoints[-1].constraint
 
 
 # both overflow on any processor; at 1e12 losses are finite on some and not on others
@@ -499,7 +554,7 @@ def test_the_dual_controller_goes_on_where_it_was(context, spec, tmp_path):
         return np.array([-9.0, 0.3, 0.1])
 
     pushed = replace(context, validate=validate)
-    often = {"steps": 4, "checkpoint_every": 1, "dual": DualSpec(every=1, lr=0.5)}
+    often = {"steps": 4, "checkpoint_every": 1, "dual": FOLLOWING}
     often_spec = spec.model_copy(update=often)
     proposal = constrained((0.0, 1.0, 0.7))
     undisturbed = train(pushed, often_spec, proposal, tmp_path)

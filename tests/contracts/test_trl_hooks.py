@@ -146,7 +146,8 @@ def moving(tmp_path: Path, context: Any, spec: Any) -> None:
         target=0,
         thresholds=(0.0, 1.0, -1.0),
     )
-    train(context, spec.model_copy(update={"dual": DualSpec(every=1)}), proposal, tmp_path)
+    dual = DualSpec(every=1, lr=1, lookahead=0, paired=False, result="last")
+    train(context, spec.model_copy(update={"dual": dual}), proposal, tmp_path)
 
 
 def test_pairs_follow_weights_that_moved_after_the_loader_fetched(context, tmp_path, monkeypatch):

@@ -243,6 +243,10 @@ def test_the_dual_controller_moves_alike_on_all_ranks(gang, context, tmp_path):
     assert [r["weights"] for r in first["reports"]] == weights
     assert [r["weights"] for r in second["reports"]] == weights
     assert distance(adapter(gang, "dual"), alone.adapter) < ATOL
+    record = alone.checkpoints[-1].constraint
+    assert record is not None
+    assert record["kept"]
+    assert record["share"] < 1  # a mixture, that is, no rank has it from training
 
 
 def test_a_run_that_blows_up_fails_on_all_ranks_and_the_gang_goes_on(gang):

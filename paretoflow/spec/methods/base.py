@@ -10,14 +10,44 @@ from paretoflow.spec.base import Spec
 
 
 class DualSpec(Spec):
-    """The dual controller of constrained runs: an objective under its threshold gains weight."""
+    """How a constrained run keeps its thresholds: an objective that nears its own gains weight.
 
-    every: int = Field(5, ge=1)
-    """Optimiser steps between two looks at the validation scores."""
-    lr: float = Field(1.0, gt=0)
-    """Multiplier step per unit of normalised violation."""
+    A look compares the policy in training with the run's parent, on the validation prompts.
+    """
+
+    form: Literal["dual", "barrier"] = "dual"
+    """dual: multipliers that follow the violation; barrier: C-MORL's interior point."""
+    every: int | None = Field(None, ge=1)
+    """Optimiser steps between two looks; unset: such that a run has at most `looks`."""
+    looks: int = Field(5, ge=1)
+    """Looks in a run, where `every` is unset; the cost of control grows with it."""
+    draws: int = Field(1, ge=1)
+    """Answers to each validation prompt in a look."""
+    lr: float = Field(30.0, gt=0)
+    """dual: multiplier step per unit of normalised violation."""
+    lookahead: float = Field(0.5, ge=0)
+    """Looks that control is ahead, by what moved between the last two."""
+    sharpness: float = Field(80.0, gt=0)
+    """barrier: what the logarithm of a share of the range is divided by. The paper has t = 20 on
+    returns in units of their spread, of which a range holds about four."""
     max_multiplier: float = Field(10.0, gt=0)
     """Bound on each multiplier, so that one objective cannot drown the others for good."""
+    caution: float = Field(0.5, ge=0)
+    """Standard errors of a look that a policy must be above its thresholds to count as kept."""
+    checks: int = Field(4, ge=0)
+    """Looks for a mixture with the parent that keeps the thresholds, where the run's end does not.
+    """
+    result: Literal["feasible", "last"] = "feasible"
+    """feasible: a run ends at the best policy that was seen to keep its thresholds; last: at the
+    last."""
+    paired: bool = True
+    """Take thresholds as changes from the parent, measured on the same prompts; false: as gains on
+    whatever is looked at, as older versions did."""
+
+
+def look_every(dual: DualSpec, steps: int) -> int:
+    """Return the optimiser steps between two looks of a run; by hand: 10 steps, 5 looks: 2."""
+    return dual.every or -(-steps // (dual.looks + 1))
 
 
 class EarlyStopSpec(Spec):

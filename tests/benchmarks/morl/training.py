@@ -12,6 +12,7 @@ import torch
 from paretoflow.core.ids import seed_of
 from paretoflow.core.values import FloatArray, Proposal
 from paretoflow.methods.dual import DualController
+from paretoflow.spec.methods.base import look_every
 from tests.benchmarks.morl.barrier import Barrier, thresholds_of
 from tests.benchmarks.morl.policy import Policy
 from tests.benchmarks.morl.ppo import Ppo, Runner
@@ -78,7 +79,7 @@ def train(spec: MorlSpec, proposal: Proposal, policy: Policy) -> Iterator[Traine
     measured = 0
     for step in range(1, method.steps + 1):
         rollout = runner.play()
-        if barrier is None and step % method.dual.every == 0 and len(rollout.returns):
+        if barrier is None and step % look_every(method.dual, method.steps) == 0 and len(rollout.returns):
             dual.update(rollout.returns.mean(axis=0) * scale)
             weights = dual.weights
         progress = (step - 1) / method.steps

@@ -175,6 +175,19 @@ def test_a_launch_knows_the_front_of_its_moment_and_is_the_same_attempt_without_
     assert early == later
 
 
+def test_a_constrained_launch_knows_what_its_thresholds_were_made_from() -> None:
+    parent = scored("a", (0.6, 7), step=1, path="adapters/a/a0/step-0001", digest="1" * 64)
+    state = folded(*BEGUN, proposed("a"), started("a"), parent)
+    asked = replace(
+        proposal(parent="a-a0-s0001"),
+        kind=LaunchKind.CONSTRAINED,
+        target=0,
+        thresholds=(0.6, -8.0),
+    )
+    assert first_launch(state, "b", asked).parent_gains == (0.6, -7.0)  # words count downwards
+    assert first_launch(state, "b", proposal(parent="a-a0-s0001")).parent_gains == ()
+
+
 def _after(runs: int, hours: float, device_s: float) -> SweepState:
     """A sweep of so many finished runs, open for so long, having spent so much."""
     events = [opened(), CALIBRATED, base(cost=Cost(device_s, device_s))]

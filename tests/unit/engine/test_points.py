@@ -46,6 +46,12 @@ def test_a_checkpoint_of_one_preference_is_one_point():
     assert signs == 1
 
 
+def test_what_a_run_found_of_its_thresholds_is_in_its_record():
+    told = {"kept": True, "looks": 7}
+    (point,), _ = points(replace(PLAIN, constraint=told))
+    assert point.payload == {"constraint": told}
+
+
 def test_a_point_for_each_preference_that_is_served_in_order():
     served = tuple(Served(np.array([w, 1 - w]), {"prefix": f"{w}"}) for w in (0.0, 0.5, 1.0))
     evaluator = Recorder()

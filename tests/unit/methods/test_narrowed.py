@@ -124,6 +124,14 @@ def test_a_bound_on_it_is_left_out(context: MethodContext, target: int, told: in
     assert method.requests[0].proposal.thresholds == (-1.0, -3.0)
 
 
+def test_the_parents_gains_are_those_of_what_moves(context: MethodContext) -> None:
+    method, bounds = Recorder(), (-1.0, -2.0, -3.0)
+    request = asked(0.2, 0.5, 0.3, target=0, thresholds=bounds)
+    trained(context, method, replace(request, parent_gains=np.array([1.0, 2.0, 3.0])))
+    assert method.requests[0].parent_gains is not None
+    assert method.requests[0].parent_gains.tolist() == [1.0, 3.0]
+
+
 def test_what_has_nothing_to_train_for_is_anothers(context: MethodContext) -> None:
     method, idle = Recorder(), Recorder()
     request = asked(0.0, 1.0, 0.0)

@@ -121,7 +121,7 @@ def test_an_evaluation_measures_every_cost(evaluator: Evaluator) -> None:
 
 
 def test_a_look_measures_every_cost(evaluator: Evaluator) -> None:
-    found = evaluator.mean_scores(evaluator.lm.model, evaluator.prompts[:2])
+    found = evaluator.prompt_scores(evaluator.lm.model, evaluator.prompts[:2]).mean(axis=0)
     assert (found[2:5] > 0).all()
     assert found[5] == 0
 

@@ -97,7 +97,7 @@ def test_mean_scores_are_those_of_the_same_prompts(
 ) -> None:
     model = evaluator.lm.model
     result = evaluator.evaluate(model)
-    found = evaluator.mean_scores(model, prompts[1:3])
+    found = evaluator.prompt_scores(model, prompts[1:3]).mean(axis=0)
     np.testing.assert_allclose(found, result.prompt_scores[:, 1:3].mean(axis=1))
 
 
@@ -130,7 +130,7 @@ def test_a_look_in_the_middle_of_training_disturbs_nothing(
     random_state = torch.random.get_rng_state()
     try:
         first, again = evaluator.evaluate(model), evaluator.evaluate(model)
-        evaluator.mean_scores(model, prompts)
+        evaluator.prompt_scores(model, prompts)
         assert first.completions == again.completions  # no dropout
         assert model.training
         assert trainable == [name for name, p in model.named_parameters() if p.requires_grad]
