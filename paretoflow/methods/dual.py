@@ -9,7 +9,6 @@ from paretoflow.core.values import FloatArray, Proposal
 from paretoflow.methods.constraint import Constraint
 from paretoflow.spec.methods import DualSpec
 
-
 FRESH = 0.2
 """Share of a minibatch in the running level of all: one batch is mostly noise."""
 
@@ -104,7 +103,9 @@ class DualController:
         """
         unknown = np.full_like(self._start, np.nan)
         known = (self._before, self._level_then, self._level)
-        rows = [unknown if row is None else np.where(np.isfinite(row), row, np.nan) for row in known]
+        rows = [
+            unknown if row is None else np.where(np.isfinite(row), row, np.nan) for row in known
+        ]
         return np.stack([self._multipliers, self._change, *rows])
 
     def restore(self, memory: FloatArray) -> None:

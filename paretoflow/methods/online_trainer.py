@@ -177,7 +177,7 @@ class OnlineTrainer(SavesAdapter, RisesFromItsFirstStep, Trainer):
         rows = torch.tensor([row["row"] for row in inputs], device=self.accelerator.device)
         prompts = self.accelerator.gather(rows).cpu().numpy()
         level = self._rewards.double().cpu().numpy() - table.standardised[prompts].mean(axis=1)
-        self._run.controller.observe(level.mean(axis=0) * table.std)
+        self._run.controller.observe(level.mean(axis=0) * table.unit)
 
     def _batch(self, inputs: list[dict[str, Any]], completion_mask: torch.Tensor) -> RewardBatch:
         """Return what was sampled on all ranks, in TRL's order: whole groups, one after another."""

@@ -11,6 +11,7 @@ import pytest
 
 from paretoflow.core.errors import RunInterrupted, SpecError
 from paretoflow.core.protocols import Checkpoint
+from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.methods.states import latest_state
 from paretoflow.spec.methods import GrpoMethodSpec, MethodSpec, RlooMethodSpec
 from tests.method_bench import Trained, parameters, train, weighted
@@ -250,3 +251,34 @@ def same(one: Trained, other: Trained) -> bool:
 def close(one: Trained, other: Trained) -> bool:
     a, b = one.adapter, other.adapter
     return a.keys() == b.keys() and all(np.allclose(a[k], b[k], atol=1e-5) for k in a)
+
+
+def test_the_barrier_is_in_the_objective_of_each_minibatch(context, tmp_path, monkeypatch):
+    """Thresholds far below change little; the weights still move with what each batch scored."""
+    from paretoflow.methods.online_trainer import OnlineTrainer
+
+    seen, batches, own = [], [], OnlineTrainer._batch
+
+    def batch(self: Any, *given: Any) -> Any:
+        found = own(self, *given)
+        table = self._context.candidates
+        level = found.rewards - table.standardised[found.prompts].mean(axis=1)[:, None]
+        batches.append(level.mean(axis=(0, 1)) * table.unit)
+        seen.append(found.weights)
+        return found
+
+    monkeypatch.setattr(OnlineTrainer, "_batch", batch)
+    dual = {"form": "barrier", "sharpness": 20, "every": 9}
+    spec = spec_of("grpo", steps=3, batch_size=4, dual=dual)
+    start = WeightVector((0.5, 0.5, 0.0))
+    asked = Proposal(
+        LaunchKind.CONSTRAINED, start, 0, "", "", target=0, thresholds=(0.0, -5.0, -np.inf)
+    )
+    train(context, spec, asked, tmp_path)
+    level = batches[0]
+    for weights, batch_level in zip(seen, batches, strict=True):
+        level = 0.8 * level + 0.2 * batch_level
+        room = max(5.0 + float((level - batches[0])[1]), 1 / 200)
+        multiplier = 1 / (20 * room)
+        np.testing.assert_allclose(weights[1], (0.5 + multiplier) / (1 + multiplier), rtol=1e-5)
+    assert len(seen) == 3

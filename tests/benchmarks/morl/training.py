@@ -79,7 +79,11 @@ def train(spec: MorlSpec, proposal: Proposal, policy: Policy) -> Iterator[Traine
     measured = 0
     for step in range(1, method.steps + 1):
         rollout = runner.play()
-        if barrier is None and step % look_every(method.dual, method.steps) == 0 and len(rollout.returns):
+        if (
+            barrier is None
+            and step % look_every(method.dual, method.steps) == 0
+            and len(rollout.returns)
+        ):
             dual.update(rollout.returns.mean(axis=0) * scale)
             weights = dual.weights
         progress = (step - 1) / method.steps

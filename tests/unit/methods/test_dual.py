@@ -133,12 +133,15 @@ def test_a_controller_goes_on_from_its_memory(spec):
     whole = DualController(spec, proposal, np.ones(2))
     first, rest = (DualController(spec, proposal, np.ones(2)) for _ in range(2))
     for change in changes[:3]:
-        whole.update(change)
-        first.update(change)
+        for controller in (whole, first):
+            controller.observe(0.3 * change)
+            controller.update(change)
+            controller.observe(0.5 * change)
     rest.restore(first.memory)
     for change in changes[3:]:
-        whole.update(change)
-        rest.update(change)
+        for controller in (whole, rest):
+            controller.update(change)
+            controller.observe(change)
         np.testing.assert_allclose(rest.weights, whole.weights)
 
 
@@ -150,3 +153,24 @@ def test_thresholds_are_changes_from_the_parent():
     np.testing.assert_allclose(controller.multipliers, 0, atol=1e-12)
     controller.update(np.array([0.3, -0.3]))
     np.testing.assert_allclose(controller.multipliers, [0.0, 0.2])
+
+
+def test_a_barrier_follows_minibatches_between_looks():
+    """By hand: levels 0.4, then 0.2: of a fall by 0.2 a fifth counts, 0.04 of the room of 0.1."""
+    proposal = constrained((1.0, 0.0), (0.0, -0.1))
+    controller = DualController(BARRIER, proposal, np.ones(2))
+    controller.observe(np.array([0.0, 0.4]))  # the parent itself
+    np.testing.assert_allclose(controller.multipliers, [0.0, 1 / (20 * 0.1)])
+    controller.observe(np.array([0.0, 0.2]))
+    np.testing.assert_allclose(controller.multipliers, [0.0, 1 / (20 * 0.06)])
+    controller.update(np.array([0.0, 0.0]))  # a look says what counts
+    np.testing.assert_allclose(controller.multipliers, [0.0, 1 / (20 * 0.1)])
+    controller.observe(np.array([0.0, 0.36]))  # as the running level: nothing has changed
+    np.testing.assert_allclose(controller.multipliers, [0.0, 1 / (20 * 0.1)])
+
+
+def test_multipliers_wait_for_the_next_look():
+    controller = DualController(PLAIN, constrained((1.0, 0.0), (0.0, -0.1)), np.ones(2))
+    for level in (0.0, -5.0):
+        controller.observe(np.array([0.0, level]))
+    assert controller.weights.tolist() == [1.0, 0.0]
