@@ -69,7 +69,11 @@ def spec_of(task: str, seed: int, folder: Path) -> SweepSpec:
         "proposer": {"type": "lattice"},
         "stop": {"runs": 3},
     }
-    return SweepSpec.model_validate(plain)
+    spec = SweepSpec.model_validate(plain)
+    if hasattr(spec.method, "standardise"):  # as the version that it is compared with
+        method = spec.method.model_copy(update={"standardise": "global"})
+        spec = spec.model_copy(update={"method": method})
+    return spec
 
 
 def opened(spec: SweepSpec) -> SweepState:

@@ -7,6 +7,7 @@ softmax policies over scored answers, trained by policy gradients on sampled gro
 
 from __future__ import annotations
 
+import zlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
@@ -114,7 +115,7 @@ class Bowls(Plant):
     def prompts(self, policy: FloatArray, which: str, draws: int) -> FloatArray:
         effects = self._prompts[which]
         distance = float(np.linalg.norm(policy)) / np.sqrt(self.size)
-        salt = abs(hash(policy.round(6).tobytes())) % 2**31
+        salt = zlib.crc32(policy.round(6).tobytes())
         rng = np.random.default_rng((self._seed, salt, draws))
         own = rng.normal(size=effects.shape[:2]) * self.noise / np.sqrt(draws)
         level = effects[:, :, 0] * 0.2 + effects[:, :, 1] * self.between * distance

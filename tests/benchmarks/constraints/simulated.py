@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -148,33 +145,3 @@ def controlled(
         return policy, run.looks.taken
     run.take(policy, run.look(policy, steps))
     return run.settle(steps), run.looks.taken
-
-
-def table(spec: DualSpec, family: str, seeds: Sequence[int]) -> dict[str, float]:
-    found = [launch(spec, family, seed) for seed in seeds]
-    return {
-        "kept": float(np.mean([o.kept for o in found])),
-        "truly": float(np.mean([o.truly for o in found])),
-        "improved": float(np.mean([o.gain > 0 for o in found])),
-        "true gain": float(np.mean([o.true_gain for o in found])),
-        "gain if truly kept": float(np.mean([o.true_gain * o.truly for o in found])),
-        "miss": float(np.mean([o.miss for o in found])),
-        "looks": float(np.mean([o.looks for o in found])),
-    }
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--family", default="bowls")
-    parser.add_argument("--seeds", type=int, default=200)
-    given = parser.parse_args(sys.argv[1:])
-    for name, spec in {
-        "before": BEFORE,
-        "paired": BEFORE.model_copy(update={"paired": True}),
-        "dual": DualSpec(form="dual"),
-        "barrier": DualSpec(form="barrier"),
-        "dual, last": DualSpec(form="dual", result="last"),
-        "barrier, last": DualSpec(form="barrier", result="last"),
-    }.items():
-        found = table(spec, given.family, range(given.seeds))
-        print(f"{name:24s}", "  ".join(f"{k} {v:.3f}" for k, v in found.items()), flush=True)
