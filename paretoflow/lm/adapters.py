@@ -189,9 +189,14 @@ def save_adapter_files(model: PeftModel, folder: Path) -> None:
 
     Only the adapter named `ADAPTER` is written: a trainer may keep a frozen copy beside it.
     """
+    # a card with nothing filled in would take half of the time
+    vars(model)["create_or_update_model_card"] = _no_card
     # "auto" would ask the hub whether the vocabulary was changed
     model.save_pretrained(str(folder), selected_adapters=[ADAPTER], save_embedding_layers=False)
-    (folder / "README.md").unlink(missing_ok=True)  # a model card with nothing filled in
+
+
+def _no_card(folder: str) -> None:
+    """Stand in for PEFT's model card of an adapter."""
 
 
 def unload(model: PeftModel) -> PreTrainedModel:

@@ -19,7 +19,9 @@ Importing this package loads no torch: `build` imports the chosen module.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -70,7 +72,9 @@ def build(spec: MethodSpec, context: MethodContext) -> Method:
     standard: Any = getattr(spec, "standardise", "global")
     context = replace(context, candidates=replace(context.candidates, standard=standard))
     module, name = TAGS[spec.type].split(":")
-    kind: Callable[[MethodSpec, MethodContext], Method] = getattr(import_module(module), name)
+    with _without_trackers():
+        loaded = import_module(module)
+    kind: Callable[[MethodSpec, MethodContext], Method] = getattr(loaded, name)
     capabilities = CAPABILITIES[spec.type]
     if not context.unmoved or capabilities.kind == "program":
         return kind(spec, context)
@@ -79,3 +83,19 @@ def build(spec: MethodSpec, context: MethodContext) -> Method:
 
     idle = UntrainedMethod(context) if capabilities.serves == "point" else None
     return narrowed(partial(kind, spec), context, idle)
+
+
+@contextmanager
+def _without_trackers() -> Iterator[None]:
+    """Keep TRL from importing W&B where it is installed: that takes each worker three seconds.
+
+    Runs report to the driver, which alone writes to trackers. What is imported already stays, and
+    code of the user's finds W&B as ever once the block is left.
+    """
+    hidden = {"wandb"} - sys.modules.keys()
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from accelerate.utils import imports as accelerate_imports
 from torch.nn import Dropout
 from transformers import PrinterCallback, Trainer
 
@@ -47,6 +49,7 @@ def train_run(
         RunInterrupted: After `request.should_stop` said yes and the state was saved.
         WorkerError: If another rank failed.
     """
+    _remember_packages()
     parent = request.parent_gains if spec.dual.paired else None
     controller = DualController(spec.dual, request.proposal, context.scale, parent)
     arguments = shared_arguments(spec, request, context.lm)
@@ -76,6 +79,9 @@ class SavesAdapter:
         if not self.is_deepspeed_enabled:
             save_adapter_files(self.model, Path(output_dir))
 
+    def create_model_card(self: Any, *args: Any, **kwargs: Any) -> None:
+        """Write none: states are for resuming, and TRL would look for W&B's address of the run."""
+
 
 def drop_reference_copy(model: Any) -> None:
     """Remove the frozen copy of the starting adapter: the base is the reference, not the parent.
@@ -85,6 +91,13 @@ def drop_reference_copy(model: Any) -> None:
     """
     if "ref" in model.peft_config:
         model.delete_adapter("ref")
+
+
+def _remember_packages() -> None:
+    """Let accelerate look once which packages are there: it reads their metadata at every step."""
+    look = accelerate_imports._is_package_available
+    if not hasattr(look, "cache_info"):
+        accelerate_imports._is_package_available = cache(look)
 
 
 @contextmanager

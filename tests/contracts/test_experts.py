@@ -40,10 +40,15 @@ FORMS: dict[str, dict[str, Any]] = {
         "v_head_dim": 16,
     },
 }
+QUICK = ("MixtralForCausalLM", "DeepseekV3ForCausalLM")
+"""Forms that `make test` trains; `make test-full` trains them all."""
 CHOSEN = {"num_experts_per_tok": 2}
 
 
-@pytest.mark.parametrize("kind", FORMS)
+@pytest.mark.parametrize(
+    "kind",
+    [*QUICK, *(pytest.param(kind, marks=pytest.mark.full) for kind in FORMS if kind not in QUICK)],
+)
 def test_a_mixture_of_experts_trains_and_its_adapter_answers_alike_once_loaded(
     kind: str, tiny_base_dir: Path, tmp_path: Path
 ) -> None:

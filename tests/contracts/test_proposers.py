@@ -199,7 +199,9 @@ def question(proposal: Proposal) -> object:
     )
 
 
-@pytest.mark.parametrize("name", histories(2))
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=only_in_full(n not in FEW)) for n in histories(2)]
+)
 def test_the_same_question_gets_the_same_answer_and_nothing_is_written_to(
     tag: str, name: str
 ) -> None:

@@ -35,6 +35,29 @@ def test_the_hooks_have_the_signatures_that_are_overridden():
     assert GRPOTrainer.save_model is DPOTrainer.save_model is Trainer.save_model
 
 
+def test_no_card_is_made_of_a_checkpoint_and_packages_are_looked_up_once(
+    context, tmp_path, monkeypatch
+):
+    from accelerate.utils import imports
+    from huggingface_hub import ModelCard
+    from trl.trainer.base_trainer import _BaseTrainer
+
+    looked: list[str] = []
+    look = getattr(imports._is_package_available, "__wrapped__", imports._is_package_available)
+
+    def counted(name: str, metadata_name: str | None = None) -> bool:
+        looked.append(name)
+        return bool(look(name, metadata_name))
+
+    monkeypatch.setattr(imports, "_is_package_available", counted)
+    monkeypatch.setattr(ModelCard, "from_template", lambda *_, **__: pytest.fail("a card"))
+    assert callable(_BaseTrainer.create_model_card)
+    train(context, DpoMethodSpec(**SHARED, checkpoint_every=1), MIXED, tmp_path)
+    assert looked
+    assert len(looked) == len(set(looked))
+    assert not list(tmp_path.rglob("README.md"))
+
+
 def test_trainer_state_holds_the_adapter_and_what_the_next_step_needs(context, tmp_path):
     files = []
 

@@ -11,7 +11,7 @@ from paretoflow.core.errors import ParetoflowError
 from tests.fuzz import files
 from tests.fuzz.files import Place, faults_of, fuzz, prepared
 
-SECONDS = 20.0
+SECONDS = 10.0
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from random import Random
 from paretoflow.spec.load import load_spec_text
 from tests.fuzz.yamls import SEEDS, fault_of, fuzz
 
-SECONDS = 15.0
+SECONDS = 8.0
 
 
 def test_no_mutant_ends_in_a_traceback_or_a_hang():

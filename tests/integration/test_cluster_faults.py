@@ -140,6 +140,7 @@ def test_runs_of_a_node_that_is_to_be_taken_back_are_saved_and_go_on_from_there(
     assert all(e.payload["resumed_from"] > 0 for e in results(sweep).values())
 
 
+@pytest.mark.full
 def test_a_gang_that_cannot_load_is_tried_again(sweep: Sweep, cluster: SmallCluster) -> None:
     node = cluster.add(2)
     sweep.pace(0.3)

@@ -157,6 +157,7 @@ def test_of_two_drivers_the_newer_wins_and_nothing_of_the_older_lands_later(swee
     assert sweep.events(EventKind.FAILED) == []
 
 
+@pytest.mark.full
 def test_orphans_save_their_runs_and_give_their_resources_back(
     sweep: Sweep, cluster: SmallCluster
 ) -> None:
@@ -197,6 +198,7 @@ def test_ctrl_c_saves_what_is_in_training_and_the_next_command_goes_on_from_ther
     assert all(e.payload["resumed_from"] > 0 for e in results)
 
 
+@pytest.mark.full
 def test_a_driver_killed_while_its_gangs_load_leaves_nothing_behind(
     sweep: Sweep, cluster: SmallCluster
 ) -> None:

@@ -15,6 +15,7 @@ from paretoflow.core.values import LaunchKind
 from paretoflow.engine.state import SweepState
 from paretoflow.spec.load import load_spec
 from tests.benchmarks.methods.inline import run_inline
+from tests.small_data import small_data
 
 pytestmark = pytest.mark.train
 
@@ -22,7 +23,7 @@ JOB = """
 name: soup
 seed: 5
 model: {{type: embedded, lora: {{rank: 2, alpha: 4}}, generation: {{max_new_tokens: 20}}}}
-data: {{type: pydoc, train: 6, eval: 4, validation: 2, candidates: 4}}
+data: {{{data}, train: 6, eval: 4, validation: 2, candidates: 4}}
 objectives:
   - {{name: short, type: length, direction: minimize, range: [0, 30], ref: 40}}
   - {{name: long, type: length, direction: maximize, range: [0, 30], ref: -1}}
@@ -37,7 +38,7 @@ storage: {storage}
 def soup(tmp_path_factory: pytest.TempPathFactory) -> tuple[SweepState, Path]:
     folder = tmp_path_factory.mktemp("soup")
     job = folder / "job.yaml"
-    job.write_text(JOB.format(storage=folder / "sweeps"))
+    job.write_text(JOB.format(storage=folder / "sweeps", data=small_data(folder)))
     # the two objectives are one score, so that no point dominates another
     return run_inline(load_spec(str(job), (), None)), folder / "sweeps" / "soup"
 

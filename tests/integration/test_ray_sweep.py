@@ -28,6 +28,7 @@ from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.spec.load import load_spec
 from tests.integration.command import Command
+from tests.small_data import small_data
 
 pytestmark = [pytest.mark.ray, pytest.mark.train, pytest.mark.slow]
 
@@ -36,7 +37,7 @@ JOB = """
 name: life
 seed: 5
 model: {{type: embedded, generation: {{max_new_tokens: 24}}}}
-data: {{type: pydoc, train: 8, eval: 6, validation: 4, candidates: 4}}
+data: {{{data}, train: 8, eval: 6, validation: 4, candidates: 4}}
 objectives:
   - {{name: coverage, type: rouge, variant: rouge1, range: [0, 1], ref: 0}}
   - {{name: brevity, type: import, path: "moody:brevity", kwargs: {{orders: {orders}, evals: 6}},
@@ -110,7 +111,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     home = tmp_path_factory.mktemp("home")
     (home / "orders").mkdir()
     (home / "moody.py").write_text(SCORER)
-    (home / "job.yaml").write_text(JOB.format(orders=home / "orders"))
+    (home / "job.yaml").write_text(JOB.format(orders=home / "orders", data=small_data(home)))
     with _running(home, "engine.workers=1") as command:
         command.wait_for(" finished in ")
         command.kill()

@@ -106,6 +106,7 @@ def test_sigterm_to_the_group_and_the_process_saves_the_run(sweep: Sweep) -> Non
     assert max(sweep.resumed_from()) > 0, "the run was begun anew"
 
 
+@pytest.mark.full
 def test_sigint_to_the_process_puts_the_shared_stage_down(sweep: Sweep) -> None:
     """The stage takes longer than `silent_s`: its counts are its signs of life."""
     sweep.pace(stage=600)
@@ -123,6 +124,7 @@ def test_sigint_to_the_process_puts_the_shared_stage_down(sweep: Sweep) -> None:
     assert sweep.events(EventKind.FAILED, EventKind.CALIBRATED) == []
 
 
+@pytest.mark.full
 def test_sigterm_that_ends_the_head_of_the_cluster_too_closes_the_sweep(sweep: Sweep) -> None:
     sweep.pace(step_s=0.5)
     with small_cluster() as cluster:

@@ -23,6 +23,7 @@ def cluster() -> Iterator[SmallCluster]:
         yield started
 
 
+@pytest.mark.full
 def test_a_run_under_ray_train_outlives_its_driver_and_a_failure_is_told_by_its_boundary(
     tmp_path: Path, cluster: SmallCluster
 ) -> None:

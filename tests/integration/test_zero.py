@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Collection, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +293,11 @@ def test_an_error_of_one_rank_within_a_step_ends_the_gang(gang):
         assert rank["ended"].startswith("WorkerError: an earlier launch ended out of step")
 
 
+def test_no_tracker_is_imported_by_a_rank(gang):
+    assert [rank["trackers"] for rank in told(gang, "dpo-3")] == [[], []]
+    assert find_spec("wandb") is not None
+
+
 def test_nothing_is_compiled(gang):
     for rank in range(2):
         log = (gang / f"rank-{rank}.log").read_text()
@@ -299,6 +305,7 @@ def test_nothing_is_compiled(gang):
         assert "Loading extension module" not in log
 
 
+@pytest.mark.full
 def test_one_rank_can_shard_and_offload(tiny_base_dir, tmp_path, alone):
     words = [sys.executable, "-m", "tests.integration.zero_rank", str(tiny_base_dir)]
     unplaced = {k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE")}

@@ -45,6 +45,7 @@ def results(root: Path) -> list[Event]:
     return [e for e in events_of(root, EventKind.EVALUATED) if e.run_id != "base"]
 
 
+@pytest.mark.full
 def test_two_ranks_share_a_run_and_a_notice_to_one_saves_it_for_the_next_gang(
     tmp_path: Path,
 ) -> None:
