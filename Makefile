@@ -42,6 +42,8 @@ lint: $(STAMP)
 
 # Three parts beside each other; the last one is shown as it runs, the others when all have ended.
 # Integration tests wait for processes much of their time, so that two cores are enough for three.
+# Ray makes its workers give way to all else; beside the other parts they would hardly get on.
+test test-full: export RAY_worker_niceness := 0
 PYTEST := $(BIN)/python -m pytest
 test-full: PYTEST := $(BIN)/python -m pytest -m ''
 PART := $(VENV)/test-part
