@@ -209,7 +209,7 @@ class Front:
 
     @property
     def hypervolume(self) -> float:
-        """Return the hypervolume, in the product of the objectives' units."""
+        """Return the hypervolume as reported, in the product of the objectives' units."""
         return self.view.hypervolume
 
     def pick(
@@ -255,6 +255,7 @@ class Front:
             **front_number(view.snapshot, view.after),
             "ref_point": [o.ref for o in view.problem.objectives],
             "hypervolume": view.hypervolume,
+            "hypervolume_corrected": view.hypervolume_corrected,
             "hypervolume_ci": list(view.hypervolume_ci),
             **({"notes": list(view.notes)} if view.notes else {}),
             "objectives": [
@@ -279,6 +280,8 @@ class Front:
             "stderr": dict(zip(names, errors, strict=True)),
             "n": point.n,
             "condition": None if point.condition is None else dict(point.condition),
+            "doubt": round(point.doubt, 4),
+            "rival": point.rival or None,
         }
 
     def to_arrow(self) -> pa.Table:

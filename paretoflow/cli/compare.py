@@ -20,7 +20,7 @@ from paretoflow.core.errors import UserError
 from paretoflow.storage.output import write_file
 
 if TYPE_CHECKING:
-    from paretoflow.front.compared import Comparison
+    from paretoflow.front.compared import Comparison, Standing
     from paretoflow.report.comparison_table import Entrant
 
 _SUFFIXES = (".png", ".svg", ".html")
@@ -28,8 +28,9 @@ _SUFFIXES = (".png", ".svg", ".html")
 Sweeps = Annotated[
     list[str],
     typer.Argument(
-        metavar="DIR|URI[@N]…",
-        help="Two sweeps or more, each as it is now or at a front snapshot.",
+        metavar="DIR|URI[@N][,…]…",
+        help="Two sweeps or more, each as it is now or at a front snapshot; sweeps of one arm that "
+        "differ by their seed, joined by commas.",
         show_default=False,
     ),
 ]
@@ -61,10 +62,11 @@ def compare(
     """Compare sweeps that share an evaluation: their fronts, how sure the differences are, cost.
 
     They need the same objectives, reference point and prompts. Every interval draws the same
-    prompts for all, so differences are paired; the first sweep is the baseline unless another is
-    named.
+    prompts for all, so differences are paired; the first is the baseline unless another is named.
+    Sweeps that differ by their seed alone are joined by commas, `a1,a2,a3 b1,b2,b3`: then the
+    luck of training is in the intervals. Each seed may have prompts of its own.
     """
-    from paretoflow.engine.sides import read_whole_side
+    from paretoflow.engine.sides import arm_of, read_whole_side
     from paretoflow.front.comparison import comparison
     from paretoflow.report.comparison_table import entrants_of
 
@@ -73,9 +75,9 @@ def compare(
         raise UserError(what, "--plot", "name it fronts.html, for instance")
     first = _index(sweeps, baseline)
     values = named_numbers(ref, "--ref")
-    read = [read_whole_side(text) for text in sweeps]
-    found = comparison([side for _, side in read], first, values)
-    entrants = entrants_of([view for view, _ in read])
+    read = [[read_whole_side(text) for text in arm_of(sweep)] for sweep in sweeps]
+    found = comparison([[side for _, side in arm] for arm in read], first, values)
+    entrants = entrants_of([[view for view, _ in arm] for arm in read])
     if format is Format.JSON:
         echo(json.dumps(facts_of(found, entrants), indent=1, allow_nan=False))
     else:
@@ -87,14 +89,12 @@ def compare(
 
 def facts_of(found: Comparison, entrants: Sequence[Entrant]) -> dict[str, Any]:
     """Return a comparison as plain JSON values."""
-    from paretoflow.core.views import front_number
-
     return {
         "objectives": [
             {"name": o.name, "direction": o.direction.value, "ref": o.ref}
             for o in found.problem.objectives
         ],
-        "baseline": found.standings[found.baseline].side.label,
+        "baseline": found.standings[found.baseline].label,
         "prompts": found.prompts,
         "joint_front": {
             "points": found.joint_points,
@@ -102,16 +102,16 @@ def facts_of(found: Comparison, entrants: Sequence[Entrant]) -> dict[str, Any]:
         },
         "sweeps": [
             {
-                "name": standing.side.label,
-                "sweep": standing.side.sweep,
-                **front_number(standing.side.snapshot, standing.side.after),
+                **_named(standing),
                 "method": entrant.method,
                 "proposer": entrant.proposer,
                 "runs": {"finished": entrant.finished, "failed": entrant.failed},
-                "points": len(standing.side.points),
+                "points": len(standing.points),
                 "hypervolume": standing.hypervolume,
+                "hypervolume_corrected": standing.corrected,
                 "hypervolume_ci": list(standing.interval),
                 "change": standing.change,
+                "change_corrected": standing.corrected_change,
                 "change_ci": list(standing.change_interval),
                 "joint_front_share": standing.joint,
                 "cost": asdict(entrant.cost),
@@ -120,6 +120,17 @@ def facts_of(found: Comparison, entrants: Sequence[Entrant]) -> dict[str, Any]:
         ],
         "notes": list(found.notes),
     }
+
+
+def _named(standing: Standing) -> dict[str, Any]:
+    """Return which sweep it is; of an arm with several seeds, which each of them is."""
+    from paretoflow.core.views import front_number
+
+    each = [
+        {"name": s.label, "sweep": s.sweep, **front_number(s.snapshot, s.after)}
+        for s in standing.sides
+    ]
+    return each[0] if len(each) == 1 else {"name": standing.label, "seeds": each}
 
 
 def _index(sweeps: Sequence[str], baseline: str | None) -> int:
@@ -149,7 +160,7 @@ def _show(found: Comparison, entrants: Sequence[Entrant]) -> None:
         table.add_row(*map(escape, row), end_section=True)
     console.print(table)
     if found.problem.m == 2:
-        fronts = {e.letter: s.side.points for e, s in zip(entrants, found.standings, strict=True)}
+        fronts = {e.letter: s.points for e, s in zip(entrants, found.standings, strict=True)}
         console.print(overlay(fronts, found.problem), markup=False)
     for text in footnotes(found):
         console.print(text, markup=False)

@@ -81,6 +81,7 @@ def facts_of(found: Difference) -> dict[str, Any]:
         ],
         "ref_point": [o.ref for o in problem.objectives],
         "hypervolume_change": found.change,
+        "hypervolume_change_corrected": found.corrected,
         "hypervolume_change_ci": found.interval and list(found.interval),
         "paired": found.paired,
         "kept": [p.snapshot_id for p in found.kept],
@@ -99,6 +100,7 @@ def _side_facts(measured: Measured) -> dict[str, Any]:
         **front_number(measured.side.snapshot, measured.side.after),
         "points": len(measured.side.points),
         "hypervolume": measured.hypervolume,
+        "hypervolume_corrected": measured.corrected,
         "hypervolume_ci": measured.interval and list(measured.interval),
         "dominated_by_the_other": [p.snapshot_id for p in measured.beaten],
         "coverage_of_the_other": measured.covers,
@@ -128,7 +130,7 @@ def _show(found: Difference) -> None:
     rows = {
         "front": [s.side.front_name for s in sides],
         "points": [str(len(s.side.points)) for s in sides],
-        "hypervolume": [interval_text(s.hypervolume, s.interval) for s in sides],
+        "hypervolume": [interval_text(s.hypervolume, s.corrected, s.interval) for s in sides],
         "beaten by the other": [f"{len(s.beaten)} of {len(s.side.points)}" for s in sides],
         "covers of the other": [f"{s.covers:.0%}" for s in sides],
     }

@@ -65,23 +65,22 @@ def show_front(root: str, console: Console, snapshot: int | None = None) -> None
 
 def print_front(found: Front, console: Console) -> None:
     """Print a front as a table, with a sketch of two objectives and its hypervolume."""
+    from paretoflow.report.labels import worth_text
     from paretoflow.report.sketch import characters
 
     view, problem = found.view, found.view.problem
     console.print(_table(found))
     if problem.m == 2 and len(found) > 1:
         console.print(characters(view), markup=False)
-    low, high = view.hypervolume_ci
-    interval = f" (95 % {low:.4g} to {high:.4g})" if high > low else ""
     ref = ", ".join(f"{o.name} {o.ref:.4g}" for o in problem.objectives)
     paused = f", {view.paused} paused" if view.paused else ""
     console.print(
-        f"hypervolume {view.hypervolume:.4g}{interval} against {ref}; "
+        f"hypervolume {worth_text(view)} against {ref}; "
         f"{view.finished} runs finished, {view.failed} failed, {view.pending} pending{paused}",
         markup=False,
     )
-    note = _uncounted(view)
-    for told in (*([note] if note else []), *view.notes):
+    found_out = (_uncounted(view), _doubtful(view))
+    for told in (*(note for note in found_out if note), *view.notes):
         console.print(told, markup=False, soft_wrap=True)
 
 
@@ -95,6 +94,19 @@ def _uncounted(view: FrontView) -> str:
     which = f"point {outside[0]} does" if len(outside) == 1 else f"{len(outside)} points do"
     shown = "" if len(outside) == 1 else f" ({ranges_text(outside)})"
     return f"{which} not count{shown}: no better than the reference point in one objective"
+
+
+def _doubtful(view: FrontView) -> str:
+    """Return which points another may truly beat; empty where none."""
+    numbers = [n for n, p in enumerate(view.points, start=1) if p.doubtful]
+    if not numbers:
+        return ""
+    which = f"point {numbers[0]} is" if len(numbers) == 1 else f"{len(numbers)} points are"
+    shown = "" if len(numbers) == 1 else f" ({ranges_text(numbers)})"
+    return (
+        f"{which} doubtful{shown}, marked ?: another point may truly be better in every objective; "
+        "`paretoflow confirm` scores them on fresh prompts"
+    )
 
 
 def ranges_text(numbers: Sequence[int]) -> str:
@@ -132,5 +144,6 @@ def _table(found: Front) -> Table:
         towards += " mix" if point.kind == LaunchKind.MERGE else ""
         asked = [escape(settings_text(point.settings))] if searched else []
         asked += [escape(condition_brief(point.condition))] if conditioned else []
-        table.add_row(str(number), *scores, towards, point.snapshot_id, *asked)
+        mark = f"{number} ?" if point.doubtful else str(number)
+        table.add_row(mark, *scores, towards, point.snapshot_id, *asked)
     return table

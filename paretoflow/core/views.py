@@ -22,6 +22,9 @@ from paretoflow.core.values import Cost, FloatArray, Problem, Proposal, RunRecor
 CUT_OFF = "cut_off"
 """Diagnostic: share of answers that ended only because they may be no longer."""
 
+DOUBTFUL = 0.25
+"""Probability of being beaten by another point of the front from which on a point is doubtful."""
+
 _NUMBER_OF_CONDITION = re.compile(r"-c\d+$")
 
 
@@ -54,6 +57,8 @@ class FrontPoint:
         digest: SHA-256 of the adapter folder.
         diagnostics: Always-on extras: `kl`, `length_tokens`, `ranking_accuracy`, …
         condition: How to ask the adapter for this preference; None where it serves one.
+        doubt: Probability that one other point of the front is truly better or equal in every
+            objective, as far as the eval prompts tell; `rival` is the one that threatens it most.
     """
 
     snapshot_id: str
@@ -70,6 +75,13 @@ class FrontPoint:
     cost: Cost
     diagnostics: dict[str, float]
     condition: Mapping[str, Any] | None = None
+    doubt: float = 0.0
+    rival: str = ""
+
+    @property
+    def doubtful(self) -> bool:
+        """Return whether the doubt is worth telling."""
+        return self.doubt >= DOUBTFUL
 
     @property
     def adapter_name(self) -> str:
@@ -95,11 +107,14 @@ class FrontView:
         snapshot: Number of the front snapshot that it is, counting from 0; None where results have
             come since the last one that change it.
         hypervolume: In the product of the objectives' units, against `problem.ref_scores`.
-        hypervolume_ci: Bootstrap interval (low, high), 95 %.
+        hypervolume_ci: 95 % interval (low, high) of what the points are truly worth; its middle is
+            `hypervolume_corrected`, not `hypervolume`.
         points: Sorted by the first objective's gain, best first.
         finished, failed, pending, paused: Numbers of runs.
         after: The last front snapshot before it, where it is none itself.
         notes: What a person should know before believing it, a sentence each.
+        hypervolume_corrected: `hypervolume` without the luck of being selected; None without scores
+            of single prompts.
     """
 
     sweep: str
@@ -114,6 +129,7 @@ class FrontView:
     paused: int = 0
     after: int | None = None
     notes: tuple[str, ...] = ()
+    hypervolume_corrected: float | None = None
 
     @property
     def name(self) -> str:

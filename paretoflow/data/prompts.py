@@ -210,11 +210,12 @@ def _facts(
         repeated=repeated,
         near=len(near),
         evals=len(evals),
-        pairs=tuple((_short(evals[a].text), _short(others[b].text)) for a, b in near[:SHOWN]),
+        pairs=tuple((shortened(evals[a].text), shortened(others[b].text)) for a, b in near[:SHOWN]),
     )
 
 
-def _short(text: str) -> str:
+def shortened(text: str) -> str:
+    """Return the end of a text as one line, for messages."""
     line = " ".join(text.split())
     return line if len(line) <= _SHORTENED else f"… {line[-_SHORTENED:]}"
 

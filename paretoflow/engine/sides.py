@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from paretoflow.core.errors import UserError
-from paretoflow.core.views import SweepView
+from paretoflow.core.views import EvaluationRow, SweepView
 from paretoflow.engine.sweep import read_sweep
-from paretoflow.exporters.reading import evaluation_cells, read_manifest
+from paretoflow.exporters.reading import EvaluationCells, evaluation_cells, read_manifest
 from paretoflow.exporters.writing import is_export
 from paretoflow.front.compared import Side, SidePoint
 
@@ -58,6 +58,21 @@ def read_whole_side(text: str) -> tuple[SweepView, Side]:
     return view, _side_of_view(view, text)
 
 
+def arm_of(text: str) -> list[str]:
+    """Return the sweeps that a user joins by commas; a folder with a comma in its name goes first.
+
+    Raises:
+        UserError: If one is named twice, or by nothing.
+    """
+    if "," not in text or Path(_place(text)[0]).exists():
+        return [text]
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts) or len(set(parts)) != len(parts):
+        wrong = "an empty name" if not all(parts) else "a sweep twice"
+        raise UserError(f"got {wrong} in {text!r}", hint="join sweeps that differ by their seed")
+    return parts
+
+
 def _place(text: str) -> tuple[str, int | None]:
     head, at, tail = text.rpartition("@")
     if at and _is_number(tail) and not Path(text).exists():
@@ -71,23 +86,23 @@ def _is_number(text: str) -> bool:
 
 def _side_of_view(view: SweepView, label: str) -> Side:
     rows = {r.snapshot_id: r for r in view.evaluations}
-    points = [
-        SidePoint(p.snapshot_id, p.digest, p.scores, p.stderr, row.prompt_scores, row.data)
-        for p in view.front.points
-        for row in [rows[p.snapshot_id]]
-    ]
     front = view.front
+    points = tuple(_point(rows.pop(p.snapshot_id)) for p in front.points)
     name = front.snapshot, front.problem
-    return Side(label, front.sweep, *name, tuple(points), front.after)
+    return Side(label, front.sweep, *name, points, front.after, tuple(map(_point, rows.values())))
 
 
 def _side_of_export(out: Path, label: str) -> Side:
     manifest = read_manifest(out)
-    rows = {r.snapshot_id: r for r in evaluation_cells(manifest, out) if r.on_front}
-    points = [
-        SidePoint(name, row.digest, row.scores, row.stderr, row.prompt_scores, row.data)
-        for name in (p.snapshot_id for p in manifest.points if p.snapshot_id in rows)
-        for row in [rows[name]]
-    ]
+    rows = {r.snapshot_id: r for r in evaluation_cells(manifest, out)}
+    names = [p.snapshot_id for p in manifest.points if p.snapshot_id in rows]
+    points = tuple(_point(rows.pop(name)) for name in names)
     name = manifest.snapshot, manifest.problem
-    return Side(label, manifest.sweep, *name, tuple(points), manifest.after)
+    others = tuple(map(_point, rows.values()))
+    return Side(label, manifest.sweep, *name, points, manifest.after, others)
+
+
+def _point(row: EvaluationRow | EvaluationCells) -> SidePoint:
+    return SidePoint(
+        row.snapshot_id, row.digest, row.scores, row.stderr, row.prompt_scores, row.data
+    )

@@ -20,7 +20,8 @@ from paretoflow.core.values import Cost, RunRecord
 from paretoflow.engine.live import EVERY_S, GangPhase, GangState, Live, read_live
 from paretoflow.engine.notes import notes_of
 from paretoflow.engine.state import SweepState
-from paretoflow.engine.sweep import front_interval, read_spec, require_fronts, whole_spec
+from paretoflow.engine.sweep import read_spec, require_fronts, whole_spec
+from paretoflow.engine.worths import front_interval
 from paretoflow.front.outcomes import outcome_facts
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.ledger import Ledger

@@ -22,8 +22,9 @@ from paretoflow.core.values import BASE_RUN_ID, RunRecord
 from paretoflow.core.views import EvaluationRow, FrontPoint, FrontView, SweepView
 from paretoflow.engine.notes import notes_of
 from paretoflow.engine.state import SweepState
-from paretoflow.front.bootstrap import hypervolume_interval
-from paretoflow.front.orient import gains_of, ref_gains
+from paretoflow.engine.worths import front_interval, front_worth
+from paretoflow.front.orient import gains_of
+from paretoflow.front.worth import Worth
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import FrontRecord
 from paretoflow.spec.former import as_begun
@@ -223,14 +224,16 @@ def front_view(
     problem = state.problem
     if problem is None:
         raise LedgerError("the sweep has no calibration yet", name)
-    points = [_point(state, int(i)) for i in state.front_indices]
+    worth = front_worth(state)
+    points = [_point(state, number, worth) for number in range(state.front_size)]
     points.sort(key=lambda p: -float(gains_of(np.asarray(p.scores), problem)[0]))
     return FrontView(
         sweep=name,
         snapshot=number,
         problem=problem,
         hypervolume=state.hypervolume,
-        hypervolume_ci=front_interval(state),
+        hypervolume_ci=(state.hypervolume,) * 2 if worth is None else worth.interval,
+        hypervolume_corrected=None if worth is None else worth.corrected,
         points=tuple(points),
         finished=state.finished,
         failed=state.failed,
@@ -241,8 +244,10 @@ def front_view(
     )
 
 
-def _point(state: SweepState, index: int) -> FrontPoint:
-    row = state.evaluations[index]
+def _point(state: SweepState, number: int, worth: Worth | None) -> FrontPoint:
+    """Return a point of the front, by its number in `front_indices`."""
+    row = state.evaluations[int(state.front_indices[number])]
+    rival = -1 if worth is None else int(worth.rivals[number])
     run = state.runs.get(row.run_id)
     return FrontPoint(
         snapshot_id=row.snapshot_id,
@@ -259,6 +264,8 @@ def _point(state: SweepState, index: int) -> FrontPoint:
         cost=run.cost if run else row.cost,
         diagnostics=row.diagnostics,
         condition=row.condition,
+        doubt=0.0 if worth is None else float(worth.doubts[number]),
+        rival="" if rival < 0 else front_ids(state)[rival],
     )
 
 
@@ -267,21 +274,6 @@ def _preference(row: EvaluationRow, run: RunRecord | None) -> tuple[float, ...] 
     if run is None:
         return None
     return run.proposal.weights.values if row.condition is None else row.weights
-
-
-def front_interval(state: SweepState) -> tuple[float, float]:
-    """Return the bootstrap interval of the hypervolume, 95 %.
-
-    Without per-prompt scores (a simulation), or with other numbers of prompts on one front (a
-    trainer's own scores), both ends are the hypervolume itself.
-    """
-    problem = state.problem
-    rows = [state.evaluations[int(i)] for i in state.front_indices]
-    shapes = {r.prompt_scores.shape for r in rows}
-    if problem is None or len(shapes) != 1 or len(shape := shapes.pop()) != 2 or shape[1] < 2:
-        return state.hypervolume, state.hypervolume
-    gains = np.stack([gains_of(r.prompt_scores.T, problem).T for r in rows])
-    return hypervolume_interval(gains, ref_gains(problem))
 
 
 def front_ids(state: SweepState) -> tuple[str, ...]:

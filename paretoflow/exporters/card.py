@@ -5,7 +5,7 @@ from __future__ import annotations
 from paretoflow.core.conditions import condition_brief
 from paretoflow.core.shown import html_text as escape
 from paretoflow.core.values import LaunchKind
-from paretoflow.core.views import FrontPoint, FrontView, SweepView
+from paretoflow.core.views import DOUBTFUL, FrontPoint, FrontView, SweepView
 from paretoflow.exporters.asking import asking_of
 from paretoflow.exporters.base_model import BaseModel, base_of, check_lines
 from paretoflow.exporters.snippet import usage_lines
@@ -48,6 +48,7 @@ def card_text(view: SweepView, base: BaseModel | None = None) -> str:
             "Scores are means over the eval prompts with one standard error; "
             "the same prompts and seeds for every point.",
             "",
+            *doubt_lines(front),
             *changes_lines(view),
             "## Use one",
             "",
@@ -83,13 +84,28 @@ def _snapshot_text(front: FrontView) -> str:
 
 
 def hypervolume_line(front: FrontView) -> str:
-    """Return the hypervolume with its interval and reference point as a sentence."""
+    """Return the hypervolume, as reported and corrected, with its interval, as sentences."""
     low, high = front.hypervolume_ci
     ref = ", ".join(f"{o.name} {o.ref:.4g}" for o in front.problem.objectives)
+    told = f"Hypervolume {front.hypervolume:.4g} as reported"
+    if front.hypervolume_corrected is None:
+        return f"{told}, against the reference point {ref}."
     return (
-        f"Hypervolume {front.hypervolume:.4g}, 95 % interval {low:.4g} to {high:.4g}, "
-        f"against the reference point {ref}."
+        f"{told}, {front.hypervolume_corrected:.4g} corrected, 95 % interval {low:.4g} to "
+        f"{high:.4g}, against the reference point {ref}. The correction takes off what the points "
+        "owe to luck: they were selected among all evaluations by the scores told here."
     )
+
+
+def doubt_lines(front: FrontView) -> list[str]:
+    """Return the lines that tell which points another may truly beat; none where none is."""
+    if not any(p.doubtful for p in front.points):
+        return []
+    return [
+        "A point marked ? may truly be beaten by another in every objective, with at least "
+        f"{DOUBTFUL:.0%} probability by the eval prompts.",
+        "",
+    ]
 
 
 def points_table(front: FrontView) -> list[str]:
@@ -102,7 +118,13 @@ def points_table(front: FrontView) -> list[str]:
         scores = [f"{s:.4g} ± {e:.2g}" for s, e in zip(point.scores, point.stderr, strict=True)]
         adapter = f"`{point.adapter_name}`" if point.path else "none"
         asked = [f"`{_cell(condition_brief(point.condition))}`"] if conditioned else []
-        cells = [str(number), *scores, _towards(point), adapter, *asked]
+        cells = [
+            f"{number} ?" if point.doubtful else str(number),
+            *scores,
+            _towards(point),
+            adapter,
+            *asked,
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 

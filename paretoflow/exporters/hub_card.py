@@ -10,7 +10,12 @@ from paretoflow.core.values import BASE_RUN_ID, Direction
 from paretoflow.core.views import FrontView, SweepView
 from paretoflow.exporters.asking import asking_of
 from paretoflow.exporters.base_model import BaseModel, base_of, check_lines
-from paretoflow.exporters.card import changes_lines, hypervolume_line, points_table
+from paretoflow.exporters.card import (
+    changes_lines,
+    doubt_lines,
+    hypervolume_line,
+    points_table,
+)
 from paretoflow.exporters.snippet import usage_lines
 from paretoflow.spec.public import on_hub
 
@@ -44,6 +49,7 @@ def hub_card(view: SweepView, base: BaseModel | None = None) -> str:
             hypervolume_line(front),
             "Scores are means over the eval prompts with one standard error.",
             "",
+            *doubt_lines(front),
             *changes_lines(view),
             "## Use one",
             "",

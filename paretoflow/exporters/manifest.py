@@ -55,6 +55,7 @@ def manifest_of(
         ],
         "ref_point": [o.ref for o in front.problem.objectives],
         "hypervolume": front.hypervolume,
+        "hypervolume_corrected": front.hypervolume_corrected,
         "hypervolume_ci": list(front.hypervolume_ci),
         "points": points,
         "runs": {"finished": front.finished, "failed": front.failed, "pending": front.pending},
@@ -80,6 +81,7 @@ def _point(
         **({"served_digest": served} if served not in ("", point.digest) else {}),
         "settings": dict(point.settings),
         "condition": point.condition and dict(point.condition),
+        **({"doubt": round(point.doubt, 4), "rival": point.rival} if point.doubtful else {}),
     }
 
 

@@ -49,6 +49,9 @@ class Manifest:
 
     Args:
         tag: The exporter that wrote it.
+        corrected: Hypervolume without the luck of being selected; None where there is none.
+        selected: Whether `interval` is that of `front.worth`; else only the front's own points were
+            redrawn, as earlier versions did.
         tables: Files of the tables `front` and `evaluations`.
         files: SHA-256 of every other file, by path.
         digest: SHA-256 of the manifest itself.
@@ -66,6 +69,8 @@ class Manifest:
     files: dict[str, str]
     digest: str
     after: int | None = None
+    corrected: float | None = None
+    selected: bool = True
 
     @property
     def front_name(self) -> str:
@@ -226,6 +231,8 @@ def _manifest(plain: dict[str, Any], digest: str) -> Manifest:
         files=files,
         digest=digest,
         after=_number_of_front(plain.get("after_snapshot")),
+        corrected=None if (value := plain.get("hypervolume_corrected")) is None else _number(value),
+        selected="hypervolume_corrected" in plain,
     )
 
 

@@ -153,6 +153,7 @@ TEXT_COLUMNS = frozenset(
         "path",
         "digest",
         "condition",
+        "rival",
         "status",
         "data",
     }

@@ -54,6 +54,8 @@ def front_table(front: FrontView, place: str | None = "adapters/") -> pa.Table:
         "path": _texts(p.path or None for p in points),
         "digest": _texts(p.digest or None for p in points),
         "condition": _texts(condition_json(p.condition) for p in points),
+        "doubt": _floats([p.doubt for p in points]),
+        "rival": _texts(p.rival or None for p in points),
         **_diagnostics([p.diagnostics for p in points]),
     }
     return pa.table(columns)

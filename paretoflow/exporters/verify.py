@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from paretoflow.core.errors import ExportError
-from paretoflow.core.values import FloatArray
+from paretoflow.core.values import FloatArray, Problem
 from paretoflow.exporters.manifest import MANIFEST
 from paretoflow.exporters.plain_files import MOST_FILES, digest_in, folder_digest
 from paretoflow.exporters.reading import (
@@ -32,6 +32,7 @@ from paretoflow.front.bootstrap import hypervolume_interval
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.orient import gains_of, ref_gains
+from paretoflow.front.worth import worth
 
 TOLERANCE = 1e-9
 """Relative: sums of many numbers may round differently on another machine."""
@@ -96,7 +97,7 @@ def verify_export(out: Path, digest: str = "") -> Verified:
         adapters=len({p.adapter for p in manifest.points if p.adapter is not None}),
         rewritten=len({p.adapter for p in manifest.points if p.served}),
         evaluations=len(rows),
-        interval=_prompt_gains(manifest, rows) is not None,
+        interval=_of_front(manifest, rows) is not None,
         digest=manifest.digest,
     )
 
@@ -248,17 +249,49 @@ def _volume_faults(manifest: Manifest, rows: Sequence[EvaluationCells]) -> Itera
     found = hypervolume(gains_of(scores, problem), ref)
     if not np.isclose(found, manifest.hypervolume, rtol=TOLERANCE, atol=0):
         yield f"{MANIFEST}: hypervolume {manifest.hypervolume!r}, the evaluations give {found!r}"
-    gains = _prompt_gains(manifest, rows)
-    interval = (found, found) if gains is None else hypervolume_interval(gains, ref)
+    corrected, interval = _believed(manifest, rows, found)
     if not np.allclose(interval, manifest.interval, rtol=TOLERANCE, atol=0):
         yield f"{MANIFEST}: interval {manifest.interval}, the evaluations give {interval}"
+    told = manifest.corrected
+    if (told is None) != (corrected is None) or not np.isclose(
+        told or 0.0, corrected or 0.0, rtol=TOLERANCE, atol=0
+    ):
+        yield f"{MANIFEST}: corrected hypervolume {told}, the evaluations give {corrected}"
 
 
-def _prompt_gains(manifest: Manifest, rows: Sequence[EvaluationCells]) -> FloatArray | None:
-    """Return the gain of every prompt of the front, (k, m, n); None where some were not kept."""
+def _believed(
+    manifest: Manifest, rows: Sequence[EvaluationCells], reported: float
+) -> tuple[float | None, tuple[float, float]]:
+    """Return the corrected hypervolume and the interval, by the rule that the manifest names."""
+    ref = ref_gains(manifest.problem)
+    front = _of_front(manifest, rows)
+    if front is None:
+        return None, (reported, reported)
+    if not manifest.selected:
+        return None, hypervolume_interval(_clouds(front, manifest.problem), ref)
+    alike = [r for r in rows if _prompts(r) == _prompts(front[0])]
+    names = {r.snapshot_id for r in front}
+    claimed = [number for number, row in enumerate(alike) if row.snapshot_id in names]
+    found = worth(_clouds(alike, manifest.problem), claimed, ref)
+    return found.corrected, found.interval
+
+
+def _of_front(manifest: Manifest, rows: Sequence[EvaluationCells]) -> list[EvaluationCells] | None:
+    """Return the rows of the front; None where scores of prompts were not kept, or differ."""
     names = {p.snapshot_id for p in manifest.points}
     kept = [r for r in rows if r.snapshot_id in names]
     shapes = {r.prompt_scores.shape for r in kept}
     if len(shapes) != 1 or len(shape := shapes.pop()) != 2 or shape[1] < 2:
         return None
-    return np.stack([gains_of(r.prompt_scores.T, manifest.problem).T for r in kept])
+    if manifest.selected and len({_prompts(r) for r in kept}) != 1:
+        return None
+    return kept
+
+
+def _prompts(row: EvaluationCells) -> tuple[str, tuple[int, ...]]:
+    return row.data, row.prompt_scores.shape
+
+
+def _clouds(rows: Sequence[EvaluationCells], problem: Problem) -> FloatArray:
+    """Return the gain of every prompt, shape (k, m, n)."""
+    return np.stack([gains_of(r.prompt_scores.T, problem).T for r in rows])

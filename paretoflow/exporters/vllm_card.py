@@ -9,7 +9,11 @@ from typing import Any
 from paretoflow.core.views import SweepView
 from paretoflow.exporters.asking import Asking, asking_of
 from paretoflow.exporters.base_model import BaseKind, BaseModel, base_of, check_lines
-from paretoflow.exporters.card import changes_lines, hypervolume_line, points_table
+from paretoflow.exporters.card import (
+    changes_lines,
+    hypervolume_line,
+    points_table,
+)
 from paretoflow.exporters.routing import RULE
 
 

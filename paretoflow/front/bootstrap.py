@@ -1,6 +1,6 @@
-"""Decides how sure a hypervolume is, or a difference of two, as scores are means over few prompts.
+"""The interval of the hypervolume that earlier versions wrote into exports, to check those.
 
-What the intervals leave out is said in `hypervolume_interval`.
+It redraws the prompts of the already selected points alone, which makes it too high: see `worth`.
 """
 
 from __future__ import annotations
@@ -58,56 +58,6 @@ def hypervolume_interval(
         raise ShapeError(f"draws must be at least 1 and level in (0, 1), got {draws} and {level}")
     volumes = drawn_hypervolumes(prompt_gains, ref, draws=draws, seed=seed)
     low, high = np.quantile(volumes, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def difference_interval(
-    first: ArrayLike,
-    second: ArrayLike,
-    ref: ArrayLike,
-    *,
-    paired: bool,
-    draws: int = 1000,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Return a 95 % percentile bootstrap interval of how much more the second front is worth.
-
-    Paired draws take the same prompts for both fronts, so that what makes a prompt easy for either
-    cancels; otherwise each front draws its own.
-
-    By hand: points that gain 1 and 2 on every prompt against 0 differ by exactly 1; and where the
-    second is the first plus 1 on every prompt, paired draws leave no doubt about that 1.
-
-    Args:
-        first: Oriented score of every prompt for every point, shape (k, m, n).
-        second: The same of the other front, shape (l, m, p); p = n when paired.
-        ref: Oriented reference point of both, shape (m,).
-        paired: Whether prompt i is the same prompt in both.
-        draws: Number of bootstrap draws, at least 1.
-        seed: Seed of the draws.
-
-    Returns:
-        Lower and upper end of hypervolume(second) - hypervolume(first).
-
-    Raises:
-        ShapeError: If an array is not of shape (k, m, n) with n at least 1, `ref` does not fit,
-            `draws` is below 1, or paired fronts differ in n.
-        NonFiniteError: If an array holds nan or infinity; names the points.
-
-    References:
-        Efron and Tibshirani (1993), An introduction to the bootstrap, ch. 8 (two samples) and 13
-        (percentiles).
-    """
-    if draws < 1:
-        raise ShapeError(f"draws must be at least 1, got {draws}")
-    one, two = (np.asarray(a, dtype=np.float64) for a in (first, second))
-    if paired and len(one) and len(two) and one.shape[2:] != two.shape[2:]:
-        raise ShapeError(
-            f"paired fronts need as many prompts each, got {one.shape} and {two.shape}"
-        )
-    first_volumes = drawn_hypervolumes(one, ref, draws=draws, seed=seed)
-    second_volumes = drawn_hypervolumes(two, ref, draws=draws, seed=seed if paired else seed + 1)
-    low, high = np.quantile(second_volumes - first_volumes, [0.025, 0.975])
     return float(low), float(high)
 
 

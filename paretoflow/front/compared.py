@@ -52,6 +52,7 @@ class Side:
         snapshot: Number of the front snapshot that it is; None where it is none.
         points: In the order of the front.
         after: The last front snapshot before it, where it is none itself.
+        others: What was evaluated and is not on the front: the points were selected among these.
     """
 
     label: str
@@ -60,6 +61,7 @@ class Side:
     problem: Problem
     points: tuple[SidePoint, ...]
     after: int | None = None
+    others: tuple[SidePoint, ...] = ()
 
     @property
     def front_name(self) -> str:
@@ -72,13 +74,16 @@ class Measured:
     """What one of the two fronts is worth, against the common reference point.
 
     Args:
-        interval: Bootstrap interval of the hypervolume, 95 %; None without scores of each prompt.
+        corrected: Hypervolume without the luck of being selected; None without scores of each
+            prompt.
+        interval: 95 % interval of what its points are truly worth; None likewise.
         beaten: Its points that a point of the other front dominates.
         covers: Share of the other front that it weakly dominates; 0 if either is empty.
     """
 
     side: Side
     hypervolume: float
+    corrected: float | None
     interval: Interval | None
     beaten: tuple[SidePoint, ...]
     covers: float
@@ -89,8 +94,9 @@ class Difference:
     """How front `b` differs from front `a`.
 
     Args:
-        change: Hypervolume of b less that of a.
-        interval: Bootstrap interval of `change`, 95 %; None without scores of each prompt.
+        change: Hypervolume of b less that of a, as reported.
+        corrected: The same of the corrected hypervolumes; None without scores of each prompt.
+        interval: 95 % interval of the true change, around `corrected`; None likewise.
         paired: Whether both were scored on the same prompts, and the draws are common.
         kept, gained, lost: Points in both, only in b, only in a; the same means the same name,
             adapter and scores.
@@ -100,6 +106,7 @@ class Difference:
     a: Measured
     b: Measured
     change: float
+    corrected: float | None
     interval: Interval | None
     paired: bool
     kept: tuple[SidePoint, ...]
@@ -110,21 +117,37 @@ class Difference:
 
 @dataclass(frozen=True)
 class Standing:
-    """What one of the fronts is worth beside the others.
+    """What one of the arms is worth beside the others; of several seeds, in the mean over them.
 
     Args:
-        interval: Bootstrap interval of the hypervolume, 95 %.
-        change: Hypervolume less that of the baseline.
-        change_interval: Paired bootstrap interval of `change`, 95 %.
+        sides: The fronts of its sweeps, one for each seed.
+        hypervolume: As reported.
+        corrected: Without the luck of being selected.
+        interval: 95 % interval of what it is truly worth.
+        change: Hypervolume less that of the baseline, as reported.
+        corrected_change: The same of the corrected ones.
+        change_interval: 95 % interval of the true change; paired by prompts.
         joint: Share of the joint front's points that it has; one that several have counts for each.
     """
 
-    side: Side
+    sides: tuple[Side, ...]
     hypervolume: float
+    corrected: float
     interval: Interval
     change: float
+    corrected_change: float
     change_interval: Interval
     joint: float
+
+    @property
+    def label(self) -> str:
+        """Return what the user called it."""
+        return ",".join(side.label for side in self.sides)
+
+    @property
+    def points(self) -> tuple[SidePoint, ...]:
+        """Return the points of all seeds."""
+        return tuple(point for side in self.sides for point in side.points)
 
 
 @dataclass(frozen=True)
@@ -135,10 +158,11 @@ class Comparison:
         problem: Objectives, with the reference point that all are measured against.
         standings: In the order in which the fronts were given.
         baseline: Which of them the changes are taken from.
-        prompts: Number of prompts that all were scored on.
+        prompts: Number of prompts that each sweep was scored on.
         joint_points: Number of points on the front of all together.
         joint_hypervolume: Of that front.
         notes: What the reader should know, in sentences.
+        shared: Whether all sweeps were scored on the same prompts; else each seed has its own.
     """
 
     problem: Problem
@@ -148,3 +172,9 @@ class Comparison:
     joint_points: int
     joint_hypervolume: float
     notes: tuple[str, ...]
+    shared: bool = True
+
+    @property
+    def seeds(self) -> int:
+        """Return the most seeds that an arm has."""
+        return max(len(standing.sides) for standing in self.standings)

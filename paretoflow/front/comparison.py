@@ -1,36 +1,44 @@
 """Decides how several fronts compare that were scored on the same prompts.
 
 All are measured against one reference point, and every interval draws the same prompts for all of
-them: what makes a prompt easy cancels in the differences.
+them: what makes a prompt easy cancels in the differences. An arm may be several sweeps that differ
+by their seed; then training luck is in the intervals too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from paretoflow.core.errors import UserError
 from paretoflow.core.values import FloatArray, Problem
-from paretoflow.front.bootstrap import drawn_hypervolumes
-from paretoflow.front.compared import Comparison, Interval, Side, Standing
-from paretoflow.front.difference import aligned, front_gains, prompt_gains_of
+from paretoflow.front.compared import Comparison, Side, Standing
+from paretoflow.front.difference import aligned, front_gains, side_worth
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.orient import ref_gains
+from paretoflow.front.seeds import Luck, arm_change, arm_interval, luck_of
+from paretoflow.front.worth import Worth
+
+Arms = Sequence[Sequence[Side]]
+_LUCK = (
+    "one seed each: another seed of training would give other fronts, and that luck is in none of "
+    "these intervals; give each arm sweeps of several seeds, joined by commas"
+)
+_SOME_LUCK = "an arm with one seed is given the spread of the others' seeds"
 
 
-def comparison(
-    sides: Sequence[Side], baseline: int = 0, ref: Mapping[str, float] | None = None
-) -> Comparison:
-    """Return how fronts compare.
+def comparison(arms: Arms, baseline: int = 0, ref: Mapping[str, float] | None = None) -> Comparison:
+    """Return how arms compare.
 
-    By hand, against (0, 0): {(2, 1)} is worth 2 and {(1, 2), (3, 0.5)} 3; the joint front has all
-    three points, a third of them from the first, and is worth 3.5.
+    By hand, against (0, 0), one sweep an arm: {(2, 1)} is worth 2 and {(1, 2), (3, 0.5)} 3; the
+    joint front has all three points, a third of them from the first, and is worth 3.5.
 
     Args:
-        sides: At least one, each with at least one point.
+        arms: At least one, each of at least one sweep with at least one point. Sweeps of an arm
+            differ by their seed alone.
         baseline: Which of them the others are compared with.
         ref: Raw reference values by objective, in place of the fronts' own.
 
@@ -38,67 +46,93 @@ def comparison(
         UserError: If the fronts do not have the same objectives, directions and reference point, or
             were not scored on the same prompts; or `ref` names an unknown objective.
     """
-    moved, notes = _aligned(sides, ref or {})
-    prompts = _shared_prompts(moved)
-    problem = moved[0].problem
+    moved, notes = _aligned(arms, ref or {})
+    prompts, shared = _shared_prompts(moved)
+    problem = moved[0][0].problem
     point = ref_gains(problem)
-    gains = [front_gains(side) for side in moved]
-    drawn = [_drawn(side, point) for side in moved]
+    worths = [[_worth(side) for side in arm] for arm in moved]
+    luck = luck_of(worths, shared=shared)
+    gains = [np.concatenate([front_gains(side) for side in arm]) for arm in moved]
     every = np.concatenate(gains)
     joint = every[nondominated(every)]
-    volumes = [hypervolume(rows, point) for rows in gains]
     return Comparison(
         problem=problem,
         standings=tuple(
-            Standing(
-                side=side,
-                hypervolume=volume,
-                interval=_interval(draws),
-                change=volume - volumes[baseline],
-                change_interval=_interval(draws - drawn[baseline]),
-                joint=_share(rows, joint),
-            )
-            for side, rows, volume, draws in zip(moved, gains, volumes, drawn, strict=True)
+            _standing(arm, each, worths[baseline], luck, _share(rows, joint))
+            for arm, each, rows in zip(moved, worths, gains, strict=True)
         ),
         baseline=baseline,
         prompts=prompts,
         joint_points=len(joint),
         joint_hypervolume=hypervolume(joint, point),
-        notes=notes,
+        notes=(*notes, *_luck_notes(moved)),
+        shared=shared,
     )
 
 
-def _aligned(sides: Sequence[Side], ref: Mapping[str, float]) -> tuple[list[Side], tuple[str, ...]]:
+def _standing(
+    sides: Sequence[Side], arm: list[Worth], base: list[Worth], luck: Luck, joint: float
+) -> Standing:
+    return Standing(
+        sides=tuple(sides),
+        hypervolume=_mean(w.reported for w in arm),
+        corrected=_mean(w.corrected for w in arm),
+        interval=arm_interval(arm, luck),
+        change=_mean(w.reported for w in arm) - _mean(w.reported for w in base),
+        corrected_change=_mean(w.corrected for w in arm) - _mean(w.corrected for w in base),
+        change_interval=(0.0, 0.0) if arm is base else arm_change(base, arm, luck),
+        joint=joint,
+    )
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+def _luck_notes(arms: Arms) -> tuple[str, ...]:
+    counts = {len(arm) for arm in arms}
+    if counts == {1}:
+        return (_LUCK,) if len(arms) > 1 else ()
+    return (_SOME_LUCK,) if 1 in counts else ()
+
+
+def _aligned(arms: Arms, ref: Mapping[str, float]) -> tuple[list[list[Side]], tuple[str, ...]]:
     """Return the fronts with the objectives of the first, and what is to be noted.
 
     Raises:
         UserError: If the objectives or the reference points are not the same.
     """
-    if unknown := sorted(set(ref) - set(sides[0].problem.names)):
-        names = ", ".join(sides[0].problem.names)
+    first = arms[0][0]
+    if unknown := sorted(set(ref) - set(first.problem.names)):
+        names = ", ".join(first.problem.names)
         raise UserError(
             f"got a reference value for {unknown[0]!r}; allowed: {names}",
             "--ref",
             "give values for objectives of the sweeps",
         )
-    measured = [replace(side, problem=_against(side.problem, ref)) for side in sides]
-    first = measured[0]
-    moved, notes = [first], []
-    for side in measured[1:]:
-        same, told = aligned(first, side)
-        theirs = {o.name: o.ref for o in side.problem.objectives}
-        differing = [o.name for o in first.problem.objectives if theirs[o.name] != o.ref]
-        if differing:
-            ours = {o.name: o.ref for o in first.problem.objectives}
-            shown = ", ".join(f"{n} {ours[n]:.4g} and {theirs[n]:.4g}" for n in differing)
-            values = ",".join(f"{n}={ours[n]:.4g}" for n in differing)
-            raise UserError(
-                f"the reference points of {first.label} and {side.label} differ: {shown}",
-                hint=f"declare one for all, for instance --ref {values}",
-            )
-        moved.append(same)
-        notes += [note for note in told if note not in notes]
+    first = replace(first, problem=_against(first.problem, ref))
+    notes: dict[str, None] = {}
+    moved: list[list[Side]] = []
+    for arm in arms:
+        found = [_like(first, replace(s, problem=_against(s.problem, ref))) for s in arm]
+        moved.append([side for side, _ in found])
+        notes |= {note: None for _, told in found for note in told}
     return moved, tuple(notes)
+
+
+def _like(first: Side, side: Side) -> tuple[Side, tuple[str, ...]]:
+    same, told = aligned(first, side)
+    theirs = {o.name: o.ref for o in side.problem.objectives}
+    differing = [o.name for o in first.problem.objectives if theirs[o.name] != o.ref]
+    if not differing:
+        return same, told
+    ours = {o.name: o.ref for o in first.problem.objectives}
+    shown = ", ".join(f"{n} {ours[n]:.4g} and {theirs[n]:.4g}" for n in differing)
+    values = ",".join(f"{n}={ours[n]:.4g}" for n in differing)
+    raise UserError(
+        f"the reference points of {first.label} and {side.label} differ: {shown}",
+        hint=f"declare one for all, for instance --ref {values}",
+    )
 
 
 def _against(problem: Problem, ref: Mapping[str, float]) -> Problem:
@@ -106,45 +140,68 @@ def _against(problem: Problem, ref: Mapping[str, float]) -> Problem:
     return Problem(objectives)
 
 
-def _shared_prompts(sides: Sequence[Side]) -> int:
-    """Return the number of prompts that every point was scored on.
+def _shared_prompts(arms: Arms) -> tuple[int, bool]:
+    """Return the number of prompts of a sweep, and whether those of all sweeps are the same.
+
+    Prompts are drawn by a sweep's seed. So where arms have several seeds, it is enough that the
+    k-th sweeps of all arms were scored on the same prompts.
 
     Raises:
         UserError: If they are not the same for all, or not known.
     """
-    wanted: tuple[str, int] | None = None
-    for side in sides:
-        for point in side.points:
-            scores = point.prompt_scores
-            found = (point.data, scores.shape[1] if scores.ndim == 2 else 0)
-            if not found[0] or found[1] < 2:
-                raise UserError(
-                    f"{point.snapshot_id} in {side.label} has no scores on prompts of its sweep",
-                    hint="a trainer's own scores and simulated ones cannot be compared",
-                )
-            wanted = wanted or found
-            if found != wanted:
-                raise UserError(
-                    f"{sides[0].label} and {side.label} were not scored on the same prompts: "
-                    f"{wanted[1]} with digest {wanted[0][:12]}, {found[1]} with {found[0][:12]}",
-                    hint="run them with the same `data`, `seed` and model; `paretoflow diff` takes "
-                    "two that differ in that, unpaired",
-                )
-        if not side.points:
-            raise UserError(f"the front of {side.label} is empty", hint="let the sweep go on")
-    assert wanted is not None
-    return wanted[1]
+    known = [[_prompts_of(side) for side in arm] for arm in arms]
+    if len({found for arm in known for found in arm}) == 1:
+        return known[0][0][1], True
+    in_turn = len({len(arm) for arm in arms}) == 1 and len(arms[0]) > 1
+    if in_turn and all(len(set(row)) == 1 for row in zip(*known, strict=True)):
+        return known[0][0][1], False
+    first, wanted = arms[0][0], known[0][0]
+    for side, found in _rivals(arms, known, in_turn=in_turn):
+        raise UserError(
+            f"{first.label} and {side.label} were not scored on the same prompts: "
+            f"{wanted[1]} with digest {wanted[0][:12]}, {found[1]} with {found[0][:12]}",
+            hint="run them with the same `data`, `seed` and model; of several seeds an arm, name "
+            "those of each arm in the same order; `paretoflow diff` takes two that differ",
+        )
+    raise AssertionError("prompts differ nowhere")
 
 
-def _drawn(side: Side, ref: FloatArray) -> FloatArray:
-    clouds = prompt_gains_of(side)
-    assert clouds is not None  # `_shared_prompts` has looked
-    return drawn_hypervolumes(clouds, ref)
+def _rivals(
+    arms: Arms, known: Sequence[Sequence[tuple[str, int]]], *, in_turn: bool
+) -> Iterator[tuple[Side, tuple[str, int]]]:
+    """Yield sweeps with other prompts than they should have."""
+    for arm, found in zip(arms, known, strict=True):
+        for place, (side, each) in enumerate(zip(arm, found, strict=True)):
+            if each != known[0][place if in_turn else 0]:
+                yield side, each
 
 
-def _interval(draws: FloatArray) -> Interval:
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return float(low), float(high)
+def _prompts_of(side: Side) -> tuple[str, int]:
+    """Return the digest and number of the prompts that every point was scored on."""
+    if not side.points:
+        raise UserError(f"the front of {side.label} is empty", hint="let the sweep go on")
+    kinds = {}
+    for point in side.points:
+        scores = point.prompt_scores
+        found = (point.data, scores.shape[1] if scores.ndim == 2 else 0)
+        if not found[0] or found[1] < 2:
+            raise UserError(
+                f"{point.snapshot_id} in {side.label} has no scores on prompts of its sweep",
+                hint="a trainer's own scores and simulated ones cannot be compared",
+            )
+        kinds[found] = point
+    if len(kinds) > 1:
+        raise UserError(
+            f"the points of {side.label} were not all scored on the same prompts",
+            hint="a trainer's own scores cannot be compared",
+        )
+    return next(iter(kinds))
+
+
+def _worth(side: Side) -> Worth:
+    found = side_worth(side)
+    assert found is not None  # `_prompts_of` has looked
+    return found
 
 
 def _share(gains: FloatArray, joint: FloatArray) -> float:

@@ -12,11 +12,11 @@ import numpy as np
 
 from paretoflow.core.errors import UserError
 from paretoflow.core.values import FloatArray
-from paretoflow.front.bootstrap import difference_interval, hypervolume_interval
 from paretoflow.front.compared import Difference, Measured, Side, SidePoint
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.indicators import coverage
 from paretoflow.front.orient import gains_of, ref_gains
+from paretoflow.front.worth import Worth, worth, worth_less
 
 
 def difference(a: Side, b: Side) -> Difference:
@@ -26,22 +26,22 @@ def difference(a: Side, b: Side) -> Difference:
         UserError: If they do not have the same objectives with the same directions.
     """
     b, notes = aligned(a, b)
-    ref = ref_gains(a.problem)
-    clouds = prompt_gains_of(a), prompt_gains_of(b)
+    of_a, of_b = side_worth(a), side_worth(b)
     paired = _same_prompts(a, b)
-    if clouds[0] is None or clouds[1] is None:
+    interval = None
+    if of_a is None or of_b is None:
         notes += ("no intervals: scores of single prompts were not kept",)
-        interval = None
     else:
-        interval = difference_interval(clouds[0], clouds[1], ref, paired=paired)
+        interval = worth_less(of_a, of_b, paired=paired, shared=_shared(a, b))
         if not paired:
             notes += ("unpaired interval: the two were not scored on the same prompts",)
-    first, second = _measured(a, b, clouds[0]), _measured(b, a, clouds[1])
+    first, second = _measured(a, b, of_a), _measured(b, a, of_b)
     names = {p.identity for p in a.points}, {p.identity for p in b.points}
     return Difference(
         a=first,
         b=second,
         change=second.hypervolume - first.hypervolume,
+        corrected=None if interval is None else (interval[0] + interval[1]) / 2,
         interval=interval,
         paired=paired and interval is not None,
         kept=tuple(p for p in b.points if p.identity in names[0]),
@@ -75,8 +75,13 @@ def aligned(a: Side, b: Side) -> tuple[Side, tuple[str, ...]]:
         )
     units = [(x, y) for x, y in pairs if x.unit != y.unit]
     notes += [f"the unit of {x.name} differs: {x.unit!r} and {y.unit!r}" for x, y in units]
-    points = b.points if order == sorted(order) else tuple(_reordered(p, order) for p in b.points)
-    return replace(b, problem=a.problem, points=points), tuple(notes)
+    b = replace(b, problem=a.problem)
+    if order != sorted(order):
+        points, others = (
+            tuple(_reordered(p, order) for p in all_) for all_ in (b.points, b.others)
+        )
+        b = replace(b, points=points, others=others)
+    return b, tuple(notes)
 
 
 def _reordered(point: SidePoint, order: Sequence[int]) -> SidePoint:
@@ -102,12 +107,27 @@ def front_gains(side: Side) -> FloatArray:
     )
 
 
-def prompt_gains_of(side: Side) -> FloatArray | None:
-    """Return the gain of every prompt of every point, (k, m, n); None where some were not kept."""
-    shapes = {p.prompt_scores.shape for p in side.points}
-    if len(shapes) != 1 or len(shape := shapes.pop()) != 2 or shape[1] < 2:
+def side_worth(side: Side) -> Worth | None:
+    """Return what a front is worth; None where scores of single prompts were not kept, or differ.
+
+    Evaluations on other prompts than the front's are left out.
+    """
+    kinds = {_kind(p) for p in side.points}
+    if len(kinds) != 1 or len(shape := next(iter(kinds))[1]) != 2 or shape[1] < 2:
         return None
-    return np.stack([gains_of(p.prompt_scores.T, side.problem).T for p in side.points])
+    rows = [*side.points, *(p for p in side.others if _kind(p) in kinds)]
+    clouds = np.stack([gains_of(p.prompt_scores.T, side.problem).T for p in rows])
+    return worth(clouds, np.arange(len(side.points)), ref_gains(side.problem))
+
+
+def _kind(point: SidePoint) -> tuple[str, tuple[int, ...]]:
+    return point.data, point.prompt_scores.shape
+
+
+def _shared(a: Side, b: Side) -> float:
+    """Return the share of the smaller side's evaluations that the other has as well."""
+    names = [{p.identity for p in (*side.points, *side.others)} for side in (a, b)]
+    return len(names[0] & names[1]) / max(1, min(map(len, names)))
 
 
 def _same_prompts(a: Side, b: Side) -> bool:
@@ -115,7 +135,7 @@ def _same_prompts(a: Side, b: Side) -> bool:
     return len(prompts) == 1 and prompts.pop()[0] != ""
 
 
-def _measured(side: Side, other: Side, prompt_gains: FloatArray | None) -> Measured:
+def _measured(side: Side, other: Side, worth: Worth | None) -> Measured:
     gains, theirs, ref = front_gains(side), front_gains(other), ref_gains(side.problem)
     beaten = [
         bool(((theirs >= row).all(axis=1) & (theirs > row).any(axis=1)).any()) for row in gains
@@ -123,7 +143,8 @@ def _measured(side: Side, other: Side, prompt_gains: FloatArray | None) -> Measu
     return Measured(
         side=side,
         hypervolume=hypervolume(gains, ref),
-        interval=None if prompt_gains is None else hypervolume_interval(prompt_gains, ref),
+        corrected=None if worth is None else worth.corrected,
+        interval=None if worth is None else worth.interval,
         beaten=tuple(p for p, worse in zip(side.points, beaten, strict=True) if worse),
         covers=coverage(gains, theirs) if len(gains) and len(theirs) else 0.0,
     )

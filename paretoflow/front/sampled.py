@@ -70,6 +70,36 @@ def sampled_hypervolumes(
     return np.asarray(np.maximum(exact + changes, 0.0), dtype=np.float64)
 
 
+def sampled_subsets(
+    points: FloatArray, members: NDArray[np.bool_], ref: FloatArray, *, seed: int
+) -> FloatArray:
+    """Return the hypervolume of subsets of points: of all it is exact, the loss is estimated.
+
+    By hand: the subset of all points has the exact hypervolume; one without any has about 0.
+
+    Args:
+        points: Oriented gains, shape (k, m).
+        members: Which points each subset has, shape (d, k).
+        ref: Oriented reference point, shape (m,).
+        seed: Seed of the random points, drawn as in `sampled_hypervolumes`.
+
+    Returns:
+        Hypervolumes, shape (d,), never negative.
+    """
+    boxes = points - ref
+    volumes = np.where((boxes > 0).all(axis=1), np.prod(np.maximum(boxes, 0.0), axis=1), 0.0)
+    exact = hypervolume(points, ref)
+    if not volumes.any():
+        return np.full(len(members), exact)
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(len(volumes), size=CHUNK, p=volumes / volumes.sum())
+    holds = _inside(boxes, rng.random((CHUNK, len(ref))) * boxes[chosen])
+    # how many members hold each random point: none means that the subset lost it
+    held = holds.T.astype(np.float32) @ members.T.astype(np.float32)
+    lost = (1.0 / holds.sum(axis=0)) @ (held == 0)
+    return np.asarray(np.maximum(exact - lost * volumes.sum() / CHUNK, 0.0), dtype=np.float64)
+
+
 def _dominated_shares(
     tables: list[_Thresholds], drawn: FloatArray, holds: NDArray[np.bool_]
 ) -> FloatArray:

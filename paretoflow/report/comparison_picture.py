@@ -42,7 +42,7 @@ def comparison_plot(found: Comparison, entrants: Sequence[Entrant], fmt: Format 
         found.problem,
         lambda axes, pair: _plane(axes, found, entrants, pair),
         lambda axes: _parallel(axes, found, entrants),
-        f"{count} sweeps on the same {found.prompts} prompts; bars: one standard error",
+        f"{_counted(found)} on the same {found.prompts} prompts; bars: one standard error",
         salt="compare",
         size=(7.2, 4.6 + 0.18 * -(-count // columns)),
         legend_columns=columns,
@@ -65,15 +65,16 @@ def comparison_page(found: Comparison, entrants: Sequence[Entrant]) -> str:
     )
     notes = "".join(f"<p>{escape(text)}</p>" for text in footnotes(found))
     return still_page(
-        f"{len(entrants)} sweeps",
-        f"<h1>{len(entrants)} sweeps</h1><figure>{svg[svg.index('<svg') :]}</figure>"
+        _counted(found),
+        f"<h1>{_counted(found)}</h1><figure>{svg[svg.index('<svg') :]}</figure>"
         f"<table><tr>{head}</tr>{rows}</table>{notes}",
     )
 
 
 def _without_places(found: Comparison) -> Comparison:
     standings = [
-        replace(s, side=replace(s.side, label=place_name(s.side.label))) for s in found.standings
+        replace(s, sides=tuple(replace(x, label=place_name(x.label)) for x in s.sides))
+        for s in found.standings
     ]
     return replace(found, standings=tuple(standings))
 
@@ -84,10 +85,23 @@ def footnotes(found: Comparison) -> list[str]:
     return [
         f"joint front: {found.joint_points} points, hypervolume {found.joint_hypervolume:.4g}; "
         f"all measured against {ref}",
-        f"intervals draw the same {found.prompts} prompts for all; how much another seed of "
-        "training would change is not in them",
+        f"{_how(found)}; what points owe to being selected is taken off",
         *found.notes,
     ]
+
+
+def _counted(found: Comparison) -> str:
+    count = len(found.standings)
+    return f"{count} sweeps" if found.seeds == 1 else f"{count} arms of up to {found.seeds} seeds"
+
+
+def _how(found: Comparison) -> str:
+    prompts = f"{found.prompts} prompts"
+    if found.seeds == 1:
+        return f"intervals draw the same {prompts} for all"
+    if found.shared:
+        return f"intervals over seeds, and over the {prompts} that all share"
+    return f"intervals over seeds, each with {prompts} of its own that all arms share"
 
 
 def _lines(text: str) -> str:
@@ -105,20 +119,20 @@ def _groups(
         }
         # smaller and smaller, so that a point that several have shows as rings
         style |= {"markersize": 10 - 6 * k / max(1, len(entrants) - 1)}
-        label = f"{entrant.letter}  {place_name(standing.side.label)}, {entrant.method}"
+        name = ", ".join(place_name(side.label) for side in standing.sides)
+        label = f"{entrant.letter}  {name}, {entrant.method}"
         yield standing, f"{label}: {standing.hypervolume:.4g}", style
 
 
 def _plane(axes: Any, found: Comparison, entrants: Sequence[Entrant], pair: Pair) -> None:
     for standing, label, style in _groups(found, entrants):
-        points = standing.side.points
-        if found.problem.m == 2:
-            edge = stairs(points, found.problem)
+        for side in standing.sides if found.problem.m == 2 else ():
+            edge = stairs(side.points, found.problem)
             axes.plot(*edge, color=style["color"], alpha=0.45, linewidth=1)
-        mark(axes, points, pair, {**style, "label": label})
+        mark(axes, standing.points, pair, {**style, "label": label})
 
 
 def _parallel(axes: Any, found: Comparison, entrants: Sequence[Entrant]) -> None:
     for standing, label, style in _groups(found, entrants):
-        strands(axes, standing.side.points, found.problem, style, label)
+        strands(axes, standing.points, found.problem, style, label)
     axes.set_ylabel(f"share of the frozen range of {entrants[0].letter}")

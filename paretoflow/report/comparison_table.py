@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -17,7 +17,7 @@ from paretoflow.report.labels import seconds_text
 
 @dataclass(frozen=True)
 class Entrant:
-    """What a sweep did for its front.
+    """What the sweeps of an arm did for their fronts.
 
     Args:
         letter: Names it in tables and pictures: A, B, …, Z, AA, …
@@ -35,19 +35,23 @@ class Entrant:
     cost: Cost
 
 
-def entrants_of(views: Sequence[SweepView]) -> tuple[Entrant, ...]:
-    """Return what each sweep did, lettered in order."""
+def entrants_of(arms: Sequence[Sequence[SweepView]]) -> tuple[Entrant, ...]:
+    """Return what the sweeps of each arm did, lettered in order."""
     return tuple(
         Entrant(
             letter=letter_of(number),
-            method=_method(view.spec["method"]),
-            proposer=_proposer(view),
-            finished=view.front.finished,
-            failed=view.front.failed,
-            cost=_cost(view),
+            method=_joined(_method(view.spec["method"]) for view in views),
+            proposer=_joined(_proposer(view) for view in views),
+            finished=sum(view.front.finished for view in views),
+            failed=sum(view.front.failed for view in views),
+            cost=reduce(add, (_cost(view) for view in views)),
         )
-        for number, view in enumerate(views)
+        for number, views in enumerate(arms)
     )
+
+
+def _joined(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
 
 
 def letter_of(number: int) -> str:
@@ -59,7 +63,7 @@ def letter_of(number: int) -> str:
 def headings(found: Comparison, entrants: Sequence[Entrant]) -> tuple[str, ...]:
     """Return the titles of the columns of `cells`."""
     base = entrants[found.baseline].letter
-    volumes = ("hypervolume\n95 %", f"less {base}\n95 %, paired")
+    volumes = ("hypervolume\ncorrected\n95 %", f"less {base}\ncorrected\n95 %, paired")
     return ("sweep\nmethod\nproposer", "front", *volumes, "cost")
 
 
@@ -71,15 +75,19 @@ def cells(found: Comparison, entrants: Sequence[Entrant]) -> list[tuple[str, ...
 
 def _row(standing: Standing, entrant: Entrant, found: Comparison) -> tuple[str, ...]:
     failed = f", {entrant.failed} failed" if entrant.failed else ""
-    points = len(standing.side.points)
+    points, seeds = len(standing.points), len(standing.sides)
     itself = standing is found.standings[found.baseline]
-    change = f"{standing.change:+.4g}\n{_interval(standing.change_interval, '+')}"
+    change = (
+        f"{standing.change:+.4g}\n{standing.corrected_change:+.4g}\n"
+        f"{_interval(standing.change_interval, '+')}"
+    )
+    several = f"\n{seeds} seeds" if seeds > 1 else ""
     cost = entrant.cost
     return (
-        f"{entrant.letter}  {standing.side.label}\n{entrant.method}\n{entrant.proposer}",
+        f"{entrant.letter}  {standing.label}\n{entrant.method}\n{entrant.proposer}{several}",
         f"{points} point{'s' * (points != 1)}\n{standing.joint:.0%} of joint\n"
         f"{entrant.finished} runs{failed}",
-        f"{standing.hypervolume:.4g}\n{_interval(standing.interval)}",
+        f"{standing.hypervolume:.4g}\n{standing.corrected:.4g}\n{_interval(standing.interval)}",
         "" if itself else change,
         f"{seconds_text(cost.wall_s)} in runs\n{seconds_text(cost.device_s)} devices\n"
         f"{cost.tokens:,} tokens",

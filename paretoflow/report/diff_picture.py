@@ -60,7 +60,7 @@ def diff_page(found: Difference) -> str:
         "": [escape(place_name(s.side.label)) for s in sides],
         "front": [escape(s.side.front_name) for s in sides],
         "points": [str(len(s.side.points)) for s in sides],
-        "hypervolume": [interval_text(s.hypervolume, s.interval) for s in sides],
+        "hypervolume": [interval_text(s.hypervolume, s.corrected, s.interval) for s in sides],
         "beaten by the other": [f"{len(s.beaten)} of {len(s.side.points)}" for s in sides],
         "covers of the other": [f"{s.covers:.0%}" for s in sides],
     }

@@ -8,6 +8,7 @@ import numpy as np
 
 from paretoflow.core.shown import shown
 from paretoflow.core.values import Direction, ObjectiveInfo, Problem
+from paretoflow.core.views import FrontPoint, FrontView
 from paretoflow.front.compared import Difference
 from paretoflow.front.orient import scores_of
 
@@ -27,22 +28,36 @@ def score_text(score: float, stderr: float) -> str:
     return f"{score:.{digits}f} ± {stderr:.{digits}f}"
 
 
-def interval_text(value: float, interval: tuple[float, float] | None) -> str:
-    """Return a value with its 95 % interval; alone where there is none."""
-    if interval is None:
-        return f"{value:.4g}"
-    return f"{value:.4g} (95 % {interval[0]:.4g} to {interval[1]:.4g})"
+def interval_text(
+    reported: float, corrected: float | None, interval: tuple[float, float] | None
+) -> str:
+    """Return a hypervolume, as reported and corrected, with its 95 % interval; or it alone."""
+    if corrected is None or interval is None:
+        return f"{reported:.4g}"
+    ends = f"95 % {interval[0]:.4g} to {interval[1]:.4g}"
+    return f"{reported:.4g} reported, {corrected:.4g} corrected ({ends})"
+
+
+def worth_text(front: FrontView) -> str:
+    """Return a front's hypervolume, as reported and corrected, with its interval."""
+    return interval_text(front.hypervolume, front.hypervolume_corrected, front.hypervolume_ci)
+
+
+def doubt_text(point: FrontPoint) -> str:
+    """Return which point may truly beat a point, and how probable that is."""
+    return f"{point.rival} may be better in every objective ({point.doubt:.0%})"
 
 
 def change_text(found: Difference) -> str:
     """Return how much more the second front is worth, and how sure that is."""
     text = f"hypervolume of B less that of A: {found.change:+.4g}"
-    if found.interval is None:
+    if found.interval is None or found.corrected is None:
         return text
     low, high = found.interval
     how = "paired over the same prompts" if found.paired else "unpaired"
     verdict = "; 0 is within" if low <= 0 <= high else ""
-    return f"{text} (95 % {low:+.4g} to {high:+.4g}, {how}{verdict})"
+    ends = f"95 % {low:+.4g} to {high:+.4g}, {how}{verdict}"
+    return f"{text} reported, {found.corrected:+.4g} corrected ({ends})"
 
 
 def weights_text(weights: Sequence[float] | None, problem: Problem) -> str:

@@ -11,6 +11,7 @@ from paretoflow.core.values import BASE_RUN_ID, FloatArray
 from paretoflow.core.views import EvaluationRow, FrontPoint, SweepView
 from paretoflow.front.orient import gains_of
 from paretoflow.front.selection import normalised_gains
+from paretoflow.report.labels import worth_text
 from paretoflow.report.still import ACCENT, BASE, FADED, Format, Pair, Still, columns, mark, stairs
 
 
@@ -27,10 +28,9 @@ def static_plot(view: SweepView, fmt: Format = "png") -> bytes:
         MissingExtraError: If matplotlib is not installed.
     """
     front = view.front
-    low, high = front.hypervolume_ci
     title = (
-        f"{front.sweep}: {len(front.points)} points after {front.finished} runs, "
-        f"hypervolume {front.hypervolume:.4g} [{low:.4g}, {high:.4g}]"
+        f"{front.sweep}: {len(front.points)} points after {front.finished} runs\n"
+        f"hypervolume {worth_text(front)}"
     )
     picture = Still(
         front.problem,

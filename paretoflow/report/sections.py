@@ -13,7 +13,7 @@ from paretoflow.core.status import RunStatus
 from paretoflow.core.values import BASE_RUN_ID, Cost, Problem, RunRecord
 from paretoflow.core.views import FrontView, SweepView
 from paretoflow.front.outcomes import Outcome, outcomes_of
-from paretoflow.report.labels import score_text, seconds_text, thresholds_text
+from paretoflow.report.labels import doubt_text, score_text, seconds_text, thresholds_text
 from paretoflow.report.samples import Answer, AnswerReader, shown_points, side_by_side
 from paretoflow.spec.public import public_spec, public_text
 
@@ -49,14 +49,13 @@ def changes_html(view: SweepView) -> str:
 def tiles_html(view: SweepView) -> str:
     """Return the headline numbers."""
     front, cost = view.front, spent(view)
-    low, high = front.hypervolume_ci
     ref = ", ".join(f"{o.name} {o.ref:.4g}" for o in front.problem.objectives)
     price = float(view.spec.get("engine", {}).get("price", 0.0))
     money = f", cost {price * cost.device_s / 3600:.2f}" if price else ""
     others = f"{front.failed} failed, {front.pending} pending"
     others += f", {front.paused} paused" if front.paused else ""
     tiles = [
-        (f"{front.hypervolume:.4g}", "hypervolume", f"95 % interval {low:.4g} to {high:.4g}"),
+        *_worth_tiles(front),
         (_factor(view), "times the base model's", f"reference point: {ref}"),
         (str(len(front.points)), "points on the front", f"of {len(view.evaluations)} evaluations"),
         (str(front.finished), "runs finished", others),
@@ -67,6 +66,18 @@ def tiles_html(view: SweepView) -> str:
         f"<small>{escape(note)}</small></div>"
         for big, name, note in tiles
     )
+
+
+def _worth_tiles(front: FrontView) -> list[tuple[str, str, str]]:
+    """Return the hypervolume: first what it truly is, as far as is known, then what it looks."""
+    reported, corrected = f"{front.hypervolume:.4g}", front.hypervolume_corrected
+    if corrected is None:
+        return [(reported, "hypervolume", "as reported: no scores of single prompts")]
+    low, high = front.hypervolume_ci
+    note = (
+        f"95 % interval {low:.4g} to {high:.4g}; {reported} as reported, luck of selection included"
+    )
+    return [(f"{corrected:.4g}", "hypervolume, corrected", note)]
 
 
 def notes_html(front: FrontView) -> str:
@@ -91,7 +102,7 @@ def points_html(front: FrontView) -> str:
     ]
     rows = [
         [
-            str(number),
+            f"{number} ?" if p.doubtful else str(number),
             *(
                 f"<b>{escape(score_text(s, e))}</b>"
                 for s, e in zip(p.scores, p.stderr, strict=True)
@@ -100,7 +111,8 @@ def points_html(front: FrontView) -> str:
             f"<code>{escape(p.snapshot_id)}</code><small>{escape(p.kind)}, step {p.step}</small>"
             + (f"<small>asked with {escape(brief)}</small>" if brief else "")
             + (f"<small>mixes {escape(str(p.merge))}</small>" if p.merge else "")
-            + (f"<small>{escape(settings_text(p.settings))}</small>" if p.settings else ""),
+            + (f"<small>{escape(settings_text(p.settings))}</small>" if p.settings else "")
+            + (f"<small>doubtful: {escape(doubt_text(p))}</small>" if p.doubtful else ""),
             f"{p.diagnostics['kl']:.3g}" if "kl" in p.diagnostics else "",
         ]
         for number, p in enumerate(front.points, start=1)

@@ -64,8 +64,8 @@ def test_diff_text_says_it_in_words(
     assert main(["diff", *pair]) == 0
     text = capsys.readouterr().out
     for part in (
-        "hypervolume of B less that of A: +0.75 (95 % +",
-        "paired over the same prompts)",
+        "hypervolume of B less that of A: +0.75 reported, +0.7",
+        "paired over the same prompts",
         "points from A to B: 4 kept, 1 gained, 0 lost",
         "0.520 ± 0.018",
         "demo, front 2",
@@ -78,7 +78,8 @@ def test_a_front_against_itself_does_not_differ(
 ) -> None:
     assert main(["diff", pair[1], pair[1]]) == 0
     text = capsys.readouterr().out
-    assert "less that of A: +0 (95 % +0 to +0, paired over the same prompts; 0 is within)" in text
+    told = "+0 reported, +0 corrected (95 % +0 to +0, paired over the same prompts; 0 is within)"
+    assert f"less that of A: {told}" in text
     assert "5 kept, 0 gained, 0 lost" in text
 
 

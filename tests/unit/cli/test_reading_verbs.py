@@ -46,6 +46,7 @@ def test_front_json_is_exactly_the_promised_shape(
         "snapshot": 3,
         "ref_point": [0.05, 60.0],
         "hypervolume": 16.677,
+        "hypervolume_corrected": 16.6,
         "hypervolume_ci": [15.93, 17.38],
         "objectives": [
             {"name": "coverage", "direction": "maximize"},
@@ -65,6 +66,8 @@ def test_front_json_is_exactly_the_promised_shape(
         "stderr": {"coverage": 0.018, "length": 1.3},
         "n": 48,
         "condition": None,
+        "doubt": 0.0,
+        "rival": None,
     }
 
 
@@ -77,7 +80,7 @@ def test_front_text_shows_points_sketch_hypervolume_and_the_next_step(
     for part in (
         "0.520 ± 0.018",
         "length [words], less is better",
-        "hypervolume 16.68 (95 % 15.93 to 17.38) against coverage 0.05, length 60",
+        "hypervolume 16.68 reported, 16.6 corrected (95 % 15.93 to 17.38) against coverage 0.05",
         "7 runs finished, 1 failed, 1 pending",
         f"paretoflow pick {root} --prefer coverage=0.5,length=0.5",
     ):

@@ -10,12 +10,12 @@ from paretoflow.core.errors import LedgerError, SnapshotNotFoundError, SweepNotF
 from paretoflow.engine.session import enter_folder
 from paretoflow.engine.sweep import (
     front_ids,
-    front_interval,
     front_view,
     open_sweep_folder,
     read_spec,
     read_sweep,
 )
+from paretoflow.engine.worths import front_interval
 from paretoflow.ledger import open_ledger
 from tests.sim.specs import circle_spec
 from tests.unit.engine.telling import CALIBRATED, base, folded, opened, proposed, scored, started
@@ -101,10 +101,12 @@ def test_the_interval_comes_from_the_prompts_where_there_are_several() -> None:
     """By hand: one point spans score x (10 - words).
 
     Its two prompts scored (0.49, 4.9) and (0.51, 5.1). Drawn twice, either alone spans 2.499, and
-    one of each 2.5, as the front itself does.
+    one of each 2.5, as the front itself does: the mean excess is -.0005, its variance .0005^2 times
+    n / (n - 1) = 2, and t of one degree of freedom is 12.7.
     """
     state = folded(opened(), CALIBRATED, base((0.5, 5.0)))
-    np.testing.assert_allclose(front_interval(state), (2.499, 2.5))
+    middle, half = 2.5 + 1.2 * 0.0005, 12.7062 * (2 * 0.0005**2 + 0.0006**2 / 8) ** 0.5
+    np.testing.assert_allclose(front_interval(state), (middle - half, middle + half), atol=2e-4)
 
 
 def test_without_prompts_the_interval_is_the_hypervolume(finished_sweep: Path) -> None:

@@ -19,6 +19,8 @@ from paretoflow.core.errors import ExportError
 from paretoflow.core.views import SweepView
 from paretoflow.exporters import exporter_of
 from paretoflow.exporters.verify import verify_export
+from paretoflow.front.bootstrap import hypervolume_interval
+from paretoflow.front.orient import gains_of, ref_gains
 from tests.views import measured, three_objectives, two_objectives
 
 
@@ -161,6 +163,8 @@ def test_a_wrong_mark_and_a_missing_row_are_found(out: Path) -> None:
     [
         (lambda m: m.update(hypervolume=99.0), "hypervolume 99.0, the evaluations give 16."),
         (lambda m: m.update(hypervolume_ci=[1.0, 99.0]), "interval (1.0, 99.0), the evaluations"),
+        (lambda m: m.update(hypervolume_corrected=9.0), "corrected hypervolume 9.0, the eval"),
+        (lambda m: m.update(hypervolume_corrected=None), "corrected hypervolume None, the"),
         (lambda m: m.update(ref_point=[0.0, 60.0]), "its reference point is not that of"),
         (lambda m: m["points"].pop(), "manifest.json: lacks the point"),
         (lambda m: m["points"][0].update(adapter_digest="0" * 64), "the adapter is not the one"),
@@ -240,7 +244,9 @@ def test_without_scores_of_prompts_the_interval_is_not_computed(tmp_path: Path) 
     view = measured(two_objectives(tmp_path / "sweep"))
     rows = tuple(dataclasses.replace(e, prompt_scores=np.empty(0), n=0) for e in view.evaluations)
     volume = view.front.hypervolume
-    front = dataclasses.replace(view.front, hypervolume_ci=(volume, volume))
+    front = dataclasses.replace(
+        view.front, hypervolume_ci=(volume, volume), hypervolume_corrected=None
+    )
     bare = dataclasses.replace(view, evaluations=rows, front=front)
     found = verify_export(exported(bare, tmp_path / "out"))
     assert not found.interval
@@ -253,6 +259,24 @@ def test_an_export_of_the_first_version_can_be_checked(out: Path) -> None:
 
     edit_manifest(out, change)
     assert verify_export(out).manifest.tag == "folder"
+
+
+def test_an_export_of_before_the_correction_is_checked_by_its_own_rule(tmp_path: Path) -> None:
+    view = measured(two_objectives(tmp_path / "sweep"))
+    rows = {e.snapshot_id: e for e in view.evaluations}
+    problem = view.front.problem
+    own = [gains_of(rows[p.snapshot_id].prompt_scores.T, problem).T for p in view.front.points]
+    interval = hypervolume_interval(np.stack(own), ref_gains(problem))
+
+    def change(manifest: dict[str, Any]) -> None:
+        del manifest["hypervolume_corrected"]
+        manifest["hypervolume_ci"] = list(interval)
+
+    out = exported(view, tmp_path / "out")
+    edit_manifest(out, change)
+    assert verify_export(out).manifest.interval == interval
+    edit_manifest(out, lambda manifest: manifest.update(hypervolume_ci=[1.0, 2.0]))
+    assert "interval (1.0, 2.0), the evaluations give" in faults(out)
 
 
 def test_many_faults_are_counted_and_the_first_shown(out: Path) -> None:

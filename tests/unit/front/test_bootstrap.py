@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from paretoflow.core.errors import NonFiniteError, ShapeError
-from paretoflow.front.bootstrap import difference_interval, hypervolume_interval
+from paretoflow.front.bootstrap import hypervolume_interval
 from paretoflow.front.hypervolume import hypervolume
 
 
@@ -76,44 +76,3 @@ def test_misfits_are_refused() -> None:
         hypervolume_interval(gains, [0, 0], draws=0)
     with pytest.raises(ShapeError, match="level"):
         hypervolume_interval(gains, [0, 0], level=1.0)
-
-
-def test_a_constant_difference_is_certain_when_paired() -> None:
-    first = 2 + np.random.default_rng(0).normal(size=(1, 1, 50))
-    low, high = difference_interval(first, first + 1.0, [0.0], paired=True)
-    assert low == pytest.approx(1.0)
-    assert high == pytest.approx(1.0)
-    wide = difference_interval(first, first + 1.0, [0.0], paired=False)
-    assert wide[0] < 1.0 < wide[1]
-
-
-def test_a_difference_of_means_has_the_width_of_the_textbook() -> None:
-    rng = np.random.default_rng(3)
-    first, second = rng.normal(5, 1, (1, 1, 400)), rng.normal(6, 2, (1, 1, 300))
-    low, high = difference_interval(first, second, [0.0], paired=False, draws=4000)
-    error = np.sqrt(first.var() / 400 + second.var() / 300)
-    assert (high - low) / 2 == pytest.approx(1.96 * error, rel=0.08)
-    assert (high + low) / 2 == pytest.approx(second.mean() - first.mean(), abs=0.1 * error)
-
-
-def test_the_difference_turns_its_sign_with_the_order() -> None:
-    gains = np.random.default_rng(4).random((2, 3, 2, 40))
-    low, high = difference_interval(gains[0], gains[1], [0, 0], paired=True)
-    back = difference_interval(gains[1], gains[0], [0, 0], paired=True)
-    assert back == pytest.approx((-high, -low))
-
-
-def test_against_an_empty_front_it_is_the_interval_of_the_other() -> None:
-    gains = np.random.default_rng(5).random((3, 2, 40))
-    found = difference_interval(np.empty((0, 2, 40)), gains, [0, 0], paired=True)
-    assert found == pytest.approx(hypervolume_interval(gains, [0, 0]))
-
-
-def test_what_cannot_be_paired_or_drawn_is_refused() -> None:
-    first, second = np.ones((1, 2, 5)), np.ones((1, 2, 6))
-    with pytest.raises(ShapeError, match="as many prompts each"):
-        difference_interval(first, second, [0, 0], paired=True)
-    with pytest.raises(ShapeError, match="draws"):
-        difference_interval(first, second, [0, 0], paired=False, draws=0)
-    with pytest.raises(NonFiniteError, match=r"points \[0\]"):
-        difference_interval(first, second * np.nan, [0, 0], paired=False)

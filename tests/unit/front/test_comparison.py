@@ -30,9 +30,14 @@ def side(label: str, *points: SidePoint, problem: Problem = PROBLEM) -> Side:
     return Side(label, label, 0, problem, points)
 
 
+def compared(sides, *rest, **options):
+    """Return how arms of one sweep each compare."""
+    return comparison([[each] for each in sides], *rest, **options)
+
+
 def test_the_case_worked_by_hand():
     one, two = side("one", point(2, 1)), side("two", point(1, 2), point(3, 0.5))
-    found = comparison([one, two])
+    found = compared([one, two])
     assert [s.hypervolume for s in found.standings] == [2.0, 3.0]
     assert [s.change for s in found.standings] == [0.0, 1.0]
     assert [s.joint for s in found.standings] == pytest.approx([1 / 3, 2 / 3])
@@ -46,12 +51,13 @@ def test_the_case_worked_by_hand():
 def test_two_fronts_differ_as_diff_says():
     one = side("one", point(2, 1, noise=1), point(1, 3, noise=2))
     two = side("two", point(2.5, 1.5, noise=3))
-    told, found = difference(one, two), comparison([one, two])
-    assert found.standings[1].change == told.change
+    told, found = difference(one, two), compared([one, two])
+    assert found.standings[1].change == pytest.approx(told.change)
+    assert found.standings[1].corrected_change == pytest.approx(told.corrected)
     assert found.standings[1].change_interval == pytest.approx(told.interval)
     assert found.standings[0].interval == pytest.approx(told.a.interval)
-    back = comparison([one, two], baseline=1)
-    assert back.standings[0].change == -told.change
+    back = compared([one, two], baseline=1)
+    assert back.standings[0].change == pytest.approx(-told.change)
     low, high = told.interval or (0, 0)
     assert back.standings[0].change_interval == pytest.approx((-high, -low))
     assert back.standings[1].change_interval == (0, 0)
@@ -65,13 +71,13 @@ def test_the_order_of_fronts_and_of_objectives_changes_nothing():
         side("x", point(1, 1)),
     ]
     moved = dataclasses.replace(sides[1], problem=turned, points=(point(2, 1), point(0.5, 3)))
-    found, other = comparison(sides), comparison([sides[2], moved, sides[0]], baseline=2)
+    found, other = compared(sides), compared([sides[2], moved, sides[0]], baseline=2)
     volumes = [(s.hypervolume, s.joint, s.change) for s in found.standings]
     assert [(s.hypervolume, s.joint, s.change) for s in other.standings] == volumes[::-1]
 
 
 def test_a_point_that_two_fronts_share_counts_for_both():
-    found = comparison([side("one", point(2, 1)), side("two", point(2, 1), point(1, 2))])
+    found = compared([side("one", point(2, 1)), side("two", point(2, 1), point(1, 2))])
     assert (found.joint_points, [s.joint for s in found.standings]) == (2, [0.5, 1.0])
 
 
@@ -81,7 +87,7 @@ def test_scores_to_minimise_count_downwards():
         tuple(ObjectiveInfo(n, d, "", 0, 9, r) for n, d, r in zip("ab", kinds, (0, 9), strict=True))
     )
     sides = [side("one", point(2, 8), problem=problem), side("two", point(2, 6), problem=problem)]
-    found = comparison(sides)
+    found = compared(sides)
     assert [s.hypervolume for s in found.standings] == [2.0, 6.0]
     assert [s.joint for s in found.standings] == [0.0, 1.0]
 
@@ -96,21 +102,22 @@ def test_a_common_reference_point_may_be_declared():
     with pytest.raises(
         UserError, match="reference points of one and two differ: a 0 and 1"
     ) as caught:
-        comparison([one, two])
+        compared([one, two])
     assert caught.value.hint.endswith("--ref a=0")
-    found = comparison([one, two], ref={"a": -1.0})
+    found = compared([one, two], ref={"a": -1.0})
     assert [s.hypervolume for s in found.standings] == [3.0, 4.0]
     assert found.problem.objectives[0].ref == -1.0
     with pytest.raises(UserError, match="got a reference value for 'c'; allowed: a, b"):
-        comparison([one, two], ref={"c": 0.0})
+        compared([one, two], ref={"c": 0.0})
 
 
 def test_units_that_differ_are_noted_once():
     first, second = PROBLEM.objectives
     words = Problem((dataclasses.replace(first, unit="words"), second))
     others = [side(name, point(1, 1), problem=words) for name in ("two", "three")]
-    found = comparison([side("one", point(2, 1)), *others])
-    assert found.notes == ("the unit of a differs: '' and 'words'",)
+    found = compared([side("one", point(2, 1)), *others])
+    assert found.notes[0] == "the unit of a differs: '' and 'words'"
+    assert len(found.notes) == 2
 
 
 def short(of: SidePoint) -> SidePoint:
@@ -139,5 +146,57 @@ def short(of: SidePoint) -> SidePoint:
 )
 def test_what_does_not_share_an_evaluation_is_refused_by_name(other, said):
     with pytest.raises(UserError, match=said) as caught:
-        comparison([side("one", point(2, 1)), other])
+        compared([side("one", point(2, 1)), other])
     assert caught.value.hint
+
+
+def seeds(arm: str, *values: float, data: str = "prompts {}") -> list[Side]:
+    """Return an arm of sweeps with one point each, whose prompts all score alike."""
+    return [
+        side(f"{arm}{k}", point(value, 1, data=data.format(k))) for k, value in enumerate(values)
+    ]
+
+
+def test_seeds_on_the_same_prompts_are_a_t_test_by_hand():
+    """Prompts that agree leave no doubt: arms (1, 3) and (4, 6) have a pooled variance of 2."""
+    same = "prompts"
+    found = comparison([seeds("a", 1, 3, data=same), seeds("b", 4, 6, data=same)])
+    a, b = found.standings
+    assert (found.shared, found.seeds, found.notes) == (True, 2, ())
+    assert (a.hypervolume, b.hypervolume, b.change, a.joint, b.joint) == (2, 5, 3, 0, 1)
+    half = 4.302653 * (2 * (1 / 2 + 1 / 2)) ** 0.5  # t of 2 degrees of freedom
+    assert b.change_interval == pytest.approx((3 - half, 3 + half), rel=1e-6)
+    alone = 4.302653 * (2 / 2) ** 0.5
+    assert b.interval == pytest.approx((5 - alone, 5 + alone), rel=1e-6)
+    assert a.interval == pytest.approx((0, 2 + alone), rel=1e-6)  # no volume is negative
+
+
+def test_seeds_with_prompts_of_their_own_are_paired_seed_by_seed():
+    found = comparison([seeds("a", 1, 3, 5), seeds("b", 2, 4, 6)])
+    assert not found.shared
+    assert found.standings[1].change_interval == pytest.approx((1, 1))  # each by 1, exactly
+    apart = comparison([seeds("a", 1, 3, 5), seeds("b", 2, 5, 8)])
+    half = 4.302653 * (1 / 3) ** 0.5  # differences 1, 2, 3
+    assert apart.standings[1].change_interval == pytest.approx((2 - half, 2 + half), rel=1e-6)
+
+
+def test_swapping_arms_turns_the_sign():
+    arms = [seeds("a", 1, 3, 2), seeds("b", 4, 6, 9)]
+    low, high = comparison(arms).standings[1].change_interval
+    assert comparison(arms[::-1]).standings[1].change_interval == pytest.approx((-high, -low))
+
+
+def test_one_seed_each_is_warned_of_and_one_among_several_too():
+    (told,) = compared([side("one", point(2, 1)), side("two", point(1, 2))]).notes
+    assert told.startswith("one seed each: another seed of training would give other fronts")
+    same = "prompts"
+    mixed = comparison([seeds("a", 1, 3, data=same), seeds("b", 4, data=same)])
+    assert mixed.notes == ("an arm with one seed is given the spread of the others' seeds",)
+    low, high = mixed.standings[1].change_interval
+    assert high - low == pytest.approx(2 * 12.7062 * (2 * (1 / 2 + 1)) ** 0.5, rel=1e-4)
+
+
+def test_seeds_in_another_order_than_the_other_arms_are_refused():
+    with pytest.raises(UserError, match="a0 and b1 were not scored on the same") as caught:
+        comparison([seeds("a", 1, 3), seeds("b", 4, 6)[::-1]])
+    assert "in the same order" in caught.value.hint

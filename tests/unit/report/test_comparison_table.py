@@ -18,7 +18,7 @@ def test_a_method_is_named_with_its_parts_and_a_sweep_without_runs_by_its_spec()
     view = two_objectives()
     parts = {"type": "grpo", "steps": 3, "aggregation": {"type": "pama"}, "dual": {"every": 5}}
     idle = dataclasses.replace(view, runs=(), spec={**view.spec, "method": parts})
-    first, second = entrants_of([view, idle])
+    first, second = entrants_of([[view], [idle]])
     assert (first.letter, first.method, first.proposer) == ("A", "dpo", "empty_box")
     assert (second.letter, second.method, second.proposer) == ("B", "grpo + pama", "empty_box")
     assert second.cost == next(e.cost for e in view.evaluations if e.run_id == "base")

@@ -1,0 +1,94 @@
+"""A front scored once more on fresh prompts, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from paretoflow.core.shown import shown
+from paretoflow.core.values import FloatArray
+
+
+@dataclass(frozen=True)
+class FreshFacts:
+    """Which prompts a front was confirmed on.
+
+    Args:
+        source: Where they come from: a file's name, or words for what the sweep's data left over.
+        n: How many there are.
+        data: SHA-256 of all of them.
+        seed: With a prompt's id it decided the noise of that prompt's answer.
+        time_s: When it was begun, seconds since the epoch.
+        repeated: Prompts of the source that were left out, since the sweep has them.
+        near: Fresh prompts that nearly repeat a prompt of the sweep.
+        pairs: The first of these and what they repeat, shortened.
+        changes: What had changed of what scores depend on since the sweep, and was accepted.
+    """
+
+    source: str
+    n: int
+    data: str
+    seed: int
+    time_s: float
+    repeated: int = 0
+    near: int = 0
+    pairs: tuple[tuple[str, str], ...] = ()
+    changes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> FreshFacts:
+        """Read what `to_dict` gave; what a newer version added is left out."""
+        found = {f.name: plain[f.name] for f in fields(cls) if f.name in plain}
+        found["pairs"] = tuple((str(a), str(b)) for a, b in plain.get("pairs", ()))
+        found["changes"] = tuple(map(str, plain.get("changes", ())))
+        return cls(**found)
+
+    def lines(self) -> list[str]:
+        """Return what a person should know of the prompts, a sentence each, without full stops."""
+        told = []
+        if self.repeated:
+            rows = "1 prompt was" if self.repeated == 1 else f"{self.repeated} prompts were"
+            told.append(f"{rows} left out: the sweep has the same")
+        if self.near:
+            repeat = "repeats" if self.near == 1 else "repeat"
+            first = "; ".join(f"'{shown(a)}' and '{shown(b)}'" for a, b in self.pairs[:2])
+            told.append(
+                f"{self.near} of {self.n} fresh prompts nearly {repeat} a prompt of the sweep: "
+                f"{first}"
+            )
+        if self.changes:
+            told.append(f"changed since the sweep, and accepted: {'; '.join(self.changes)}")
+        return told
+
+
+@dataclass(frozen=True)
+class FreshScores:
+    """What a snapshot scored on the fresh prompts.
+
+    Args:
+        digest: SHA-256 of its adapter; empty for the base.
+        prompt_scores: Raw score of every prompt, shape (m, n).
+    """
+
+    snapshot_id: str
+    digest: str
+    prompt_scores: FloatArray
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """Scores of a front's points on fresh prompts.
+
+    Args:
+        scores: By snapshot; the base's among them.
+        left_out: Points of the front without such scores.
+    """
+
+    facts: FreshFacts
+    scores: Mapping[str, FreshScores]
+    left_out: tuple[str, ...] = ()

@@ -1,0 +1,191 @@
+"""Scores points of a front once more, on prompts that no part of the sweep has seen.
+
+Needs neither Ray nor a running sweep: the base is loaded once, the adapters are put on it one by
+one. The base itself is scored first, so that every improvement over it is told by the same prompts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from paretoflow.core.confirmed import FreshFacts, FreshScores
+from paretoflow.core.ids import seed_of
+from paretoflow.core.inputs import Inputs, changes, require_same
+from paretoflow.core.settings import Settings
+from paretoflow.core.values import BASE_RUN_ID
+from paretoflow.core.views import FrontPoint, SweepView
+from paretoflow.data import read_pools
+from paretoflow.data.fresh import Fresh, digest_of_prompts, fresh_of, spec_of_file
+from paretoflow.engine.confirmations import ConfirmationFile, key_of
+from paretoflow.engine.inputs import inputs_of
+from paretoflow.engine.prompts import needs_of, prompts_of, renderer_of
+from paretoflow.lm.adapters import adapter_on
+from paretoflow.lm.base import load_base
+from paretoflow.objectives import build as build_objective
+from paretoflow.scoring.costs import SystemCosts
+from paretoflow.scoring.evaluate import Evaluator
+from paretoflow.scoring.panel import ObjectivePanel
+from paretoflow.spec.data import asks_in_turns
+from paretoflow.spec.search import fitted
+from paretoflow.spec.sweep import SweepSpec
+from paretoflow.storage import Folder
+from paretoflow.storage.cache import cached_adapter
+
+LEFT_OVER = "rows of the sweep's data that are in none of its sets"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a confirmation is.
+
+    Args:
+        snapshot_id: The point that is scored next; empty when all are.
+        done: Points that have scores, the base among them.
+        of: Points that will have.
+    """
+
+    snapshot_id: str
+    done: int
+    of: int
+
+
+Watch = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Confirming:
+    """What is confirmed, and on what.
+
+    Args:
+        root: The sweep's folder.
+        view: The sweep, with the front that the points are of.
+        spec: The sweep's.
+        file: Fresh prompts; None takes what the sweep's own data left over.
+        count: How many prompts; None as `fresh_of` says.
+        accept_change: Whether to go on although what scores depend on has changed.
+    """
+
+    root: Folder
+    view: SweepView
+    spec: SweepSpec
+    file: Path | None = None
+    count: int | None = None
+    accept_change: bool = False
+
+    def run(self, points: Sequence[FrontPoint], watch: Watch) -> None:
+        """Score the base and points that have no scores on these prompts yet, one by one.
+
+        Args:
+            points: Of the view's front; each must be one that `confirmable` lets pass.
+            watch: Told before each, and at the end.
+
+        Raises:
+            UserError: If data, model, objectives or an adapter cannot be used, or have changed.
+            ObjectiveError: If a scorer fails.
+            StorageError: If storage refuses.
+        """
+        scorer = _Scorer(self)
+        file = ConfirmationFile(self.root, scorer.key)
+        base = next(e for e in self.view.evaluations if e.run_id == BASE_RUN_ID)
+        asked: list[tuple[str, str, str, Settings]] = [(base.snapshot_id, "", "", ())]
+        asked += [
+            (p.snapshot_id, p.path, p.digest, p.settings)
+            for p in points
+            if p.snapshot_id != base.snapshot_id
+        ]
+        for number, (name, path, digest, settings) in enumerate(asked):
+            watch(Progress(name, number, len(asked)))
+            known = file.scores.get(name)
+            if known is None or known.digest != digest:
+                file.add(scorer.facts, *scorer.scored(name, path, digest, settings))
+        watch(Progress("", len(asked), len(asked)))
+
+
+def confirmable(points: Iterable[FrontPoint]) -> tuple[list[FrontPoint], list[str]]:
+    """Return which points can be scored again, and why the others cannot, a sentence each."""
+    kept, told = [], []
+    for point in points:
+        if point.snapshot_id != point.adapter_name:
+            told.append(f"{point.snapshot_id} is left out: its adapter serves many preferences")
+        elif not point.path and point.run_id != BASE_RUN_ID:
+            told.append(f"{point.snapshot_id} is left out: its adapter was not kept")
+        else:
+            kept.append(point)
+    return kept, told
+
+
+class _Scorer:
+    """The base with its scorers and the fresh prompts, loaded.
+
+    Attributes:
+        facts: Of the prompts.
+        key: Follows from all that the scores depend on.
+    """
+
+    def __init__(self, asked: Confirming) -> None:
+        self._asked, spec = asked, asked.spec
+        lm = load_base(spec.model)
+        self._lm = replace(lm, chat=bool(lm.tokenizer.chat_template) and asks_in_turns(spec.data))
+        scorers = [
+            build_objective(o, count_tokens=self._tokens, device=lm.device) for o in spec.objectives
+        ]
+        sets = prompts_of(spec, self._lm)
+        inputs = inputs_of(spec, self._lm, sets, scorers)
+        changed = _changed(asked, inputs)
+        source = spec.data if asked.file is None else spec_of_file(asked.file, spec.data)
+        pools = read_pools(source, renderer_of(spec, self._lm))
+        unfit = needs_of(spec, self._lm).unfit
+        self._fresh: Fresh = fresh_of(pools, sets, spec.seed, asked.count, unfit)
+        self._panel = ObjectivePanel([o.name for o in spec.objectives], scorers)
+        self.facts = FreshFacts(
+            source=LEFT_OVER if asked.file is None else asked.file.name,
+            n=len(self._fresh.prompts),
+            data=digest_of_prompts(self._fresh.prompts),
+            seed=seed_of(spec.seed, "confirm"),
+            time_s=time.time(),
+            repeated=self._fresh.repeated if asked.file is not None else 0,
+            near=self._fresh.near,
+            pairs=self._fresh.pairs,
+            changes=changed,
+        )
+        self.key = key_of({"data": self.facts.data, "inputs": inputs.digest})
+
+    def _tokens(self, texts: Sequence[str]) -> list[int]:
+        encoded = self._lm.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        return [len(ids) for ids in encoded]
+
+    def scored(
+        self, name: str, path: str, digest: str, settings: Settings
+    ) -> tuple[FreshScores, tuple[str, ...]]:
+        """Return a snapshot's scores and its answers."""
+        spec = self._asked.spec
+        evaluator = Evaluator(
+            self._lm,
+            fitted(spec.method, spec.model, settings).generation,
+            self._panel,
+            self._fresh.prompts,
+            self.facts.seed,
+            costs=SystemCosts.of(spec.objectives),
+        )
+        folder = cached_adapter(self._asked.root, path, digest) if path else None
+        with adapter_on(self._lm, folder) as model:
+            result = evaluator.evaluate(model)
+        return FreshScores(name, digest, result.prompt_scores), result.completions
+
+
+def _changed(asked: Confirming, now: Inputs) -> tuple[str, ...]:
+    """Return what has changed since the sweep and is accepted.
+
+    Raises:
+        ChangedInputsError: If something has, and is not.
+    """
+    known = asked.view.front.problem.inputs
+    if known is None:
+        return ()
+    if asked.accept_change:
+        return changes(known, now).stops
+    require_same(known, now, asked.root.uri)
+    return ()

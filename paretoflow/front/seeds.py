@@ -1,0 +1,94 @@
+"""Decides how sure arms of several sweeps are, which differ by their seed: training luck included.
+
+How far apart the seeds of an arm lie is pooled over all arms, as in a t test with equal variances:
+two or three seeds alone would say little. Where all sweeps were scored on the same prompts, what
+the prompts leave unsure comes on top; it is in the seeds' spread as well, which makes the interval
+a little wider than it need be. Where each seed has prompts of its own, the spread has all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import t as student
+
+from paretoflow.front.worth import LEVEL, UNSURE, Interval, Worth, variance_of
+
+Arm = Sequence[Worth]
+"""The worths of an arm's sweeps; arms of several with prompts of their own, in the same order."""
+
+
+@dataclass(frozen=True)
+class Luck:
+    """How far apart seeds of one arm lie.
+
+    Args:
+        variance: Of corrected hypervolumes, within arms; 0 where every arm has one seed.
+        freedom: Degrees of freedom: seeds less arms.
+        shared: Whether all sweeps were scored on the same prompts.
+    """
+
+    variance: float
+    freedom: int
+    shared: bool
+
+
+def luck_of(arms: Sequence[Arm], *, shared: bool) -> Luck:
+    """Return the luck that the seeds of all arms show together.
+
+    By hand: arms worth (1, 3) and (5, 5) have squares of 2 and 0 about their means: 2 over 2.
+    """
+    found = [np.array([w.corrected for w in arm]) for arm in arms]
+    freedom = sum(len(values) - 1 for values in found)
+    squares = sum(float(((values - values.mean()) ** 2).sum()) for values in found)
+    return Luck(squares / freedom if freedom else 0.0, freedom, shared)
+
+
+def arm_interval(arm: Arm, luck: Luck) -> Interval:
+    """Return the 95 % interval of what an arm is worth in the mean over seeds, never negative."""
+    parts = [(luck.variance / len(arm), luck.freedom)]
+    if luck.shared:
+        parts.append(_by_prompts([arm], [1.0]))
+    low, high = _around(_mean(arm), parts)
+    return max(0.0, low), max(0.0, high)
+
+
+def arm_change(first: Arm, second: Arm, luck: Luck) -> Interval:
+    """Return the 95 % interval of how much more the second arm is worth in the mean over seeds."""
+    change = _mean(second) - _mean(first)
+    if not luck.shared:  # seed by seed, each pair on prompts of its own
+        apart = [b.corrected - a.corrected for a, b in zip(first, second, strict=True)]
+        return _around(change, [(float(np.var(apart, ddof=1)) / len(apart), len(apart) - 1)])
+    luck_part = luck.variance * (1 / len(first) + 1 / len(second)), luck.freedom
+    return _around(change, [luck_part, _by_prompts([first, second], [-1.0, 1.0])])
+
+
+def _mean(arm: Arm) -> float:
+    return float(np.mean([w.reported - w.optimism for w in arm]))
+
+
+def _by_prompts(arms: Sequence[Arm], signs: Sequence[float]) -> tuple[float, int]:
+    """Return the variance that the prompts leave, with its degrees of freedom."""
+    errors = sum(
+        sign * np.mean([w.errors for w in arm], axis=0)
+        for arm, sign in zip(arms, signs, strict=True)
+    )
+    unsure = sum(UNSURE * sum(w.optimism**2 for w in arm) / len(arm) ** 2 for arm in arms)
+    prompts = arms[0][0].prompts
+    return variance_of(np.asarray(errors), prompts) + unsure, prompts - 1
+
+
+def _around(middle: float, parts: Sequence[tuple[float, int]]) -> Interval:
+    """Return the interval of a sum of independent errors.
+
+    References:
+        Welch (1947) and Satterthwaite (1946), for the degrees of freedom.
+    """
+    variance = sum(part for part, _ in parts)
+    if variance <= 0:
+        return middle, middle
+    freedom = variance**2 / sum(part**2 / max(1, df) for part, df in parts)
+    half = float(student.ppf((1 + LEVEL) / 2, max(1.0, freedom))) * variance**0.5
+    return middle - half, middle + half

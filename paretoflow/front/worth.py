@@ -1,0 +1,214 @@
+"""Decides what a front is truly worth, as its points were selected by the scores that praise them.
+
+A front is the best of many noisy evaluations: whoever was lucky on the eval prompts is on it, so
+its hypervolume is too high, the more so the more evaluations there were. How much too high is found
+by doing it again: prompts are redrawn, the same for all evaluations, the front is selected anew
+among all of them, and its redrawn volume is held against what its points had scored before. The
+mean excess is the optimism, which is taken off; the spread of the excess makes the interval.
+
+What is left out: another seed of training would give other policies (`comparison` knows seeds).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import t as student
+
+from paretoflow.core.errors import NonFiniteError, ShapeError
+from paretoflow.core.values import FloatArray, IntArray
+from paretoflow.front.checks import vector
+from paretoflow.front.hypervolume import hypervolume
+from paretoflow.front.stacked import (
+    stacked_fronts,
+    stacked_hypervolumes,
+    subset_hypervolumes,
+)
+
+CORRECTION = 1.2
+"""What is taken off, in optimisms of the bootstrap. Scores that were redrawn lie farther apart than
+the true ones, so they tempt less; chosen with `UNSURE` on convex and LLM-like sweeps of two
+objectives, checked on others (tests/benchmarks/results/coverage.md)."""
+UNSURE = 1 / 8
+"""Variance of the correction, as a share of its square."""
+DRAWS = 500
+"""Redrawn fronts."""
+LEVEL = 0.95
+_NEVER = 4.0
+"""An evaluation that another beats by so many standard errors everywhere is never selected."""
+_MOST = 250
+"""Evaluations beside the claimed ones that compete: bounds the time of very long sweeps."""
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a front is worth.
+
+    Args:
+        reported: Hypervolume of the scores as they are.
+        optimism: How much of it is luck of the selection.
+        errors: Redrawn volume less what the same points had before, of each draw, shape (d,).
+        prompts: Number of prompts.
+        doubts: For each claimed point, the probability that the one other claimed point which
+            threatens it most is truly better, shape (k,).
+        rivals: Which claimed point that is, shape (k,); -1 for none.
+    """
+
+    reported: float
+    optimism: float
+    errors: FloatArray
+    prompts: int
+    doubts: FloatArray
+    rivals: IntArray
+
+    @property
+    def corrected(self) -> float:
+        """Return the hypervolume without the optimism, never negative."""
+        return max(0.0, self.reported - self.optimism)
+
+    @property
+    def interval(self) -> Interval:
+        """Return the 95 % interval of the true hypervolume of the claimed points."""
+        spread = variance_of(self.errors, self.prompts) + UNSURE * self.optimism**2
+        low, high = _around(self.reported - self.optimism, spread, self.prompts)
+        return max(0.0, low), max(0.0, high)
+
+
+def worth(
+    clouds: ArrayLike, claimed: ArrayLike, ref: ArrayLike, *, draws: int = DRAWS, seed: int = 0
+) -> Worth:
+    """Return what a front is worth, with the luck of its selection taken off.
+
+    By hand: a single evaluation was not selected, and its mean is as often too low as too high: no
+    optimism. Two that gain (0, 2) and (2, 0) on two prompts are worth 1; redrawn, the better of the
+    two has 2 in half of the draws, where the same point had 1 before: half of 2 - 1 is .5, times
+    `CORRECTION`.
+
+    Args:
+        clouds: Oriented score of every prompt for every evaluation, shape (k, m, n), n at least 2.
+        claimed: Which of them are the front, as indices.
+        ref: Oriented reference point, shape (m,).
+        draws: Number of bootstrap draws.
+        seed: Seed of the draws. The same seed and number of prompts redraw the same prompts, so the
+            errors of two fronts that were scored on the same prompts are paired.
+
+    Raises:
+        ShapeError: If the arrays do not fit each other.
+        NonFiniteError: If one holds nan or infinity.
+
+    References:
+        Efron (1986), How biased is the apparent error rate of a prediction rule?, JASA 81, sec. 2,
+        for the optimism and its bootstrap; Varian's winner's curse is the same. Ours: the front as
+        the rule, the constants above, and a correction that is itself unsure.
+    """
+    array, point = _checked(clouds, ref)
+    index = np.asarray(claimed, dtype=np.int64).reshape(-1)
+    means = array.mean(axis=2)
+    if not len(index):
+        return Worth(0.0, 0.0, np.zeros(1), array.shape[2], np.zeros(0), np.zeros(0, np.int64))
+    contending = np.union1d(_contenders(array, index), index)
+    redrawn = _resampled(array[contending], draws, seed)
+    errors = _excess(redrawn, means[contending], point, seed)
+    threats = _threats(redrawn[:, np.searchsorted(contending, index)])
+    return Worth(
+        reported=hypervolume(means[index], point),
+        optimism=CORRECTION * float(errors.mean()),
+        errors=errors,
+        prompts=array.shape[2],
+        doubts=threats.max(axis=1, initial=0.0),
+        rivals=np.where(threats.any(axis=1), threats.argmax(axis=1), -1),
+    )
+
+
+def worth_less(first: Worth, second: Worth, *, paired: bool, shared: float = 0.0) -> Interval:
+    """Return the 95 % interval of how much more the second front is truly worth than the first.
+
+    Args:
+        first: Of one front.
+        second: Of the other, with the same number of draws.
+        paired: Whether both were scored on the same prompts, and the draws are common.
+        shared: Share of the smaller side's evaluations that the other side has as well: what luck
+            they had is the same luck. 1 for two snapshots of one sweep.
+
+    Returns:
+        Lower and upper end of the difference; its middle is the difference of the corrected ones.
+    """
+    one, two = first.optimism, second.optimism
+    unsure = UNSURE * (one**2 + two**2 - 2 * shared * min(one**2, two**2))
+    change = (second.reported - two) - (first.reported - one)
+    if paired:
+        spread = variance_of(second.errors - first.errors, first.prompts)
+    else:
+        spread = variance_of(first.errors, first.prompts) + variance_of(
+            second.errors, second.prompts
+        )
+    return _around(change, spread + unsure, min(first.prompts, second.prompts))
+
+
+def variance_of(errors: FloatArray, prompts: int) -> float:
+    """Return the variance of errors; redrawing n prompts gives (n - 1) / n of it."""
+    return float(errors.var() * prompts / max(1, prompts - 1))
+
+
+def _around(middle: float, variance: float, prompts: int) -> Interval:
+    half = float(student.ppf((1 + LEVEL) / 2, max(1, prompts - 1))) * variance**0.5
+    return middle - half, middle + half
+
+
+def _checked(clouds: ArrayLike, ref: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    array = np.asarray(clouds, dtype=np.float64)
+    if array.ndim != 3 or array.size == 0 or array.shape[2] < 2:
+        raise ShapeError(f"clouds must have shape (k, m, n) with n >= 2, got {array.shape}")
+    finite = np.isfinite(array).all(axis=(1, 2))
+    if not finite.all():
+        raise NonFiniteError(
+            "clouds must be finite, got nan or infinity in evaluations "
+            f"{np.flatnonzero(~finite).tolist()}"
+        )
+    return array, vector(ref, array.shape[1], "the reference point")
+
+
+def _contenders(array: FloatArray, claimed: IntArray) -> IntArray:
+    """Return the evaluations that may be selected: no claimed one beats them by far.
+
+    Of very many, those that are beaten by least.
+    """
+    left, margin = np.arange(len(array)), np.full(len(array), -np.inf)
+    for rival in array[claimed]:
+        apart = rival - array[left]
+        errors = apart.std(axis=2, ddof=1) / np.sqrt(array.shape[2])
+        lead = np.where(errors > 0, apart.mean(axis=2) / np.where(errors > 0, errors, 1.0), 0.0)
+        lead = np.where((errors == 0) & (apart.mean(axis=2) > 0), np.inf, lead)
+        margin[left] = np.maximum(margin[left], lead.min(axis=1))
+        left = left[margin[left] < _NEVER]
+    return np.sort(left[np.argsort(margin[left], kind="stable")[:_MOST]])
+
+
+def _resampled(array: FloatArray, draws: int, seed: int) -> FloatArray:
+    """Return the means over redrawn prompts, shape (draws, k, m)."""
+    n = array.shape[2]
+    # how often each prompt is drawn is all that a mean needs to know
+    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
+    return np.asarray(np.einsum("kmn,dn->dkm", array, counts / n, optimize=True), dtype=np.float64)
+
+
+def _excess(redrawn: FloatArray, means: FloatArray, ref: FloatArray, seed: int) -> FloatArray:
+    """Return what each redrawn front is worth less what its points had before, shape (d,)."""
+    after = stacked_hypervolumes(redrawn, means, ref, seed=seed)
+    before = subset_hypervolumes(means, stacked_fronts(redrawn), ref, seed=seed)
+    return np.asarray(after - before, dtype=np.float64)
+
+
+def _threats(redrawn: FloatArray) -> FloatArray:
+    """Return how often point j dominates point i, of d draws, shape (k, k)."""
+    places = np.ascontiguousarray(redrawn.transpose(2, 1, 0))
+    found = np.zeros((redrawn.shape[1],) * 2)
+    for i in range(len(found)):
+        reaches = np.logical_and.reduce([p >= p[i] for p in places])
+        passes = np.logical_or.reduce([p > p[i] for p in places])
+        found[i] = (reaches & passes).mean(axis=1)
+    return found
