@@ -137,7 +137,7 @@ def _show(found: Difference) -> None:
     for name, cells in rows.items():
         table.add_row(name, *cells)
     console.print(table)
-    console.print(change_text(found), markup=False)
+    console.print(change_text(found), markup=False, soft_wrap=True)
     counts = (("kept", found.kept), ("gained", found.gained), ("lost", found.lost))
     console.print(
         "points from A to B: " + ", ".join(f"{len(p)} {name}" for name, p in counts), markup=False
