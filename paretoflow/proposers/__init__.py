@@ -152,7 +152,7 @@ def resolved(
 ) -> ProposerSpec:
     """Return the spec with what `auto` and unset arms stand for, within other proposers too."""
     if isinstance(spec, AutoProposerSpec):
-        spec = _default(m, runs, launches)
+        spec = _default(m, runs, launches, spec.lead)
     if isinstance(spec, ReevaluateProposerSpec):
         return spec.model_copy(update={"of": resolved(spec.of, m, runs, launches)})
     if isinstance(spec, PortfolioProposerSpec):
@@ -164,9 +164,12 @@ def resolved(
     return spec
 
 
-def _default(m: int, runs: int, launches: Sequence[str]) -> ProposerSpec:
+def _default(m: int, runs: int, launches: Sequence[str], lead: int) -> ProposerSpec:
     if m >= MANY_OBJECTIVES or LaunchKind.CONSTRAINED not in launches:
         return DirichletProposerSpec(type="dirichlet")
     if runs > LONG_SWEEP:
         return EmptyBoxProposerSpec(type="empty_box")
-    return PortfolioProposerSpec(type="portfolio")
+    arms = default_arms(m)
+    if lead:
+        arms = (*arms, EmptyBoxProposerSpec(type="empty_box"))
+    return PortfolioProposerSpec(type="portfolio", arms=arms, lead=lead)

@@ -17,10 +17,12 @@ from paretoflow.proposers.arms import (
     signed,
     worths,
 )
+from paretoflow.proposers.arrival import ends_of
 from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
 from paretoflow.proposers.empty_box import SPARE_SHARE
 from paretoflow.proposers.improvements import still_rising
 from paretoflow.proposers.initial import initial_count, initial_launch
+from paretoflow.proposers.lead import ARRIVED, UNFINISHED, leading_arm, push_launch
 from paretoflow.proposers.settings import drawn
 from paretoflow.spec.proposers import PortfolioProposerSpec
 from paretoflow.spec.search import Axis
@@ -62,6 +64,7 @@ class PortfolioProposer:
         }
         self._axes = axes
         self._discount = spec.discount
+        self._lead = spec.lead
         self._initial = initial_count(m, spec.initial)
         self._spare = max(self._initial, runs // SPARE_SHARE)
         self._memory = AskedMemory()
@@ -75,11 +78,16 @@ class PortfolioProposer:
         outcomes = cache(lambda: outcomes_of(history))
         seen = self._restored.of(history)
         rising = cache(lambda: still_rising(seen))
+        ends = cache(lambda: ends_of(seen))
 
         def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
             first = initial_launch(asked, self._initial, names, seed, PORTFOLIO)
             if first is not None:
                 return drawn(first, self._axes, len(asked), seed)
+            leads = len(asked) < self._initial + self._lead
+            push = push_launch(seen, asked, ends(), seed_for(seed, asked)) if leads else None
+            if push is not None:
+                return push
             known = {o.arm for o in outcomes()}
             draws = worths(
                 outcomes(), tuple(self._arms), self._discount, seed_for(seed, asked), PORTFOLIO
@@ -87,10 +95,12 @@ class PortfolioProposer:
             opening = any(p.tag == "initial" for p in pending)
             idle: list[str] = []
             held = CONTINUING if self._is_held(rising(), pending) else ""
-            for arm in sorted(draws, key=lambda arm: (arm == held, -draws[arm])):
+            leader = leading_arm(ends(), len(names)) if leads else ""
+            for arm in sorted(draws, key=lambda arm: (arm != leader, arm == held, -draws[arm])):
                 chosen = self._arms[arm].propose(seen, [*map(restored, pending)], 1, seed)
                 if chosen:
-                    return signed(chosen[0], arm, _why(arm, draws, known, idle))
+                    why = _LEADS[arm] if arm == leader else _why(arm, draws, known, idle)
+                    return signed(chosen[0], arm, why)
                 if opening and len(asked) >= self._spare:
                     return None  # it waits for the opening, and so does its turn
                 idle.append(arm)
@@ -103,6 +113,12 @@ class PortfolioProposer:
         if rising is None:
             return any(arm_of(p) == CONTINUING for p in pending)
         return not rising
+
+
+_LEADS = {
+    ARRIVED: f"{ARRIVED} leads while little is known",
+    UNFINISHED: f"{UNFINISHED} leads while little is known and runs end before they arrive",
+}
 
 
 def _why(arm: str, draws: Mapping[str, float], known: set[str], idle: Sequence[str]) -> str:

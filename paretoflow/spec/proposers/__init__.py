@@ -54,6 +54,8 @@ class AutoProposerSpec(Spec):
     """`portfolio` below five objectives, `empty_box` beyond 300 runs; `dirichlet` from five on."""
 
     type: Literal["auto"] = "auto"
+    lead: int = Field(12, ge=0)
+    """Launches after the opening that follow a fixed rule before arms compete; 0 for none."""
 
 
 ProposerSpec = Annotated[

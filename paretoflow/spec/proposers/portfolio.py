@@ -47,6 +47,9 @@ class PortfolioProposerSpec(Spec):
     """What an ended launch counts for once one more has ended; 1 forgets nothing."""
     initial: int | None = Field(None, ge=1)
     """Weighted runs before any arm's, corners first; unset: one more than objectives."""
+    lead: int = Field(0, ge=0)
+    """Launches after those that follow a fixed rule, as a few tell nothing of arms: of `gp_hvi`;
+    of `empty_box` where runs of three objectives or more end before they arrive."""
 
     @field_validator("arms", mode="before")
     @classmethod

@@ -50,7 +50,7 @@ class Entrant:
         build: Returns a fresh one for a sweep.
         ours: Whether it is a tag of `proposers.TAGS`.
         slow: Whether a decision takes so long that it meets fewer problems, with fewer runs.
-        race: Whether it takes part in the comparison of wall clocks alone.
+        race: Whether it takes part in comparisons of their own alone: of wall clocks, of budgets.
     """
 
     name: str
@@ -81,6 +81,7 @@ def entrants() -> dict[str, Entrant]:
     tags = [tag for tag in TAGS if tag not in MERGING]
     ours = [Entrant(t, partial(our, t), ours=True, slow=t in SPARED) for t in tags]
     peers = [
+        Entrant("auto", _auto, race=True),
         Entrant("cmorl_beta", _cmorl_beta),
         Entrant("optuna_nsga2", lambda s: OptunaPeer("optuna_nsga2", nsga2, s.target.m)),
         Entrant("optuna_tpe", lambda s: OptunaPeer("optuna_tpe", tpe, s.target.m)),
@@ -90,6 +91,10 @@ def entrants() -> dict[str, Entrant]:
         Entrant(GENERATIONAL, _generational, race=True),
     ]
     return {entrant.name: entrant for entrant in (*ours, *peers)}
+
+
+def _auto(setting: Setting) -> Proposer:
+    return build(AutoProposerSpec(), m=setting.target.m, runs=setting.runs)
 
 
 BOUND = "greedy"

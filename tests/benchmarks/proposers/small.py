@@ -1,0 +1,219 @@
+"""Budgets that people pay for, each a sweep of its own: `python -m tests.benchmarks.proposers.small`.
+
+`--folder` keeps raw results, so that what was cut off goes on; `--sealed` runs the sealed family
+alone. Unlike the main benchmark, which reads a sweep of 64 runs at 16 and 32, proposers here know
+the budget, and there are as many workers as such a sweep usually has.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tests.benchmarks.proposers.cells import Cell, Result, levels_of, run_cells
+from tests.benchmarks.proposers.problems import Known, problems_named, target_of
+from tests.benchmarks.proposers.scores import of_entrant, signed_rank
+from tests.benchmarks.proposers.tables import NOTHING, Table
+
+BUDGETS = {5: 2, 8: 2, 12: 2, 16: 4, 32: 8, 64: 8}
+"""Runs to workers."""
+AUTO = "auto"
+ARMS = ("empty_box", "cmorl_hv", "gp_hvi", "pg_predict", "cmorl", "cmorl_beta", "lattice", "ols")
+"""Those of ours that the default is compared with."""
+PEERS = ("dirichlet", "optuna_tpe", "optuna_nsga2", "botorch_nehvi")
+SLOW = {"botorch_nehvi": 16}
+"""Largest budget of those whose decisions take long."""
+PROBLEMS = (
+    *("zdt1", "zdt2", "zdt3", "circle_convex", "circle_concave", "sphere_convex"),
+    *("sphere_concave", "treasure_convex", "treasure_concave", "llm"),
+    *("dtlz2", "convex_dtlz2", "dtlz7", "mw2", "mw8", "mw12"),
+    *("vehicle_safety", "disc_brake", "welded_beam", "minecart", "recorded"),
+)
+SEALED = ("sealed_convex", "sealed_concave", "sealed_pieces", "sealed_llm")
+SEEDS = 4
+
+
+def grid(problems: Sequence[Known], who: Sequence[str], seeds: int) -> list[Cell]:
+    """Return every sweep to run, seed by seed, so that what is cut off is still balanced."""
+    return [
+        Cell(problem.name, level, name, seed, runs, workers)
+        for seed in range(seeds)
+        for runs, workers in BUDGETS.items()
+        for problem in problems
+        for level in levels_of(problem)
+        for name in who
+        if runs <= SLOW.get(name, runs)
+    ]
+
+
+def group_of(problem: Known, level: str) -> str:
+    """Return the cell of the tables that a problem belongs to: its kind and its objectives."""
+    target = target_of(problem)
+    if level == "prompts":
+        return f"LLM-like, {target.m}"
+    if problem.family == "recorded":
+        return f"recorded, {target.m}"
+    pieces = problem.name in ("zdt3", "dtlz7") or "pieces" in problem.name
+    return f"{'pieces' if pieces else target.shape}, {target.m}"
+
+
+def paired(
+    results: Iterable[Result], names: Sequence[str], runs: int
+) -> dict[str, dict[tuple[object, ...], float]]:
+    """Return the share after so many runs, by entrant, then by problem, oracle and seed."""
+    found: dict[str, dict[tuple[object, ...], float]] = {}
+    for r in results:
+        cell, share = r.cell, r.at(runs)
+        if cell.runs == runs and share is not None and cell.entrant in names:
+            found.setdefault(cell.entrant, {})[cell.problem, cell.level, cell.seed] = share
+    return found
+
+
+def interval(gaps: np.ndarray, problems: Sequence[object]) -> tuple[float, float, float]:
+    """Return the mean of paired gaps and its 95 % interval; problems are drawn, then their seeds.
+
+    Sweeps of one problem are alike, so that each problem's mean is what varies.
+    """
+    rng, names = np.random.default_rng(0), list(dict.fromkeys(problems))
+    groups = [gaps[[p == n for p in problems]] for n in names]
+    means = np.zeros(2000)
+    for i in range(len(means)):
+        means[i] = np.mean([rng.choice(g, len(g)).mean() for g in groups])
+    low, high = np.percentile(means, (2.5, 97.5))
+    return float(np.mean([g.mean() for g in groups])), float(low), float(high)
+
+
+def shares_table(results: Sequence[Result], names: Sequence[str], title: str) -> Table:
+    """Return each entrant's mean share by budget, over the sweeps that all but the slow have."""
+    rows = []
+    for name in names:
+        row = [name]
+        for runs in BUDGETS:
+            shares = list(paired(results, (name,), runs).get(name, {}).values())
+            row.append(f"{np.mean(shares):.3f}" if shares else NOTHING)
+        rows.append(row)
+    marked = _best_in_bold(rows)
+    return Table(title, ["proposer", *[f"{b} runs" for b in BUDGETS]], marked, SHARES_NOTE)
+
+
+SHARES_NOTE = (
+    "Mean share of the known front's hypervolume, true values of what is claimed, at the end of "
+    "sweeps of so many runs; the best in bold. qLogNEHVI up to 16 runs."
+)
+
+
+def groups_table(
+    results: Sequence[Result], problems: Sequence[Known], names: Sequence[str]
+) -> Table:
+    """Return, by kind of front and budget, the default against the best of its own arms."""
+    group = {(p.name, level): group_of(p, level) for p in problems for level in levels_of(p)}
+    rows = []
+    for kind in dict.fromkeys(group.values()):
+        own = [r for r in results if group[r.cell.problem, r.cell.level] == kind]
+        row = [kind]
+        for runs in BUDGETS:
+            row.append(_against_best(paired(own, (AUTO, *names), runs)))
+        rows.append(row)
+    return Table("By kind of front", ["front", *[f"{b} runs" for b in BUDGETS]], rows, GROUPS_NOTE)
+
+
+GROUPS_NOTE = (
+    "The default's mean share; the best of its own arms there and its mean share; the mean paired "
+    "gap to it with its 95 % interval. Bold where the interval lies below 0. The best arm is the "
+    "best in hindsight, chosen on the same sweeps."
+)
+
+
+def _against_best(shares: dict[str, dict[tuple[object, ...], float]]) -> str:
+    ours = shares.pop(AUTO, {})
+    if not ours or not shares:
+        return NOTHING
+    best = max(shares, key=lambda n: float(np.mean(list(shares[n].values()))))
+    keys = sorted(set(ours) & set(shares[best]), key=str)
+    gaps = np.array([ours[k] - shares[best][k] for k in keys])
+    mean, low, high = interval(gaps, [k[:2] for k in keys])
+    gap = f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+    gap = f"**{gap}**" if high < 0 else gap
+    return f"{np.mean(list(ours.values())):.3f}; {best} {np.mean([shares[best][k] for k in keys]):.3f}; {gap}"
+
+
+def duels_table(results: Sequence[Result], names: Sequence[str]) -> Table:
+    """Return the default's mean gap to each other, and Holm's p-value over the whole table."""
+    tests: list[tuple[str, int, float, float]] = []
+    for name in names:
+        for runs in BUDGETS:
+            shares = paired(results, (AUTO, name), runs)
+            keys = sorted(set(shares.get(AUTO, {})) & set(shares.get(name, {})), key=str)
+            if keys:
+                gaps = np.array([shares[AUTO][k] - shares[name][k] for k in keys])
+                tests.append((name, runs, float(gaps.mean()), signed_rank(gaps)))
+    adjusted = holm([p for *_, p in tests])
+    told = {
+        (name, runs): f"{gap:+.3f} ({p:.1g})"
+        for (name, runs, gap, _), p in zip(tests, adjusted, strict=True)
+    }
+    rows = [[n, *[told.get((n, b), NOTHING) for b in BUDGETS]] for n in names]
+    heads = ["against", *[f"{b} runs" for b in BUDGETS]]
+    return Table("The default against each", heads, rows, DUELS_NOTE)
+
+
+DUELS_NOTE = (
+    "Mean paired gap; in brackets the p-value of Wilcoxon's signed-rank test over the sweeps, "
+    "corrected by Holm over the table."
+)
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """Return p-values corrected for their number, by Holm (1979).
+
+    By hand: .01, .04, .03 become .03, .06, .06.
+    """
+    order = np.argsort(values)
+    adjusted, before = [0.0] * len(values), 0.0
+    for place, index in enumerate(order.tolist()):
+        p = values[index] if np.isfinite(values[index]) else 1.0
+        before = min(1.0, max(before, (len(values) - place) * p))
+        adjusted[index] = before
+    return adjusted
+
+
+def _best_in_bold(rows: list[list[str]]) -> list[list[str]]:
+    for column in range(1, len(rows[0]) if rows else 0):
+        best = max((row[column] for row in rows if row[column] != NOTHING), default="")
+        for row in rows:
+            row[column] = f"**{best}**" if row[column] == best else row[column]
+    return rows
+
+
+def main(given: argparse.Namespace) -> None:
+    """Run what has no result yet; print the tables."""
+    names = given.problems or list(SEALED if given.sealed else PROBLEMS)
+    problems = problems_named(names)
+    who = given.proposers or [AUTO, *ARMS, *PEERS]
+    given.folder.mkdir(parents=True, exist_ok=True)
+    file = given.folder / ("sealed.jsonl" if given.sealed else "small.jsonl")
+    results = run_cells(grid(problems, who, given.seeds), file)
+    others = [n for n in who if n != AUTO and of_entrant(results, n)]
+    arms = [n for n in others if n in ARMS]
+    title = "Sealed family" if given.sealed else "All but the sealed family"
+    print(shares_table(results, who, title).text())
+    print(groups_table(results, problems, arms).text())
+    print(duels_table(results, others).text())
+
+
+def listed(text: str) -> list[str]:
+    """Return the names in a list with commas."""
+    return [name for name in text.split(",") if name]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser.add_argument("--folder", type=Path, required=True, help="where raw results are kept")
+    parser.add_argument("--sealed", action="store_true", help="the sealed family alone")
+    parser.add_argument("--problems", type=listed, help="problems or families, with commas")
+    parser.add_argument("--proposers", type=listed, help="who takes part, with commas")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="seeds of each problem")
+    main(parser.parse_args())
