@@ -41,6 +41,8 @@ AGGREGATIONS: Mapping[str, Mapping[str, Any]] = {
     "pama": {"levels": "advantages", "weighted": False},
 }
 """Likewise of `method.aggregation`."""
+PROPOSERS: Mapping[str, Mapping[str, Any]] = {"auto": {"lead": 0}}
+"""Likewise of `proposer`, and of what `reevaluate` passes on."""
 
 
 def as_begun(plain: dict[str, Any]) -> dict[str, Any]:
@@ -50,6 +52,10 @@ def as_begun(plain: dict[str, Any]) -> dict[str, Any]:
         _fill(method, METHODS)
         if isinstance(method.get("aggregation"), dict):
             _fill(method["aggregation"], AGGREGATIONS)
+    proposer = plain.get("proposer")
+    while isinstance(proposer, dict):
+        _fill(proposer, PROPOSERS)
+        proposer = proposer.get("of")
     return plain
 
 
@@ -62,6 +68,8 @@ def going_on(spec: SweepSpec, begun: Mapping[str, Any]) -> SweepSpec:
         spec: As it was loaded.
         begun: The stored one, filled in by `as_begun`.
     """
+    proposer = _proposer_going_on(spec.proposer, begun.get("proposer"))
+    spec = spec.model_copy(update={"proposer": proposer})
     method = begun.get("method")
     if not isinstance(method, dict) or method.get("type") != spec.method.type:
         return spec
@@ -74,6 +82,16 @@ def going_on(spec: SweepSpec, begun: Mapping[str, Any]) -> SweepSpec:
         combined = _kept(aggregation, begun_with, AGGREGATIONS)
         kept = kept.model_copy(update={"aggregation": combined})
     return spec.model_copy(update={"method": kept})
+
+
+def _proposer_going_on(spec: Any, begun: Any) -> Any:
+    """Return a proposer's spec with what it began with, and so what it passes on."""
+    if not isinstance(begun, dict) or begun.get("type") != spec.type:
+        return spec
+    kept = _kept(spec, begun, PROPOSERS)
+    if "of" not in begun:
+        return kept
+    return kept.model_copy(update={"of": _proposer_going_on(spec.of, begun["of"])})
 
 
 def _fill(plain: dict[str, Any], former: Mapping[str, Mapping[str, Any]]) -> None:

@@ -81,7 +81,8 @@ def entrants() -> dict[str, Entrant]:
     tags = [tag for tag in TAGS if tag not in MERGING]
     ours = [Entrant(t, partial(our, t), ours=True, slow=t in SPARED) for t in tags]
     peers = [
-        Entrant("auto", _auto, race=True),
+        Entrant("auto", partial(_auto, AutoProposerSpec()), race=True),
+        Entrant("auto_before", partial(_auto, AutoProposerSpec(lead=0)), race=True),
         Entrant("cmorl_beta", _cmorl_beta),
         Entrant("optuna_nsga2", lambda s: OptunaPeer("optuna_nsga2", nsga2, s.target.m)),
         Entrant("optuna_tpe", lambda s: OptunaPeer("optuna_tpe", tpe, s.target.m)),
@@ -93,8 +94,8 @@ def entrants() -> dict[str, Entrant]:
     return {entrant.name: entrant for entrant in (*ours, *peers)}
 
 
-def _auto(setting: Setting) -> Proposer:
-    return build(AutoProposerSpec(), m=setting.target.m, runs=setting.runs)
+def _auto(spec: AutoProposerSpec, setting: Setting) -> Proposer:
+    return build(spec, m=setting.target.m, runs=setting.runs)
 
 
 BOUND = "greedy"

@@ -1,4 +1,4 @@
-"""Budgets that people pay for, each a sweep of its own: `python -m tests.benchmarks.proposers.small`.
+"""Budgets that people pay for, each a sweep of its own: `-m tests.benchmarks.proposers.small`.
 
 `--folder` keeps raw results, so that what was cut off goes on; `--sealed` runs the sealed family
 alone. Unlike the main benchmark, which reads a sweep of 64 runs at 16 and 32, proposers here know
@@ -21,9 +21,10 @@ from tests.benchmarks.proposers.tables import NOTHING, Table
 BUDGETS = {5: 2, 8: 2, 12: 2, 16: 4, 32: 8, 64: 8}
 """Runs to workers."""
 AUTO = "auto"
-ARMS = ("empty_box", "cmorl_hv", "gp_hvi", "pg_predict", "cmorl", "cmorl_beta", "lattice", "ols")
-"""Those of ours that the default is compared with."""
-PEERS = ("dirichlet", "optuna_tpe", "optuna_nsga2", "botorch_nehvi")
+ARMS = ("gp_hvi", "empty_box", "cmorl_hv", "pg_predict")
+"""Those that the default lets take turns."""
+OTHERS = ("auto_before", "cmorl", "lattice", "dirichlet")
+PEERS = ("optuna_tpe", "optuna_nsga2", "botorch_nehvi")
 SLOW = {"botorch_nehvi": 16}
 """Largest budget of those whose decisions take long."""
 PROBLEMS = (
@@ -137,7 +138,8 @@ def _against_best(shares: dict[str, dict[tuple[object, ...], float]]) -> str:
     mean, low, high = interval(gaps, [k[:2] for k in keys])
     gap = f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
     gap = f"**{gap}**" if high < 0 else gap
-    return f"{np.mean(list(ours.values())):.3f}; {best} {np.mean([shares[best][k] for k in keys]):.3f}; {gap}"
+    own, other = np.mean([[ours[k], shares[best][k]] for k in keys], axis=0)
+    return f"{own:.3f}; {best} {other:.3f}; {gap}"
 
 
 def duels_table(results: Sequence[Result], names: Sequence[str]) -> Table:
@@ -192,7 +194,7 @@ def main(given: argparse.Namespace) -> None:
     """Run what has no result yet; print the tables."""
     names = given.problems or list(SEALED if given.sealed else PROBLEMS)
     problems = problems_named(names)
-    who = given.proposers or [AUTO, *ARMS, *PEERS]
+    who = given.proposers or [AUTO, *ARMS, *OTHERS, *PEERS]
     given.folder.mkdir(parents=True, exist_ok=True)
     file = given.folder / ("sealed.jsonl" if given.sealed else "small.jsonl")
     results = run_cells(grid(problems, who, given.seeds), file)

@@ -26,6 +26,7 @@ from tests.benchmarks.proposers.problems import (
     target_of,
 )
 from tests.benchmarks.proposers.scores import duel, with_default
+from tests.benchmarks.proposers.small import holm, interval
 from tests.benchmarks.proposers.virtual_sweep import Row, VirtualSweep, claimed
 from tests.benchmarks.proposers.weather import SEEDS, Weather
 from tests.histories import problem_of, weighted
@@ -316,3 +317,16 @@ def test_a_duel_counts_pairs_and_the_default_is_whom_auto_stands_for() -> None:
     assert [r.cell.entrant for r in everyone].count("default") == (
         4 if default_of(2) == "empty_box" else 0
     )
+
+
+def test_p_values_are_corrected_by_holm_by_hand() -> None:
+    # the smallest times 3, the next times 2, the last times 1, and never below one before
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, float("nan")]) == [1.0, 1.0]
+
+
+def test_intervals_of_paired_gaps_hold_their_mean() -> None:
+    gaps = np.array([0.1, 0.3, -0.1, 0.1])
+    mean, low, high = interval(gaps, ["a", "a", "b", "b"])
+    assert mean == pytest.approx(0.1)
+    assert -0.1 <= low < mean < high <= 0.3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -91,3 +92,21 @@ def test_running_an_old_yaml_again_meets_its_own_sweep(tmp_path):
     assert again.method.labels == "hard"
     enter_folder(again, tmp_path)
     assert read_spec(tmp_path)["method"]["labels"] == "hard"
+
+
+@pytest.mark.parametrize("proposer", [{"type": "auto"}, {"type": "reevaluate", "of": "auto"}])
+def test_a_sweep_of_the_default_proposer_goes_on_with_the_rule_it_began_with(
+    proposer: dict[str, Any], tmp_path: Path
+) -> None:
+    spec = SweepSpec.model_validate({"name": "s", "objectives": OBJECTIVES, "proposer": proposer})
+    enter_folder(spec, tmp_path)
+    assert drawn_as_begun(spec, tmp_path) == spec
+    stored = json.loads((tmp_path / SPEC_FILE).read_text())
+    del stored["proposer"].get("of", stored["proposer"])["lead"]
+    (tmp_path / SPEC_FILE).write_text(json.dumps(stored))
+    old = drawn_as_begun(spec, tmp_path).proposer
+    assert getattr(old, "of", old).lead == 0
+    said = SweepSpec.model_validate(
+        {"name": "s", "objectives": OBJECTIVES, "proposer": {"type": "auto", "lead": 3}}
+    )
+    assert said.proposer == drawn_as_begun(said, tmp_path).proposer
