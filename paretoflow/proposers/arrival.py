@@ -46,17 +46,22 @@ class Ends:
         doubt = ERRORS * float(np.sqrt(variance.sum())) / len(rises)
         return bool(rises.mean() > max(LEAST_RISE, doubt))
 
-    @property
-    def outward(self) -> IntArray:
+    def outward(self, *, surely: bool = False) -> IntArray:
         """Return the rows of policies that rose and gave nothing up: a further run lifts them so.
 
-        By hand: from (.2, .4) to (.4, .6) counts; from (.6, .1) to (.9, .0) went along the front.
+        By hand: from (.2, .4) to (.4, .6) counts, surely; from (.6, .1) to (.9, .0) went along the
+        front.
+
+        Args:
+            surely: Only those that rose in every objective; else noise may hide that one fell.
         """
-        falls = (self.changes < -np.maximum(LEAST_RISE, self.errors)).any(axis=1)
+        errors = ERRORS * self.errors if surely else -self.errors
+        least = np.maximum(LEAST_RISE, errors) if surely else np.minimum(-LEAST_RISE, errors)
+        kept = (self.changes >= least).all(axis=1)
         rises = (self.weights * self.changes).sum(axis=1)
         doubt = np.sqrt((self.weights**2 * self.errors**2).sum(axis=1))
         rose = rises > np.maximum(LEAST_RISE, ERRORS * doubt)
-        return self.rows[rose & ~falls]
+        return self.rows[rose & kept]
 
 
 def ends_of(history: History) -> Ends:

@@ -18,6 +18,8 @@ PUSH = "push"
 """The tag of launches that lift a policy outward."""
 PUSHES = 4
 """Most of these: each objective for two policies."""
+FEW = 4
+"""With fewer launches after the opening, a push must surely pay."""
 SLACK = 0.05
 """What a lifted policy may give up, in units of the normalised range: C-MORL's."""
 
@@ -32,7 +34,9 @@ def leading_arm(ends: Ends, m: int) -> str:
     return UNFINISHED if m > 2 and ends.rising else ARRIVED
 
 
-def push_launch(history: History, asked: Asked, ends: Ends, run_seed: int) -> Proposal | None:
+def push_launch(
+    history: History, asked: Asked, ends: Ends, run_seed: int, *, few: bool = False
+) -> Proposal | None:
     """Return C-MORL's extension of a policy that still moves outward; None where there is none.
 
     For two objectives. Of the policies that rose to their end and gave nothing up, the one with the
@@ -45,11 +49,12 @@ def push_launch(history: History, asked: Asked, ends: Ends, run_seed: int) -> Pr
         asked: Every launch so far.
         ends: Of the weighted runs.
         run_seed: Seed of the launch.
+        few: Whether the budget has so few runs that only those count that surely move outward.
     """
     if history.problem.m != 2 or sum(p.tag == PUSH for p in asked.constrained()) >= PUSHES:
         return None
     gains = (history.gains - history.nadir) / scale_of(history)
-    rows = ends.outward
+    rows = ends.outward(surely=few)
     for row in rows[np.argsort(-gains[rows].sum(axis=1), kind="stable")].tolist():
         parent = history.snapshot_ids[row]
         tried = {p.target for p in asked.constrained() if p.parent == parent and p.tag == PUSH}

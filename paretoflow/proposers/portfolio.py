@@ -17,12 +17,12 @@ from paretoflow.proposers.arms import (
     signed,
     worths,
 )
-from paretoflow.proposers.arrival import ends_of
+from paretoflow.proposers.arrival import Ends, ends_of
 from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
 from paretoflow.proposers.empty_box import SPARE_SHARE
 from paretoflow.proposers.improvements import still_rising
 from paretoflow.proposers.initial import initial_count, initial_launch
-from paretoflow.proposers.lead import ARRIVED, UNFINISHED, leading_arm, push_launch
+from paretoflow.proposers.lead import ARRIVED, FEW, UNFINISHED, leading_arm, push_launch
 from paretoflow.proposers.settings import drawn
 from paretoflow.spec.proposers import PortfolioProposerSpec
 from paretoflow.spec.search import Axis
@@ -66,6 +66,7 @@ class PortfolioProposer:
         self._discount = spec.discount
         self._lead = spec.lead
         self._initial = initial_count(m, spec.initial)
+        self._few = runs - self._initial < FEW
         self._spare = max(self._initial, runs // SPARE_SHARE)
         self._memory = AskedMemory()
         self._restored = RestoredRuns()
@@ -85,9 +86,9 @@ class PortfolioProposer:
             if first is not None:
                 return drawn(first, self._axes, len(asked), seed)
             leads = len(asked) < self._initial + self._lead
-            push = push_launch(seen, asked, ends(), seed_for(seed, asked)) if leads else None
+            push = self._push(seen, asked, ends(), seed) if leads else None
             if push is not None:
-                return push
+                return drawn(push, self._axes, len(asked), seed)
             known = {o.arm for o in outcomes()}
             draws = worths(
                 outcomes(), tuple(self._arms), self._discount, seed_for(seed, asked), PORTFOLIO
@@ -107,6 +108,9 @@ class PortfolioProposer:
             return None
 
         return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+
+    def _push(self, seen: History, asked: Asked, ends: Ends, seed: int) -> Proposal | None:
+        return push_launch(seen, asked, ends, seed_for(seed, asked), few=self._few)
 
     def _is_held(self, rising: bool | None, pending: Sequence[Proposal]) -> bool:
         """Return whether continuing policies is left to others while they have anything."""

@@ -38,9 +38,19 @@ def test_runs_that_still_rise_have_not_arrived_by_hand() -> None:
 
 def test_a_policy_that_rose_and_gave_nothing_up_moves_outward() -> None:
     problem = problem_of(2)
-    assert ends_of(history_of(problem, DONE, [*STILL, *OUT])).outward.tolist() == [5]
-    assert not len(ends_of(history_of(problem, DONE, [*STILL, *ALONG])).outward)
-    assert not len(ends_of(history_of(problem, DONE, [*STILL, *OUT], stderr=0.2)).outward)
+    assert ends_of(history_of(problem, DONE, [*STILL, *OUT])).outward().tolist() == [5]
+    assert not len(ends_of(history_of(problem, DONE, [*STILL, *ALONG])).outward())
+    assert not len(ends_of(history_of(problem, DONE, [*STILL, *OUT], stderr=0.2)).outward())
+
+
+def test_noise_may_hide_a_fall_unless_it_is_to_be_sure() -> None:
+    problem = problem_of(2)
+    slightly = [(2, [0.3, 0.4]), (2, [0.9, 0.36])]
+    ends = ends_of(history_of(problem, DONE, [*STILL, *slightly], stderr=0.05))
+    assert ends.outward().tolist() == [5]
+    assert not len(ends.outward(surely=True))
+    sure = ends_of(history_of(problem, DONE, [*STILL, *OUT], stderr=0.02))
+    assert sure.outward(surely=True).tolist() == [5]
 
 
 def test_a_policy_is_lifted_for_what_it_lacks_then_for_the_other_and_then_no_more() -> None:
