@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks.proposers.cells import Cell, Result, levels_of, run_cells
+from tests.benchmarks.proposers.cells import Cell, Result, levels_of, read, run_cells
 from tests.benchmarks.proposers.problems import Known, problems_named, target_of
 from tests.benchmarks.proposers.scores import of_entrant, signed_rank
 from tests.benchmarks.proposers.tables import NOTHING, Table
@@ -197,7 +197,9 @@ def main(given: argparse.Namespace) -> None:
     who = given.proposers or [AUTO, *ARMS, *OTHERS, *PEERS]
     given.folder.mkdir(parents=True, exist_ok=True)
     file = given.folder / ("sealed.jsonl" if given.sealed else "small.jsonl")
-    results = run_cells(grid(problems, who, given.seeds), file)
+    results = (
+        list(read(file)) if given.tables else run_cells(grid(problems, who, given.seeds), file)
+    )
     others = [n for n in who if n != AUTO and of_entrant(results, n)]
     arms = [n for n in others if n in ARMS]
     title = "Sealed family" if given.sealed else "All but the sealed family"
@@ -218,4 +220,5 @@ if __name__ == "__main__":
     parser.add_argument("--problems", type=listed, help="problems or families, with commas")
     parser.add_argument("--proposers", type=listed, help="who takes part, with commas")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="seeds of each problem")
+    parser.add_argument("--tables", action="store_true", help="only print what is in the folder")
     main(parser.parse_args())
