@@ -39,8 +39,8 @@ class PortfolioProposer:
     chooses; if it has nothing to propose, the next one does, unless it waits for the opening. While
     policies that are trained on come no further (`improvements.still_rising`), the arm that does so
     comes last; before anything was trained on, it may try with one launch at a time.
-    The first `lead` launches after the opening follow a fixed rule instead (`lead`): drawn from what
-    nothing is known of, arms would take turns at random for most of a small budget.
+    The first `lead` launches after the opening follow a fixed rule instead (`lead`): while nothing
+    is known of them, arms would take turns at random for most of a small budget.
     Recent launches count more, as what is worth doing changes while a front fills. An arm sees all
     launches, its own and the others', as if their proposers had taken turns. Its launches bear
     `<arm>|<its own tag>`.
