@@ -61,7 +61,7 @@ class Ends:
         rises = (self.weights * self.changes).sum(axis=1)
         doubt = np.sqrt((self.weights**2 * self.errors**2).sum(axis=1))
         rose = rises > np.maximum(LEAST_RISE, ERRORS * doubt)
-        return self.rows[rose & kept]
+        return np.asarray(self.rows[rose & kept], dtype=np.int64)
 
 
 def ends_of(history: History) -> Ends:

@@ -13,7 +13,7 @@ from paretoflow.proposers.cmorl import starting_weights
 from paretoflow.proposers.wording import bounds, improve
 
 ARRIVED, UNFINISHED = "gp_hvi", "empty_box"
-"""Whose launches come first where runs arrive, and where three objectives or more still rise."""
+"""Whose launches come first where runs arrive, and where they end before they do."""
 PUSH = "push"
 """The tag of launches that lift a policy outward."""
 PUSHES = 4
@@ -24,14 +24,22 @@ SLACK = 0.05
 """What a lifted policy may give up, in units of the normalised range: C-MORL's."""
 
 
-def leading_arm(ends: Ends, m: int) -> str:
-    """Return the tag of the arm that leads.
+def leading_arm(ends: Ends, m: int, place: int) -> str:
+    """Return the tag of the arm that leads; empty where arms are to compete at once.
 
     Where runs arrive, weights tell what they come to, and a model of that is the best guide. Where
-    they do not, it learns where runs stop; with two objectives it still sees the ends, with more
-    the gaps between policies that go on are the better guide.
+    they do not, it learns where runs stop, and a new run from the base stops there again: gaps are
+    then filled from policies that go on. With two objectives these are few, and it is soon worth
+    more to let arms compete, one of which trains policies on for whatever they were trained.
+
+    Args:
+        ends: Of the weighted runs.
+        m: Number of objectives.
+        place: Launches since the opening.
     """
-    return UNFINISHED if m > 2 and ends.rising else ARRIVED
+    if not ends.rising:
+        return ARRIVED
+    return UNFINISHED if m > 2 or place < m else ""
 
 
 def push_launch(

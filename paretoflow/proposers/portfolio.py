@@ -98,7 +98,8 @@ class PortfolioProposer:
             opening = any(p.tag == "initial" for p in pending)
             idle: list[str] = []
             held = CONTINUING if self._is_held(rising(), pending) else ""
-            leader = leading_arm(ends(), len(names)) if leads else ""
+            place = len(asked) - self._initial
+            leader = leading_arm(ends(), len(names), place) if leads else ""
             for arm in sorted(draws, key=lambda arm: (arm != leader, arm == held, -draws[arm])):
                 chosen = self._arms[arm].propose(seen, [*map(restored, pending)], 1, seed)
                 if chosen:

@@ -7,6 +7,7 @@ the families of `TUNING`; what the project says of them rests on the others alon
     dtlz, mw, re, morl              verdict
     recorded                        verdict: sweeps of real runs, replayed
     llm                             tuning: the oracle of `engine.llm_like`
+    six                             six objectives, see `many`
     sealed_…                        see `sealed`: written before the default was chosen for small
                                     budgets, run once afterwards; tuned on were all others
 """
@@ -234,9 +235,10 @@ def problems_named(names: list[str] | None = None) -> list[Known]:
     every = [*PROBLEMS, *recorded_problems()]
     if not names:
         return every
-    from tests.benchmarks.proposers.sealed import SEALED
+    from tests.benchmarks.proposers.many import MANY
+    from tests.benchmarks.proposers.sealed import FRESH, SEALED
 
-    every += SEALED
+    every += [*SEALED, *FRESH, *MANY]
     known = {p.name for p in every} | {p.family for p in every}
     unknown = sorted(set(names) - known)
     if unknown:

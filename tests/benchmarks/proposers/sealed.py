@@ -120,9 +120,9 @@ class Tables:
 
 
 @cache
-def tables_of(m: int) -> Tables:
+def tables_of(m: int, draw: int = 0) -> Tables:
     """Return the task for m objectives: one is easy, rewards disagree, good answers are rare."""
-    rng = rng_of("sealed tables", m)
+    rng = rng_of("fresh tables", m, draw) if draw else rng_of("sealed tables", m)
     taste = rng.standard_normal((m, KINDS, ANSWERS))
     taste[1:] -= AGAINST * taste[:1]
     sharpness = np.array([1.5, 3.0, 2.2])[:m, None, None]
@@ -144,10 +144,11 @@ class TableOracle:
         low: Raw score that 0 stands for, shape (m,).
         high: Raw score that 1 stands for, shape (m,).
         sweep: Seed of the prompts.
+        draw: Which task.
     """
 
-    def __init__(self, low: FloatArray, high: FloatArray, sweep: int) -> None:
-        self._low, self._span, self._tables = low, high - low, tables_of(len(low))
+    def __init__(self, low: FloatArray, high: FloatArray, sweep: int, draw: int = 0) -> None:
+        self._low, self._span, self._tables = low, high - low, tables_of(len(low), draw)
         drawn = rng_of("sealed prompts", sweep).permutation(ALL_PROMPTS)
         self._prompts = drawn[:EVAL_PROMPTS]
 
@@ -200,9 +201,9 @@ def softmax(logits: FloatArray) -> FloatArray:
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True), dtype=np.float64)
 
 
-def table_front(m: int) -> FloatArray:
+def table_front(m: int, draw: int = 0) -> FloatArray:
     """Return what training without luck comes to, for many weights and up to four runs' steps."""
-    tables, found = tables_of(m), []
+    tables, found = tables_of(m, draw), []
     for weights in np.vstack([np.eye(m), uniform_simplex(m, 60 * (m - 1), 0)]):
         tilt = np.zeros((KINDS, ANSWERS))
         for step in range(4 * STEPS):
@@ -226,3 +227,15 @@ SEALED = [
         for m in (2, 3)
     ),
 ]
+FRESH = [
+    Known(
+        f"fresh_llm_{m}_{draw}",
+        "fresh_llm",
+        partial(table_front, m, draw),
+        prompted=partial(TableOracle, draw=draw),
+    )
+    for m in (2, 3)
+    for draw in (1, 2, 3)
+]
+"""Other draws of the tables: the rule was changed once after the sealed family had been run, for
+what it lost there, and looked at on these afterwards."""

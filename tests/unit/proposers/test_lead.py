@@ -83,9 +83,10 @@ def test_who_leads_depends_on_whether_runs_arrive_and_on_the_objectives() -> Non
     still = [(i, (0.9 * np.eye(3)[i]).tolist()) for i in range(3) for _ in range(2)]
     rising = history_of(problem_of(3), done, [*still, (3, [0.2] * 3), (3, [0.6] * 3)])
     arrived = history_of(problem_of(3), done, [*still, (3, [0.6] * 3), (3, [0.6] * 3)])
-    assert leading_arm(ends_of(rising), 3) == "empty_box"
-    assert leading_arm(ends_of(arrived), 3) == "gp_hvi"
-    assert leading_arm(ends_of(rising), 2) == "gp_hvi"
+    assert {leading_arm(ends_of(rising), 3, place) for place in range(9)} == {"empty_box"}
+    assert {leading_arm(ends_of(arrived), 3, place) for place in range(9)} == {"gp_hvi"}
+    two = ends_of(history_of(problem_of(2), DONE, [*STILL, *OUT]))
+    assert [leading_arm(two, 2, place) for place in range(4)] == ["empty_box"] * 2 + [""] * 2
     for history, arm in ((rising, "empty_box"), (arrived, "gp_hvi")):
         (launch,) = auto(3).propose(history, (), 1, 0)
         assert arm_of(launch) == arm
