@@ -132,3 +132,27 @@ def test_no_sweep_there_is_the_users_fault(
 def test_help_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--help"]) == 0
     assert "--watch" in capsys.readouterr().out
+
+
+def test_how_constrained_runs_kept_their_thresholds_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = circle_spec(
+        storage=str(tmp_path),
+        stop={"runs": 8},
+        proposer={"type": "cmorl", "initial": 3},
+        engine={"workers": 1},
+    )
+    root = str(simulated_sweep(spec, CircleOracle()))
+    main(["status", root, "--format", "json"])
+    told = json.loads(capsys.readouterr().out)["constrained"]
+    assert told["finished"] == 5 == len(told["runs"])
+    assert 0 <= told["improved"] <= told["kept"] <= 5
+    main(["status", root])
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"{told['kept']} of 5 runs kept their thresholds" in out
+    for run, one in told["runs"].items():
+        assert one["kept"] == all(
+            room >= -one["room_stderr"][name] for name, room in one["room"].items()
+        )
+        assert one["kept"] or f"{run} missed" in out

@@ -101,6 +101,15 @@ def test_mean_scores_are_those_of_the_same_prompts(
     np.testing.assert_allclose(found, result.prompt_scores[:, 1:3].mean(axis=1))
 
 
+def test_a_look_has_the_noise_of_each_draw(
+    evaluator: Evaluator, prompts: tuple[Prompt, ...]
+) -> None:
+    model = evaluator.lm.model
+    draws = [evaluator.evaluate(model, draw=number).prompt_scores.T for number in range(2)]
+    np.testing.assert_allclose(evaluator.prompt_scores(model, prompts), draws[0])
+    np.testing.assert_allclose(evaluator.prompt_scores(model, prompts, 2), np.mean(draws, axis=0))
+
+
 def test_kl_is_the_mean_log_ratio_of_the_answers(evaluator: Evaluator, adapted: Any) -> None:
     result = evaluator.evaluate(adapted)
     answers = evaluator._answers(adapted, evaluator.prompts)
