@@ -52,9 +52,9 @@ class Steering:
         if not self._run.controller.active:
             return
         state = self._run.request.resume_from
-        if state is not None:
+        if state is not None and self._remembers:
             self._restore(state)
-        elif self._settles:
+        elif self._remembers:
             self._take(self._look(0))
 
     def after(self, step: int) -> None:
@@ -113,8 +113,9 @@ class Steering:
 
     def save(self, folder: Path) -> None:
         """Write what was seen into a folder of trainer state; for rank 0 alone."""
-        if not (self._run.controller.active and self._settles) or self._start is None:
+        if not (self._run.controller.active and self._remembers):
             return
+        assert self._start is not None
         looks = self._looks
         told = {
             "start": self._start.tolist(),
@@ -133,6 +134,11 @@ class Steering:
     @property
     def _settles(self) -> bool:
         return self._spec.result == "feasible"
+
+    @property
+    def _remembers(self) -> bool:
+        """Return whether looks are compared with the first, or policies kept at hand."""
+        return self._spec.paired or self._settles
 
     def _look(self, step: int, share: float = 1.0) -> Look:
         self._run.ranks.in_step = True
@@ -170,8 +176,6 @@ class Steering:
             put(self._run.model, mixed(low, high, result.share))
 
     def _restore(self, folder: Path) -> None:
-        if not self._settles:
-            return
         try:
             with safe_open(folder / CONTROL_FILE, framework="pt") as file:
                 told = json.loads(file.metadata()["control"])

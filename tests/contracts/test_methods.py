@@ -436,9 +436,11 @@ def test_a_run_that_misses_its_threshold_ends_at_what_keeps_it(form, context, sp
 
 @pytest.mark.frame
 @pytest.mark.usefixtures("_sees_steps")
-def test_a_constrained_run_goes_on_from_what_it_has_seen(context, spec, tmp_path):
+@pytest.mark.parametrize("result", ["feasible", "last"])
+def test_a_constrained_run_goes_on_from_what_it_has_seen(result, context, spec, tmp_path):
     looked = replace(context, validate=moves())
-    longer = controlled(spec.model_copy(update={"steps": 4, "checkpoint_every": 1}))
+    often = spec.model_copy(update={"steps": 4, "checkpoint_every": 1})
+    longer = controlled(often, result=result)
     asked = constrained((-np.inf, -1e-3, -np.inf))
     undisturbed = train(looked, longer, asked, tmp_path)
     first = interrupted(looked, longer, asked, tmp_path, 2)

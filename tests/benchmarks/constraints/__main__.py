@@ -34,7 +34,7 @@ ARMS: dict[str, DualSpec] = {
 }
 GAMES = {"fruit_tree": 24, "deep_sea_treasure": 8}
 """Seeds of each world; a policy of deep_sea_treasure takes longer to train."""
-PLANTS = {"bowls": 400, "tabular": 400}
+PLANTS = {"bowls": 200, "tabular": 200}
 COLUMNS = (
     "task",
     "arm",
