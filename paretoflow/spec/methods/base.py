@@ -32,7 +32,7 @@ class DualSpec(Spec):
     returns in units of their spread, of which a range holds about four."""
     max_multiplier: float = Field(10.0, gt=0)
     """Bound on each multiplier, so that one objective cannot drown the others for good."""
-    caution: float = Field(0.5, ge=0)
+    caution: float = Field(1.0, ge=0)
     """Standard errors of a look that a policy must be above its thresholds to count as kept."""
     checks: int = Field(4, ge=0)
     """Looks for a mixture with the parent that keeps the thresholds, where the run's end does not.
