@@ -20,7 +20,7 @@ from tests.conftest import TINY_TEXTS
 if TYPE_CHECKING:
     from paretoflow.lm.base import LanguageModel
     from paretoflow.methods.context import MethodContext
-    from paretoflow.spec.methods import MethodSpec
+    from paretoflow.spec.methods import DpoMethodSpec, MethodSpec
 
 ANSWERS = 4
 NAMES = ("length", "vowels", "breadth")
@@ -93,6 +93,14 @@ def make_context(
         rewards=rewards,
         validate=lambda model: np.zeros(len(columns)),
     )
+
+
+def plain_dpo(**knobs: Any) -> DpoMethodSpec:
+    """Return DPO with the beta of its relatives, and with its last checkpoint alone."""
+    from paretoflow.spec.methods import DpoMethodSpec
+
+    plain = {"beta": 0.1, "checkpoint_every": None, "early_stop": None}
+    return DpoMethodSpec(**{**plain, **knobs})
 
 
 def weighted(*weights: float) -> Proposal:

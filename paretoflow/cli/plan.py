@@ -29,9 +29,8 @@ from paretoflow.spec.search import axes_of
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import as_folder
 
-# both restate what the engine says, which is too heavy to import here; a test holds them equal
+# restates what the engine says, which is too heavy to import here; a test holds them equal
 SPEC_FILE = "spec.json"
-HELD_OUT_CANDIDATES = 2
 
 LOOK_S = 5.0
 """Seconds to wait for an object store that does not answer; a plan is for now."""
@@ -122,7 +121,7 @@ def work_of(spec: SweepSpec) -> Work:
     trains, merges = trained_runs(spec), merge_runs(spec)
     evaluations = 1 + trains * ceil(method.steps / every) * points + merges
     evaluated = (1 + (evaluations - 1) * draws) * data.eval
-    sampled, held_out = data.train * data.candidates, data.validation * HELD_OUT_CANDIDATES
+    sampled, held_out = data.train * data.candidates, data.validation * data.held_out
     trained = trains * method.steps * method.batch_size
     answers_a_look = method.dual.draws * data.validation
     looks = _constrained_runs(spec) * looks_of(method) * answers_a_look

@@ -102,12 +102,15 @@ class Results:
         path = answers_path(self.folder, measured.snapshot_id, draw)
         if result.completions:
             self.files.patiently(lambda: write_answers(path, self.prompts.eval, self.names, result))
+        own = dict(point.payload)
+        shares = zip(self.names, own.pop("effective_weights", ()), strict=False)
+        acted = {f"effective_weight/{name}": share for name, share in shares}
         payload = {
-            "diagnostics": result.diagnostics,
+            "diagnostics": {**result.diagnostics, **acted},
             "model": self.model,
             "data": "" if point.payload.get("given") else self.prompts.digest,
             "inputs": self.inputs,
             "code": __version__,
-            **point.payload,
+            **own,
         }
         return evaluated(measured, time_s=time.time(), payload=payload, **fields)

@@ -19,9 +19,6 @@ from paretoflow.scoring.signals import ASSUMED_BETA
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder
 
-HELD_OUT_CANDIDATES = 2
-"""Base answers for each validation prompt: the held-out pairs of the ranking accuracy."""
-
 
 @dataclass(frozen=True)
 class Lessons:
@@ -70,7 +67,7 @@ class Stage:
         shared = SharedStage(self.folder, self.lm, generation, self.panel, spec.objectives, desk)
         candidates = shared.candidates(self.prompts.train, spec.data.candidates, spec.seed)
         held_out = shared.candidates(
-            self.prompts.validation, HELD_OUT_CANDIDATES, spec.seed, "held-out answers"
+            self.prompts.validation, spec.data.held_out, spec.seed, "held-out answers"
         )
         units: Any = getattr(spec.method, "standardise", "global")
         in_units = replace(candidates, standard=units)

@@ -6,7 +6,7 @@ All go into an evaluation's diagnostics; `over_optimised` is the verdict that ma
 
 References:
     Shi et al. 2024, arXiv 2410.11677 (likelihood over-optimisation): top-k entropy and mass; see
-    `lm.topk`. The verdict uses the raw entropy.
+    `lm.topk`. The verdict uses the mass, or the raw entropy as well.
     Chen et al. 2024, arXiv 2405.19534 (ranking accuracy): its raw and idealised form and the flip
     bound. Departures: (1) a pair is ranked by weighted standardised scores instead of a person; (2)
     the share that prefers the better answer is taken as the logistic function of its lead in those
@@ -166,13 +166,15 @@ def over_optimised(
 ) -> str:
     """Return why a run should end at its last look; empty while it should not.
 
-    It should when in each of the last `evaluations` looks, all after `after_frac` of the steps,
-    top-k entropy was at least `drop` under the base's and top-k mass under the base's, while margin
-    or chosen log-probability had risen since the look before.
+    It should when in each of the last `evaluations` looks, all after `after_frac` of the steps, the
+    signal had fallen while margin or chosen log-probability had risen since the look before (at
+    first: since the base, whose margin is 0). The `mass` signal has fallen when the odds (1 - mass)
+    / mass are at least `outside` times the base's; `entropy_and_mass` when top-k entropy is at
+    least `drop` under the base's, and the mass at all.
 
-    By hand: base (2 bits, 0.9) and drop 0.2; looks (1.5, 0.85) and (1.4, 0.8) with margins 1 and 2
-    end a run of 100 steps at step 40, and would not with margins 2 and 1 and a chosen
-    log-probability that falls, nor with an entropy of 1.7.
+    By hand: base (2 bits, 0.9), outside 8: odds 1/9 and at least 8/9; a look (1.9, 0.5) with margin
+    1 ends a run of 100 steps at step 40, and would not with a margin of -1, nor with a mass of
+    0.55, whose odds are 0.82.
 
     Args:
         spec: The thresholds.
@@ -181,23 +183,31 @@ def over_optimised(
         looks: In order of their steps.
 
     References:
-        Shi et al. 2024, arXiv 2410.11677. Departure: the size of the drop and the number of looks
-        are settings, for the paper gives no rule.
+        Shi et al. 2024, arXiv 2410.11677. Departure: the signal, the size of the drop and the
+        number of looks are settings, for the paper gives no rule.
     """
-    ceiling = (1 - spec.drop) * base["topk_entropy"]
-    late = [i for i, look in enumerate(looks) if look.step > spec.after_frac * steps and i > 0]
+    start = Look(0, base["topk_entropy"], base["topk_mass"], 0.0, np.inf)
+    seen = [start, *looks] if spec.signal == "mass" else list(looks)
+    late = [i for i, look in enumerate(seen) if look.step > spec.after_frac * steps and i > 0]
     last = late[-spec.evaluations :]
-    if len(last) < spec.evaluations or last[-1] != len(looks) - 1:
+    if len(last) < spec.evaluations or last[-1] != len(seen) - 1:
         return ""
     for i in last:
-        now, before = looks[i], looks[i - 1]
-        fell = now.entropy <= ceiling and now.mass < base["topk_mass"]
+        now, before = seen[i], seen[i - 1]
         rose = now.margin > before.margin or now.chosen_logprob > before.chosen_logprob
-        if not (fell and rose):
+        if not (_fell(spec, now, start) and rose):
             return ""
     now = looks[-1]
+    times = "evaluation" if spec.evaluations == 1 else "evaluations"
     return (
-        f"over-optimised at step {now.step}: for {spec.evaluations} evaluations top-k entropy "
-        f"({now.entropy:.3g} bits) and mass ({now.mass:.3g}) were under the base's "
-        f"({base['topk_entropy']:.3g} and {base['topk_mass']:.3g}) while the likelihoods still rose"
+        f"over-optimised at step {now.step}: for {spec.evaluations} {times} top-k mass "
+        f"({now.mass:.4g}) was under the base's ({start.mass:.4g}; entropy {now.entropy:.3g} bits "
+        f"to {start.entropy:.3g}) while the likelihoods still rose"
     )
+
+
+def _fell(spec: EarlyStopSpec, now: Look, base: Look) -> bool:
+    if spec.signal == "mass":
+        odds, before = (1 - now.mass) * base.mass, (1 - base.mass) * now.mass
+        return now.mass < base.mass and odds >= spec.outside * before
+    return now.entropy <= (1 - spec.drop) * base.entropy and now.mass < base.mass

@@ -23,6 +23,9 @@ class _SizesSpec(Spec):
     """Prompts that the dual controller of a constrained run looks at."""
     candidates: int = Field(4, ge=2)
     """Answers sampled from the base for each train prompt, once per sweep."""
+    held_out: int = Field(4, ge=2)
+    """Answers sampled from the base for each validation prompt, once per sweep; their pairs, six of
+    a prompt's four, are those of the ranking accuracy."""
 
 
 class ColumnsSpec(Spec):

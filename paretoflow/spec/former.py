@@ -17,13 +17,13 @@ _GLOBAL = {"standardise": "global"}
 METHODS: Mapping[str, Mapping[str, Any]] = {
     "bco": _GLOBAL,
     "dpa": _GLOBAL,
-    "dpo": _GLOBAL,
+    "dpo": {**_GLOBAL, "beta": 0.1, "checkpoint_every": None, "early_stop": None},
     "f_dpo": _GLOBAL,
     "gradient_dpo": _GLOBAL,
     "grao": _GLOBAL,
     "grpo": _GLOBAL,
-    "ipo": _GLOBAL,
-    "ipo_md": _GLOBAL,
+    "ipo": {**_GLOBAL, "beta": 0.1},
+    "ipo_md": {**_GLOBAL, "beta": 0.1},
     "lipo": _GLOBAL,
     "ln_dpo": _GLOBAL,
     "mah_dpo": _GLOBAL,
@@ -36,22 +36,30 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
     "rpo": _GLOBAL,
 }
 """Of each method's keys: the defaults that are others now."""
-AGGREGATIONS: Mapping[str, Mapping[str, Any]] = {
-    "hv_dynamic": {"measure": "sweep"},
-    "pama": {"levels": "advantages", "weighted": False},
+NESTED: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "aggregation": {
+        "hv_dynamic": {"measure": "sweep"},
+        "pama": {"levels": "advantages", "weighted": False},
+    },
+    "early_stop": {"": {"evaluations": 2, "signal": "entropy_and_mass"}},
 }
-"""Likewise of `method.aggregation`."""
+"""Likewise of what a method's key holds, by its `type`, if it has one."""
+DATA: Mapping[str, Any] = {"held_out": 2}
+"""Likewise of the data, whatever their type."""
 PROPOSERS: Mapping[str, Mapping[str, Any]] = {"auto": {"lead": 0}}
 """Likewise of `proposer`, and of what `reevaluate` passes on."""
 
 
 def as_begun(plain: dict[str, Any]) -> dict[str, Any]:
     """Fill in, in a stored spec as plain JSON values, what was done before a key was there."""
-    method = plain.get("method")
+    method, data = plain.get("method"), plain.get("data")
+    if isinstance(data, dict):
+        data.update({key: value for key, value in DATA.items() if key not in data})
     if isinstance(method, dict):
         _fill(method, METHODS)
-        if isinstance(method.get("aggregation"), dict):
-            _fill(method["aggregation"], AGGREGATIONS)
+        for key, former in NESTED.items():
+            if isinstance(method.get(key), dict):
+                _fill(method[key], former)
     proposer = plain.get("proposer")
     while isinstance(proposer, dict):
         _fill(proposer, PROPOSERS)
@@ -70,17 +78,16 @@ def going_on(spec: SweepSpec, begun: Mapping[str, Any]) -> SweepSpec:
     """
     proposer = _proposer_going_on(spec.proposer, begun.get("proposer"))
     spec = spec.model_copy(update={"proposer": proposer})
-    method = begun.get("method")
+    data, method = begun.get("data"), begun.get("method")
+    if isinstance(data, dict):
+        spec = spec.model_copy(update={"data": _keeping(spec.data, data, DATA)})
     if not isinstance(method, dict) or method.get("type") != spec.method.type:
         return spec
     kept = _kept(spec.method, method, METHODS)
-    aggregation, begun_with = getattr(kept, "aggregation", None), method.get("aggregation")
-    same = isinstance(begun_with, dict) and begun_with.get("type") == getattr(
-        aggregation, "type", ""
-    )
-    if same:
-        combined = _kept(aggregation, begun_with, AGGREGATIONS)
-        kept = kept.model_copy(update={"aggregation": combined})
+    for key, former in NESTED.items():
+        held, begun_with = getattr(kept, key, None), method.get(key)
+        if isinstance(held, Spec) and isinstance(begun_with, dict) and _alike(held, begun_with):
+            kept = kept.model_copy(update={key: _kept(held, begun_with, former)})
     return spec.model_copy(update={"method": kept})
 
 
@@ -94,16 +101,20 @@ def _proposer_going_on(spec: Any, begun: Any) -> Any:
     return kept.model_copy(update={"of": _proposer_going_on(spec.of, begun["of"])})
 
 
+def _alike(spec: Spec, begun: Mapping[str, Any]) -> bool:
+    return bool(getattr(spec, "type", None) == begun.get("type"))
+
+
 def _fill(plain: dict[str, Any], former: Mapping[str, Mapping[str, Any]]) -> None:
-    for key, value in former.get(str(plain.get("type")), {}).items():
+    for key, value in former.get(str(plain.get("type", "")), {}).items():
         plain.setdefault(key, value)
 
 
 def _kept(spec: Any, begun: Any, former: Mapping[str, Mapping[str, Any]]) -> Spec:
-    values = {
-        key: value
-        for key, value in former.get(spec.type, {}).items()
-        if key not in spec.model_fields_set and begun.get(key) == value
-    }
-    kept: Spec = spec.model_copy(update=values)
-    return kept
+    return _keeping(spec, begun, former.get(getattr(spec, "type", ""), {}))
+
+
+def _keeping(spec: Spec, begun: Mapping[str, Any], former: Mapping[str, Any]) -> Spec:
+    said = spec.model_fields_set
+    values = {k: v for k, v in former.items() if k not in said and begun.get(k) == v}
+    return spec.model_copy(update=values)

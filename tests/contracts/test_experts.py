@@ -11,9 +11,8 @@ import torch
 from paretoflow.core.errors import ModelError
 from paretoflow.lm.adapters import adapter_on, fresh_adapter, unload
 from paretoflow.lm.base import load_folder
-from paretoflow.spec.methods.offline import DpoMethodSpec
 from paretoflow.spec.models import LoraSpec
-from tests.method_bench import make_context, train, weighted
+from tests.method_bench import make_context, plain_dpo, train, weighted
 from tests.tiny_models import save_model
 
 pytestmark = pytest.mark.train
@@ -63,7 +62,7 @@ def test_a_mixture_of_experts_trains_and_its_adapter_answers_alike_once_loaded(
         with torch.no_grad():
             seen.append(checkpoint.model.eval()(input_ids=ids).logits)
 
-    spec = DpoMethodSpec(type="dpo", steps=2, batch_size=4, learning_rate=1e-2)
+    spec = plain_dpo(type="dpo", steps=2, batch_size=4, learning_rate=1e-2)
     (tmp_path / "runs").mkdir()
     trained = train(make_context(lm), spec, weighted(1, 0, 0), tmp_path / "runs", report=look)
     assert not torch.allclose(seen[-1], base, atol=1e-3)

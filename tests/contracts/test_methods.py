@@ -54,7 +54,7 @@ SPECS: dict[str, MethodSpec] = {
     "bco": BcoMethodSpec(type="bco", **SHARED),
     "command": CommandMethodSpec(type="command", argv=("{python}",), **SHARED),
     "dpa": DpaMethodSpec(type="dpa", rounds=1, samples=2, **SHARED),
-    "dpo": DpoMethodSpec(**SHARED),
+    "dpo": DpoMethodSpec(**SHARED, checkpoint_every=None),
     "f_dpo": FDpoMethodSpec(type="f_dpo", **SHARED),
     "gradient_dpo": GradientDpoMethodSpec(type="gradient_dpo", **SHARED),
     "grao": GraoMethodSpec(type="grao", **SHARED),

@@ -10,8 +10,8 @@ import pytest
 
 from paretoflow.core.protocols import TrainRequest
 from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
-from paretoflow.spec.methods import DpoMethodSpec, DualSpec, GrpoMethodSpec, ModpoMethodSpec
-from tests.method_bench import make_context, parameters, train, weighted
+from paretoflow.spec.methods import DualSpec, GrpoMethodSpec, ModpoMethodSpec
+from tests.method_bench import make_context, parameters, plain_dpo, train, weighted
 
 pytestmark = pytest.mark.train
 
@@ -52,7 +52,7 @@ def test_no_card_is_made_of_a_checkpoint_and_packages_are_looked_up_once(
     monkeypatch.setattr(imports, "_is_package_available", counted)
     monkeypatch.setattr(ModelCard, "from_template", lambda *_, **__: pytest.fail("a card"))
     assert callable(_BaseTrainer.create_model_card)
-    train(context, DpoMethodSpec(**SHARED, checkpoint_every=1), MIXED, tmp_path)
+    train(context, plain_dpo(**SHARED, checkpoint_every=1), MIXED, tmp_path)
     assert looked
     assert len(looked) == len(set(looked))
     assert not list(tmp_path.rglob("README.md"))
@@ -65,7 +65,7 @@ def test_trainer_state_holds_the_adapter_and_what_the_next_step_needs(context, t
         if checkpoint.state is not None:
             files.extend(p.name for p in checkpoint.state.iterdir())
 
-    spec = DpoMethodSpec(**SHARED, checkpoint_every=1)
+    spec = plain_dpo(**SHARED, checkpoint_every=1)
     train(context, spec, MIXED, tmp_path, report=look)
     assert sorted(files) == [
         "adapter_config.json",
@@ -79,7 +79,7 @@ def test_trainer_state_holds_the_adapter_and_what_the_next_step_needs(context, t
 
 
 @pytest.mark.parametrize(
-    "spec", [DpoMethodSpec(**SHARED), GrpoMethodSpec(type="grpo", **SHARED)], ids=["dpo", "grpo"]
+    "spec", [plain_dpo(**SHARED), GrpoMethodSpec(type="grpo", **SHARED)], ids=["dpo", "grpo"]
 )
 def test_nothing_is_sent_to_anyone(spec, context, tmp_path, monkeypatch):
     from trl.trainer import base_trainer
@@ -104,7 +104,7 @@ def test_the_shared_reference_is_what_trl_would_compute(context, tmp_path, monke
         return own(self, model, inputs, return_outputs)
 
     monkeypatch.setattr(pair_trainer.PairTrainer, "_compute_loss", compare)
-    train(context, DpoMethodSpec(**SHARED), MIXED, tmp_path)
+    train(context, plain_dpo(**SHARED), MIXED, tmp_path)
     assert len(pairs) == 4
     for ours, theirs in pairs:
         np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=2e-4)
@@ -114,7 +114,7 @@ def test_no_reference_pass_is_made(context, tiny_lm, tmp_path):
     calls = []
     hook = tiny_lm.model.model.register_forward_hook(lambda *_: calls.append(1))
     try:
-        train(context, DpoMethodSpec(**SHARED), MIXED, tmp_path)
+        train(context, plain_dpo(**SHARED), MIXED, tmp_path)
     finally:
         hook.remove()
     assert len(calls) == 2  # one for each step
@@ -122,22 +122,22 @@ def test_no_reference_pass_is_made(context, tiny_lm, tmp_path):
 
 @pytest.mark.parametrize(("loss", "start"), [("sigmoid", 0.693147), ("hinge", 1.0), ("ipo", 25.0)])
 def test_losses_start_where_the_log_ratios_are_zero(loss, start, context, tmp_path, logs):
-    train(context, DpoMethodSpec(**SHARED, loss=loss), MIXED, tmp_path)
+    train(context, plain_dpo(**SHARED, loss=loss), MIXED, tmp_path)
     assert logs[0]["loss"] == pytest.approx(start, rel=1e-4)
     assert logs[1]["loss"] < start
 
 
 def test_a_warm_start_is_measured_against_the_base(context, tmp_path, logs):
-    parent = train(context, DpoMethodSpec(**SHARED), MIXED, tmp_path).checkpoints[-1].folder
+    parent = train(context, plain_dpo(**SHARED), MIXED, tmp_path).checkpoints[-1].folder
     logs.clear()
-    train(context, DpoMethodSpec(**SHARED), MIXED, tmp_path, parent=parent)
+    train(context, plain_dpo(**SHARED), MIXED, tmp_path, parent=parent)
     assert logs[0]["loss"] < 0.69
 
 
 def test_modpo_with_all_the_weight_on_one_objective_is_dpo(context, tmp_path, logs):
     one_hot = weighted(0.0, 1.0, 0.0)
-    train(context, DpoMethodSpec(**SHARED), one_hot, tmp_path)
-    train(context, ModpoMethodSpec(type="modpo", **SHARED), one_hot, tmp_path)
+    train(context, plain_dpo(**SHARED), one_hot, tmp_path)
+    train(context, ModpoMethodSpec(type="modpo", labels="hard", **SHARED), one_hot, tmp_path)
     dpo, modpo = logs[:2], logs[2:]
     assert [row["loss"] for row in modpo] == pytest.approx([row["loss"] for row in dpo], abs=1e-6)
 
@@ -145,7 +145,7 @@ def test_modpo_with_all_the_weight_on_one_objective_is_dpo(context, tmp_path, lo
 def test_modpo_starts_at_the_loss_of_its_margins_alone(context, tmp_path, logs):
     from paretoflow.methods.pairs import PairStream, PairTable
 
-    train(context, ModpoMethodSpec(type="modpo", **SHARED), MIXED, tmp_path)
+    train(context, ModpoMethodSpec(type="modpo", labels="hard", **SHARED), MIXED, tmp_path)
     gains = context.candidates.gains
     first, second = np.triu_indices(gains.shape[1], k=1)
     spread = np.sqrt(np.mean((gains[:, first] - gains[:, second]) ** 2, axis=(0, 1)))
@@ -184,7 +184,7 @@ def test_pairs_follow_weights_that_moved_after_the_loader_fetched(context, tmp_p
         return own(self, numbers, weights)
 
     monkeypatch.setattr(PairStream, "draw", draw)
-    moving(tmp_path, context, DpoMethodSpec(**SHARED))
+    moving(tmp_path, context, plain_dpo(**SHARED))
     assert seen == [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0]]
 
 
@@ -222,9 +222,11 @@ def test_grpo_scores_once_with_the_weights_in_force(aggregation, tiny_lm, tmp_pa
     assert len(batches) == 2  # three objectives, one call for each step
     table = context.candidates
     for (prompts, gains), seen, ids in zip(batches, scored, turns, strict=True):
-        np.testing.assert_allclose(seen, (gains - table.mean) / table.std, rtol=1e-5)
         assert len({p.prompt_id for p in prompts}) == 1  # one group of four
         row = table.prompts.index(prompts[0])
+        within = np.sqrt(table.gains.var(axis=1, ddof=1).mean(axis=0))
+        counted = (gains - table.gains[row].mean(axis=0)) / within
+        np.testing.assert_allclose(seen, counted, rtol=1e-5, atol=1e-6)
         assert ids == [list(table.prompt_ids[row])] * 4
 
 
@@ -245,7 +247,7 @@ def test_the_frozen_copy_of_the_starting_adapter_is_gone(context, tmp_path):
     from paretoflow.methods.pair_trainer import PairBatch, PairTrainer
     from paretoflow.methods.ranks import Ranks
 
-    spec = DpoMethodSpec(**SHARED)
+    spec = plain_dpo(**SHARED)
     request = TrainRequest("run", 0, MIXED, 0, tmp_path)
     model = fresh_adapter(context.lm, context.lora, 0)
     try:

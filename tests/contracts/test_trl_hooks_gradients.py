@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from paretoflow.core.errors import NonFiniteLossError
-from paretoflow.spec.methods import DpoMethodSpec, GradientDpoMethodSpec
+from paretoflow.spec.methods import GradientDpoMethodSpec
 from tests.contracts.test_trl_hooks import parameters
-from tests.method_bench import train, weighted
+from tests.method_bench import plain_dpo, train, weighted
 
 pytestmark = pytest.mark.train
 
@@ -105,7 +105,7 @@ def test_only_weighted_objectives_cost_a_gradient(context, tmp_path, steps):
 def test_linear_with_one_hot_weights_is_dpo(context, tmp_path):
     one_hot = weighted(0.0, 1.0, 0.0)
     ours = train(context, spec_of(steps=3, combiner="linear"), one_hot, tmp_path).adapter
-    theirs = train(context, DpoMethodSpec(**{**SHARED, "steps": 3}), one_hot, tmp_path).adapter
+    theirs = train(context, plain_dpo(**{**SHARED, "steps": 3}), one_hot, tmp_path).adapter
     assert all(np.allclose(ours[k], theirs[k], atol=1e-6) for k in theirs)
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from paretoflow.core.candidates import Candidates
 from paretoflow.core.values import FloatArray
 from paretoflow.spec.methods import (
     BcoMethodSpec,
@@ -28,13 +29,18 @@ from paretoflow.spec.methods import (
     ModpoMethodSpec,
     RpoMethodSpec,
 )
-from tests.method_bench import train, weighted
+from tests.method_bench import plain_dpo, train, weighted
 
 pytestmark = pytest.mark.train
 
 WEIGHTS = np.array([0.5, 0.3, 0.2])
 MIXED = weighted(0.5, 0.3, 0.2)
 SHARED: dict[str, Any] = {"steps": 1, "batch_size": 4, "learning_rate": 1e-12}
+
+
+def table_of(context: Any) -> Candidates:
+    """Return the candidates in the units that are the methods' default."""
+    return replace(context.candidates, standard="prompt")
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Pairs:
 @pytest.fixture(scope="module")
 def parent(context, tmp_path_factory) -> Path:
     """Return an adapter that has moved away from the base."""
-    spec = DpoMethodSpec(steps=3, batch_size=4, learning_rate=5e-3)
+    spec = plain_dpo(steps=3, batch_size=4, learning_rate=5e-3)
     run = train(context, spec, weighted(0.0, 0.2, 0.8), tmp_path_factory.mktemp("parent"))
     return run.checkpoints[-1].folder
 
@@ -70,7 +76,7 @@ def measured(context, parent) -> Measured:
     from paretoflow.lm.adapters import adapter_on
     from paretoflow.lm.logprobs import sequence_logprobs
 
-    table = context.candidates
+    table = table_of(context)
     answers = [answer for row in table.completion_ids for answer in row]
     prompts = [ids for ids in table.prompt_ids for _ in table.completion_ids[0]]
     with adapter_on(context.lm, parent) as model:
@@ -85,7 +91,7 @@ def drawn(context: Any, measured: Measured, weights: FloatArray) -> Pairs:
     """Return what is measured of the first four pairs."""
     from paretoflow.methods.pairs import PairStream, PairTable
 
-    table = context.candidates
+    table = table_of(context)
     pairs = PairStream(PairTable(table, 2), seed=0).draw(range(4), weights)
     better = [(pair.prompt, pair.chosen) for pair in pairs]
     worse = [(pair.prompt, pair.rejected) for pair in pairs]
@@ -112,7 +118,7 @@ def f_dpo(slope: Callable[[FloatArray], FloatArray]) -> Callable[[Pairs], FloatA
 PAIR_LOSSES: dict[str, tuple[MethodSpec, Callable[[Pairs], FloatArray]]] = {
     "ipo": (
         IpoMethodSpec(type="ipo", **SHARED),
-        lambda p: (p.w / p.nw - p.l / p.nl - 1 / 0.2) ** 2,
+        lambda p: (p.w / p.nw - p.l / p.nl - 1 / 2) ** 2,
     ),
     "ln_dpo": (
         LnDpoMethodSpec(type="ln_dpo", **SHARED),
@@ -167,7 +173,7 @@ def test_modpo_with_soft_labels_is_its_formula(context, parent, measured, tmp_pa
     spec = ModpoMethodSpec(type="modpo", labels="soft", **SHARED)
     train(context, spec, MIXED, tmp_path, parent=parent)
     anchor = np.array([1.0, 0.0, 0.0])
-    table = PairTable(context.candidates, 2)
+    table = PairTable(table_of(context), 2)
     leads = [p.difference for p in PairStream(table, seed=0).draw(range(4), anchor)]
     d = np.array(leads) / table.spread
     pairs = drawn(context, measured, anchor)
@@ -183,7 +189,7 @@ def test_lipo_is_its_formula(context, parent, measured, tmp_path, logs):
 
     spec = LipoMethodSpec(type="lipo", list_size=3, **SHARED)
     train(context, spec, MIXED, tmp_path, parent=parent)
-    lists = Draws(lambda weights: scored_lists(context.candidates, weights, 3), seed=0)
+    lists = Draws(lambda weights: scored_lists(table_of(context), weights, 3), seed=0)
     losses = []
     for row in lists.draw(range(4), WEIGHTS):
         s = 0.1 * measured.ratios[row.prompt, list(row.answers)]
@@ -204,7 +210,7 @@ def test_bco_is_its_formula_and_shifts_by_the_step_before(
 
     spec = BcoMethodSpec(type="bco", beta=0.5, **{**SHARED, "steps": 2})
     train(context, spec, MIXED, tmp_path, parent=parent)
-    thumbs = Draws(ThumbTable(context.candidates, 0.5).labelled, seed=0)
+    thumbs = Draws(ThumbTable(table_of(context), 0.5).labelled, seed=0)
     shift = 0.0
     for step in range(2):
         batch = thumbs.draw(range(4 * step, 4 * step + 4), WEIGHTS)
@@ -220,12 +226,12 @@ def test_bco_is_its_formula_and_shifts_by_the_step_before(
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (DpoMethodSpec(loss="ipo"), IpoMethodSpec(type="ipo")),
-        (DpoMethodSpec(), FDpoMethodSpec(type="f_dpo", divergence="alpha", alpha=0.0)),
-        (DpoMethodSpec(), MmDpoMethodSpec(type="mm_dpo", margin_weight=0.0)),
-        (DpoMethodSpec(), RpoMethodSpec(type="rpo", beta=0.1, sft_weight=0.0)),
+        (DpoMethodSpec(loss="ipo", checkpoint_every=None), IpoMethodSpec(type="ipo")),
+        (plain_dpo(), FDpoMethodSpec(type="f_dpo", divergence="alpha", alpha=0.0)),
+        (plain_dpo(), MmDpoMethodSpec(type="mm_dpo", margin_weight=0.0)),
+        (plain_dpo(), RpoMethodSpec(type="rpo", beta=0.1, sft_weight=0.0)),
         (
-            DpoMethodSpec(pairs_per_prompt=1),
+            plain_dpo(pairs_per_prompt=1),
             LipoMethodSpec(type="lipo", list_size=2, weighting="uniform"),
         ),
     ],
@@ -240,7 +246,7 @@ def test_at_its_limit_a_method_is_dpo(one, other, context, tmp_path):
 
 def test_the_log_ratios_log_what_trl_logs(context, tmp_path, logs):
     shared = {"steps": 2, "batch_size": 4, "learning_rate": 5e-3}
-    for spec in (DpoMethodSpec(**shared), RpoMethodSpec(type="rpo", beta=0.1, sft_weight=0.0)):
+    for spec in (plain_dpo(**shared), RpoMethodSpec(type="rpo", beta=0.1, sft_weight=0.0)):
         train(context, spec.model_copy(update=shared), MIXED, tmp_path)
     trl, ours = logs[:2], logs[2:]
     for key in ("loss", "num_tokens", "entropy", "grad_norm"):
@@ -280,6 +286,6 @@ def test_reference_log_probabilities_keep_their_precision(context, tmp_path, mon
 
     monkeypatch.setattr(Trainer, "_prepare_inputs", rounded)
     monkeypatch.setattr(DrawTrainer, "_prepare_inputs", look)
-    train(context, DpoMethodSpec(**SHARED), MIXED, tmp_path)
+    train(context, plain_dpo(**SHARED), MIXED, tmp_path)
     assert {"ref_chosen_logps", "ref_rejected_logps"} <= seen[0].keys()
     assert set(seen[0].values()) == {torch.float32}

@@ -187,7 +187,7 @@ def test_looks_do_not_change_the_run_and_come_when_due(context, tmp_path):
         torch.rand(7)
         return context.candidates.mean + np.arctanh(1 / 3) ** (1 / 3)  # the factor stays 1
 
-    knobs = {"type": "hv_dynamic", "every": 1}
+    knobs = {"type": "hv_dynamic", "measure": "sweep", "every": 1}
     spec = spec_of("grpo", batch_size=4, aggregation=knobs)
     run = train(replace(context, validate=validate), spec, MIXED, tmp_path)
     assert len(looks) == spec.looks == 1

@@ -25,7 +25,6 @@ from paretoflow.methods.memory import is_out_of_memory
 from paretoflow.methods.states import latest_state
 from paretoflow.spec.methods import (
     BcoMethodSpec,
-    DpoMethodSpec,
     DualSpec,
     FDpoMethodSpec,
     GradientDpoMethodSpec,
@@ -42,7 +41,7 @@ from paretoflow.spec.methods import (
     RlooMethodSpec,
     RpoMethodSpec,
 )
-from tests.method_bench import make_context, weighted
+from tests.method_bench import make_context, plain_dpo, weighted
 
 MIXED = weighted(0.5, 0.3, 0.2)
 PULLED = Proposal(
@@ -56,7 +55,7 @@ PULLED = Proposal(
 )
 SHARED: dict[str, Any] = {"steps": 4, "batch_size": 4, "learning_rate": 5e-3, "checkpoint_every": 2}
 SPECS: dict[str, MethodSpec] = {
-    "dpo": DpoMethodSpec(**SHARED),
+    "dpo": plain_dpo(**SHARED),
     "modpo": ModpoMethodSpec(type="modpo", **SHARED),
     "bco": BcoMethodSpec(type="bco", beta=1.0, **SHARED),
     "gradient_dpo": GradientDpoMethodSpec(type="gradient_dpo", **SHARED),
@@ -83,8 +82,8 @@ QUICK = {"dpo": (3, 0), "modpo": (3,), "gradient_dpo": (3,), "grpo": (3,)}
 """Stages that `make test` tries; `make test-full` tries them all, and what is in none of these."""
 QUICK_LOSSES = ("lipo",)
 QUICK_SAMPLERS = ("grao",)
-DUAL = DpoMethodSpec(**SHARED, dual=DualSpec(every=1, caution=0))
-WILD = DpoMethodSpec(**{**SHARED, "learning_rate": 1e30})
+DUAL = plain_dpo(**SHARED, dual=DualSpec(every=1, caution=0))
+WILD = plain_dpo(**{**SHARED, "learning_rate": 1e30})
 
 
 class Gang:

@@ -53,16 +53,24 @@ def look_every(dual: DualSpec, steps: int) -> int:
 class EarlyStopSpec(Spec):
     """When likelihood over-optimisation ends a run, at a checkpoint that it was seen at.
 
-    Shi et al. 2024, arXiv 2410.11677: top-k entropy and mass fall before quality does.
+    Shi et al. 2024, arXiv 2410.11677: top-k entropy and mass fall before quality does. As measured
+    here, the mass tells collapsed runs from good ones; entropy also falls where an objective likes
+    answers alike, and rises where it likes variety.
     """
 
     after_frac: float = Field(0.1, ge=0.1, lt=1)
     """Share of the steps before which no evaluation counts."""
-    evaluations: int = Field(2, ge=1)
-    """Evaluated checkpoints in a row that must show it, none of them a run's first; see
-    `checkpoint_every`."""
+    evaluations: int = Field(1, ge=1)
+    """Evaluated checkpoints in a row that must show it; see `checkpoint_every`."""
+    signal: Literal["mass", "entropy_and_mass"] = "mass"
+    """mass: more probability than the base's lies outside the likeliest tokens; entropy_and_mass:
+    that at all, and the entropy of the likeliest has dropped, as earlier versions asked, which
+    passes over most runs that collapse; a run's first checkpoint does not count then."""
+    outside: float = Field(8.0, gt=1)
+    """Of `mass`: how many times the base's the odds must be that a token is not among the likeliest
+    k. Good runs reach three to five times."""
     drop: float = Field(0.2, gt=0, lt=1)
-    """How far top-k entropy must be under the base's, as a share of it."""
+    """Of `entropy_and_mass`: how far top-k entropy must be under the base's, as a share of it."""
 
 
 class MethodBase(Spec):

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from paretoflow.spec.methods.base import MethodBase, WeighsWithinPrompts
+from paretoflow.spec.methods.base import EarlyStopSpec, MethodBase, WeighsWithinPrompts
+
+DPO_BETA = 1.0
+"""At 0.1, which people's preferences ask for, runs on the base's own answers collapse when they are
+trained for long; see `DpoMethodSpec`."""
+LOOKS = 2
+"""Evaluated checkpoints of a run that says nothing of them."""
+IPO_BETA = 1.0
+"""Half a nat a token."""
 
 
 class PairMethodBase(MethodBase, WeighsWithinPrompts):
@@ -25,12 +33,30 @@ class PairMethodBase(MethodBase, WeighsWithinPrompts):
 class DpoMethodSpec(PairMethodBase):
     """Direct preference optimisation on pairs of the base's answers, ranked by weighted score.
 
-    Rafailov et al. 2023, arXiv 2305.18290.
+    Rafailov et al. 2023, arXiv 2305.18290. The defaults of beta, checkpoints and early stop were
+    chosen on three tasks: `tests/benchmarks/results/dpo_defaults.md`.
     """
 
     type: Literal["dpo"] = "dpo"
     loss: Literal["sigmoid", "ipo", "hinge"] = "sigmoid"
     """Loss on the implicit reward margin."""
+    beta: float = Field(DPO_BETA, gt=0)
+    """Strength of the pull towards the base; smaller moves further. Unset with `loss: ipo`: as for
+    `ipo`."""
+    checkpoint_every: int | None = Field(None, ge=1)
+    """Steps between evaluated checkpoints, each a candidate for the front; unset: half-way and at
+    the end, since a run may have been better before its end; null: only the last."""
+    early_stop: EarlyStopSpec | None = EarlyStopSpec()
+    """Ends a run early, as finished, when its likelihoods are over-optimised; null: never."""
+
+    @model_validator(mode="after")
+    def _by_loss_and_steps(self) -> Self:
+        """Fill in what was not said, before anyone sees the frozen spec."""
+        if "beta" not in self.model_fields_set and self.loss == "ipo":
+            object.__setattr__(self, "beta", IPO_BETA)
+        if "checkpoint_every" not in self.model_fields_set and self.steps > 1:
+            object.__setattr__(self, "checkpoint_every", -(-self.steps // LOOKS))
+        return self
 
 
 class ModpoMethodSpec(PairMethodBase):
@@ -56,6 +82,10 @@ class IpoMethodSpec(PairMethodBase):
     """
 
     type: Literal["ipo"]
+    beta: float = Field(IPO_BETA, gt=0)
+    """Log-ratios are means over tokens, so 1 / (2 beta) is in nats a token: half a nat by default,
+    ten nats over an answer of 20 tokens. DPO's 0.1 would ask for five nats a token, which no pair
+    reaches, so that nothing holds the margins back."""
 
 
 class LnDpoMethodSpec(PairMethodBase):

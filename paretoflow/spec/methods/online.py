@@ -13,6 +13,7 @@ from paretoflow.spec.methods.aggregators import (
     NormalizeThenSumSpec,
 )
 from paretoflow.spec.methods.base import MethodBase, WeighsWithinPrompts
+from paretoflow.spec.methods.offline import IPO_BETA
 
 
 class OnlineMethodBase(MethodBase, WeighsWithinPrompts):
@@ -77,8 +78,9 @@ class IpoMdMethodSpec(OnlineMethodBase):
     type: Literal["ipo_md"]
     generations: int = Field(2, ge=2, le=2)
     """Answers sampled for each prompt: a pair."""
-    beta: float = Field(0.1, gt=0)
-    """Margins are pulled to 1 / (2 beta); tau in the paper. Assumed."""
+    beta: float = Field(IPO_BETA, gt=0)
+    """Margins, in nats a token, are pulled to 1 / (2 beta), half a nat by default; tau in the
+    paper. Assumed, as in `ipo`."""
     mixture: float = Field(0.125, ge=0, le=1)
     """Share of the base's logits in those that are sampled from. Assumed."""
 

@@ -28,6 +28,16 @@ RATES: dict[str, tuple[float, ...]] = {
     "embedded": (7e-4,),
 }
 """Learning rates of a task; with several, each arm's is chosen with a seed of its own."""
+_HOT = ("chebyshev", "grad_dynamic", "hv_dynamic", "linear", "log_sigmoid", "pama_scalar")
+CHOSEN: dict[str, dict[str, float]] = {
+    "letters": {
+        **{f"grpo, {tag}": 3e-3 for tag in _HOT},
+        **dict.fromkeys(("grao", "ric", "dpa", "meet"), 3e-3),
+        "mah_dpo": 3e-4,
+        "": 1e-3,
+    },
+}
+"""What was chosen when all arms were tuned; "" stands for the others. `--tune` chooses anew."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,8 @@ MERGES: dict[str, tuple[dict[str, Any], int]] = {
 
 def _arms() -> dict[str, Arm]:
     arms = {tag: Arm({"type": tag}) for tag in OFFLINE}
-    arms["modpo, soft labels"] = Arm({"type": "modpo", "labels": "soft"})
+    arms["modpo, hard labels"] = Arm({"type": "modpo", "labels": "hard"})
+    arms["dpo, beta 0.1 to the end"] = Arm({"type": "dpo", "beta": 0.1, "early_stop": None})
     for tag in sorted(COMBINERS):
         arms[f"gradient_dpo, {tag}"] = Arm({"type": "gradient_dpo", "combiner": tag})
     for tag in sorted(AGGREGATIONS):

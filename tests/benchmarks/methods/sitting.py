@@ -17,7 +17,7 @@ from typing import Any
 from paretoflow.core.errors import ParetoflowError
 from paretoflow.engine.state import SweepState
 from paretoflow.spec.sweep import SweepSpec
-from tests.benchmarks.methods.arms import ARMS, RATES, TASKS
+from tests.benchmarks.methods.arms import ARMS, CHOSEN, RATES, TASKS
 from tests.benchmarks.methods.inline import run_inline
 
 TUNING_SEED = 100
@@ -52,17 +52,23 @@ def outcome(state: SweepState, wall_s: float) -> dict[str, Any]:
     }
 
 
-def sit(task: str, seed: int, folder: Path, arms: list[str]) -> None:
+def sit(task: str, seed: int, folder: Path, arms: list[str], *, tune: bool = False) -> None:
     """Run the arms that have no result yet, each at its best learning rate."""
     for arm in arms:
         if not result_path(folder, task, seed, arm).exists():
-            rate = best_rate(task, folder, arm)
+            rate = best_rate(task, folder, arm) if tune else chosen_rate(task, arm)
             run_arm(task, seed, folder, arm, rate, result_path(folder, task, seed, arm))
 
 
 def result_path(folder: Path, task: str, seed: int, arm: str) -> Path:
     """Return where the outcome of an arm is kept."""
     return folder / "results" / f"{task}-{seed}-{arm}.json"
+
+
+def chosen_rate(task: str, arm: str) -> float:
+    """Return the arm's learning rate of an earlier tuning, or the task's only one."""
+    chosen = CHOSEN.get(task, {"": RATES[task][0]})
+    return chosen.get(arm, chosen[""])
 
 
 def best_rate(task: str, folder: Path, arm: str) -> float:

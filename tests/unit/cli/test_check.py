@@ -37,9 +37,9 @@ def test_the_plan_is_printed(job, capsys):
         "stops at 12 runs or 5 hours",
         "1 weighted 1 0 Opening stage",
         "3 weighted 0.5 0.5",
-        "96 x 4 + 32 = 416 answers sampled",
+        "96 x 4 + 64 = 448 answers sampled",
         "12 runs x 40 steps x 8 = 3,840 pairs",
-        "13 snapshots (base included) x 48 prompts = 624 answers",
+        "25 snapshots (base included) x 48 prompts = 1,200 answers",
         "at most 10 (1 devices at 2 an hour",
     ):
         assert part in shown
@@ -53,7 +53,7 @@ def test_json_carries_the_resolved_spec_and_the_plan(job, capsys):
     assert plan["folder"] == "elsewhere/tiny"
     assert plan["exists"] is False
     assert [launch["weights"] for launch in plan["opening"]] == [[1, 0], [0, 1], [0.5, 0.5]]
-    assert plan["work"]["evaluations"] == 4
+    assert plan["work"]["evaluations"] == 7
     assert plan["capabilities"]["data"] == "pairs"
 
 

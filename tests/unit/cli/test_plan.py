@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from paretoflow.cli.plan import (
-    HELD_OUT_CANDIDATES,
     SPEC_FILE,
     opening_launches,
     plan_of,
@@ -22,12 +21,12 @@ def spec(*overrides):
 
 def test_counts_by_hand():
     work = work_of(spec())
-    assert (work.sampled, work.held_out) == (96 * 4, 16 * 2)
+    assert (work.sampled, work.held_out) == (96 * 4, 16 * 4)
     assert work.trained == 12 * 40 * 8
-    assert (work.evaluations, work.evaluated) == (13, 13 * 48)
+    assert (work.evaluations, work.evaluated) == (25, 25 * 48)  # half-way and at the end
     # nine runs after the opening; the parent, steps 7, 14, …, 35, the end and 4 checks
     assert work.looks == 9 * 11 * 16
-    assert work.answers == 384 + 32 + 624 + 1584
+    assert work.answers == 384 + 64 + 1200 + 1584
     assert work.tokens == work.answers * 96
     assert work.rounds == 6
 
@@ -40,6 +39,7 @@ def test_a_proposer_that_may_constrain_counts_as_if_it_always_did():
 
 
 def test_checkpoints_are_evaluated_and_the_last_step_always():
+    assert work_of(spec("method.checkpoint_every=null")).evaluations == 1 + 12
     assert work_of(spec("method.checkpoint_every=15")).evaluations == 1 + 12 * 3
     assert work_of(spec("method.checkpoint_every=20")).evaluations == 1 + 12 * 2
 
@@ -47,7 +47,7 @@ def test_checkpoints_are_evaluated_and_the_last_step_always():
 def test_grpo_samples_what_it_learns_from():
     work = work_of(spec("method={type: grpo}", "proposer={type: lattice}"))
     assert work.looks == 0
-    assert work.answers == 384 + 32 + 624 + work.trained
+    assert work.answers == 384 + 64 + 624 + work.trained
     watched = work_of(
         spec("method={type: grpo, aggregation: hv_dynamic}", "proposer={type: lattice}")
     )
@@ -84,13 +84,6 @@ def test_a_plan_names_the_file_and_folder_of_the_engine(tmp_path):
     for storage in ("sweeps", f"file://{tmp_path}"):
         chosen = spec(f"storage={storage}")
         assert as_folder(plan_of(chosen).folder) == session.sweep_root(chosen)
-
-
-@pytest.mark.train
-def test_a_plan_counts_the_held_out_answers_of_the_engine():
-    from paretoflow.engine import stage
-
-    assert stage.HELD_OUT_CANDIDATES == HELD_OUT_CANDIDATES
 
 
 @pytest.mark.parametrize(

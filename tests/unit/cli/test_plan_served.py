@@ -24,7 +24,7 @@ def test_every_preference_of_every_checkpoint_is_an_evaluation():
     work = work_of(given)
     assert work.evaluations == 1 + 2 * 2 * 11
     assert work.evaluated == work.evaluations * 48
-    assert work.answers == 384 + 32 + work.evaluated + 2 * 96  # a round: each prompt once
+    assert work.answers == 384 + 64 + work.evaluated + 2 * 96  # a round: each prompt once
 
 
 def test_choosing_costs_its_answers():
@@ -33,7 +33,7 @@ def test_choosing_costs_its_answers():
     work = work_of(given)
     assert work.evaluations == 1 + 2 * 5
     assert work.evaluated == (1 + 2 * 5 * 5) * 48  # the base answers once
-    assert work.answers == 384 + 32 + work.evaluated + 2 * 96 * 3
+    assert work.answers == 384 + 64 + work.evaluated + 2 * 96 * 3
 
 
 def test_more_objectives_are_walked_on_a_lattice():

@@ -15,7 +15,7 @@ from paretoflow.engine.early_stop import LOOKS_FILE, Watch
 from paretoflow.spec.methods.base import EarlyStopSpec
 
 pytestmark = pytest.mark.train
-SPEC = EarlyStopSpec(evaluations=1, drop=0.1)
+SPEC = EarlyStopSpec(signal="entropy_and_mass", evaluations=1, drop=0.1)
 BASE = {"topk_entropy": 2.0, "topk_mass": 0.9}
 FALLING = [(1.5, 0.8, 1.0), (1.4, 0.7, 2.0), (1.3, 0.6, 3.0)]
 

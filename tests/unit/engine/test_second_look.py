@@ -41,6 +41,7 @@ def swept(tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     from tests.benchmarks.methods.inline import InlineBackend
 
     method = {"type": "dpo", "steps": 2, "batch_size": 2, "pairs_per_prompt": 1}
+    method["checkpoint_every"] = None
     plain = small_sweep("looks", tiny_base_dir, tmp_path_factory.mktemp("home"), method)
     spec = plain.model_copy(update={"stop": plain.stop.model_copy(update={"runs": 4})})
     root = sweep_root(spec)
@@ -58,6 +59,10 @@ def test_each_look_is_a_finished_run_that_trained_nothing(swept: Any) -> None:
     assert [r.proposal.kind.value for r in state.runs.values()] == ["weighted"] + ["reevaluate"] * 3
     assert [row.draws for row in state.evaluations] == [2, 3]
     assert all(run.cost.tokens > 0 for run in state.runs.values())
+    trained = state.evaluations[1].diagnostics
+    acted = [v for name, v in trained.items() if name.startswith("effective_weight/")]
+    assert len(acted) == 2
+    assert sum(acted) == pytest.approx(1.0)
 
 
 def test_the_ledger_keeps_every_draw_and_the_row_tells_their_mean(swept: Any) -> None:

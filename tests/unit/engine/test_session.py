@@ -9,7 +9,13 @@ import pytest
 from paretoflow.core.errors import MissingExtraError, PluginError, SpecError
 from paretoflow.engine import session
 from paretoflow.engine.happenings import calibrated
-from paretoflow.engine.session import enter_folder, load_oracle, simulate, sweep_root
+from paretoflow.engine.session import (
+    drawn_as_begun,
+    enter_folder,
+    load_oracle,
+    simulate,
+    sweep_root,
+)
 from paretoflow.engine.sweep import read_spec
 from paretoflow.ledger import open_ledger
 from paretoflow.scoring.calibrate import declared_problem
@@ -149,7 +155,8 @@ def test_a_sweep_from_before_a_setting_existed_goes_on(tmp_path: Path) -> None:
     plain = json.loads((root / "spec.json").read_text())
     del plain["model"], plain["method"]["beta"]
     (root / "spec.json").write_text(json.dumps(plain))
-    enter_folder(spec, root)
+    enter_folder(drawn_as_begun(spec, root), root)
     assert "model" in read_spec(root)
+    assert read_spec(root)["method"]["beta"] == 0.1  # as it was by default then
     with pytest.raises(SpecError, match="another seed"):
         enter_folder(spec.model_copy(update={"seed": 4}), root)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from paretoflow.core.errors import MethodError
-from paretoflow.spec.methods import DpoMethodSpec, MahDpoMethodSpec
+from paretoflow.spec.methods import MahDpoMethodSpec
 from paretoflow.spec.methods.conditioned import ServeSpec
-from tests.method_bench import Trained, make_context, read_adapter, train, weighted
+from tests.method_bench import Trained, make_context, plain_dpo, read_adapter, train, weighted
 
 pytestmark = pytest.mark.train
 
@@ -178,7 +178,7 @@ def test_a_launchs_weights_do_not_enter_the_training(trained, context, tmp_path)
 def test_with_one_objective_the_backbones_first_step_is_dpos(tiny_lm, tmp_path):
     one = make_context(tiny_lm, columns=(1,))
     step = {"steps": 1, "batch_size": 4, "learning_rate": 5e-3, "max_grad_norm": 1e6}
-    plain = train(one, DpoMethodSpec(**step), weighted(1.0), tmp_path)
+    plain = train(one, plain_dpo(**step), weighted(1.0), tmp_path)
     # the head's delta starts at zero, so the backbone's first gradient is that of DPO
     headed = train(one, MahDpoMethodSpec(type="mah_dpo", **step), weighted(1.0), tmp_path)
     assert set(headed.adapter) - set(plain.adapter) == {
@@ -225,7 +225,7 @@ def test_heads_hang_beside_any_targets(targets, context):
 
 
 def test_a_parent_without_heads_is_refused(context, tmp_path):
-    parent = train(context, DpoMethodSpec(**SHARED), MIXED, tmp_path).checkpoints[-1].folder
+    parent = train(context, plain_dpo(**SHARED), MIXED, tmp_path).checkpoints[-1].folder
     with pytest.raises(MethodError, match="rank 0 on the output layer"):
         train(context, SPEC, MIXED, tmp_path, parent=parent)
     assert "forward" not in vars(context.lm.model)

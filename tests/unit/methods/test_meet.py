@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from paretoflow.core.errors import MethodError
-from paretoflow.spec.methods import DpoMethodSpec, MeetMethodSpec
+from paretoflow.spec.methods import MeetMethodSpec
 from paretoflow.spec.methods.conditioned import RpsSelectSpec, ServeSpec
-from tests.method_bench import Trained, make_context, train, weighted
+from tests.method_bench import Trained, make_context, plain_dpo, train, weighted
 
 pytestmark = pytest.mark.train
 
@@ -202,6 +202,6 @@ def test_neighbours_of_a_preference_can_be_asked_for(context, tmp_path):
 
 
 def test_a_parent_without_control_tokens_is_refused(context, tmp_path):
-    parent = train(context, DpoMethodSpec(**SHARED), MIXED, tmp_path).checkpoints[-1].folder
+    parent = train(context, plain_dpo(**SHARED), MIXED, tmp_path).checkpoints[-1].folder
     with pytest.raises(MethodError, match="without control tokens"):
         train(context, SPEC, MIXED, tmp_path, parent=parent)

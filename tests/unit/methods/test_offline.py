@@ -12,6 +12,8 @@ from paretoflow.methods.thumbs import Thumb
 from paretoflow.spec.methods import (
     BcoMethodSpec,
     FDpoMethodSpec,
+    IpoMdMethodSpec,
+    IpoMethodSpec,
     LipoMethodSpec,
     MmDpoMethodSpec,
     ModpoMethodSpec,
@@ -260,3 +262,31 @@ def test_soft_labels_obey_the_weights_and_hard_ones_do_not(shares):
     hard = gains_of(torch.softmax(logits, 0), base, rewards)
     assert hard[0] > 2 * want[0]
     assert hard[1] < -0.5 < want[1]
+
+
+@pytest.mark.parametrize(("beta", "held"), [(None, True), (0.1, False)])
+def test_ipos_default_holds_the_policy_to_the_base(beta, held):
+    """Answers of one token, all pairs of them: log-ratios spread over one nat, not over ten.
+
+    The squares are least where an answer's log-ratio is its wins less its losses over all answers
+    times 1 / (2 beta): for the best of n, (n - 1) / n of it.
+    """
+    import torch
+
+    knobs = {} if beta is None else {"beta": beta}
+    specs = [IpoMethodSpec(type="ipo", **knobs), IpoMdMethodSpec(type="ipo_md", **knobs)]
+    target = {1 / (2 * spec.beta) for spec in specs}.pop()
+    rng = np.random.default_rng(3)
+    base = torch.log_softmax(torch.tensor(rng.normal(size=40)), dim=0)
+    better, worse = np.triu_indices(40, k=1)  # an earlier answer is better
+
+    def loss(logits: Any) -> Any:
+        ratios = torch.log_softmax(logits, dim=0) - base
+        return (ratios[better] - ratios[worse] - target).square().mean()
+
+    policy = torch.log_softmax(least(loss, 40), dim=0)
+    ratios = (policy - base).numpy()
+    assert ratios.max() - ratios.min() == pytest.approx(2 * target * 39 / 40, rel=1e-3)
+    kl = float((policy.exp() * (policy - base)).sum())
+    assert (kl < 0.2) == held
+    assert (kl > 1) != held

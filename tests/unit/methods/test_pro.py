@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paretoflow.spec.methods import DpoMethodSpec, ProMethodSpec
-from tests.method_bench import make_context, train, weighted
+from paretoflow.spec.methods import ProMethodSpec
+from tests.method_bench import make_context, plain_dpo, train, weighted
 from tests.unit.methods.test_pairs import candidates
 
 pytestmark = pytest.mark.train
@@ -157,7 +157,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def test_one_hot_weights_are_dpo_to_the_last_bit_and_mixed_ones_are_not(context, tmp_path):
-    dpo, pro = DpoMethodSpec(**SHARED), ProMethodSpec(type="pro", temperature=0.1, **SHARED)
+    dpo, pro = plain_dpo(**SHARED), ProMethodSpec(type="pro", temperature=0.1, **SHARED)
     one_hot = weighted(0.0, 1.0, 0.0)
     assert same(train(context, dpo, one_hot, tmp_path), train(context, pro, one_hot, tmp_path))
     mixed = weighted(0.5, 0.3, 0.2)
@@ -167,5 +167,5 @@ def test_one_hot_weights_are_dpo_to_the_last_bit_and_mixed_ones_are_not(context,
 def test_equal_weights_of_all_prompts_are_dpo(context, tmp_path):
     flat = ProMethodSpec(type="pro", entropy_floor=1.0, **SHARED)
     mixed = weighted(0.5, 0.3, 0.2)
-    plain = train(context, DpoMethodSpec(**SHARED), mixed, tmp_path)
+    plain = train(context, plain_dpo(**SHARED), mixed, tmp_path)
     assert same(plain, train(context, flat, mixed, tmp_path))

@@ -22,6 +22,9 @@ pytestmark = pytest.mark.train
 BASE = {"topk_entropy": 2.0, "topk_mass": 0.9}
 
 
+OLD = EarlyStopSpec(signal="entropy_and_mass", evaluations=2)
+
+
 def _held_out(ref_logprobs: FloatArray, tokens: list[list[int]]) -> Candidates:
     p, c = ref_logprobs.shape
     return Candidates(
@@ -92,7 +95,7 @@ FALLING = _looks((1.9, 0.9, 0.5, -9), (1.5, 0.85, 1, -10), (1.4, 0.8, 2, -11))
 
 
 def test_over_optimisation_by_hand() -> None:
-    spec = EarlyStopSpec()
+    spec = OLD
     assert "at step 40" in over_optimised(spec, 100, BASE, FALLING)
     assert not over_optimised(spec, 100, BASE, FALLING[:2])  # the first look has none before it
 
@@ -104,18 +107,18 @@ def test_over_optimisation_by_hand() -> None:
 )
 def test_all_that_over_optimisation_takes_is_needed(change: dict[str, float]) -> None:
     looks = [*FALLING[:2], replace(FALLING[2], **change)]
-    assert over_optimised(EarlyStopSpec(), 100, BASE, looks) == ""
+    assert over_optimised(OLD, 100, BASE, looks) == ""
 
 
 def test_a_chosen_answer_that_becomes_likelier_counts_like_a_margin() -> None:
     looks = [*FALLING[:2], replace(FALLING[2], margin=0.9, chosen_logprob=-9.5)]
-    assert over_optimised(EarlyStopSpec(), 100, BASE, looks)
+    assert over_optimised(OLD, 100, BASE, looks)
 
 
 def test_nothing_ends_in_the_first_tenth_of_the_steps() -> None:
     early = [replace(look, step=i + 1) for i, look in enumerate(FALLING)]
-    assert over_optimised(EarlyStopSpec(), 30, BASE, early) == ""
-    assert over_optimised(EarlyStopSpec(), 15, BASE, early)  # steps 2 and 3 are after 1.5
+    assert over_optimised(OLD, 30, BASE, early) == ""
+    assert over_optimised(OLD, 15, BASE, early)  # steps 2 and 3 are after 1.5
     with pytest.raises(ValueError, match="after_frac"):
         EarlyStopSpec(after_frac=0.05)
 
@@ -125,3 +128,26 @@ def test_a_look_needs_all_signals() -> None:
     assert Look.of(4, whole) == Look(4, 1.0, 0.5, 2.0, -3.0)
     del whole["margin"]
     assert Look.of(4, whole) is None
+
+
+def test_mass_alone_tells_a_collapse_at_the_first_look() -> None:
+    base = {"topk_entropy": 2.0, "topk_mass": 0.9}
+    look = Look(40, 1.9, 0.5, 1.0, -5.0)
+    told = over_optimised(EarlyStopSpec(), 100, base, [look])
+    assert "at step 40" in told
+    assert "0.5" in told
+    assert not over_optimised(EarlyStopSpec(), 100, base, [replace(look, mass=0.55)])
+    assert not over_optimised(EarlyStopSpec(), 100, base, [replace(look, margin=-1.0)])
+    assert not over_optimised(EarlyStopSpec(), 100, base, [replace(look, step=10)])
+    twice = EarlyStopSpec(evaluations=2)
+    assert not over_optimised(twice, 100, base, [look])
+    assert over_optimised(twice, 100, base, [look, replace(look, step=60, margin=2.0)])
+    # entropy has nothing to do with it: a policy of few words is no collapse, nor of many
+    assert not over_optimised(EarlyStopSpec(), 100, base, [Look(40, 0.1, 0.95, 1.0, -5.0)])
+    assert over_optimised(EarlyStopSpec(), 100, base, [Look(40, 3.0, 0.1, 1.0, -5.0)])
+
+
+def test_a_base_whose_top_k_hold_everything() -> None:
+    base = {"topk_entropy": 2.0, "topk_mass": 1.0}
+    assert not over_optimised(EarlyStopSpec(), 9, base, [Look(5, 1.0, 1.0, 1.0, -5.0)])
+    assert over_optimised(EarlyStopSpec(), 9, base, [Look(5, 1.0, 0.99, 1.0, -5.0)])

@@ -10,7 +10,7 @@ import pytest
 
 from paretoflow.engine.session import drawn_as_begun, enter_folder
 from paretoflow.engine.sweep import SPEC_FILE, read_spec
-from paretoflow.spec.former import AGGREGATIONS, METHODS, as_begun, going_on
+from paretoflow.spec.former import METHODS, NESTED, as_begun, going_on
 from paretoflow.spec.methods import MethodSpec
 from paretoflow.spec.methods.aggregators import AggregationSpec
 from paretoflow.spec.shape import tag_of, variants
@@ -44,7 +44,9 @@ TAGS = {tag_of(model): model for model in variants(MethodSpec)}
 AGGREGATION_TAGS = {tag_of(model): model for model in get_args(AggregationSpec)}
 
 
-@pytest.mark.parametrize(("models", "former"), [(TAGS, METHODS), (AGGREGATION_TAGS, AGGREGATIONS)])
+@pytest.mark.parametrize(
+    ("models", "former"), [(TAGS, METHODS), (AGGREGATION_TAGS, NESTED["aggregation"])]
+)
 def test_the_tables_name_keys_whose_default_is_another_now(models, former):
     for tag, keys in former.items():
         now = models[tag].model_validate({"type": tag})
@@ -67,6 +69,16 @@ def test_a_key_that_a_stored_spec_lacks_stands_for_what_was_done_then():
     begun = as_begun(older(sweep({"type": "dpo"})))
     assert begun["method"]["standardise"] == "global"
     assert SweepSpec.model_validate(begun).method.standardise == "global"
+
+
+def test_a_signal_that_was_not_named_is_the_one_of_then():
+    spec = sweep({"type": "lipo", "early_stop": {}})
+    assert (spec.method.early_stop.signal, spec.method.early_stop.evaluations) == ("mass", 1)
+    plain = older(spec, early_stop={"after_frac": 0.1, "evaluations": 2, "drop": 0.2})
+    kept = going_on(spec, as_begun(plain)).method.early_stop
+    assert (kept.signal, kept.evaluations) == ("entropy_and_mass", 2)
+    none = going_on(spec, as_begun(older(spec, early_stop=None))).method.early_stop
+    assert none == spec.method.early_stop
 
 
 def test_a_yaml_that_says_nothing_goes_on_as_the_sweep_began():
