@@ -25,7 +25,7 @@ from tests.benchmarks.morl.ppo import Ppo, Runner
 from tests.benchmarks.morl.spec import MorlSpec, load_job
 from tests.benchmarks.morl.training import fresh_policy, last_age, scale_of, world_of
 
-WORLDS = ("deep_sea_treasure", "fruit_tree")
+WORLDS = ("fruit_tree", "deep_sea_treasure")
 SLACKS = (0.05, 0.1, 0.2)
 LOOKED, JUDGED = 16, 64
 """Episodes of a look, and of the judgement."""
