@@ -14,7 +14,9 @@ from pathlib import Path
 
 from paretoflow.core.errors import MethodError
 from paretoflow.core.protocols import Checkpoint
+from paretoflow.core.values import LaunchKind, Proposal
 from paretoflow.scoring.signals import Look, over_optimised
+from paretoflow.spec.methods import MethodSpec
 from paretoflow.spec.methods.base import EarlyStopSpec
 from paretoflow.storage.durable import write_durably
 
@@ -62,6 +64,14 @@ class Watch:
             json.dumps([asdict(look) for look in self._looks]).encode(),
         )
         partial.replace(state / LOOKS_FILE)
+
+
+def settles_itself(method: MethodSpec, asked: Proposal) -> bool:
+    """Return whether a run chooses its result itself at its end, so that none may come before.
+
+    A constrained run does: its looks see what is lost, and it goes back to what kept all it must.
+    """
+    return asked.kind is LaunchKind.CONSTRAINED and method.dual.result == "feasible"
 
 
 def _read(state: Path | None) -> list[Look]:

@@ -19,10 +19,10 @@ import numpy as np
 from paretoflow.core.errors import RunInterrupted, WorkerError
 from paretoflow.core.inputs import Changes, Inputs, require_same
 from paretoflow.core.protocols import Checkpoint, Objective, Parallel, Prompt, TrainRequest
-from paretoflow.core.values import FloatArray, Problem
+from paretoflow.core.values import FloatArray, Problem, Proposal
 from paretoflow.engine.again import require_alike
 from paretoflow.engine.backend import Failure, Known, Launch, Report
-from paretoflow.engine.early_stop import Watch
+from paretoflow.engine.early_stop import Watch, settles_itself
 from paretoflow.engine.faults import failure_in
 from paretoflow.engine.happenings import calibrated, noted, paused
 from paretoflow.engine.inputs import inputs_of
@@ -203,7 +203,7 @@ class Workshop:
         known = read_state(saved) if saved is not None else None
         steps = itertools.count(known.step + 1 if known else 1)
         tools = self._ready.tools.tools_for(launch.proposal)
-        watch = self._watch(tools.spec, saved)
+        watch = self._watch(tools.spec, launch.proposal, saved)
 
         def should_stop() -> bool:  # asked once after every step
             attempt.progress(next(steps))
@@ -272,9 +272,9 @@ class Workshop:
     def _first(self) -> bool:
         return self._parallel.rank == 0
 
-    def _watch(self, method: MethodSpec, state: Path | None) -> Watch | None:
-        """Return what may end a run early, on every rank; None where the spec asks for none."""
-        if method.early_stop is None:
+    def _watch(self, method: MethodSpec, asked: Proposal, state: Path | None) -> Watch | None:
+        """Return what may end a run early, on every rank; None where nothing may."""
+        if method.early_stop is None or settles_itself(method, asked):
             return None
         if self._first and not self._base_signals:
             self._base_signals = self._evaluator.signals(self._lm.model)

@@ -91,7 +91,8 @@ class MethodBase(Spec):
     dual: DualSpec = DualSpec()
     """The dual controller of constrained runs."""
     early_stop: EarlyStopSpec | None = None
-    """Ends a run early, as finished, when its likelihoods are over-optimised; unset: never."""
+    """Ends a run early, as finished, when its likelihoods are over-optimised; unset: never.
+    Not of a constrained run, which goes back by itself."""
 
 
 class WeighsWithinPrompts(Spec):

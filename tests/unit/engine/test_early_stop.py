@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 
 from paretoflow.core.errors import MethodError
 from paretoflow.core.protocols import Checkpoint
-from paretoflow.core.values import Cost
+from paretoflow.core.values import Cost, LaunchKind, Proposal, WeightVector
 from paretoflow.engine import early_stop
-from paretoflow.engine.early_stop import LOOKS_FILE, Watch
+from paretoflow.engine.early_stop import LOOKS_FILE, Watch, settles_itself
+from paretoflow.spec.methods import DpoMethodSpec, DualSpec
 from paretoflow.spec.methods.base import EarlyStopSpec
 
 pytestmark = pytest.mark.train
@@ -140,3 +142,13 @@ def test_a_run_finishes_where_it_is_told_to_also_after_an_interruption(
 
 def _counted(cls: Any, step: int, diagnostics: Any) -> Any:
     return cls(step, diagnostics["topk_entropy"], diagnostics["topk_mass"], 0.0, 0.0)
+
+
+def test_a_constrained_run_is_not_ended_before_it_settles() -> None:
+    plain = Proposal(LaunchKind.WEIGHTED, WeightVector((0.5, 0.5)), 0, "", "")
+    asked = replace(plain, kind=LaunchKind.CONSTRAINED, target=0, thresholds=(0.0, 0.0))
+    method = DpoMethodSpec()
+    former = method.model_copy(update={"dual": DualSpec(result="last")})
+    assert settles_itself(method, asked)
+    assert not settles_itself(method, plain)
+    assert not settles_itself(former, asked)
