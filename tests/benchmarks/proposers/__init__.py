@@ -5,6 +5,8 @@ on each other:
 
     trainable        problems as functions of x, for an oracle that optimises
     problems         fronts with a name, a family and the split into tuning and verdict
+    llm              the oracle of `engine.llm_like` as a problem
+    sealed, many     problems that nothing was tuned on; six objectives
     oracles          what a launch finds: exactly, by a truncated optimiser, or in recorded runs
     weather          noise, failures, run times and stragglers of one sweep
     virtual_sweep    a sweep's loop: asks, waits, measures, scores what the proposer claims
@@ -12,5 +14,6 @@ on each other:
     field            who takes part: each of our proposers, each peer
     cells            the grid of sweeps, on two processes; goes on where it was cut off
     scores, tables   from cells to results/proposers.md
+    small            sweeps of 5 to 64 runs, each a sweep of its own: results/proposers_small.md
     decision_time    seconds for a decision with 10,000 evaluations
 """

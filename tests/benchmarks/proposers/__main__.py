@@ -139,6 +139,12 @@ def main(
         (RESULTS / "proposers.md").write_text(text, encoding="utf-8")
 
 
+LEAD_NOTE = (
+    "The default here is `portfolio` whose arms compete from the first launch after the opening; "
+    "`auto` has a fixed rule lead first, which is for small budgets: see `proposers_small.md`."
+)
+
+
 def page(tables: list[Table]) -> str:
     """Return the page that holds the tables."""
     head = [
@@ -149,6 +155,8 @@ def page(tables: list[Table]) -> str:
         machine(),
         "",
         versions(),
+        "",
+        LEAD_NOTE,
         "",
     ]
     return "\n".join([*head, *(table.text() for table in tables)])
