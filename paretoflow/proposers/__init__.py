@@ -1,12 +1,13 @@
 """Choosers of the next launches: each a pure function of (history, pending, seed) that says why.
 
     lattice     a fixed lattice of weights, coarse to fine: the baseline
-    dirichlet   corners, then draws from the simplex; the default from five objectives on
+    dirichlet   corners, then draws from the simplex; the default from seven objectives on
     cmorl       C-MORL's two stages: weighted runs, then constrained extension of lonely policies
     cmorl_hv    the same extension, of the policies beside the largest gain in hypervolume
     ols         weights at the corners of what is known, where a bound leaves most to win
     gp_hvi      weights whose run a Gaussian process expects to add most, or a gap that adds more
-    empty_box   constrained launches into the largest hypervolume gap; the default of long sweeps
+    empty_box   constrained launches into the largest hypervolume gap; the default of long sweeps,
+                and of five and six objectives
     psl         weights and settings of the Pareto set that a model of the runs expects
     svh_psl     the same, from particles that share gradients and repel each other
     pg_predict  continues policies where earlier continuations predict most gain, as PGMORL
@@ -93,6 +94,8 @@ SEARCHING = ("portfolio", "psl", "reevaluate", "svh_psl")
 
 MANY_OBJECTIVES = 5
 """From so many objectives on, pairs of points say little about gaps, and plain draws do better."""
+MOST_BOXED = 6
+"""Objectives up to which gaps are still the best guide, and found within a second."""
 LONG_SWEEP = 300
 """Runs beyond which models cost more time than they are worth: gaps are then chosen by rule."""
 
@@ -166,9 +169,10 @@ def resolved(
 
 
 def _default(m: int, runs: int, launches: Sequence[str], lead: int) -> ProposerSpec:
-    if m >= MANY_OBJECTIVES or LaunchKind.CONSTRAINED not in launches:
+    boxed = m < MANY_OBJECTIVES or (m <= MOST_BOXED and lead > 0)
+    if not boxed or LaunchKind.CONSTRAINED not in launches:
         return DirichletProposerSpec(type="dirichlet")
-    if runs > LONG_SWEEP:
+    if runs > LONG_SWEEP or m >= MANY_OBJECTIVES:
         return EmptyBoxProposerSpec(type="empty_box")
     arms = default_arms(m)
     if lead:

@@ -67,7 +67,7 @@ SPECS: dict[str, ProposerSpec] = {
 }
 MERGING = ("map", "merge_screen", "soups")
 """Those that launch nothing but experts until these are trained."""
-WRAPPED = {"reevaluate": ("portfolio", "dirichlet")}
+WRAPPED = {"reevaluate": ("portfolio", "empty_box", "dirichlet")}
 """Tags of those whose launches the proposer passes on; they bear the tag of who chose them."""
 MOST_OBJECTIVES = {"ols": 4}
 RUNS = 30
@@ -112,8 +112,9 @@ def test_every_tag_has_a_spec_a_line_in_the_table_and_an_example() -> None:
 
 
 def test_auto_is_a_portfolio_unless_objectives_or_runs_are_many() -> None:
-    chosen = [resolve_tag(AutoProposerSpec(), m, RUNS) for m in (2, 4, 5, 9)]
-    assert chosen == ["portfolio", "portfolio", "dirichlet", "dirichlet"]
+    chosen = [resolve_tag(AutoProposerSpec(), m, RUNS) for m in (2, 4, 5, 6, 7, 9)]
+    assert chosen == ["portfolio"] * 2 + ["empty_box"] * 2 + ["dirichlet"] * 2
+    assert resolve_tag(AutoProposerSpec(lead=0), 5, RUNS) == "dirichlet"
     assert resolve_tag(AutoProposerSpec(), 2, LONG_SWEEP) == "portfolio"
     assert resolve_tag(AutoProposerSpec(), 2, LONG_SWEEP + 1) == "empty_box"
     assert resolve_tag(AutoProposerSpec(), 2, RUNS, (LaunchKind.WEIGHTED,)) == "dirichlet"

@@ -51,11 +51,12 @@ __all__ = [
 
 
 class AutoProposerSpec(Spec):
-    """`portfolio` below five objectives, `empty_box` beyond 300 runs; `dirichlet` from five on."""
+    """`portfolio`; `empty_box` for five or six objectives or beyond 300 runs; else `dirichlet`."""
 
     type: Literal["auto"] = "auto"
     lead: int = Field(12, ge=0)
-    """Launches after the opening that follow a fixed rule before arms compete; 0 for none."""
+    """Launches after the opening that follow a fixed rule before arms compete; 0 is the default of
+    earlier versions: none, and `dirichlet` from five objectives on."""
 
 
 ProposerSpec = Annotated[

@@ -102,7 +102,7 @@ def shares_table(results: Sequence[Result], names: Sequence[str], title: str) ->
 
 SHARES_NOTE = (
     "Mean share of the known front's hypervolume, true values of what is claimed, at the end of "
-    "sweeps of so many runs; the best in bold. qLogNEHVI up to 16 runs."
+    "sweeps of so many runs; the best in bold."
 )
 
 
