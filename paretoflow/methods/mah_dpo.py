@@ -55,7 +55,7 @@ class MahDpoMethod:
         added to them; (2) an optimiser step takes `batch_size` pairs of every objective, so that no
         objective is missing from one; (3) pairs are the base's own answers, ranked by scores; (4)
         AdamW with the schedule of all methods in place of RMSprop; (5) the logits of the pairs are
-        held whole: TRL's fused output layer cannot see a head.
+        held whole: TRL's fused output layer cannot see a head; (6) beta is 1 by default.
     """
 
     def __init__(self, spec: MahDpoMethodSpec, context: MethodContext) -> None:

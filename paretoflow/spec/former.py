@@ -26,7 +26,7 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
     "ipo_md": {**_GLOBAL, "beta": 0.1},
     "lipo": _GLOBAL,
     "ln_dpo": _GLOBAL,
-    "mah_dpo": _GLOBAL,
+    "mah_dpo": {**_GLOBAL, "beta": 0.1},
     "meet": _GLOBAL,
     "mm_dpo": _GLOBAL,
     "modpo": {"labels": "hard"},

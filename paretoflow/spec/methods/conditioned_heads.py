@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from paretoflow.spec.methods.conditioned import ConditionedBase
+from paretoflow.spec.methods.offline import DPO_BETA
 
 
 class MahDpoMethodSpec(ConditionedBase):
@@ -17,8 +18,9 @@ class MahDpoMethodSpec(ConditionedBase):
     """
 
     type: Literal["mah_dpo"]
-    beta: float = Field(0.1, gt=0)
-    """Strength of the pull towards the base; smaller moves further."""
+    beta: float = Field(DPO_BETA, gt=0)
+    """Strength of the pull towards the base; smaller moves further. The paper's is 0.1, under which
+    a run that is long enough for a whole front collapses here."""
     pairs_per_prompt: int = Field(2, ge=1)
     """Pairs taken from each prompt's candidates for each objective, widest margins first."""
 

@@ -33,7 +33,7 @@ CHOSEN: dict[str, dict[str, float]] = {
     "letters": {
         **{f"grpo, {tag}": 3e-3 for tag in _HOT},
         **dict.fromkeys(("grao", "ric", "dpa", "meet"), 3e-3),
-        "mah_dpo": 3e-4,
+        "mah_dpo": 1e-3,
         "": 1e-3,
     },
 }

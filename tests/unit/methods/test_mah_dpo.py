@@ -19,7 +19,7 @@ pytestmark = pytest.mark.train
 torch = pytest.importorskip("torch")
 
 SHARED: dict[str, Any] = {"steps": 3, "batch_size": 4, "learning_rate": 5e-3}
-SPEC = MahDpoMethodSpec(type="mah_dpo", serve=ServeSpec(points=3), **SHARED)
+SPEC = MahDpoMethodSpec(type="mah_dpo", beta=0.1, serve=ServeSpec(points=3), **SHARED)
 MIXED = weighted(0.5, 0.3, 0.2)
 SHARES = [0.5, 0.3, 0.2]
 
@@ -180,7 +180,7 @@ def test_with_one_objective_the_backbones_first_step_is_dpos(tiny_lm, tmp_path):
     step = {"steps": 1, "batch_size": 4, "learning_rate": 5e-3, "max_grad_norm": 1e6}
     plain = train(one, plain_dpo(**step), weighted(1.0), tmp_path)
     # the head's delta starts at zero, so the backbone's first gradient is that of DPO
-    headed = train(one, MahDpoMethodSpec(type="mah_dpo", **step), weighted(1.0), tmp_path)
+    headed = train(one, MahDpoMethodSpec(type="mah_dpo", beta=0.1, **step), weighted(1.0), tmp_path)
     assert set(headed.adapter) - set(plain.adapter) == {
         f"base_model.model.lm_head.lora_{half}.weight" for half in "AB"
     }
