@@ -92,6 +92,14 @@ VERBS: dict[str, Verb] = {
         "Pick the adapter of a front that suits a preference.",
         ("paretoflow pick sweeps/quickstart --prefer coverage=0.7,conciseness=0.3",),
     ),
+    "confirm": Verb(
+        "paretoflow.cli.confirm:confirm",
+        "Score a front once more, on prompts that the sweep never saw.",
+        (
+            "paretoflow confirm sweeps/quickstart",
+            "paretoflow confirm sweeps/mine --data fresh.jsonl --n 200 --prefer quality=1",
+        ),
+    ),
     "report": Verb(
         "paretoflow.cli.report:report",
         "Write one HTML page about a sweep.",

@@ -31,12 +31,20 @@ Prefer = Annotated[Named, typer.Option("--prefer", metavar=_NAMED, help=_PREFER_
 AtLeast = Annotated[Named, typer.Option("--at-least", metavar=_NAMED, help=_LEAST_HELP)]
 AtMost = Annotated[Named, typer.Option("--at-most", metavar=_NAMED, help=_MOST_HELP)]
 
+Confirmed = Annotated[
+    bool,
+    typer.Option(
+        "--confirmed", help="Choose among the confirmed points, by their scores on fresh prompts."
+    ),
+]
+
 
 def pick(
     sweep: SweepRoot,
     prefer: Prefer = None,
     at_least: AtLeast = None,
     at_most: AtMost = None,
+    confirmed: Confirmed = False,
     format: FormatOption = Format.TEXT,
     snapshot: Snapshot = None,
 ) -> None:
@@ -47,6 +55,7 @@ def pick(
     that carry no constraint count equally.
     """
     from paretoflow.api import Front, open_sweep
+    from paretoflow.front.confirmed import confirmed_view
 
     wishes = {
         "prefer": named_numbers(prefer, "--prefer"),
@@ -55,7 +64,7 @@ def pick(
     }
     opened = open_sweep(sweep)
     view = opened.view(snapshot)
-    found = Front(view.front, opened.root)
+    found = Front(confirmed_view(view) if confirmed else view.front, opened.root)
     point = found.pick(**wishes)
     if format is Format.JSON:
         adapter = found.adapter(point)

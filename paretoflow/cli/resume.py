@@ -61,7 +61,7 @@ def resume(
     )
     again = ["paretoflow", "resume", sweep, *as_options(overrides)]
     root = as_folder(sweep)  # its place is absolute from here on
-    with _at_home(root, address):
+    with at_home(root, address):
         from paretoflow.cli.run import run_here
         from paretoflow.engine.resume import load_sweep_spec
 
@@ -70,7 +70,7 @@ def resume(
 
 
 @contextmanager
-def _at_home(root: Folder, address: str | None) -> Iterator[None]:
+def at_home(root: Folder, address: str | None) -> Iterator[None]:
     """Be, while it goes on, in the folder that the sweep's relative names start at.
 
     Of a sweep on a cluster that is the current one: the job was given it.

@@ -7,11 +7,12 @@ one. The base itself is scored first, so that every improvement over it is told 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from paretoflow.core.confirmed import FreshFacts, FreshScores
+from paretoflow.core.confirmed import Confirmation, FreshFacts, FreshScores
 from paretoflow.core.ids import seed_of
 from paretoflow.core.inputs import Inputs, changes, require_same
 from paretoflow.core.settings import Settings
@@ -75,12 +76,15 @@ class Confirming:
     count: int | None = None
     accept_change: bool = False
 
-    def run(self, points: Sequence[FrontPoint], watch: Watch) -> None:
+    def run(self, points: Sequence[FrontPoint], watch: Watch) -> Confirmation:
         """Score the base and points that have no scores on these prompts yet, one by one.
 
         Args:
             points: Of the view's front; each must be one that `confirmable` lets pass.
             watch: Told before each, and at the end.
+
+        Returns:
+            What these prompts say of the view's front, earlier points included.
 
         Raises:
             UserError: If data, model, objectives or an adapter cannot be used, or have changed.
@@ -102,6 +106,9 @@ class Confirming:
             if known is None or known.digest != digest:
                 file.add(scorer.facts, *scorer.scored(name, path, digest, settings))
         watch(Progress("", len(asked), len(asked)))
+        found = file.of_front(self.view.front)
+        assert found is not None  # its points have just been scored
+        return found
 
 
 def confirmable(points: Iterable[FrontPoint]) -> tuple[list[FrontPoint], list[str]]:
@@ -171,7 +178,8 @@ class _Scorer:
             costs=SystemCosts.of(spec.objectives),
         )
         folder = cached_adapter(self._asked.root, path, digest) if path else None
-        with adapter_on(self._lm, folder) as model:
+        with warnings.catch_warnings(), adapter_on(self._lm, folder) as model:
+            warnings.simplefilter("ignore", FutureWarning)  # of one library about another
             result = evaluator.evaluate(model)
         return FreshScores(name, digest, result.prompt_scores), result.completions
 

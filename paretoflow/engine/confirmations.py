@@ -92,6 +92,18 @@ class ConfirmationFile:
         table = pa.Table.from_pylist(rows, _SCHEMA.with_metadata(told))
         self._root.write(self._name, sealed_bytes(table))
 
+    def of_front(self, front: FrontView) -> Confirmation | None:
+        """Return what it says of a front; None where it has none of its points."""
+        digests = {p.snapshot_id: p.digest for p in front.points}
+        left_out = tuple(
+            name
+            for name, digest in digests.items()
+            if name not in self.scores or self.scores[name].digest != digest
+        )
+        if self.facts is None or len(left_out) == len(digests):
+            return None
+        return Confirmation(self.facts, dict(self.scores), left_out)
+
 
 def key_of(depends_on: Mapping[str, object]) -> str:
     """Return the name of the file whose scores depend on this."""
@@ -99,19 +111,13 @@ def key_of(depends_on: Mapping[str, object]) -> str:
 
 
 def confirmation_of(root: Folder, front: FrontView) -> Confirmation | None:
-    """Return the latest confirmation with scores of points of a front; None where there is none.
+    """Return the confirmation with most points of a front, of several the latest; None for none.
 
     Raises:
         DamagedError: If a file is damaged.
         StorageError: If storage refuses.
     """
-    found: list[tuple[float, int, Confirmation]] = []
-    for name in root.names(FOLDER):
-        file = ConfirmationFile(root, name.removeprefix(f"{FOLDER}/").removesuffix(".arrow"))
-        digests = {p.snapshot_id: p.digest for p in front.points}
-        here = [p for p in digests if p in file.scores and file.scores[p].digest == digests[p]]
-        if file.facts is not None and here:
-            left_out = tuple(p for p in digests if p not in here)
-            known = Confirmation(file.facts, file.scores, left_out)
-            found.append((file.facts.time_s, len(here), known))
-    return max(found, key=lambda each: each[:2])[2] if found else None
+    keys = [n.removeprefix(f"{FOLDER}/").removesuffix(".arrow") for n in root.names(FOLDER)]
+    known = [ConfirmationFile(root, key).of_front(front) for key in keys]
+    found = [each for each in known if each is not None]
+    return max(found, key=lambda c: (-len(c.left_out), c.facts.time_s), default=None)

@@ -18,13 +18,12 @@ from paretoflow.core.errors import (
     SnapshotNotFoundError,
     SweepNotFoundError,
 )
-from paretoflow.core.values import BASE_RUN_ID, RunRecord
-from paretoflow.core.views import EvaluationRow, FrontPoint, FrontView, SweepView
+from paretoflow.core.views import FrontView, SweepView
+from paretoflow.engine.confirmations import confirmation_of
 from paretoflow.engine.notes import notes_of
 from paretoflow.engine.state import SweepState
-from paretoflow.engine.worths import front_interval, front_worth
+from paretoflow.engine.worths import front_interval, front_point, front_worth
 from paretoflow.front.orient import gains_of
-from paretoflow.front.worth import Worth
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import FrontRecord
 from paretoflow.spec.former import as_begun
@@ -189,15 +188,17 @@ def read_sweep(root: Root, snapshot: int | None = None) -> SweepView:
             "let `paretoflow run` go on, then ask again",
         )
     number = opened.fronts[-1].number if snapshot is not None else None
+    front = front_view(opened.state, opened.spec["name"], opened.fronts, number)
     return SweepView(
         spec=opened.spec,
-        front=front_view(opened.state, opened.spec["name"], opened.fronts, number),
+        front=front,
         runs=tuple(opened.state.runs.values()),
         evaluations=tuple(opened.state.evaluations),
         curve=tuple(opened.state.curve),
         root=opened.root.uri,
         data_facts=opened.state.data_facts,
         changes=tuple(opened.state.changes),
+        confirmation=confirmation_of(opened.root, front),
     )
 
 
@@ -225,7 +226,7 @@ def front_view(
     if problem is None:
         raise LedgerError("the sweep has no calibration yet", name)
     worth = front_worth(state)
-    points = [_point(state, number, worth) for number in range(state.front_size)]
+    points = [front_point(state, number, worth) for number in range(state.front_size)]
     points.sort(key=lambda p: -float(gains_of(np.asarray(p.scores), problem)[0]))
     return FrontView(
         sweep=name,
@@ -242,38 +243,6 @@ def front_view(
         after=last.number if last is not None and number is None else None,
         notes=notes_of(state),
     )
-
-
-def _point(state: SweepState, number: int, worth: Worth | None) -> FrontPoint:
-    """Return a point of the front, by its number in `front_indices`."""
-    row = state.evaluations[int(state.front_indices[number])]
-    rival = -1 if worth is None else int(worth.rivals[number])
-    run = state.runs.get(row.run_id)
-    return FrontPoint(
-        snapshot_id=row.snapshot_id,
-        run_id=row.run_id,
-        kind=run.proposal.kind.value if run else BASE_RUN_ID,
-        weights=_preference(row, run),
-        scores=row.scores,
-        stderr=row.stderr,
-        n=row.n,
-        step=row.step,
-        path=row.path,
-        digest=row.digest,
-        proposal=run.proposal if run else None,
-        cost=run.cost if run else row.cost,
-        diagnostics=row.diagnostics,
-        condition=row.condition,
-        doubt=0.0 if worth is None else float(worth.doubts[number]),
-        rival="" if rival < 0 else front_ids(state)[rival],
-    )
-
-
-def _preference(row: EvaluationRow, run: RunRecord | None) -> tuple[float, ...] | None:
-    """Return the weights that a point was trained towards, or asked for where it serves many."""
-    if run is None:
-        return None
-    return run.proposal.weights.values if row.condition is None else row.weights
 
 
 def front_ids(state: SweepState) -> tuple[str, ...]:

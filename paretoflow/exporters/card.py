@@ -8,6 +8,7 @@ from paretoflow.core.values import LaunchKind
 from paretoflow.core.views import DOUBTFUL, FrontPoint, FrontView, SweepView
 from paretoflow.exporters.asking import asking_of
 from paretoflow.exporters.base_model import BaseModel, base_of, check_lines
+from paretoflow.exporters.confirmed_card import confirmed_lines
 from paretoflow.exporters.snippet import usage_lines
 
 _FILES = (
@@ -49,6 +50,7 @@ def card_text(view: SweepView, base: BaseModel | None = None) -> str:
             "the same prompts and seeds for every point.",
             "",
             *doubt_lines(front),
+            *confirmed_lines(view),
             *changes_lines(view),
             "## Use one",
             "",

@@ -16,6 +16,7 @@ from paretoflow.exporters.card import (
     hypervolume_line,
     points_table,
 )
+from paretoflow.exporters.confirmed_card import confirmed_lines
 from paretoflow.exporters.snippet import usage_lines
 from paretoflow.spec.public import on_hub
 
@@ -50,6 +51,7 @@ def hub_card(view: SweepView, base: BaseModel | None = None) -> str:
             "Scores are means over the eval prompts with one standard error.",
             "",
             *doubt_lines(front),
+            *confirmed_lines(view),
             *changes_lines(view),
             "## Use one",
             "",

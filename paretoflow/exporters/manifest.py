@@ -12,6 +12,7 @@ from paretoflow import __version__
 from paretoflow.core.ids import digest_of
 from paretoflow.core.views import FrontPoint, SweepView, front_number
 from paretoflow.exporters.plain_files import folder_digest
+from paretoflow.front.confirmed import confirmed_front
 
 FORMAT = "paretoflow-front"
 MANIFEST = "manifest.json"
@@ -61,6 +62,7 @@ def manifest_of(
         "runs": {"finished": front.finished, "failed": front.failed, "pending": front.pending},
         "tables": tables,
         **_changes(view),
+        **_confirmed(view),
         "versions": _versions(),
         "files": files,
     }
@@ -88,6 +90,13 @@ def _point(
 def _changes(view: SweepView) -> dict[str, Any]:
     """Return what of the inputs had changed while the sweep went on; nothing where nothing had."""
     return {"changes": [change.to_dict() for change in view.changes]} if view.changes else {}
+
+
+def _confirmed(view: SweepView) -> dict[str, Any]:
+    """Return what the points scored on fresh prompts; nothing where none were confirmed."""
+    if view.confirmation is None:
+        return {}
+    return {"confirmation": confirmed_front(view.front, view.confirmation).to_dict()}
 
 
 def digests_in(folder: Path) -> dict[str, str]:

@@ -11,9 +11,11 @@ from paretoflow.exporters.asking import Asking, asking_of
 from paretoflow.exporters.base_model import BaseKind, BaseModel, base_of, check_lines
 from paretoflow.exporters.card import (
     changes_lines,
+    doubt_lines,
     hypervolume_line,
     points_table,
 )
+from paretoflow.exporters.confirmed_card import confirmed_lines
 from paretoflow.exporters.routing import RULE
 
 
@@ -52,6 +54,8 @@ def vllm_card(
             "",
             hypervolume_line(front),
             "",
+            *doubt_lines(front),
+            *confirmed_lines(view),
             *changes_lines(view),
             "## Check",
             "",

@@ -79,7 +79,13 @@ class Worth:
 
 
 def worth(
-    clouds: ArrayLike, claimed: ArrayLike, ref: ArrayLike, *, draws: int = DRAWS, seed: int = 0
+    clouds: ArrayLike,
+    claimed: ArrayLike,
+    ref: ArrayLike,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    selected: bool = True,
 ) -> Worth:
     """Return what a front is worth, with the luck of its selection taken off.
 
@@ -95,6 +101,8 @@ def worth(
         draws: Number of bootstrap draws.
         seed: Seed of the draws. The same seed and number of prompts redraw the same prompts, so the
             errors of two fronts that were scored on the same prompts are paired.
+        selected: Whether these scores chose the claimed points among all. Where others did, only
+            what a volume owes to the noise of its points is taken off.
 
     Raises:
         ShapeError: If the arrays do not fit each other.
@@ -112,7 +120,7 @@ def worth(
         return Worth(0.0, 0.0, np.zeros(1), array.shape[2], np.zeros(0), np.zeros(0, np.int64))
     contending = np.union1d(_contenders(array, index), index)
     redrawn = _resampled(array[contending], draws, seed)
-    errors = _excess(redrawn, means[contending], point, seed)
+    errors = _excess(redrawn, means[contending], point, seed, selected=selected)
     threats = _threats(redrawn[:, np.searchsorted(contending, index)])
     return Worth(
         reported=hypervolume(means[index], point),
@@ -196,9 +204,13 @@ def _resampled(array: FloatArray, draws: int, seed: int) -> FloatArray:
     return np.asarray(np.einsum("kmn,dn->dkm", array, counts / n, optimize=True), dtype=np.float64)
 
 
-def _excess(redrawn: FloatArray, means: FloatArray, ref: FloatArray, seed: int) -> FloatArray:
+def _excess(
+    redrawn: FloatArray, means: FloatArray, ref: FloatArray, seed: int, *, selected: bool
+) -> FloatArray:
     """Return what each redrawn front is worth less what its points had before, shape (d,)."""
     after = stacked_hypervolumes(redrawn, means, ref, seed=seed)
+    if not selected:
+        return np.asarray(after - hypervolume(means, ref), dtype=np.float64)
     before = subset_hypervolumes(means, stacked_fronts(redrawn), ref, seed=seed)
     return np.asarray(after - before, dtype=np.float64)
 

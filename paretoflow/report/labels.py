@@ -10,6 +10,7 @@ from paretoflow.core.shown import shown
 from paretoflow.core.values import Direction, ObjectiveInfo, Problem
 from paretoflow.core.views import FrontPoint, FrontView
 from paretoflow.front.compared import Difference
+from paretoflow.front.confirmed import ConfirmedFront
 from paretoflow.front.orient import scores_of
 
 
@@ -92,3 +93,25 @@ def seconds_text(seconds: float) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.3g} min"
     return f"{seconds / 3600:.3g} h"
+
+
+def confirmed_text(found: ConfirmedFront, front: FrontView) -> list[str]:
+    """Return what a confirmation comes to, a sentence or two each."""
+    ref = ", ".join(f"{o.name} {o.ref:.4g}" for o in found.problem.objectives)
+    reported = f"{found.reported:.4g} reported"
+    if not found.left_out and front.hypervolume_corrected is not None:
+        reported += f", {front.hypervolume_corrected:.4g} corrected"
+    low, high = found.interval
+    moved = sum(any(point.moved) for point in found.points)
+    beaten = sum(bool(point.beaten_by) for point in found.points)
+    told = [
+        f"hypervolume {reported}, {found.hypervolume:.4g} confirmed (95 % {low:.4g} to {high:.4g}) "
+        f"against {ref}",
+        f"{moved} of {len(found.points)} points are surely not what was reported in some "
+        f"objective (!); {beaten} are beaten by another on the fresh prompts",
+        f"fresh prompts: {found.facts.n}, {found.facts.source}",
+        *found.facts.lines(),
+    ]
+    if found.left_out:
+        told.append(f"{len(found.left_out)} points of the front were not confirmed")
+    return told

@@ -12,6 +12,7 @@ from paretoflow.core.ids import digest_of
 from paretoflow.core.shown import html_text as escape
 from paretoflow.core.shown import shown
 from paretoflow.core.views import SweepView
+from paretoflow.report.confirmed_section import confirmed_html
 from paretoflow.report.figures import Figure, front_figures, growth_figures
 from paretoflow.report.samples import AnswerReader
 from paretoflow.report.sections import (
@@ -52,6 +53,7 @@ def render(view: SweepView, answers: AnswerReader | None = None) -> str:
         "changes": changes_html(view),
         "front_charts": _boxes(front),
         "points": points_html(view.front),
+        "confirmed": confirmed_html(view),
         "growth_charts": _boxes(growth),
         "samples": samples_html(view, answers),
         "runs": runs_html(view),

@@ -1,0 +1,44 @@
+"""What a card says of a front that was scored again on fresh prompts."""
+
+from __future__ import annotations
+
+from paretoflow.core.shown import html_text as escape
+from paretoflow.core.views import SweepView
+from paretoflow.front.confirmed import ConfirmedPoint, confirmed_front
+
+
+def confirmed_lines(view: SweepView) -> list[str]:
+    """Return the lines of a section with a table; none where no point was confirmed."""
+    if view.confirmation is None:
+        return []
+    found = confirmed_front(view.front, view.confirmation)
+    low, high = found.interval
+    left_out = f" {len(found.left_out)} points were not confirmed." if found.left_out else ""
+    head = ["point", *(_cell(name) for name in found.problem.names), "note"]
+    told = [f"{_cell(line)}." for line in found.facts.lines()]
+    return [
+        "## Confirmed on fresh prompts",
+        "",
+        f"Scored once more on {found.facts.n} prompts that chose nothing: reported hypervolume "
+        f"{found.reported:.4g}, confirmed {found.hypervolume:.4g}, 95 % interval {low:.4g} to "
+        f"{high:.4g}.{left_out}",
+        "",
+        "| " + " | ".join(head) + " |",
+        "|" + " --- |" * len(head),
+        *(_row(point) for point in found.points),
+        "",
+        "Each cell: reported, then confirmed; ! where the two surely differ.",
+        *told,
+        "",
+    ]
+
+
+def _row(point: ConfirmedPoint) -> str:
+    pairs = zip(point.reported.scores, point.scores, point.stderr, point.moved, strict=True)
+    cells = [f"{was:.4g} → {now:.4g} ± {e:.2g}{' !' * moved}" for was, now, e, moved in pairs]
+    note = f"beaten by `{point.beaten_by}`" if point.beaten_by else ""
+    return f"| `{point.reported.snapshot_id}` | " + " | ".join([*cells, note]) + " |"
+
+
+def _cell(text: str) -> str:
+    return escape(" ".join(text.split())).replace("|", "\\|")

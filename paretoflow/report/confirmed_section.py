@@ -1,0 +1,36 @@
+"""The report's section on a front that was scored again on fresh prompts."""
+
+from __future__ import annotations
+
+from paretoflow.core.shown import html_text as escape
+from paretoflow.core.views import SweepView
+from paretoflow.front.confirmed import ConfirmedPoint, confirmed_front
+from paretoflow.report.labels import confirmed_text, score_text
+from paretoflow.report.sections import table_html
+
+
+def confirmed_html(view: SweepView) -> str:
+    """Return reported against confirmed scores; how to get them where there are none."""
+    if view.confirmation is None:
+        return (
+            "<p>No point was confirmed on prompts that the sweep never saw: "
+            "<code>paretoflow confirm</code> does it.</p>"
+        )
+    found = confirmed_front(view.front, view.confirmation)
+    notes = "".join(f"<li>{escape(text)}</li>" for text in confirmed_text(found, view.front))
+    head = ["snapshot", *found.problem.names, "note"]
+    return f'<ul class="notes">{notes}</ul>' + table_html(head, [_row(p) for p in found.points])
+
+
+def _row(point: ConfirmedPoint) -> list[str]:
+    cells = []
+    for k, moved in enumerate(point.moved):
+        was = score_text(point.reported.scores[k], point.reported.stderr[k])
+        now = score_text(point.scores[k], point.stderr[k]) + (" !" if moved else "")
+        ends = point.over_base[k] if point.over_base else None
+        over = ""
+        if ends is not None:
+            over = f"<small>over the base {ends[0]:+.3g} to {ends[1]:+.3g} (95 %)</small>"
+        cells.append(f"<small>reported {escape(was)}</small><b>{escape(now)}</b>{over}")
+    beaten = f"beaten by <code>{escape(point.beaten_by)}</code>" if point.beaten_by else ""
+    return [f"<code>{escape(point.reported.snapshot_id)}</code>", *cells, beaten]

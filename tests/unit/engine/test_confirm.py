@@ -1,0 +1,220 @@
+"""A front scored again on fresh prompts: a whole sweep on the tiny base, and the embedded base."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from paretoflow.cli.main import main
+from paretoflow.core.errors import ChangedInputsError, DamagedError, DataError, UserError
+from tests.unit.engine.small_sweep import small_sweep
+
+pytestmark = pytest.mark.train
+PROMPTS = 40
+
+
+@pytest.fixture(scope="module")
+def swept(tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a sweep of one run, whose data leaves 30 of 40 prompts over."""
+    from paretoflow.engine.driver import Driver
+    from paretoflow.engine.session import enter_folder, sweep_root
+    from paretoflow.engine.worker import Workshop
+    from paretoflow.ledger import open_ledger
+    from tests.benchmarks.methods.inline import InlineBackend
+    from tests.unit.engine.test_second_look import Listed
+
+    home = tmp_path_factory.mktemp("home")
+    method = {"type": "dpo", "steps": 2, "batch_size": 2, "pairs_per_prompt": 1}
+    spec = small_sweep("fresh", tiny_base_dir, home, method)
+    rows = [{"prompt": f"Question {i}: what is it about?"} for i in range(PROMPTS)]
+    Path(spec.data.path).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    root = sweep_root(spec)
+    enter_folder(spec, root)
+    ledger = open_ledger(root, writer=True, create=True, fsync=False)
+    Driver(spec, ledger, InlineBackend(Workshop(spec, root, threads=1)), Listed()).run()
+    return Path(str(root))
+
+
+def confirmed(root: Path) -> Any:
+    from paretoflow.engine.sweep import read_sweep
+
+    return read_sweep(root).confirmation
+
+
+def asked(root: Path, **options: Any) -> Any:
+    from paretoflow.engine.confirm import Confirming
+    from paretoflow.engine.resume import load_sweep_spec
+    from paretoflow.engine.sweep import read_sweep
+    from paretoflow.storage import as_folder
+
+    view = read_sweep(root)
+    return view, Confirming(as_folder(root), view, load_sweep_spec(root), **options)
+
+
+def test_it_is_cut_off_after_a_point_and_goes_on_with_the_next(swept: Path) -> None:
+    view, confirming = asked(swept)
+    seen: list[str] = []
+
+    def stop_at_second(progress: Any) -> None:
+        seen.append(progress.snapshot_id)
+        if progress.done == 1:
+            raise KeyboardInterrupt
+
+    assert confirmed(swept) is None
+    with pytest.raises(KeyboardInterrupt):
+        confirming.run(view.front.points, stop_at_second)
+    (file,) = (swept / "confirmed").iterdir()
+    first = file.read_bytes()
+    told: list[Any] = []
+    confirming.run(view.front.points, told.append)
+    assert [p.done for p in told] == list(range(len(told)))
+    known = confirmed(swept)
+    assert known.left_out == ()
+    assert {p.snapshot_id for p in view.front.points} <= set(known.scores)
+    assert file.read_bytes() != first
+    assert known.facts.n == 16  # four for each of the four eval prompts
+    assert all(s.prompt_scores.shape == (2, 16) for s in known.scores.values())
+    again = file.read_bytes()
+    confirming.run(view.front.points, told.append)
+    assert file.read_bytes() == again
+
+
+def test_no_fresh_prompt_is_one_of_the_sweep(swept: Path) -> None:
+    from paretoflow.data.fresh import fresh_of
+    from paretoflow.data.prompts import Pools, PromptSets, new_prompt
+
+    rows = tuple(new_prompt(f"Row {k}") for k in range(20))
+    again = new_prompt("  ROW   3 ")  # the same prompt, spelt otherwise
+    sets = PromptSets(rows[:4], rows[4:6], rows[6:8], "")
+    found = fresh_of(Pools("here", (*rows, again)), sets, 1, None, lambda prompt: None)
+    assert {p.text for p in found.prompts} <= {p.text for p in rows[8:]}
+    assert (len(found.prompts), found.available, found.repeated) == (8, 12, 8)
+    more = fresh_of(Pools("here", rows), sets, 1, 11, lambda prompt: None)
+    assert more.prompts[:8] == found.prompts
+    with pytest.raises(DataError, match="12 fresh prompts are there, but 13 are needed") as caught:
+        fresh_of(Pools("here", rows), sets, 1, 13, lambda prompt: None)
+    assert "--data FILE; or lower --n to at most 12" in caught.value.hint
+
+
+def test_near_duplicates_of_a_training_prompt_are_counted() -> None:
+    from paretoflow.data.fresh import fresh_of
+    from paretoflow.data.prompts import Pools, PromptSets, new_prompt
+
+    train = new_prompt("Why does the old river bend so far to the west before the sea?")
+    close = new_prompt("Why does the old river bend so far to the west before the seas?")
+    words = [
+        "apple",
+        "bridge",
+        "candle",
+        "dragon",
+        "ember",
+        "forest",
+        "garden",
+        "harbor",
+        "island",
+        "jungle",
+    ]
+    others = tuple(new_prompt(f"{w} {w[::-1]} {w}s {w[:3]}") for w in words)
+    sets = PromptSets((train,), (train,), (), "")
+    found = fresh_of(Pools("here", (close, *others)), sets, 1, 11, lambda prompt: None)
+    assert found.near == 1
+    assert found.pairs[0][0].endswith("before the seas?")
+
+
+def test_the_command_tells_stores_and_picks(
+    swept: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["confirm", str(swept), "--format", "json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    known = confirmed(swept)
+    for point in facts["points"]:
+        scores = known.scores[point["snapshot_id"]].prompt_scores.mean(axis=1)
+        assert list(point["scores"].values()) == pytest.approx(scores.tolist())
+    assert (facts["prompts"], facts["left_out"]) == (16, [])
+    assert main(["confirm", str(swept)]) == 0
+    text = capsys.readouterr().out
+    assert "on 16 fresh prompts" in text
+    assert "confirmed (95 %" in text
+    assert (
+        main(["pick", str(swept), "--prefer", "vowels=1", "--confirmed", "--format", "json"]) == 0
+    )
+    picked = json.loads(capsys.readouterr().out)
+    best = max(facts["points"], key=lambda p: p["scores"]["vowels"])
+    assert picked["scores"]["vowels"] == pytest.approx(best["scores"]["vowels"])
+    assert main(["export", str(swept), "-o", str(tmp_path / "out")]) == 0
+    assert main(["verify", str(tmp_path / "out")]) == 0
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert manifest["confirmation"] == facts
+    assert "## Confirmed on fresh prompts" in (tmp_path / "out/README.md").read_text()
+
+
+def test_a_file_of_fresh_prompts_is_another_confirmation(swept: Path, tmp_path: Path) -> None:
+    rows = [{"prompt": f"Tell me of number {i}."} for i in range(10)]
+    rows += [{"prompt": f"question {i}: WHAT is it about?"} for i in range(PROMPTS)]
+    file = tmp_path / "mine.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    view, confirming = asked(swept, file=file, count=8)
+    before = set((swept / "confirmed").iterdir())
+    known = confirming.run(view.front.points[:1], lambda progress: None)
+    assert (known.facts.source, known.facts.n, known.facts.repeated) == ("mine.jsonl", 8, 10)
+    assert len(known.left_out) == len(view.front.points) - 1
+    (new,) = set((swept / "confirmed").iterdir()) - before
+    new.unlink()
+
+
+def test_changed_inputs_damage_and_wrong_files_are_refused(
+    swept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    view, confirming = asked(swept, file=tmp_path / "rows.txt")
+    with pytest.raises(DataError, match=r"rows.txt is neither .jsonl"):
+        confirming.run(view.front.points, lambda progress: None)
+    _, gone = asked(swept, file=tmp_path / "none.jsonl")
+    with pytest.raises(UserError, match="no such file"):
+        gone.run(view.front.points, lambda progress: None)
+    data = Path(json.loads((swept / "spec.json").read_text())["data"]["path"])
+    kept = data.read_text()
+    data.write_text(kept.replace("about?", "for?"))
+    with pytest.raises(ChangedInputsError, match="prompts differ"):
+        asked(swept)[1].run(view.front.points, lambda progress: None)
+    data.write_text(kept)
+    (file,) = (swept / "confirmed").iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:200] + b"x" + whole[201:])
+    with pytest.raises(DamagedError, match="damaged"):
+        confirmed(swept)
+    file.write_bytes(whole)
+    assert main(["confirm", str(swept), "--n", "99"]) == 2
+    assert "30 fresh prompts are there, but 99 are needed" in capsys.readouterr().err
+
+
+def test_what_a_confirmation_says_by_hand() -> None:
+    from paretoflow.core.confirmed import Confirmation, FreshFacts, FreshScores
+    from paretoflow.front.confirmed import confirmed_front
+    from tests.views import two_objectives
+
+    front = two_objectives().front
+    best = front.points[0]  # reported 0.52 at 47.5 words; the second 0.46 at 35.5
+    facts = FreshFacts("here", 4, "", 0, 0.0)
+    wave = np.array([-1.0, 1, -1, 1])
+    scores = {
+        p.snapshot_id: np.array([p.scores[0] + 0.01 * wave, p.scores[1] + wave])
+        for p in front.points
+    }
+    scores[best.snapshot_id] = np.array([0.40 + 0.01 * wave, 47.5 + wave])
+    scores["base"] = np.array([0.31 + 0.01 * wave, 33.0 + wave])
+    known = {name: FreshScores(name, "", rows) for name, rows in scores.items()}
+    found = confirmed_front(front, Confirmation(facts, known))
+    first = found.points[0]
+    assert first.scores == pytest.approx((0.40, 47.5))
+    assert first.beaten_by == front.points[1].snapshot_id
+    assert first.moved == (True, False)
+    # the base rides the same wave: what is paired has no error
+    assert first.over_base == (pytest.approx((0.09, 0.09)), pytest.approx((14.5, 14.5)))
+    half = 3.182446 * np.hypot(0.018, 0.01 / np.sqrt(3))
+    assert first.changes[0] == pytest.approx((-0.12 - half, -0.12 + half), rel=1e-5)
+    assert not any(p.beaten_by for p in found.points[1:])
+    assert found.hypervolume < found.reported
