@@ -19,9 +19,9 @@ from paretoflow.cli.resume import at_home
 from paretoflow.core.errors import UserError
 
 if TYPE_CHECKING:
+    from paretoflow.core.confirmed import ConfirmedFront, ConfirmedPoint
     from paretoflow.core.views import FrontPoint, FrontView
     from paretoflow.engine.confirm import Progress
-    from paretoflow.front.confirmed import ConfirmedFront, ConfirmedPoint
 
 Data = Annotated[
     Path | None,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paretoflow.core.shown import shown
-from paretoflow.core.values import FloatArray
+from paretoflow.core.values import FloatArray, Problem
+
+if TYPE_CHECKING:
+    from paretoflow.core.views import FrontPoint
+
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -92,3 +97,81 @@ class Confirmation:
     facts: FreshFacts
     scores: Mapping[str, FreshScores]
     left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ConfirmedPoint:
+    """One point on the eval prompts, and on fresh ones.
+
+    Args:
+        reported: As it stands on the front.
+        scores: Raw means on the fresh prompts, length m.
+        stderr: Their standard errors, length m.
+        changes: 95 % interval of confirmed less reported, of each objective; unpaired, since the
+            prompts are others.
+        over_base: 95 % interval of the point's scores less the base's, of each objective; paired
+            over the fresh prompts. Empty for the base itself.
+        beaten_by: A confirmed point that is better or equal in every objective on the fresh
+            prompts, and better in one; empty for none.
+    """
+
+    reported: FrontPoint
+    scores: tuple[float, ...]
+    stderr: tuple[float, ...]
+    changes: tuple[Interval, ...]
+    over_base: tuple[Interval, ...]
+    beaten_by: str
+
+    @property
+    def moved(self) -> tuple[bool, ...]:
+        """Return of each objective whether it surely is not what was reported."""
+        return tuple(low > 0 or high < 0 for low, high in self.changes)
+
+
+@dataclass(frozen=True)
+class ConfirmedFront:
+    """Points of a front on fresh prompts.
+
+    Args:
+        points: In the order of the front.
+        left_out: Points of the front that were not confirmed.
+        reported: Hypervolume of these points on the eval prompts.
+        hypervolume: On the fresh prompts.
+        interval: 95 % interval of what the points are truly worth, by the fresh prompts.
+    """
+
+    problem: Problem
+    facts: FreshFacts
+    points: tuple[ConfirmedPoint, ...]
+    left_out: tuple[str, ...]
+    reported: float
+    hypervolume: float
+    interval: Interval
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        names = self.problem.names
+        return {
+            "source": self.facts.source,
+            "prompts": self.facts.n,
+            "data": self.facts.data,
+            "notes": self.facts.lines(),
+            "hypervolume_reported": self.reported,
+            "hypervolume": self.hypervolume,
+            "hypervolume_ci": list(self.interval),
+            "points": [_plain(point, names) for point in self.points],
+            "left_out": list(self.left_out),
+        }
+
+
+def _plain(point: ConfirmedPoint, names: Sequence[str]) -> dict[str, Any]:
+    over = {n: list(ends) for n, ends in zip(names, point.over_base, strict=False)}
+    return {
+        "snapshot_id": point.reported.snapshot_id,
+        "reported": dict(zip(names, point.reported.scores, strict=True)),
+        "scores": dict(zip(names, point.scores, strict=True)),
+        "stderr": dict(zip(names, point.stderr, strict=True)),
+        "change_ci": {n: list(ends) for n, ends in zip(names, point.changes, strict=True)},
+        "over_base_ci": over or None,
+        "beaten_by": point.beaten_by or None,
+    }

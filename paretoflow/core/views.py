@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from paretoflow.core.confirmed import Confirmation
+from paretoflow.core.confirmed import ConfirmedFront
 from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.merge import Merge
 from paretoflow.core.settings import Settings
@@ -229,7 +229,7 @@ class SweepView:
         root: Folder of the sweep.
         data_facts: What became of the rows of the data.
         changes: What had changed of what scores depend on when the sweep went on; oldest first.
-        confirmation: Scores of the front's points on fresh prompts; None where none were made.
+        confirmation: The front's points on fresh prompts; None where none were scored there.
     """
 
     spec: dict[str, Any]
@@ -240,4 +240,4 @@ class SweepView:
     root: str
     data_facts: DataFacts = field(default_factory=DataFacts)
     changes: tuple[InputChange, ...] = ()
-    confirmation: Confirmation | None = None
+    confirmation: ConfirmedFront | None = None

@@ -23,6 +23,7 @@ from paretoflow.engine.confirmations import confirmation_of
 from paretoflow.engine.notes import notes_of
 from paretoflow.engine.state import SweepState
 from paretoflow.engine.worths import front_interval, front_point, front_worth
+from paretoflow.front.confirmed import confirmed_front
 from paretoflow.front.orient import gains_of
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import FrontRecord
@@ -189,6 +190,7 @@ def read_sweep(root: Root, snapshot: int | None = None) -> SweepView:
         )
     number = opened.fronts[-1].number if snapshot is not None else None
     front = front_view(opened.state, opened.spec["name"], opened.fronts, number)
+    known = confirmation_of(opened.root, front)
     return SweepView(
         spec=opened.spec,
         front=front,
@@ -198,7 +200,7 @@ def read_sweep(root: Root, snapshot: int | None = None) -> SweepView:
         root=opened.root.uri,
         data_facts=opened.state.data_facts,
         changes=tuple(opened.state.changes),
-        confirmation=confirmation_of(opened.root, front),
+        confirmation=known and confirmed_front(front, known),
     )
 
 

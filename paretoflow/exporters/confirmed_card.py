@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from paretoflow.core.confirmed import ConfirmedPoint
 from paretoflow.core.shown import html_text as escape
 from paretoflow.core.views import SweepView
-from paretoflow.front.confirmed import ConfirmedPoint, confirmed_front
 
 
 def confirmed_lines(view: SweepView) -> list[str]:
     """Return the lines of a section with a table; none where no point was confirmed."""
     if view.confirmation is None:
         return []
-    found = confirmed_front(view.front, view.confirmation)
+    found = view.confirmation
     low, high = found.interval
     left_out = f" {len(found.left_out)} points were not confirmed." if found.left_out else ""
     head = ["point", *(_cell(name) for name in found.problem.names), "note"]

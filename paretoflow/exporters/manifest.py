@@ -12,7 +12,6 @@ from paretoflow import __version__
 from paretoflow.core.ids import digest_of
 from paretoflow.core.views import FrontPoint, SweepView, front_number
 from paretoflow.exporters.plain_files import folder_digest
-from paretoflow.front.confirmed import confirmed_front
 
 FORMAT = "paretoflow-front"
 MANIFEST = "manifest.json"
@@ -96,7 +95,7 @@ def _confirmed(view: SweepView) -> dict[str, Any]:
     """Return what the points scored on fresh prompts; nothing where none were confirmed."""
     if view.confirmation is None:
         return {}
-    return {"confirmation": confirmed_front(view.front, view.confirmation).to_dict()}
+    return {"confirmation": view.confirmation.to_dict()}
 
 
 def digests_in(folder: Path) -> dict[str, str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from paretoflow.core.confirmed import ConfirmedPoint
 from paretoflow.core.shown import html_text as escape
 from paretoflow.core.views import SweepView
-from paretoflow.front.confirmed import ConfirmedPoint, confirmed_front
 from paretoflow.report.labels import confirmed_text, score_text
 from paretoflow.report.sections import table_html
 
@@ -16,7 +16,7 @@ def confirmed_html(view: SweepView) -> str:
             "<p>No point was confirmed on prompts that the sweep never saw: "
             "<code>paretoflow confirm</code> does it.</p>"
         )
-    found = confirmed_front(view.front, view.confirmation)
+    found = view.confirmation
     notes = "".join(f"<li>{escape(text)}</li>" for text in confirmed_text(found, view.front))
     head = ["snapshot", *found.problem.names, "note"]
     return f'<ul class="notes">{notes}</ul>' + table_html(head, [_row(p) for p in found.points])

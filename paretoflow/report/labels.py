@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from paretoflow.core.confirmed import ConfirmedFront
 from paretoflow.core.shown import shown
 from paretoflow.core.values import Direction, ObjectiveInfo, Problem
 from paretoflow.core.views import FrontPoint, FrontView
 from paretoflow.front.compared import Difference
-from paretoflow.front.confirmed import ConfirmedFront
 from paretoflow.front.orient import scores_of
 
 

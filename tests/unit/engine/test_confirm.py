@@ -74,10 +74,12 @@ def test_it_is_cut_off_after_a_point_and_goes_on_with_the_next(swept: Path) -> N
     assert [p.done for p in told] == list(range(len(told)))
     known = confirmed(swept)
     assert known.left_out == ()
-    assert {p.snapshot_id for p in view.front.points} <= set(known.scores)
+    assert {p.snapshot_id for p in view.front.points} == {
+        p.reported.snapshot_id for p in known.points
+    }
     assert file.read_bytes() != first
     assert known.facts.n == 16  # four for each of the four eval prompts
-    assert all(s.prompt_scores.shape == (2, 16) for s in known.scores.values())
+    assert all(len(p.over_base) == 2 for p in known.points if p.reported.run_id != "base")
     again = file.read_bytes()
     confirming.run(view.front.points, told.append)
     assert file.read_bytes() == again
@@ -130,10 +132,9 @@ def test_the_command_tells_stores_and_picks(
 ) -> None:
     assert main(["confirm", str(swept), "--format", "json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    known = confirmed(swept)
+    known = {p.reported.snapshot_id: p for p in confirmed(swept).points}
     for point in facts["points"]:
-        scores = known.scores[point["snapshot_id"]].prompt_scores.mean(axis=1)
-        assert list(point["scores"].values()) == pytest.approx(scores.tolist())
+        assert list(point["scores"].values()) == list(known[point["snapshot_id"]].scores)
     assert (facts["prompts"], facts["left_out"]) == (16, [])
     assert main(["confirm", str(swept)]) == 0
     text = capsys.readouterr().out
