@@ -200,7 +200,7 @@ def read_sweep(root: Root, snapshot: int | None = None) -> SweepView:
         root=opened.root.uri,
         data_facts=opened.state.data_facts,
         changes=tuple(opened.state.changes),
-        confirmation=known and confirmed_front(front, known),
+        confirmation=None if known is None else confirmed_front(front, known),
     )
 
 
