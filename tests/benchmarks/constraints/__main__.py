@@ -172,7 +172,8 @@ NOTES = (
     "Hypervolume added: what the launches' results, as many for each arm, add to their opening. "
     "On letters it is less than before, where runs that miss their thresholds move further; the "
     "openings differ. fruit_tree was seen too late to tune anything on it. Not measured: the 135 M "
-    "model, whole sweeps of C-MORL's arms, more seeds. Seconds are of a machine that others used, and say little."
+    "model, whole sweeps of C-MORL's arms, more seeds. Seconds are of a machine that others "
+    "used, and say little."
 )
 
 if __name__ == "__main__":
