@@ -54,6 +54,7 @@ def test_json_has_the_front_and_the_launches(capsys: pytest.CaptureFixture[str])
         "ref_point",
         "hypervolume",
         "hypervolume_ci",
+        "hypervolume_corrected",
         "objectives",
         "points",
         "runs",
