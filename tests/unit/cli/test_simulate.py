@@ -67,7 +67,7 @@ def test_json_has_the_front_and_the_launches(capsys: pytest.CaptureFixture[str])
     assert facts["ref_point"] == [-0.1, -0.1]
     point = facts["points"][0]
     provenance = {"snapshot_id", "run_id", "kind", "weights", "merge", "settings", "condition"}
-    assert set(point) == provenance | {"scores", "stderr", "n"}
+    assert set(point) == provenance | {"scores", "stderr", "n", "doubt", "rival"}
     assert point["scores"] == {"left": 1.0, "right": 0.0}
     assert point["stderr"] == {"left": 0.01, "right": 0.02}
     assert len(facts["launches"]) == 8
