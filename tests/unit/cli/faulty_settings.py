@@ -154,13 +154,13 @@ CASES: list[tuple[str, str, int, str]] = [
     ),
     (
         "a posterior of one checkpoint",
-        f"name: x\nproposer: {{type: soups, how: ibcl}}{TWO}",
+        f"name: x\nproposer: {{type: soups, how: ibcl}}\nmethod: {{type: ln_dpo}}{TWO}",
         2,
         "set method.checkpoint_every",
     ),
     (
         "nothing to compare",
-        f"name: x\nstop: {{rungs: {{}}}}{TWO}",
+        f"name: x\nstop: {{rungs: {{}}}}\nmethod: {{type: ln_dpo}}{TWO}",
         2,
         "set method.checkpoint_every",
     ),
