@@ -22,7 +22,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 def test_no_damage_ends_in_a_traceback_a_hang_or_another_answer(place: Place) -> None:
     shown: list[str] = []
     counted = fuzz(place, 20261130, SECONDS, shown.append)
-    assert counted.pop("mutants") > 10
+    assert counted.pop("mutants") > 3
     assert not counted, "\n".join(shown)
 
 
