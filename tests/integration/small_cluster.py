@@ -22,8 +22,11 @@ class SmallCluster:
     """A head without resources, and nodes that come and go."""
 
     def __init__(self, temporary: str) -> None:
+        from ray._common.utils import get_default_ray_temp_dir
         from ray.cluster_utils import Cluster
 
+        # it also writes an address into the folder that is used by default, and does not make it
+        Path(get_default_ray_temp_dir()).mkdir(parents=True, exist_ok=True)
         self._cluster = Cluster(
             initialize_head=True,
             head_node_args={

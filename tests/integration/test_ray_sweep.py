@@ -42,7 +42,7 @@ objectives:
   - {{name: coverage, type: rouge, variant: rouge1, range: [0, 1], ref: 0}}
   - {{name: brevity, type: import, path: "moody:brevity", kwargs: {{orders: {orders}, evals: 6}},
       range: [-24, 0], ref: -30, unit: words}}
-method: {{type: dpo, steps: 2, learning_rate: 0.01}}
+method: {{type: dpo, steps: 12, learning_rate: 0.003}}
 stop: {{runs: 3}}
 storage: sweeps
 """

@@ -229,8 +229,6 @@ def gains_of_rank(rank: int) -> Callable[[Any], FloatArray]:
 
 def main(gang: Gang, out: Path, *, full: bool) -> None:
     """Take all launches of the test, in an order in which each stage follows another."""
-    from paretoflow.methods.grpo import GrpoTrainer
-
     for zero in (3, 2, 1, 0):
         if full or zero in QUICK["dpo"]:
             gang.launch(f"dpo-{zero}", SPECS["dpo"], zero)
@@ -252,6 +250,9 @@ def main(gang: Gang, out: Path, *, full: bool) -> None:
     object.__setattr__(gang.context, "validate", validate)
     if full:
         gang.launch("sampled", SPECS["grpo"], 3)
+    # not sooner: methods load TRL without the trackers that are installed
+    from paretoflow.methods.grpo import GrpoTrainer
+
     own_turn = GrpoTrainer._generate_single_turn
     GrpoTrainer._generate_single_turn = scripted(gang.context.candidates, gang.rank, 4)
     for zero in (0, 3) if full else QUICK["grpo"]:
