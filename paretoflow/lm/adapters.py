@@ -59,7 +59,7 @@ def fresh_adapter(
     }
     config = LoraConfig(**{**plain, **(options or {})})
     try:
-        with torch.random.fork_rng(), tied_head_allowed():
+        with torch.random.fork_rng(), known_warnings_silenced():
             warnings.filterwarnings("ignore", "The following \\w+_pattern keys", RuntimeWarning)
             torch.manual_seed(seed)
             model = get_peft_model(lm.model, config)
@@ -103,7 +103,7 @@ def load_adapter(lm: LanguageModel, folder: Path, *, trainable: bool) -> PeftMod
     _check_folder(lm, folder)
     _refuse_base_weights(lm, folder)
     try:
-        with tied_head_allowed():
+        with known_warnings_silenced():
             warnings.filterwarnings("ignore", "Found missing adapter keys", UserWarning)
             model = PeftModel.from_pretrained(
                 lm.model, str(folder), is_trainable=trainable, torch_device=lm.device
@@ -205,13 +205,18 @@ def unload(model: PeftModel) -> PreTrainedModel:
 
 
 @contextmanager
-def tied_head_allowed() -> Iterator[None]:
-    """Silence PEFT's warning about an adapter on an output layer that shares the embeddings.
+def known_warnings_silenced() -> Iterator[None]:
+    """Silence what libraries say at each adapter and users can do nothing about.
 
-    It would matter if the adapter were merged into the weights, which never happens here.
+    PEFT warns of an adapter on an output layer that shares the embeddings: it would matter if the
+    adapter were merged into the weights, which never happens here. It also asks transformers for
+    an attribute by its former name.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Model has `tie_word_embeddings=True`", UserWarning)
+        warnings.filterwarnings(
+            "ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning
+        )
         yield
 
 

@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from paretoflow.core.protocols import Checkpoint, Served, TrainRequest
 from paretoflow.core.values import FloatArray
-from paretoflow.lm.adapters import ADAPTER, tied_head_allowed
+from paretoflow.lm.adapters import ADAPTER, known_warnings_silenced
 from paretoflow.methods.arguments import check_batch
 from paretoflow.methods.conditioned.serving import served_points, serving
 from paretoflow.methods.context import MethodContext, Run
@@ -185,7 +185,7 @@ def _hidden_head(model: Any) -> Iterator[None]:
     plain = base.get_output_embeddings().get_base_layer()
     base.get_output_embeddings = lambda: plain
     try:
-        with tied_head_allowed():
+        with known_warnings_silenced():
             yield
     finally:
         del base.get_output_embeddings

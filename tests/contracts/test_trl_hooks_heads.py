@@ -36,11 +36,11 @@ def test_trl_asks_for_the_output_layer_and_refuses_an_adapter_on_it(headed, tiny
     from datasets import Dataset
     from trl import DPOConfig, DPOTrainer
 
-    from paretoflow.lm.adapters import tied_head_allowed
+    from paretoflow.lm.adapters import known_warnings_silenced
 
     config = DPOConfig(output_dir=str(tmp_path), use_cpu=True, bf16=False, report_to="none")
     rows = Dataset.from_dict({"prompt": ["a"], "chosen": ["b"], "rejected": ["c"]})
-    with tied_head_allowed(), pytest.raises(ValueError, match="adapter to `lm_head`"):
+    with known_warnings_silenced(), pytest.raises(ValueError, match="adapter to `lm_head`"):
         DPOTrainer(
             model=headed, args=config, train_dataset=rows, processing_class=tiny_lm.tokenizer
         )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,17 @@ def test_a_saved_adapter_comes_back_exactly(lm: LanguageModel, tmp_path: Path) -
         assert not any(p.requires_grad for p in model.parameters())
     with adapter_on(lm, None) as model:
         assert model is lm.model
+
+
+def test_an_adapter_comes_and_goes_without_a_warning(lm: LanguageModel, tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = fresh_adapter(lm, LoraSpec(rank=2), seed=1)
+        save_adapter(model, tmp_path / "a")
+        unload(model)
+        for _ in range(2):
+            with adapter_on(lm, tmp_path / "a"):
+                pass
 
 
 def test_a_saved_folder_is_plain_peft_without_paths_or_pickles(
