@@ -123,12 +123,18 @@ class Roster:
 
         Raises:
             FencedError: If a newer driver does.
+            WorkerError: If the local Ray has lost its only node: no other comes.
         """
         now = time.monotonic()
         if now - self._looked_s < LOOK_S:
             return
         self._looked_s, self._reason = now, ""
         if self._alone:
+            if not read_nodes()[0]:
+                raise WorkerError(
+                    "the local Ray has lost its node: its raylet was killed, perhaps for want of "
+                    "memory; the same command starts another and goes on"
+                )
             return
         draining = draining_nodes()
         for gang in self if draining else ():

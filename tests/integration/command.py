@@ -93,6 +93,11 @@ class Command:
         """Return Ray's worker processes of this command that train."""
         return [p for p in self._members() if _command_line(p).startswith("ray::Rank")]
 
+    def raylets(self) -> list[psutil.Process]:
+        """Return the raylets that this command has started."""
+        members = psutil.Process(self.pid).children(recursive=True)
+        return [p for p in members if p.name() == "raylet"]
+
     def workers_left(self, patience_s: float) -> list[psutil.Process]:
         """Return the workers that still live after a while."""
         deadline = time.monotonic() + patience_s

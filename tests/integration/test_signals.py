@@ -140,6 +140,25 @@ def test_sigterm_that_ends_the_head_of_the_cluster_too_closes_the_sweep(sweep: S
     assert (last.kind, last.message) == (EventKind.CLOSED, "stopped by a signal (SIGTERM)")
 
 
+def test_a_local_ray_that_lost_its_node_ends_the_command_and_the_next_goes_on(
+    sweep: Sweep,
+) -> None:
+    sweep.pace(stage=600)
+    with sweep.driver() as command:
+        command.wait_for("sampling answers ")
+        (raylet,) = command.raylets()
+        raylet.kill()
+        status, took_s = _ended(command)
+    assert status == 1, command.text
+    assert took_s < 60.0
+    assert "the local Ray has lost its node" in command.text
+    assert "Traceback" not in command.text
+    sweep.pace()
+    with sweep.driver() as again:
+        assert again.wait() == 0, again.text
+    assert len(sweep.events(EventKind.FINISHED)) == 2
+
+
 def test_a_second_signal_ends_at_once_and_the_sweep_is_closed(sweep: Sweep) -> None:
     sweep.pace(step_s=100.0)  # no step ends: nothing can be saved
     with sweep.driver() as command:
