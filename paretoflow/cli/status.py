@@ -108,7 +108,7 @@ def _lines(facts: dict[str, Any], sweep: str) -> list[tuple[str, str]]:
     counts = ", ".join(f"{runs[k]} {k}" for k in kinds)
     lines.append(("runs", f"{counts}, of {runs['budget']}"))
     volume = f"{facts['hypervolume']:.4g}"
-    volume += f" reported, truly {low:.4g} to {high:.4g} (95 %)" if high > low else ""
+    volume += f" reported; corrected, 95 %: {low:.4g} to {high:.4g}" if high > low else ""
     lines.append(("front", f"{_counted(facts['front'], 'point')}, hypervolume {volume}"))
     lines += [("note", note) for note in facts["notes"]]
     if facts["constrained"] is not None:
