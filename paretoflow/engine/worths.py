@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-
-from paretoflow.core.values import BASE_RUN_ID, FloatArray, Problem, RunRecord
+from paretoflow.core.values import BASE_RUN_ID, RunRecord
 from paretoflow.core.views import EvaluationRow, FrontPoint
 from paretoflow.engine.state import SweepState
-from paretoflow.front.orient import gains_of, ref_gains
-from paretoflow.front.worth import Worth, worth
+from paretoflow.front.worth import Worth, claimed_worth
 
 
 def front_worth(state: SweepState) -> Worth | None:
     """Return what the front is worth, its doubts in the order of `front_indices`.
 
-    None without scores of single prompts (a simulation), or with other prompts on one front (a
-    trainer's own scores). Evaluations on other prompts than the front's are left out.
+    None where there is no front yet, and as `claimed_worth` says.
     """
-    front = [state.evaluations[int(i)] for i in state.front_indices]
-    if state.problem is None or len({_prompts(row) for row in front}) != 1:
+    if state.problem is None:
         return None
-    kind = _prompts(front[0])
-    if len(kind[1]) != 2 or kind[1][1] < 2:
-        return None
-    others = [row for row in state.evaluations if _prompts(row) == kind]
-    place = {row.snapshot_id: number for number, row in enumerate(others)}
-    claimed = [place[row.snapshot_id] for row in front]
-    return worth(_clouds(others, state.problem), claimed, ref_gains(state.problem))
+    return claimed_worth(state.evaluations, state.front_indices.tolist(), state.problem)
 
 
 def front_interval(state: SweepState) -> tuple[float, float]:
@@ -67,14 +54,3 @@ def _preference(row: EvaluationRow, run: RunRecord | None) -> tuple[float, ...] 
     if run is None:
         return None
     return run.proposal.weights.values if row.condition is None else row.weights
-
-
-def _prompts(row: EvaluationRow) -> tuple[str, tuple[int, ...]]:
-    return row.data, row.prompt_scores.shape
-
-
-def _clouds(rows: Sequence[EvaluationRow], problem: Problem) -> FloatArray:
-    """Return the gain of every prompt of every evaluation, shape (k, m, n)."""
-    scores = np.stack([row.prompt_scores for row in rows]).transpose(0, 2, 1)
-    gains = gains_of(scores.reshape(-1, problem.m), problem)
-    return np.ascontiguousarray(gains.reshape(scores.shape).transpose(0, 2, 1))

@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 
 from paretoflow.core.errors import ExportError
-from paretoflow.core.values import FloatArray, Problem
 from paretoflow.exporters.manifest import MANIFEST
 from paretoflow.exporters.plain_files import MOST_FILES, digest_in, folder_digest
 from paretoflow.exporters.reading import (
@@ -32,7 +31,7 @@ from paretoflow.front.bootstrap import hypervolume_interval
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.orient import gains_of, ref_gains
-from paretoflow.front.worth import worth
+from paretoflow.front.worth import claimed_worth, clouds_of, same_prompts
 
 TOLERANCE = 1e-9
 """Relative: sums of many numbers may round differently on another machine."""
@@ -263,35 +262,25 @@ def _believed(
     manifest: Manifest, rows: Sequence[EvaluationCells], reported: float
 ) -> tuple[float | None, tuple[float, float]]:
     """Return the corrected hypervolume and the interval, by the rule that the manifest names."""
-    ref = ref_gains(manifest.problem)
-    front = _of_front(manifest, rows)
-    if front is None:
+    claimed = _of_front(manifest, rows)
+    if claimed is None:
         return None, (reported, reported)
-    if not manifest.selected:
-        return None, hypervolume_interval(_clouds(front, manifest.problem), ref)
-    alike = [r for r in rows if _prompts(r) == _prompts(front[0])]
-    names = {r.snapshot_id for r in front}
-    claimed = [number for number, row in enumerate(alike) if row.snapshot_id in names]
-    found = worth(_clouds(alike, manifest.problem), claimed, ref)
-    return found.corrected, found.interval
+    if manifest.selected:
+        found = claimed_worth(rows, claimed, manifest.problem)
+        assert found is not None  # `_of_front` has looked
+        return found.corrected, found.interval
+    clouds = clouds_of([rows[number] for number in claimed], manifest.problem)
+    return None, hypervolume_interval(clouds, ref_gains(manifest.problem))
 
 
-def _of_front(manifest: Manifest, rows: Sequence[EvaluationCells]) -> list[EvaluationCells] | None:
-    """Return the rows of the front; None where scores of prompts were not kept, or differ."""
+def _of_front(manifest: Manifest, rows: Sequence[EvaluationCells]) -> list[int] | None:
+    """Return which rows are the front; None where scores of prompts were not kept, or differ."""
     names = {p.snapshot_id for p in manifest.points}
-    kept = [r for r in rows if r.snapshot_id in names]
-    shapes = {r.prompt_scores.shape for r in kept}
-    if len(shapes) != 1 or len(shape := shapes.pop()) != 2 or shape[1] < 2:
-        return None
-    if manifest.selected and len({_prompts(r) for r in kept}) != 1:
-        return None
-    return kept
-
-
-def _prompts(row: EvaluationCells) -> tuple[str, tuple[int, ...]]:
-    return row.data, row.prompt_scores.shape
-
-
-def _clouds(rows: Sequence[EvaluationCells], problem: Problem) -> FloatArray:
-    """Return the gain of every prompt, shape (k, m, n)."""
-    return np.stack([gains_of(r.prompt_scores.T, problem).T for r in rows])
+    claimed = [number for number, row in enumerate(rows) if row.snapshot_id in names]
+    front = [rows[number] for number in claimed]
+    if manifest.selected:
+        return claimed if same_prompts(front) else None
+    # earlier versions did not ask which prompts they were
+    shapes = {row.prompt_scores.shape for row in front}
+    whole = len(shapes) == 1 and len(shape := shapes.pop()) == 2 and shape[1] >= 2
+    return claimed if whole else None

@@ -13,6 +13,7 @@ from paretoflow.core.values import FloatArray
 from paretoflow.front.checks import vector
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.sampled import sampled_hypervolumes
+from paretoflow.front.stacked import redrawn_means
 
 EXACT_OBJECTIVES = 4
 """Up to so many objectives every draw's volume is exact; beyond, see `sampled_hypervolumes`."""
@@ -85,7 +86,7 @@ def drawn_hypervolumes(
         return np.zeros(draws)
     _refuse(array)
     point = vector(ref, array.shape[1], "the reference point")
-    fronts = _resampled(array, draws, seed)
+    fronts = redrawn_means(array, draws, seed)
     if array.shape[1] > EXACT_OBJECTIVES:
         return sampled_hypervolumes(fronts, array.mean(axis=2), point, seed=seed)
     return np.array([hypervolume(means, point) for means in fronts])
@@ -100,11 +101,3 @@ def _refuse(array: FloatArray) -> None:
             "prompt_gains must be finite, got nan or infinity in points "
             f"{np.flatnonzero(~finite).tolist()}"
         )
-
-
-def _resampled(array: FloatArray, draws: int, seed: int) -> FloatArray:
-    """Return the means over redrawn prompts, shape (draws, k, m)."""
-    n = array.shape[2]
-    # how often each prompt is drawn is all that a mean needs to know
-    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
-    return np.asarray(np.einsum("kmn,dn->dkm", array, counts / n, optimize=True), dtype=np.float64)

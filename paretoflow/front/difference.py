@@ -16,7 +16,7 @@ from paretoflow.front.compared import Difference, Measured, Side, SidePoint
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.indicators import coverage
 from paretoflow.front.orient import gains_of, ref_gains
-from paretoflow.front.worth import Worth, worth, worth_less
+from paretoflow.front.worth import Worth, claimed_worth, worth_less
 
 
 def difference(a: Side, b: Side) -> Difference:
@@ -108,20 +108,9 @@ def front_gains(side: Side) -> FloatArray:
 
 
 def side_worth(side: Side) -> Worth | None:
-    """Return what a front is worth; None where scores of single prompts were not kept, or differ.
-
-    Evaluations on other prompts than the front's are left out.
-    """
-    kinds = {_kind(p) for p in side.points}
-    if len(kinds) != 1 or len(shape := next(iter(kinds))[1]) != 2 or shape[1] < 2:
-        return None
-    rows = [*side.points, *(p for p in side.others if _kind(p) in kinds)]
-    clouds = np.stack([gains_of(p.prompt_scores.T, side.problem).T for p in rows])
-    return worth(clouds, np.arange(len(side.points)), ref_gains(side.problem))
-
-
-def _kind(point: SidePoint) -> tuple[str, tuple[int, ...]]:
-    return point.data, point.prompt_scores.shape
+    """Return what a front is worth; see `claimed_worth`."""
+    rows = (*side.points, *side.others)
+    return claimed_worth(rows, range(len(side.points)), side.problem)
 
 
 def _shared(a: Side, b: Side) -> float:

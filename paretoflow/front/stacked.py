@@ -18,6 +18,23 @@ EXACT_OBJECTIVES = 3
 Mask = NDArray[np.bool_]
 
 
+def redrawn_means(clouds: FloatArray, draws: int, seed: int) -> FloatArray:
+    """Return the means over prompts that are redrawn, the same for all points.
+
+    Args:
+        clouds: Oriented score of every prompt for every point, shape (k, m, n).
+        draws: Number of draws.
+        seed: With n it decides the draws.
+
+    Returns:
+        Shape (draws, k, m).
+    """
+    n = clouds.shape[2]
+    # how often each prompt is drawn is all that a mean needs to know
+    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
+    return np.asarray(np.einsum("kmn,dn->dkm", clouds, counts / n, optimize=True), dtype=np.float64)
+
+
 def stacked_fronts(stack: FloatArray) -> Mask:
     """Return which points no other dominates, each front by itself; equal points both stay.
 

@@ -11,17 +11,21 @@ What is left out: another seed of training would give other policies (`compariso
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import t as student
 
 from paretoflow.core.errors import NonFiniteError, ShapeError
-from paretoflow.core.values import FloatArray, IntArray
+from paretoflow.core.values import FloatArray, IntArray, Problem
 from paretoflow.front.checks import vector
 from paretoflow.front.hypervolume import hypervolume
+from paretoflow.front.orient import gains_of, ref_gains
 from paretoflow.front.stacked import (
+    redrawn_means,
     stacked_fronts,
     stacked_hypervolumes,
     subset_hypervolumes,
@@ -119,7 +123,7 @@ def worth(
     if not len(index):
         return Worth(0.0, 0.0, np.zeros(1), array.shape[2], np.zeros(0), np.zeros(0, np.int64))
     contending = np.union1d(_contenders(array, index), index)
-    redrawn = _resampled(array[contending], draws, seed)
+    redrawn = redrawn_means(array[contending], draws, seed)
     errors = _excess(redrawn, means[contending], point, seed, selected=selected)
     threats = _threats(redrawn[:, np.searchsorted(contending, index)])
     return Worth(
@@ -130,6 +134,55 @@ def worth(
         doubts=threats.max(axis=1, initial=0.0),
         rivals=np.where(threats.any(axis=1), threats.argmax(axis=1), -1),
     )
+
+
+class Scored(Protocol):
+    """An evaluation whose scores of single prompts may have been kept."""
+
+    @property
+    def data(self) -> str:
+        """Digest of its prompts."""
+        ...
+
+    @property
+    def prompt_scores(self) -> FloatArray:
+        """Raw score of every prompt, shape (m, n)."""
+        ...
+
+
+def claimed_worth(rows: Sequence[Scored], claimed: Sequence[int], problem: Problem) -> Worth | None:
+    """Return what a front is worth among all that was evaluated, its doubts in its own order.
+
+    None without scores of single prompts (a simulation), or with other prompts on one front (a
+    trainer's own scores). Evaluations on other prompts than the front's are left out.
+
+    Args:
+        rows: All evaluations, the front's among them.
+        claimed: Which of them are the front.
+        problem: The objectives.
+    """
+    if not same_prompts([rows[i] for i in claimed]):
+        return None
+    kind = _prompts_of(rows[claimed[0]])
+    alike = [i for i, row in enumerate(rows) if _prompts_of(row) == kind]
+    place = {i: number for number, i in enumerate(alike)}
+    clouds = clouds_of([rows[i] for i in alike], problem)
+    return worth(clouds, [place[i] for i in claimed], ref_gains(problem))
+
+
+def same_prompts(rows: Sequence[Scored]) -> bool:
+    """Return whether rows have scores of single prompts, two or more, and all of the same."""
+    kinds = {_prompts_of(row) for row in rows}
+    return len(kinds) == 1 and len(shape := kinds.pop()[1]) == 2 and shape[1] >= 2
+
+
+def clouds_of(rows: Sequence[Scored], problem: Problem) -> FloatArray:
+    """Return the gain of every prompt of evaluations on the same prompts, shape (k, m, n)."""
+    return np.stack([gains_of(row.prompt_scores.T, problem).T for row in rows])
+
+
+def _prompts_of(row: Scored) -> tuple[str, tuple[int, ...]]:
+    return row.data, row.prompt_scores.shape
 
 
 def worth_less(first: Worth, second: Worth, *, paired: bool, shared: float = 0.0) -> Interval:
@@ -194,14 +247,6 @@ def _contenders(array: FloatArray, claimed: IntArray) -> IntArray:
         margin[left] = np.maximum(margin[left], lead.min(axis=1))
         left = left[margin[left] < _NEVER]
     return np.sort(left[np.argsort(margin[left], kind="stable")[:_MOST]])
-
-
-def _resampled(array: FloatArray, draws: int, seed: int) -> FloatArray:
-    """Return the means over redrawn prompts, shape (draws, k, m)."""
-    n = array.shape[2]
-    # how often each prompt is drawn is all that a mean needs to know
-    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
-    return np.asarray(np.einsum("kmn,dn->dkm", array, counts / n, optimize=True), dtype=np.float64)
 
 
 def _excess(
