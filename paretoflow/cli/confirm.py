@@ -131,13 +131,8 @@ def _named(point: ConfirmedPoint) -> str:
 
 
 def _cells(point: ConfirmedPoint) -> list[str]:
-    from paretoflow.report.labels import score_text
+    from paretoflow.report.labels import confirmed_cells
 
-    cells = []
-    for k, moved in enumerate(point.moved):
-        was = score_text(point.reported.scores[k], point.reported.stderr[k])
-        now = score_text(point.scores[k], point.stderr[k]) + (" !" if moved else "")
-        ends = point.over_base[k] if point.over_base else None
-        over = "" if ends is None else f"\n{ends[0]:+.3g} to {ends[1]:+.3g}"
-        cells.append(f"{was}\n{now}{over}")
-    return cells
+    return [
+        f"{was}\n{now}" + (f"\n{over}" if over else "") for was, now, over in confirmed_cells(point)
+    ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from paretoflow.core.shown import shown
+from paretoflow.core.data_facts import near_line
 from paretoflow.core.values import FloatArray, Problem
 
 if TYPE_CHECKING:
@@ -60,12 +60,8 @@ class FreshFacts:
             rows = "1 prompt was" if self.repeated == 1 else f"{self.repeated} prompts were"
             told.append(f"{rows} left out: the sweep has the same")
         if self.near:
-            repeat = "repeats" if self.near == 1 else "repeat"
-            first = "; ".join(f"'{shown(a)}' and '{shown(b)}'" for a, b in self.pairs[:2])
-            told.append(
-                f"{self.near} of {self.n} fresh prompts nearly {repeat} a prompt of the sweep: "
-                f"{first}"
-            )
+            what = f"{self.near} of {self.n} fresh prompts"
+            told.append(near_line(self.near, what, "a prompt of the sweep", self.pairs))
         if self.changes:
             told.append(f"changed since the sweep, and accepted: {'; '.join(self.changes)}")
         return told

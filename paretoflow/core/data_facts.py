@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -56,12 +56,22 @@ class DataFacts:
         if self.repeated:
             yield f"{_rows(self.repeated)} what another row asks: each prompt is used once"
         if self.near:
-            repeats = "repeats" if self.near == 1 else "repeat"
-            first = "; ".join(f"'{shown(a)}' and '{shown(b)}'" for a, b in self.pairs[:2])
-            yield (
-                f"{self.near} of {self.evals} eval prompts nearly {repeats} "
-                f"a train or validation prompt: {first}"
-            )
+            what = f"{self.near} of {self.evals} eval prompts"
+            yield near_line(self.near, what, "a train or validation prompt", self.pairs)
+
+
+def near_line(near: int, what: str, other: str, pairs: Sequence[tuple[str, str]]) -> str:
+    """Return that prompts nearly repeat others, with the first of the pairs.
+
+    Args:
+        near: How many do.
+        what: The same in words.
+        other: What they repeat.
+        pairs: Such prompts and what they repeat, shortened.
+    """
+    repeats = "repeats" if near == 1 else "repeat"
+    first = "; ".join(f"'{shown(a)}' and '{shown(b)}'" for a, b in pairs[:2])
+    return f"{what} nearly {repeats} {other}: {first}"
 
 
 def _rows(count: int) -> str:

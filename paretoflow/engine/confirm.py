@@ -7,7 +7,6 @@ one. The base itself is scored first, so that every improvement over it is told 
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -178,8 +177,7 @@ class _Scorer:
             costs=SystemCosts.of(spec.objectives),
         )
         folder = cached_adapter(self._asked.root, path, digest) if path else None
-        with warnings.catch_warnings(), adapter_on(self._lm, folder) as model:
-            warnings.simplefilter("ignore", FutureWarning)  # of one library about another
+        with adapter_on(self._lm, folder) as model:
             result = evaluator.evaluate(model)
         return FreshScores(name, digest, result.prompt_scores), result.completions
 

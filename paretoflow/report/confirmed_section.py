@@ -5,7 +5,7 @@ from __future__ import annotations
 from paretoflow.core.confirmed import ConfirmedPoint
 from paretoflow.core.shown import html_text as escape
 from paretoflow.core.views import SweepView
-from paretoflow.report.labels import confirmed_text, score_text
+from paretoflow.report.labels import confirmed_cells, confirmed_text
 from paretoflow.report.sections import table_html
 
 
@@ -24,13 +24,8 @@ def confirmed_html(view: SweepView) -> str:
 
 def _row(point: ConfirmedPoint) -> list[str]:
     cells = []
-    for k, moved in enumerate(point.moved):
-        was = score_text(point.reported.scores[k], point.reported.stderr[k])
-        now = score_text(point.scores[k], point.stderr[k]) + (" !" if moved else "")
-        ends = point.over_base[k] if point.over_base else None
-        over = ""
-        if ends is not None:
-            over = f"<small>over the base {ends[0]:+.3g} to {ends[1]:+.3g} (95 %)</small>"
-        cells.append(f"<small>reported {escape(was)}</small><b>{escape(now)}</b>{over}")
+    for was, now, over in confirmed_cells(point):
+        more = f"<small>over the base {over} (95 %)</small>" if over else ""
+        cells.append(f"<small>reported {escape(was)}</small><b>{escape(now)}</b>{more}")
     beaten = f"beaten by <code>{escape(point.beaten_by)}</code>" if point.beaten_by else ""
     return [f"<code>{escape(point.reported.snapshot_id)}</code>", *cells, beaten]

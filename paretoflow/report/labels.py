@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from paretoflow.core.confirmed import ConfirmedFront
+from paretoflow.core.confirmed import ConfirmedFront, ConfirmedPoint
 from paretoflow.core.shown import shown
 from paretoflow.core.values import Direction, ObjectiveInfo, Problem
 from paretoflow.core.views import FrontPoint, FrontView
@@ -93,6 +93,20 @@ def seconds_text(seconds: float) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.3g} min"
     return f"{seconds / 3600:.3g} h"
+
+
+def confirmed_cells(point: ConfirmedPoint) -> list[tuple[str, str, str]]:
+    """Return of each objective what was reported, what is confirmed, and the gain over the base.
+
+    An `!` marks what surely is not as reported; the gain is a 95 % interval, empty for the base.
+    """
+    cells = []
+    for k, moved in enumerate(point.moved):
+        was = score_text(point.reported.scores[k], point.reported.stderr[k])
+        now = score_text(point.scores[k], point.stderr[k]) + (" !" if moved else "")
+        ends = point.over_base[k] if point.over_base else None
+        cells.append((was, now, "" if ends is None else f"{ends[0]:+.3g} to {ends[1]:+.3g}"))
+    return cells
 
 
 def confirmed_text(found: ConfirmedFront, front: FrontView) -> list[str]:
