@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from paretoflow.core.confirmed import Confirmation, FreshFacts, FreshScores
@@ -20,15 +20,12 @@ from paretoflow.core.views import FrontPoint, SweepView
 from paretoflow.data import read_pools
 from paretoflow.data.fresh import Fresh, digest_of_prompts, fresh_of, spec_of_file
 from paretoflow.engine.confirmations import ConfirmationFile, key_of
-from paretoflow.engine.inputs import inputs_of
-from paretoflow.engine.prompts import needs_of, prompts_of, renderer_of
+from paretoflow.engine.loaded import loaded
+from paretoflow.engine.prompts import needs_of, renderer_of
 from paretoflow.lm.adapters import adapter_on
-from paretoflow.lm.base import load_base
-from paretoflow.objectives import build as build_objective
 from paretoflow.scoring.costs import SystemCosts
 from paretoflow.scoring.evaluate import Evaluator
 from paretoflow.scoring.panel import ObjectivePanel
-from paretoflow.spec.data import asks_in_turns
 from paretoflow.spec.search import fitted
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder
@@ -133,19 +130,14 @@ class _Scorer:
 
     def __init__(self, asked: Confirming) -> None:
         self._asked, spec = asked, asked.spec
-        lm = load_base(spec.model)
-        self._lm = replace(lm, chat=bool(lm.tokenizer.chat_template) and asks_in_turns(spec.data))
-        scorers = [
-            build_objective(o, count_tokens=self._tokens, device=lm.device) for o in spec.objectives
-        ]
-        sets = prompts_of(spec, self._lm)
-        inputs = inputs_of(spec, self._lm, sets, scorers)
-        changed = _changed(asked, inputs)
+        found = loaded(spec)
+        self._lm = found.lm
+        changed = _changed(asked, found.inputs)
         source = spec.data if asked.file is None else spec_of_file(asked.file, spec.data)
         pools = read_pools(source, renderer_of(spec, self._lm))
         unfit = needs_of(spec, self._lm).unfit
-        self._fresh: Fresh = fresh_of(pools, sets, spec.seed, asked.count, unfit)
-        self._panel = ObjectivePanel([o.name for o in spec.objectives], scorers)
+        self._fresh: Fresh = fresh_of(pools, found.prompts, spec.seed, asked.count, unfit)
+        self._panel = ObjectivePanel([o.name for o in spec.objectives], found.scorers)
         self.facts = FreshFacts(
             source=LEFT_OVER if asked.file is None else asked.file.name,
             n=len(self._fresh.prompts),
@@ -157,11 +149,7 @@ class _Scorer:
             pairs=self._fresh.pairs,
             changes=changed,
         )
-        self.key = key_of({"data": self.facts.data, "inputs": inputs.digest})
-
-    def _tokens(self, texts: Sequence[str]) -> list[int]:
-        encoded = self._lm.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-        return [len(ids) for ids in encoded]
+        self.key = key_of({"data": self.facts.data, "inputs": found.inputs.digest})
 
     def scored(
         self, name: str, path: str, digest: str, settings: Settings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from paretoflow.core.ids import seed_of
 from paretoflow.core.protocols import Candidates
@@ -16,6 +15,7 @@ from paretoflow.scoring.evaluate import Evaluator
 from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.scoring.shared import SharedStage, standardised_by
 from paretoflow.scoring.signals import ASSUMED_BETA
+from paretoflow.spec.methods import units_of
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder
 
@@ -69,7 +69,7 @@ class Stage:
         held_out = shared.candidates(
             self.prompts.validation, spec.data.held_out, spec.seed, "held-out answers"
         )
-        units: Any = getattr(spec.method, "standardise", "global")
+        units = units_of(spec.method)
         in_units = replace(candidates, standard=units)
         if units != "global":  # few are held out: their own spread says little
             held_out = replace(held_out, std=in_units.unit)

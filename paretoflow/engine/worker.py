@@ -18,16 +18,15 @@ import numpy as np
 
 from paretoflow.core.errors import RunInterrupted, WorkerError
 from paretoflow.core.inputs import Changes, Inputs, require_same
-from paretoflow.core.protocols import Checkpoint, Objective, Parallel, Prompt, TrainRequest
+from paretoflow.core.protocols import Checkpoint, Parallel, Prompt, TrainRequest
 from paretoflow.core.values import FloatArray, Problem, Proposal
 from paretoflow.engine.again import require_alike
 from paretoflow.engine.backend import Failure, Known, Launch, Report
 from paretoflow.engine.early_stop import Watch, settles_itself
 from paretoflow.engine.faults import failure_in
 from paretoflow.engine.happenings import calibrated, noted, paused
-from paretoflow.engine.inputs import inputs_of
+from paretoflow.engine.loaded import loaded
 from paretoflow.engine.points import points_of
-from paretoflow.engine.prompts import prompts_of
 from paretoflow.engine.pulse import Pulse
 from paretoflow.engine.results import Results
 from paretoflow.engine.run_files import RunFiles
@@ -38,18 +37,15 @@ from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
 from paretoflow.lm.adapters import adapter_on
-from paretoflow.lm.base import load_base
 from paretoflow.lm.folders import unread
 from paretoflow.methods.context import MethodContext
 from paretoflow.methods.states import read_state
-from paretoflow.objectives import build as build_objective
 from paretoflow.scoring.calibrate import calibrate, calibration_notes, require_differences
 from paretoflow.scoring.desk import NOBODY, Preparing
 from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.scoring.shared import raw_scores
-from paretoflow.spec.data import asks_in_turns
 from paretoflow.spec.methods import MethodSpec
-from paretoflow.spec.objectives import ObjectiveSpec, unmoved
+from paretoflow.spec.objectives import unmoved
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Root, as_folder
 
@@ -90,26 +86,16 @@ class Workshop:
         self._parallel = parallel
         self._folder = as_folder(root)
         self._files = RunFiles(self._folder, parallel)
-        lm = load_base(spec.model, threads=threads)
-        self._lm = replace(lm, chat=bool(lm.tokenizer.chat_template) and asks_in_turns(spec.data))
-        self._prompts = prompts_of(spec, self._lm)
+        found = loaded(spec, threads)
+        self._lm, self._prompts, self._inputs = found.lm, found.prompts, found.inputs
         names = [o.name for o in spec.objectives]
         self._pulse = Pulse()
-        scorers = [self._scorer(o) for o in spec.objectives]
-        self._panel = ObjectivePanel(names, scorers, self._pulse.beat)
+        self._panel = ObjectivePanel(names, found.scorers, self._pulse.beat)
         self._stage = Stage(spec, self._folder, self._lm, self._panel, self._prompts, self._pulse)
-        self._inputs = inputs_of(spec, self._lm, self._prompts, scorers)
         digests = self._lm.digest, parallel.ranks, self._inputs.digest
         self._results = Results(self._folder, self._files, self._prompts, names, *digests)
         self._base_signals: dict[str, float] = {}
         self._ready: _Ready | None = None
-
-    def _scorer(self, objective: ObjectiveSpec) -> Objective:
-        return build_objective(objective, count_tokens=self._count_tokens, device=self._lm.device)
-
-    def _count_tokens(self, texts: Sequence[str]) -> list[int]:
-        encoded = self._lm.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-        return [len(ids) for ids in encoded]
 
     def prepare(self, desk: Preparing = NOBODY) -> list[Event]:
         """Freeze the objectives and evaluate the base; return both as rows.

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
 
 from paretoflow.core.confirmed import Confirmation, ConfirmedFront, ConfirmedPoint
 from paretoflow.core.errors import UserError
@@ -20,7 +19,8 @@ from paretoflow.core.views import FrontPoint, FrontView, SweepView
 from paretoflow.front.dominance import dominates
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.orient import gains_of, ref_gains
-from paretoflow.front.worth import LEVEL, Interval, worth
+from paretoflow.front.student import Interval, student_interval
+from paretoflow.front.worth import worth
 
 
 def confirmed_front(front: FrontView, known: Confirmation) -> ConfirmedFront:
@@ -104,5 +104,5 @@ def _point(
 
 
 def _intervals(middles: FloatArray, errors: FloatArray, n: int) -> tuple[Interval, ...]:
-    half = float(student.ppf((1 + LEVEL) / 2, max(1, n - 1))) * errors
-    return tuple((float(a), float(b)) for a, b in zip(middles - half, middles + half, strict=True))
+    pairs = zip(middles, errors**2, strict=True)
+    return tuple(student_interval(middle, variance, n - 1) for middle, variance in pairs)

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
 
-from paretoflow.front.worth import LEVEL, UNSURE, Interval, Worth, variance_of
+from paretoflow.front.student import Interval, student_interval, summed
+from paretoflow.front.worth import UNSURE, Worth, variance_of
 
 Arm = Sequence[Worth]
 """The worths of an arm's sweeps; arms of several with prompts of their own, in the same order."""
@@ -51,7 +51,7 @@ def arm_interval(arm: Arm, luck: Luck) -> Interval:
     parts = [(luck.variance / len(arm), luck.freedom)]
     if luck.shared:
         parts.append(_by_prompts([arm], [1.0]))
-    low, high = _around(_mean(arm), parts)
+    low, high = student_interval(_mean(arm), *summed(parts))
     return max(0.0, low), max(0.0, high)
 
 
@@ -60,9 +60,11 @@ def arm_change(first: Arm, second: Arm, luck: Luck) -> Interval:
     change = _mean(second) - _mean(first)
     if not luck.shared:  # seed by seed, each pair on prompts of its own
         apart = [b.corrected - a.corrected for a, b in zip(first, second, strict=True)]
-        return _around(change, [(float(np.var(apart, ddof=1)) / len(apart), len(apart) - 1)])
+        variance = float(np.var(apart, ddof=1)) / len(apart)
+        return student_interval(change, variance, len(apart) - 1)
     luck_part = luck.variance * (1 / len(first) + 1 / len(second)), luck.freedom
-    return _around(change, [luck_part, _by_prompts([first, second], [-1.0, 1.0])])
+    parts = [luck_part, _by_prompts([first, second], [-1.0, 1.0])]
+    return student_interval(change, *summed(parts))
 
 
 def _mean(arm: Arm) -> float:
@@ -78,17 +80,3 @@ def _by_prompts(arms: Sequence[Arm], signs: Sequence[float]) -> tuple[float, int
     unsure = sum(UNSURE * sum(w.optimism**2 for w in arm) / len(arm) ** 2 for arm in arms)
     prompts = arms[0][0].prompts
     return variance_of(np.asarray(errors), prompts) + unsure, prompts - 1
-
-
-def _around(middle: float, parts: Sequence[tuple[float, int]]) -> Interval:
-    """Return the interval of a sum of independent errors.
-
-    References:
-        Welch (1947) and Satterthwaite (1946), for the degrees of freedom.
-    """
-    variance = sum(part for part, _ in parts)
-    if variance <= 0:
-        return middle, middle
-    freedom = variance**2 / sum(part**2 / max(1, df) for part, df in parts)
-    half = float(student.ppf((1 + LEVEL) / 2, max(1.0, freedom))) * variance**0.5
-    return middle - half, middle + half

@@ -17,7 +17,6 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import t as student
 
 from paretoflow.core.errors import NonFiniteError, ShapeError
 from paretoflow.core.values import FloatArray, IntArray, Problem
@@ -30,6 +29,7 @@ from paretoflow.front.stacked import (
     stacked_hypervolumes,
     subset_hypervolumes,
 )
+from paretoflow.front.student import Interval, student_interval
 
 CORRECTION = 1.2
 """What is taken off, in optimisms of the bootstrap. Scores that were redrawn lie farther apart than
@@ -39,13 +39,10 @@ UNSURE = 1 / 8
 """Variance of the correction, as a share of its square."""
 DRAWS = 500
 """Redrawn fronts."""
-LEVEL = 0.95
 _NEVER = 4.0
 """An evaluation that another beats by so many standard errors everywhere is never selected."""
 _MOST = 250
 """Evaluations beside the claimed ones that compete: bounds the time of very long sweeps."""
-
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,8 @@ class Worth:
     def interval(self) -> Interval:
         """Return the 95 % interval of the true hypervolume of the claimed points."""
         spread = variance_of(self.errors, self.prompts) + UNSURE * self.optimism**2
-        low, high = _around(self.reported - self.optimism, spread, self.prompts)
+        middle = self.reported - self.optimism
+        low, high = student_interval(middle, spread, self.prompts - 1)
         return max(0.0, low), max(0.0, high)
 
 
@@ -207,17 +205,13 @@ def worth_less(first: Worth, second: Worth, *, paired: bool, shared: float = 0.0
         spread = variance_of(first.errors, first.prompts) + variance_of(
             second.errors, second.prompts
         )
-    return _around(change, spread + unsure, min(first.prompts, second.prompts))
+    freedom = min(first.prompts, second.prompts) - 1
+    return student_interval(change, spread + unsure, freedom)
 
 
 def variance_of(errors: FloatArray, prompts: int) -> float:
     """Return the variance of errors; redrawing n prompts gives (n - 1) / n of it."""
     return float(errors.var() * prompts / max(1, prompts - 1))
-
-
-def _around(middle: float, variance: float, prompts: int) -> Interval:
-    half = float(student.ppf((1 + LEVEL) / 2, max(1, prompts - 1))) * variance**0.5
-    return middle - half, middle + half
 
 
 def _checked(clouds: ArrayLike, ref: ArrayLike) -> tuple[FloatArray, FloatArray]:

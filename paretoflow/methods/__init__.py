@@ -25,11 +25,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from paretoflow.core.protocols import Method
 from paretoflow.methods.catalogue import CAPABILITIES
-from paretoflow.spec.methods import MethodSpec
+from paretoflow.spec.methods import MethodSpec, units_of
 
 if TYPE_CHECKING:
     from paretoflow.methods.context import MethodContext
@@ -69,8 +69,8 @@ def build(spec: MethodSpec, context: MethodContext) -> Method:
     Raises:
         SpecError: If the knobs contradict each other.
     """
-    standard: Any = getattr(spec, "standardise", "global")
-    context = replace(context, candidates=replace(context.candidates, standard=standard))
+    candidates = replace(context.candidates, standard=units_of(spec))
+    context = replace(context, candidates=candidates)
     module, name = TAGS[spec.type].split(":")
     with _without_trackers():
         loaded = import_module(module)

@@ -18,7 +18,7 @@ from trl import GRPOConfig, GRPOTrainer
 from paretoflow.core.protocols import Candidates
 from paretoflow.core.values import FloatArray, IntArray
 from paretoflow.methods.aggregators import Aggregator, RewardBatch
-from paretoflow.methods.aggregators.base import group_normalised, spread_within
+from paretoflow.methods.aggregators.base import group_normalised, weighted_margins
 from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.online import OnlineMethod
 from paretoflow.methods.online_trainer import OnlineTrainer, online_arguments
@@ -75,8 +75,7 @@ class ReferenceGroup(Aggregator):
 
     def margins(self, batch: RewardBatch) -> FloatArray | None:
         """Return what each objective adds to how samples of a group differ, shape (m,)."""
-        margins: FloatArray = batch.weights * spread_within(batch.rewards)
-        return margins
+        return weighted_margins(batch.weights, batch.rewards)
 
     def metrics(self) -> Mapping[str, float]:
         """Return how far the references are above the group, in its standard deviations."""

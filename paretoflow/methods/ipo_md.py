@@ -21,7 +21,7 @@ from paretoflow.lm.generation import nucleus
 from paretoflow.lm.prefill import extend, prefill
 from paretoflow.lm.stops import StopTexts
 from paretoflow.methods.aggregators import Aggregator, RewardBatch
-from paretoflow.methods.aggregators.base import group_normalised, spread_within
+from paretoflow.methods.aggregators.base import group_normalised, weighted_margins
 from paretoflow.methods.context import MethodContext, Run
 from paretoflow.methods.online import OnlineMethod
 from paretoflow.methods.online_trainer import OnlineTrainer, online_arguments
@@ -73,8 +73,7 @@ class PairJudge(Aggregator):
 
     def margins(self, batch: RewardBatch) -> FloatArray | None:
         """Return what each objective adds to how a pair differs, shape (m,)."""
-        margins: FloatArray = batch.weights * spread_within(batch.rewards)
-        return margins
+        return weighted_margins(batch.weights, batch.rewards)
 
     def metrics(self) -> Mapping[str, float]:
         """Return the loss on pairs; the trainer's own has its gradient, but not its value."""

@@ -116,6 +116,19 @@ def spread_within(values: FloatArray) -> FloatArray:
     return spread
 
 
+def weighted_margins(weights: FloatArray, values: FloatArray) -> FloatArray:
+    """Return what each objective adds to how answers of a group differ, shape (m,).
+
+    By hand: weights (0.5, 2) on groups that spread by (1, 3) give (0.5, 6).
+
+    Args:
+        weights: Shape (m,).
+        values: What the weights are put on, shape (b, g, m).
+    """
+    margins: FloatArray = weights * spread_within(values)
+    return margins
+
+
 def leave_one_out(utility: FloatArray) -> FloatArray:
     """Return utilities less the mean of the others in their group.
 

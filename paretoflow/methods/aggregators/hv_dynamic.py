@@ -12,7 +12,7 @@ import numpy as np
 from paretoflow.core.protocols import TrainRequest
 from paretoflow.core.values import FloatArray
 from paretoflow.front.orient import ref_gains
-from paretoflow.methods.aggregators.base import Aggregator, RewardBatch, spread_within
+from paretoflow.methods.aggregators.base import Aggregator, RewardBatch, weighted_margins
 from paretoflow.methods.aggregators.linear import linear
 from paretoflow.methods.aggregators.normalize_then_sum import each_normalised, normalize_then_sum
 from paretoflow.methods.aggregators.volume import improvement
@@ -82,8 +82,7 @@ class HvDynamic(Aggregator):
     def margins(self, batch: RewardBatch) -> FloatArray | None:
         """Return what each objective adds to how answers of a group differ, shape (m,)."""
         added = each_normalised(batch.rewards) if self._normalises else batch.rewards
-        margins: FloatArray = batch.weights * spread_within(added)
-        return margins
+        return weighted_margins(batch.weights, added)
 
     def metrics(self) -> Mapping[str, float]:
         """Return the factor in force."""

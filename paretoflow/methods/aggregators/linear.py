@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from paretoflow.core.protocols import TrainRequest
 from paretoflow.core.values import FloatArray
-from paretoflow.methods.aggregators.base import Aggregator, RewardBatch, spread_within
+from paretoflow.methods.aggregators.base import Aggregator, RewardBatch, weighted_margins
 from paretoflow.methods.context import MethodContext
 from paretoflow.spec.methods.aggregators import LinearSpec
 
@@ -34,5 +34,4 @@ class Linear(Aggregator):
 
     def margins(self, batch: RewardBatch) -> FloatArray | None:
         """Return what each objective adds to how answers of a group differ, shape (m,)."""
-        margins: FloatArray = batch.weights * spread_within(batch.rewards)
-        return margins
+        return weighted_margins(batch.weights, batch.rewards)

@@ -9,7 +9,7 @@ from paretoflow.methods.aggregators.base import (
     Aggregator,
     RewardBatch,
     group_normalised,
-    spread_within,
+    weighted_margins,
 )
 from paretoflow.methods.context import MethodContext
 from paretoflow.spec.methods.aggregators import NormalizeThenSumSpec
@@ -59,5 +59,4 @@ class NormalizeThenSum(Aggregator):
 
     def margins(self, batch: RewardBatch) -> FloatArray | None:
         """Return what each objective adds to how answers of a group differ, shape (m,)."""
-        margins: FloatArray = batch.weights * spread_within(each_normalised(batch.rewards))
-        return margins
+        return weighted_margins(batch.weights, each_normalised(batch.rewards))

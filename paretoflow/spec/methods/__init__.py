@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from paretoflow.spec.methods.base import DualSpec, MethodBase
+from paretoflow.spec.methods.base import DualSpec, MethodBase, units_of
 from paretoflow.spec.methods.command import CommandMethodSpec
 from paretoflow.spec.methods.conditioned import (
     ConditionedBase,
@@ -67,6 +67,7 @@ __all__ = [
     "RlooMethodSpec",
     "RoundsBase",
     "RpoMethodSpec",
+    "units_of",
 ]
 
 MethodSpec = Annotated[

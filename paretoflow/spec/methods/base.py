@@ -95,11 +95,19 @@ class MethodBase(Spec):
     Not of a constrained run, which goes back by itself."""
 
 
+Units = Literal["prompt", "global", "none"]
+
+
 class WeighsWithinPrompts(Spec):
     """What the methods share that weigh answers to one prompt against each other."""
 
-    standardise: Literal["prompt", "global", "none"] = "prompt"
+    standardise: Units = "prompt"
     """Units in which the weights act. prompt: standard deviations of the answers to one prompt, so
     that equal weights are equal, however much an objective differs between prompts; global:
     standard deviations over all prompts, where such an objective counts for less than its weight;
     none: as scored."""
+
+
+def units_of(method: MethodBase) -> Units:
+    """Return the units in which a method's weights act; a program of the user's has global ones."""
+    return method.standardise if isinstance(method, WeighsWithinPrompts) else "global"

@@ -10,7 +10,11 @@ import pytest
 
 from paretoflow.core.values import FloatArray
 from paretoflow.front.hypervolume import improvement as independent_improvement
-from paretoflow.methods.aggregators.base import group_normalised, leave_one_out
+from paretoflow.methods.aggregators.base import (
+    group_normalised,
+    leave_one_out,
+    weighted_margins,
+)
 from paretoflow.methods.aggregators.chebyshev import chebyshev
 from paretoflow.methods.aggregators.grad_dynamic import influences, tilted
 from paretoflow.methods.aggregators.hv_dynamic import meta_factor
@@ -31,6 +35,11 @@ def test_linear_by_hand():
         batch_of(HALVES, (0, 1), leave_one_out), rewards=np.array([[[1.0, 0.0], [0.0, 3.0]]])
     )
     assert linear(batch).tolist() == [[-1.0, 1.0]]
+
+
+def test_margins_by_hand():
+    values = np.array([[[0.0, 0.0], [2.0, 6.0]], [[5.0, 1.0], [5.0, 1.0]]])
+    np.testing.assert_allclose(weighted_margins(np.array([0.5, 2.0]), values), [0.5, 6.0])
 
 
 def test_normalize_then_sum_by_hand():

@@ -11,7 +11,7 @@ import pytest
 from paretoflow.engine.session import drawn_as_begun, enter_folder
 from paretoflow.engine.sweep import SPEC_FILE, read_spec
 from paretoflow.spec.former import METHODS, NESTED, as_begun, going_on
-from paretoflow.spec.methods import MethodSpec
+from paretoflow.spec.methods import MethodSpec, units_of
 from paretoflow.spec.methods.aggregators import AggregationSpec
 from paretoflow.spec.shape import tag_of, variants
 from paretoflow.spec.sweep import SweepSpec
@@ -122,3 +122,9 @@ def test_a_sweep_of_the_default_proposer_goes_on_with_the_rule_it_began_with(
         {"name": "s", "objectives": OBJECTIVES, "proposer": {"type": "auto", "lead": 3}}
     )
     assert said.proposer == drawn_as_begun(said, tmp_path).proposer
+
+
+def test_units_are_those_of_the_method_and_global_for_a_program():
+    assert units_of(sweep({"type": "dpo", "standardise": "none"}).method) == "none"
+    assert units_of(sweep({"type": "rloo"}).method) == "prompt"
+    assert units_of(sweep({"type": "command", "argv": ["x"]}).method) == "global"
