@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from rich.table import Table
 
 from paretoflow.cli.console import echo
 from paretoflow.cli.front import ARROWS, Snapshot
-from paretoflow.cli.options import AcceptChange, Format, FormatOption, SweepRoot, plain_console
+from paretoflow.cli.options import AcceptChange, Format, FormatOption, plain_console
 from paretoflow.cli.pick import AtLeast, AtMost, Prefer, named_numbers
 from paretoflow.cli.resume import at_home
 from paretoflow.core.errors import UserError
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
     from paretoflow.core.confirmed import ConfirmedFront, ConfirmedPoint
     from paretoflow.core.views import FrontPoint, FrontView
     from paretoflow.engine.confirm import Progress
+
+Place = Annotated[
+    str,
+    typer.Argument(
+        metavar="DIR|URI|OUT",
+        help="Where the sweep lives, <storage>/<name>, or the folder of an export with adapters.",
+        show_default=False,
+    ),
+]
 
 Data = Annotated[
     Path | None,
@@ -42,9 +52,19 @@ Count = Annotated[
     ),
 ]
 
+Given = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Of an export: what it leaves out, for instance objectives.0.path=./judge; may be "
+        "given again.",
+    ),
+]
+
 
 def confirm(
-    sweep: SweepRoot,
+    place: Place,
     data: Data = None,
     n: Count = None,
     prefer: Prefer = None,
@@ -53,47 +73,108 @@ def confirm(
     format: FormatOption = Format.TEXT,
     snapshot: Snapshot = None,
     accept_change: AcceptChange = False,
+    given: Given = None,
 ) -> None:
     """Score a front once more, on prompts and seeds that chose nothing, before it is shipped.
 
     The whole front, or with --prefer, --at-least or --at-most the point that `pick` would take. The
-    base is loaded once and scored too; no Ray is started. What is done is kept in the sweep's
-    folder after each point: the same command goes on after Ctrl-C. Reports, exports and
-    `pick --confirmed` have it from then on.
+    base is loaded once and scored too; no Ray is started. What is done is kept in the folder after
+    each point: the same command goes on after Ctrl-C. Reports, exports and `pick --confirmed` have
+    it from then on.
+
+    An export is confirmed by its own adapters, base and scorers, and gets the result into its card
+    and manifest; `verify` checks it. A base in a folder is taken from the variable BASE.
     """
-    from paretoflow.core.views import SweepView
-    from paretoflow.engine.confirm import Confirming, confirmable
-    from paretoflow.engine.resume import load_sweep_spec
-    from paretoflow.engine.sweep import read_sweep
-    from paretoflow.front.confirmed import confirmed_front
-    from paretoflow.storage import as_folder
+    from paretoflow.exporters.writing import is_export
 
     wishes = [
-        named_numbers(given, option)
-        for given, option in (
+        named_numbers(numbers, option)
+        for numbers, option in (
             (prefer, "--prefer"),
             (at_least, "--at-least"),
             (at_most, "--at-most"),
         )
     ]
-    root, file = as_folder(sweep), None if data is None else data.absolute()
-    view: SweepView = read_sweep(root, snapshot)
-    points, left_out = confirmable(_asked(view.front, wishes))
-    for told in left_out:
-        echo(told, err=True)
-    if not points:
-        raise UserError("no point of this front can be scored again", root.uri, "see above")
-    with at_home(root, None):
-        spec = load_sweep_spec(root)
-        known = Confirming(root, view, spec, file, n, accept_change).run(points, _tell)
-    found = confirmed_front(view.front, known)
+    file = None if data is None else data.absolute()
+    if "://" not in place and is_export(Path(place)):
+        if snapshot is not None:
+            raise UserError("an export holds one front", "--snapshot", "leave it away")
+        found, front = _of_export(Path(place), file, given or (), (n, accept_change), wishes)
+    elif given:
+        raise UserError("a sweep has all that scores it", "--set", "it is for exports alone")
+    else:
+        found, front = _of_sweep(place, snapshot, file, (n, accept_change), wishes)
     if format is Format.JSON:
         echo(json.dumps(found.to_dict(), indent=1, allow_nan=False))
     else:
-        _show(found, view.front)
+        _show(found, front)
 
 
-def _asked(front: FrontView, wishes: list[dict[str, float]]) -> list[FrontPoint]:
+Wishes = list[dict[str, float]]
+Asked = tuple[int | None, bool]
+"""How many prompts, and whether changes are accepted."""
+
+
+def _of_sweep(
+    place: str, snapshot: int | None, file: Path | None, asked: Asked, wishes: Wishes
+) -> tuple[ConfirmedFront, FrontView]:
+    from paretoflow.core.views import SweepView
+    from paretoflow.engine.confirm import Confirming, Subject
+    from paretoflow.engine.resume import load_sweep_spec
+    from paretoflow.engine.sweep import read_sweep
+    from paretoflow.front.confirmed import confirmed_front
+    from paretoflow.storage import as_folder
+
+    root = as_folder(place)
+    view: SweepView = read_sweep(root, snapshot)
+    points = _points(view.front, wishes, root.uri)
+    with at_home(root, None):
+        subject = Subject.of_sweep(root, view, load_sweep_spec(root))
+        known = Confirming(subject, file, *asked).run(points, _tell)
+    return confirmed_front(view.front, known), view.front
+
+
+def _of_export(
+    out: Path, file: Path | None, given: Sequence[str], asked: Asked, wishes: Wishes
+) -> tuple[ConfirmedFront, FrontView]:
+    from paretoflow.engine.confirm import Confirming
+    from paretoflow.engine.confirmations import confirmation_of
+    from paretoflow.engine.exported import exported_subject, write_exported
+    from paretoflow.front.confirmed import confirmed_front
+
+    subject = exported_subject(out, own_data=file is not None, overrides=given)
+    front = subject.front
+    points = _points(front, wishes, str(out))
+    try:
+        known = Confirming(subject, file, *asked).run(points, _tell)
+    finally:  # cut off, what is there is told, and its digests are made again
+        kept = confirmation_of(subject.root, front)
+        if kept is not None:
+            write_exported(out, confirmed_front(front, kept))
+    return confirmed_front(front, known), front
+
+
+def _points(front: FrontView, wishes: Wishes, where: str) -> list[FrontPoint]:
+    """Return the points that are scored; tell which are not.
+
+    Raises:
+        UserError: If none can be.
+    """
+    from paretoflow.engine.confirm import confirmable
+
+    points, left_out = confirmable(_asked(front, wishes))
+    for told in left_out:
+        echo(told, err=True)
+    if not points:
+        hint = (
+            "see above; an adapter that serves many preferences is asked with the condition that "
+        )
+        hint += "that the front tells: score its answers on prompts of your own"
+        raise UserError("no point of this front can be scored again", where, hint)
+    return points
+
+
+def _asked(front: FrontView, wishes: Wishes) -> list[FrontPoint]:
     from paretoflow.front.selection import pick
 
     return [pick(front, *wishes)] if any(wishes) else list(front.points)

@@ -12,6 +12,7 @@ from paretoflow.cli.console import echo
 from paretoflow.cli.options import Format, FormatOption
 
 if TYPE_CHECKING:
+    from paretoflow.exporters.reading import ManifestConfirmation
     from paretoflow.exporters.verify import Verified
 
 
@@ -57,14 +58,25 @@ def verify(
     )
     if not found.interval:
         echo("  the interval was not computed: scores of single prompts were not kept")
+    if manifest.confirmation is not None:
+        _tell_confirmed(manifest.confirmation)
     if not digest:
         echo(f"  not asked: whether all was rewritten alike; --digest {found.digest}")
+
+
+def _tell_confirmed(found: ManifestConfirmation) -> None:
+    low, high = found.interval
+    echo(
+        f"  confirmed on {found.prompts} fresh prompts: {len(found.scores)} points give "
+        f"hypervolume {found.hypervolume:.4g} (95 % {low:.4g} to {high:.4g}), reported "
+        f"{found.reported:.4g}"
+    )
 
 
 def _facts(out: Path, found: Verified) -> dict[str, object]:
     from paretoflow.core.views import front_number
 
-    manifest = found.manifest
+    manifest, confirmed = found.manifest, found.manifest.confirmation
     return {
         "export": str(out),
         "format": manifest.tag,
@@ -78,5 +90,6 @@ def _facts(out: Path, found: Verified) -> dict[str, object]:
         "hypervolume": manifest.hypervolume,
         "hypervolume_ci": list(manifest.interval),
         "interval_recomputed": found.interval,
+        "confirmed": None if confirmed is None else confirmed.hypervolume,
         "manifest_digest": found.digest,
     }

@@ -29,6 +29,8 @@ class FreshFacts:
         near: Fresh prompts that nearly repeat a prompt of the sweep.
         pairs: The first of these and what they repeat, shortened.
         changes: What had changed of what scores depend on since the sweep, and was accepted.
+        compared: Whether they were compared with the sweep's own prompts; an export whose data is
+            private does not hold those.
     """
 
     source: str
@@ -40,6 +42,7 @@ class FreshFacts:
     near: int = 0
     pairs: tuple[tuple[str, str], ...] = ()
     changes: tuple[str, ...] = ()
+    compared: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -62,6 +65,8 @@ class FreshFacts:
         if self.near:
             what = f"{self.near} of {self.n} fresh prompts"
             told.append(near_line(self.near, what, "a prompt of the sweep", self.pairs))
+        if not self.compared:
+            told.append("not asked: whether they repeat prompts of the sweep, which are private")
         if self.changes:
             told.append(f"changed since the sweep, and accepted: {'; '.join(self.changes)}")
         return told

@@ -117,7 +117,15 @@ def require_same(old: Inputs, new: Inputs, where: str = "") -> Changes:
     Raises:
         ChangedInputsError: Naming every item.
     """
-    found = changes(old, new)
+    return require_none(changes(old, new), where)
+
+
+def require_none(found: Changes, where: str = "") -> Changes:
+    """Refuse changes that make scores incomparable; return those that are only to be told.
+
+    Raises:
+        ChangedInputsError: Naming every item.
+    """
     if found.stops:
         many = len(found.stops) > 1
         listed = "".join(f"\n  {item}" for item in found.stops) if many else f" {found.stops[0]}"

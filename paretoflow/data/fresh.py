@@ -74,6 +74,7 @@ def fresh_of(
     seed: int,
     count: int | None,
     unfit: Callable[[Prompt], DataError | None],
+    evals: int,
 ) -> Fresh:
     """Return fresh prompts: none asks what a prompt of the sweep asks, in whichever of its sets.
 
@@ -81,10 +82,11 @@ def fresh_of(
 
     Args:
         pools: The source; of one with an eval split, that split.
-        sets: The sweep's.
+        sets: The sweep's; empty where they are not known.
         seed: The sweep's.
         count: How many; None takes four for each eval prompt, or all where there are fewer.
         unfit: Why a prompt cannot be used; such are passed over.
+        evals: Eval prompts of the sweep.
 
     Raises:
         DataError: If there are fewer than asked for, or than `FEWEST`.
@@ -97,7 +99,7 @@ def fresh_of(
     new = {asked: p for asked, p in offered.items() if asked not in seen and p.text not in texts}
     order = sorted(new, key=lambda asked: digest_of([seed, "confirm", asked]))
     fit = [new[asked] for asked in order if unfit(new[asked]) is None]
-    wanted = min(len(fit), 4 * len(sets.eval)) if count is None else count
+    wanted = min(len(fit), 4 * evals) if count is None else count
     if len(fit) < max(wanted, FEWEST):
         raise _too_few(len(fit), wanted, len(offered) - len(new), pools.source)
     prompts = tuple(fit[:wanted])

@@ -2,26 +2,28 @@
 
 Needs neither Ray nor a running sweep: the base is loaded once, the adapters are put on it one by
 one. The base itself is scored first, so that every improvement over it is told by the same prompts.
+The front is a sweep's or an export's (`exported`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from paretoflow.core.confirmed import Confirmation, FreshFacts, FreshScores
 from paretoflow.core.ids import seed_of
-from paretoflow.core.inputs import Inputs, changes, require_same
+from paretoflow.core.inputs import Changes, Inputs, changes, require_none
 from paretoflow.core.settings import Settings
 from paretoflow.core.values import BASE_RUN_ID
-from paretoflow.core.views import FrontPoint, SweepView
+from paretoflow.core.views import FrontPoint, FrontView, SweepView
 from paretoflow.data import read_pools
 from paretoflow.data.fresh import Fresh, digest_of_prompts, fresh_of, spec_of_file
+from paretoflow.data.prompts import PromptSets
 from paretoflow.engine.confirmations import ConfirmationFile, key_of
-from paretoflow.engine.loaded import loaded
-from paretoflow.engine.prompts import needs_of, renderer_of
+from paretoflow.engine.loaded import Loaded, loaded
+from paretoflow.engine.prompts import needs_of, prompts_of, renderer_of
 from paretoflow.lm.adapters import adapter_on
 from paretoflow.scoring.costs import SystemCosts
 from paretoflow.scoring.evaluate import Evaluator
@@ -53,21 +55,50 @@ Watch = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
+class Subject:
+    """A front that can be confirmed, with what it was scored by.
+
+    Args:
+        root: Folder of the sweep or the export; what is found out is kept in it.
+        front: The points; a point's path is relative to the root.
+        base: Name of the base among the snapshots.
+        spec: The sweep's.
+        settings: What launches set beside the weights, by snapshot.
+        known: What the scores depended on, as far as it was noted; empty parts were not.
+        prompts: SHA-256 of the sweep's prompts, to be compared; empty where `known` has them.
+        private: Whether the sweep's own prompts cannot be drawn, since the export leaves out where
+            they are from.
+    """
+
+    root: Folder
+    front: FrontView
+    base: str
+    spec: SweepSpec
+    settings: Mapping[str, Settings] = field(default_factory=dict)
+    known: Inputs | None = None
+    prompts: str = ""
+    private: bool = False
+
+    @classmethod
+    def of_sweep(cls, root: Folder, view: SweepView, spec: SweepSpec) -> Subject:
+        """Return the front of a sweep."""
+        base = next(e for e in view.evaluations if e.run_id == BASE_RUN_ID)
+        settings = {p.snapshot_id: p.settings for p in view.front.points}
+        known = view.front.problem.inputs
+        return cls(root, view.front, base.snapshot_id, spec, settings, known)
+
+
+@dataclass(frozen=True)
 class Confirming:
     """What is confirmed, and on what.
 
     Args:
-        root: The sweep's folder.
-        view: The sweep, with the front that the points are of.
-        spec: The sweep's.
         file: Fresh prompts; None takes what the sweep's own data left over.
         count: How many prompts; None as `fresh_of` says.
         accept_change: Whether to go on although what scores depend on has changed.
     """
 
-    root: Folder
-    view: SweepView
-    spec: SweepSpec
+    subject: Subject
     file: Path | None = None
     count: int | None = None
     accept_change: bool = False
@@ -76,11 +107,11 @@ class Confirming:
         """Score the base and points that have no scores on these prompts yet, one by one.
 
         Args:
-            points: Of the view's front; each must be one that `confirmable` lets pass.
+            points: Of the subject's front; each must be one that `confirmable` lets pass.
             watch: Told before each, and at the end.
 
         Returns:
-            What these prompts say of the view's front, earlier points included.
+            What these prompts say of the front, earlier points included.
 
         Raises:
             UserError: If data, model, objectives or an adapter cannot be used, or have changed.
@@ -88,21 +119,16 @@ class Confirming:
             StorageError: If storage refuses.
         """
         scorer = _Scorer(self)
-        file = ConfirmationFile(self.root, scorer.key)
-        base = next(e for e in self.view.evaluations if e.run_id == BASE_RUN_ID)
-        asked: list[tuple[str, str, str, Settings]] = [(base.snapshot_id, "", "", ())]
-        asked += [
-            (p.snapshot_id, p.path, p.digest, p.settings)
-            for p in points
-            if p.snapshot_id != base.snapshot_id
-        ]
-        for number, (name, path, digest, settings) in enumerate(asked):
+        file = ConfirmationFile(self.subject.root, scorer.key)
+        asked: list[tuple[str, str, str]] = [(self.subject.base, "", "")]
+        asked += [(p.snapshot_id, p.path, p.digest) for p in points if p.snapshot_id != asked[0][0]]
+        for number, (name, path, digest) in enumerate(asked):
             watch(Progress(name, number, len(asked)))
             known = file.scores.get(name)
             if known is None or known.digest != digest:
-                file.add(scorer.facts, *scorer.scored(name, path, digest, settings))
+                file.add(scorer.facts, *scorer.scored(name, path, digest))
         watch(Progress("", len(asked), len(asked)))
-        found = file.of_front(self.view.front)
+        found = file.of_front(self.subject.front)
         assert found is not None  # its points have just been scored
         return found
 
@@ -129,14 +155,15 @@ class _Scorer:
     """
 
     def __init__(self, asked: Confirming) -> None:
-        self._asked, spec = asked, asked.spec
-        found = loaded(spec)
+        self._subject = subject = asked.subject
+        spec = subject.spec
+        found = loaded(spec, draw=_none_of if subject.private else prompts_of)
         self._lm = found.lm
-        changed = _changed(asked, found.inputs)
+        changed = _changed(asked, found)
         source = spec.data if asked.file is None else spec_of_file(asked.file, spec.data)
         pools = read_pools(source, renderer_of(spec, self._lm))
-        unfit = needs_of(spec, self._lm).unfit
-        self._fresh: Fresh = fresh_of(pools, found.prompts, spec.seed, asked.count, unfit)
+        unfit, evals = needs_of(spec, self._lm).unfit, spec.data.eval
+        self._fresh: Fresh = fresh_of(pools, found.prompts, spec.seed, asked.count, unfit, evals)
         self._panel = ObjectivePanel([o.name for o in spec.objectives], found.scorers)
         self.facts = FreshFacts(
             source=LEFT_OVER if asked.file is None else asked.file.name,
@@ -148,14 +175,13 @@ class _Scorer:
             near=self._fresh.near,
             pairs=self._fresh.pairs,
             changes=changed,
+            compared=not subject.private,
         )
         self.key = key_of({"data": self.facts.data, "inputs": found.inputs.digest})
 
-    def scored(
-        self, name: str, path: str, digest: str, settings: Settings
-    ) -> tuple[FreshScores, tuple[str, ...]]:
+    def scored(self, name: str, path: str, digest: str) -> tuple[FreshScores, tuple[str, ...]]:
         """Return a snapshot's scores and its answers."""
-        spec = self._asked.spec
+        spec, settings = self._subject.spec, self._subject.settings.get(name, ())
         evaluator = Evaluator(
             self._lm,
             fitted(spec.method, spec.model, settings).generation,
@@ -164,22 +190,31 @@ class _Scorer:
             self.facts.seed,
             costs=SystemCosts.of(spec.objectives),
         )
-        folder = cached_adapter(self._asked.root, path, digest) if path else None
+        folder = cached_adapter(self._subject.root, path, digest) if path else None
         with adapter_on(self._lm, folder) as model:
             result = evaluator.evaluate(model)
         return FreshScores(name, digest, result.prompt_scores), result.completions
 
 
-def _changed(asked: Confirming, now: Inputs) -> tuple[str, ...]:
+def _none_of(*_: object) -> PromptSets:
+    return PromptSets((), (), (), "")
+
+
+def _changed(asked: Confirming, found: Loaded) -> tuple[str, ...]:
     """Return what has changed since the sweep and is accepted.
 
     Raises:
         ChangedInputsError: If something has, and is not.
     """
-    known = asked.view.front.problem.inputs
-    if known is None:
-        return ()
-    if asked.accept_change:
-        return changes(known, now).stops
-    require_same(known, now, asked.root.uri)
-    return ()
+    subject, since = asked.subject, Changes()
+    if subject.known is not None:
+        known, now = subject.known, found.inputs
+        parts = {"prompts": known.prompts, "values": known.values}  # an export has neither
+        now = replace(now, **{name: {} for name, part in parts.items() if not part})
+        since = changes(known, now)
+    if subject.prompts and not subject.private and subject.prompts != found.prompts.digest:
+        others = "data: the prompts that are drawn from it are not those of the sweep"
+        since = replace(since, stops=(*since.stops, others))
+    if not asked.accept_change:
+        require_none(since, subject.root.uri)
+    return since.stops

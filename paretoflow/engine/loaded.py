@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from paretoflow.core.inputs import Inputs
@@ -31,18 +31,23 @@ class Loaded:
     inputs: Inputs
 
 
-def loaded(spec: SweepSpec, threads: int | None = None) -> Loaded:
+Drawing = Callable[[SweepSpec, LanguageModel], PromptSets]
+"""Draws the prompts of a sweep, for its base."""
+
+
+def loaded(spec: SweepSpec, threads: int | None = None, draw: Drawing = prompts_of) -> Loaded:
     """Load the base, draw the prompts and build the scorers of a sweep.
 
     Args:
         spec: The sweep's.
         threads: CPU threads for torch; None leaves its default.
+        draw: What draws the prompts.
 
     Raises:
         UserError: If data, model or objectives cannot be set up.
     """
     lm = loaded_base(spec, threads)
-    prompts = prompts_of(spec, lm)
+    prompts = draw(spec, lm)
     scorers = scorers_of(spec, lm)
     return Loaded(lm, prompts, scorers, inputs_of(spec, lm, prompts, scorers))
 

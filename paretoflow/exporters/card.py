@@ -50,7 +50,7 @@ def card_text(view: SweepView, base: BaseModel | None = None) -> str:
             "the same prompts and seeds for every point.",
             "",
             *doubt_lines(front),
-            *confirmed_lines(view),
+            *confirmed_lines(view.confirmation),
             *changes_lines(view),
             "## Use one",
             "",

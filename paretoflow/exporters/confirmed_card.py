@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from paretoflow.core.confirmed import ConfirmedPoint
+from paretoflow.core.confirmed import ConfirmedFront, ConfirmedPoint
 from paretoflow.core.shown import html_text as escape
-from paretoflow.core.views import SweepView
+
+HEADING = "## Confirmed on fresh prompts"
 
 
-def confirmed_lines(view: SweepView) -> list[str]:
+def confirmed_lines(found: ConfirmedFront | None) -> list[str]:
     """Return the lines of a section with a table; none where no point was confirmed."""
-    if view.confirmation is None:
+    if found is None:
         return []
-    found = view.confirmation
     low, high = found.interval
     left_out = f" {len(found.left_out)} points were not confirmed." if found.left_out else ""
     head = ["point", *(_cell(name) for name in found.problem.names), "note"]
     told = [f"{_cell(line)}." for line in found.facts.lines()]
     return [
-        "## Confirmed on fresh prompts",
+        HEADING,
         "",
         f"Scored once more on {found.facts.n} prompts that chose nothing: reported hypervolume "
         f"{found.reported:.4g}, confirmed {found.hypervolume:.4g}, 95 % interval {low:.4g} to "

@@ -51,7 +51,7 @@ def hub_card(view: SweepView, base: BaseModel | None = None) -> str:
             "Scores are means over the eval prompts with one standard error.",
             "",
             *doubt_lines(front),
-            *confirmed_lines(view),
+            *confirmed_lines(view.confirmation),
             *changes_lines(view),
             "## Use one",
             "",

@@ -60,6 +60,7 @@ def manifest_of(
         "points": points,
         "runs": {"finished": front.finished, "failed": front.failed, "pending": front.pending},
         "tables": tables,
+        **_inputs(view),
         **_changes(view),
         **_confirmed(view),
         "versions": _versions(),
@@ -84,6 +85,18 @@ def _point(
         "condition": point.condition and dict(point.condition),
         **({"doubt": round(point.doubt, 4), "rival": point.rival} if point.doubtful else {}),
     }
+
+
+def _inputs(view: SweepView) -> dict[str, Any]:
+    """Return the files and libraries that scores depended on, nothing where none were noted.
+
+    Neither prompts nor settings, which may be private.
+    """
+    noted = view.front.problem.inputs
+    if noted is None:
+        return {}
+    plain = noted.to_dict()
+    return {"inputs": {key: plain[key] for key in ("files", "versions")}}
 
 
 def _changes(view: SweepView) -> dict[str, Any]:

@@ -14,6 +14,8 @@ import numpy as np
 
 from paretoflow.core.conditions import condition_json
 from paretoflow.core.errors import ExportError
+from paretoflow.core.inputs import Inputs
+from paretoflow.core.settings import Settings
 from paretoflow.core.values import Direction, FloatArray, ObjectiveInfo, Problem
 from paretoflow.core.views import front_name
 from paretoflow.exporters.manifest import FORMAT, FORMAT_VERSION, MANIFEST
@@ -32,6 +34,7 @@ class ManifestPoint:
         digest: Of the adapter that was evaluated.
         condition: How the adapter is asked for it, as JSON text; empty where it serves one point.
         served: Digest of the adapter as it is written here; empty where that is the same.
+        settings: What its launch set beside the weights.
     """
 
     snapshot_id: str
@@ -41,6 +44,27 @@ class ManifestPoint:
     digest: str
     condition: str = ""
     served: str = field(default="", compare=False)
+    settings: Settings = field(default=(), compare=False)
+
+
+@dataclass(frozen=True)
+class ManifestConfirmation:
+    """What the manifest says of the front on fresh prompts.
+
+    Args:
+        prompts: How many there were.
+        reported: Hypervolume of the confirmed points on the eval prompts.
+        hypervolume: On the fresh ones, with its 95 % interval.
+        scores: By snapshot, raw means on the fresh prompts.
+        beaten_by: By snapshot, which confirmed point dominates it there; empty for none.
+    """
+
+    prompts: int
+    reported: float
+    hypervolume: float
+    interval: tuple[float, float]
+    scores: dict[str, tuple[float, ...]]
+    beaten_by: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -55,6 +79,8 @@ class Manifest:
         tables: Files of the tables `front` and `evaluations`.
         files: SHA-256 of every other file, by path.
         digest: SHA-256 of the manifest itself.
+        inputs: Files and libraries that scores depended on; None where none were noted.
+        confirmation: None where no point was confirmed.
     """
 
     tag: str
@@ -71,6 +97,8 @@ class Manifest:
     after: int | None = None
     corrected: float | None = None
     selected: bool = True
+    inputs: Inputs | None = None
+    confirmation: ManifestConfirmation | None = None
 
     @property
     def front_name(self) -> str:
@@ -233,6 +261,23 @@ def _manifest(plain: dict[str, Any], digest: str) -> Manifest:
         after=_number_of_front(plain.get("after_snapshot")),
         corrected=None if (value := plain.get("hypervolume_corrected")) is None else _number(value),
         selected="hypervolume_corrected" in plain,
+        inputs=Inputs.from_dict(plain.get("inputs")),
+        confirmation=_confirmation(plain.get("confirmation"), [o.name for o in objectives]),
+    )
+
+
+def _confirmation(plain: dict[str, Any] | None, names: list[str]) -> ManifestConfirmation | None:
+    if plain is None:
+        return None
+    low, high = plain["hypervolume_ci"]
+    points = {str(p["snapshot_id"]): p for p in plain["points"]}
+    return ManifestConfirmation(
+        prompts=int(plain["prompts"]),
+        reported=_number(plain["hypervolume_reported"]),
+        hypervolume=_number(plain["hypervolume"]),
+        interval=(_number(low), _number(high)),
+        scores={k: tuple(_number(p["scores"][n]) for n in names) for k, p in points.items()},
+        beaten_by={k: str(p["beaten_by"] or "") for k, p in points.items()},
     )
 
 
@@ -252,6 +297,7 @@ def _point(plain: dict[str, Any], names: list[str]) -> ManifestPoint:
         digest=str(plain["adapter_digest"] or ""),
         condition=condition_json(plain.get("condition")) or "",
         served=str(plain.get("served_digest") or ""),
+        settings=tuple(sorted((plain.get("settings") or {}).items())),
     )
 
 

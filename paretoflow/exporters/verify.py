@@ -11,12 +11,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from paretoflow.core.errors import ExportError
+from paretoflow.exporters.confirmed_faults import confirmation_faults
 from paretoflow.exporters.manifest import MANIFEST
 from paretoflow.exporters.plain_files import MOST_FILES, digest_in, folder_digest
 from paretoflow.exporters.reading import (
@@ -61,13 +62,15 @@ class Verified:
     digest: str
 
 
-def verify_export(out: Path, digest: str = "") -> Verified:
+def verify_export(out: Path, digest: str = "", besides: str = "") -> Verified:
     """Check every file of an export and compute its front anew.
 
     Args:
         out: Folder of the export.
         digest: SHA-256 that the manifest must have, as it was written down elsewhere; empty asks
             for none.
+        besides: A folder in it that whoever asks writes anew, and that is not looked at; empty for
+            none.
 
     Raises:
         ExportError: With everything that is not as it was exported.
@@ -77,6 +80,8 @@ def verify_export(out: Path, digest: str = "") -> Verified:
     if digest and manifest.digest != digest.lower():
         faults.append(f"{MANIFEST}: its SHA-256 is {manifest.digest}, not {digest.lower()}")
     plain, odd = _listing(out)
+    if besides:
+        manifest, plain = _without(manifest, plain, f"{besides}/")
     digests = _digests(out, manifest.files.keys() & plain, odd)
     faults += _file_faults(manifest, plain, odd, digests)
     faults += _adapter_faults(manifest, odd, digests)
@@ -86,6 +91,7 @@ def verify_export(out: Path, digest: str = "") -> Verified:
             faults += _front_faults(manifest, front_cells(manifest, out))
             rows = evaluation_cells(manifest, out)
             faults += _recomputed_faults(manifest, rows)
+            faults += confirmation_faults(manifest)
     except ExportError as error:
         faults.append(f"{Path(error.where).name}: {error.what}")
     if faults:
@@ -99,6 +105,11 @@ def verify_export(out: Path, digest: str = "") -> Verified:
         interval=_of_front(manifest, rows) is not None,
         digest=manifest.digest,
     )
+
+
+def _without(manifest: Manifest, there: set[str], folder: str) -> tuple[Manifest, set[str]]:
+    files = {k: v for k, v in manifest.files.items() if not k.startswith(folder)}
+    return replace(manifest, files=files), {n for n in there if not n.startswith(folder)}
 
 
 def _tampered(out: Path, faults: Sequence[str]) -> ExportError:

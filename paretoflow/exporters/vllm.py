@@ -16,7 +16,7 @@ from paretoflow.exporters.adapters import copy_adapters, copy_files
 from paretoflow.exporters.asking import Marks, asking_of, marks_of
 from paretoflow.exporters.base_model import EMBEDDED_NAME, VARIABLE, BaseKind, BaseModel
 from paretoflow.exporters.folded import fold
-from paretoflow.exporters.layout import write_manifest, write_tables
+from paretoflow.exporters.layout import write_manifest, write_spec, write_tables
 from paretoflow.exporters.routing import request_of, routing_of, routing_table, servable
 from paretoflow.exporters.table_files import write_table
 from paretoflow.exporters.vllm_card import vllm_card
@@ -60,6 +60,7 @@ class VllmExporter:
                 copy_files(TINY_BASE_DIR, stage / "base")
             self._write(stage, view, base, rank)
             (stage / "front.png").write_bytes(picture())
+            write_spec(stage, view)
             tables = write_tables(stage, view, ".parquet", place="adapters/")
             write_manifest(stage, view, self.spec.type, tables, "adapters/", base)
 

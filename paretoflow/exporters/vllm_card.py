@@ -55,7 +55,7 @@ def vllm_card(
             hypervolume_line(front),
             "",
             *doubt_lines(front),
-            *confirmed_lines(view),
+            *confirmed_lines(view.confirmation),
             *changes_lines(view),
             "## Check",
             "",

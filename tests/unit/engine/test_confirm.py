@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,14 @@ def confirmed(root: Path) -> Any:
 
 
 def asked(root: Path, **options: Any) -> Any:
-    from paretoflow.engine.confirm import Confirming
+    from paretoflow.engine.confirm import Confirming, Subject
     from paretoflow.engine.resume import load_sweep_spec
     from paretoflow.engine.sweep import read_sweep
     from paretoflow.storage import as_folder
 
     view = read_sweep(root)
-    return view, Confirming(as_folder(root), view, load_sweep_spec(root), **options)
+    subject = Subject.of_sweep(as_folder(root), view, load_sweep_spec(root))
+    return view, Confirming(subject, **options)
 
 
 def test_it_is_cut_off_after_a_point_and_goes_on_with_the_next(swept: Path) -> None:
@@ -92,13 +94,13 @@ def test_no_fresh_prompt_is_one_of_the_sweep(swept: Path) -> None:
     rows = tuple(new_prompt(f"Row {k}") for k in range(20))
     again = new_prompt("  ROW   3 ")  # the same prompt, spelt otherwise
     sets = PromptSets(rows[:4], rows[4:6], rows[6:8], "")
-    found = fresh_of(Pools("here", (*rows, again)), sets, 1, None, lambda prompt: None)
+    found = fresh_of(Pools("here", (*rows, again)), sets, 1, None, lambda prompt: None, 2)
     assert {p.text for p in found.prompts} <= {p.text for p in rows[8:]}
     assert (len(found.prompts), found.available, found.repeated) == (8, 12, 8)
-    more = fresh_of(Pools("here", rows), sets, 1, 11, lambda prompt: None)
+    more = fresh_of(Pools("here", rows), sets, 1, 11, lambda prompt: None, 2)
     assert more.prompts[:8] == found.prompts
     with pytest.raises(DataError, match="12 fresh prompts are there, but 13 are needed") as caught:
-        fresh_of(Pools("here", rows), sets, 1, 13, lambda prompt: None)
+        fresh_of(Pools("here", rows), sets, 1, 13, lambda prompt: None, 2)
     assert "--data FILE; or lower --n to at most 12" in caught.value.hint
 
 
@@ -122,7 +124,7 @@ def test_near_duplicates_of_a_training_prompt_are_counted() -> None:
     ]
     others = tuple(new_prompt(f"{w} {w[::-1]} {w}s {w[:3]}") for w in words)
     sets = PromptSets((train,), (train,), (), "")
-    found = fresh_of(Pools("here", (close, *others)), sets, 1, 11, lambda prompt: None)
+    found = fresh_of(Pools("here", (close, *others)), sets, 1, 11, lambda prompt: None, 2)
     assert found.near == 1
     assert found.pairs[0][0].endswith("before the seas?")
 
@@ -219,3 +221,88 @@ def test_what_a_confirmation_says_by_hand() -> None:
     assert first.changes[0] == pytest.approx((-0.12 - half, -0.12 + half), rel=1e-5)
     assert not any(p.beaten_by for p in found.points[1:])
     assert found.hypervolume < found.reported
+
+
+@pytest.fixture(scope="module")
+def export(swept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("exports") / "front"
+    assert main(["export", str(swept), "-o", str(out), "--format", "hub-folder"]) == 0
+    return out
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Path:
+    file = tmp_path / "fresh.jsonl"
+    file.write_text("".join(json.dumps({"prompt": f"Tell me of {i}."}) + "\n" for i in range(12)))
+    return file
+
+
+def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    assert main(words) == 2
+    return " ".join(capsys.readouterr().err.split())
+
+
+def test_an_export_asks_for_what_it_leaves_out(
+    export: Path, fresh: Path, tiny_base_dir: Path, capsys: Any, monkeypatch: Any, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("BASE", raising=False)
+    words = ["confirm", str(export)]
+    assert "set BASE to the folder of the base model" in refused(words, capsys)
+    monkeypatch.setenv("BASE", str(tiny_base_dir))
+    assert "no fresh prompts can be drawn from it" in refused(words, capsys)
+    assert "--data FILE" in refused(words, capsys)
+    assert "one front" in refused([*words, "--snapshot", "0"], capsys)
+    assert main(["export", str(export), "-o", str(tmp_path / "x")]) == 2  # an export is no sweep
+    changed = tmp_path / "changed"
+    shutil.copytree(export, changed)
+    (changed / "README.md").write_text("another card")
+    told = refused(["confirm", str(changed), "--data", str(fresh)], capsys)
+    assert "README.md: was changed" in told
+    assert not (changed / "confirmed").exists()
+
+
+def test_an_export_is_confirmed_and_stays_sound(
+    export: Path, fresh: Path, tiny_base_dir: Path, capsys: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("BASE", str(tiny_base_dir))
+    before = json.loads((export / "manifest.json").read_text())
+    words = ["confirm", str(export), "--data", str(fresh), "--n", "9", "--format", "json"]
+    capsys.readouterr()
+    assert main(words) == 0
+    facts = json.loads(capsys.readouterr().out)
+    after = json.loads((export / "manifest.json").read_text())
+    assert after["confirmation"] == facts
+    assert facts["notes"] == [
+        "not asked: whether they repeat prompts of the sweep, which are private"
+    ]
+    same = before["files"].keys() - {"README.md"}
+    assert {n: before["files"][n] for n in same} == {n: after["files"][n] for n in same}
+    assert {p["snapshot_id"] for p in facts["points"]} == {
+        p["snapshot_id"] for p in before["points"]
+    }
+    assert main(["verify", str(export)]) == 0
+    assert "confirmed on 9 fresh prompts" in capsys.readouterr().out
+    card = (export / "README.md").read_text()
+    assert card.count("## Confirmed on fresh prompts") == 1
+    assert card.index("## Confirmed") < card.index("## Use one")
+    digests = {p.name: p.read_bytes() for p in export.iterdir() if p.is_file()}
+    assert main(words) == 0  # all is there: nothing is scored, and nothing changes
+    assert {p.name: p.read_bytes() for p in export.iterdir() if p.is_file()} == digests
+
+
+def test_an_export_scores_as_its_sweep_does(
+    swept: Path, export: Path, fresh: Path, tiny_base_dir: Path, monkeypatch: Any, tmp_path: Path
+) -> None:
+    from paretoflow.engine.confirm import Confirming
+    from paretoflow.engine.exported import exported_subject
+
+    monkeypatch.setenv("BASE", str(tiny_base_dir))
+    out = tmp_path / "own"
+    shutil.copytree(export, out)
+    subject = exported_subject(out, own_data=True)
+    ours = Confirming(subject, fresh, 8).run(subject.front.points, lambda progress: None)
+    view, confirming = asked(shutil.copytree(swept, tmp_path / swept.name), file=fresh, count=8)
+    theirs = confirming.run(view.front.points, lambda progress: None)
+    for name, scores in theirs.scores.items():
+        np.testing.assert_array_equal(ours.scores[name].prompt_scores, scores.prompt_scores)

@@ -1,0 +1,59 @@
+"""Puts into an export what its front scored on fresh prompts: into card, manifest and digests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from paretoflow.core.confirmed import ConfirmedFront
+from paretoflow.core.shown import shown
+from paretoflow.exporters.confirmed_card import HEADING, confirmed_lines
+from paretoflow.exporters.manifest import MANIFEST, digest_of_file
+from paretoflow.exporters.plain_files import LARGEST_TEXT, content_of
+from paretoflow.storage.output import write_file
+
+CARD = "README.md"
+_BEFORE = ("## Use one", "## Check")
+"""Headings of cards: the section comes before the first that is there."""
+
+
+def write_confirmation(out: Path, found: ConfirmedFront, folder: str) -> None:
+    """Write what fresh prompts say into the card and the manifest of an export.
+
+    The digests of the card and of the scores behind it are made again, and no others: what else was
+    changed is still found out. The manifest is written last.
+
+    Args:
+        out: The export, which was sound but for that folder.
+        found: What is written, in place of what is there.
+        folder: Where in the export the scores of single prompts are kept.
+
+    Raises:
+        StorageError: If it cannot be written.
+    """
+    plain = json.loads(content_of(out, MANIFEST, LARGEST_TEXT))
+    card = content_of(out, CARD, LARGEST_TEXT).decode()
+    write_file(out / CARD, shown(card_with(card, confirmed_lines(found))).encode())
+    kept = [p.relative_to(out).as_posix() for p in sorted((out / folder).iterdir())]
+    files = {k: v for k, v in plain["files"].items() if not k.startswith(f"{folder}/")}
+    files |= {name: digest_of_file(out / name) for name in (CARD, *kept)}
+    plain |= {"confirmation": found.to_dict(), "files": dict(sorted(files.items()))}
+    text = json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+    write_file(out / MANIFEST, shown(text).encode())
+
+
+def card_with(card: str, section: Sequence[str]) -> str:
+    """Return a card with a section on what was confirmed, in place of the one that it has.
+
+    By hand: `# a`, the section, `## Use one` has one; without it, it comes before `## Use one`.
+    """
+    lines = card.splitlines()
+    if HEADING in lines:
+        start = lines.index(HEADING)
+        rest = range(start + 1, len(lines))
+        end = next((i for i in rest if lines[i].startswith(("## ", "**"))), len(lines))
+    else:
+        start = next((i for i, line in enumerate(lines) if line in _BEFORE), len(lines))
+        end = start
+    return "\n".join([*lines[:start], *section, *lines[end:], ""])
