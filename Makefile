@@ -7,13 +7,14 @@ export RAY_USAGE_STATS_ENABLED := 0
 # tests start many processes: each would compile every module anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help quickstart test test-full lint bench bench-proposers bench-proposers-quick bench-chaos clean
+.PHONY: help quickstart test test-full lint docs bench bench-proposers bench-proposers-quick bench-chaos clean
 
 help:
 	@echo "make quickstart  install, run jobs/quickstart.yaml, write sweeps/quickstart/report.html"
 	@echo "make test        install, check style, types and layers, run the tests: minutes"
 	@echo "make test-full   the same with every method, history and seed: half an hour or more"
-	@echo "make lint        ruff, mypy, import-linter"
+	@echo "make lint        ruff, mypy, import-linter, prose of the pages"
+	@echo "make docs        the documentation, into docs/_build/html"
 	@echo "make bench       the benchmarks under tests/benchmarks (more than an hour)"
 	@echo "make bench-proposers        which run next: ours and the peers, an hour; goes on if cut off"
 	@echo "make bench-chaos            real sweeps whose processes are killed and disks filled; needs root"
@@ -36,7 +37,7 @@ quickstart: $(STAMP)
 	$(BIN)/paretoflow report sweeps/quickstart -o sweeps/quickstart/report.html
 	$(BIN)/paretoflow pick sweeps/quickstart --prefer coverage=0.7,conciseness=0.3
 
-LINT := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+LINT := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m tests.prose
 lint: $(STAMP)
 	$(LINT)
 
@@ -49,13 +50,13 @@ test-full: PYTEST := $(BIN)/python -m pytest -m ''
 PART := $(VENV)/test-part
 test test-full: $(STAMP)-trackers
 	( $(LINT) && $(PYTEST) tests/integration ) > $(PART)-1.log 2>&1 & first=$$!; \
-	OMP_NUM_THREADS=1 $(PYTEST) tests/contracts tests/fuzz > $(PART)-2.log 2>&1 & second=$$!; \
+	OMP_NUM_THREADS=1 $(PYTEST) tests/contracts tests/fuzz tests/docs > $(PART)-2.log 2>&1 & second=$$!; \
 	OMP_NUM_THREADS=1 $(PYTEST) tests/sim tests/unit; third=$$?; \
 	wait $$second; second=$$?; wait $$first; first=$$?; \
-	echo "== tests/contracts, tests/fuzz"; cat $(PART)-2.log; \
+	echo "== tests/contracts, tests/fuzz, tests/docs"; cat $(PART)-2.log; \
 	echo "== lint, tests/integration"; cat $(PART)-1.log; \
 	test $$third = 0 || echo "failed: tests/sim or tests/unit, see the top"; \
-	test $$second = 0 || echo "failed: tests/contracts or tests/fuzz, see the middle"; \
+	test $$second = 0 || echo "failed: tests/contracts, tests/fuzz or tests/docs, see the middle"; \
 	test $$first = 0 || echo "failed: lint or tests/integration, see above"; \
 	test $$third = 0 -a $$second = 0 -a $$first = 0
 
@@ -75,5 +76,13 @@ bench-proposers-quick: $(STAMP)-bench
 bench-chaos: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.chaos --folder sweeps/bench-chaos
 
+# apart: neither the package nor its tests need what builds the pages
+$(STAMP)-docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
+docs: $(STAMP)-docs
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet docs docs/_build/html
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info
+	rm -rf $(VENV) docs/_build .mypy_cache .ruff_cache .pytest_cache build *.egg-info

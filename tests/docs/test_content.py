@@ -1,0 +1,140 @@
+"""What certain pages promise: a short README, numbers from their files, rows with tests."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from docs.generated import pages
+from paretoflow.methods import TAGS as METHODS
+from paretoflow.proposers import TAGS as PROPOSERS
+from paretoflow.spec.sweep import SweepSpec
+from tests.docs.pages import ROOT, generated, readme, written
+
+
+def test_the_readme_is_short() -> None:
+    assert len(readme().text.encode()) <= 10 * 1024
+
+
+def test_the_readme_shows_a_sweep_of_twelve_lines_with_a_model_from_the_hub() -> None:
+    (block,) = [block for block in readme().blocks if block.language == "yaml"]
+    shown = yaml.safe_load(block.text)
+    assert len(block.text.splitlines()) == 12
+    assert shown["model"]["type"] == "pretrained"
+    assert "/" in shown["model"]["path"]
+
+
+def _bullets() -> list[tuple[str, str]]:
+    """Return each bullet of the README that cites a results file, and that file's text."""
+    found = []
+    for line in readme().prose.splitlines():
+        cited = re.search(r"\]\((tests/benchmarks/results/\w+\.md)\)", line)
+        if line.startswith("- ") and cited:
+            found.append((line, (ROOT / cited[1]).read_text(encoding="utf-8")))
+    return found
+
+
+def test_numbers_of_the_readme_stand_in_the_files_that_it_cites() -> None:
+    bullets = _bullets()
+    assert len(bullets) == 5
+    for line, results in bullets:
+        numbers = re.findall(r"\*\*([\d.%]+(?: to \d+)?)\*\*", line)
+        assert numbers, line
+        assert [number for number in numbers if number not in results] == []
+
+
+def test_the_number_of_methods_is_told() -> None:
+    assert f"{len(METHODS)} methods" in readme().text
+
+
+def test_output_of_one_sweep_is_the_same_on_every_page() -> None:
+    """README, concepts, tutorial and guides show one sweep: a line of it has one form."""
+    line = re.compile(r"^hypervolume [\d.]+ reported.*$", re.MULTILINE)
+    shown = {text for page in written().values() for text in line.findall(page.text)}
+    assert len(shown) == 1
+
+
+def test_every_failure_names_its_tests() -> None:
+    page = written()["docs/failures.md"].text
+    rows = [line for line in page.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) >= 40
+    for row in rows:
+        what, happens, tests = (cell.strip() for cell in row.strip("|").split(" | "))
+        assert what
+        assert happens
+        named = re.findall(r"`(tests/[\w./]+)`", tests)
+        assert named, row
+        assert all((ROOT / name).exists() for name in named), row
+
+
+@pytest.mark.parametrize(
+    ("page", "tags"), [("docs/methods.md", METHODS), ("docs/proposers.md", PROPOSERS)]
+)
+def test_every_plug_in_has_a_row(page: str, tags: dict[str, str]) -> None:
+    rows = "\n".join(x for x in written()[page].text.splitlines() if x.startswith("| `"))
+    # merging is no method of its own: a proposer's launches ask for it
+    missing = [tag for tag in tags if f"`{tag}`" not in rows]
+    assert missing == []
+
+
+def test_rows_of_methods_stand_in_their_results() -> None:
+    """A row of a table on the page has the figures of the same row in the results file."""
+    page = written()["docs/methods.md"].text
+    results = {}
+    for name in ("methods_letters", "methods_embedded"):
+        path = ROOT / "tests" / "benchmarks" / "results" / f"{name}.md"
+        for row in path.read_text(encoding="utf-8").splitlines():
+            cells = [cell.strip() for cell in row.strip("|").split(" | ")]
+            results.setdefault(cells[0], []).append(row)
+    checked = 0
+    for row in page.splitlines():
+        cells = [cell.strip() for cell in row.strip("|").split(" | ")]
+        if len(cells) >= 5 and re.match(r"\d", cells[1]):
+            assert any(all(cell in known for cell in cells) for known in results[cells[0]]), row
+            checked += 1
+    assert checked >= 25
+
+
+def test_the_yaml_reference_has_every_key() -> None:
+    text = "\n".join(page.text for page in generated().values())
+    schema = SweepSpec.model_json_schema()
+    definitions = [schema, *(d for d in schema["$defs"].values() if "properties" in d)]
+    for definition in definitions:
+        for key in definition["properties"]:
+            assert f"| `{key}` |" in text or f"[`{key}`]" in text, key
+    assert {Path(name).suffix for name in pages()} == {".md"}
+
+
+def test_the_sizes_follow_from_their_formula() -> None:
+    page = written()["docs/sizing.md"]
+    (code,) = [block.text for block in page.blocks if block.language == "python"]
+    names: dict = {}
+    exec(code, names)
+    # the base inside the package, whose counts are known
+    tiny = names["memory"](4, 192, 6, 6, 32, 512, 2048, tied=True)
+    assert tiny[0] == round(2 * 2_162_688 / 1e9, 1)
+    checked = 0
+    for row in page.text.splitlines():
+        cells = [cell.strip() for cell in row.strip("|").split(" | ")]
+        if len(cells) == 9 and cells[2][:1].isdigit():
+            shape = [int(part) for part in cells[1].split(",")]
+            large, small = (names["memory"](*shape, sequences=n) for n in (8, 2))
+            weights, adapter, training, sampling = large
+            totals = [f"{sum(parts[:2]) + max(parts[2:]) + 1.5:.1f}" for parts in (large, small)]
+            expected = [weights, adapter, training, small[2], sampling]
+            assert [float(cell) for cell in cells[2:7]] == expected, row
+            assert [float(c) - float(t) for c, t in zip(cells[7:], totals, strict=True)] == (
+                pytest.approx([0, 0], abs=0.11)
+            )
+            checked += 1
+    assert checked == 7
+
+
+def test_nothing_was_left_to_fill_in() -> None:
+    for page in written().values():
+        assert not re.search(r"\b[A-Z]+_(OUTPUT|TABLE)\b|\bTODO\b|\bTBD\b", page.text), page.name
+    jobs = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "jobs").glob("*.yaml"))
+    assert "TO-BE-MEASURED" not in jobs

@@ -1,0 +1,68 @@
+"""Finds phrases in the documentation that plain English has no need for.
+
+`python -m tests.prose [FILE …]`; without files it reads the pages. The phrases are in `prose.txt`
+beside this file. Code, in blocks and in lines, and the targets of links are not prose. A line with
+`<!-- prose: off -->` is left out.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PHRASES = Path(__file__).with_suffix(".txt")
+PAGES = ("*.md", ".github/*.md", "docs/*.md", "docs/[a-z]*/*.md")
+"""Where prose is, from the root; what `make docs` writes is made from docstrings."""
+GENERATED = ("docs/reference/command-line.md",)
+
+_NO_PROSE = (
+    re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL),
+    re.compile(r"`[^`\n]*`"),
+    re.compile(r"\]\([^)\s]*\)"),
+    re.compile(r"^.*<!-- prose: off -->.*$", re.MULTILINE),
+    re.compile(r"<!--.*?-->"),
+)
+
+
+def phrases(text: str) -> list[tuple[re.Pattern[str], str]]:
+    """Return each phrase as a pattern for whole words, with what to write instead."""
+    found = []
+    for line in text.splitlines():
+        if line.strip() and not line.startswith("#"):
+            pattern, advice = line.split(" => ")
+            flags = re.IGNORECASE | re.MULTILINE
+            whole = pattern if pattern.startswith("^") else rf"\b(?:{pattern})\b"
+            found.append((re.compile(whole, flags), advice))
+    return found
+
+
+def faults(text: str, known: list[tuple[re.Pattern[str], str]]) -> Iterator[tuple[int, str, str]]:
+    """Yield (line, phrase, advice) of each phrase in a page, in order."""
+    for pattern in _NO_PROSE:  # blanked, so that lines keep their numbers
+        text = pattern.sub(lambda match: "\n" * match[0].count("\n"), text)
+    hits = [
+        (text.count("\n", 0, match.start()) + 1, match[0], advice)
+        for pattern, advice in known
+        for match in pattern.finditer(text)
+    ]
+    yield from sorted(hits)
+
+
+def main(names: list[str]) -> int:
+    """Print the faults of some files, or of all pages; return 1 if there are any."""
+    known = phrases(PHRASES.read_text(encoding="utf-8"))
+    pages = [Path(name) for name in names] or [p for glob in PAGES for p in ROOT.glob(glob)]
+    skipped = {ROOT / name for name in GENERATED}
+    count = 0
+    for page in sorted({p for p in pages if "_build" not in p.parts} - skipped):
+        for line, phrase, advice in faults(page.read_text(encoding="utf-8"), known):
+            sys.stdout.write(f"{page}:{line}: {phrase!r}; write: {advice}\n")
+            count += 1
+    return int(count > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
