@@ -59,7 +59,7 @@ def run(
         ChangedInputsError: If that has changed, and is not accepted.
         UserError: For a spec, data or a model that cannot be used.
     """
-    from paretoflow.engine.session import run_sweep, sweep_root
+    from paretoflow.engine.session.run import run_sweep, sweep_root
     from paretoflow.spec.paths import written_out
 
     if isinstance(spec, str | Path):
@@ -79,7 +79,7 @@ def open_sweep(root: Root) -> Sweep:
     Raises:
         SweepNotFoundError: If no sweep lives there.
     """
-    from paretoflow.engine.sweep import read_spec
+    from paretoflow.engine.read.sweep import read_spec
 
     read_spec(root)
     return Sweep(root)
@@ -107,7 +107,7 @@ class Sweep:
             SweepNotFoundError: If there is no sweep, or no evaluation yet.
             SnapshotNotFoundError: If there is no such snapshot.
         """
-        from paretoflow.engine.sweep import read_sweep
+        from paretoflow.engine.read.sweep import read_sweep
 
         return read_sweep(self.root, snapshot)
 
@@ -142,7 +142,7 @@ class Sweep:
 
     def snapshots(self) -> tuple[FrontRecord, ...]:
         """Return every front snapshot that was recorded, oldest first."""
-        from paretoflow.engine.sweep import open_sweep_folder
+        from paretoflow.engine.read.sweep import open_sweep_folder
 
         return open_sweep_folder(self.root).fronts
 

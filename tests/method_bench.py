@@ -19,7 +19,7 @@ from tests.conftest import TINY_TEXTS
 
 if TYPE_CHECKING:
     from paretoflow.lm.base import LanguageModel
-    from paretoflow.methods.context import MethodContext
+    from paretoflow.methods.training.context import MethodContext
     from paretoflow.spec.methods import DpoMethodSpec, MethodSpec
 
 ANSWERS = 4
@@ -47,7 +47,7 @@ def make_context(
     """
     from paretoflow.lm.base import encode
     from paretoflow.lm.logprobs import sequence_logprobs
-    from paretoflow.methods.context import MethodContext
+    from paretoflow.methods.training.context import MethodContext
 
     rng = np.random.default_rng(0)
     prompt_ids = encode(lm, TINY_TEXTS)

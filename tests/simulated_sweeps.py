@@ -8,9 +8,9 @@ from pathlib import Path
 
 from paretoflow.core.ids import digest_of_folder
 from paretoflow.core.values import BASE_RUN_ID
-from paretoflow.engine.driver import Driver
-from paretoflow.engine.session import enter_folder, sweep_root
-from paretoflow.engine.simulated import Oracle, SimulatedBackend, SimulatedCluster, Weather
+from paretoflow.engine.loop.driver import Driver
+from paretoflow.engine.session.run import enter_folder, sweep_root
+from paretoflow.engine.simulation.backend import Oracle, SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import EventKind
 from paretoflow.proposers import build

@@ -68,7 +68,7 @@ def _require_same(spec: SweepSpec) -> None:
     Raises:
         SpecError: If there is one, and it has begun.
     """
-    from paretoflow.engine.session import drawn_as_begun, require_same, sweep_root
+    from paretoflow.engine.session.run import drawn_as_begun, require_same, sweep_root
 
     root = sweep_root(spec)
     require_same(drawn_as_begun(spec, root), root)
@@ -80,8 +80,8 @@ def _room(spec: SweepSpec, address: str) -> str:
     Raises:
         ClusterError: If it cannot be reached, or has room for none.
     """
-    from paretoflow.engine.dashboard import Dashboard
-    from paretoflow.engine.room import room, shortfall
+    from paretoflow.engine.cluster.capacity import room, shortfall
+    from paretoflow.engine.cluster.dashboard import Dashboard
 
     dashboard = Dashboard(address)
     dashboard.check()

@@ -66,7 +66,7 @@ def compare(
     Sweeps that differ by their seed alone are joined by commas, `a1,a2,a3 b1,b2,b3`: then the
     luck of training is in the intervals. Each seed may have prompts of its own.
     """
-    from paretoflow.engine.sides import arm_of, read_whole_side
+    from paretoflow.engine.read.comparison import arm_of, read_whole_side
     from paretoflow.front.comparison import comparison
     from paretoflow.report.comparison_table import entrants_of
 

@@ -22,7 +22,7 @@ from paretoflow.core.errors import UserError
 if TYPE_CHECKING:
     from paretoflow.core.confirmed import ConfirmedFront, ConfirmedPoint
     from paretoflow.core.views import FrontPoint, FrontView
-    from paretoflow.engine.confirm import Progress
+    from paretoflow.engine.session.confirm import Progress
 
 Place = Annotated[
     str,
@@ -119,9 +119,9 @@ def _of_sweep(
     place: str, snapshot: int | None, file: Path | None, asked: Asked, wishes: Wishes
 ) -> tuple[ConfirmedFront, FrontView]:
     from paretoflow.core.views import SweepView
-    from paretoflow.engine.confirm import Confirming, Subject
-    from paretoflow.engine.resume import load_sweep_spec
-    from paretoflow.engine.sweep import read_sweep
+    from paretoflow.engine.read.sweep import read_sweep
+    from paretoflow.engine.session.confirm import Confirming, Subject
+    from paretoflow.engine.session.resume import load_sweep_spec
     from paretoflow.front.confirmed import confirmed_front
     from paretoflow.storage import as_folder
 
@@ -137,9 +137,9 @@ def _of_sweep(
 def _of_export(
     out: Path, file: Path | None, given: Sequence[str], asked: Asked, wishes: Wishes
 ) -> tuple[ConfirmedFront, FrontView]:
-    from paretoflow.engine.confirm import Confirming
-    from paretoflow.engine.confirmations import confirmation_of
-    from paretoflow.engine.exported import exported_subject, write_exported
+    from paretoflow.engine.read.confirmations import confirmation_of
+    from paretoflow.engine.session.confirm import Confirming
+    from paretoflow.engine.session.exported import exported_subject, write_exported
     from paretoflow.front.confirmed import confirmed_front
 
     subject = exported_subject(out, own_data=file is not None, overrides=given)
@@ -160,7 +160,7 @@ def _points(front: FrontView, wishes: Wishes, where: str) -> list[FrontPoint]:
     Raises:
         UserError: If none can be.
     """
-    from paretoflow.engine.confirm import confirmable
+    from paretoflow.engine.session.confirm import confirmable
 
     points, left_out = confirmable(_asked(front, wishes))
     for told in left_out:

@@ -47,7 +47,7 @@ def diff(a: First, b: Second, format: FormatOption = Format.TEXT, out: Picture =
     Where both were scored on the same prompts, the interval of the difference is paired: it
     draws the same prompts for both.
     """
-    from paretoflow.engine.sides import read_side
+    from paretoflow.engine.read.comparison import read_side
     from paretoflow.front.difference import difference
 
     if out is not None and out.suffix not in (".png", ".svg", ".html"):

@@ -11,7 +11,7 @@ import typer
 from paretoflow.cli.console import echo
 
 if TYPE_CHECKING:
-    from paretoflow.engine.ending import Ending
+    from paretoflow.engine.session.ending import Ending
 
 TAIL = 12
 """Lines of a traceback that are shown; the last ones tell most."""

@@ -49,8 +49,8 @@ def resume(
     """
     if address is not None and address.startswith(("http://", "https://")):
         from paretoflow.cli.submit import hand_over
-        from paretoflow.engine.resume import load_sweep_spec
-        from paretoflow.engine.submit import Surrounding, environment
+        from paretoflow.engine.cluster.submit import Surrounding, environment
+        from paretoflow.engine.session.resume import load_sweep_spec
 
         spec = load_sweep_spec(sweep, overrides or (), files=False)
         surrounding = Surrounding(working_dir, image, environment(env or ()), accept_change)
@@ -63,7 +63,7 @@ def resume(
     root = as_folder(sweep)  # its place is absolute from here on
     with at_home(root, address):
         from paretoflow.cli.run import run_here
-        from paretoflow.engine.resume import load_sweep_spec
+        from paretoflow.engine.session.resume import load_sweep_spec
 
         spec = load_sweep_spec(root, overrides or ())
         run_here(spec, again, address=address, fsync=not no_fsync, accept_change=accept_change)
@@ -75,8 +75,8 @@ def at_home(root: Folder, address: str | None) -> Iterator[None]:
 
     Of a sweep on a cluster that is the current one: the job was given it.
     """
-    from paretoflow.engine.home import home_of
-    from paretoflow.engine.sweep import read_spec
+    from paretoflow.engine.read.sweep import read_spec
+    from paretoflow.engine.session.home import home_of
 
     here = Path.cwd()
     home = here if address is not None else home_of(root, read_spec(root))

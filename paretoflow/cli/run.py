@@ -72,11 +72,11 @@ def run_here(
     from paretoflow.cli.ending import conclude
     from paretoflow.cli.front import show_front
     from paretoflow.cli.progress import Progress
-    from paretoflow.engine.ending import Ending
-    from paretoflow.engine.resume import require_readable
-    from paretoflow.engine.session import run_sweep, sweep_root
-    from paretoflow.engine.surroundings import Watching
-    from paretoflow.engine.sweep import open_sweep_folder
+    from paretoflow.engine.loop.hooks import Watching
+    from paretoflow.engine.read.sweep import open_sweep_folder
+    from paretoflow.engine.session.ending import Ending
+    from paretoflow.engine.session.resume import require_readable
+    from paretoflow.engine.session.run import run_sweep, sweep_root
 
     root = sweep_root(spec)
     require_readable(root)

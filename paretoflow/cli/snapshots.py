@@ -13,7 +13,7 @@ from paretoflow.cli.console import echo
 from paretoflow.cli.options import Format, FormatOption, SweepRoot, plain_console
 
 if TYPE_CHECKING:
-    from paretoflow.engine.sweep import OpenedSweep
+    from paretoflow.engine.read.sweep import OpenedSweep
     from paretoflow.ledger.tables import FrontRecord
 
 
@@ -25,7 +25,7 @@ def snapshots(sweep: SweepRoot, format: FormatOption = Format.TEXT) -> None:
     end. Without --snapshot those verbs show all that is known by now, which may be more than the
     last snapshot.
     """
-    from paretoflow.engine.sweep import open_sweep_folder
+    from paretoflow.engine.read.sweep import open_sweep_folder
 
     opened = open_sweep_folder(sweep)
     if format is Format.JSON:

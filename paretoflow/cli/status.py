@@ -19,7 +19,7 @@ from paretoflow.cli.options import Format, FormatOption, SweepRoot, plain_consol
 from paretoflow.core.errors import LedgerError, StorageError
 
 if TYPE_CHECKING:
-    from paretoflow.engine.standing import StandingReader
+    from paretoflow.engine.read.status import StandingReader
 
 SHOWN = 10
 """More gangs than these are counted, and only the most telling are shown."""
@@ -44,7 +44,7 @@ def status(
     All is read from the sweep's storage: it needs no connection to the cluster. What is left is
     estimated from the runs that finished.
     """
-    from paretoflow.engine.standing import StandingReader, facts
+    from paretoflow.engine.read.status import StandingReader, facts
 
     reader = StandingReader(sweep)
     if format is Format.JSON:
@@ -59,7 +59,7 @@ def status(
 
 
 def _watch(reader: StandingReader, sweep: str, console: Console, every_s: float) -> None:
-    from paretoflow.engine.standing import facts
+    from paretoflow.engine.read.status import facts
 
     found = facts(reader.look(time.time()))
     shown = rendered(found, sweep, console.width)

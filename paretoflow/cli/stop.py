@@ -13,7 +13,7 @@ from paretoflow.cli.options import SweepRoot
 from paretoflow.core.shown import without_secrets
 
 if TYPE_CHECKING:
-    from paretoflow.engine.standing import Standing, StandingReader
+    from paretoflow.engine.read.status import Standing, StandingReader
 
 LOOK_EVERY_S = 0.5
 _STOPPED = "stopped"
@@ -37,7 +37,7 @@ def stop(
     The request goes through the sweep's storage, so it needs no connection to the cluster.
     `paretoflow resume` goes on from there; nothing that finished is lost.
     """
-    from paretoflow.engine.standing import StandingReader
+    from paretoflow.engine.read.status import StandingReader
 
     reader = StandingReader(sweep)
     standing = reader.look_twice()
@@ -52,7 +52,7 @@ def stop(
 def _ask(reader: StandingReader, standing: Standing, sweep: str, wait_s: float) -> tuple[str, int]:
     """Ask the driver to stop; return what came of it, and the exit status if that is all."""
     from paretoflow.cli.progress import duration
-    from paretoflow.engine.stopping import request_stop
+    from paretoflow.engine.session.stop_request import request_stop
     from paretoflow.storage import as_folder
 
     if standing.state.closed:
@@ -81,8 +81,8 @@ def _obeyed(reader: StandingReader, patience_s: float) -> bool:
 
 
 def _end_job(standing: Standing, sweep: str, address: str) -> None:
-    from paretoflow.engine.dashboard import Dashboard
-    from paretoflow.engine.submit import Jobs
+    from paretoflow.engine.cluster.dashboard import Dashboard
+    from paretoflow.engine.cluster.submit import Jobs
     from paretoflow.storage import as_folder
 
     dashboard = Dashboard(address)

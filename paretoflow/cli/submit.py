@@ -17,8 +17,8 @@ from paretoflow.core.errors import ClusterError, SpecError
 from paretoflow.core.shown import without_secrets
 
 if TYPE_CHECKING:
-    from paretoflow.engine.dashboard import Dashboard
-    from paretoflow.engine.submit import Jobs, Surrounding
+    from paretoflow.engine.cluster.dashboard import Dashboard
+    from paretoflow.engine.cluster.submit import Jobs, Surrounding
     from paretoflow.spec.sweep import SweepSpec
     from paretoflow.storage import Folder
 
@@ -84,7 +84,7 @@ def submit(
     A cluster with a token takes it from RAY_AUTH_TOKEN, or from the file in RAY_AUTH_TOKEN_PATH or
     ~/.ray/auth_token.
     """
-    from paretoflow.engine.submit import Surrounding, environment
+    from paretoflow.engine.cluster.submit import Surrounding, environment
 
     surrounding = Surrounding(working_dir, image, environment(env or ()), accept_change)
     surrounding.as_runtime_env()
@@ -104,12 +104,12 @@ def hand_over(
         SchemaVersionError: If a newer version of ParetoFlow wrote the sweep that is there.
         Exit: With the job's result, when it was followed.
     """
-    from paretoflow.engine.dashboard import Dashboard
-    from paretoflow.engine.entering import entering
-    from paretoflow.engine.resume import changed_keys, require_readable
-    from paretoflow.engine.session import drawn_as_begun, sweep_root
-    from paretoflow.engine.submit import Jobs
-    from paretoflow.methods.capabilities import require_supported
+    from paretoflow.engine.cluster.dashboard import Dashboard
+    from paretoflow.engine.cluster.submit import Jobs
+    from paretoflow.engine.session.entering import entering
+    from paretoflow.engine.session.resume import changed_keys, require_readable
+    from paretoflow.engine.session.run import drawn_as_begun, sweep_root
+    from paretoflow.methods.support import require_supported
     from paretoflow.storage import as_folder
 
     require_supported(spec)
@@ -148,7 +148,7 @@ def _job_to_attach_to(jobs: Jobs, folder: Folder) -> str | None:
 
     A job that was just submitted for a sweep that had ended looks alike until its driver begins.
     """
-    from paretoflow.engine.standing import StandingReader
+    from paretoflow.engine.read.status import StandingReader
 
     deadline = time.monotonic() + LEAVING_S
     while (name := jobs.live()) is not None and time.monotonic() < deadline:
@@ -172,7 +172,7 @@ def _spec_for_elsewhere(job: Path, overrides: Sequence[str], storage: str | None
 
 
 def _require_room(dashboard: Dashboard, spec: SweepSpec, *, anyway: bool) -> None:
-    from paretoflow.engine.room import room, shortfall
+    from paretoflow.engine.cluster.capacity import room, shortfall
 
     nodes, engine = dashboard.nodes(), spec.engine
     missing = shortfall(nodes, engine.resources)
@@ -191,7 +191,7 @@ def _measured(surrounding: Surrounding, folder: Folder) -> Surrounding:
     """Say what is uploaded, and leave out what is not to go; refuse what is too much."""
     if surrounding.working_dir is None:
         return surrounding
-    from paretoflow.engine.upload import most_bytes, upload_of
+    from paretoflow.engine.cluster.upload import most_bytes, upload_of
 
     storage = None if folder.local is None else folder.local.parent
     upload = upload_of(surrounding.working_dir, storage)

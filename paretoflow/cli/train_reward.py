@@ -58,7 +58,7 @@ def train_reward(
     held-out pairs and its calibration error (ECE), and the objectives to put into a sweep. Nothing
     is written before the end: Ctrl-C leaves no trace.
     """
-    from paretoflow.engine.interrupts import interrupts
+    from paretoflow.engine.session.interrupts import interrupts
     from paretoflow.spec.rewards_load import load_reward_spec
 
     spec = load_reward_spec(config, overrides or ())

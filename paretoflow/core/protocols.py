@@ -190,7 +190,7 @@ class Checkpoint:
         effective: How the objectives really shared in what it learned from, on the simplex, shape
             (m,); None where the method cannot say.
         constraint: What a constrained run found of its thresholds on the validation prompts,
-            JSON-able, see `methods.steering`; None where it did not look.
+            JSON-able, see `methods.training.steering`; None where it did not look.
     """
 
     step: int

@@ -33,7 +33,7 @@ Checkpoint` evaluates a checkpoint again. By hand, a policy that learns one step
             return [Checkpoint(60.0, prompt_scores=per_prompt, state=end)]
 
 A non-finite score or an exception is a failed attempt. States are kept in memory, as they are: give
-a new one with each checkpoint. `engine.llm_like` is a whole oracle of the long kind.
+a new one with each checkpoint. `engine.simulation.llm_like` is a whole oracle of the long kind.
 """
 
 from __future__ import annotations

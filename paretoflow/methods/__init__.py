@@ -4,15 +4,25 @@ How to add one (the tag is the YAML `method.type` and the module's name):
 
 1. Its knobs: a spec in its family's module of `spec/methods/` with `type: Literal["<tag>"]`, joined
    to `MethodSpec`.
-2. Its code: `methods/<tag>.py` with a class `(spec, context)` that satisfies
+2. Its code: `methods/<family>/<tag>.py` with a class `(spec, context)` that satisfies
    `core.protocols.Method`. A method on preference pairs under one of TRL's losses states its
-   options (`offline.PairMethod`, see `ipo.py`); one with a loss of its own on log-ratios states
-   batch and loss (`ratio_trainer.RatioTrainer`, see `lipo.py`); one on another TRL trainer states
-   how that trainer is built (`trained.TrainedMethod`, or `online.OnlineMethod`, see `grpo.py`).
-   Adapters, checkpoints, costs, the dual controller and the fault checks come from `run.train_run`.
+   options (`offline.base.PairMethod`, see `offline/ipo.py`); one with a loss of its own on
+   log-ratios states batch and loss (`offline.ratio_trainer.RatioTrainer`, see `offline/lipo.py`);
+   one on another TRL trainer states how that trainer is built (`training.trained.TrainedMethod`,
+   or `online.base.OnlineMethod`, see `online/grpo.py`). Adapters, checkpoints, costs, the dual
+   controller and the fault checks come from `training.run.train_run`.
 3. One line in `TAGS` below and one entry in its family's module of `catalogue`.
 4. One line in `SPECS` of `tests/contracts/test_methods.py`, which then runs the whole conformance
    suite over it.
+
+A package imports only what stands below it here:
+
+    online, conditioned, gradients, merging, external   families of methods
+    offline        methods on the base's scored answers, and their trainers
+    training       one run on a TRL trainer: start, checkpoints, states, end
+    preferences    scored answers as pairs, lists and labels, for any weights
+    constrained    what a constrained launch keeps: thresholds, dual weights, the result
+    distributed    the ranks of a worker group, their files and their shards
 
 Importing this package loads no torch: `build` imports the chosen module.
 """
@@ -32,31 +42,31 @@ from paretoflow.methods.catalogue import CAPABILITIES
 from paretoflow.spec.methods import MethodSpec, units_of
 
 if TYPE_CHECKING:
-    from paretoflow.methods.context import MethodContext
+    from paretoflow.methods.training.context import MethodContext
 
 __all__ = ["CAPABILITIES", "TAGS", "build"]
 
 TAGS = {
-    "bco": "paretoflow.methods.bco:BcoMethod",
-    "command": "paretoflow.methods.command:CommandMethod",
-    "dpa": "paretoflow.methods.dpa:DpaMethod",
-    "dpo": "paretoflow.methods.dpo:DpoMethod",
-    "f_dpo": "paretoflow.methods.f_dpo:FDpoMethod",
-    "gradient_dpo": "paretoflow.methods.gradient_dpo:GradientDpoMethod",
-    "grao": "paretoflow.methods.grao:GraoMethod",
-    "grpo": "paretoflow.methods.grpo:GrpoMethod",
-    "ipo": "paretoflow.methods.ipo:IpoMethod",
-    "ipo_md": "paretoflow.methods.ipo_md:IpoMdMethod",
-    "lipo": "paretoflow.methods.lipo:LipoMethod",
-    "ln_dpo": "paretoflow.methods.ln_dpo:LnDpoMethod",
-    "mah_dpo": "paretoflow.methods.mah_dpo:MahDpoMethod",
-    "meet": "paretoflow.methods.meet:MeetMethod",
-    "mm_dpo": "paretoflow.methods.mm_dpo:MmDpoMethod",
-    "modpo": "paretoflow.methods.modpo:ModpoMethod",
-    "ric": "paretoflow.methods.ric:RicMethod",
-    "rloo": "paretoflow.methods.rloo:RlooMethod",
-    "pro": "paretoflow.methods.pro:ProMethod",
-    "rpo": "paretoflow.methods.rpo:RpoMethod",
+    "bco": "paretoflow.methods.offline.bco:BcoMethod",
+    "command": "paretoflow.methods.external.command:CommandMethod",
+    "dpa": "paretoflow.methods.conditioned.dpa:DpaMethod",
+    "dpo": "paretoflow.methods.offline.dpo:DpoMethod",
+    "f_dpo": "paretoflow.methods.offline.f_dpo:FDpoMethod",
+    "gradient_dpo": "paretoflow.methods.gradients.gradient_dpo:GradientDpoMethod",
+    "grao": "paretoflow.methods.online.grao:GraoMethod",
+    "grpo": "paretoflow.methods.online.grpo:GrpoMethod",
+    "ipo": "paretoflow.methods.offline.ipo:IpoMethod",
+    "ipo_md": "paretoflow.methods.online.ipo_md:IpoMdMethod",
+    "lipo": "paretoflow.methods.offline.lipo:LipoMethod",
+    "ln_dpo": "paretoflow.methods.offline.ln_dpo:LnDpoMethod",
+    "mah_dpo": "paretoflow.methods.conditioned.mah_dpo:MahDpoMethod",
+    "meet": "paretoflow.methods.conditioned.meet:MeetMethod",
+    "mm_dpo": "paretoflow.methods.offline.mm_dpo:MmDpoMethod",
+    "modpo": "paretoflow.methods.offline.modpo:ModpoMethod",
+    "ric": "paretoflow.methods.conditioned.ric:RicMethod",
+    "rloo": "paretoflow.methods.online.rloo:RlooMethod",
+    "pro": "paretoflow.methods.offline.pro:ProMethod",
+    "rpo": "paretoflow.methods.offline.rpo:RpoMethod",
 }
 """YAML tag to `module:Name`."""
 
@@ -78,8 +88,8 @@ def build(spec: MethodSpec, context: MethodContext) -> Method:
     capabilities = CAPABILITIES[spec.type]
     if not context.unmoved or capabilities.kind == "program":
         return kind(spec, context)
-    from paretoflow.methods.narrowed import narrowed
-    from paretoflow.methods.untrained import UntrainedMethod
+    from paretoflow.methods.merging.untrained import UntrainedMethod
+    from paretoflow.methods.objective_subset import narrowed
 
     idle = UntrainedMethod(context) if capabilities.serves == "point" else None
     return narrowed(partial(kind, spec), context, idle)

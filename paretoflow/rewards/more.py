@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from paretoflow.core.values import FloatArray
-from paretoflow.methods.combiners.mgda import least_norm
+from paretoflow.methods.gradients.combiners.mgda import least_norm
 
 
 class MoreWeights:

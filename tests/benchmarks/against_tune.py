@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from paretoflow.engine.sweep import open_sweep_folder
+from paretoflow.engine.read.sweep import open_sweep_folder
 from paretoflow.ledger.fragments import read_fragments
 from paretoflow.ledger.tables import EventKind
 from tests.benchmarks.results_file import write_table

@@ -15,8 +15,8 @@ from statistics import median
 import numpy as np
 import torch
 
-from paretoflow.methods.aggregators.pama import min_norm_coefficients
-from paretoflow.methods.combiners.mgda import mgda
+from paretoflow.methods.gradients.combiners.mgda import mgda
+from paretoflow.methods.online.aggregators.pama import min_norm_coefficients
 from tests.benchmarks.results_file import write_table
 
 OBJECTIVES = (2, 4, 8)

@@ -16,14 +16,14 @@ import numpy as np
 
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.values import LaunchKind, Proposal
-from paretoflow.engine import driver as driver_module
-from paretoflow.engine.backend import Launch, Report
-from paretoflow.engine.driver import Driver
 from paretoflow.engine.live import LiveBoard
-from paretoflow.engine.planner import Decision, decide
-from paretoflow.engine.simulated import SimulatedBackend, SimulatedCluster, Weather
-from paretoflow.engine.state import SweepState
-from paretoflow.engine.surroundings import Surroundings
+from paretoflow.engine.loop import driver as driver_module
+from paretoflow.engine.loop.driver import Driver
+from paretoflow.engine.loop.hooks import Surroundings
+from paretoflow.engine.loop.planner import Decision, decide
+from paretoflow.engine.messages import Launch, Report
+from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster, Weather
+from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.memory import MemoryLedger
 from paretoflow.proposers import build
 from paretoflow.scoring.calibrate import declared_problem

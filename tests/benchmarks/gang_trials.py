@@ -14,9 +14,9 @@ import sys
 import time
 from pathlib import Path
 
-from paretoflow.engine.session import run_sweep, sweep_root
-from paretoflow.engine.state import SweepState
-from paretoflow.engine.surroundings import Watching
+from paretoflow.engine.loop.hooks import Watching
+from paretoflow.engine.session.run import run_sweep, sweep_root
+from paretoflow.engine.state.sweep_state import SweepState
 from tests.benchmarks.tune_trials import ENDLESS, REPORTS, TRIAL_S, WORKERS
 from tests.integration.cheap_workshop import CHEAP, PACE
 from tests.sim.specs import circle_spec

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paretoflow.core.errors import SweepNotFoundError
-from paretoflow.engine.sweep import open_sweep_folder
+from paretoflow.engine.read.sweep import open_sweep_folder
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event, EventKind
 from tests.benchmarks.results_file import write_table
@@ -152,8 +152,8 @@ class Laptop:
         return True
 
     def _job_lives(self, root: Path) -> bool:
-        from paretoflow.engine.dashboard import Dashboard, Token
-        from paretoflow.engine.submit import Jobs
+        from paretoflow.engine.cluster.dashboard import Dashboard, Token
+        from paretoflow.engine.cluster.submit import Jobs
 
         dashboard = Dashboard(self.head.address, Token(self.head.token, "the benchmark"))
         return Jobs(dashboard, NAME, str(root)).live() is not None

@@ -22,8 +22,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paretoflow.core.values import BASE_RUN_ID, FloatArray, Problem
-from paretoflow.engine.sweep import OpenedSweep, open_sweep_folder
-from paretoflow.engine.worker import Workshop
+from paretoflow.engine.read.sweep import OpenedSweep, open_sweep_folder
+from paretoflow.engine.runtime.executor import Workshop
 from paretoflow.front.orient import gains_of, ref_gains
 from paretoflow.front.simplex import lattice_at_least
 from paretoflow.lm.adapters import adapter_on

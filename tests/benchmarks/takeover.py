@@ -19,9 +19,9 @@ from dataclasses import replace
 from typing import Any
 
 from paretoflow.core.ids import rng_of
-from paretoflow.engine import session
-from paretoflow.engine.backend import Launch
-from paretoflow.engine.simulated import SimulatedBackend, SimulatedCluster
+from paretoflow.engine.messages import Launch
+from paretoflow.engine.session import run as session
+from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event, EventKind

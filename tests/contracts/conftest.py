@@ -10,7 +10,7 @@ from tests.method_bench import make_context
 
 if TYPE_CHECKING:
     from paretoflow.lm.base import LanguageModel
-    from paretoflow.methods.context import MethodContext
+    from paretoflow.methods.training.context import MethodContext
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def context(tiny_lm: LanguageModel) -> MethodContext:
 @pytest.fixture
 def logs(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, float]]:
     """Return the list that every step's log is appended to."""
-    from paretoflow.methods.checkpoints import CheckpointCallback
+    from paretoflow.methods.training.checkpoints import CheckpointCallback
 
     seen: list[dict[str, float]] = []
     own = CheckpointCallback.on_log

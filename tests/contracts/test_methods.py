@@ -20,7 +20,7 @@ from paretoflow.core.errors import (
 from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.methods import CAPABILITIES, TAGS
-from paretoflow.methods.states import latest_state, read_state
+from paretoflow.methods.training.states import latest_state, read_state
 from paretoflow.spec.methods import (
     BcoMethodSpec,
     CommandMethodSpec,

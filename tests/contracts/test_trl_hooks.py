@@ -92,7 +92,7 @@ def test_nothing_is_sent_to_anyone(spec, context, tmp_path, monkeypatch):
 
 
 def test_the_shared_reference_is_what_trl_would_compute(context, tmp_path, monkeypatch):
-    from paretoflow.methods import pair_trainer
+    from paretoflow.methods.offline import pair_trainer
 
     pairs = []
     own = pair_trainer.PairTrainer._compute_loss
@@ -143,7 +143,7 @@ def test_modpo_with_all_the_weight_on_one_objective_is_dpo(context, tmp_path, lo
 
 
 def test_modpo_starts_at_the_loss_of_its_margins_alone(context, tmp_path, logs):
-    from paretoflow.methods.pairs import PairStream, PairTable
+    from paretoflow.methods.preferences.pairs import PairStream, PairTable
 
     train(context, ModpoMethodSpec(type="modpo", labels="hard", **SHARED), MIXED, tmp_path)
     gains = context.candidates.gains
@@ -174,7 +174,7 @@ def moving(tmp_path: Path, context: Any, spec: Any) -> None:
 
 
 def test_pairs_follow_weights_that_moved_after_the_loader_fetched(context, tmp_path, monkeypatch):
-    from paretoflow.methods.pairs import PairStream
+    from paretoflow.methods.preferences.pairs import PairStream
 
     seen: list[list[float]] = []
     own = PairStream.draw
@@ -241,11 +241,11 @@ def test_grpo_is_pulled_to_the_base_and_not_to_its_parent(context, tmp_path, log
 
 def test_the_frozen_copy_of_the_starting_adapter_is_gone(context, tmp_path):
     from paretoflow.lm.adapters import fresh_adapter, unload
-    from paretoflow.methods.arguments import shared_arguments
-    from paretoflow.methods.context import Run
-    from paretoflow.methods.dual import DualController
-    from paretoflow.methods.pair_trainer import PairBatch, PairTrainer
-    from paretoflow.methods.ranks import Ranks
+    from paretoflow.methods.constrained.dual import DualController
+    from paretoflow.methods.distributed.ranks import Ranks
+    from paretoflow.methods.offline.pair_trainer import PairBatch, PairTrainer
+    from paretoflow.methods.training.arguments import shared_arguments
+    from paretoflow.methods.training.context import Run
 
     spec = plain_dpo(**SHARED)
     request = TrainRequest("run", 0, MIXED, 0, tmp_path)

@@ -46,8 +46,8 @@ def test_the_collator_pads_on_the_right_and_keeps_labels():
 def test_the_loss_is_that_of_all_answer_tokens_of_a_step(context, tmp_path, monkeypatch):
     """By the base's own log-probabilities: a fresh adapter changes nothing in the first step."""
     from paretoflow.lm.logprobs import sequence_logprobs
-    from paretoflow.methods.checkpoints import CheckpointCallback
     from paretoflow.methods.conditioned.stages import Order
+    from paretoflow.methods.training.checkpoints import CheckpointCallback
 
     losses: list[float] = []
     drawn: list[Any] = []
@@ -95,7 +95,7 @@ def test_trainer_state_holds_the_stage_once_there_is_one_to_lose(context, tmp_pa
 def test_a_stage_is_sampled_from_the_policy_as_the_step_before_left_it(
     context, tmp_path, monkeypatch
 ):
-    from paretoflow.methods.ric import RicStages
+    from paretoflow.methods.conditioned.ric import RicStages
 
     seen: list[tuple[bool, float]] = []
     following = RicStages.following

@@ -27,7 +27,7 @@ def steps(monkeypatch) -> list[dict[str, Any]]:
     """Return what each step was made of: gradients, coefficients and the gradient trained with."""
     from transformers import TrainerCallback
 
-    from paretoflow.methods import gradient_trainer as module
+    from paretoflow.methods.gradients import trainer as module
 
     seen: list[dict[str, Any]] = []
     own_gradients, own_init = module.GradientTrainer._gradients, module.GradientTrainer.__init__
@@ -86,7 +86,7 @@ def test_the_second_pass_has_the_combined_gradient(passes, dropout, context, tmp
 
 @pytest.mark.parametrize("tag", ["mgda", "cagrad", "raco"])
 def test_the_coefficients_are_the_combiners(tag, context, tmp_path, steps):
-    from paretoflow.methods.combiners import coefficients
+    from paretoflow.methods.gradients.combiners import coefficients
 
     spec = spec_of(combiner=tag)
     train(context, spec, MIXED, tmp_path)
@@ -119,7 +119,7 @@ def test_each_objective_has_its_loss_and_coefficient_in_the_log(context, tmp_pat
 
 
 def test_a_gradient_that_is_not_finite_ends_the_run(context, tmp_path, monkeypatch):
-    from paretoflow.methods import gradient_trainer as module
+    from paretoflow.methods.gradients import trainer as module
 
     monkeypatch.setattr(module, "gram_of", lambda rows: np.full((3, 3), np.nan))
     with pytest.raises(NonFiniteLossError, match=r"gradient of .* is not finite at step 1"):
@@ -129,7 +129,7 @@ def test_a_gradient_that_is_not_finite_ends_the_run(context, tmp_path, monkeypat
 def test_objective_losses_by_hand():
     import torch
 
-    from paretoflow.methods.gradient_trainer import objective_losses
+    from paretoflow.methods.gradients.trainer import objective_losses
 
     signs = torch.tensor([[1.0, -1.0], [1.0, 0.0]])
     losses = objective_losses(torch.tensor([5.0, -5.0]), signs, 0.1)
@@ -139,7 +139,7 @@ def test_objective_losses_by_hand():
 def test_inner_products_are_taken_in_parts(monkeypatch):
     import torch
 
-    from paretoflow.methods import gradient_trainer as module
+    from paretoflow.methods.gradients import trainer as module
 
     rows = torch.randn(3, 10, generator=torch.Generator().manual_seed(0))
     monkeypatch.setattr(module, "_PART", 4)
@@ -148,16 +148,16 @@ def test_inner_products_are_taken_in_parts(monkeypatch):
 
 
 def test_contested_margins_by_hand():
-    from paretoflow.methods.gradient_dpo import contested_margins
+    from paretoflow.methods.gradients.gradient_dpo import contested_margins
 
     differences = np.array([[[2.0, -1.0], [-2.0, 1.0], [1.0, -1.0]]])
     assert contested_margins(differences, np.array([0.5, 0.5])).tolist() == [[1.5, -1.5, 1.0]]
 
 
 def test_a_pair_that_objectives_disagree_on_is_taken(context):
-    from paretoflow.methods.gradient_dpo import contested_margins
-    from paretoflow.methods.gradient_trainer import preferences
-    from paretoflow.methods.pairs import PairStream, PairTable
+    from paretoflow.methods.gradients.gradient_dpo import contested_margins
+    from paretoflow.methods.gradients.trainer import preferences
+    from paretoflow.methods.preferences.pairs import PairStream, PairTable
 
     stream = PairStream(PairTable(context.candidates, 3, contested_margins), seed=0)
     signs = preferences(stream.draw(range(12), np.array([0.5, 0.3, 0.2])))
@@ -166,8 +166,8 @@ def test_a_pair_that_objectives_disagree_on_is_taken(context):
 
 
 def test_one_hot_weights_take_the_pairs_of_dpo(context):
-    from paretoflow.methods.gradient_dpo import contested_margins
-    from paretoflow.methods.pairs import PairTable
+    from paretoflow.methods.gradients.gradient_dpo import contested_margins
+    from paretoflow.methods.preferences.pairs import PairTable
 
     ours = PairTable(context.candidates, 2, contested_margins).ranked(np.eye(3)[1])
     assert np.array_equal(ours, PairTable(context.candidates, 2).ranked(np.eye(3)[1]))

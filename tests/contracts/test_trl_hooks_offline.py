@@ -89,7 +89,7 @@ def measured(context, parent) -> Measured:
 
 def drawn(context: Any, measured: Measured, weights: FloatArray) -> Pairs:
     """Return what is measured of the first four pairs."""
-    from paretoflow.methods.pairs import PairStream, PairTable
+    from paretoflow.methods.preferences.pairs import PairStream, PairTable
 
     table = table_of(context)
     pairs = PairStream(PairTable(table, 2), seed=0).draw(range(4), weights)
@@ -168,7 +168,7 @@ def test_a_loss_on_pairs_is_the_papers(name, context, parent, measured, tmp_path
 
 
 def test_modpo_with_soft_labels_is_its_formula(context, parent, measured, tmp_path, logs):
-    from paretoflow.methods.pairs import PairStream, PairTable
+    from paretoflow.methods.preferences.pairs import PairStream, PairTable
 
     spec = ModpoMethodSpec(type="modpo", labels="soft", **SHARED)
     train(context, spec, MIXED, tmp_path, parent=parent)
@@ -184,8 +184,8 @@ def test_modpo_with_soft_labels_is_its_formula(context, parent, measured, tmp_pa
 
 
 def test_lipo_is_its_formula(context, parent, measured, tmp_path, logs):
-    from paretoflow.methods.draws import Draws
-    from paretoflow.methods.lists import scored_lists
+    from paretoflow.methods.preferences.draws import Draws
+    from paretoflow.methods.preferences.lists import scored_lists
 
     spec = LipoMethodSpec(type="lipo", list_size=3, **SHARED)
     train(context, spec, MIXED, tmp_path, parent=parent)
@@ -205,8 +205,8 @@ def test_lipo_is_its_formula(context, parent, measured, tmp_path, logs):
 def test_bco_is_its_formula_and_shifts_by_the_step_before(
     context, parent, measured, tmp_path, logs
 ):
-    from paretoflow.methods.draws import Draws
-    from paretoflow.methods.thumbs import ThumbTable
+    from paretoflow.methods.preferences.binary_labels import ThumbTable
+    from paretoflow.methods.preferences.draws import Draws
 
     spec = BcoMethodSpec(type="bco", beta=0.5, **{**SHARED, "steps": 2})
     train(context, spec, MIXED, tmp_path, parent=parent)
@@ -271,7 +271,7 @@ def test_reference_log_probabilities_keep_their_precision(context, tmp_path, mon
     import torch
     from transformers import Trainer
 
-    from paretoflow.methods.draw_trainer import DrawTrainer
+    from paretoflow.methods.offline.draw_trainer import DrawTrainer
 
     seen = []
     own = DrawTrainer._prepare_inputs

@@ -12,7 +12,7 @@ import pytest
 from paretoflow.core.errors import RunInterrupted, SpecError
 from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
-from paretoflow.methods.states import latest_state
+from paretoflow.methods.training.states import latest_state
 from paretoflow.spec.methods import GrpoMethodSpec, MethodSpec, RlooMethodSpec
 from tests.method_bench import Trained, parameters, train, weighted
 
@@ -47,7 +47,7 @@ def test_the_hooks_have_the_signatures_that_are_overridden():
 def test_plain_sums_are_trls_own(tag, aggregation, steps, context, tmp_path, monkeypatch):
     import trl
 
-    from paretoflow.methods.online_trainer import OnlineTrainer
+    from paretoflow.methods.online.trainer import OnlineTrainer
 
     theirs, ours = [], []
     base = {"grpo": trl.GRPOTrainer, "rloo": trl.RLOOTrainer}[tag]
@@ -77,7 +77,7 @@ def test_plain_sums_are_trls_own(tag, aggregation, steps, context, tmp_path, mon
 def test_sampled_answers_end_at_a_stop_text(tag, context, tmp_path, monkeypatch):
     """Both rewards and the loss see answers that end where the spec says."""
     from paretoflow.lm.stops import StopTexts
-    from paretoflow.methods.online_trainer import OnlineTrainer
+    from paretoflow.methods.online.trainer import OnlineTrainer
 
     stops = StopTexts(context.lm.tokenizer, ("e", "a"))
     generation = context.generation.model_copy(update={"stop": stops.texts})
@@ -125,7 +125,7 @@ def test_the_objectives_gradients_make_up_the_step(tag, weights, context, tmp_pa
     Under RLOO advantages are linear in the rewards, and so is the gradient; under GRPO a single
     objective has the step to itself.
     """
-    from paretoflow.methods.aggregators.grad_dynamic import GradDynamic
+    from paretoflow.methods.online.aggregators.grad_dynamic import GradDynamic
 
     grams = []
     monkeypatch.setattr(GradDynamic, "learn", lambda self, gram: grams.append(gram))
@@ -201,7 +201,7 @@ def test_rewards_are_told_the_tokens_of_the_answers_and_score_their_text(
     tag, context, tmp_path, monkeypatch
 ):
     from paretoflow.lm.base import decode
-    from paretoflow.methods.online_trainer import _RewardColumns
+    from paretoflow.methods.online.trainer import _RewardColumns
 
     seen: list[tuple[Any, Any]] = []
     scored: list[str] = []
@@ -234,7 +234,7 @@ def test_rloo_is_pulled_to_the_base_and_not_to_its_parent(context, tmp_path):
 @pytest.mark.parametrize("tag", sorted(SPECS))
 def test_gradients_of_objectives_are_refused_on_several_ranks(tag, context, tmp_path):
     from paretoflow.core.protocols import Parallel
-    from paretoflow.methods.online import check_alone
+    from paretoflow.methods.online.base import check_alone
 
     spec = spec_of(tag, aggregation="grad_dynamic")
     check_alone(spec.aggregation, Parallel())
@@ -255,7 +255,7 @@ def close(one: Trained, other: Trained) -> bool:
 
 def test_the_barrier_is_in_the_objective_of_each_minibatch(context, tmp_path, monkeypatch):
     """Thresholds far below change little; the weights still move with what each batch scored."""
-    from paretoflow.methods.online_trainer import OnlineTrainer
+    from paretoflow.methods.online.trainer import OnlineTrainer
 
     seen, batches, own = [], [], OnlineTrainer._batch
 

@@ -39,7 +39,7 @@ def test_graos_gradient_is_that_of_the_written_objective(
     """Without its two terms GRAO is unclipped REINFORCE on the group, with the reference in it."""
     import torch
 
-    from paretoflow.methods.grao import GraoTrainer
+    from paretoflow.methods.online.grao import GraoTrainer
 
     inner, seen = GraoTrainer._compute_loss, []
 
@@ -75,7 +75,7 @@ def test_graos_gradient_is_that_of_the_written_objective(
 
 
 def test_graos_references_cost_tokens(context, tmp_path, monkeypatch):
-    from paretoflow.methods.grao import GraoTrainer
+    from paretoflow.methods.online.grao import GraoTrainer
 
     spec = GraoMethodSpec(type="grao", **SHARED)
     run = train(context, spec, MIXED, tmp_path).checkpoints[-1]
@@ -90,7 +90,7 @@ def test_graos_references_cost_tokens(context, tmp_path, monkeypatch):
 def test_ipo_mds_gradient_is_that_of_the_loss_on_pairs(context, tmp_path, monkeypatch):
     import torch
 
-    from paretoflow.methods.ipo_md import IpoMdTrainer
+    from paretoflow.methods.online.ipo_md import IpoMdTrainer
 
     inner, seen = IpoMdTrainer._compute_loss, []
 

@@ -31,7 +31,7 @@ import pyarrow as pa
 
 from paretoflow.cli.main import main
 from paretoflow.core.errors import ParetoflowError
-from paretoflow.engine.sweep import read_sweep
+from paretoflow.engine.read.sweep import read_sweep
 from paretoflow.ledger import fenced_table, open_ledger
 from paretoflow.ledger.fragments import read_fragments, write_fragment
 from paretoflow.ledger.rows import events_to_table

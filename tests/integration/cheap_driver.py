@@ -6,7 +6,7 @@ import functools
 import sys
 
 from paretoflow.cli.main import main
-from paretoflow.engine import session
+from paretoflow.engine.session import run as session
 from tests.integration.cheap_workshop import CHEAP
 
 if __name__ == "__main__":

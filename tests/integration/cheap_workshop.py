@@ -32,14 +32,14 @@ from paretoflow.core.errors import MethodError, ModelError, RunInterrupted
 from paretoflow.core.ids import digest_of_folder
 from paretoflow.core.protocols import Parallel
 from paretoflow.core.values import BASE_RUN_ID, Cost, Problem
-from paretoflow.engine.backend import Failure, Launch, Report
-from paretoflow.engine.faults import failure_in
-from paretoflow.engine.happenings import Measured, calibrated, evaluated, finished
-from paretoflow.engine.run_files import RunFiles
-from paretoflow.engine.workshop import Attempt
+from paretoflow.engine.failures.attribution import failure_in
+from paretoflow.engine.messages import Failure, Launch, Report
+from paretoflow.engine.runtime.protocols import Attempt
+from paretoflow.engine.runtime.run_files import RunFiles
+from paretoflow.engine.state.happenings import Measured, calibrated, evaluated, finished
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
-from paretoflow.methods.states import Layout, State, read_state, seal, state_folder
+from paretoflow.methods.training.states import Layout, State, read_state, seal, state_folder
 from paretoflow.scoring.calibrate import declared_problem
 from paretoflow.scoring.desk import Preparing
 from paretoflow.spec.sweep import SweepSpec
@@ -53,7 +53,7 @@ preparing takes, {"stage": …}; no waiting without it.
 
 
 class CheapWorkshop:
-    """See `paretoflow.engine.workshop.WorkshopLike`."""
+    """See `paretoflow.engine.runtime.protocols.WorkshopLike`."""
 
     def __init__(
         self, spec: SweepSpec, root: str, threads: int, parallel: Parallel | None = None

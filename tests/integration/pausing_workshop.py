@@ -9,12 +9,12 @@ import numpy as np
 
 from paretoflow.core.errors import RunInterrupted
 from paretoflow.core.ids import digest_of_folder
-from paretoflow.engine.backend import Launch, Report
-from paretoflow.engine.happenings import finished, paused
-from paretoflow.engine.workshop import Attempt
+from paretoflow.engine.messages import Launch, Report
+from paretoflow.engine.runtime.protocols import Attempt
+from paretoflow.engine.state.happenings import finished, paused
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
-from paretoflow.methods.states import read_state
+from paretoflow.methods.training.states import read_state
 from tests.integration.cheap_workshop import CheapWorkshop
 
 PAUSING = "tests.integration.pausing_workshop:PausingWorkshop"

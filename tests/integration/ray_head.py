@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from paretoflow.core.errors import ClusterError
-from paretoflow.engine.dashboard import Dashboard, Token
+from paretoflow.engine.cluster.dashboard import Dashboard, Token
 
 PATIENCE_S = 120
 MARK = "PARETOFLOW_TEST_HEAD"

@@ -12,7 +12,7 @@ import pytest
 from paretoflow.api import open_sweep
 from paretoflow.cli.main import main
 from paretoflow.core.values import LaunchKind
-from paretoflow.engine.state import SweepState
+from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.spec.load import load_spec
 from tests.benchmarks.methods.inline import run_inline
 from tests.small_data import small_data

@@ -12,7 +12,7 @@ from tests.integration.pausing_workshop import PAUSING
 from tests.sim.specs import circle_spec
 
 pytest.importorskip("ray")
-from paretoflow.engine.session import run_sweep
+from paretoflow.engine.session.run import run_sweep
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

@@ -14,9 +14,9 @@ import pytest
 import paretoflow
 from paretoflow.cli.main import main
 from paretoflow.core.ids import digest_of_folder
-from paretoflow.engine.happenings import finished
-from paretoflow.engine.session import enter_folder
-from paretoflow.engine.sweep import open_sweep_folder, read_spec, read_sweep
+from paretoflow.engine.read.sweep import open_sweep_folder, read_spec, read_sweep
+from paretoflow.engine.session.run import enter_folder
+from paretoflow.engine.state.happenings import finished
 from paretoflow.ledger import open_ledger, probe
 from paretoflow.ledger.tables import EventKind
 from paretoflow.scoring.arrow_files import write_table

@@ -145,7 +145,7 @@ def test_bco_shifts_by_all_ranks_rewards_also_after_a_stop(gang, alone):
 def test_grpo_on_two_ranks_is_that_of_one_when_the_answers_are(
     zero, gang, context, tmp_path, monkeypatch
 ):
-    from paretoflow.methods.grpo import GrpoTrainer
+    from paretoflow.methods.online.grpo import GrpoTrainer
 
     turn = scripted(context.candidates, 0, 4)
     monkeypatch.setattr(GrpoTrainer, "_generate_single_turn", turn)

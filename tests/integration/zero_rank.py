@@ -20,9 +20,9 @@ import numpy as np
 
 from paretoflow.core.protocols import Candidates, Checkpoint, Parallel, TrainRequest
 from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
+from paretoflow.engine.failures.memory import is_out_of_memory
 from paretoflow.methods import build
-from paretoflow.methods.memory import is_out_of_memory
-from paretoflow.methods.states import latest_state
+from paretoflow.methods.training.states import latest_state
 from paretoflow.spec.methods import (
     BcoMethodSpec,
     DualSpec,
@@ -111,7 +111,7 @@ class Gang:
         **fields: Any,
     ) -> None:
         """Take one launch; what it reported and how it ended goes to `<name>.<rank>.json`."""
-        from paretoflow.methods.ranks import usable
+        from paretoflow.methods.distributed.ranks import usable
 
         folder = self._out / disk / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -251,7 +251,7 @@ def main(gang: Gang, out: Path, *, full: bool) -> None:
     if full:
         gang.launch("sampled", SPECS["grpo"], 3)
     # not sooner: methods load TRL without the trackers that are installed
-    from paretoflow.methods.grpo import GrpoTrainer
+    from paretoflow.methods.online.grpo import GrpoTrainer
 
     own_turn = GrpoTrainer._generate_single_turn
     GrpoTrainer._generate_single_turn = scripted(gang.context.candidates, gang.rank, 4)
@@ -267,7 +267,7 @@ def main(gang: Gang, out: Path, *, full: bool) -> None:
 
 def lose(gang: Gang) -> None:
     """Let rank 1 alone run out of memory in a step, and end; rank 0 is left waiting for it."""
-    from paretoflow.methods.pairs import PairStream
+    from paretoflow.methods.preferences.pairs import PairStream
 
     if gang.rank == 1:
 

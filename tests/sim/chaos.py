@@ -17,14 +17,14 @@ import numpy as np
 from paretoflow.core.errors import FencedError, LedgerError
 from paretoflow.core.ids import rng_of
 from paretoflow.core.values import Proposal
-from paretoflow.engine.backend import Launch, Report
-from paretoflow.engine.driver import Driver
-from paretoflow.engine.failures import AGAIN
-from paretoflow.engine.simulated import Oracle, SimulatedBackend, SimulatedCluster, Weather
-from paretoflow.engine.simulated_storage import SimulatedStorage
-from paretoflow.engine.surroundings import Surroundings
-from paretoflow.engine.virtual_time import VirtualTime
-from paretoflow.engine.weather import FullDisk
+from paretoflow.engine.loop.driver import Driver
+from paretoflow.engine.loop.hooks import Surroundings
+from paretoflow.engine.messages import Launch, Report
+from paretoflow.engine.simulation.backend import Oracle, SimulatedBackend, SimulatedCluster, Weather
+from paretoflow.engine.simulation.clock import VirtualTime
+from paretoflow.engine.simulation.fault_model import FullDisk
+from paretoflow.engine.simulation.storage import SimulatedStorage
+from paretoflow.engine.state.failures import AGAIN
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.rows import numbered
 from paretoflow.ledger.tables import Event, FrontRecord

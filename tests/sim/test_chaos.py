@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from paretoflow.core.ids import rng_of
-from paretoflow.engine.backend import Report
-from paretoflow.engine.driver import Driver
-from paretoflow.engine.simulated import Weather
+from paretoflow.engine.loop.driver import Driver
+from paretoflow.engine.messages import Report
+from paretoflow.engine.simulation.backend import Weather
 from paretoflow.ledger.tables import Event, EventKind
 from tests.sim.chaos import (
     PROPOSERS,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from paretoflow.core.ids import rng_of
-from paretoflow.engine.sweep import open_sweep_folder, read_sweep
+from paretoflow.engine.read.sweep import open_sweep_folder, read_sweep
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import EventKind
 from tests.sim.delta_driver import RUNS

@@ -8,9 +8,9 @@ import pytest
 from paretoflow.core.ids import rng_of
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import Proposal
-from paretoflow.engine.driver import Driver
-from paretoflow.engine.simulated import SimulatedBackend, SimulatedCluster, Weather
-from paretoflow.engine.surroundings import Surroundings
+from paretoflow.engine.loop.driver import Driver
+from paretoflow.engine.loop.hooks import Surroundings
+from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.proposers import build

@@ -10,11 +10,11 @@ import pytest
 from paretoflow.core.errors import ObjectiveError
 from paretoflow.core.ids import rng_of
 from paretoflow.core.values import Proposal
-from paretoflow.engine.driver import Driver
-from paretoflow.engine.session import Simulation, simulate
-from paretoflow.engine.simulated import SimulatedBackend, SimulatedCluster, Weather
-from paretoflow.engine.state import SweepState
-from paretoflow.engine.weather import FullDisk
+from paretoflow.engine.loop.driver import Driver
+from paretoflow.engine.session.run import Simulation, simulate
+from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster, Weather
+from paretoflow.engine.simulation.fault_model import FullDisk
+from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import EventKind
 from paretoflow.proposers import build

@@ -11,7 +11,7 @@ import pytest
 import paretoflow
 from paretoflow.core.errors import SweepNotFoundError, UserError
 from paretoflow.core.views import SweepView
-from paretoflow.engine import sweep as engine_sweep
+from paretoflow.engine.read import sweep as engine_sweep
 from tests.views import three_objectives, two_objectives
 
 
@@ -146,7 +146,7 @@ def test_report_and_export_write_and_return_their_paths(root: Path, tmp_path: Pa
 def test_run_opens_what_it_ran(
     root: Path, view: SweepView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from paretoflow.engine import session
+    from paretoflow.engine.session import run as session
 
     ran: list[paretoflow.SweepSpec] = []
     accepted: list[bool] = []

@@ -15,7 +15,7 @@ from paretoflow.lm.base import encode
 from paretoflow.lm.generation import Answer, generate
 from paretoflow.methods.conditioned.stages import Pulse
 from paretoflow.methods.conditioned.wording import put_before
-from paretoflow.methods.context import MethodContext
+from paretoflow.methods.training.context import MethodContext
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ from paretoflow.methods.conditioned.stages import (
     stage_at,
     write_stage,
 )
-from paretoflow.methods.context import Run
-from paretoflow.methods.run import SavesAdapter
+from paretoflow.methods.training.context import Run
+from paretoflow.methods.training.run import SavesAdapter
 from paretoflow.spec.methods.conditioned import RoundsBase
 
 _IGNORED = -100

@@ -16,9 +16,9 @@ from paretoflow.core.values import FloatArray
 from paretoflow.lm.adapters import ADAPTER, load_adapter, unload
 from paretoflow.lm.lora_files import LoraAdapter, write_lora
 from paretoflow.lm.merging import concatenated, decomposed, inner_products
-from paretoflow.methods.context import MethodContext
 from paretoflow.methods.merging.mixed import Mixed, asked, option, parents_of
 from paretoflow.methods.merging.target import proxy_pairs, target_loss
+from paretoflow.methods.training.context import MethodContext
 
 ITERATIONS, PAIRS, BETA, STEP = 5, 16, 0.1, 1.0
 """Defaults of the options `iterations`, `pairs` (for each objective), `beta` and `step`."""

@@ -14,8 +14,8 @@ from paretoflow.core.errors import MethodError
 from paretoflow.core.protocols import TrainRequest
 from paretoflow.lm.lora_files import Factors, LoraAdapter
 from paretoflow.lm.merging import averaged_factors, concatenated
-from paretoflow.methods.context import MethodContext
 from paretoflow.methods.merging.mixed import Mixed, asked, coefficients_of, option, parents_of
+from paretoflow.methods.training.context import MethodContext
 
 INTERVAL = 0.9
 """Probability in the interval that a parameter is drawn from, if the launch does not say."""

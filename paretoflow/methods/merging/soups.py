@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from paretoflow.core.protocols import TrainRequest
 from paretoflow.lm.merging import averaged_factors, concatenated, decomposed, peft_linear
-from paretoflow.methods.context import MethodContext
 from paretoflow.methods.merging.mixed import Mixed, asked, coefficients_of, option, parents_of
+from paretoflow.methods.training.context import MethodContext
 
 
 def stacked(context: MethodContext, request: TrainRequest) -> Mixed:

@@ -13,8 +13,8 @@ from torch import Tensor
 from paretoflow.core.errors import MethodError, NonFiniteLossError
 from paretoflow.core.values import FloatArray
 from paretoflow.lm.base import LanguageModel
-from paretoflow.methods.context import MethodContext
-from paretoflow.methods.pairs import PairTable
+from paretoflow.methods.preferences.pairs import PairTable
+from paretoflow.methods.training.context import MethodContext
 
 BATCH = 8
 """Pairs in a forward pass."""

@@ -148,4 +148,4 @@ Aggregation = Annotated[
     Annotated[AggregationSpec, Field(discriminator="type")],
     BeforeValidator(_tagged, json_schema_input_type=AggregationName | AggregationSpec),
 ]
-"""A tagged mapping, or its bare tag; all members are tabled in `methods.aggregators`."""
+"""A tagged mapping, or its bare tag; all members are tabled in `methods.online.aggregators`."""

@@ -116,7 +116,7 @@ def language_models(folder: Path) -> Iterable[tuple[str, str, list[dict[str, Any
 
 def volume_added(folder: Path, opening: str, lines: list[dict[str, Any]]) -> float:
     """Return by what share the results of launches raise the hypervolume of their opening."""
-    from paretoflow.engine.state import SweepState
+    from paretoflow.engine.state.sweep_state import SweepState
     from paretoflow.ledger import open_ledger
 
     state = SweepState()

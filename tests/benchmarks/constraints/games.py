@@ -14,9 +14,9 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from paretoflow.core.ids import seed_of
 from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
-from paretoflow.methods.constraint import Look, paired
-from paretoflow.methods.dual import DualController
-from paretoflow.methods.settling import Looks, search
+from paretoflow.methods.constrained.constraint import Look, paired
+from paretoflow.methods.constrained.dual import DualController
+from paretoflow.methods.constrained.settling import Looks, search
 from paretoflow.spec.methods import DualSpec
 from paretoflow.spec.methods.base import look_every
 from tests.benchmarks.constraints.simulated import Outcome

@@ -19,9 +19,9 @@ import numpy as np
 
 from paretoflow.core.values import FloatArray, LaunchKind, Problem, Proposal, WeightVector
 from paretoflow.core.views import EvaluationRow
-from paretoflow.engine.backend import Launch
-from paretoflow.engine.state import SweepState
-from paretoflow.engine.worker import Workshop
+from paretoflow.engine.messages import Launch
+from paretoflow.engine.runtime.executor import Workshop
+from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import EventKind

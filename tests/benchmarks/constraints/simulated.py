@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
-from paretoflow.methods.constraint import Look, paired
-from paretoflow.methods.dual import DualController
-from paretoflow.methods.settling import Looks, search
+from paretoflow.methods.constrained.constraint import Look, paired
+from paretoflow.methods.constrained.dual import DualController
+from paretoflow.methods.constrained.settling import Looks, search
 from paretoflow.spec.methods import DualSpec
 from paretoflow.spec.methods.base import look_every
 from tests.benchmarks.constraints.plants import FAMILIES, Adam, Plant, rate_at
@@ -84,7 +84,7 @@ def launch(spec: DualSpec, family: str, seed: int) -> Outcome:
 
 
 class Steered:
-    """A launch on a plant, looked at and settled as `methods.steering` does it."""
+    """A launch on a plant, looked at and settled as `methods.training.steering` does it."""
 
     def __init__(
         self, spec: DualSpec, plant: Plant, parent: FloatArray, controller: DualController

@@ -26,10 +26,10 @@ from paretoflow.core.values import BASE_RUN_ID, FloatArray, IntArray
 from paretoflow.core.views import EvaluationRow, SweepView
 from paretoflow.data import read_pools
 from paretoflow.data.identity import identity_of
-from paretoflow.engine.loaded import Loaded, loaded
-from paretoflow.engine.prompts import needs_of, renderer_of
-from paretoflow.engine.resume import load_sweep_spec
-from paretoflow.engine.sweep import read_sweep
+from paretoflow.engine.read.sweep import read_sweep
+from paretoflow.engine.runtime.loaded import Loaded, loaded
+from paretoflow.engine.runtime.prompts import needs_of, renderer_of
+from paretoflow.engine.session.resume import load_sweep_spec
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.orient import gains_of, ref_gains

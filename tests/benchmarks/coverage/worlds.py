@@ -23,8 +23,8 @@ from paretoflow.core.values import (
     Proposal,
     WeightVector,
 )
-from paretoflow.engine.llm_like import LlmLikeOracle, Prompts
 from paretoflow.engine.oracles import Snapshot, TrainingTask
+from paretoflow.engine.simulation.llm_like import LlmLikeOracle, Prompts
 
 WORLDS = ("llm_like", "saturating", "convex", "concave")
 PROMPTS = 48

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from paretoflow.methods.aggregators import TAGS as AGGREGATIONS
-from paretoflow.methods.combiners import COMBINERS
+from paretoflow.methods.gradients.combiners import COMBINERS
+from paretoflow.methods.online.aggregators import TAGS as AGGREGATIONS
 from tests.benchmarks.methods.letters import make_task
 
 RUNS = {"letters": 5, "embedded": 3}

@@ -28,12 +28,12 @@ from paretoflow import proposers
 from paretoflow.core.ids import seed_of
 from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.status import RunStatus
-from paretoflow.engine.backend import Failure, Launch
-from paretoflow.engine.driver import Driver
-from paretoflow.engine.session import enter_folder, sweep_root
-from paretoflow.engine.state import SweepState
-from paretoflow.engine.worker import Workshop
-from paretoflow.engine.workshop import Attempt
+from paretoflow.engine.loop.driver import Driver
+from paretoflow.engine.messages import Failure, Launch
+from paretoflow.engine.runtime.executor import Workshop
+from paretoflow.engine.runtime.protocols import Attempt
+from paretoflow.engine.session.run import enter_folder, sweep_root
+from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.lm.generation import generate
 from paretoflow.spec.sweep import SweepSpec

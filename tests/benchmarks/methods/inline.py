@@ -11,19 +11,19 @@ from collections.abc import Sequence
 
 from paretoflow import proposers
 from paretoflow.core.values import Problem
-from paretoflow.engine.backend import Launch, Report
-from paretoflow.engine.driver import Driver
 from paretoflow.engine.live import GangState
-from paretoflow.engine.session import enter_folder, sweep_root
-from paretoflow.engine.state import SweepState
-from paretoflow.engine.worker import Workshop
+from paretoflow.engine.loop.driver import Driver
+from paretoflow.engine.messages import Launch, Report
+from paretoflow.engine.runtime.executor import Workshop
+from paretoflow.engine.session.run import enter_folder, sweep_root
+from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event
 from paretoflow.spec.sweep import SweepSpec
 
 
 class InlineBackend:
-    """Executes each launch when it is polled for; see `engine.backend.Backend`."""
+    """Executes each launch when it is polled for; see `engine.messages.Backend`."""
 
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
@@ -85,7 +85,7 @@ class InlineBackend:
 
 
 class _Told:
-    """Keeps what a workshop tells; see `engine.workshop.Attempt`."""
+    """Keeps what a workshop tells; see `engine.runtime.protocols.Attempt`."""
 
     def __init__(self, reports: list[Report]) -> None:
         self._reports = reports

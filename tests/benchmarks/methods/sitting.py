@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from paretoflow.core.errors import ParetoflowError
-from paretoflow.engine.state import SweepState
+from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.spec.sweep import SweepSpec
 from tests.benchmarks.methods.arms import ARMS, CHOSEN, RATES, TASKS
 from tests.benchmarks.methods.inline import run_inline

@@ -5,7 +5,7 @@
     ppo        rollouts, advantages for each objective, PPO's update
     barrier    what keeping frozen thresholds is worth
     training   one launch from its start to its last policy, and how policies are measured
-    workshop   what a worker does: `engine.workshop.WorkshopLike` without a language model
+    workshop   what a worker does: `engine.runtime.protocols.WorkshopLike` without a language model
     sweep      the engine's driver, ledger and proposers over a pool of processes
     measured   what a front is worth, in MO-Gymnasium itself
     spec       what a job in `jobs` may say

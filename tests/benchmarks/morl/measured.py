@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from paretoflow.core.values import FloatArray
-from paretoflow.engine.session import sweep_root
-from paretoflow.engine.state import SweepState
+from paretoflow.engine.session.run import sweep_root
+from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.hypervolume import hypervolume
 from tests.benchmarks.morl.spec import MorlSpec
 from tests.benchmarks.morl.training import fresh_policy, last_age

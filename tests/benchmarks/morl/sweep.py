@@ -9,12 +9,12 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 
 from paretoflow import proposers
 from paretoflow.core.values import Problem
-from paretoflow.engine.backend import Launch, Report
-from paretoflow.engine.driver import Driver
 from paretoflow.engine.live import GangState
-from paretoflow.engine.session import enter_folder, sweep_root
-from paretoflow.engine.state import SweepState
-from paretoflow.engine.workshop import WorkshopLike
+from paretoflow.engine.loop.driver import Driver
+from paretoflow.engine.messages import Launch, Report
+from paretoflow.engine.runtime.protocols import WorkshopLike
+from paretoflow.engine.session.run import enter_folder, sweep_root
+from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event
 from tests.benchmarks.morl.spec import MorlSpec
@@ -24,7 +24,7 @@ Execute = Callable[[Launch], list[Report]]
 
 
 class PoolBackend:
-    """Gives launches to an executor, asynchronously; see `engine.backend.Backend`.
+    """Gives launches to an executor, asynchronously; see `engine.messages.Backend`.
 
     Args:
         workshop: Freezes the objectives.
@@ -96,7 +96,7 @@ class PoolBackend:
 
 
 class Told:
-    """Keeps what a workshop tells; see `engine.workshop.Attempt`."""
+    """Keeps what a workshop tells; see `engine.runtime.protocols.Attempt`."""
 
     def __init__(self) -> None:
         self.reports: list[Report] = []

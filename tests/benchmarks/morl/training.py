@@ -11,7 +11,7 @@ import torch
 
 from paretoflow.core.ids import seed_of
 from paretoflow.core.values import FloatArray, Proposal
-from paretoflow.methods.dual import DualController
+from paretoflow.methods.constrained.dual import DualController
 from paretoflow.spec.methods.base import look_every
 from tests.benchmarks.morl.barrier import Barrier, thresholds_of
 from tests.benchmarks.morl.policy import Policy

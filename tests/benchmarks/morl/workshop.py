@@ -12,11 +12,11 @@ from paretoflow import __version__
 from paretoflow.core.ids import digest_of_folder, seed_of
 from paretoflow.core.protocols import Parallel
 from paretoflow.core.values import BASE_RUN_ID, Cost, ObjectiveInfo, Problem
-from paretoflow.engine.backend import Failure, Launch, Report
-from paretoflow.engine.faults import failure_in
-from paretoflow.engine.happenings import Measured, calibrated, evaluated, finished
-from paretoflow.engine.run_files import RunFiles
-from paretoflow.engine.workshop import Attempt
+from paretoflow.engine.failures.attribution import failure_in
+from paretoflow.engine.messages import Failure, Launch, Report
+from paretoflow.engine.runtime.protocols import Attempt
+from paretoflow.engine.runtime.run_files import RunFiles
+from paretoflow.engine.state.happenings import Measured, calibrated, evaluated, finished
 from paretoflow.ledger.tables import Event
 from paretoflow.scoring.desk import Preparing
 from paretoflow.storage import Root, as_folder
@@ -28,7 +28,7 @@ ALONE = Parallel()
 
 
 class MorlWorkshop:
-    """Trains and measures policies of one environment; see `engine.workshop.WorkshopLike`.
+    """Trains and measures policies of one environment; see `engine.runtime.protocols.WorkshopLike`.
 
     An attempt that was cut off begins again: runs take seconds. The rows hold environment steps
     where a language model's hold tokens, and episodes where they hold prompts.

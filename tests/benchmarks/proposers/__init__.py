@@ -5,7 +5,7 @@ on each other:
 
     trainable        problems as functions of x, for an oracle that optimises
     problems         fronts with a name, a family and the split into tuning and verdict
-    llm              the oracle of `engine.llm_like` as a problem
+    llm              the oracle of `engine.simulation.llm_like` as a problem
     sealed, many     problems that nothing was tuned on; six objectives
     oracles          what a launch finds: exactly, by a truncated optimiser, or in recorded runs
     weather          noise, failures, run times and stragglers of one sweep

@@ -1,4 +1,4 @@
-"""The oracle of `engine.llm_like` on normalised gains, with prompts of each sweep's own."""
+"""The oracle of `engine.simulation.llm_like` on gains, with prompts of each sweep's own."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from paretoflow.core.values import FloatArray, Problem
-from paretoflow.engine.llm_like import LlmLikeOracle, Prompts
 from paretoflow.engine.oracles import Checkpoint, TrainingTask
+from paretoflow.engine.simulation.llm_like import LlmLikeOracle, Prompts
 from paretoflow.front.dominance import nondominated
 from tests.histories import problem_of
 

@@ -6,7 +6,7 @@ the families of `TUNING`; what the project says of them rests on the others alon
     zdt, bulge, treasure            tuning
     dtlz, mw, re, morl              verdict
     recorded                        verdict: sweeps of real runs, replayed
-    llm                             tuning: the oracle of `engine.llm_like`
+    llm                             tuning: the oracle of `engine.simulation.llm_like`
     six                             six objectives, see `many`
     sealed_…                        see `sealed`: written before the default was chosen for small
                                     budgets, run once afterwards; tuned on were all others

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from paretoflow.engine.state import SweepState
+from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.spec.sweep import SweepSpec
 from tests.benchmarks.methods.inline import run_inline
 from tests.benchmarks.proposers.problems import RECORDED

@@ -3,7 +3,7 @@
 Six shapes with a formula, each with an exact oracle and one that optimises: convex, concave and
 disconnected, of two and three objectives. Two of language models as tables: a policy is a softmax
 over a few answers to each kind of prompt, which training tilts towards rewards; unlike
-`engine.llm_like`, nothing here is a latent space with a tax.
+`engine.simulation.llm_like`, nothing here is a latent space with a tax.
 """
 
 from __future__ import annotations

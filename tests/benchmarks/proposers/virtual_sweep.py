@@ -14,9 +14,9 @@ from paretoflow.core.ids import snapshot_id_of
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import Cost, FloatArray, History, LaunchKind, Proposal, RunRecord
-from paretoflow.engine.backend import Known, Launch
-from paretoflow.engine.oracle_answers import Answers, CheckedPoint
+from paretoflow.engine.messages import Known, Launch
 from paretoflow.engine.oracles import AnyOracle
+from paretoflow.engine.simulation.oracle_answers import Answers, CheckedPoint
 from paretoflow.front.dominance import nondominated
 from tests.benchmarks.proposers.problems import Target
 from tests.benchmarks.proposers.weather import Luck, Weather

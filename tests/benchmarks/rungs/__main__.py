@@ -18,9 +18,9 @@ from itertools import product
 import numpy as np
 
 from paretoflow.core.values import FloatArray
-from paretoflow.engine.driver import Driver
-from paretoflow.engine.rungs import Rungs
-from paretoflow.engine.simulated import SimulatedBackend, SimulatedCluster
+from paretoflow.engine.loop.driver import Driver
+from paretoflow.engine.loop.pausing import Rungs
+from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster
 from paretoflow.front.archive import Archive
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore

@@ -8,8 +8,8 @@ import numpy as np
 
 from paretoflow.core.ids import rng_of
 from paretoflow.core.values import FloatArray, IntArray
-from paretoflow.engine.rungs import Rungs
-from paretoflow.engine.state import SweepState
+from paretoflow.engine.loop.pausing import Rungs
+from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.dominance import ranks
 from paretoflow.spec.sweep import SweepSpec
 

@@ -11,7 +11,7 @@ import pytest
 from paretoflow.cli.main import main
 from paretoflow.core.values import Cost
 from paretoflow.core.views import SweepView
-from paretoflow.engine import sides
+from paretoflow.engine.read import comparison as sides
 from tests.unit.cli.test_diff import exported, on_prompts, without_first
 from tests.views import measured, three_objectives, two_objectives
 

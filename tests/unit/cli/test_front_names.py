@@ -10,7 +10,7 @@ import pytest
 
 import paretoflow
 from paretoflow.cli.main import main
-from paretoflow.engine.sweep import front_view
+from paretoflow.engine.read.sweep import front_view
 from paretoflow.ledger import open_ledger
 from tests.sim.oracles import CircleOracle
 from tests.sim.specs import circle_spec
@@ -100,7 +100,7 @@ def test_before_the_first_snapshot_there_is_no_number() -> None:
 
 
 def test_simulate_names_the_front_that_its_ledger_recorded() -> None:
-    from paretoflow.engine.session import simulate
+    from paretoflow.engine.session.run import simulate
     from paretoflow.ledger.memory import MemoryLedger
 
     ledger = MemoryLedger()

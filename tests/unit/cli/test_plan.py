@@ -78,7 +78,8 @@ def test_the_cost_is_bounded_by_devices_for_hours_or_by_itself():
 
 
 def test_a_plan_names_the_file_and_folder_of_the_engine(tmp_path):
-    from paretoflow.engine import session, sweep
+    from paretoflow.engine.read import sweep
+    from paretoflow.engine.session import run as session
 
     assert SPEC_FILE == sweep.SPEC_FILE
     for storage in ("sweeps", f"file://{tmp_path}"):

@@ -9,7 +9,7 @@ import pytest
 
 from paretoflow.cli.main import main
 from paretoflow.core.views import SweepView
-from paretoflow.engine import sweep as engine_sweep
+from paretoflow.engine.read import sweep as engine_sweep
 from paretoflow.exporters.routing import routing_of
 from paretoflow.exporters.vllm_card import vllm_card
 from tests.views import two_objectives

@@ -14,7 +14,7 @@ from paretoflow.cli.pick import named_numbers
 from paretoflow.core.errors import UserError
 from paretoflow.core.values import Problem
 from paretoflow.core.views import SweepView
-from paretoflow.engine import sweep as engine_sweep
+from paretoflow.engine.read import sweep as engine_sweep
 from tests.views import three_objectives, two_objectives
 
 

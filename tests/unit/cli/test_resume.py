@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from paretoflow.cli.main import main
-from paretoflow.engine.sweep import open_sweep_folder
+from paretoflow.engine.read.sweep import open_sweep_folder
 from tests.unit.cli.test_run import RUN, Backend, backend
 
 __all__ = ["backend"]  # the fixture
@@ -41,7 +41,7 @@ def test_a_finished_sweep_grows(backend: type[Backend], capsys: pytest.CaptureFi
 
 
 def test_a_sweep_that_nobody_began_is_begun(backend: type[Backend], tmp_path: Path) -> None:
-    from paretoflow.engine.session import enter_folder, sweep_root
+    from paretoflow.engine.session.run import enter_folder, sweep_root
     from paretoflow.spec.load import load_spec
 
     spec = load_spec(Path("job.yaml"))

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from paretoflow.cli.main import main
-from paretoflow.engine import session
-from paretoflow.engine.backend import Report
-from paretoflow.engine.simulated import SimulatedBackend, SimulatedCluster
-from paretoflow.engine.sweep import open_sweep_folder
+from paretoflow.engine.messages import Report
+from paretoflow.engine.read.sweep import open_sweep_folder
+from paretoflow.engine.session import run as session
+from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster
 from paretoflow.scoring.calibrate import declared_problem
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Root

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from paretoflow.cli.main import main
-from paretoflow.engine import stopping
 from paretoflow.engine.live import EVERY_S, LIVE_FILE, GangPhase, GangState, LiveBoard, read_live
-from paretoflow.engine.stopping import STOP_FILE, StopWatch
+from paretoflow.engine.session import stop_request as stopping
+from paretoflow.engine.session.stop_request import STOP_FILE, StopWatch
 from paretoflow.storage import LocalFolder
 from tests.sim.oracles import CircleOracle
 from tests.sim.specs import circle_spec

@@ -18,8 +18,8 @@ from paretoflow.cli.main import main
 from paretoflow.cli.status import rendered
 from paretoflow.core.errors import StorageError
 from paretoflow.engine.live import LIVE_FILE, Doing, GangPhase, GangState, Live
-from paretoflow.engine.session import enter_folder
-from paretoflow.engine.standing import SILENT_S, StandingReader, facts
+from paretoflow.engine.read.status import SILENT_S, StandingReader, facts
+from paretoflow.engine.session.run import enter_folder
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event, EventKind
 from tests.sim.specs import circle_spec

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from paretoflow.cli.main import main
+from paretoflow.engine.cluster.submit import job_name
 from paretoflow.engine.live import LIVE_FILE, Live
-from paretoflow.engine.session import enter_folder
-from paretoflow.engine.stopping import STOP_FILE, StopWatch
-from paretoflow.engine.submit import job_name
+from paretoflow.engine.session.run import enter_folder
+from paretoflow.engine.session.stop_request import STOP_FILE, StopWatch
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.ledger import Ledger
 from paretoflow.ledger.tables import Event, EventKind

@@ -10,8 +10,8 @@ import pytest
 from paretoflow.cli import submit as verb
 from paretoflow.cli.main import main
 from paretoflow.core.errors import ClusterError
-from paretoflow.engine.dashboard import Dashboard
-from paretoflow.engine.submit import JobEnd, Jobs, job_name
+from paretoflow.engine.cluster.dashboard import Dashboard
+from paretoflow.engine.cluster.submit import JobEnd, Jobs, job_name
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event, EventKind
 from tests.fake_head import Head, fake_head
@@ -365,7 +365,7 @@ def test_a_fault_before_the_cluster_is_asked_leaves_nothing_behind(head: Head) -
 def test_what_is_too_large_to_upload_is_refused_with_the_largest_files(
     head: Head, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("paretoflow.engine.upload.most_bytes", lambda: 1_000_000)
+    monkeypatch.setattr("paretoflow.engine.cluster.upload.most_bytes", lambda: 1_000_000)
     Path("weights.bin").write_bytes(b"0" * 900_000)
     Path("data").mkdir()
     Path("data/rows.jsonl").write_bytes(b"0" * 300_000)

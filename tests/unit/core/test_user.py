@@ -9,8 +9,8 @@ import pytest
 
 from paretoflow.core.errors import UserError
 from paretoflow.core.user import home_path, user_name
-from paretoflow.engine.dashboard import find_token
-from paretoflow.engine.stopping import StopWatch, request_stop
+from paretoflow.engine.cluster.dashboard import find_token
+from paretoflow.engine.session.stop_request import StopWatch, request_stop
 from paretoflow.storage import as_folder
 
 

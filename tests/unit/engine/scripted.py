@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 from paretoflow.core.status import Boundary
 from paretoflow.core.values import Problem
-from paretoflow.engine.backend import Failure, Launch, Report
-from paretoflow.engine.driver import Driver
 from paretoflow.engine.live import GangState
-from paretoflow.engine.state import SweepState
-from paretoflow.engine.surroundings import Surroundings
+from paretoflow.engine.loop.driver import Driver
+from paretoflow.engine.loop.hooks import Surroundings
+from paretoflow.engine.messages import Failure, Launch, Report
+from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.proposers import build

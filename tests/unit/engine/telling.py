@@ -17,8 +17,8 @@ from paretoflow.core.values import (
     Proposal,
     WeightVector,
 )
-from paretoflow.engine.happenings import Measured, calibrated, evaluated, finished
-from paretoflow.engine.state import SweepState
+from paretoflow.engine.state.happenings import Measured, calibrated, evaluated, finished
+from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.tables import Event, EventKind
 
 PROBLEM = Problem(

@@ -16,7 +16,7 @@ from paretoflow.engine.live import (
     LiveBoard,
     read_live,
 )
-from paretoflow.engine.stopping import StopWatch
+from paretoflow.engine.session.stop_request import StopWatch
 from paretoflow.storage import LocalFolder, as_folder
 from tests.s3_server import Proxy
 

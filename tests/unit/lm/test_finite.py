@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from paretoflow.core.errors import ModelError, NonFiniteLossError
-from paretoflow.engine.faults import failure_of
+from paretoflow.engine.failures.attribution import failure_of
 from paretoflow.lm.adapters import fresh_adapter, unload
 from paretoflow.lm.base import LanguageModel, encode
 from paretoflow.lm.generation import generate

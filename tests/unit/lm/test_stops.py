@@ -6,7 +6,7 @@ import torch
 from paretoflow.lm.base import LanguageModel, encode
 from paretoflow.lm.generation import generate
 from paretoflow.lm.stops import StopTexts
-from paretoflow.methods.ipo_md import sample_mixture
+from paretoflow.methods.online.ipo_md import sample_mixture
 from paretoflow.spec.models import GenerationSpec, LoraSpec
 from tests.conftest import TINY_TEXTS
 

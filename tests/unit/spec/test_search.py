@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from paretoflow.core.errors import SpecError
-from paretoflow.methods.capabilities import require_supported
+from paretoflow.methods.support import require_supported
 from paretoflow.spec.load import load_spec_text
 from paretoflow.spec.methods import MethodSpec, ProMethodSpec
 from paretoflow.spec.search import HELD, Axis, axes_of, axis_names, fitted, home_of

@@ -10,7 +10,7 @@ import pytest
 
 from paretoflow.core.errors import UserError
 from paretoflow.core.protocols import Parallel
-from paretoflow.engine.run_files import RunFiles
+from paretoflow.engine.runtime.run_files import RunFiles
 from paretoflow.storage import as_folder, private
 from paretoflow.storage.cache import adapter_cache
 from paretoflow.storage.private import private_folder, scratch_folder

@@ -9,7 +9,7 @@ import pytest
 
 from paretoflow.core.values import Cost, Direction, ObjectiveInfo, Problem
 from paretoflow.core.views import EvaluationRow
-from paretoflow.engine.faults import trouble_in
+from paretoflow.engine.failures.attribution import trouble_in
 from paretoflow.ledger.tables import FrontRecord
 from paretoflow.spec.tracking import TensorboardTrackerSpec, TrackerSpec
 from paretoflow.tracking import Point, Subject, Tracker, following

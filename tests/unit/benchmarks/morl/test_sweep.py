@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from paretoflow.core.status import Boundary, RunStatus
-from paretoflow.engine.session import sweep_root
-from paretoflow.engine.sweep import read_sweep
+from paretoflow.engine.read.sweep import read_sweep
+from paretoflow.engine.session.run import sweep_root
 from paretoflow.ledger.tables import EventKind
 
 pytest.importorskip("mo_gymnasium", reason="needs the extra `bench`")

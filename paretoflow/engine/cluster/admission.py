@@ -1,0 +1,126 @@
+"""Which gang may ask for resources next, and what the ones that wait are waiting for.
+
+Two groups of several ranks that each hold a part of what both need would wait for each other for
+ever; so at most one of them asks at a time, and the one that waited too long goes to the back.
+Nothing here knows Ray.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from paretoflow.engine.cluster.capacity import labelled, room
+from paretoflow.engine.cluster.dashboard import Node
+from paretoflow.spec.engine import ResourcesSpec
+
+FIRST_PAUSE_S = 2.0
+LONGEST_PAUSE_S = 300.0
+
+
+def pause_s(failures: int) -> float:
+    """Return how long a slot rests after its gang could not start `failures` times in a row.
+
+    By hand: 0, 2, 4, 8, … seconds, at most five minutes.
+    """
+    return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** (failures - 1)) if failures else 0.0
+
+
+@dataclass
+class Queue:
+    """The slots whose gangs wait for resources.
+
+    Args:
+        one_at_a_time: Whether only one gang may be asking; otherwise all ask at once.
+        wait_s: How long one may ask before the next has its turn.
+
+    Attributes:
+        asking: Slots that ask, with the time since when.
+    """
+
+    one_at_a_time: bool
+    wait_s: float
+    asking: dict[int, float] = field(default_factory=dict)
+    _waiting: dict[int, float] = field(default_factory=dict)
+
+    def enter(self, slot: int, not_before_s: float) -> None:
+        """Put a slot at the back; it does not ask before a time."""
+        self._waiting[slot] = not_before_s
+
+    def admitted(self, slot: int) -> None:
+        """Take out a slot that got its resources or is given up."""
+        self.asking.pop(slot, None)
+        self._waiting.pop(slot, None)
+
+    def late(self, now_s: float) -> list[int]:
+        """Return the slots whose request is to be taken back, and put them at the back.
+
+        One that nobody waits behind may go on asking.
+        """
+        if not self.one_at_a_time or not self._waiting:
+            return []
+        late = [slot for slot, since in self.asking.items() if now_s - since > self.wait_s]
+        for slot in late:
+            del self.asking[slot]
+            self.enter(slot, now_s)
+        return late
+
+    def next(self, now_s: float) -> list[int]:
+        """Return the slots that are to ask now, in order; they count as asking from here on."""
+        chosen = [slot for slot, not_before in self._waiting.items() if not_before <= now_s]
+        if self.one_at_a_time:
+            chosen = [] if self.asking else chosen[:1]
+        for slot in chosen:
+            del self._waiting[slot]
+            self.asking[slot] = now_s
+        return chosen
+
+
+def fits_one_node(nodes: Sequence[Node], resources: ResourcesSpec) -> bool:
+    """Return whether an empty node could hold the whole gang."""
+    return any(room([node], resources) for node in nodes)
+
+
+def waits_for(nodes: Sequence[Node], resources: ResourcesSpec, free: Sequence[Node]) -> str:
+    """Return what a gang waits for: its bundles, their label, and how much of each is free.
+
+    Args:
+        nodes: The living nodes with all that they have.
+        resources: The gang's.
+        free: The same nodes with what is free now.
+    """
+    one = resources.model_copy(update={"ranks": 1})
+    missing = max(1, resources.ranks - sum(room([node], one) for node in free))
+    of = "" if resources.ranks == 1 else f" of {resources.ranks}"
+    bundle = ", ".join(f"{name}: {count:g}" for name, count in demand(resources).items())
+    labels = ", ".join(f"{key}={value}" for key, value in resources.labels.items())
+    wanted = f"{missing}{of} bundle{_s(missing)} of {{{bundle}}}"
+    wanted += f" with label {labels}" if labels else ""
+    return f"waits for {wanted}: {_supply(nodes, resources, free)}"
+
+
+def _supply(nodes: Sequence[Node], resources: ResourcesSpec, free: Sequence[Node]) -> str:
+    with_label = [i for i, node in enumerate(nodes) if labelled(node.labels, resources.labels)]
+    if not with_label:
+        return "no node has that label" if nodes else "the cluster has no nodes"
+    parts = []
+    for name in demand(resources):
+        has = sum(nodes[i].resources.get(name, 0.0) for i in with_label)
+        left = sum(free[i].resources.get(name, 0.0) for i in with_label)
+        parts.append(f"{_short(left)} of {_short(has)} {name}s")
+    return f"{', '.join(parts)} free on {len(with_label)} node{_s(len(with_label))}"
+
+
+def demand(resources: ResourcesSpec) -> dict[str, float]:
+    """Return the bundle of one rank, by Ray's names."""
+    bundle = {"CPU": resources.cpus_per_rank, "GPU": resources.gpus_per_rank}
+    return {name: count for name, count in bundle.items() if count}
+
+
+def _short(count: float) -> str:
+    return f"{math.floor(count * 100 + 1e-6) / 100:g}"
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"

@@ -1,0 +1,71 @@
+"""What the Ray cluster holds now: nodes, what is free on them, and which are to be taken away."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import ray
+
+from paretoflow.core.errors import ClusterError
+from paretoflow.engine.cluster.capacity import shortfall
+from paretoflow.engine.cluster.dashboard import Node
+from paretoflow.spec.engine import ResourcesSpec
+
+JOIN_S = 5.0
+"""How long the nodes of a cluster that just starts may take to join."""
+
+
+def read_nodes() -> tuple[list[Node], list[Node]]:
+    """Return the living nodes with all that they have, and the same with what is free now."""
+    free = ray._private.state.available_resources_per_node()
+    living = [node for node in ray.nodes() if node["Alive"]]
+    whole = [Node(n["NodeManagerAddress"], n["Resources"], n.get("Labels", {})) for n in living]
+    left = [
+        Node(n["NodeManagerAddress"], free.get(n["NodeID"], {}), n.get("Labels", {}))
+        for n in living
+    ]
+    return whole, left
+
+
+def draining_nodes() -> dict[str, int]:
+    """Return the ids of the nodes that are to be taken away, with deadlines in milliseconds."""
+    found: dict[str, int] = ray._private.state.state.get_draining_nodes()
+    return found
+
+
+def may_grow() -> bool:
+    """Return whether an autoscaler says that it can add nodes."""
+    return ray._private.state.state.get_max_resources_from_cluster_config() is not None
+
+
+def groups_named(prefix: str) -> dict[str, Any]:
+    """Return the placement groups that are not removed, by name, with a prefix."""
+    from ray._common.utils import hex_to_binary
+    from ray._raylet import PlacementGroupID
+    from ray.util.placement_group import PlacementGroup, placement_group_table
+
+    return {
+        row["name"]: PlacementGroup(PlacementGroupID(hex_to_binary(key)))
+        for key, row in placement_group_table().items()
+        if row["name"].startswith(prefix) and row["state"] != "REMOVED"
+    }
+
+
+def require_room(resources: ResourcesSpec) -> None:
+    """Refuse a cluster on which no gang will ever fit; nodes may still be joining for a moment.
+
+    Raises:
+        ClusterError: If none fits, and no autoscaler says that it can add nodes.
+    """
+    until_s = time.monotonic() + JOIN_S
+    while lacking := shortfall(read_nodes()[0], resources):
+        if may_grow():
+            return
+        if time.monotonic() > until_s:
+            raise ClusterError(
+                lacking,
+                "engine.resources",
+                "ask for less, or add nodes that have it to the cluster",
+            )
+        time.sleep(0.5)

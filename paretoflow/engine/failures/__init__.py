@@ -1,0 +1,1 @@
+"""From an error to the boundary that it crossed, and to what is done about it."""

@@ -1,0 +1,1 @@
+"""The driver's loop: what to do next, and doing it."""

@@ -1,0 +1,307 @@
+"""The loop: plan, launch, record. Every decision is committed before it is acted on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from paretoflow import __version__
+from paretoflow.core.errors import FencedError, StorageError, UserError
+from paretoflow.core.ids import digest_of
+from paretoflow.core.protocols import Proposer
+from paretoflow.core.status import Boundary, RunStatus
+from paretoflow.engine.loop.hooks import StopRequestedError, Surroundings
+from paretoflow.engine.loop.pausing import Rungs
+from paretoflow.engine.loop.planner import Decision, decide, failing, first_launch, is_final
+from paretoflow.engine.messages import Backend, Failure, Report
+from paretoflow.engine.read.sweep import front_ids, front_record
+from paretoflow.engine.retry import RETRY_S, patiently
+from paretoflow.engine.state.failures import AGAIN
+from paretoflow.engine.state.happenings import recorded
+from paretoflow.engine.state.payloads import seen
+from paretoflow.engine.state.sweep_state import SweepState
+from paretoflow.ledger.ledger import Ledger
+from paretoflow.ledger.tables import Event, EventKind
+from paretoflow.spec.sweep import SweepSpec
+
+TICK_S = 0.5
+"""Longest wait for news from the backend."""
+_T = TypeVar("_T")
+_NO_RESULT = Failure(Boundary.WORKER, "the attempt ended without a result", retryable=True)
+
+
+class Driver:
+    """Runs one sweep from where its ledger stands to the end of its budget."""
+
+    def __init__(
+        self,
+        spec: SweepSpec,
+        ledger: Ledger,
+        backend: Backend,
+        proposer: Proposer,
+        around: Surroundings | None = None,
+    ) -> None:
+        self._spec = spec
+        self._ledger = ledger
+        self._backend = backend
+        self._proposer = proposer
+        self._around = around or Surroundings()
+        self._rungs = Rungs(spec)
+        self._spec_digest = digest_of(spec.model_dump(mode="json"))
+        self._fronts = 0
+        self._front_version = -1
+        self._unsure = False
+        self.state = SweepState()
+
+    def run(self) -> str:
+        """Work until the budget is used up; return why it ended.
+
+        An error leaves the gangs to the next driver, except where the user stopped the sweep.
+
+        Raises:
+            FencedError: If a newer driver has taken over the sweep.
+            LedgerError: If storage failed for longer than `OUTAGE_S`.
+            KeyboardInterrupt: After open runs were put down and recorded.
+        """
+        settled = False
+        try:
+            self._fold_ledger()
+            self._enter()
+            self._prepare()
+            reason = self._loop()
+            settled = True
+        except KeyboardInterrupt:
+            settled = True
+            self._put_down(self._around.interrupted())
+            raise
+        except StopRequestedError as asked:
+            settled = True
+            return self._put_down(str(asked))
+        except UserError as error:
+            settled = not isinstance(error, StorageError)  # that one the gangs may well reach again
+            if settled:
+                self._backend.close()
+            raise
+        finally:
+            if not settled:
+                self._backend.leave()
+        self._backend.close()
+        self._commit([self._closed(reason)])
+        return reason
+
+    def _enter(self) -> None:
+        """Take over what an earlier driver left: gangs first, then what they finished meanwhile."""
+        self._commit([self._opened()])
+        adopted = self._backend.adopt(self._ledger.epoch)
+        self._commit(self._countable(self._around.recover()))
+        events = []
+        for launch in adopted:
+            run = self.state.runs.get(launch.run_id)
+            attempt = (launch.run_id, launch.attempt)
+            if (
+                run is None
+                or run.attempt != launch.attempt
+                or attempt in self.state.failures.attempts
+            ):
+                self._backend.drop(launch)
+            elif run.status is RunStatus.PENDING:
+                name = f"adopted:{launch.run_id}:{launch.attempt}:{self._ledger.epoch}"
+                events.append(
+                    self._event(
+                        EventKind.ADOPTED, name, run_id=launch.run_id, attempt=launch.attempt
+                    )
+                )
+        self._commit(events)
+
+    def _fold_ledger(self) -> None:
+        self.state = SweepState()
+        self.state.apply(self._ledger.events())
+        fronts = self._ledger.fronts()
+        told = bool(fronts) and (
+            fronts[-1].snapshot_ids == front_ids(self.state)
+            and fronts[-1].hypervolume == self.state.hypervolume
+        )
+        self._fronts = len(fronts)
+        self._front_version = self.state.front_version if told else -1
+
+    def _countable(self, told: Iterable[Event]) -> list[Event]:
+        """Leave out the end of a run that is over, and runs that a power cut took from the ledger.
+
+        A gang may tell its result, live or by a fragment, after the driver has given it up.
+        """
+        runs, is_open, paused = self.state.runs, self.state.is_open, self.state.paused
+        return [
+            e
+            for e in told
+            if is_open(e.run_id)
+            or e.run_id in paused
+            or (e.kind is EventKind.EVALUATED and e.run_id in runs)
+        ]
+
+    def _opened(self) -> Event:
+        payload = {"code_version": __version__, "spec_digest": self._spec_digest}
+        return self._event(EventKind.OPENED, f"opened:{self._ledger.epoch}", payload=payload)
+
+    def _prepare(self) -> None:
+        known = self.state.problem
+        self._show("loading" if known else "preparing base, prompts and candidate answers")
+        forget = known is not None and self._around.accept_change
+        told = self._backend.prepare(replace(known, inputs=None) if known and forget else known)
+        self._commit(recorded(told, known, self._ledger.epoch))
+        self._accept_front()
+
+    def _loop(self) -> str:
+        settled = False
+        while True:
+            self._obey()
+            decision = self._decide()
+            over = bool(decision.done) and not self.state.open_runs()
+            if settled or over:  # after the launches: no gang waits for a front to be written
+                self._accept_front()
+            if over:
+                return decision.done
+            settled = self._record(self._backend.poll(TICK_S))
+
+    def _decide(self) -> Decision:
+        began = time.perf_counter()
+        aside = self._rungs.set_aside(self.state, self._backend)
+        if aside:
+            self._commit(aside)
+        risen = self._rungs.risen(self.state)
+        decision = decide(self._spec, self.state, self._proposer, self._backend.free(), risen)
+        self._start(decision)
+        if decision.proposals or decision.relaunches:
+            self._around.decided(time.perf_counter() - began)
+        return decision
+
+    def _obey(self) -> None:
+        asked = self._around.stop_asked()
+        if asked:
+            raise StopRequestedError(asked)
+
+    def _start(self, decision: Decision) -> None:
+        starts = [(x.run_id, x.attempt) for x in decision.relaunches]
+        events: list[Event] = []
+        for run_id, proposal in decision.proposals:
+            payload = {"proposal": proposal.to_dict()}
+            events.append(
+                self._event(
+                    EventKind.PROPOSED, f"proposed:{run_id}", run_id=run_id, payload=payload
+                )
+            )
+            starts.append((run_id, 0))
+        events.extend(
+            self._event(EventKind.STARTED, f"started:{run}:{n}", run_id=run, attempt=n)
+            for run, n in starts
+        )
+        self._commit(events)
+        new = [first_launch(self.state, *named) for named in decision.proposals]
+        for launch in [*decision.relaunches, *new]:
+            self._backend.launch(launch)
+
+    def _record(self, reports: Sequence[Report]) -> bool:
+        """Commit what was reported; return whether a run ended."""
+        self._commit(self._countable(event for report in reports for event in report.events))
+        ended = [report for report in reports if report.ended]
+        # a run whose result was told is over, whatever its worker did afterwards; one that ended
+        # without a result has failed, so that no run waits for ever
+        self._commit([self._failed(r) for r in ended if self._is_running(r)])
+        return bool(ended)
+
+    def _is_running(self, report: Report) -> bool:
+        """Return whether the attempt is the run's present one; a late report is of an older one."""
+        run = self.state.runs.get(report.run_id)
+        return run is not None and (run.attempt, run.status) == (report.attempt, RunStatus.RUNNING)
+
+    def _failed(self, report: Report) -> Event:
+        failure = report.failure or _NO_RESULT
+        spent_s = self.state.uncharged_s(report.run_id, self._backend.now())
+        return self._event(
+            EventKind.FAILED,
+            f"failed:{report.run_id}:{report.attempt}",
+            run_id=report.run_id,
+            attempt=report.attempt,
+            boundary=failure.boundary.value,
+            message=failure.message,
+            wall_s=spent_s,
+            device_s=spent_s * self._spec.engine.resources.ranks,
+            payload={
+                "final": is_final(self._spec, self.state, report.run_id, failure),
+                "retryable": failure.retryable,
+                "cause": failure.cause.value,
+                "details": failure.details[-4000:],
+            },
+        )
+
+    def _put_down(self, reason: str) -> str:
+        """Stop all attempts where they are, record that, and return the reason."""
+        self._backend.close()
+        self._fold_ledger()  # the interrupt may have come between a commit and its folding,
+        self._commit([self._opened()])  # or before the first one: what was stopped waits again
+        self._commit(self._countable(self._around.recover()))
+        events = [
+            self._event(
+                EventKind.STOPPED, f"stopped:{r.run_id}:{self._ledger.epoch}", run_id=r.run_id
+            )
+            for r in self.state.open_runs()
+        ]
+        events.append(self._closed(reason))
+        self._commit(events)
+        return reason
+
+    def _closed(self, reason: str) -> Event:
+        """Return the end of this session; what failed alike for good is made again in the next."""
+        again = self.state.failures.streak.run_ids if failing(self._spec, self.state) else ()
+        payload = {AGAIN: list(again)} if again else {}
+        name = f"closed:{self._ledger.epoch}"
+        return self._event(EventKind.CLOSED, name, message=reason, payload=payload)
+
+    def _event(self, kind: EventKind, event_id: str, **fields: object) -> Event:
+        return Event(event_id, kind, self._backend.now(), **fields)  # type: ignore[arg-type]
+
+    def _commit(self, events: Sequence[Event]) -> None:
+        if events:
+            stamped = [seen(event, self._backend.now()) for event in events]
+            added = self._patiently(lambda: self._append(stamped))
+            self.state.apply([e for e in added if e.seq > self.state.seq])
+        self._show()
+
+    def _append(self, events: Sequence[Event]) -> Sequence[Event]:
+        if not self._unsure:
+            self._unsure = True
+            added = self._ledger.append(events)
+        else:  # an earlier try may have landed although it failed
+            self._ledger.append(events)
+            added = self._ledger.events(after=self.state.seq)
+            if added and added[-1].epoch > self._ledger.epoch:  # and may have left again since
+                raise FencedError("a newer driver has taken over this sweep", "ledger/events")
+        self._unsure = False
+        return added
+
+    def _show(self, note: str = "") -> None:
+        self._around.watch(self.state, note)
+        if self._around.board is not None and self._around.board.is_due(self._backend.now()):
+            gangs = self._backend.gangs()
+            self._around.board.update(gangs, self._backend.now())
+            self._around.groups(gangs)
+
+    def _patiently(self, write: Callable[[], _T]) -> _T:
+        return patiently(
+            write,
+            self._backend.now,
+            self._backend.pause,
+            told=lambda error: self._around.watch(
+                self.state, f"trying again in {RETRY_S:g} s: {error}"
+            ),
+        )
+
+    def _accept_front(self) -> None:
+        """Record the front once no run that would change it at this instant is half told."""
+        version = self.state.front_version
+        if version != self._front_version and self.state.evaluations:
+            record = front_record(self.state, self._fronts, self._spec_digest, self._backend.now())
+            self._patiently(lambda: self._ledger.record_front(record))
+            self._front_version, self._fronts = version, self._fronts + 1
+            self._around.front(record)

@@ -1,0 +1,216 @@
+"""What to do next, as a pure function of the spec and the state.
+
+Replaying a ledger replays every decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from paretoflow.core.ids import run_id_of, snapshot_id_of
+from paretoflow.core.protocols import Proposer
+from paretoflow.core.values import BASE_RUN_ID, LaunchKind, Proposal
+from paretoflow.engine.messages import Cause, Failure, Known, Launch
+from paretoflow.engine.state.sweep_state import SweepState
+from paretoflow.front.orient import gains_of
+from paretoflow.spec.sweep import SweepSpec
+
+DEATHS = 5
+"""Further attempts of a run whose process died: the machine may be to blame, or the run."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the planner wants done now.
+
+    Args:
+        relaunches: Known runs to (re)start, oldest first.
+        proposals: (run id, proposal) of new runs to record and start.
+        done: Why nothing further is proposed; empty while more may come. The sweep is over once no
+            run is open and it still holds.
+    """
+
+    relaunches: tuple[Launch, ...] = ()
+    proposals: tuple[tuple[str, Proposal], ...] = ()
+    done: str = ""
+
+
+def decide(
+    spec: SweepSpec,
+    state: SweepState,
+    proposer: Proposer,
+    free: int,
+    risen: Sequence[str] = (),
+) -> Decision:
+    """Fill `free` slots: runs that wait for another attempt, then paused ones, then new proposals.
+
+    Args:
+        spec: The sweep's.
+        state: As its events tell it.
+        proposer: Chooses new runs.
+        free: Gangs that are idle.
+        risen: Paused runs that are to go on, as far as the budget lets them.
+    """
+    done = exhausted(spec, state)
+    again = () if not risen or spent(spec, state) else tuple(risen)
+    waiting = (*(r.run_id for r in state.waiting_runs()), *again)
+    relaunches = tuple(launch_of(spec, state, run_id) for run_id in waiting[:free])
+    room = min(free - len(relaunches), spec.stop.runs - len(state.runs))
+    if done or room <= 0:
+        return Decision(relaunches, done=done)
+    open_proposals = [*state.open_proposals(), *(state.runs[r].proposal for r in again)]
+    chosen = proposer.propose(state.history(), open_proposals, room, spec.seed)[:room]
+    if not chosen and not open_proposals:
+        return Decision(relaunches, done="the proposer has nothing more to propose")
+    first = len(state.runs)
+    named = tuple((run_id_of(first + i, p.to_dict()), p) for i, p in enumerate(chosen))
+    return Decision(relaunches, named)
+
+
+def launch_of(spec: SweepSpec, state: SweepState, run_id: str) -> Launch:
+    """Build the next attempt of a known run; an attempt number is never used twice."""
+    run = state.runs[run_id]
+    attempt = run.attempt + 1 if run_id in state.started_at else 0
+    full = state.failures.of(run_id, Cause.OUT_OF_MEMORY)
+    factor = accumulation_factor(spec, full) or 1
+    first = first_launch(state, run_id, run.proposal)
+    return replace(first, attempt=attempt, accumulation_factor=factor)
+
+
+def first_launch(state: SweepState, run_id: str, proposal: Proposal) -> Launch:
+    """Build the first attempt of a run that the state knows as proposed."""
+    parent = state.row_of(proposal.parent) if proposal.parent else None
+    mixed = [state.row_of(p) for p in proposal.merge.parents] if proposal.merge else []
+    front = tuple(tuple(row) for row in state.front_gains.tolist())
+    known = known_of(state, run_id, proposal)
+    return Launch(
+        run_id,
+        0,
+        proposal,
+        parent.path if parent else "",
+        merge_paths=tuple(row.path for row in mixed),
+        front=front,
+        known=known,
+        parent_digest=parent.digest if parent else "",
+        merge_digests=tuple(row.digest for row in mixed),
+        parent_gains=parent_gains(state, proposal),
+    )
+
+
+def parent_gains(state: SweepState, proposal: Proposal) -> tuple[float, ...]:
+    """Return the gains of the parent that a constrained launch extends; none for any other."""
+    if proposal.kind is not LaunchKind.CONSTRAINED or state.problem is None:
+        return ()
+    row = state.row_of(proposal.parent or BASE_RUN_ID)
+    gains: list[float] = gains_of(np.asarray(row.scores), state.problem).tolist()
+    return tuple(gains)
+
+
+def known_of(state: SweepState, run_id: str, proposal: Proposal) -> Known | None:
+    """Return the snapshot that a launch evaluates again; None where it does something else."""
+    if proposal.kind is not LaunchKind.REEVALUATE:
+        return None
+    row = state.row_of(proposal.parent or BASE_RUN_ID)
+    run = state.runs.get(row.run_id)
+    plain = snapshot_id_of(row.run_id, row.attempt, row.step)
+    return Known(
+        snapshot_id=row.snapshot_id,
+        run_id=row.run_id,
+        attempt=row.attempt,
+        step=row.step,
+        number=state.again.number(run_id),
+        digest=row.digest,
+        data=row.data,
+        conditioned=row.snapshot_id not in (BASE_RUN_ID, plain),
+        proposal=run.proposal if run else None,
+        inputs=row.inputs,
+    )
+
+
+def accumulation_factor(spec: SweepSpec, times: int) -> int | None:
+    """Return how many times smaller forward batches are to be after `times` out of memory.
+
+    They halve each time, to the next size that shares the batch evenly. None when a rank's batch
+    holds one example already. By hand: 12 examples for each rank and pass give 1, 2, 4, 12, None.
+    """
+    method = spec.method
+    size = method.batch_size // (method.gradient_accumulation * spec.engine.resources.ranks)
+    shares = (n for n in range(2**times, size + 1) if size % n == 0)
+    return 1 if times == 0 else next(shares, None)
+
+
+def exhausted(spec: SweepSpec, state: SweepState) -> str:
+    """Return why the budget allows no further run; empty while it does."""
+    if failing(spec, state):
+        return failing(spec, state)
+    if len(state.runs) >= spec.stop.runs:
+        return f"all {spec.stop.runs} runs are launched"
+    return spent(spec, state)
+
+
+def spent(spec: SweepSpec, state: SweepState) -> str:
+    """Return why the budget allows no further training, beyond open runs; empty while it does."""
+    stop = spec.stop
+    if failing(spec, state):
+        return failing(spec, state)
+    if stop.hours is not None and state.elapsed_s() >= stop.hours * 3600:
+        return f"{stop.hours:g} hours are used up"
+    spent = spec.engine.price * state.cost.device_s / 3600
+    if stop.cost is not None and spent >= stop.cost:
+        return f"a cost of {stop.cost:g} is reached"
+    if stop.stagnation is not None and stagnant(state, stop.stagnation.runs, stop.stagnation.gain):
+        gain = f"raised the hypervolume by less than {stop.stagnation.gain:.1%}"
+        return f"the last {stop.stagnation.runs} runs {gain}"
+    return _unrewarding(state, stop.gain_below) if stop.gain_below is not None else ""
+
+
+def failing(spec: SweepSpec, state: SweepState) -> str:
+    """Return what so many runs in a row failed by that others would too; empty while none did.
+
+    A sweep of fewer runs than `stop.failures` has had enough when all of them failed alike.
+    """
+    streak, limit = state.failures.streak, spec.stop.failures
+    if limit is None or len(streak) < min(limit, spec.stop.runs):
+        return ""
+    runs = "the only run" if spec.stop.runs == 1 else f"{len(streak)} runs in a row"
+    return f"{runs} failed alike, at the boundary {streak.boundary}: {streak.message}"
+
+
+def _unrewarding(state: SweepState, gain_below: float) -> str:
+    """Return that a further run should add too little; empty while it should not.
+
+    Runs under way may change that: until they have ended, nothing is launched, and nothing is over.
+    """
+    outlook = state.outlook()
+    if outlook is None or outlook.per_run >= gain_below:
+        return ""
+    gain = f"{outlook.per_run:.2%} ({outlook.low:.2%} to {outlook.high:.2%})"
+    return f"a further run should add {gain} of the hypervolume, less than {gain_below:.2%}"
+
+
+def is_final(spec: SweepSpec, state: SweepState, run_id: str, failure: Failure) -> bool:
+    """Return whether a failure is the run's last; the state does not know of it yet."""
+    times = state.failures.of(run_id, failure.cause) + 1
+    if failure.cause is Cause.OUT_OF_MEMORY:
+        return accumulation_factor(spec, times) is None
+    engine = spec.engine
+    allowed = {
+        Cause.LOST: engine.limits.losses,
+        Cause.OUTAGE: engine.limits.losses,
+        Cause.DIED: max(engine.retries, DEATHS),
+    }
+    return not failure.retryable or times > allowed.get(failure.cause, engine.retries)
+
+
+def stagnant(state: SweepState, window: int, gain: float) -> bool:
+    """Return whether `window` finished runs raised the hypervolume by less than a share `gain`.
+
+    Runs that evaluate a known point again are no attempts to raise it, and don't count.
+    """
+    if len(state.gained) <= window:
+        return False
+    before, after = state.gained[-1 - window], state.gained[-1]
+    return after > 0 and after - before < gain * after

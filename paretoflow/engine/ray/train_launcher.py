@@ -1,0 +1,292 @@
+"""The second launcher: each run under Ray Train v2, in processes of its own.
+
+A supervisor without resources stands where a gang of the first launcher would: the same actor with
+the same messages, whose workshop hands each launch to `TorchTrainer.fit`. The workers load the
+base afresh, train, write their results to storage and tell the supervisor. What fails is tried
+again by the driver, as anywhere else, and not by Ray Train.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from paretoflow.core.errors import RunInterrupted, UserError, WorkerError
+from paretoflow.core.protocols import Parallel
+from paretoflow.core.values import Problem
+from paretoflow.engine.cluster.nodes import draining_nodes
+from paretoflow.engine.failures.attribution import failure_in
+from paretoflow.engine.messages import Cause, Failure, Launch, Report
+from paretoflow.engine.ray.errors import loss_of
+from paretoflow.engine.runtime.protocols import Attempt, WorkshopLike, parallel_of
+from paretoflow.engine.state.payloads import problem_of
+from paretoflow.ledger.tables import Event
+from paretoflow.scoring.desk import NOBODY, Preparing
+from paretoflow.spec.sweep import SweepSpec
+
+ASK_EVERY_S = 1.0
+"""How often a worker asks whether it is to stop."""
+_PACE = {"RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5"}
+"""Ray Train's own, 2 s, adds seconds to every launch."""
+
+
+class AttemptFailedError(Exception):
+    """Ends a worker so that Ray Train ends the others, which may wait for it for ever.
+
+    Args:
+        failure: Why the worker's part of the attempt failed.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What the workers of one `fit` are to do.
+
+    Args:
+        problem: The frozen objectives; None to freeze them and evaluate the base.
+        launch: The attempt; None to get ready and no more.
+        supervisor: Handle of the actor to tell.
+    """
+
+    spec: dict[str, Any]
+    root: str
+    workshop: str
+    threads: int
+    problem: Problem | None
+    launch: Launch | None
+    supervisor: Any
+
+
+class TrainWorkshop:
+    """A workshop that has each launch executed by Ray Train; see `runtime.protocols.WorkshopLike`.
+
+    Args:
+        workshop: Import path of what the workers load.
+    """
+
+    def __init__(
+        self, spec: SweepSpec, root: str, threads: int, parallel: Parallel, workshop: str
+    ) -> None:
+        self._spec = spec
+        self._given = (spec.model_dump(mode="json"), root, workshop, threads)
+        os.environ.update({**_PACE, **os.environ})
+        self._supervisor = ray.get_runtime_context().current_actor
+        self._problem: Problem | None = None
+        self._attempt: Attempt | None = None
+        self._desk: Preparing | None = None
+
+    def prepare(self, desk: Preparing) -> list[Event]:
+        """Have one worker do the shared stage.
+
+        Raises:
+            RunInterrupted: If the desk asked for it.
+            WorkerError: If the worker was lost, or Ray Train failed.
+        """
+        events = self._before_launches(desk)
+        self._problem = problem_of(events, None)
+        return events
+
+    def ready(self, problem: Problem, desk: Preparing) -> list[Event]:
+        """Have one worker compare what scores depend on; nothing is loaded between launches.
+
+        Raises:
+            ChangedInputsError: If that has changed.
+            RunInterrupted: If the desk asked for it.
+            WorkerError: If the worker was lost, or Ray Train failed.
+        """
+        self._problem = problem
+        events = self._before_launches(desk)
+        self._problem = problem_of(events, problem)
+        return events
+
+    def _before_launches(self, desk: Preparing) -> list[Event]:
+        self._desk = desk
+        try:
+            return list(self._fit(None, 1) or ())
+        except (AttemptFailedError, RayError, WorkerError) as error:
+            if desk.stopping():
+                raise RunInterrupted("the worker leaves before the first launch") from error
+            raise
+
+    def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:
+        """Have the workers execute an attempt."""
+        self._attempt = attempt
+        told: list[Failure | None] = []
+
+        def fit() -> None:
+            try:
+                told.append(self._fit(launch, self._spec.engine.resources.ranks))
+            except AttemptFailedError as failed:
+                told.append(failed.failure)
+            except RayError as error:
+                told.append(loss_of(error, launch.run_id))
+
+        # whatever else Ray Train meets, a full disk of this node for one, ends the attempt alone
+        failure = failure_in(fit)
+        return told[0] if told else failure
+
+    def tell(self, report: Report) -> None:
+        """Pass a worker's report on."""
+        assert self._attempt is not None
+        self._attempt.tell(report)
+
+    def progress(self, step: int | None, node_id: str) -> bool:
+        """Pass a worker's sign of life on; return whether it is to save its run and stop."""
+        assert self._attempt is not None
+        self._attempt.progress(step)
+        return self._attempt.stopping() or node_id in draining_nodes()
+
+    def doing(self, told: tuple[str, int, int], node_id: str) -> bool:
+        """Pass on how far the worker is; return whether it is to put that down."""
+        assert self._desk is not None
+        self._desk.doing(*told)
+        return self._desk.stopping() or node_id in draining_nodes()
+
+    def suspended(self) -> str:
+        """Return why the run is to be paused, to the worker that puts it down."""
+        assert self._attempt is not None
+        return self._attempt.suspended()
+
+    def _fit(self, launch: Launch | None, workers: int) -> Any:
+        """Run an errand to its end; return what the first worker returned.
+
+        Raises:
+            AttemptFailedError: If a worker's attempt failed.
+            RayError: If a worker was lost.
+            WorkerError: If Ray Train failed in another way.
+        """
+        from ray.train.v2.api.exceptions import TrainingFailedError
+
+        errand = Errand(*self._given, self._problem, launch, self._supervisor)
+        folder = tempfile.mkdtemp(prefix="paretoflow-train-")
+        try:
+            return self._trainer(errand, workers, folder).fit().return_value
+        except TrainingFailedError as error:
+            raise _cause_of(error) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _trainer(self, errand: Errand, workers: int, folder: str) -> Any:
+        from ray.train import FailureConfig, RunConfig, ScalingConfig
+        from ray.train.torch import TorchConfig, TorchTrainer
+
+        resources = self._spec.engine.resources
+        use_gpu = resources.gpus_per_rank > 0
+        bundle = {"CPU": resources.cpus_per_rank}
+        if use_gpu:
+            bundle["GPU"] = resources.gpus_per_rank
+        threads = str(errand.threads)
+        return TorchTrainer(
+            run_errand,
+            train_loop_config={"errand": errand},
+            torch_config=TorchConfig(
+                backend="nccl" if use_gpu else "gloo",
+                timeout_s=int(parallel_of(self._spec.engine, 0).wait_s),
+            ),
+            scaling_config=ScalingConfig(
+                num_workers=workers,
+                use_gpu=use_gpu,
+                resources_per_worker=bundle,
+                label_selector=resources.labels or None,
+            ),
+            run_config=RunConfig(
+                name=errand.launch.run_id if errand.launch else "prepare",
+                storage_path=folder,
+                failure_config=FailureConfig(max_failures=0),
+                worker_runtime_env={
+                    "env_vars": {"OMP_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "false"}
+                },
+            ),
+        )
+
+
+def run_errand(config: dict[str, Errand]) -> Any:
+    """Do a worker's part of an errand; return what `TrainWorkshop` wants to know of the first.
+
+    Raises:
+        AttemptFailedError: If the attempt failed on this worker.
+    """
+    errand = config["errand"]
+    spec = SweepSpec.model_validate(errand.spec)
+    parallel = parallel_of(spec.engine, ray.train.get_context().get_world_rank())
+    if parallel.alone or errand.launch is None:
+        _leave_group()
+    module, _, name = errand.workshop.partition(":")
+    factory: Callable[..., WorkshopLike] = getattr(importlib.import_module(module), name)
+    workshop = factory(spec, errand.root, errand.threads, parallel)
+    desk = _RemoteDesk(errand.supervisor)
+    if errand.problem is None:
+        return workshop.prepare(desk)
+    events = workshop.ready(errand.problem, NOBODY if errand.launch else desk)
+    if errand.launch is None:
+        return events
+    failure = workshop.execute(errand.launch, desk)
+    if failure is not None and failure.cause is not Cause.LOST:
+        raise AttemptFailedError(failure)
+    return failure
+
+
+class _RemoteDesk:
+    """The desk of a worker whose supervisor is another process."""
+
+    def __init__(self, supervisor: Any) -> None:
+        self._supervisor = supervisor
+        self._node = ray.get_runtime_context().get_node_id()
+        self._asked_s = 0.0
+        self._stopping = False
+
+    def tell(self, report: Report) -> None:
+        ray.get(self._supervisor.consult.remote("tell", report))
+
+    def progress(self, step: int | None = None) -> None:
+        if time.monotonic() - self._asked_s > ASK_EVERY_S:
+            self._asked_s = time.monotonic()
+            self._stopping = ray.get(self._supervisor.consult.remote("progress", step, self._node))
+
+    def doing(self, what: str, done: int, of: int) -> None:
+        if time.monotonic() - self._asked_s > ASK_EVERY_S:
+            self._asked_s = time.monotonic()
+            told = (what, done, of)
+            self._stopping = ray.get(self._supervisor.consult.remote("doing", told, self._node))
+
+    def stopping(self) -> bool:
+        return self._stopping
+
+    def suspended(self) -> str:
+        why: str = ray.get(self._supervisor.consult.remote("suspended"))
+        return why
+
+
+def _leave_group() -> None:
+    """Make this process forget that Ray Train made it the only member of a process group."""
+    from torch import distributed
+
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "ACCELERATE_TORCH_DEVICE"):
+        os.environ.pop(name, None)
+
+
+def _cause_of(error: Exception) -> Exception:
+    """Return what a failed `fit` comes down to."""
+    failures = list(getattr(error, "worker_failures", {}).values())
+    causes = [getattr(f, "health_check_failure", f) for f in failures]
+    for kind in (AttemptFailedError, UserError, RayError):
+        found = [c for c in causes if isinstance(c, kind)]
+        if found:
+            return found[0]
+    last = causes[0] if causes else error
+    return WorkerError(f"Ray Train failed: {type(last).__name__}: {last}")

@@ -1,0 +1,169 @@
+"""One rank of a gang as the driver sees it: the calls that it owes an answer to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+from ray.exceptions import ActorUnavailableError, RayTaskError
+
+from paretoflow.core.errors import ParetoflowError
+from paretoflow.engine.live import GangPhase
+from paretoflow.engine.messages import Report
+from paretoflow.engine.ray.worker_actor import Whereabouts
+from paretoflow.engine.runtime.mailbox import Call, Heard, Message
+from paretoflow.spec.engine import LimitsSpec
+
+CALLS = "calls"
+"""Concurrency group of the actors' methods: they answer beside the work."""
+START_S = 600.0
+"""Longest time that a placed rank takes to start its process, environment included."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What all gangs of a driver have in common.
+
+    Args:
+        epoch: The driver's.
+        wait_s: How long a rank waits for news before it answers that there is none.
+        alone: Whether the ranks of a gang need not meet: there is one, without DeepSpeed, or Ray
+            Train sees to it.
+    """
+
+    epoch: int
+    limits: LimitsSpec
+    wait_s: float
+    alone: bool
+
+
+@dataclass
+class Member:
+    """One rank.
+
+    Attributes:
+        heard: Its last answer; None before the first.
+        ended: Its report of the end of the gang's launch.
+        place: Where it runs; None before it said so.
+    """
+
+    actor: Any
+    terms: Terms
+    heard: Heard | None = None
+    ended: Report | None = None
+    loaded: bool = False
+    loading: bool = False
+    place: Whereabouts | None = None
+    _since: int = -1
+    _told: int = -1
+    _recorded: int = -1
+    _news: Any = None
+    _asked_s: float | None = None
+    _answers: dict[Any, Callable[[Any], None]] = field(default_factory=dict)
+
+    def ask(self, method: str, *args: object, then: Callable[[Any], None] | None = None) -> None:
+        """Call a method of the rank, and pass on what it returns once it has."""
+        call = getattr(self.actor, method).options(concurrency_group=CALLS)
+        self._answers[call.remote(*args)] = then or _ignore
+
+    def settle(self, place: Whereabouts) -> None:
+        """Note where the rank runs."""
+        self.place = place
+
+    def listen(self) -> None:
+        """Ask for news, unless that is asked already."""
+        if self._news is None:
+            self._news = self.call()
+            self._asked_s = self._asked_s or time.monotonic()
+
+    def call(self, *, wait: bool = True) -> Any:
+        """Return Ray's handle of a call for news."""
+        terms = self.terms
+        wait_s = terms.wait_s if wait else 0.0
+        call = Call(terms.epoch, self._since, self._recorded, wait_s, terms.limits.orphan_s)
+        return self.actor.hear.options(concurrency_group=CALLS).remote(call)
+
+    def awaited(self) -> Iterator[Any]:
+        """Return Ray's handles of all that it may answer."""
+        yield from self._answers
+        if self._news is not None:
+            yield self._news
+
+    def take(self, answered: set[Any]) -> list[Message]:
+        """Take in what it answered; return the messages that are new.
+
+        Raises:
+            ParetoflowError: What the rank raised, for instance FencedError.
+            RayError: If the rank is gone.
+        """
+        for ref in [r for r in self._answers if r in answered]:
+            then = self._answers.pop(ref)
+            then(got(ref))
+        if self._news not in answered:
+            return []
+        news, self._news = self._news, None
+        try:
+            return self.hear(got(news))
+        except ActorUnavailableError:  # the network blinked; the heartbeat's limit runs on
+            return []
+
+    def hear(self, heard: Heard) -> list[Message]:
+        """Take in an answer; return the messages that are new."""
+        self.heard, self._asked_s = heard, None
+        new = [message for number, message in heard.messages if number > self._since]
+        self._since = max([self._since, *(number for number, _ in heard.messages)])
+        return new
+
+    def hand_over(self) -> None:
+        """Note that the driver has been given what was taken in."""
+        self._told = self._since
+
+    def acknowledge(self) -> None:
+        """Note that what the driver was given is in the ledger."""
+        self._recorded = self._told
+
+    def silence(self, placed_s: float) -> str:
+        """Return how the rank leaves calls unanswered for too long; empty while it does not.
+
+        Args:
+            placed_s: Monotonic time from which it could start.
+        """
+        limits, now, heard = self.terms.limits, time.monotonic(), self.heard
+        if heard is None:
+            late = now - placed_s > START_S
+            return f"the worker did not start within {START_S:g} s" if late else ""
+        allowed_s = self.terms.wait_s + limits.heartbeat_s
+        if self._asked_s is not None and now - self._asked_s > allowed_s:
+            limit = f"engine.limits.heartbeat_s = {limits.heartbeat_s:g} s"
+            return f"the worker does not answer, for longer than {limit}"
+        return ""
+
+    @property
+    def still_s(self) -> float | None:
+        """Return the seconds without a sign of progress; None while it has nothing to do."""
+        heard = self.heard
+        working = heard is not None and (heard.training or heard.phase is GangPhase.LOADING)
+        return heard.still_s if heard is not None and working else None
+
+
+def got(ref: Any) -> Any:
+    """Return what a call returned.
+
+    Raises:
+        ParetoflowError: What it raised.
+        RayError: If the actor is gone, or raised anything else.
+    """
+    try:
+        return ray.get(ref)
+    except RayTaskError as error:
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, ParetoflowError):
+            raise cause from error
+        raise
+
+
+def _ignore(answer: object) -> None:
+    """Leave an answer that says no more than that the call arrived."""

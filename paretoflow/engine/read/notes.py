@@ -1,0 +1,103 @@
+"""What a person should know of a sweep's results before believing them, a sentence each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from paretoflow.core.values import BASE_RUN_ID, FloatArray, Problem
+from paretoflow.core.views import CUT_OFF, EvaluationRow
+from paretoflow.engine.state.sweep_state import SweepState
+from paretoflow.front.orient import gains_of, ref_gains
+
+CUT_SHARE = 0.05
+"""Share of answers that are cut off, from which on it is told."""
+ERRORS = 2.0
+"""Standard errors that a point must be better than the base by, in some objective."""
+
+
+def notes_of(state: SweepState) -> tuple[str, ...]:
+    """Return the notes of a sweep; none before its first evaluation."""
+    problem, rows = state.problem, state.evaluations
+    if problem is None or not rows:
+        return ()
+    told = [note for row in rows[:1] for note in row.notes]
+    front = [rows[int(i)] for i in state.front_indices]
+    found = (
+        *_constant(rows, problem),
+        _beyond(rows, problem),
+        _within_errors(rows, front, problem),
+        _cut(rows, front),
+    )
+    return (*told, *(note for note in found if note))
+
+
+def _constant(rows: list[EvaluationRow], problem: Problem) -> list[str]:
+    """Tell objectives in which all that was ever evaluated is alike."""
+    if len(rows) < 2:
+        return []
+    notes = []
+    for i, info in enumerate(problem.objectives):
+        seen = {float(v) for row in rows for v in _scores(row, i)}
+        if len(seen) == 1:
+            value = f"{seen.pop():.4g} in all {len(rows)} evaluations"
+            notes.append(f"{info.name} is constant, {value}: it tells no two points apart")
+    return notes
+
+
+def _scores(row: EvaluationRow, i: int) -> FloatArray:
+    """Return an objective's score of every prompt; of a simulation the mean is all there is."""
+    return row.prompt_scores[i] if row.prompt_scores.size else np.array([row.scores[i]])
+
+
+def _beyond(rows: list[EvaluationRow], problem: Problem) -> str:
+    """Tell that nothing counts towards the hypervolume, and by which objectives."""
+    gains = gains_of(np.array([row.scores for row in rows]), problem)
+    passes = gains > ref_gains(problem)
+    if passes.all(axis=1).any():
+        return ""
+    never = [
+        f"{info.name} {info.ref:.4g} (best {rows[int(gains[:, i].argmax())].scores[i]:.4g})"
+        for i, info in enumerate(problem.objectives)
+        if not passes[:, i].any()
+    ]
+    why = f"none ever passes {', '.join(never)}" if never else "each passes only some of it"
+    return f"no point is beyond the reference point, so the hypervolume is 0: {why}"
+
+
+def _within_errors(rows: list[EvaluationRow], front: list[EvaluationRow], problem: Problem) -> str:
+    """Tell that no point of the front is surely better than the base in anything."""
+    base, trained = rows[0], [row for row in front if row.run_id != BASE_RUN_ID]
+    if base.run_id != BASE_RUN_ID or len(rows) < 2:
+        return ""
+    if any(_surely_better(row, base, problem) for row in trained):
+        return ""
+    return (
+        "no point of the front is better than the base by more than "
+        f"{ERRORS:g} standard errors in any objective"
+    )
+
+
+def _surely_better(row: EvaluationRow, base: EvaluationRow, problem: Problem) -> bool:
+    gained = gains_of(np.array([row.scores]), problem)[0]
+    gained = gained - gains_of(np.array([base.scores]), problem)[0]
+    alike = row.prompt_scores.size and row.prompt_scores.shape == base.prompt_scores.shape
+    if alike and row.n > 1:  # the same prompts: their differences tell more than two errors
+        apart = row.prompt_scores - base.prompt_scores
+        error = apart.std(axis=1, ddof=1) / np.sqrt(row.n)
+    else:
+        error = np.hypot(np.array(row.stderr), np.array(base.stderr))
+    return bool((gained > ERRORS * error).any())
+
+
+def _cut(rows: list[EvaluationRow], front: list[EvaluationRow]) -> str:
+    """Tell how many answers ended only because they may be no longer."""
+    base = rows[0].diagnostics.get(CUT_OFF, 0.0) if rows[0].run_id == BASE_RUN_ID else 0.0
+    shares = [row.diagnostics[CUT_OFF] for row in front if CUT_OFF in row.diagnostics]
+    most = max(shares, default=0.0)
+    if max(base, most) < CUT_SHARE:
+        return ""
+    mean = float(np.mean(shares)) if shares else 0.0
+    return (
+        f"cut off at model.generation.max_new_tokens: {base:.0%} of the base's answers, {mean:.0%} "
+        f"of those on the front, {most:.0%} at its worst point"
+    )

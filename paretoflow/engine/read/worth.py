@@ -1,0 +1,56 @@
+"""What the front of a sweep is worth by the scores of all prompts and evaluations; its points."""
+
+from __future__ import annotations
+
+from paretoflow.core.values import BASE_RUN_ID, RunRecord
+from paretoflow.core.views import EvaluationRow, FrontPoint
+from paretoflow.engine.state.sweep_state import SweepState
+from paretoflow.front.worth import Worth, claimed_worth
+
+
+def front_worth(state: SweepState) -> Worth | None:
+    """Return what the front is worth, its doubts in the order of `front_indices`.
+
+    None where there is no front yet, and as `claimed_worth` says.
+    """
+    if state.problem is None:
+        return None
+    return claimed_worth(state.evaluations, state.front_indices.tolist(), state.problem)
+
+
+def front_interval(state: SweepState) -> tuple[float, float]:
+    """Return the 95 % interval of the true hypervolume; the reported one twice where none is."""
+    found = front_worth(state)
+    return (state.hypervolume,) * 2 if found is None else found.interval
+
+
+def front_point(state: SweepState, number: int, worth: Worth | None) -> FrontPoint:
+    """Return a point of the front, by its number in `front_indices`."""
+    row = state.evaluations[int(state.front_indices[number])]
+    rival = -1 if worth is None else int(worth.rivals[number])
+    run = state.runs.get(row.run_id)
+    return FrontPoint(
+        snapshot_id=row.snapshot_id,
+        run_id=row.run_id,
+        kind=run.proposal.kind.value if run else BASE_RUN_ID,
+        weights=_preference(row, run),
+        scores=row.scores,
+        stderr=row.stderr,
+        n=row.n,
+        step=row.step,
+        path=row.path,
+        digest=row.digest,
+        proposal=run.proposal if run else None,
+        cost=run.cost if run else row.cost,
+        diagnostics=row.diagnostics,
+        condition=row.condition,
+        doubt=0.0 if worth is None else float(worth.doubts[number]),
+        rival="" if rival < 0 else state.evaluations[int(state.front_indices[rival])].snapshot_id,
+    )
+
+
+def _preference(row: EvaluationRow, run: RunRecord | None) -> tuple[float, ...] | None:
+    """Return the weights that a point was trained towards, or asked for where it serves many."""
+    if run is None:
+        return None
+    return run.proposal.weights.values if row.condition is None else row.weights

@@ -1,0 +1,287 @@
+"""What a rank keeps loaded between runs, and how it executes one.
+
+Train, evaluate each checkpoint, write it down. Knows nothing of Ray. Every result is durable in a
+fragment before it is reported. Of several ranks all train, and the first evaluates and writes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paretoflow.core.errors import RunInterrupted, WorkerError
+from paretoflow.core.inputs import Changes, Inputs, require_same
+from paretoflow.core.protocols import Checkpoint, Parallel, Prompt, TrainRequest
+from paretoflow.core.values import FloatArray, Problem, Proposal
+from paretoflow.engine.failures.attribution import failure_in
+from paretoflow.engine.messages import Failure, Known, Launch, Report
+from paretoflow.engine.runtime.early_stop import Watch, settles_itself
+from paretoflow.engine.runtime.loaded import loaded
+from paretoflow.engine.runtime.points import points_of
+from paretoflow.engine.runtime.protocols import Attempt, asked_to_stop
+from paretoflow.engine.runtime.pulse import Pulse
+from paretoflow.engine.runtime.results import Results
+from paretoflow.engine.runtime.run_files import RunFiles
+from paretoflow.engine.runtime.run_setup import Toolbox, Tools
+from paretoflow.engine.runtime.stage import Lessons, Stage
+from paretoflow.engine.state.happenings import calibrated, noted, paused
+from paretoflow.engine.state.reevaluation import require_alike
+from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
+from paretoflow.ledger.fragments import write_fragment
+from paretoflow.ledger.tables import Event
+from paretoflow.lm.adapters import adapter_on
+from paretoflow.lm.folders import unread
+from paretoflow.methods.training.context import MethodContext
+from paretoflow.methods.training.states import read_state
+from paretoflow.scoring.calibrate import calibrate, calibration_notes, require_differences
+from paretoflow.scoring.desk import NOBODY, Preparing
+from paretoflow.scoring.panel import ObjectivePanel
+from paretoflow.scoring.shared import raw_scores
+from paretoflow.spec.methods import MethodSpec
+from paretoflow.spec.objectives import unmoved
+from paretoflow.spec.sweep import SweepSpec
+from paretoflow.storage import Root, as_folder
+
+ALONE = Parallel()
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """What exists once the objectives are frozen."""
+
+    problem: Problem
+    tools: Toolbox
+
+
+class Workshop:
+    """The loaded base, prompts, objectives and shared tables of a sweep.
+
+    Lifecycle: `prepare` (first worker of a new sweep) or `ready` (all others) before `execute`.
+
+    Args:
+        root: The sweep's folder.
+        threads: CPU threads for torch; None leaves its default.
+        parallel: This process' place among the ranks of its gang.
+
+    Raises:
+        UserError: If data, model or objectives cannot be set up.
+        ObjectiveError: If a scorer fails on the base's own answers.
+    """
+
+    def __init__(
+        self,
+        spec: SweepSpec,
+        root: Root,
+        threads: int | None = None,
+        parallel: Parallel = ALONE,
+    ) -> None:
+        self._spec = spec
+        self._parallel = parallel
+        self._folder = as_folder(root)
+        self._files = RunFiles(self._folder, parallel)
+        found = loaded(spec, threads)
+        self._lm, self._prompts, self._inputs = found.lm, found.prompts, found.inputs
+        names = [o.name for o in spec.objectives]
+        self._pulse = Pulse()
+        self._panel = ObjectivePanel(names, found.scorers, self._pulse.beat)
+        self._stage = Stage(spec, self._folder, self._lm, self._panel, self._prompts, self._pulse)
+        digests = self._lm.digest, parallel.ranks, self._inputs.digest
+        self._results = Results(self._folder, self._files, self._prompts, names, *digests)
+        self._base_signals: dict[str, float] = {}
+        self._ready: _Ready | None = None
+
+    def prepare(self, desk: Preparing = NOBODY) -> list[Event]:
+        """Freeze the objectives and evaluate the base; return both as rows.
+
+        Raises:
+            RunInterrupted: If the desk asks for it; what was sampled and scored is kept.
+        """
+        lessons = self._stage.learn(desk)
+        objectives = self._spec.objectives
+        problem = calibrate(objectives, raw_scores(lessons.candidates, objectives))
+        problem = replace(problem, inputs=self._inputs)
+        notes = self._notes(problem, lessons)
+        self._freeze(problem, lessons)
+        result = lessons.of_base.evaluate(self._lm.model)
+        self._base_signals = result.diagnostics
+        known = calibrated(problem, time.time(), self._prompts.facts)
+        return [known, self._results.of_base(result, notes)]
+
+    def _notes(self, problem: Problem, lessons: Lessons) -> list[str]:
+        """Return what to know of the objectives before any run; refuse those that teach nothing."""
+        spec, scores = self._spec, raw_scores(lessons.candidates, self._spec.objectives)
+        if spec.method.type != "command":  # a program may learn from what it likes
+            require_differences(spec.objectives, scores)
+        told = [note for o in self._panel.objectives for note in getattr(o, "notes", ())]
+        told += unread(getattr(spec.model, "path", ""))
+        return [*told, *calibration_notes(problem, scores, unmoved(spec.objectives))]
+
+    def ready(self, problem: Problem, desk: Preparing = NOBODY) -> list[Event]:
+        """Get ready for launches under objectives that are frozen already.
+
+        Returns:
+            What scores depend on as a row, where the ledger does not have it as it is.
+
+        Raises:
+            ChangedInputsError: If scores would not be like those that are there; before anything
+                is sampled.
+            RunInterrupted: If the desk asks for it.
+        """
+        events = self._compared(problem.inputs)
+        self._freeze(problem, self._stage.learn(desk))
+        return events
+
+    def _compared(self, known: Inputs | None) -> list[Event]:
+        if known is None:
+            return [noted(self._inputs, Changes(), time.time())]
+        found = require_same(known, self._inputs, self._folder.uri)
+        return [noted(self._inputs, found, time.time())] if found else []
+
+    def _freeze(self, problem: Problem, lessons: Lessons) -> None:
+        """Build the method around the frozen objectives."""
+        self._evaluator = lessons.evaluator
+        context = MethodContext(
+            lm=self._lm,
+            lora=self._spec.model.lora,
+            generation=self._spec.model.generation,
+            candidates=lessons.candidates,
+            objective_names=problem.names,
+            scale=ideal_gains(problem) - nadir_gains(problem),
+            rewards=lambda prompts, answers: self._gains(problem, prompts, answers),
+            validate=lambda model: self._validation_gains(problem, model),
+            problem=problem,
+            unmoved=unmoved(self._spec.objectives),
+        )
+        self._ready = _Ready(problem, Toolbox(self._spec, context, self._evaluator))
+
+    def _gains(
+        self, problem: Problem, prompts: Sequence[Prompt], answers: Sequence[str]
+    ) -> FloatArray:
+        return gains_of(self._panel.score(prompts, answers), problem)
+
+    def _validation_gains(self, problem: Problem, model: Any) -> FloatArray:
+        draws = self._spec.method.dual.draws
+        scores = self._evaluator.prompt_scores(model, self._prompts.validation, draws)
+        return gains_of(scores, problem)
+
+    def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:
+        """Execute an attempt from what earlier ones saved; return why it failed, if it did."""
+        self._pulse.tells = attempt.progress
+        failure = failure_in(lambda: self._train(launch, attempt), (self._files.root,))
+        if failure is not None and failure.outage:
+            self._files.clear(launch.run_id, launch.attempt)
+        return failure
+
+    def _train(self, launch: Launch, attempt: Attempt) -> None:
+        if self._ready is None:
+            raise WorkerError("the worker was given a launch before the calibration")
+        if launch.known is not None:
+            self._look_again(launch, launch.known, attempt, self._ready.tools)
+            return
+        saved = self._files.saved_state(launch.run_id, launch.attempt)
+        known = read_state(saved) if saved is not None else None
+        steps = itertools.count(known.step + 1 if known else 1)
+        tools = self._ready.tools.tools_for(launch.proposal)
+        watch = self._watch(tools.spec, launch.proposal, saved)
+
+        def should_stop() -> bool:  # asked once after every step
+            attempt.progress(next(steps))
+            return attempt.stopping()
+
+        request = TrainRequest(
+            launch.run_id,
+            launch.attempt,
+            launch.proposal,
+            launch.proposal.seed,
+            folder=self._files.attempt(launch.run_id, launch.attempt),
+            parent_adapter=self._files.parent(launch.parent_path, launch.parent_digest),
+            resume_from=saved,
+            should_stop=should_stop,
+            parallel=self._parallel,
+            accumulation_factor=launch.accumulation_factor,
+            stopping=partial(asked_to_stop, attempt),
+            merge_parents=self._files.merge_parents(launch.merge_paths, launch.merge_digests),
+            front=np.array(launch.front) if launch.front else None,
+            parent_gains=np.array(launch.parent_gains) if launch.parent_gains else None,
+            should_finish=(lambda: bool(watch.reason)) if watch else None,
+        )
+        try:
+            tools.method.train(
+                request, lambda c: self._checkpoint(launch, c, attempt, tools, watch)
+            )
+        except RunInterrupted as stopped:
+            if self._first and stopped.state is not None:
+                if watch is not None:
+                    watch.save(stopped.state)
+                self._files.keep(stopped.state)
+            if not self._pauses(launch, stopped, attempt):
+                raise
+        else:
+            if self._first:
+                self._files.finish(launch.run_id)
+
+    def _pauses(self, launch: Launch, stopped: RunInterrupted, attempt: Attempt) -> bool:
+        """Tell that a run is paused; return whether it stopped for that, on every rank."""
+        why = attempt.suspended()
+        if why and self._first:
+            where = (launch.run_id, launch.attempt)
+            row = paused(*where, time.time(), why, stopped.step, stopped.cost)
+            self._files.patiently(lambda: write_fragment(self._folder, [row]))
+            attempt.tell(Report(*where, (row,)))
+        # a rank that was not asked itself stops with another: the first one tells why
+        return bool(why) or not (self._first or attempt.stopping())
+
+    def _look_again(self, launch: Launch, known: Known, attempt: Attempt, tools: Toolbox) -> None:
+        """Evaluate a snapshot once more; of several ranks the first does it alone."""
+        if not self._first:
+            return
+        attempt.progress()
+        if attempt.stopping():
+            raise RunInterrupted("the worker leaves before the evaluation", launch.run_id)
+        require_alike(known, self._prompts.digest, self._inputs.digest)
+        folder = self._files.parent(launch.parent_path, known.digest)
+        evaluator = tools.evaluator_for(known.proposal.settings if known.proposal else ())
+        with adapter_on(self._lm, folder) as model:
+            result = evaluator.evaluate(model, draw=known.number)
+        attempt.progress()
+        events = self._results.of_known(launch, known, result)
+        attempt.tell(Report(launch.run_id, launch.attempt, events))
+
+    @property
+    def _first(self) -> bool:
+        return self._parallel.rank == 0
+
+    def _watch(self, method: MethodSpec, asked: Proposal, state: Path | None) -> Watch | None:
+        """Return what may end a run early, on every rank; None where nothing may."""
+        if method.early_stop is None or settles_itself(method, asked):
+            return None
+        if self._first and not self._base_signals:
+            self._base_signals = self._evaluator.signals(self._lm.model)
+        return Watch(method.early_stop, method.steps, self._base_signals, state)
+
+    def _checkpoint(
+        self,
+        launch: Launch,
+        checkpoint: Checkpoint,
+        attempt: Attempt,
+        tools: Tools,
+        watch: Watch | None,
+    ) -> None:
+        """Evaluate a checkpoint and make it durable, with the run's end if it is the last."""
+        attempt.progress()
+        if not self._first:
+            return
+        m, asked = len(self._panel.names), tools.decoding
+        points = list(points_of(checkpoint, tools.evaluator, m, attempt.progress, asked))
+        if watch is not None and not checkpoint.served:
+            watch.look(checkpoint, points[0].result.diagnostics)
+        early = watch.reason if watch else ""
+        events = self._results.of_checkpoint(launch, checkpoint, points, early)
+        attempt.tell(Report(launch.run_id, launch.attempt, events))

@@ -1,0 +1,68 @@
+"""What has to be loaded before anything of a sweep can be sampled or scored, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from paretoflow.core.inputs import Inputs
+from paretoflow.core.protocols import Objective
+from paretoflow.data.prompts import PromptSets
+from paretoflow.engine.runtime.inputs import inputs_of
+from paretoflow.engine.runtime.prompts import prompts_of
+from paretoflow.lm.base import LanguageModel, load_base
+from paretoflow.objectives import build as build_objective
+from paretoflow.spec.data import asks_in_turns
+from paretoflow.spec.sweep import SweepSpec
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The base, prompts and scorers of a sweep.
+
+    Args:
+        scorers: Of the spec's objectives, in its order.
+        inputs: What scores by these depend on.
+    """
+
+    lm: LanguageModel
+    prompts: PromptSets
+    scorers: tuple[Objective, ...]
+    inputs: Inputs
+
+
+Drawing = Callable[[SweepSpec, LanguageModel], PromptSets]
+"""Draws the prompts of a sweep, for its base."""
+
+
+def loaded(spec: SweepSpec, threads: int | None = None, draw: Drawing = prompts_of) -> Loaded:
+    """Load the base, draw the prompts and build the scorers of a sweep.
+
+    Args:
+        spec: The sweep's.
+        threads: CPU threads for torch; None leaves its default.
+        draw: What draws the prompts.
+
+    Raises:
+        UserError: If data, model or objectives cannot be set up.
+    """
+    lm = loaded_base(spec, threads)
+    prompts = draw(spec, lm)
+    scorers = scorers_of(spec, lm)
+    return Loaded(lm, prompts, scorers, inputs_of(spec, lm, prompts, scorers))
+
+
+def loaded_base(spec: SweepSpec, threads: int | None = None) -> LanguageModel:
+    """Return the base of a sweep, asked in turns where its data is chats and it has a template."""
+    lm = load_base(spec.model, threads=threads)
+    return replace(lm, chat=bool(lm.tokenizer.chat_template) and asks_in_turns(spec.data))
+
+
+def scorers_of(spec: SweepSpec, lm: LanguageModel) -> tuple[Objective, ...]:
+    """Return the scorers of a sweep's objectives, which count tokens as its base does."""
+
+    def count(texts: Sequence[str]) -> list[int]:
+        encoded = lm.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        return [len(ids) for ids in encoded]
+
+    return tuple(build_objective(o, count_tokens=count, device=lm.device) for o in spec.objectives)

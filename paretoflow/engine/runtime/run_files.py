@@ -1,0 +1,145 @@
+"""Where a run's adapters and trainer states lie: in the sweep's folder, or copied there from here.
+
+Training needs a folder on this machine. Where the sweep lives in an object store, that is one in
+the temporary folder, and what must last is sent before anybody is told of it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+
+from paretoflow.core.errors import LedgerError
+from paretoflow.core.ids import digest_of
+from paretoflow.core.protocols import Parallel
+from paretoflow.engine.retry import OUTAGE_S, patiently
+from paretoflow.methods.training.states import MANIFEST, discard_states, discard_torn, latest_state
+from paretoflow.storage import Folder
+from paretoflow.storage.adapters import checked_adapter
+from paretoflow.storage.private import scratch_folder
+
+ADAPTERS = "adapters"
+RESTORE = "restore the folder from a copy; until then what starts from it fails"
+
+
+class RunFiles:
+    """The folders of a sweep's runs, for one rank.
+
+    Args:
+        folder: The sweep's folder.
+
+    Attributes:
+        root: The sweep's folder on this machine: itself, or the copy in the temporary folder.
+    """
+
+    def __init__(self, folder: Folder, parallel: Parallel) -> None:
+        self._folder = folder
+        self._parallel = parallel
+        self.root = folder.local or _scratch(folder.uri)
+
+    def attempt(self, run_id: str, attempt: int) -> Path:
+        """Return the folder of an attempt; it exists from here on."""
+        path = self.root / ADAPTERS / run_id / f"a{attempt}"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def parent(self, name: str, digest: str) -> Path | None:
+        """Return the adapter to start from; None for the base.
+
+        Args:
+            name: Its folder relative to the sweep's; empty for the base.
+            digest: SHA-256 that it must have.
+
+        Raises:
+            AdapterError: If it is gone, or has another digest.
+        """
+        return self._checked(name, digest) if name else None
+
+    def merge_parents(self, names: Sequence[str], digests: Sequence[str]) -> tuple[Path, ...]:
+        """Return the adapters to mix, for the first rank; it is the only one that mixes.
+
+        Args:
+            names: Their folders relative to the sweep's.
+            digests: The SHA-256 that each must have.
+
+        Raises:
+            AdapterError: If one is gone, or has another digest.
+        """
+        if self._parallel.rank > 0:
+            return ()
+        return tuple(map(self._checked, names, digests))
+
+    def _checked(self, name: str, digest: str) -> Path:
+        return checked_adapter(self._folder, name, digest, self._own(name), RESTORE)
+
+    def saved_state(self, run_id: str, attempt: int) -> Path | None:
+        """Return the newest whole trainer state of a run's earlier attempts; None if none is."""
+        earlier = [self.root / ADAPTERS / run_id / f"a{i}" for i in range(attempt)]
+        if self._folder.local is None:
+            earlier = [self._own(name) for name in self._fetch_states(run_id, attempt)]
+        return latest_state(earlier, self._parallel)
+
+    def _fetch_states(self, run_id: str, attempt: int) -> list[str]:
+        """Copy the states that lie in the object store; return the attempts that they are of."""
+        found = self._states(run_id)
+        states = [state for state in found if _attempt_of(state.parent) < attempt]
+        for state in states:
+            self._folder.fetch(str(state), self._own(str(state)))
+        return [str(a) for a in sorted({state.parent for state in states}, key=_attempt_of)]
+
+    def keep(self, path: Path) -> None:
+        """Make a folder of a run last; do nothing where it lies in the sweep's folder already."""
+        if self._folder.local is None:
+            self._folder.send(path, self.name(path))
+
+    def patiently(self, write: Callable[[], object]) -> None:
+        """Write to storage, again and again while it refuses, for at most `OUTAGE_S`.
+
+        A full disk may be cleared meanwhile. The client of an object store has its own patience.
+
+        Raises:
+            LedgerError: What storage refused with at last.
+            OSError: Likewise.
+        """
+        patiently(
+            write,
+            time.monotonic,
+            time.sleep,
+            away=(LedgerError, OSError),
+            for_s=OUTAGE_S if self._folder.local else 0.0,
+        )
+
+    def name(self, path: Path) -> str:
+        """Return the name of a run's folder in the sweep's."""
+        return path.relative_to(self.root).as_posix()
+
+    def finish(self, run_id: str) -> None:
+        """Remove what a run that has ended well leaves behind: trainer states, and copies of it."""
+        for attempt in (self.root / ADAPTERS / run_id).glob("a*"):
+            discard_states(attempt)
+        if self._folder.local is None:
+            for state in self._states(run_id):
+                self._folder.delete(str(state))
+            shutil.rmtree(self.root / ADAPTERS / run_id, ignore_errors=True)
+
+    def clear(self, run_id: str, attempt: int) -> None:
+        """Remove the states of an attempt that were not written to their end: they take room."""
+        discard_torn(self.root / ADAPTERS / run_id / f"a{attempt}")
+
+    def _states(self, run_id: str) -> list[PurePosixPath]:
+        names = map(PurePosixPath, self._folder.names(f"{ADAPTERS}/{run_id}"))
+        return [name.parent for name in names if name.name == MANIFEST]
+
+    def _own(self, name: str) -> Path:
+        """Return a place for a copy that no other rank of this machine writes to."""
+        return self.root / f"rank{self._parallel.rank}" / name
+
+
+def _attempt_of(folder: PurePosixPath) -> int:
+    return int(folder.name.removeprefix("a"))
+
+
+def _scratch(uri: str) -> Path:
+    return scratch_folder() / digest_of(uri)[:16]

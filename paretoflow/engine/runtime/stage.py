@@ -1,0 +1,89 @@
+"""What a worker samples and scores before the first launch, or reads where that was done before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from paretoflow.core.ids import seed_of
+from paretoflow.core.protocols import Candidates
+from paretoflow.data.prompts import PromptSets
+from paretoflow.engine.runtime.pulse import Pulse
+from paretoflow.lm.base import LanguageModel
+from paretoflow.scoring.costs import SystemCosts
+from paretoflow.scoring.desk import Preparing
+from paretoflow.scoring.evaluate import Evaluator
+from paretoflow.scoring.panel import ObjectivePanel
+from paretoflow.scoring.shared import SharedStage, standardised_by
+from paretoflow.scoring.signals import ASSUMED_BETA
+from paretoflow.spec.methods import units_of
+from paretoflow.spec.sweep import SweepSpec
+from paretoflow.storage import Folder
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What runs learn from, and what scores them.
+
+    Args:
+        candidates: The base's scored answers to the training prompts.
+        evaluator: Scores policies.
+        of_base: Scores the base, and keeps its answers and scores as they come.
+    """
+
+    candidates: Candidates
+    evaluator: Evaluator
+    of_base: Evaluator
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The shared stage of a sweep, on one worker.
+
+    Args:
+        folder: The sweep's folder.
+        pulse: What the panel's scorers and the evaluator beat.
+    """
+
+    spec: SweepSpec
+    folder: Folder
+    lm: LanguageModel
+    panel: ObjectivePanel
+    prompts: PromptSets
+    pulse: Pulse
+
+    def learn(self, desk: Preparing) -> Lessons:
+        """Sample and score what all runs share, from where it was put down; or read it.
+
+        Raises:
+            DataError: If a prompt does not fit the model.
+            ObjectiveError: If a scorer fails; what was made before is kept.
+            LedgerError: If what was kept is damaged.
+            RunInterrupted: If the desk asks for it; what was made is kept.
+            StorageError: If storage refuses.
+        """
+        spec, generation = self.spec, self.spec.model.generation
+        self.pulse.tells = lambda: desk.doing("preparing", 0, 0)
+        self.pulse.beat()
+        shared = SharedStage(self.folder, self.lm, generation, self.panel, spec.objectives, desk)
+        candidates = shared.candidates(self.prompts.train, spec.data.candidates, spec.seed)
+        held_out = shared.candidates(
+            self.prompts.validation, spec.data.held_out, spec.seed, "held-out answers"
+        )
+        units = units_of(spec.method)
+        in_units = replace(candidates, standard=units)
+        if units != "global":  # few are held out: their own spread says little
+            held_out = replace(held_out, std=in_units.unit)
+        evaluator = Evaluator(
+            self.lm,
+            generation,
+            self.panel,
+            self.prompts.eval,
+            seed_of(spec.seed, "eval"),
+            held_out,
+            standardised_by(in_units, spec.objectives),
+            getattr(spec.method, "beta", 0) or ASSUMED_BETA,
+            SystemCosts.of(spec.objectives),
+            self.pulse.beat,
+        )
+        keeper = shared.keeper("answers to evaluate the base")
+        return Lessons(candidates, evaluator, replace(evaluator, keeper=keeper))

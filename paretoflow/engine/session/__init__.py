@@ -1,0 +1,1 @@
+"""Open, resume, run and end a sweep."""

@@ -1,0 +1,220 @@
+"""Scores points of a front once more, on prompts that no part of the sweep has seen.
+
+Needs neither Ray nor a running sweep: the base is loaded once, the adapters are put on it one by
+one. The base itself is scored first, so that every improvement over it is told by the same prompts.
+The front is a sweep's or an export's (`exported`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from paretoflow.core.confirmed import Confirmation, FreshFacts, FreshScores
+from paretoflow.core.ids import seed_of
+from paretoflow.core.inputs import Changes, Inputs, changes, require_none
+from paretoflow.core.settings import Settings
+from paretoflow.core.values import BASE_RUN_ID
+from paretoflow.core.views import FrontPoint, FrontView, SweepView
+from paretoflow.data import read_pools
+from paretoflow.data.fresh import Fresh, digest_of_prompts, fresh_of, spec_of_file
+from paretoflow.data.prompts import PromptSets
+from paretoflow.engine.read.confirmations import ConfirmationFile, key_of
+from paretoflow.engine.runtime.loaded import Loaded, loaded
+from paretoflow.engine.runtime.prompts import needs_of, prompts_of, renderer_of
+from paretoflow.lm.adapters import adapter_on
+from paretoflow.scoring.costs import SystemCosts
+from paretoflow.scoring.evaluate import Evaluator
+from paretoflow.scoring.panel import ObjectivePanel
+from paretoflow.spec.search import fitted
+from paretoflow.spec.sweep import SweepSpec
+from paretoflow.storage import Folder
+from paretoflow.storage.cache import cached_adapter
+
+LEFT_OVER = "rows of the sweep's data that are in none of its sets"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a confirmation is.
+
+    Args:
+        snapshot_id: The point that is scored next; empty when all are.
+        done: Points that have scores, the base among them.
+        of: Points that will have.
+    """
+
+    snapshot_id: str
+    done: int
+    of: int
+
+
+Watch = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A front that can be confirmed, with what it was scored by.
+
+    Args:
+        root: Folder of the sweep or the export; what is found out is kept in it.
+        front: The points; a point's path is relative to the root.
+        base: Name of the base among the snapshots.
+        spec: The sweep's.
+        settings: What launches set beside the weights, by snapshot.
+        known: What the scores depended on, as far as it was noted; empty parts were not.
+        prompts: SHA-256 of the sweep's prompts, to be compared; empty where `known` has them.
+        private: Whether the sweep's own prompts cannot be drawn, since the export leaves out where
+            they are from.
+    """
+
+    root: Folder
+    front: FrontView
+    base: str
+    spec: SweepSpec
+    settings: Mapping[str, Settings] = field(default_factory=dict)
+    known: Inputs | None = None
+    prompts: str = ""
+    private: bool = False
+
+    @classmethod
+    def of_sweep(cls, root: Folder, view: SweepView, spec: SweepSpec) -> Subject:
+        """Return the front of a sweep."""
+        base = next(e for e in view.evaluations if e.run_id == BASE_RUN_ID)
+        settings = {p.snapshot_id: p.settings for p in view.front.points}
+        known = view.front.problem.inputs
+        return cls(root, view.front, base.snapshot_id, spec, settings, known)
+
+
+@dataclass(frozen=True)
+class Confirming:
+    """What is confirmed, and on what.
+
+    Args:
+        file: Fresh prompts; None takes what the sweep's own data left over.
+        count: How many prompts; None as `fresh_of` says.
+        accept_change: Whether to go on although what scores depend on has changed.
+    """
+
+    subject: Subject
+    file: Path | None = None
+    count: int | None = None
+    accept_change: bool = False
+
+    def run(self, points: Sequence[FrontPoint], watch: Watch) -> Confirmation:
+        """Score the base and points that have no scores on these prompts yet, one by one.
+
+        Args:
+            points: Of the subject's front; each must be one that `confirmable` lets pass.
+            watch: Told before each, and at the end.
+
+        Returns:
+            What these prompts say of the front, earlier points included.
+
+        Raises:
+            UserError: If data, model, objectives or an adapter cannot be used, or have changed.
+            ObjectiveError: If a scorer fails.
+            StorageError: If storage refuses.
+        """
+        scorer = _Scorer(self)
+        file = ConfirmationFile(self.subject.root, scorer.key)
+        asked: list[tuple[str, str, str]] = [(self.subject.base, "", "")]
+        asked += [(p.snapshot_id, p.path, p.digest) for p in points if p.snapshot_id != asked[0][0]]
+        for number, (name, path, digest) in enumerate(asked):
+            watch(Progress(name, number, len(asked)))
+            known = file.scores.get(name)
+            if known is None or known.digest != digest:
+                file.add(scorer.facts, *scorer.scored(name, path, digest))
+        watch(Progress("", len(asked), len(asked)))
+        found = file.of_front(self.subject.front)
+        assert found is not None  # its points have just been scored
+        return found
+
+
+def confirmable(points: Iterable[FrontPoint]) -> tuple[list[FrontPoint], list[str]]:
+    """Return which points can be scored again, and why the others cannot, a sentence each."""
+    kept, told = [], []
+    for point in points:
+        if point.snapshot_id != point.adapter_name:
+            told.append(f"{point.snapshot_id} is left out: its adapter serves many preferences")
+        elif not point.path and point.run_id != BASE_RUN_ID:
+            told.append(f"{point.snapshot_id} is left out: its adapter was not kept")
+        else:
+            kept.append(point)
+    return kept, told
+
+
+class _Scorer:
+    """The base with its scorers and the fresh prompts, loaded.
+
+    Attributes:
+        facts: Of the prompts.
+        key: Follows from all that the scores depend on.
+    """
+
+    def __init__(self, asked: Confirming) -> None:
+        self._subject = subject = asked.subject
+        spec = subject.spec
+        found = loaded(spec, draw=_none_of if subject.private else prompts_of)
+        self._lm = found.lm
+        changed = _changed(asked, found)
+        source = spec.data if asked.file is None else spec_of_file(asked.file, spec.data)
+        pools = read_pools(source, renderer_of(spec, self._lm))
+        unfit, evals = needs_of(spec, self._lm).unfit, spec.data.eval
+        self._fresh: Fresh = fresh_of(pools, found.prompts, spec.seed, asked.count, unfit, evals)
+        self._panel = ObjectivePanel([o.name for o in spec.objectives], found.scorers)
+        self.facts = FreshFacts(
+            source=LEFT_OVER if asked.file is None else asked.file.name,
+            n=len(self._fresh.prompts),
+            data=digest_of_prompts(self._fresh.prompts),
+            seed=seed_of(spec.seed, "confirm"),
+            time_s=time.time(),
+            repeated=self._fresh.repeated if asked.file is not None else 0,
+            near=self._fresh.near,
+            pairs=self._fresh.pairs,
+            changes=changed,
+            compared=not subject.private,
+        )
+        self.key = key_of({"data": self.facts.data, "inputs": found.inputs.digest})
+
+    def scored(self, name: str, path: str, digest: str) -> tuple[FreshScores, tuple[str, ...]]:
+        """Return a snapshot's scores and its answers."""
+        spec, settings = self._subject.spec, self._subject.settings.get(name, ())
+        evaluator = Evaluator(
+            self._lm,
+            fitted(spec.method, spec.model, settings).generation,
+            self._panel,
+            self._fresh.prompts,
+            self.facts.seed,
+            costs=SystemCosts.of(spec.objectives),
+        )
+        folder = cached_adapter(self._subject.root, path, digest) if path else None
+        with adapter_on(self._lm, folder) as model:
+            result = evaluator.evaluate(model)
+        return FreshScores(name, digest, result.prompt_scores), result.completions
+
+
+def _none_of(*_: object) -> PromptSets:
+    return PromptSets((), (), (), "")
+
+
+def _changed(asked: Confirming, found: Loaded) -> tuple[str, ...]:
+    """Return what has changed since the sweep and is accepted.
+
+    Raises:
+        ChangedInputsError: If something has, and is not.
+    """
+    subject, since = asked.subject, Changes()
+    if subject.known is not None:
+        known, now = subject.known, found.inputs
+        parts = {"prompts": known.prompts, "values": known.values}  # an export has neither
+        now = replace(now, **{name: {} for name, part in parts.items() if not part})
+        since = changes(known, now)
+    if subject.prompts and not subject.private and subject.prompts != found.prompts.digest:
+        others = "data: the prompts that are drawn from it are not those of the sweep"
+        since = replace(since, stops=(*since.stops, others))
+    if not asked.accept_change:
+        require_none(since, subject.root.uri)
+    return since.stops

@@ -1,0 +1,69 @@
+"""Whoever is told of a sweep while it runs: its display, Ray's metrics and experiment trackers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from paretoflow.engine.failures.attribution import trouble_in
+from paretoflow.engine.live import GangState
+from paretoflow.engine.messages import Backend
+from paretoflow.engine.ray.metrics import SweepMetrics
+from paretoflow.engine.state.sweep_state import SweepState
+from paretoflow.ledger.tables import FrontRecord
+from paretoflow.spec.sweep import SweepSpec
+from paretoflow.tracking.following import Trackers, facts_of
+
+
+class Audience:
+    """Passes on what a driver tells; to be made once Ray is initialised.
+
+    Args:
+        watch: The display: called with the state and a note.
+        groups: The display: called, again and again, with what the worker groups do.
+
+    Raises:
+        MissingExtraError: If a tracker that the spec names is not installed.
+    """
+
+    def __init__(
+        self,
+        spec: SweepSpec,
+        backend: Backend,
+        watch: Callable[[SweepState, str], None],
+        groups: Callable[[Sequence[GangState]], None] = lambda groups: None,
+    ) -> None:
+        self._backend = backend
+        self._display = watch
+        self.groups = groups
+        self._state = SweepState()
+        self._metrics = SweepMetrics(spec.name, spec.engine.price)
+        self._trackers = Trackers(spec.name, spec.tracking, facts_of(spec), trouble_in, self._warn)
+
+    def watch(self, state: SweepState, note: str) -> None:
+        """Tell of a change of the state, or of a stage by its note."""
+        self._state = state
+        self._display(state, note)
+        if self._metrics.due:  # the gangs are asked only when it is told
+            self._metrics.update(state, self._backend.gangs())
+        self._trackers.follow(state)
+
+    def front(self, record: FrontRecord) -> None:
+        """Tell of an accepted front."""
+        self._metrics.front(record)
+        self._trackers.front(record)
+
+    def decided(self, seconds: float) -> None:
+        """Tell how long a decision took, its commit included."""
+        self._metrics.decided(seconds)
+
+    def close(self, *, ended: bool) -> None:
+        """Let metrics and trackers take in the last state.
+
+        Args:
+            ended: Whether the sweep's budget is used up.
+        """
+        self._metrics.update(self._state, (), now=True)
+        self._trackers.close(ended=ended)
+
+    def _warn(self, text: str) -> None:
+        self._display(self._state, text)

@@ -1,0 +1,128 @@
+"""The spec of a sweep that is there, from its own folder: to go on with it needs no YAML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+
+from pydantic import ValidationError
+
+from paretoflow import __version__
+from paretoflow.core.errors import SchemaVersionError, SpecError, SweepNotFoundError
+from paretoflow.engine.read.sweep import SPEC_FILE, read_spec
+from paretoflow.engine.session.run import CHANGEABLE
+from paretoflow.ledger import open_ledger
+from paretoflow.ledger.tables import EventKind
+from paretoflow.spec.load import load_spec_text
+from paretoflow.spec.sweep import SweepSpec
+from paretoflow.storage import Folder, Root, as_folder
+
+
+def load_sweep_spec(root: Root, overrides: Sequence[str] = (), *, files: bool = True) -> SweepSpec:
+    """Return a sweep's spec, with its storage where it lies now.
+
+    Args:
+        root: Where it lives.
+        overrides: Each as `a.b=value`, for the keys that may change.
+        files: Whether the files and folders that it names must be on this machine.
+
+    Raises:
+        SweepNotFoundError: If no sweep lives there.
+        SpecError: If an override is faulty or changes what may not change, or the folder has
+            another name than its sweep.
+        SchemaVersionError: If a newer version of ParetoFlow wrote it.
+    """
+    folder = as_folder(root)
+    plain = read_spec(folder)
+    _stored(folder, plain)
+    storage, _, name = folder.uri.rpartition("/")
+    if name != plain["name"]:  # the last part may be a link to it
+        storage, _, name = folder.place.rpartition("/")
+    if name != plain["name"]:
+        raise SpecError(
+            f"the sweep in it is named {plain['name']!r}",
+            folder.uri,
+            "the last part of the place must be the sweep's name: move it back",
+        )
+    _require_changeable(overrides)
+    return load_spec_text(
+        json.dumps(plain, indent=1, ensure_ascii=False),
+        f"{folder.uri}/{SPEC_FILE}",
+        overrides,
+        storage,
+        files=files,
+        stored=True,
+    )
+
+
+def require_readable(root: Root) -> None:
+    """Refuse a sweep that a newer version wrote before anything of it is touched.
+
+    Raises:
+        SchemaVersionError: If it is one; nothing happens where no sweep lives.
+    """
+    folder = as_folder(root)
+    with suppress(SweepNotFoundError):
+        _stored(folder, read_spec(folder))
+        open_ledger(folder, writer=False)
+
+
+def changed_keys(spec: SweepSpec, root: Root) -> list[str]:
+    """Return the top-level keys in which a spec differs from the sweep that is there.
+
+    Raises:
+        SpecError: If one of them may not change.
+        SchemaVersionError: If a newer version of ParetoFlow wrote that one.
+    """
+    folder = as_folder(root)
+    old = _stored(folder, read_spec(folder)).model_dump(mode="json")
+    new = spec.model_dump(mode="json")
+    differs = [k for k in new if k != "storage" and new[k] != old[k]]
+    fixed = [k for k in differs if k not in CHANGEABLE]
+    if fixed:
+        raise SpecError(
+            f"a sweep named {spec.name!r} runs there already, with another {', '.join(fixed)}",
+            folder.uri,
+            "give this sweep another name, or stop that one first",
+        )
+    return differs
+
+
+def _stored(folder: Folder, plain: dict[str, object]) -> SweepSpec:
+    """Return the spec that is there; what it leaves out, as older versions do, is by default."""
+    try:
+        return SweepSpec.model_validate_json(json.dumps(plain), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SchemaVersionError(
+            f"it does not fit this version of ParetoFlow, {__version__}: {key}: {first['msg']}",
+            f"{folder.uri}/{SPEC_FILE}",
+            f"version {_written_by(folder)} wrote it: go on with that one, or a newer",
+        ) from error
+
+
+def _written_by(folder: Folder) -> str:
+    try:
+        events = open_ledger(folder, writer=False).events()
+    except SweepNotFoundError:
+        return "?"
+    versions = [
+        e.payload["code_version"]
+        for e in events
+        if e.kind is EventKind.OPENED and "code_version" in e.payload
+    ]
+    return str(versions[-1]) if versions else "?"
+
+
+def _require_changeable(overrides: Sequence[str]) -> None:
+    allowed = [key for key in CHANGEABLE if key != "storage"]  # that is where it lies
+    for text in overrides:
+        dotted = text.partition("=")[0].strip()
+        if dotted.partition(".")[0] not in allowed:
+            raise SpecError(
+                f"`{dotted}` cannot change once a sweep is there; allowed: {', '.join(allowed)}",
+                "--set",
+                "start a sweep of another name for anything else",
+            )

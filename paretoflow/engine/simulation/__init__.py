@@ -1,0 +1,1 @@
+"""Worker groups in virtual time, over an oracle."""

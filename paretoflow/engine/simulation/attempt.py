@@ -1,0 +1,96 @@
+"""One attempt of a run on one simulated gang."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from paretoflow.core.status import Boundary
+from paretoflow.core.values import Cost
+from paretoflow.engine.messages import Cause, Failure, Launch, Report
+from paretoflow.engine.simulation.fault_model import Course, Trouble
+from paretoflow.engine.state.happenings import Measured, evaluated, finished, paused
+
+_ENDS = {
+    Trouble.CRASH: ("the simulated worker died", Cause.ERROR),
+    Trouble.OUT_OF_MEMORY: ("out of simulated memory", Cause.OUT_OF_MEMORY),
+    Trouble.NODE_LOSS: ("the simulated node was lost", Cause.LOST),
+    Trouble.PREEMPT: ("the simulated machine was taken back", Cause.LOST),
+}
+
+
+@dataclass(eq=False)
+class SimulatedAttempt:
+    """Where an attempt stands.
+
+    Attributes:
+        began_s: When it began.
+        fate: Its randomness.
+        charged_s: When the time that no checkpoint has charged began.
+        over: Whether it has ended; its report may still be on its way.
+        given_up: Whether it was ended for its silence; it may come to life again.
+        stuck: Whether it was silent for too long while no driver was there to give it up.
+    """
+
+    launch: Launch
+    slot: int
+    began_s: float
+    fate: np.random.Generator
+    charged_s: float
+    course: Course | None = None
+    over: bool = False
+    given_up: bool = False
+    stuck: bool = False
+
+    def has_ended(self) -> bool:
+        """Return whether it is over."""
+        return self.over
+
+    def is_quiet(self) -> bool:
+        """Return whether no further result will come of it."""
+        return self.over and not self.given_up
+
+    def befalls(self, chance: float) -> bool:
+        """Draw whether something of this probability happens."""
+        return chance > 0 and bool(self.fate.random() < chance)
+
+    def drawn_s(self, mean_s: float) -> float:
+        """Draw how long something takes."""
+        return float(self.fate.exponential(mean_s))
+
+    def result(self, index: int, now_s: float) -> Report:
+        """Evaluate a checkpoint of the course: the time since the last one is its cost."""
+        course, launch = self.course, self.launch
+        assert course is not None
+        point = course.points[index]
+        spent_s, self.charged_s = now_s - self.charged_s, now_s
+        known = launch.known
+        where = Measured(
+            launch.run_id,
+            launch.attempt,
+            known.step if known else course.first + index + 1,
+            point.scores,
+            point.stderr,
+            point.prompt_scores,
+            known=known.snapshot_id if known else "",
+        )
+        weights = launch.proposal.weights.values
+        row = evaluated(where, time_s=now_s, cost=Cost(spent_s, spent_s), weights=weights)
+        if index < len(course.points) - 1:
+            return Report(launch.run_id, launch.attempt, (row,))
+        ending = finished(launch.run_id, launch.attempt, now_s)
+        return Report(launch.run_id, launch.attempt, (row, ending), ended=True)
+
+    def aside(self, step: int, now_s: float, why: str) -> Report:
+        """Pause it at a step: the time since its last checkpoint is charged."""
+        spent_s, self.charged_s = now_s - self.charged_s, now_s
+        where = (self.launch.run_id, self.launch.attempt)
+        row = paused(*where, now_s, why, step, Cost(spent_s, spent_s))
+        return Report(*where, (row,), ended=True)
+
+
+def failure_by(trouble: Trouble) -> Failure:
+    """Return what a driver hears of the end that a trouble makes."""
+    message, cause = _ENDS[trouble]
+    return Failure(Boundary.WORKER, message, retryable=True, cause=cause)

@@ -1,0 +1,93 @@
+"""A backend in virtual time over an oracle: whole sweeps, stragglers and crashes, in seconds.
+
+The contract of an oracle, for those who write one, is the docstring of `engine.oracles`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from paretoflow.core.values import BASE_RUN_ID, Cost, Problem
+from paretoflow.engine.live import GangState
+from paretoflow.engine.messages import Launch, Report
+from paretoflow.engine.oracles import AnyOracle, Oracle, Reevaluating
+from paretoflow.engine.simulation.cluster import SimulatedCluster
+from paretoflow.engine.simulation.fault_model import Weather
+from paretoflow.engine.state.happenings import Measured, calibrated, evaluated
+from paretoflow.ledger.tables import Event
+
+__all__ = ["AnyOracle", "Oracle", "Reevaluating", "SimulatedBackend", "SimulatedCluster", "Weather"]
+
+
+class SimulatedBackend:
+    """One driver's hold on a simulated cluster; the cluster outlives it.
+
+    Args:
+        cluster: Gangs, storage and time, shared with the drivers before and after.
+    """
+
+    def __init__(self, cluster: SimulatedCluster) -> None:
+        self._cluster = cluster
+        self._epoch = -1
+
+    def adopt(self, epoch: int) -> list[Launch]:
+        """Take over the cluster's gangs; return what they work on."""
+        left = self._cluster.take_over(epoch)
+        self._epoch = epoch
+        return left
+
+    def prepare(self, problem: Problem | None) -> list[Event]:
+        """Return the calibration, and the base's evaluation if the oracle has one."""
+        base = self._cluster.answers.of_base()
+        if problem:
+            return []
+        rows = [calibrated(self._cluster.problem, self.now())]
+        if base is not None:
+            where = Measured(BASE_RUN_ID, 0, 0, base.scores, base.stderr, base.prompt_scores)
+            cost = Cost(base.cost, base.cost)
+            rows.append(evaluated(where, time_s=self.now(), cost=cost))
+        return rows
+
+    def now(self) -> float:
+        """Return the virtual time."""
+        return self._cluster.time.now_s
+
+    def pause(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        self._cluster.advance(seconds)
+
+    def free(self) -> int:
+        """Return the number of idle gangs."""
+        return self._cluster.idle()
+
+    def launch(self, launch: Launch) -> None:
+        """Give an attempt to an idle gang."""
+        self._cluster.check(self._epoch)
+        self._cluster.launch(launch)
+
+    def drop(self, launch: Launch) -> None:
+        """Stop an attempt without a report."""
+        self._cluster.check(self._epoch)
+        self._cluster.drop(launch)
+
+    def suspend(self, run_id: str, attempt: int, why: str) -> None:
+        """Have an attempt save where it is and report that it is paused."""
+        self._cluster.check(self._epoch)
+        self._cluster.suspend((run_id, attempt), why)
+
+    def poll(self, timeout_s: float) -> list[Report]:
+        """Jump to the next happening, however far, and return all that happens at that time."""
+        self._cluster.check(self._epoch)
+        return self._cluster.next_reports(timeout_s)
+
+    def gangs(self) -> Sequence[GangState]:
+        """Return what every gang does now."""
+        return self._cluster.states()
+
+    def leave(self) -> None:
+        """Leave the gangs as they are."""
+
+    def close(self) -> None:
+        """Let attempts save where they are, and stop them; a newer driver's are left alone."""
+        if self._epoch >= self._cluster.epoch:
+            self._cluster.stop_all()

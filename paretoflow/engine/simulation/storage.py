@@ -1,0 +1,47 @@
+"""What the gangs of a simulation wrote: fragments, and how far each run was saved."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from paretoflow.engine.simulation.fault_model import Saved
+from paretoflow.ledger.tables import Event, EventKind
+
+_LAST = (EventKind.FINISHED, EventKind.PAUSED)
+
+
+class SimulatedStorage:
+    """Outlives gangs and drivers alike."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, dict[str, Event]] = {}
+        self._saved: dict[str, Saved] = {}
+
+    def __iter__(self) -> Iterator[Event]:
+        """Iterate over the events of all fragments."""
+        return (row for rows in self._rows.values() for row in rows.values())
+
+    def write(self, events: Sequence[Event]) -> None:
+        """Keep a fragment; what is there already stays as it is."""
+        for event in events:
+            self._rows.setdefault(event.run_id, {}).setdefault(event.event_id, event)
+
+    def of_run(self, run_id: str) -> list[Event]:
+        """Return the events of one run's fragments, by attempt and step, the end last."""
+        return _in_order(self._rows.get(run_id, {}).values())
+
+    def beyond(self, known: Collection[str]) -> list[Event]:
+        """Return the events of all fragments, less the known ones, by run, attempt and step."""
+        return _in_order([row for row in self if row.event_id not in known])
+
+    def save(self, run_id: str, reached: Saved) -> None:
+        """Keep a run's state for its next attempt, unless one farther on is there."""
+        self._saved[run_id] = max(self.saved(run_id), reached)
+
+    def saved(self, run_id: str) -> Saved:
+        """Return how far a run was saved."""
+        return self._saved.get(run_id, Saved())
+
+
+def _in_order(rows: Collection[Event]) -> list[Event]:
+    return sorted(rows, key=lambda e: (e.run_id, e.attempt, e.kind in _LAST, e.step))

@@ -1,0 +1,1 @@
+"""The state of a sweep, folded from the events of its ledger."""

@@ -1,0 +1,161 @@
+"""Build the rows that backends report, with deterministic ids: telling twice adds nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from paretoflow.core.data_facts import DataFacts
+from paretoflow.core.ids import snapshot_id_of
+from paretoflow.core.inputs import Changes, Inputs, changes
+from paretoflow.core.values import BASE_RUN_ID, Cost, FloatArray, Problem
+from paretoflow.engine.state.payloads import problem_payload
+from paretoflow.ledger.tables import Event, EventKind
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A snapshot and its scores.
+
+    Args:
+        scores: Raw means, shape (m,).
+        stderr: Standard errors, shape (m,).
+        prompt_scores: Raw scores, shape (m, n).
+        condition: Number of the preference that it was asked for, of those that it serves; None
+            where it serves one.
+        known: Name of the snapshot if it was evaluated before; empty for one of the run's own.
+    """
+
+    run_id: str
+    attempt: int
+    step: int
+    scores: FloatArray
+    stderr: FloatArray
+    prompt_scores: FloatArray
+    condition: int | None = None
+    known: str = ""
+
+    @property
+    def snapshot_id(self) -> str:
+        """Return the snapshot's name; the base has the name of its own."""
+        if self.known:
+            return self.known
+        if self.run_id == BASE_RUN_ID:
+            return BASE_RUN_ID
+        return snapshot_id_of(self.run_id, self.attempt, self.step, self.condition)
+
+
+def calibrated(problem: Problem, time_s: float, data: DataFacts | None = None) -> Event:
+    """Return the row that freezes the objectives of a sweep; there is one.
+
+    `data` says what became of the rows that the prompts were drawn from.
+    """
+    payload = problem_payload(problem)
+    if data is not None:
+        payload["data_facts"] = data.to_dict()
+    return Event("calibrated", EventKind.CALIBRATED, time_s, payload=payload)
+
+
+def noted(inputs: Inputs, found: Changes, time_s: float) -> Event:
+    """Return the row that notes what scores depend on, as a worker tells it.
+
+    The driver gives it the name of its session: see `recorded`.
+    """
+    payload = {
+        "inputs": inputs.to_dict(),
+        "accepted": list(found.stops),
+        "noted": list(found.told),
+    }
+    return Event("inputs", EventKind.INPUTS, time_s, payload=payload)
+
+
+def recorded(told: Iterable[Event], known: Problem | None, epoch: int) -> list[Event]:
+    """Return what a session records of what a worker told when it got ready.
+
+    Of an INPUTS row, nothing where the ledger knows it all; else what has changed since.
+
+    Args:
+        told: Rows of a worker.
+        known: The problem as the ledger has it.
+        epoch: The driver's: a session adds one INPUTS row.
+    """
+    old = known.inputs if known else None
+    rows = []
+    for event in told:
+        told_here = event.payload.get("inputs") if event.kind is EventKind.INPUTS else None
+        new = Inputs.from_dict(told_here)
+        if new is None:
+            rows.append(event)
+            continue
+        found = changes(old, new) if old else Changes()
+        if found or not old:
+            rows.append(replace(noted(new, found, event.time_s), event_id=f"inputs:{epoch}"))
+    return rows
+
+
+def evaluated(where: Measured, *, time_s: float, cost: Cost, **fields: Any) -> Event:
+    """Return the row of one evaluated snapshot.
+
+    Args:
+        where: Which snapshot, and its scores.
+        time_s: Seconds since the epoch.
+        cost: Training since the run's previous snapshot, plus the evaluation.
+        **fields: Further fields of `Event`: weights, path, digest, payload.
+    """
+    condition = "" if where.condition is None else f":{where.condition}"
+    return Event(
+        f"evaluated:{where.run_id}:{where.attempt}:{where.step}{condition}",
+        EventKind.EVALUATED,
+        time_s,
+        run_id=where.run_id,
+        attempt=where.attempt,
+        snapshot_id=where.snapshot_id,
+        step=where.step,
+        scores=tuple(float(v) for v in where.scores),
+        stderr=tuple(float(v) for v in where.stderr),
+        prompt_scores=tuple(tuple(float(v) for v in row) for row in where.prompt_scores),
+        n=where.prompt_scores.shape[1],
+        wall_s=cost.wall_s,
+        device_s=cost.device_s,
+        tokens=cost.tokens,
+        **fields,
+    )
+
+
+def paused(
+    run_id: str, attempt: int, time_s: float, why: str, step: int, cost: Cost | None = None
+) -> Event:
+    """Return the row that puts a run aside; an attempt is paused once.
+
+    Args:
+        run_id: The run.
+        attempt: The one that ends with it.
+        time_s: Seconds since the epoch.
+        why: The verdict, for a person.
+        step: How far the run has come.
+        cost: Spent since its last row.
+    """
+    spent = cost or Cost()
+    return Event(
+        f"paused:{run_id}:{attempt}",
+        EventKind.PAUSED,
+        time_s,
+        run_id=run_id,
+        attempt=attempt,
+        step=step,
+        message=why,
+        wall_s=spent.wall_s,
+        device_s=spent.device_s,
+        tokens=spent.tokens,
+    )
+
+
+def finished(run_id: str, attempt: int, time_s: float, early: str = "") -> Event:
+    """Return the row that ends a run well; a run finishes once, whatever attempt did it.
+
+    `early` says why it ended before its last step; empty where it did not.
+    """
+    payload = {"early": early} if early else {}
+    kind, name = EventKind.FINISHED, f"finished:{run_id}"
+    return Event(name, kind, time_s, run_id=run_id, attempt=attempt, payload=payload)

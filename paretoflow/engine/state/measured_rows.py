@@ -1,0 +1,103 @@
+"""What was measured, in the terms of the frozen problem: gains, their errors and the front."""
+
+from __future__ import annotations
+
+from array import array
+
+import numpy as np
+
+from paretoflow.core.values import FloatArray, History, Problem
+from paretoflow.core.views import EvaluationRow
+from paretoflow.engine.state.ended import EndedRuns
+from paretoflow.engine.state.rows import GrowingRows
+from paretoflow.front.archive import Archive
+from paretoflow.front.dominance import nondominated
+from paretoflow.front.hypervolume import hypervolume
+from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains, ref_gains
+
+
+class MeasuredRows:
+    """The gains of a sweep, one row for each evaluated snapshot, and the front that they make.
+
+    Attributes:
+        ref: Oriented reference point, shape (m,).
+        ideal: Oriented best end of the ranges, shape (m,).
+        nadir: Oriented worst end of the ranges, shape (m,).
+        hypervolume: Of the front; 0.0 before the first row.
+        corrected: By how much further draws of known points have moved the hypervolume in all.
+        front_version: Grows whenever the front changes.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.gains = GrowingRows(problem.m)
+        self.stderr = GrowingRows(problem.m)
+        self._ordinals = array("q")
+        self._snapshot_ids: list[str] = []
+        self.archive = Archive(problem.m)
+        self.ref: FloatArray = ref_gains(problem)
+        self.ideal: FloatArray = ideal_gains(problem)
+        self.nadir: FloatArray = nadir_gains(problem)
+        self.hypervolume = 0.0
+        self.corrected = 0.0
+        self.front_version = 0
+
+    def add(self, row: EvaluationRow, ordinal: int) -> None:
+        """Add an evaluation.
+
+        Args:
+            row: Of a snapshot that has none yet.
+            ordinal: How many runs were proposed before its own; -1 for the base.
+        """
+        gains = gains_of(np.asarray(row.scores), self.problem)
+        self.gains.append(gains)
+        self.stderr.append(np.asarray(row.stderr))
+        self._ordinals.append(ordinal)
+        self._snapshot_ids.append(row.snapshot_id)
+        if self.archive.add(gains, len(self._snapshot_ids) - 1):
+            self.front_version += 1
+            self.hypervolume = hypervolume(self.archive.gains, self.ref)
+
+    def replace(self, whole: EvaluationRow, index: int) -> None:
+        """Change a row: its snapshot was evaluated again.
+
+        Rows that the old gains dominated may come back to the front.
+
+        Args:
+            whole: What all draws say.
+            index: Its place among the sweep's evaluations.
+        """
+        self.gains.replace(index, gains_of(np.asarray(whole.scores), self.problem))
+        self.stderr.replace(index, np.asarray(whole.stderr))
+        gains, before = self.gains.array, self.archive
+        self.archive = Archive(self.problem.m)
+        for row in np.flatnonzero(nondominated(gains)).tolist():
+            self.archive.add(gains[row], row)
+        known = np.array_equal(before.indices, self.archive.indices)
+        if not (known and np.array_equal(before.gains, self.archive.gains)):
+            self.front_version += 1
+            volume = hypervolume(self.archive.gains, self.ref)
+            self.corrected += volume - self.hypervolume
+            self.hypervolume = volume
+
+    def history(self, ended: EndedRuns, proposed: int) -> History:
+        """Return what a proposer may look at.
+
+        Args:
+            ended: The runs that have ended.
+            proposed: How many were proposed.
+        """
+        # the base's ordinal is -1, as its index is: it finds itself at the end
+        places = np.append(ended.places(proposed), -1)
+        return History(
+            problem=self.problem,
+            runs=ended.records,
+            gains=self.gains.array,
+            stderr=self.stderr.array,
+            run_index=places[np.array(self._ordinals, dtype=np.int64)],
+            snapshot_ids=tuple(self._snapshot_ids),
+            front=self.archive.indices,
+            ref=self.ref,
+            ideal=self.ideal,
+            nadir=self.nadir,
+        )

@@ -1,0 +1,321 @@
+"""The state of a sweep, folded from its events one by one; it knows only what the ledger does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from paretoflow.core.data_facts import DataFacts
+from paretoflow.core.errors import LedgerError
+from paretoflow.core.inputs import Inputs
+from paretoflow.core.status import TRANSITIONS, Boundary, RunStatus
+from paretoflow.core.values import (
+    BASE_RUN_ID,
+    Cost,
+    FloatArray,
+    History,
+    IntArray,
+    Problem,
+    Proposal,
+    RunRecord,
+)
+from paretoflow.core.views import EvaluationRow, InputChange
+from paretoflow.engine.state.ended import EndedRuns
+from paretoflow.engine.state.failures import Failures
+from paretoflow.engine.state.measured_rows import MeasuredRows
+from paretoflow.engine.state.payloads import (
+    driver_time,
+    evaluation_of,
+    problem_from,
+    uncharged_share,
+)
+from paretoflow.engine.state.reevaluation import Reevaluations
+from paretoflow.engine.state.sessions import Sessions
+from paretoflow.ledger.tables import Event, EventKind
+from paretoflow.proposers.outlook import GainEstimate, expected_gain
+
+_ENDED = (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.PAUSED)
+
+
+@dataclass
+class SweepState:
+    """A sweep as its events tell it.
+
+    Attributes:
+        runs: Every run by id, in the order in which they were proposed.
+        failures: What failed, how often, and whether it was the same again and again.
+        evaluations: One row for each evaluated snapshot, in the order of the ledger.
+        curve: (runs finished, device seconds, hypervolume) after each finished run.
+        paused: The runs that are paused.
+        resumed_at: Of each run that went on after a pause: how many evaluations there were then.
+        gained: Hypervolume that new points brought, after the base and each finished run with some.
+        again: The runs that evaluate a snapshot again.
+        changes: What had changed of what scores depend on when the sweep went on.
+        sessions: How long drivers of this sweep have been at work.
+        data_facts: What became of the rows of the data.
+    """
+
+    runs: dict[str, RunRecord] = field(default_factory=dict)
+    failures: Failures = field(default_factory=Failures)
+    evaluations: list[EvaluationRow] = field(default_factory=list)
+    curve: list[tuple[int, float, float]] = field(default_factory=list)
+    paused: set[str] = field(default_factory=set)
+    resumed_at: dict[str, int] = field(default_factory=dict)
+    gained: list[float] = field(default_factory=list)
+    again: Reevaluations = field(default_factory=Reevaluations)
+    data_facts: DataFacts = field(default_factory=DataFacts)
+    changes: list[InputChange] = field(default_factory=list)
+    cost: Cost = field(default_factory=Cost)
+    sessions: Sessions = field(default_factory=Sessions)
+    seq: int = -1
+    finished: int = 0
+    failed: int = 0
+    closed: str = ""
+    opened_at: float | None = None
+    started_at: dict[str, float] = field(default_factory=dict)
+    _open: dict[str, Proposal] = field(default_factory=dict)
+    _waiting: set[str] = field(default_factory=set)
+    _ordinals: dict[str, int] = field(default_factory=dict)
+    _ended: EndedRuns = field(default_factory=EndedRuns)
+    _charged: dict[tuple[str, int], float] = field(default_factory=dict)
+    _row_of: dict[str, int] = field(default_factory=dict)
+    _measured: MeasuredRows | None = None
+    _outlook: tuple[int, GainEstimate | None] = (-1, None)
+
+    @property
+    def problem(self) -> Problem | None:
+        """Return the frozen objectives; None before calibration."""
+        return self._measured.problem if self._measured else None
+
+    @property
+    def hypervolume(self) -> float:
+        """Return the hypervolume of the front, 0.0 before the first evaluation."""
+        return self._measured.hypervolume if self._measured else 0.0
+
+    @property
+    def front_version(self) -> int:
+        """Return a number that grows whenever the front changes."""
+        return self._measured.front_version if self._measured else 0
+
+    @property
+    def front_indices(self) -> IntArray:
+        """Return the rows of `evaluations` that are on the front."""
+        return self._measured.archive.indices if self._measured else np.empty(0, dtype=np.int64)
+
+    @property
+    def front_gains(self) -> FloatArray:
+        """Return the oriented gains of the front, shape (k, m); k is 0 before calibration."""
+        return self._measured.archive.gains if self._measured else np.empty((0, 0))
+
+    @property
+    def front_size(self) -> int:
+        """Return the number of points on the front."""
+        return len(self.front_indices)
+
+    def open_runs(self) -> list[RunRecord]:
+        """Return the runs that are neither finished, failed nor paused, oldest first."""
+        return [self.runs[run_id] for run_id in self._open]
+
+    def waiting_runs(self) -> list[RunRecord]:
+        """Return the open runs that no gang has, oldest first."""
+        return [self.runs[r] for r in sorted(self._waiting, key=self._ordinals.__getitem__)]
+
+    def open_proposals(self) -> list[Proposal]:
+        """Return the proposals of the open runs, oldest first."""
+        return list(self._open.values())
+
+    def is_open(self, run_id: str) -> bool:
+        """Return whether a run was proposed and is neither finished, failed nor paused."""
+        return run_id in self._open
+
+    def uncharged_s(self, run_id: str, now_s: float) -> float:
+        """Return the seconds since the run's attempt started that no evaluation has charged."""
+        charged = self._charged.get((run_id, self.runs[run_id].attempt), 0.0)
+        return max(0.0, now_s - self.started_at.get(run_id, now_s) - charged)
+
+    def outlook(self) -> GainEstimate | None:
+        """Return what a further run should add; None while that is not known."""
+        if self._outlook[0] != self.seq and self._measured is not None:
+            self._outlook = self.seq, expected_gain(self.history(), self.open_proposals())
+        return self._outlook[1]
+
+    def row_of(self, snapshot_id: str) -> EvaluationRow:
+        """Return the evaluation of a snapshot."""
+        return self.evaluations[self._row_of[snapshot_id]]
+
+    def apply(self, events: Iterable[Event]) -> None:
+        """Fold events in, in the order of the ledger."""
+        for event in events:
+            self.seq = max(self.seq, event.seq)
+            if self.opened_at is None:
+                self.opened_at = event.time_s
+            _HANDLERS[event.kind](self, event)
+            self.sessions.take(event)
+
+    def elapsed_s(self) -> float:
+        """Return the seconds at work over all sessions, up to the last event."""
+        return self.sessions.elapsed_s()
+
+    def _opened(self, event: Event) -> None:
+        self.sessions.open(event)
+        self.closed = ""
+        for run_id in self.failures.opened():  # unless a result came late
+            if self.runs[run_id].status is RunStatus.FAILED:
+                self.failed -= 1
+                self._reopen(self.runs[run_id])
+        for run in self.open_runs():  # whoever ran them is gone: the new driver starts them again
+            self._update(replace(run, status=RunStatus.PENDING))
+
+    def _calibrated(self, event: Event) -> None:
+        self._measured = MeasuredRows(problem_from(event.payload))
+        self.data_facts = DataFacts.from_dict(event.payload.get("data_facts"))
+
+    def _noted(self, event: Event) -> None:
+        if self._measured is not None:
+            inputs = Inputs.from_dict(event.payload.get("inputs"))
+            self._measured.problem = replace(self._measured.problem, inputs=inputs)
+        stops, told = (tuple(event.payload.get(key, ())) for key in ("accepted", "noted"))
+        if stops or told:
+            when = driver_time(event) or event.time_s
+            self.changes.append(InputChange(when, len(self.evaluations), stops, told))
+
+    def _proposed(self, event: Event) -> None:
+        proposal = Proposal.from_dict(event.payload["proposal"])
+        self._ordinals[event.run_id] = len(self.runs)
+        self._open[event.run_id] = proposal
+        self.again.ask(event.run_id, proposal)
+        self._update(RunRecord(event.run_id, proposal, RunStatus.PENDING))
+
+    def _started(self, event: Event) -> None:
+        if event.run_id in self.paused:
+            self.resumed_at[event.run_id] = len(self.evaluations)
+            self._reopen(self.runs[event.run_id])
+        self._move(event, RunStatus.RUNNING, attempt=event.attempt)
+        self.started_at[event.run_id] = event.time_s
+
+    def _adopted(self, event: Event) -> None:
+        self._move(event, RunStatus.RUNNING, attempt=event.attempt)
+
+    def _finished(self, event: Event) -> None:
+        self._move(event, RunStatus.FINISHED)
+        self._charge(event)
+        self.failures.ended_well()
+        self.finished += 1
+        self._plot(event.run_id)
+
+    def _plot(self, run_id: str) -> None:
+        self.curve.append((self.finished, self.cost.device_s, self.hypervolume))
+        if run_id not in self.again and self._measured:
+            self.gained.append(self.hypervolume - self._measured.corrected)
+
+    def _failed(self, event: Event) -> None:
+        final = bool(event.payload["final"])
+        self.failed += final
+        status = RunStatus.FAILED if final else RunStatus.PENDING
+        self._move(event, status, boundary=Boundary(event.boundary), message=event.message)
+        self._charge(event)
+        self.failures.failed(event, final=final)
+
+    def _paused(self, event: Event) -> None:
+        run = self.runs.get(event.run_id)
+        # a fragment can come after the run has ended, or has gone on with another attempt
+        if run is None or not (run.status in _ENDED or event.attempt < run.attempt):
+            self._move(event, RunStatus.PAUSED, attempt=event.attempt, message=event.message)
+            self.failures.ended_well()
+            self.started_at.setdefault(event.run_id, event.time_s)
+        self._charge(event)
+
+    def _reopen(self, run: RunRecord) -> None:
+        """Count a run that had ended as open, where it stood among the others."""
+        self._ended.take(self._ordinals[run.run_id])
+        self.runs[run.run_id] = replace(run, message="")
+        opened = {**self._open, run.run_id: run.proposal}
+        self._open = dict(sorted(opened.items(), key=lambda each: self._ordinals[each[0]]))
+
+    def _stopped(self, event: Event) -> None:
+        self._move(event, RunStatus.STOPPED)
+
+    def _closed(self, event: Event) -> None:
+        self.closed = event.message
+        self.failures.closed(event)
+
+    def _evaluated(self, event: Event) -> None:
+        measured = self._measured
+        if measured is None:
+            raise LedgerError(
+                f"event {event.event_id} has scores, but no calibration comes before it",
+                "ledger/events",
+            )
+        row = evaluation_of(event, self.opened_at or event.time_s)
+        self._charge(event)
+        attempt = (event.run_id, event.attempt)
+        self._charged[attempt] = self._charged.get(attempt, 0.0) + event.wall_s
+        if event.run_id in self.again:
+            place = self.again.pool(row, self.evaluations, self._row_of)
+            if place is not None:
+                measured.replace(self.evaluations[place], place)
+            return
+        self._row_of[row.snapshot_id] = len(self.evaluations)
+        measured.add(row, self._ordinals.get(event.run_id, -1))
+        self.evaluations.append(row)
+        if event.run_id == BASE_RUN_ID:
+            self._plot(BASE_RUN_ID)
+
+    def _move(self, event: Event, status: RunStatus, **changes: object) -> None:
+        run = self.runs.get(event.run_id)
+        if run is None:
+            raise LedgerError(
+                f"event {event.event_id} is about a run that was never proposed", "ledger/events"
+            )
+        if status is not run.status and status not in TRANSITIONS[run.status]:
+            raise LedgerError(
+                f"run {run.run_id} cannot go from {run.status} to {status}", "ledger/events"
+            )
+        if status in _ENDED:
+            self._open.pop(event.run_id, None)  # a paused run may finish, late
+        self._update(replace(run, status=status, **changes))  # type: ignore[arg-type]
+
+    def _update(self, run: RunRecord) -> None:
+        self.runs[run.run_id] = run
+        for those, status in ((self._waiting, RunStatus.PENDING), (self.paused, RunStatus.PAUSED)):
+            (those.add if run.status is status else those.discard)(run.run_id)
+        if run.status in _ENDED:
+            self._ended.put(self._ordinals[run.run_id], run)
+
+    def _charge(self, event: Event) -> None:
+        if not (event.wall_s or event.device_s or event.tokens):
+            return
+        share = uncharged_share(event, self.failures.attempts.get((event.run_id, event.attempt)))
+        cost = Cost(event.wall_s * share, event.device_s * share, event.tokens)
+        self.cost = self.cost + cost
+        run = self.runs.get(event.run_id)
+        if run is not None:
+            self._update(replace(run, cost=run.cost + cost))
+
+    def history(self) -> History:
+        """Return what a proposer may look at.
+
+        Raises:
+            LedgerError: If the problem has not been calibrated.
+        """
+        if self._measured is None:
+            raise LedgerError("the sweep has no calibration yet", "ledger/events")
+        return self._measured.history(self._ended, len(self.runs))
+
+
+_HANDLERS = {
+    EventKind.OPENED: SweepState._opened,
+    EventKind.CALIBRATED: SweepState._calibrated,
+    EventKind.INPUTS: SweepState._noted,
+    EventKind.PROPOSED: SweepState._proposed,
+    EventKind.STARTED: SweepState._started,
+    EventKind.ADOPTED: SweepState._adopted,
+    EventKind.EVALUATED: SweepState._evaluated,
+    EventKind.FINISHED: SweepState._finished,
+    EventKind.FAILED: SweepState._failed,
+    EventKind.STOPPED: SweepState._stopped,
+    EventKind.PAUSED: SweepState._paused,
+    EventKind.CLOSED: SweepState._closed,
+}

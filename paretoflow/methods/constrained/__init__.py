@@ -1,0 +1,1 @@
+"""What a constrained launch must keep, and how it is kept."""

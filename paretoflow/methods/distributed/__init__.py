@@ -1,0 +1,1 @@
+"""The ranks of a worker group: joining them, their files, their shards."""

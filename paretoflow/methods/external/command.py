@@ -1,0 +1,209 @@
+"""A program of the user's own as the trainer."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from paretoflow.core.errors import MethodError, RunInterrupted, SpecError
+from paretoflow.core.protocols import Checkpoint, TrainRequest
+from paretoflow.core.values import Cost
+from paretoflow.methods.external.adapters import adopted
+from paretoflow.methods.external.process import (
+    End,
+    Ended,
+    Order,
+    environment,
+    run_program,
+    tail,
+)
+from paretoflow.methods.external.request import (
+    ProgramFiles,
+    base_path,
+    launch_of,
+    problem_of,
+    write_candidates,
+)
+from paretoflow.methods.external.result import Saved, read_result
+from paretoflow.methods.training.arguments import check_batch
+from paretoflow.methods.training.context import MethodContext
+from paretoflow.methods.training.states import (
+    MANIFEST,
+    Layout,
+    State,
+    require_state,
+    seal,
+    state_folder,
+)
+from paretoflow.spec.methods.command import CommandMethodSpec
+
+
+class CommandMethod:
+    """Runs a program for each launch, and reports the adapters that it leaves.
+
+    What it is told and what it answers is said in `programs`. Its checkpoints are reported when it
+    has ended, in order; its time is shared out among them by steps. A constraint is handed on as it
+    is: the program has to keep it, there is no dual controller around it.
+    """
+
+    def __init__(self, spec: CommandMethodSpec, context: MethodContext) -> None:
+        check_batch(spec)
+        self._spec = spec
+        self._context = context
+        _require_startable(spec)
+
+    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
+        """Train one launch; see `core.protocols.Method`.
+
+        Raises:
+            MethodError: If the program failed, was killed or ran out of time.
+            UserError: If its result is not what was asked for.
+            ModelError: If it left no adapter, or one of another base.
+            NonFiniteLossError: If an adapter or a metric is not finite.
+            RunInterrupted: If it was stopped; its files are kept, for the next attempt.
+            SpecError: If the passes cannot share the batch evenly.
+            ShapeError: If there are not as many weights as objectives.
+        """
+        files = ProgramFiles((request.folder / "program").absolute())
+        files.place.mkdir()
+        self._lay_out(request, files)
+        ended = run_program(self._order(files), request.stopping or (lambda: False))
+        if ended.why is End.STOPPED:
+            raise self._interrupted(request, files, ended)
+        if ended.why is End.TIMEOUT or ended.status:
+            raise self._failed(request, files, ended)
+        names, steps = self._context.objective_names, self._spec.steps
+        saved = read_result(files.result, files.output, names, steps)
+        self._report(request, saved, ended.wall_s, report)
+        files.candidates.unlink()
+        shutil.rmtree(files.output)
+
+    def _lay_out(self, request: TrainRequest, files: ProgramFiles) -> None:
+        """Write what the program reads, with the files that an earlier attempt has left."""
+        launch = launch_of(self._spec, self._context, request, files)
+        if request.resume_from is None:
+            files.output.mkdir()
+        else:
+            state = require_state(request.resume_from, request.parallel)
+            shutil.copytree(state.folder, files.output, symlinks=True)
+            (files.output / MANIFEST).unlink()
+        write_candidates(files.candidates, self._context.candidates, problem_of(self._context))
+        files.request.write_text(json.dumps(launch, indent=1) + "\n", encoding="utf-8")
+
+    def _order(self, files: ProgramFiles) -> Order:
+        request, result = str(files.request), str(files.result)
+        places = {"{request}": request, "{result}": result, "{python}": sys.executable}
+        extra = {"PARETOFLOW_REQUEST": request, "PARETOFLOW_RESULT": result}
+        return Order(
+            argv=[_filled(word, places) for word in self._spec.argv],
+            env=environment(self._spec.env, extra),
+            logs=files.place,
+            timeout_s=self._spec.timeout_s,
+            grace_s=self._spec.grace_s,
+        )
+
+    def _report(
+        self,
+        request: TrainRequest,
+        saved: Sequence[Saved],
+        wall_s: float,
+        report: Callable[[Checkpoint], None],
+    ) -> None:
+        path, lm, before = base_path(self._context), self._context.lm, 0
+        for one in saved:
+            folder = request.folder / f"step-{one.step:04d}"
+            share_s = wall_s * (one.step - before) / saved[-1].step
+            with adopted(lm, one.folder, folder, path) as model:
+                checkpoint = Checkpoint(
+                    step=one.step,
+                    folder=folder,
+                    final=one is saved[-1],
+                    cost=Cost(share_s, share_s, one.tokens),
+                    weights=request.proposal.weights.array,
+                    metrics=one.metrics,
+                    model=model,
+                    given=one.given,
+                )
+                report(checkpoint)
+            before = one.step
+            if one is not saved[-1] and request.should_finish and request.should_finish():
+                return
+
+    def _interrupted(
+        self, request: TrainRequest, files: ProgramFiles, ended: Ended
+    ) -> RunInterrupted:
+        """Keep what the program has left, whole, and return the error that says so."""
+        folder = state_folder(request.folder, 0)
+        files.output.rename(folder)
+        files.candidates.unlink()
+        names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
+        multipliers = (0.0,) * len(self._context.objective_names)
+        seal(State(folder, 0, Layout.of(request.parallel), multipliers), sorted(names))
+        how = "killed" if ended.status == -9 else "ended"
+        return RunInterrupted(
+            f"the program was asked to stop and {how}; the next attempt finds its files",
+            f"run {request.run_id}",
+            state=folder,
+            cost=Cost(ended.wall_s, ended.wall_s),
+        )
+
+    def _failed(self, request: TrainRequest, files: ProgramFiles, ended: Ended) -> MethodError:
+        """Return the error that says how the program failed, the ends of its logs beside it."""
+        logs = [files.place / "stderr.log", files.place / "stdout.log"]
+        ends = {log: tail(log) for log in logs}
+        last = next((text.splitlines()[-1] for text in ends.values() if text), "it said nothing")
+        error = MethodError(
+            f"the program {_how(ended, self._spec)}; its last words: {last}",
+            f"run {request.run_id}",
+            f"its logs: {logs[0]}, {logs[1].name}",
+        )
+        for log, text in ends.items():
+            error.add_note(f"\n{log.name}, its end:\n{text}")
+        return error
+
+
+def _how(ended: Ended, spec: CommandMethodSpec) -> str:
+    if ended.why is End.TIMEOUT:
+        return f"ran past method.timeout_s = {spec.timeout_s:g} s and was ended"
+    if ended.status < 0:
+        name = _signal_name(-ended.status)
+        memory = ", most often because memory ran out" if name == "SIGKILL" else ""
+        return f"was killed by {name}{memory}"
+    return f"ended with status {ended.status}"
+
+
+def _signal_name(number: int) -> str:
+    known = {s.value: s.name for s in signal.Signals}
+    return known.get(number, f"signal {number}")
+
+
+def _filled(word: str, places: Mapping[str, str]) -> str:
+    """Return a word of `argv` with its places filled in; any other brace is left as it is."""
+    for place, value in places.items():
+        word = word.replace(place, value)
+    return word
+
+
+def _require_startable(spec: CommandMethodSpec) -> None:
+    """Refuse a program or a variable that is not there, before anything is trained.
+
+    Raises:
+        SpecError: If `argv` names no program here, or a variable of `env` is not set.
+    """
+    program = _filled(spec.argv[0], {"{python}": sys.executable})
+    if shutil.which(program) is None:
+        raise SpecError(
+            f"there is no program {program!r} on this machine",
+            "method.argv",
+            "install it where the gangs run, or name it by its path; there is no shell",
+        )
+    if unset := [name for name in spec.env if name not in os.environ]:
+        raise SpecError(
+            f"not set where the gang runs: {', '.join(unset)}",
+            "method.env",
+            "set it in the environment of the machine or of the cluster's job, or leave it out",
+        )

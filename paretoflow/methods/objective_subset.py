@@ -1,0 +1,113 @@
+"""Methods among objectives that no training moves, such as system costs: they see the others alone.
+
+A column in which all answers are alike tells no two of them apart. Left in, it would be the worst
+objective for ever, a gradient of nothing or a head without pairs, and its weight would only make
+the others' smaller. What is reported has all objectives again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from paretoflow.core.protocols import Checkpoint, Method, Served, TrainRequest
+from paretoflow.core.values import FloatArray, Problem, WeightVector
+from paretoflow.methods.training.context import MethodContext
+
+
+def narrowed(
+    make: Callable[[MethodContext], Method], context: MethodContext, idle: Method | None = None
+) -> Method:
+    """Return a method that is built around the objectives which training moves.
+
+    Args:
+        make: Builds it.
+        context: Tells all objectives, and which of them training does not move.
+        idle: Takes the launches that have no weight on what training moves. None: they are told
+            equal weights on it, for a method that does not train for a launch's weights.
+    """
+    if not context.unmoved:
+        return make(context)
+    kept = [i for i in range(len(context.objective_names)) if i not in context.unmoved]
+    return _Narrowed(make(narrowed_context(context, kept)), kept, idle)
+
+
+def narrowed_context(context: MethodContext, kept: list[int]) -> MethodContext:
+    """Return a context with the objectives of the given indices, in their order."""
+    candidates = context.candidates
+    problem = context.problem
+    return replace(
+        context,
+        candidates=replace(
+            candidates,
+            gains=candidates.gains[..., kept],
+            mean=candidates.mean[kept],
+            std=candidates.std[kept],
+        ),
+        objective_names=tuple(context.objective_names[i] for i in kept),
+        scale=context.scale[kept],
+        rewards=lambda prompts, answers: context.rewards(prompts, answers)[..., kept],
+        validate=lambda model: context.validate(model)[..., kept],
+        problem=problem and Problem(tuple(problem.objectives[i] for i in kept)),
+        unmoved=(),
+    )
+
+
+class _Narrowed:
+    """See `narrowed`; satisfies `core.protocols.Method`."""
+
+    def __init__(self, method: Method, kept: list[int], idle: Method | None) -> None:
+        self._method = method
+        self._kept = kept
+        self._idle = idle
+
+    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
+        """Train; see `core.protocols.Method`."""
+        weights = request.proposal.weights.array
+        if self._idle is not None and not weights[self._kept].any():
+            self._idle.train(request, report)
+            return
+        self._method.train(
+            self._told(request), lambda checkpoint: report(self._widened(checkpoint, weights))
+        )
+
+    def _told(self, request: TrainRequest) -> TrainRequest:
+        """Return the launch as the method sees it; a bound on what does not move is left out."""
+        proposal, kept = request.proposal, self._kept
+        weights = proposal.weights.array[kept]
+        bounds, front = proposal.thresholds, request.front
+        told = replace(
+            proposal,
+            weights=WeightVector.of(weights if weights.any() else np.ones(len(kept))),
+            target=kept.index(proposal.target) if proposal.target in kept else None,
+            thresholds=None if bounds is None else tuple(bounds[i] for i in kept),
+        )
+        parent = request.parent_gains
+        return replace(
+            request,
+            proposal=told,
+            front=None if front is None else front[:, kept],
+            parent_gains=None if parent is None else parent[kept],
+        )
+
+    def _widened(self, checkpoint: Checkpoint, asked: FloatArray) -> Checkpoint:
+        """Return what is reported, the share of the others being as the launch asked for.
+
+        By hand: asked for (0.2, 0.3, 0.5) with the last unmoved, (0.4, 0.6) are (0.2, 0.3, 0.5).
+        """
+        weights = asked.copy()
+        weights[self._kept] = asked[self._kept].sum() * checkpoint.weights
+        served = tuple(self._served(one, len(asked)) for one in checkpoint.served)
+        effective = None
+        if checkpoint.effective is not None:
+            effective = np.zeros(len(asked))
+            effective[self._kept] = checkpoint.effective
+        return replace(checkpoint, weights=weights, served=served, effective=effective)
+
+    def _served(self, served: Served, m: int) -> Served:
+        weights = np.zeros(m)
+        weights[self._kept] = served.weights
+        draws = tuple(self._served(one, m) for one in served.draws)
+        return replace(served, weights=weights, draws=draws)

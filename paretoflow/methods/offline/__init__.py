@@ -1,0 +1,1 @@
+"""Methods that learn from the base's scored answers."""

@@ -1,0 +1,62 @@
+"""Each reward normalised within its group, then the weighted sum."""
+
+from __future__ import annotations
+
+from paretoflow.core.protocols import TrainRequest
+from paretoflow.core.values import FloatArray
+from paretoflow.methods.online.aggregators.base import (
+    EPSILON,
+    Aggregator,
+    RewardBatch,
+    group_normalised,
+    weighted_margins,
+)
+from paretoflow.methods.training.context import MethodContext
+from paretoflow.spec.methods.aggregators import NormalizeThenSumSpec
+
+
+def normalize_then_sum(rewards: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the whitened weighted sum of the group-normalised rewards, shape (b, g).
+
+    By hand: one group with rewards (0, 5) and (2, 1) under weights (0.75, 0.25): normalised (-1, 1)
+    and (1, -1), each over sqrt(2); summed -0.3536 and 0.3536; whitened -0.7071 and 0.7071, less a
+    hair.
+
+    Args:
+        rewards: Shape (b, g, m).
+        weights: Shape (m,).
+
+    References:
+        Liu et al. 2026, arXiv 2601.05242 (GDPO), as in TRL. Without the whitening it is Ichihara et
+        al. 2025 (MO-GRPO).
+    """
+    summed = each_normalised(rewards) @ weights
+    whitened: FloatArray = (summed - summed.mean()) / (summed.std(ddof=1) + EPSILON)
+    return whitened
+
+
+def each_normalised(rewards: FloatArray) -> FloatArray:
+    """Return each reward normalised within its group, of their shape, (b, g, m)."""
+    batches, group, m = rewards.shape
+    columns = group_normalised(rewards.swapaxes(1, 2).reshape(batches * m, group))
+    return columns.reshape(batches, m, group).swapaxes(1, 2)
+
+
+class NormalizeThenSum(Aggregator):
+    """No objective's spread drowns another's; see `normalize_then_sum`.
+
+    The same under RLOO: what it gives has been compared within the group already.
+    """
+
+    def __init__(
+        self, spec: NormalizeThenSumSpec, context: MethodContext, request: TrainRequest
+    ) -> None:
+        pass
+
+    def advantages(self, batch: RewardBatch) -> FloatArray:
+        """Return one advantage for each answer, shape (b, g)."""
+        return normalize_then_sum(batch.rewards, batch.weights)
+
+    def margins(self, batch: RewardBatch) -> FloatArray | None:
+        """Return what each objective adds to how answers of a group differ, shape (m,)."""
+        return weighted_margins(batch.weights, each_normalised(batch.rewards))

@@ -1,0 +1,41 @@
+"""Group-relative policy optimisation on fresh answers, one reward for each objective."""
+
+from __future__ import annotations
+
+from trl import GRPOConfig, GRPOTrainer
+
+from paretoflow.methods.online.aggregators import build
+from paretoflow.methods.online.aggregators.base import group_normalised
+from paretoflow.methods.online.base import OnlineMethod, check_alone
+from paretoflow.methods.online.trainer import (
+    OnlineTrainer,
+    online_arguments,
+)
+from paretoflow.methods.training.context import Run
+from paretoflow.spec.methods import GrpoMethodSpec
+
+
+class GrpoMethod(OnlineMethod[GrpoMethodSpec]):
+    """GRPO on what an aggregator makes of the rewards, in the base's standard deviations.
+
+    References:
+        Shao et al. 2024, arXiv 2402.03300, eq. 3 and 4 (loss averaged over the tokens of an answer,
+        then over answers). Departures: (1) one gradient step for each sampled batch, so the ratio
+        is one and never clipped; (2) KL to the base, not to a moving reference; (3) an aggregator
+        stands between the rewards and the advantages: `linear` and `normalize_then_sum` are TRL's
+        own two.
+    """
+
+    def _trainer(self, run: Run) -> GrpoTrainer:
+        check_alone(self._spec.aggregation, run.request.parallel)
+        config = GRPOConfig(
+            **online_arguments(run, self._spec, self._context),
+            beta=self._spec.beta,
+            loss_type="grpo",
+        )
+        aggregator = build(self._spec.aggregation, self._context, run.request)
+        return GrpoTrainer(run, self._context, config, aggregator, group_normalised)
+
+
+class GrpoTrainer(OnlineTrainer, GRPOTrainer):
+    """TRL's GRPO trainer, fed with the shared prompts and following the weights in force."""

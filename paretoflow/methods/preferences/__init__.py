@@ -1,0 +1,1 @@
+"""Scored answers as preferences: pairs, lists and labels, for any weights."""

@@ -1,0 +1,1 @@
+"""One training run on a TRL trainer, from a launch to its checkpoints."""

@@ -1,0 +1,149 @@
+"""One training run on a TRL trainer: adapter on, train, adapter off.
+
+Everything that methods have in common is here; a method only says how its trainer is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accelerate.utils import imports as accelerate_imports
+from torch.nn import Dropout
+from transformers import PrinterCallback, Trainer
+
+from paretoflow.core.protocols import Checkpoint, TrainRequest
+from paretoflow.lm.adapters import fresh_adapter, load_adapter, save_adapter_files, unload
+from paretoflow.methods.constrained.dual import DualController
+from paretoflow.methods.distributed.rank_files import lent
+from paretoflow.methods.distributed.ranks import Ranks, joined
+from paretoflow.methods.distributed.sharded import attributes_kept, release
+from paretoflow.methods.training.arguments import shared_arguments
+from paretoflow.methods.training.checkpoints import CheckpointCallback
+from paretoflow.methods.training.context import MethodContext, Run
+from paretoflow.methods.training.states import require_state
+from paretoflow.spec.methods import MethodSpec
+
+
+def train_run(
+    context: MethodContext,
+    spec: MethodSpec,
+    request: TrainRequest,
+    report: Callable[[Checkpoint], None],
+    build: Callable[[Run], Trainer],
+    adapter_options: Mapping[str, Any] | None = None,
+) -> None:
+    """Train one launch with the trainer that `build` returns; reports as `Method.train` promises.
+
+    `adapter_options` are further options of PEFT's `LoraConfig` for a fresh adapter.
+
+    Raises:
+        NonFiniteLossError: If the loss, its gradient or the adapter is not finite; no such adapter
+            is ever saved.
+        MethodError: If the state to resume from is torn or another gang's, or DeepSpeed was to
+            train and does not.
+        RunInterrupted: After `request.should_stop` said yes and the state was saved.
+        WorkerError: If another rank failed.
+    """
+    _remember_packages()
+    parent = request.parent_gains if spec.dual.paired else None
+    controller = DualController(spec.dual, request.proposal, context.scale, parent)
+    arguments = shared_arguments(spec, request, context.lm)
+    with (
+        joined(request.parallel, context.lm.device) as ranks,
+        _resumed(request, ranks, controller) as state,
+        _adapter(context, request, adapter_options) as model,
+    ):
+        run = Run(spec, request, ranks, model, controller, arguments)
+        trainer = build(run)
+        trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(CheckpointCallback(run, trainer, report, context))
+        with _released(trainer, ranks):
+            trainer.train(resume_from_checkpoint=state)
+
+
+class SavesAdapter:
+    """For trainers: what they save of the model is the adapter that they train, and nothing else.
+
+    Left to itself a trainer would also write tokenizer and arguments, ask the hub whether the
+    vocabulary was changed, and gather the whole base under DeepSpeed, which saves the adapter with
+    its optimiser.
+    """
+
+    def save_model(self: Any, output_dir: str, _internal_call: bool = False) -> None:
+        """Write the adapter into a folder of trainer state."""
+        if not self.is_deepspeed_enabled:
+            save_adapter_files(self.model, Path(output_dir))
+
+    def create_model_card(self: Any, *args: Any, **kwargs: Any) -> None:
+        """Write none: states are for resuming, and TRL would look for W&B's address of the run."""
+
+
+def drop_reference_copy(model: Any) -> None:
+    """Remove the frozen copy of the starting adapter: the base is the reference, not the parent.
+
+    Without the copy TRL takes the reference by switching the adapter off, also when a run starts
+    from a parent.
+    """
+    if "ref" in model.peft_config:
+        model.delete_adapter("ref")
+
+
+def _remember_packages() -> None:
+    """Let accelerate look once which packages are there: it reads their metadata at every step."""
+    look = accelerate_imports._is_package_available
+    if not hasattr(look, "cache_info"):
+        accelerate_imports._is_package_available = cache(look)
+
+
+@contextmanager
+def _resumed(
+    request: TrainRequest, ranks: Ranks, controller: DualController
+) -> Iterator[str | None]:
+    """Yield the folder of trainer state to go on from, for the trainer; None to start afresh."""
+    if request.resume_from is None:
+        yield None
+        return
+    with lent(request.resume_from, ranks):
+        state = require_state(request.resume_from, request.parallel)
+        controller.restore(np.asarray(state.multipliers))
+        yield str(state.folder)
+
+
+@contextmanager
+def _released(trainer: Trainer, ranks: Ranks) -> Iterator[None]:
+    """Take DeepSpeed off the model after the block, unless the ranks are out of step."""
+    try:
+        yield
+        ranks.in_step = True
+    finally:
+        if ranks.in_step and trainer.deepspeed is not None:
+            release(trainer.deepspeed)
+
+
+@contextmanager
+def _adapter(
+    context: MethodContext, request: TrainRequest, options: Mapping[str, Any] | None
+) -> Iterator[Any]:
+    base = context.lm.model
+    own_forward = vars(base).get("forward")
+    for layer in base.modules():
+        if isinstance(layer, Dropout):
+            layer.p = 0.0  # as in the reference; the adapter's own dropout is the spec's
+    with attributes_kept(base):
+        if request.parent_adapter is None:
+            model = fresh_adapter(context.lm, context.lora, request.seed, options)
+        else:
+            model = load_adapter(context.lm, request.parent_adapter, trainable=True)
+        try:
+            yield model
+        finally:
+            unload(model)
+            # TRL wraps the forward for its fused head; left on, the next would wrap the wrapper
+            vars(base).pop("forward", None)
+            if own_forward is not None:
+                base.forward = own_forward

@@ -1,0 +1,89 @@
+"""What the Ray backend makes of a lost gang; `tests/integration` has the rest."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from paretoflow.core.status import Boundary
+from paretoflow.engine.messages import Cause, Failure, Launch
+from paretoflow.ledger.fragments import write_fragment
+from paretoflow.ledger.tables import EventKind
+from paretoflow.storage import LocalFolder
+from tests.sim.specs import circle_spec
+from tests.unit.engine.telling import done, proposal, scored
+
+pytestmark = pytest.mark.ray
+pytest.importorskip("ray")
+module = importlib.import_module("paretoflow.engine.ray.backend")
+
+LAUNCH = Launch("a", 1, proposal())
+DIED = Failure(Boundary.WORKER, "the worker died", retryable=True)
+
+
+@pytest.fixture
+def backend(tmp_path: Path) -> Any:
+    """A backend that started no Ray and has no gangs."""
+    made = object.__new__(module.RayBackend)
+    made._folder = LocalFolder(tmp_path)
+    made._stumbled = []
+    made._roster = SimpleNamespace(
+        replace=lambda gang: None, stumble=lambda slot, error: made._stumbled.append(slot)
+    )
+    return made
+
+
+def lost_gang(**changes: Any) -> Any:
+    facts = {"slot": 0, "members": [SimpleNamespace(loaded=True)], "leaving": "", "launch": LAUNCH}
+    return SimpleNamespace(**facts | changes)
+
+
+def test_a_lost_gang_that_had_finished_is_no_failure(backend: Any, tmp_path: Path) -> None:
+    events = [scored("a", (0.5, 5), attempt=1), done("a", 1)]
+    write_fragment(tmp_path, events)
+    write_fragment(tmp_path, [scored("b", (0.5, 5))])
+    (report,) = backend._lose(lost_gang(), DIED)
+    assert (report.run_id, report.attempt, report.ended, report.failure) == ("a", 1, True, None)
+    assert [e.event_id for e in report.events] == [e.event_id for e in events]
+
+
+def test_a_lost_gang_leaves_the_checkpoints_that_it_had_written(
+    backend: Any, tmp_path: Path
+) -> None:
+    write_fragment(tmp_path, [scored("a", (0.5, 5), attempt=1)])
+    (report,) = backend._lose(lost_gang(), DIED)
+    assert [e.kind for e in report.events] == [EventKind.EVALUATED]
+    assert report.failure == DIED
+    assert backend._stumbled == []
+
+
+def test_a_gang_lost_while_it_leaves_costs_no_retry(backend: Any) -> None:
+    (report,) = backend._lose(lost_gang(leaving="its node goes"), DIED)
+    assert report.failure.cause is Cause.LOST
+    assert report.failure.message == "its node goes: the worker died"
+
+
+def test_a_gang_lost_before_it_had_loaded_has_nothing_to_report(backend: Any) -> None:
+    gang = lost_gang(launch=None, members=[SimpleNamespace(loaded=False)])
+    assert backend._lose(gang, DIED) == []
+    assert backend._stumbled == [0]
+
+
+@pytest.mark.parametrize(
+    ("engine", "wait_s"),
+    [
+        ({"workers": 2}, 2.0),
+        ({"workers": 600}, 12.0),
+        ({"workers": 500, "resources": {"ranks": 8}}, 15.0),
+        ({"workers": 2, "limits": {"run_s": 4}}, 1.0),
+        ({"workers": 2, "limits": {"orphan_s": 0.1}}, 0.25),
+    ],
+)
+def test_many_ranks_are_asked_less_often_and_strict_limits_more_often(
+    engine: dict[str, Any], wait_s: float
+) -> None:
+    assert module._wait_s(circle_spec(engine=engine)) == wait_s

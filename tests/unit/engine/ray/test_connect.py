@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import importlib
+import socket
+
+import pytest
+
+from paretoflow.core.errors import ClusterError
+from paretoflow.engine.cluster.dashboard import Node
+from paretoflow.spec.engine import ResourcesSpec
+
+pytestmark = pytest.mark.ray
+pytest.importorskip("ray")
+ray_start = importlib.import_module("paretoflow.engine.ray.connect")
+cluster = importlib.import_module("paretoflow.engine.cluster.nodes")
+
+
+def test_an_address_where_nobody_is_ends_in_words_and_soon() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        port = taken.getsockname()[1]
+        with pytest.raises(ClusterError, match=f"no Ray cluster answers at 127.0.0.1:{port}"):
+            ray_start.join(f"127.0.0.1:{port}", "n")
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("http://head:8265", "use `paretoflow submit`"),
+        ("ray://head:10001", "use `paretoflow submit`"),
+        ("head:", "cannot join the Ray cluster at head:"),
+    ],
+)
+def test_an_address_of_another_kind_is_refused(address: str, words: str) -> None:
+    with pytest.raises(ClusterError, match=words):
+        ray_start.join(address, "n")
+
+
+def test_a_version_that_does_not_match_is_no_missing_cluster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def init(**_: object) -> None:
+        raise RuntimeError("Version mismatch: The cluster was started with:\n Ray 2.1")
+
+    monkeypatch.setattr(ray_start.ray, "init", init)
+    with pytest.raises(ClusterError, match="cannot join the Ray cluster at auto: Version mismatch"):
+        ray_start.join("auto", "n")
+
+
+@pytest.mark.parametrize(
+    "error", [ray_start.AuthenticationError("InvalidToken"), ConnectionError("Failed to connect")]
+)
+def test_a_head_that_does_not_let_us_in_is_told_from_one_that_is_not_there(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def init(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ray_start.ray, "init", init)
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        with pytest.raises(ClusterError, match="does not let us in") as caught:
+            ray_start.join(address, "n")
+    assert "RAY_AUTH_TOKEN" in str(caught.value)
+
+
+def test_a_cluster_that_holds_no_gang_is_refused_unless_it_can_grow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    node = Node("10.0.0.1", {"CPU": 4.0})
+    monkeypatch.setattr(cluster, "JOIN_S", 0.0)
+    monkeypatch.setattr(cluster, "read_nodes", lambda: ([node], [node]))
+    monkeypatch.setattr(cluster, "may_grow", lambda: False)
+    cluster.require_room(ResourcesSpec(ranks=4))
+    with pytest.raises(ClusterError, match="a gang is 5 ranks, each of 1 CPU"):
+        cluster.require_room(ResourcesSpec(ranks=5))
+    monkeypatch.setattr(cluster, "may_grow", lambda: True)
+    cluster.require_room(ResourcesSpec(ranks=5))
+
+
+def test_nodes_that_still_join_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([[], [], [Node("10.0.0.1", {"CPU": 4.0})]])
+    monkeypatch.setattr(cluster, "read_nodes", lambda: (next(looks), []))
+    monkeypatch.setattr(cluster, "may_grow", lambda: False)
+    monkeypatch.setattr(cluster.time, "sleep", lambda seconds: None)
+    cluster.require_room(ResourcesSpec())
+    assert list(looks) == []

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from paretoflow.core.errors import MethodError, ShapeError
+from paretoflow.core.protocols import Checkpoint, GivenScores, Served
+from paretoflow.core.values import Cost
+from paretoflow.engine.runtime.points import points_of
+from paretoflow.engine.state.happenings import Measured, evaluated
+from paretoflow.engine.state.payloads import evaluation_of
+from paretoflow.scoring.evaluate import EvaluationResult
+
+PLAIN = Checkpoint(3, Path("a"), final=True, cost=Cost(), weights=np.array([0.4, 0.6]), metrics={})
+PROMPTS = np.array([[1.0, 2.0, 3.0], [0.5, 0.5, 2.0]])
+GIVEN = GivenScores(np.array([2.0, 1.0]), np.array([0.1, 0.2]), PROMPTS)
+
+
+class Recorder:
+    """An evaluator that notes what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+
+    def evaluate(self, model: Any, weights: Any = None, served: Any = None) -> EvaluationResult:
+        self.asked.append((weights.tolist(), served))
+        scores = np.array([float(len(self.asked)), 0.0])
+        return EvaluationResult(scores, scores, scores[:, None], ("x",), {}, 5, 0.1)
+
+
+def points(checkpoint: Checkpoint, evaluator: Any = None) -> tuple[list[Any], int]:
+    signs: list[int] = []
+    found = list(points_of(checkpoint, evaluator or Recorder(), 2, lambda: signs.append(1)))
+    return found, len(signs)
+
+
+def test_a_checkpoint_of_one_preference_is_one_point():
+    evaluator = Recorder()
+    (point,), signs = points(PLAIN, evaluator)
+    assert (point.condition, point.weights, point.payload) == (None, (0.4, 0.6), {})
+    assert evaluator.asked == [([0.4, 0.6], None)]
+    assert signs == 1
+
+
+def test_what_a_run_found_of_its_thresholds_is_in_its_record():
+    told = {"kept": True, "looks": 7}
+    (point,), _ = points(replace(PLAIN, constraint=told))
+    assert point.payload == {"constraint": told}
+
+
+def test_a_point_for_each_preference_that_is_served_in_order():
+    served = tuple(Served(np.array([w, 1 - w]), {"prefix": f"{w}"}) for w in (0.0, 0.5, 1.0))
+    evaluator = Recorder()
+    found, signs = points(replace(PLAIN, served=served), evaluator)
+    assert [p.condition for p in found] == [0, 1, 2]
+    assert [p.weights for p in found] == [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)]
+    assert [p.payload["condition"] for p in found] == [dict(s.condition) for s in served]
+    assert [s for _, s in evaluator.asked] == list(served)
+    assert signs == 3
+
+
+@pytest.mark.parametrize(
+    ("weights", "error", "message"),
+    [
+        ([0.2, 0.3, 0.5], MethodError, "shape \\(3,\\); allowed: \\(2,\\)"),
+        ([0.9, 0.9], ShapeError, "sum to one"),
+    ],
+)
+def test_a_preference_that_is_none_is_refused(weights, error, message):
+    with pytest.raises(error, match=message):
+        points(replace(PLAIN, served=(Served(np.array(weights), {}),)))
+
+
+def test_given_scores_are_taken_without_an_evaluation():
+    evaluator = Recorder()
+    (point,), _ = points(replace(PLAIN, given=GIVEN), evaluator)
+    assert evaluator.asked == []
+    assert point.payload == {"given": True}
+    assert point.result.scores.tolist() == [2.0, 1.0]
+    assert point.result.completions == ()
+    assert (point.result.tokens, point.result.wall_s) == (0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scores": np.array([2.0])}, "scores of shape \\(1,\\); allowed: \\(2,\\)"),
+        ({"scores": np.array([np.nan, 1.0])}, "scores are not all finite"),
+        ({"stderr": np.array([0.1])}, "standard errors of shape"),
+        ({"stderr": np.array([-0.1, 0.1])}, "standard errors are not all finite, or below zero"),
+        ({"prompt_scores": PROMPTS[:1]}, "scores of prompts of shape \\(1, 3\\)"),
+        ({"prompt_scores": PROMPTS[:, :0]}, "at least one"),
+        ({"prompt_scores": PROMPTS + 1}, "not the means"),
+    ],
+)
+def test_given_scores_that_cannot_be_are_refused(change, message):
+    with pytest.raises(MethodError, match=message):
+        points(replace(PLAIN, given=replace(GIVEN, **change)))
+
+
+def test_scores_are_given_or_evaluated_and_not_both():
+    served = (Served(np.array([1.0, 0.0]), {}),)
+    with pytest.raises(MethodError, match="either"):
+        points(replace(PLAIN, given=GIVEN, served=served))
+
+
+def test_each_condition_has_its_own_row_and_ordinary_names_stay():
+    where = Measured("r0001-abc", 0, 40, GIVEN.scores, GIVEN.stderr, PROMPTS)
+    third = replace(where, condition=3)
+    assert where.snapshot_id == "r0001-abc-a0-s0040"
+    assert third.snapshot_id == "r0001-abc-a0-s0040-c03"
+    payload = {"condition": {"prefix": "p"}}
+    rows = [evaluated(w, time_s=1.0, cost=Cost(), payload=payload) for w in (where, third)]
+    assert [r.event_id for r in rows] == [
+        "evaluated:r0001-abc:0:40",
+        "evaluated:r0001-abc:0:40:3",
+    ]
+    assert evaluation_of(rows[1], 0.0).condition == {"prefix": "p"}

@@ -1,0 +1,102 @@
+"""Launches with settings of their own, from training to the row of the ledger."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paretoflow.core.values import LaunchKind, Proposal, WeightVector
+from tests.unit.engine.runtime.test_continuum import Told
+from tests.unit.engine.small_sweep import small_sweep
+
+pytestmark = pytest.mark.train
+METHOD = {"type": "dpo", "steps": 1, "batch_size": 2}
+
+
+@pytest.fixture(scope="module")
+def workshop(tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    from paretoflow.engine.runtime.executor import Workshop
+    from paretoflow.engine.session.run import enter_folder, sweep_root
+
+    spec = small_sweep("searched", tiny_base_dir, tmp_path_factory.mktemp("home"), METHOD)
+    root = sweep_root(spec)
+    enter_folder(spec, root)
+    found = Workshop(spec, root, threads=1)
+    found.prepare()
+    return found, Path(str(root))
+
+
+def proposed(**settings: float) -> Proposal:
+    weights, named = WeightVector((0.5, 0.5)), tuple(settings.items())
+    return Proposal(LaunchKind.WEIGHTED, weights, 1, "Because.", "by hand", settings=named)
+
+
+def execute(workshop: tuple[Any, Path], run_id: str, **settings: float) -> tuple[Any, Told]:
+    """Return why a launch failed, if it did, and what it told."""
+    from paretoflow.engine.messages import Launch
+
+    told = Told()
+    return workshop[0].execute(Launch(run_id, 0, proposed(**settings)), told), told
+
+
+def launched(workshop: tuple[Any, Path], run_id: str, **settings: float) -> tuple[Any, Path]:
+    """Return the row of a launch, and the folder of its adapter."""
+    failure, told = execute(workshop, run_id, **settings)
+    assert failure is None
+    row = next(e for r in told.reports for e in r.events if e.scores)
+    return row, workshop[1] / row.path
+
+
+def config_of(folder: Path) -> tuple[int, dict[str, int]]:
+    config = json.loads((folder / "adapter_config.json").read_text())
+    return config["r"], config["rank_pattern"]
+
+
+def weights_of(folder: Path) -> bytes:
+    return (folder / "adapter_model.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def plain(workshop: tuple[Any, Path]) -> tuple[Any, Path]:
+    return launched(workshop, "r0000-aaaaaa")
+
+
+def test_ranks_reach_the_adapter(workshop: Any, plain: Any) -> None:
+    row, folder = launched(workshop, "r0001-aaaaaa", **{"rank": 3, "rank.q_proj": 1})
+    assert config_of(plain[1]) == (2, {})
+    assert config_of(folder) == (3, {"q_proj": 1})
+    assert "condition" not in row.payload
+
+
+def test_decoding_reaches_the_answers_alone_and_is_told(workshop: Any, plain: Any) -> None:
+    row, folder = launched(workshop, "r0002-aaaaaa", temperature=0.2, top_p=0.5)
+    assert weights_of(folder) == weights_of(plain[1])
+    assert row.prompt_scores != plain[0].prompt_scores
+    assert row.payload["condition"] == {"temperature": 0.2, "top_p": 0.5}
+    assert row.snapshot_id == "r0002-aaaaaa-a0-s0001"
+
+    # asked again without training, as a merge of the one adapter, it answers the same
+    from paretoflow.core.merge import Merge
+    from paretoflow.engine.messages import Launch
+
+    merge = Merge("cat", ("r0000-aaaaaa-a0-s0001",), (1.0,))
+    again = replace(proposed(temperature=0.2, top_p=0.5), kind=LaunchKind.MERGE, merge=merge)
+    parents = {"merge_paths": (plain[0].path,), "merge_digests": (plain[0].digest,)}
+    launch, told = Launch("r0009-aaaaaa", 0, again, **parents), Told()
+    assert workshop[0].execute(launch, told) is None
+    redrawn = next(e for r in told.reports for e in r.events if e.scores)
+    assert redrawn.prompt_scores == row.prompt_scores
+    assert redrawn.payload["condition"] == row.payload["condition"]
+
+
+def test_the_next_launch_has_the_sweeps_own_again(workshop: Any, plain: Any) -> None:
+    _, slow = launched(workshop, "r0003-aaaaaa", learning_rate=1e-6)
+    assert weights_of(slow) != weights_of(plain[1])
+    failure, _ = execute(workshop, "r0004-aaaaaa", **{"rank.q_prok": 2})
+    assert "`q_prok` bears no adapter; allowed: " in failure.message
+    _, again = launched(workshop, "r0005-aaaaaa")
+    assert weights_of(again) == weights_of(plain[1])

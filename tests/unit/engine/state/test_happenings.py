@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import numpy as np
+
+from paretoflow.core.values import Cost
+from paretoflow.engine.state.happenings import Measured, calibrated, evaluated, finished
+from paretoflow.engine.state.payloads import evaluation_of, problem_from
+from tests.unit.engine.telling import PROBLEM
+
+
+def _measured(run_id: str = "r0001-abcdef", attempt: int = 2, step: int = 40) -> Measured:
+    prompt_scores = np.array([[0.1, 0.3, 0.8], [5.0, 6.0, 7.0]])
+    return Measured(
+        run_id, attempt, step, prompt_scores.mean(axis=1), np.array([0.2, 0.6]), prompt_scores
+    )
+
+
+def test_ids_name_the_happening_and_not_the_moment() -> None:
+    where = _measured()
+    early = evaluated(where, time_s=1.0, cost=Cost())
+    assert early.event_id == "evaluated:r0001-abcdef:2:40"
+    assert early.event_id == evaluated(where, time_s=9.0, cost=Cost(1.0)).event_id
+    assert finished("r0001-abcdef", 2, 1.0).event_id == finished("r0001-abcdef", 3, 9.0).event_id
+    assert calibrated(PROBLEM, 1.0).event_id == calibrated(PROBLEM, 2.0).event_id
+
+
+def test_a_snapshot_is_named_by_run_attempt_and_step_and_the_base_by_itself() -> None:
+    assert _measured().snapshot_id == "r0001-abcdef-a2-s0040"
+    assert _measured("base", 0, 0).snapshot_id == "base"
+
+
+def test_an_evaluation_survives_its_event() -> None:
+    event = evaluated(
+        _measured(),
+        time_s=12.0,
+        cost=Cost(1.5, 3.0, 70),
+        weights=(0.25, 0.75),
+        path="adapters/r0001-abcdef/a2/step-0040",
+        digest="ab",
+        payload={"diagnostics": {"kl": 0.5}},
+    )
+    row = evaluation_of(event, opened_at=10.0)
+    np.testing.assert_allclose(row.scores, [0.4, 6.0])
+    np.testing.assert_array_equal(row.prompt_scores, _measured().prompt_scores)
+    assert row.stderr == (0.2, 0.6)
+    assert (row.n, row.at_s, row.cost) == (3, 2.0, Cost(1.5, 3.0, 70))
+    assert (row.weights, row.path, row.diagnostics) == ((0.25, 0.75), event.path, {"kl": 0.5})
+
+
+def test_the_calibration_holds_the_whole_problem() -> None:
+    assert problem_from(calibrated(PROBLEM, 0.0).payload) == PROBLEM

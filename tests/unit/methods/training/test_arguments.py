@@ -1,0 +1,80 @@
+"""What trainers are told about ranks and batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from paretoflow.core.errors import SpecError
+from paretoflow.core.protocols import Parallel, TrainRequest
+from paretoflow.spec.methods import DpoMethodSpec
+from tests.method_bench import weighted
+
+pytestmark = pytest.mark.train
+
+
+def told(parallel: Parallel, factor: int = 1, dtype: str = "float32", **knobs: Any) -> Any:
+    import torch
+
+    from paretoflow.methods.training.arguments import shared_arguments
+
+    request = TrainRequest(
+        "run", 0, weighted(1.0), 0, Path("run"), parallel=parallel, accumulation_factor=factor
+    )
+    lm: Any = SimpleNamespace(device="cpu", model=SimpleNamespace(dtype=getattr(torch, dtype)))
+    return shared_arguments(DpoMethodSpec(**knobs), request, lm)
+
+
+@pytest.mark.parametrize(
+    ("ranks", "accumulation", "factor", "batch", "passes"),
+    [(1, 1, 1, 16, 1), (1, 2, 1, 8, 2), (2, 2, 1, 4, 2), (2, 2, 2, 2, 4), (4, 4, 1, 1, 4)],
+)
+def test_a_batch_is_shared_over_ranks_and_passes(ranks, accumulation, factor, batch, passes):
+    arguments = told(Parallel(0, ranks), factor, batch_size=16, gradient_accumulation=accumulation)
+    assert arguments["per_device_train_batch_size"] == batch
+    assert arguments["gradient_accumulation_steps"] == passes
+
+
+def test_a_batch_that_ranks_cannot_share_is_refused():
+    with pytest.raises(SpecError, match="a batch of 8 for 3 ranks in 1 passes") as caught:
+        told(Parallel(0, 3), batch_size=8)
+    assert "a multiple of 3" in caught.value.what
+
+
+def test_a_rank_alone_has_no_deepspeed():
+    arguments = told(Parallel())
+    assert arguments["use_cpu"] is True
+    assert "deepspeed" not in arguments
+
+
+@pytest.mark.parametrize(
+    ("parallel", "zero"),
+    [
+        (Parallel(0, 2), {"stage": 0}),
+        (Parallel(0, 1, 1), {"stage": 1}),
+        (Parallel(1, 2, 2, True), {"stage": 2, "offload_optimizer": {"device": "cpu"}}),
+        (
+            Parallel(1, 2, 3, True),
+            {
+                "stage": 3,
+                "offload_optimizer": {"device": "cpu"},
+                "offload_param": {"device": "cpu"},
+            },
+        ),
+    ],
+)
+def test_deepspeed_is_told_the_stage_and_what_to_offload(parallel, zero):
+    arguments = told(parallel)
+    assert "use_cpu" not in arguments  # it would fall back to plain data parallelism
+    assert arguments["accelerator_config"] == {"use_configured_state": True}
+    assert arguments["deepspeed"]["zero_optimization"] == zero
+
+
+def test_deepspeed_takes_no_half_precision_base_on_the_cpu():
+    with pytest.raises(SpecError, match="allowed: float32") as caught:
+        told(Parallel(0, 2), dtype="bfloat16")
+    assert caught.value.where == "model.dtype"
+    assert told(Parallel(), dtype="bfloat16")["bf16"] is False
