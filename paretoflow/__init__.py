@@ -29,7 +29,7 @@ __all__ = [
 _HOMES = {
     "Direction": "paretoflow.core.values",
     "Front": "paretoflow.api",
-    "FrontPoint": "paretoflow.core.views",
+    "FrontPoint": "paretoflow.core.front_point",
     "Objective": "paretoflow.core.protocols",
     "ParetoflowError": "paretoflow.core.errors",
     "Prompt": "paretoflow.core.protocols",

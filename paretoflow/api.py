@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paretoflow.core.views import FrontPoint, FrontView, SweepView, front_number
+from paretoflow.core.front_point import FrontPoint
+from paretoflow.core.views import FrontView, SweepView, front_number
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from paretoflow.core.cost import Cost
+from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.ids import digest_of_folder, run_id_of, snapshot_id_of
 from paretoflow.core.status import Boundary, RunStatus
 from paretoflow.core.values import (
     BASE_RUN_ID,
-    Cost,
     Direction,
     LaunchKind,
     ObjectiveInfo,
@@ -21,7 +22,7 @@ from paretoflow.core.values import (
     RunRecord,
     WeightVector,
 )
-from paretoflow.core.views import EvaluationRow, FrontPoint, FrontView, SweepView
+from paretoflow.core.views import EvaluationRow, FrontView, SweepView
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.orient import gains_of, ref_gains
 from paretoflow.front.worth import worth

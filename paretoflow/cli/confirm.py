@@ -21,7 +21,8 @@ from paretoflow.core.errors import UserError
 
 if TYPE_CHECKING:
     from paretoflow.core.confirmed import ConfirmedFront, ConfirmedPoint
-    from paretoflow.core.views import FrontPoint, FrontView
+    from paretoflow.core.front_point import FrontPoint
+    from paretoflow.core.views import FrontView
     from paretoflow.engine.session.confirm import Progress
 
 Place = Annotated[

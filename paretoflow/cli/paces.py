@@ -33,6 +33,16 @@ class AtWork(Protocol):
         ...
 
 
+def duration(seconds: float) -> str:
+    """Return seconds as `42 s`, `3 min 05 s` or `2 h 07 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
 class Paces:
     """Remembers when each attempt was first seen, and at which step.
 
@@ -60,8 +70,6 @@ class Paces:
         return lines
 
     def _line(self, group: AtWork, now_s: float) -> tuple[str, str, str]:
-        from paretoflow.cli.progress import duration
-
         if group.reason:
             return group.run_id, group.reason, ""
         if group.step >= self._steps:

@@ -18,7 +18,8 @@ from paretoflow.core.views import front_number
 
 if TYPE_CHECKING:
     from paretoflow.api import Front
-    from paretoflow.core.views import FrontPoint, SweepView
+    from paretoflow.core.front_point import FrontPoint
+    from paretoflow.core.views import SweepView
 
 
 _NAMED = "NAME=NUMBER,…"

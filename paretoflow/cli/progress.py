@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from paretoflow.cli.paces import AtWork, Paces
+from paretoflow.cli.paces import AtWork, Paces, duration
 from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.shown import shown
 from paretoflow.core.status import RunStatus
@@ -65,16 +65,6 @@ class State(Protocol):
     def front_size(self) -> int:
         """Return the number of points on the front."""
         ...
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as `42 s`, `3 min 05 s` or `2 h 07 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 class Progress:

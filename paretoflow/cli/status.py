@@ -100,7 +100,7 @@ def rendered(facts: dict[str, Any], sweep: str, width: int) -> RenderableType:
 
 
 def _lines(facts: dict[str, Any], sweep: str) -> list[tuple[str, str]]:
-    from paretoflow.cli.progress import duration
+    from paretoflow.cli.paces import duration
 
     runs, (low, high) = facts["runs"], facts["hypervolume_ci"]
     lines = [("state", _state(facts, sweep))]
@@ -148,7 +148,7 @@ def _further(gain: dict[str, float]) -> str:
 
 
 def _state(facts: dict[str, Any], sweep: str) -> str:
-    from paretoflow.cli.progress import duration
+    from paretoflow.cli.paces import duration
 
     state, driver = facts["state"], facts["driver"]
     if state == "ended":
@@ -168,7 +168,7 @@ def _state(facts: dict[str, Any], sweep: str) -> str:
 
 
 def _gangs(facts: dict[str, Any], width: int) -> list[RenderableType]:
-    from paretoflow.cli.progress import duration
+    from paretoflow.cli.paces import duration
 
     gangs = facts["gangs"]
     counts = Counter(g["phase"] for g in gangs)
@@ -195,7 +195,7 @@ def _gangs(facts: dict[str, Any], width: int) -> list[RenderableType]:
 
 def _reasons(gangs: list[dict[str, Any]]) -> list[RenderableType]:
     """Return a line for each reason that gangs give for what they do, for instance wait."""
-    from paretoflow.cli.progress import duration
+    from paretoflow.cli.paces import duration
 
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for gang in gangs:

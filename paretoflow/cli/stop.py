@@ -51,7 +51,7 @@ def stop(
 
 def _ask(reader: StandingReader, standing: Standing, sweep: str, wait_s: float) -> tuple[str, int]:
     """Ask the driver to stop; return what came of it, and the exit status if that is all."""
-    from paretoflow.cli.progress import duration
+    from paretoflow.cli.paces import duration
     from paretoflow.engine.session.stop_request import request_stop
     from paretoflow.storage import as_folder
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from paretoflow.core.data_facts import near_line
+from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.values import FloatArray, Problem
-
-if TYPE_CHECKING:
-    from paretoflow.core.views import FrontPoint
 
 Interval = tuple[float, float]
 

@@ -32,12 +32,9 @@ Each leaf also inherits a standard error and survives pickling: errors cross pro
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.shown import without_secrets
-
-if TYPE_CHECKING:
-    from paretoflow.core.values import Cost
 
 
 class ParetoflowError(Exception):

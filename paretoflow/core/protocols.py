@@ -13,7 +13,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from paretoflow.core.candidates import Candidates as Candidates
 from paretoflow.core.candidates import Prompt as Prompt
-from paretoflow.core.values import Cost, FloatArray, History, Proposal
+from paretoflow.core.cost import Cost
+from paretoflow.core.values import FloatArray, History, Proposal
 
 
 class Objective(Protocol):

@@ -6,7 +6,6 @@ WeightVector    a preference on the simplex
 Proposal        one choice of a proposer, with its seed and reason
 RunRecord       a proposal that became a run, and where it stands
 History         what a proposer may look at
-Cost            what was spent
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.errors import NonFiniteError, ShapeError
 from paretoflow.core.inputs import Inputs
 from paretoflow.core.merge import Merge
@@ -222,27 +222,6 @@ class Proposal:
                 "merge": None if merge is None else Merge.from_dict(merge),
                 "settings": tuple((name, value) for name, value in plain.get("settings", ())),
             }
-        )
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What was spent on a run or an evaluation; costs add.
-
-    Args:
-        wall_s: Wall-clock seconds.
-        device_s: Seconds times devices (a rank without a GPU counts as one device).
-        tokens: Tokens trained on or generated.
-    """
-
-    wall_s: float = 0.0
-    device_s: float = 0.0
-    tokens: int = 0
-
-    def __add__(self, other: Cost) -> Cost:
-        """Return the sum of both."""
-        return Cost(
-            self.wall_s + other.wall_s, self.device_s + other.device_s, self.tokens + other.tokens
         )
 
 

@@ -1,6 +1,5 @@
 """What commands, reports and exports show of a sweep, as frozen values read from the ledger.
 
-FrontPoint      one non-dominated evaluation with its provenance
 FrontView       the front of a sweep at one moment
 EvaluationRow   the scores of one snapshot on the eval prompts
 SweepView       everything a report or an export shows
@@ -8,25 +7,19 @@ SweepView       everything a report or an export shows
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from paretoflow.core.confirmed import ConfirmedFront
+from paretoflow.core.cost import Cost
 from paretoflow.core.data_facts import DataFacts
-from paretoflow.core.merge import Merge
-from paretoflow.core.settings import Settings
-from paretoflow.core.values import Cost, FloatArray, Problem, Proposal, RunRecord
+from paretoflow.core.front_point import FrontPoint
+from paretoflow.core.values import FloatArray, Problem, RunRecord
 
 CUT_OFF = "cut_off"
 """Diagnostic: share of answers that ended only because they may be no longer."""
-
-DOUBTFUL = 0.25
-"""Probability of being beaten by another point of the front from which on a point is doubtful."""
-
-_NUMBER_OF_CONDITION = re.compile(r"-c\d+$")
 
 
 def front_name(snapshot: int | None, after: int | None) -> str:
@@ -44,60 +37,6 @@ def front_name(snapshot: int | None, after: int | None) -> str:
 def front_number(snapshot: int | None, after: int | None) -> dict[str, int | None]:
     """Return the same for programs: `after_snapshot` is there only where there is no number."""
     return {"snapshot": snapshot} | ({"after_snapshot": after} if snapshot is None else {})
-
-
-@dataclass(frozen=True)
-class FrontPoint:
-    """One non-dominated evaluation with its provenance; scores are raw.
-
-    Args:
-        weights: What it was trained towards; where its adapter serves many preferences, the one it
-            was asked for. None for the base model.
-        path: Adapter folder relative to the sweep's root; empty for the base model. Points that
-            differ by their condition share it.
-        digest: SHA-256 of the adapter folder.
-        diagnostics: Always-on extras: `kl`, `length_tokens`, `ranking_accuracy`, …
-        condition: How to ask the adapter for this preference; None where it serves one.
-        doubt: Probability that one other point of the front is truly better or equal in every
-            objective, as far as the eval prompts tell; `rival` is the one that threatens it most.
-    """
-
-    snapshot_id: str
-    run_id: str
-    kind: str
-    weights: tuple[float, ...] | None
-    scores: tuple[float, ...]
-    stderr: tuple[float, ...]
-    n: int
-    step: int
-    path: str
-    digest: str
-    proposal: Proposal | None
-    cost: Cost
-    diagnostics: dict[str, float]
-    condition: Mapping[str, Any] | None = None
-    doubt: float = 0.0
-    rival: str = ""
-
-    @property
-    def doubtful(self) -> bool:
-        """Return whether the doubt is worth telling."""
-        return self.doubt >= DOUBTFUL
-
-    @property
-    def adapter_name(self) -> str:
-        """Return the name of its adapter in an export; points of one adapter share it."""
-        return _NUMBER_OF_CONDITION.sub("", self.snapshot_id)
-
-    @property
-    def settings(self) -> Settings:
-        """Return what its launch set beside the weights; empty for none."""
-        return self.proposal.settings if self.proposal else ()
-
-    @property
-    def merge(self) -> Merge | None:
-        """Return what it was mixed from, and how; None where it was trained."""
-        return self.proposal.merge if self.proposal else None
 
 
 @dataclass(frozen=True)

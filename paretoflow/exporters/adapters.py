@@ -14,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from paretoflow.core.errors import ModelError
-from paretoflow.core.views import FrontPoint, SweepView
+from paretoflow.core.front_point import FrontPoint
+from paretoflow.core.views import SweepView
 from paretoflow.exporters.base_model import BaseModel, base_of, digest_in
 from paretoflow.exporters.portable import make_portable
 from paretoflow.storage import Folder, as_folder

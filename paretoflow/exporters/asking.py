@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from paretoflow.core.views import FrontPoint
+from paretoflow.core.front_point import FrontPoint
 from paretoflow.embedded.pydoc import format_prompt
 
 SEEDS = (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from paretoflow.core.conditions import condition_brief
+from paretoflow.core.front_point import DOUBTFUL, FrontPoint
 from paretoflow.core.shown import html_text as escape
 from paretoflow.core.values import LaunchKind
-from paretoflow.core.views import DOUBTFUL, FrontPoint, FrontView, SweepView
+from paretoflow.core.views import FrontView, SweepView
 from paretoflow.exporters.asking import asking_of
 from paretoflow.exporters.base_model import BaseModel, base_of, check_lines
 from paretoflow.exporters.confirmed_card import confirmed_lines

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from paretoflow import __version__
+from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.ids import digest_of
-from paretoflow.core.views import FrontPoint, SweepView, front_number
+from paretoflow.core.views import SweepView, front_number
 from paretoflow.exporters.plain_files import folder_digest
 
 FORMAT = "paretoflow-front"

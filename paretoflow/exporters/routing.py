@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from paretoflow.core.conditions import condition_json
+from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.values import BASE_RUN_ID
-from paretoflow.core.views import FrontPoint, FrontView, front_number
+from paretoflow.core.views import FrontView, front_number
 from paretoflow.exporters.asking import Asking, Marks
 from paretoflow.front.selection import pick
 from paretoflow.front.simplex import das_dennis

@@ -7,7 +7,7 @@ from string import Formatter
 from typing import Any
 
 from paretoflow.core.conditions import asking_lines
-from paretoflow.core.views import FrontPoint
+from paretoflow.core.front_point import FrontPoint
 from paretoflow.exporters.asking import Asking
 from paretoflow.exporters.base_model import BaseModel, base_lines
 

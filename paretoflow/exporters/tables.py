@@ -14,8 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from paretoflow.core.conditions import condition_json
-from paretoflow.core.values import Cost, Problem
-from paretoflow.core.views import EvaluationRow, FrontPoint, FrontView, SweepView
+from paretoflow.core.cost import Cost
+from paretoflow.core.front_point import FrontPoint
+from paretoflow.core.values import Problem
+from paretoflow.core.views import EvaluationRow, FrontView, SweepView
 from paretoflow.front.orient import scores_of
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from paretoflow.core.errors import ModelError
-from paretoflow.core.views import FrontPoint, SweepView
+from paretoflow.core.front_point import FrontPoint
+from paretoflow.core.views import SweepView
 from paretoflow.embedded import TINY_BASE_DIR
 from paretoflow.exporters.adapters import copy_adapters, copy_files
 from paretoflow.exporters.asking import Marks, asking_of, marks_of

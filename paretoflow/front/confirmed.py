@@ -14,8 +14,9 @@ import numpy as np
 
 from paretoflow.core.confirmed import Confirmation, ConfirmedFront, ConfirmedPoint
 from paretoflow.core.errors import UserError
+from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.values import BASE_RUN_ID, FloatArray, Problem
-from paretoflow.core.views import FrontPoint, FrontView, SweepView
+from paretoflow.core.views import FrontView, SweepView
 from paretoflow.front.dominance import dominates
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.orient import gains_of, ref_gains

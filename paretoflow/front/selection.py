@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paretoflow.core.errors import UserError
+from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.values import Direction, FloatArray, Problem
-from paretoflow.core.views import FrontPoint, FrontView
+from paretoflow.core.views import FrontView
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains, ref_gains
 
 Bounds = Mapping[str, float]

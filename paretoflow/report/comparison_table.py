@@ -9,7 +9,8 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from paretoflow.core.values import BASE_RUN_ID, Cost
+from paretoflow.core.cost import Cost
+from paretoflow.core.values import BASE_RUN_ID
 from paretoflow.core.views import SweepView
 from paretoflow.front.compared import Comparison, Interval, Standing
 from paretoflow.report.labels import seconds_text

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from paretoflow.core.confirmed import ConfirmedFront, ConfirmedPoint
+from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.shown import shown
 from paretoflow.core.values import Direction, ObjectiveInfo, Problem
-from paretoflow.core.views import FrontPoint, FrontView
+from paretoflow.core.views import FrontView
 from paretoflow.front.compared import Difference
 from paretoflow.front.orient import scores_of
 

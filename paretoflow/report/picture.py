@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.values import BASE_RUN_ID, FloatArray
-from paretoflow.core.views import EvaluationRow, FrontPoint, SweepView
+from paretoflow.core.views import EvaluationRow, SweepView
 from paretoflow.front.orient import gains_of
 from paretoflow.front.selection import normalised_gains
 from paretoflow.report.labels import worth_text

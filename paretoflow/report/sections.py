@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from paretoflow.core.conditions import condition_brief
+from paretoflow.core.cost import Cost
 from paretoflow.core.settings import settings_text
 from paretoflow.core.shown import html_text as escape
 from paretoflow.core.status import RunStatus
-from paretoflow.core.values import BASE_RUN_ID, Cost, Problem, RunRecord
+from paretoflow.core.values import BASE_RUN_ID, Problem, RunRecord
 from paretoflow.core.views import FrontView, SweepView
 from paretoflow.front.outcomes import Outcome, outcomes_of
 from paretoflow.report.labels import doubt_text, score_text, seconds_text, thresholds_text

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.values import BASE_RUN_ID, FloatArray
-from paretoflow.core.views import EvaluationRow, FrontPoint, FrontView, SweepView
+from paretoflow.core.views import EvaluationRow, FrontView, SweepView
 from paretoflow.front.orient import gains_of, ref_gains, scores_of
 from paretoflow.report.hover import Hover
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.ids import digest_of
-from paretoflow.core.values import Cost, Problem
+from paretoflow.core.values import Problem
 from paretoflow.core.views import EvaluationRow
 from paretoflow.ledger.tables import FrontRecord
 from paretoflow.spec.sweep import SweepSpec

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.ids import rng_of
-from paretoflow.core.values import Cost, LaunchKind, Proposal, WeightVector
+from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster
 from paretoflow.engine.state.happenings import Measured, calibrated, evaluated, finished

@@ -28,10 +28,11 @@ from typing import Any
 
 import numpy as np
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.errors import MethodError, ModelError, RunInterrupted
 from paretoflow.core.ids import digest_of_folder
 from paretoflow.core.protocols import Parallel
-from paretoflow.core.values import BASE_RUN_ID, Cost, Problem
+from paretoflow.core.values import BASE_RUN_ID, Problem
 from paretoflow.engine.failures.attribution import failure_in
 from paretoflow.engine.messages import Failure, Launch, Report
 from paretoflow.engine.runtime.protocols import Attempt

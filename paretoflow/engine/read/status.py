@@ -14,9 +14,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.errors import SweepNotFoundError
 from paretoflow.core.status import RunStatus
-from paretoflow.core.values import Cost, RunRecord
+from paretoflow.core.values import RunRecord
 from paretoflow.engine.live import EVERY_S, GangPhase, GangState, Live, read_live
 from paretoflow.engine.read.notes import notes_of
 from paretoflow.engine.read.sweep import read_spec, require_fronts, whole_spec

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.values import BASE_RUN_ID, RunRecord
-from paretoflow.core.views import EvaluationRow, FrontPoint
+from paretoflow.core.views import EvaluationRow
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.worth import Worth, claimed_worth
 

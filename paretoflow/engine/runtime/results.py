@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from paretoflow import __version__
+from paretoflow.core.cost import Cost
 from paretoflow.core.ids import digest_of_folder
 from paretoflow.core.protocols import Checkpoint
-from paretoflow.core.values import BASE_RUN_ID, Cost
+from paretoflow.core.values import BASE_RUN_ID
 from paretoflow.data.prompts import PromptSets
 from paretoflow.engine.messages import Known, Launch
 from paretoflow.engine.runtime.points import Point

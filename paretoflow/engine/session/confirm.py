@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from paretoflow.core.confirmed import Confirmation, FreshFacts, FreshScores
+from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.ids import seed_of
 from paretoflow.core.inputs import Changes, Inputs, changes, require_none
 from paretoflow.core.settings import Settings
 from paretoflow.core.values import BASE_RUN_ID
-from paretoflow.core.views import FrontPoint, FrontView, SweepView
+from paretoflow.core.views import FrontView, SweepView
 from paretoflow.data import read_pools
 from paretoflow.data.fresh import Fresh, digest_of_prompts, fresh_of, spec_of_file
 from paretoflow.data.prompts import PromptSets

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from paretoflow.core.confirmed import ConfirmedFront
+from paretoflow.core.cost import Cost
 from paretoflow.core.errors import ExportError, UserError
-from paretoflow.core.values import BASE_RUN_ID, Cost
-from paretoflow.core.views import FrontPoint, FrontView
+from paretoflow.core.front_point import FrontPoint
+from paretoflow.core.values import BASE_RUN_ID
+from paretoflow.core.views import FrontView
 from paretoflow.engine.read.confirmations import FOLDER
 from paretoflow.engine.session.confirm import Subject
 from paretoflow.exporters.base_model import VARIABLE

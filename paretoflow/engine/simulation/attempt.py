@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.status import Boundary
-from paretoflow.core.values import Cost
 from paretoflow.engine.messages import Cause, Failure, Launch, Report
 from paretoflow.engine.simulation.fault_model import Course, Trouble
 from paretoflow.engine.state.happenings import Measured, evaluated, finished, paused

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from paretoflow.core.values import BASE_RUN_ID, Cost, Problem
+from paretoflow.core.cost import Cost
+from paretoflow.core.values import BASE_RUN_ID, Problem
 from paretoflow.engine.live import GangState
 from paretoflow.engine.messages import Launch, Report
 from paretoflow.engine.oracles import AnyOracle, Oracle, Reevaluating

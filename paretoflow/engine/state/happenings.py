@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.ids import snapshot_id_of
 from paretoflow.core.inputs import Changes, Inputs, changes
-from paretoflow.core.values import BASE_RUN_ID, Cost, FloatArray, Problem
+from paretoflow.core.values import BASE_RUN_ID, FloatArray, Problem
 from paretoflow.engine.state.payloads import problem_payload
 from paretoflow.ledger.tables import Event, EventKind
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.inputs import Inputs
-from paretoflow.core.values import Cost, Direction, ObjectiveInfo, Problem
+from paretoflow.core.values import Direction, ObjectiveInfo, Problem
 from paretoflow.core.views import EvaluationRow
 from paretoflow.ledger.tables import Event, EventKind
 

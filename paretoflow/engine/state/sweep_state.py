@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.errors import LedgerError
 from paretoflow.core.inputs import Inputs
 from paretoflow.core.status import TRANSITIONS, Boundary, RunStatus
 from paretoflow.core.values import (
     BASE_RUN_ID,
-    Cost,
     FloatArray,
     History,
     IntArray,

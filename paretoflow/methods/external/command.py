@@ -9,9 +9,9 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.errors import MethodError, RunInterrupted, SpecError
 from paretoflow.core.protocols import Checkpoint, TrainRequest
-from paretoflow.core.values import Cost
 from paretoflow.methods.external.adapters import adopted
 from paretoflow.methods.external.process import (
     End,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.protocols import Checkpoint, TrainRequest
-from paretoflow.core.values import Cost
 
 
 def report_at_once(

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from transformers import Trainer, TrainerCallback
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.errors import NonFiniteLossError, RunInterrupted
 from paretoflow.core.protocols import Checkpoint
-from paretoflow.core.values import Cost, FloatArray
+from paretoflow.core.values import FloatArray
 from paretoflow.lm.adapters import save_adapter
 from paretoflow.methods.distributed.rank_files import collect
 from paretoflow.methods.distributed.ranks import require_deepspeed

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from paretoflow import __version__
+from paretoflow.core.cost import Cost
 from paretoflow.core.ids import digest_of_folder, seed_of
 from paretoflow.core.protocols import Parallel
-from paretoflow.core.values import BASE_RUN_ID, Cost, ObjectiveInfo, Problem
+from paretoflow.core.values import BASE_RUN_ID, ObjectiveInfo, Problem
 from paretoflow.engine.failures.attribution import failure_in
 from paretoflow.engine.messages import Failure, Launch, Report
 from paretoflow.engine.runtime.protocols import Attempt

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.ids import snapshot_id_of
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.status import RunStatus
-from paretoflow.core.values import Cost, FloatArray, History, LaunchKind, Proposal, RunRecord
+from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal, RunRecord
 from paretoflow.engine.messages import Known, Launch
 from paretoflow.engine.oracles import AnyOracle
 from paretoflow.engine.simulation.oracle_answers import Answers, CheckedPoint

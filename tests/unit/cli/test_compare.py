@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from paretoflow.cli.main import main
-from paretoflow.core.values import Cost
+from paretoflow.core.cost import Cost
 from paretoflow.core.views import SweepView
 from paretoflow.engine.read import comparison as sides
 from tests.unit.cli.test_diff import exported, on_prompts, without_first

@@ -7,10 +7,12 @@ import pytest
 from rich.console import Console
 
 from paretoflow.cli import progress as module
-from paretoflow.cli.progress import Progress, duration
+from paretoflow.cli.paces import duration
+from paretoflow.cli.progress import Progress
+from paretoflow.core.cost import Cost
 from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.status import Boundary, RunStatus
-from paretoflow.core.values import Cost, RunRecord
+from paretoflow.core.values import RunRecord
 from paretoflow.engine.live import Doing, GangPhase, GangState
 from tests.sim.specs import circle_spec
 from tests.unit.engine.telling import proposal

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.errors import NonFiniteError, ShapeError
 from paretoflow.core.merge import Merge
 from paretoflow.core.values import (
-    Cost,
     Direction,
     LaunchKind,
     ObjectiveInfo,

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.values import (
     BASE_RUN_ID,
-    Cost,
     Direction,
     LaunchKind,
     ObjectiveInfo,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from paretoflow.core.views import FrontPoint
+from paretoflow.core.front_point import FrontPoint
 from paretoflow.exporters.asking import Marks, asking_of, marks_of
 from paretoflow.exporters.base_model import BaseKind, BaseModel
 from paretoflow.exporters.snippet import usage_lines

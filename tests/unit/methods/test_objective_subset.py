@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.protocols import Candidates, Checkpoint, Served, TrainRequest
 from paretoflow.core.values import (
-    Cost,
     Direction,
     LaunchKind,
     ObjectiveInfo,

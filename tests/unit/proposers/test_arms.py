@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from paretoflow.core.values import Cost, Problem
+from paretoflow.core.cost import Cost
+from paretoflow.core.values import Problem
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.proposers.arms import (
     LATEST,

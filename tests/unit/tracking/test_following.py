@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from paretoflow.core.values import Cost, Direction, ObjectiveInfo, Problem
+from paretoflow.core.cost import Cost
+from paretoflow.core.values import Direction, ObjectiveInfo, Problem
 from paretoflow.core.views import EvaluationRow
 from paretoflow.engine.failures.attribution import trouble_in
 from paretoflow.ledger.tables import FrontRecord

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.ids import run_id_of
 from paretoflow.core.merge import Merge
-from paretoflow.core.values import Cost, History, LaunchKind, Proposal
+from paretoflow.core.values import History, LaunchKind, Proposal
 from paretoflow.engine.loop.planner import (
     accumulation_factor,
     decide,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.status import Boundary, RunStatus
-from paretoflow.core.values import Cost
 from paretoflow.engine.live import GangPhase, GangState
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.tables import FrontRecord

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from paretoflow.core.values import BASE_RUN_ID, Cost, Direction, ObjectiveInfo, Problem
+from paretoflow.core.cost import Cost
+from paretoflow.core.values import BASE_RUN_ID, Direction, ObjectiveInfo, Problem
 from paretoflow.engine.read.notes import notes_of
 from paretoflow.engine.state.happenings import Measured, calibrated, evaluated
 from paretoflow.ledger.tables import Event

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.errors import SweepNotFoundError
-from paretoflow.core.values import Cost
 from paretoflow.engine.live import LIVE_FILE, GangPhase, GangState, Live
 from paretoflow.engine.read.status import SILENT_S, Standing, StandingReader, facts, left
 from paretoflow.engine.session.run import enter_folder

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.errors import MethodError
 from paretoflow.core.protocols import Checkpoint
-from paretoflow.core.values import Cost, LaunchKind, Proposal, WeightVector
+from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.engine.runtime import early_stop
 from paretoflow.engine.runtime.early_stop import LOOKS_FILE, Watch, settles_itself
 from paretoflow.spec.methods import DpoMethodSpec, DualSpec

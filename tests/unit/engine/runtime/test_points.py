@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.errors import MethodError, ShapeError
 from paretoflow.core.protocols import Checkpoint, GivenScores, Served
-from paretoflow.core.values import Cost
 from paretoflow.engine.runtime.points import points_of
 from paretoflow.engine.state.happenings import Measured, evaluated
 from paretoflow.engine.state.payloads import evaluation_of

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.errors import DataError, LedgerError
-from paretoflow.core.values import BASE_RUN_ID, Cost, LaunchKind, Proposal
+from paretoflow.core.values import BASE_RUN_ID, LaunchKind, Proposal
 from paretoflow.core.views import EvaluationRow
 from paretoflow.engine.loop.planner import first_launch, launch_of, stagnant
 from paretoflow.engine.messages import Known

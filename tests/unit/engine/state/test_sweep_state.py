@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.errors import LedgerError
 from paretoflow.core.status import RunStatus
-from paretoflow.core.values import Cost
 from paretoflow.engine.state.happenings import paused
 from paretoflow.engine.state.payloads import problem_from, problem_payload
 from paretoflow.engine.state.rows import GrowingRows
