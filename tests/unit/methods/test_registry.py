@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -12,6 +13,8 @@ from paretoflow.core.errors import SpecError
 from paretoflow.methods import CAPABILITIES, TAGS
 from paretoflow.spec.methods import DpoMethodSpec, GrpoMethodSpec, MethodSpec, ModpoMethodSpec
 
+ROOT = Path(__file__).parents[3]
+
 
 def test_spec_code_and_capabilities_know_the_same_tags():
     members = get_args(get_args(MethodSpec)[0])
@@ -19,9 +22,13 @@ def test_spec_code_and_capabilities_know_the_same_tags():
     assert tags == set(TAGS) == set(CAPABILITIES)
 
 
-def test_every_table_entry_names_its_own_module():
+def test_every_table_entry_names_a_class_after_its_tag_in_a_module_of_a_family():
     for tag, path in TAGS.items():
-        assert path.startswith(f"paretoflow.methods.{tag}:")
+        module, name = path.split(":")
+        assert name == "".join(part.title() for part in tag.split("_")) + "Method"
+        assert module.count(".") == 3, module
+        source = (ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+        assert f"class {name}(" in source or f"class {name}:" in source
 
 
 def test_the_family_imports_without_torch():
