@@ -19,6 +19,8 @@ release = version = paretoflow.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_title = f"ParetoFlow {release}"
 html_show_sphinx = False
 html_show_copyright = False

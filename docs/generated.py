@@ -145,11 +145,15 @@ def _allowed(value: Schema) -> str:
         return ", ".join(f"`{item}`" for item in value["enum"])
     if "$ref" in value:
         plain = value["$ref"].endswith("/Direction")
-        return "`maximize`, `minimize`" if plain else "keys of their own"
+        return "`maximize`, `minimize`" if plain else "mapping"
     for key in ("anyOf", "oneOf"):
         if key in value:
             return " or ".join(dict.fromkeys(map(_allowed, value[key])))
     return _plain(value)
+
+
+def _many(kind: str) -> str:
+    return "mappings" if kind == "mapping" else kind
 
 
 def _plain(value: Schema) -> str:
@@ -158,10 +162,14 @@ def _plain(value: Schema) -> str:
         items = value.get("prefixItems")
         if items:
             return f"list of {len(items)}: {', '.join(map(_allowed, items))}"
-        return f"list of {_allowed(value.get('items', {}))}"
+        return f"list of {_many(_allowed(value.get('items', {})))}"
     if kind == "object":
         inner = value.get("additionalProperties")
-        return f"names with {_allowed(inner)}" if isinstance(inner, dict) else "keys and values"
+        return (
+            f"names, each with a {_allowed(inner)}"
+            if isinstance(inner, dict)
+            else "keys and values"
+        )
     words = {"string": "text", "boolean": "`true`, `false`", "null": "`null`"}
     bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     limits = [f"{sign} {value[key]:g}" for key, sign in bounds.items() if key in value]
