@@ -60,7 +60,8 @@ def run(
         ChangedInputsError: If that has changed, and is not accepted.
         UserError: For a spec, data or a model that cannot be used.
     """
-    from paretoflow.engine.session.run import run_sweep, sweep_root
+    from paretoflow.engine.session.folder import sweep_root
+    from paretoflow.engine.session.run import run_sweep
     from paretoflow.spec.paths import written_out
 
     if isinstance(spec, str | Path):

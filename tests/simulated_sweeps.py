@@ -9,7 +9,7 @@ from pathlib import Path
 from paretoflow.core.ids import digest_of_folder
 from paretoflow.core.values import BASE_RUN_ID
 from paretoflow.engine.loop.driver import Driver
-from paretoflow.engine.session.run import enter_folder, sweep_root
+from paretoflow.engine.session.folder import enter_folder, sweep_root
 from paretoflow.engine.simulation.backend import Oracle, SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import EventKind

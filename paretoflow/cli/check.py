@@ -16,7 +16,7 @@ from paretoflow.cli.local import load_and_look
 from paretoflow.cli.options import Format, FormatOption, Job, Overrides, Storage, plain_console
 from paretoflow.cli.plan import Plan, plan_of, served_of, trained_runs
 from paretoflow.core.errors import ClusterError
-from paretoflow.methods.catalogue import CAPABILITIES
+from paretoflow.methods.registry import CAPABILITIES
 from paretoflow.spec.engine import ResourcesSpec
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.spec.search import axes_of
@@ -68,7 +68,7 @@ def _require_same(spec: SweepSpec) -> None:
     Raises:
         SpecError: If there is one, and it has begun.
     """
-    from paretoflow.engine.session.run import drawn_as_begun, require_same, sweep_root
+    from paretoflow.engine.session.folder import drawn_as_begun, require_same, sweep_root
 
     root = sweep_root(spec)
     require_same(drawn_as_begun(spec, root), root)

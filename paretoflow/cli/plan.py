@@ -10,7 +10,7 @@ import numpy as np
 from paretoflow.core.values import Direction, History, ObjectiveInfo, Problem, Proposal
 from paretoflow.front.orient import ideal_gains, nadir_gains, ref_gains
 from paretoflow.front.simplex import lattice_at_least
-from paretoflow.methods.catalogue import CAPABILITIES
+from paretoflow.methods.registry import CAPABILITIES
 from paretoflow.proposers import build, resolve_tag, resolved
 from paretoflow.proposers.experts import expert_count
 from paretoflow.proposers.initial import initial_count

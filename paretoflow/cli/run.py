@@ -75,8 +75,9 @@ def run_here(
     from paretoflow.engine.loop.hooks import Watching
     from paretoflow.engine.read.sweep import open_sweep_folder
     from paretoflow.engine.session.ending import Ending
+    from paretoflow.engine.session.folder import sweep_root
     from paretoflow.engine.session.resume import require_readable
-    from paretoflow.engine.session.run import run_sweep, sweep_root
+    from paretoflow.engine.session.run import run_sweep
 
     root = sweep_root(spec)
     require_readable(root)

@@ -12,7 +12,7 @@ from paretoflow.cli.ending import conclude
 from paretoflow.cli.options import Format, FormatOption, Job, Overrides, plain_console
 
 if TYPE_CHECKING:
-    from paretoflow.engine.session.run import Simulation
+    from paretoflow.engine.session.simulate import Simulation
 
 
 OracleOption = Annotated[
@@ -58,8 +58,8 @@ def simulate(
     model. Same job, oracle and seed: same launches.
     Exit status: 1 where no run finished, or `stop.failures` runs in a row failed alike.
     """
-    from paretoflow.engine.session.run import load_oracle
-    from paretoflow.engine.session.run import simulate as run_simulation
+    from paretoflow.engine.session.simulate import load_oracle
+    from paretoflow.engine.session.simulate import simulate as run_simulation
     from paretoflow.engine.simulation.backend import Weather
     from paretoflow.spec.load import load_spec
 

@@ -106,9 +106,8 @@ def hand_over(
     """
     from paretoflow.engine.cluster.dashboard import Dashboard
     from paretoflow.engine.cluster.submit import Jobs
-    from paretoflow.engine.session.entering import entering
+    from paretoflow.engine.session.folder import drawn_as_begun, entering, sweep_root
     from paretoflow.engine.session.resume import changed_keys, require_readable
-    from paretoflow.engine.session.run import drawn_as_begun, sweep_root
     from paretoflow.methods.support import require_supported
     from paretoflow.storage import as_folder
 

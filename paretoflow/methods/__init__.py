@@ -6,12 +6,12 @@ How to add one (the tag is the YAML `method.type` and the module's name):
    to `MethodSpec`.
 2. Its code: `methods/<family>/<tag>.py` with a class `(spec, context)` that satisfies
    `core.protocols.Method`. A method on preference pairs under one of TRL's losses states its
-   options (`offline.base.PairMethod`, see `offline/ipo.py`); one with a loss of its own on
+   options (`offline.base.PairMethod`, see `offline/dpo.py`); one with a loss of its own on
    log-ratios states batch and loss (`offline.ratio_trainer.RatioTrainer`, see `offline/lipo.py`);
-   one on another TRL trainer states how that trainer is built (`training.trained.TrainedMethod`,
+   one on another TRL trainer states how that trainer is built (`training.run.TrainedMethod`,
    or `online.base.OnlineMethod`, see `online/grpo.py`). Adapters, checkpoints, costs, the dual
    controller and the fault checks come from `training.run.train_run`.
-3. One line in `TAGS` below and one entry in its family's module of `catalogue`.
+3. One line in `TAGS` and one entry in `CAPABILITIES`, both in `registry.py`.
 4. One line in `SPECS` of `tests/contracts/test_methods.py`, which then runs the whole conformance
    suite over it.
 
@@ -38,37 +38,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from paretoflow.core.protocols import Method
-from paretoflow.methods.catalogue import CAPABILITIES
+from paretoflow.methods.registry import CAPABILITIES, TAGS
 from paretoflow.spec.methods import MethodSpec, units_of
 
 if TYPE_CHECKING:
     from paretoflow.methods.training.context import MethodContext
 
 __all__ = ["CAPABILITIES", "TAGS", "build"]
-
-TAGS = {
-    "bco": "paretoflow.methods.offline.bco:BcoMethod",
-    "command": "paretoflow.methods.external.command:CommandMethod",
-    "dpa": "paretoflow.methods.conditioned.dpa:DpaMethod",
-    "dpo": "paretoflow.methods.offline.dpo:DpoMethod",
-    "f_dpo": "paretoflow.methods.offline.f_dpo:FDpoMethod",
-    "gradient_dpo": "paretoflow.methods.gradients.gradient_dpo:GradientDpoMethod",
-    "grao": "paretoflow.methods.online.grao:GraoMethod",
-    "grpo": "paretoflow.methods.online.grpo:GrpoMethod",
-    "ipo": "paretoflow.methods.offline.ipo:IpoMethod",
-    "ipo_md": "paretoflow.methods.online.ipo_md:IpoMdMethod",
-    "lipo": "paretoflow.methods.offline.lipo:LipoMethod",
-    "ln_dpo": "paretoflow.methods.offline.ln_dpo:LnDpoMethod",
-    "mah_dpo": "paretoflow.methods.conditioned.mah_dpo:MahDpoMethod",
-    "meet": "paretoflow.methods.conditioned.meet:MeetMethod",
-    "mm_dpo": "paretoflow.methods.offline.mm_dpo:MmDpoMethod",
-    "modpo": "paretoflow.methods.offline.modpo:ModpoMethod",
-    "ric": "paretoflow.methods.conditioned.ric:RicMethod",
-    "rloo": "paretoflow.methods.online.rloo:RlooMethod",
-    "pro": "paretoflow.methods.offline.pro:ProMethod",
-    "rpo": "paretoflow.methods.offline.rpo:RpoMethod",
-}
-"""YAML tag to `module:Name`."""
 
 
 def build(spec: MethodSpec, context: MethodContext) -> Method:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paretoflow.core.errors import SpecError
-from paretoflow.methods.catalogue import CAPABILITIES
+from paretoflow.methods.registry import CAPABILITIES
 from paretoflow.spec.launches import BEYOND_WEIGHTED, BY_ANY_METHOD, nested
 from paretoflow.spec.objectives import RougeObjectiveSpec
 from paretoflow.spec.sweep import SweepSpec

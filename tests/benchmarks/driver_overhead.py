@@ -21,7 +21,7 @@ from paretoflow.core.ids import rng_of
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster
-from paretoflow.engine.state.happenings import Measured, calibrated, evaluated, finished
+from paretoflow.engine.state.events import Measured, calibrated, evaluated, finished
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.ledger import Ledger
 from paretoflow.ledger.memory import MemoryLedger

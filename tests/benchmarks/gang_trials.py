@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 from paretoflow.engine.loop.hooks import Watching
-from paretoflow.engine.session.run import run_sweep, sweep_root
+from paretoflow.engine.session.folder import sweep_root
+from paretoflow.engine.session.run import run_sweep
 from paretoflow.engine.state.sweep_state import SweepState
 from tests.benchmarks.tune_trials import ENDLESS, REPORTS, TRIAL_S, WORKERS
 from tests.integration.cheap_workshop import CHEAP, PACE

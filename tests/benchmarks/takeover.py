@@ -21,6 +21,7 @@ from typing import Any
 from paretoflow.core.ids import rng_of
 from paretoflow.engine.messages import Launch
 from paretoflow.engine.session import run as session
+from paretoflow.engine.session.folder import enter_folder, sweep_root
 from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.fragments import write_fragment
@@ -81,8 +82,8 @@ def take_over(storage: str, evaluations: int) -> None:
 def prepare(storage: str, evaluations: int) -> int:
     """Write a sweep as a killed driver leaves it; return the number of commits."""
     spec = spec_of(storage, evaluations)
-    root = session.sweep_root(spec)
-    session.enter_folder(spec, root)
+    root = sweep_root(spec)
+    enter_folder(spec, root)
     ledger = open_ledger(root, writer=True, create=True, fsync=False)
     rows = list(_left(spec, evaluations))
     told = {e.run_id: e for e in rows if e.kind is EventKind.FINISHED}

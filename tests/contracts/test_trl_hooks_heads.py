@@ -16,7 +16,7 @@ pytestmark = pytest.mark.train
 @pytest.fixture
 def headed(tiny_lm) -> Any:
     from paretoflow.lm.adapters import fresh_adapter, unload
-    from paretoflow.methods.conditioned.heads.layout import head_options
+    from paretoflow.methods.conditioned.heads import head_options
 
     context = make_context(tiny_lm)
     options = head_options(tiny_lm, context.lora, 3)

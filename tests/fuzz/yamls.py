@@ -29,7 +29,7 @@ import yaml
 
 from paretoflow.cli.main import main
 from paretoflow.core.errors import ParetoflowError
-from paretoflow.engine.session.run import simulate
+from paretoflow.engine.session.simulate import simulate
 from paretoflow.spec.load import load_spec
 from paretoflow.spec.shape import variants
 from paretoflow.spec.sweep import SweepSpec

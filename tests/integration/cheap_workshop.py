@@ -37,7 +37,7 @@ from paretoflow.engine.failures.attribution import failure_in
 from paretoflow.engine.messages import Failure, Launch, Report
 from paretoflow.engine.runtime.protocols import Attempt
 from paretoflow.engine.runtime.run_files import RunFiles
-from paretoflow.engine.state.happenings import Measured, calibrated, evaluated, finished
+from paretoflow.engine.state.events import Measured, calibrated, evaluated, finished
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
 from paretoflow.methods.training.states import Layout, State, read_state, seal, state_folder

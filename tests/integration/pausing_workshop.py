@@ -11,7 +11,7 @@ from paretoflow.core.errors import RunInterrupted
 from paretoflow.core.ids import digest_of_folder
 from paretoflow.engine.messages import Launch, Report
 from paretoflow.engine.runtime.protocols import Attempt
-from paretoflow.engine.state.happenings import finished, paused
+from paretoflow.engine.state.events import finished, paused
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
 from paretoflow.methods.training.states import read_state

@@ -15,8 +15,8 @@ import paretoflow
 from paretoflow.cli.main import main
 from paretoflow.core.ids import digest_of_folder
 from paretoflow.engine.read.sweep import open_sweep_folder, read_spec, read_sweep
-from paretoflow.engine.session.run import enter_folder
-from paretoflow.engine.state.happenings import finished
+from paretoflow.engine.session.folder import enter_folder
+from paretoflow.engine.state.events import finished
 from paretoflow.ledger import open_ledger, probe
 from paretoflow.ledger.tables import EventKind
 from paretoflow.scoring.arrow_files import write_table

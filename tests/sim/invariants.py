@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from paretoflow.core.values import Problem
+from paretoflow.engine.state.events import SEEN
 from paretoflow.engine.state.failures import AGAIN
-from paretoflow.engine.state.payloads import SEEN
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.hypervolume import hypervolume

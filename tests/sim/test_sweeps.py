@@ -11,7 +11,7 @@ from paretoflow.core.errors import ObjectiveError
 from paretoflow.core.ids import rng_of
 from paretoflow.core.values import Proposal
 from paretoflow.engine.loop.driver import Driver
-from paretoflow.engine.session.run import Simulation, simulate
+from paretoflow.engine.session.simulate import Simulation, simulate
 from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.engine.simulation.fault_model import FullDisk
 from paretoflow.engine.state.sweep_state import SweepState

@@ -18,9 +18,8 @@ from paretoflow.engine.loop.planner import Decision, decide, failing, first_laun
 from paretoflow.engine.messages import Backend, Failure, Report
 from paretoflow.engine.read.sweep import front_ids, front_record
 from paretoflow.engine.retry import RETRY_S, patiently
+from paretoflow.engine.state.events import recorded, seen
 from paretoflow.engine.state.failures import AGAIN
-from paretoflow.engine.state.happenings import recorded
-from paretoflow.engine.state.payloads import seen
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.ledger import Ledger
 from paretoflow.ledger.tables import Event, EventKind

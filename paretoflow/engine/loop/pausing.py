@@ -13,7 +13,7 @@ from collections import defaultdict
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import History, LaunchKind, Proposal
 from paretoflow.engine.messages import Backend
-from paretoflow.engine.state.happenings import paused
+from paretoflow.engine.state.events import paused
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.halving import ahead, halving_order, quota, rung_steps

@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from paretoflow import proposers
 from paretoflow.core.ids import run_id_of, snapshot_id_of
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.values import BASE_RUN_ID, LaunchKind, Proposal
 from paretoflow.engine.messages import Cause, Failure, Known, Launch
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.orient import gains_of
+from paretoflow.methods.registry import CAPABILITIES
+from paretoflow.spec.search import axes_of
 from paretoflow.spec.sweep import SweepSpec
 
 DEATHS = 5
@@ -36,6 +39,13 @@ class Decision:
     relaunches: tuple[Launch, ...] = ()
     proposals: tuple[tuple[str, Proposal], ...] = ()
     done: str = ""
+
+
+def proposer_of(spec: SweepSpec) -> Proposer:
+    """Build the proposer of a sweep."""
+    m, launches = len(spec.objectives), CAPABILITIES[spec.method.type].launches
+    axes = axes_of(spec.search, spec.method)
+    return proposers.build(spec.proposer, m=m, runs=spec.stop.runs, launches=launches, axes=axes)
 
 
 def decide(

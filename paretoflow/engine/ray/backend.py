@@ -27,7 +27,7 @@ from paretoflow.engine.ray.transport import answered, end_at_once, within
 from paretoflow.engine.ray.worker_group import Gang
 from paretoflow.engine.ray.worker_handle import Terms
 from paretoflow.engine.runtime.protocols import WORKSHOP
-from paretoflow.engine.state.payloads import problem_of
+from paretoflow.engine.state.events import problem_of
 from paretoflow.ledger.fragments import read_fragments
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.spec.sweep import SweepSpec

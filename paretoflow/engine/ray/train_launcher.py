@@ -28,7 +28,7 @@ from paretoflow.engine.failures.attribution import failure_in
 from paretoflow.engine.messages import Cause, Failure, Launch, Report
 from paretoflow.engine.ray.errors import loss_of
 from paretoflow.engine.runtime.protocols import Attempt, WorkshopLike, parallel_of
-from paretoflow.engine.state.payloads import problem_of
+from paretoflow.engine.state.events import problem_of
 from paretoflow.ledger.tables import Event
 from paretoflow.scoring.desk import NOBODY, Preparing
 from paretoflow.spec.sweep import SweepSpec

@@ -24,14 +24,12 @@ from paretoflow.engine.failures.attribution import failure_in
 from paretoflow.engine.messages import Failure, Known, Launch, Report
 from paretoflow.engine.runtime.early_stop import Watch, settles_itself
 from paretoflow.engine.runtime.loaded import loaded
-from paretoflow.engine.runtime.points import points_of
 from paretoflow.engine.runtime.protocols import Attempt, asked_to_stop
-from paretoflow.engine.runtime.pulse import Pulse
-from paretoflow.engine.runtime.results import Results
+from paretoflow.engine.runtime.results import Results, points_of
 from paretoflow.engine.runtime.run_files import RunFiles
 from paretoflow.engine.runtime.run_setup import Toolbox, Tools
-from paretoflow.engine.runtime.stage import Lessons, Stage
-from paretoflow.engine.state.happenings import calibrated, noted, paused
+from paretoflow.engine.runtime.stage import Lessons, Pulse, Stage
+from paretoflow.engine.state.events import calibrated, noted, paused
 from paretoflow.engine.state.reevaluation import require_alike
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
 from paretoflow.ledger.fragments import write_fragment

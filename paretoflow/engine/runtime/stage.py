@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from paretoflow.core.ids import seed_of
 from paretoflow.core.protocols import Candidates
 from paretoflow.data.prompts import PromptSets
-from paretoflow.engine.runtime.pulse import Pulse
 from paretoflow.lm.base import LanguageModel
 from paretoflow.scoring.costs import SystemCosts
 from paretoflow.scoring.desk import Preparing
@@ -18,6 +18,21 @@ from paretoflow.scoring.signals import ASSUMED_BETA
 from paretoflow.spec.methods import units_of
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder
+
+
+class Pulse:
+    """Passes a beat on to whoever is to hear it now.
+
+    Attributes:
+        tells: Called at each beat.
+    """
+
+    def __init__(self) -> None:
+        self.tells: Callable[[], None] = lambda: None
+
+    def beat(self) -> None:
+        """Give a sign of life."""
+        self.tells()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from paretoflow import __version__
 from paretoflow.core.errors import SchemaVersionError, SpecError, SweepNotFoundError
 from paretoflow.engine.read.sweep import SPEC_FILE, read_spec
-from paretoflow.engine.session.run import CHANGEABLE
+from paretoflow.engine.session.folder import CHANGEABLE
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import EventKind
 from paretoflow.spec.load import load_spec_text

@@ -10,7 +10,7 @@ from paretoflow.core.cost import Cost
 from paretoflow.core.status import Boundary
 from paretoflow.engine.messages import Cause, Failure, Launch, Report
 from paretoflow.engine.simulation.fault_model import Course, Trouble
-from paretoflow.engine.state.happenings import Measured, evaluated, finished, paused
+from paretoflow.engine.state.events import Measured, evaluated, finished, paused
 
 _ENDS = {
     Trouble.CRASH: ("the simulated worker died", Cause.ERROR),

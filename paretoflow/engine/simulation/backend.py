@@ -14,7 +14,7 @@ from paretoflow.engine.messages import Launch, Report
 from paretoflow.engine.oracles import AnyOracle, Oracle, Reevaluating
 from paretoflow.engine.simulation.cluster import SimulatedCluster
 from paretoflow.engine.simulation.fault_model import Weather
-from paretoflow.engine.state.happenings import Measured, calibrated, evaluated
+from paretoflow.engine.state.events import Measured, calibrated, evaluated
 from paretoflow.ledger.tables import Event
 
 __all__ = ["AnyOracle", "Oracle", "Reevaluating", "SimulatedBackend", "SimulatedCluster", "Weather"]

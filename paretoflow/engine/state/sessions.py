@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from paretoflow.engine.state.payloads import driver_time
+from paretoflow.engine.state.events import driver_time
 from paretoflow.ledger.tables import Event
 
 

@@ -23,14 +23,14 @@ from paretoflow.core.values import (
 )
 from paretoflow.core.views import EvaluationRow, InputChange
 from paretoflow.engine.state.ended import EndedRuns
-from paretoflow.engine.state.failures import Failures
-from paretoflow.engine.state.measured_rows import MeasuredRows
-from paretoflow.engine.state.payloads import (
+from paretoflow.engine.state.events import (
     driver_time,
     evaluation_of,
     problem_from,
     uncharged_share,
 )
+from paretoflow.engine.state.failures import Failures
+from paretoflow.engine.state.measured_rows import MeasuredRows
 from paretoflow.engine.state.reevaluation import Reevaluations
 from paretoflow.engine.state.sessions import Sessions
 from paretoflow.ledger.tables import Event, EventKind

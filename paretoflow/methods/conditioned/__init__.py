@@ -1,10 +1,9 @@
-"""One artifact, many preferences: what the conditioned methods share.
+"""One artifact, many preferences.
 
-serving     which preferences a checkpoint serves, each with how to ask for it
-directions  preferences as unit vectors, and their neighbours
-goals       a preference as scores to reach, and scores worth learning from
-wording     goals and directions as words in a prompt
-stages      what a run learns from, stage after stage: the base's answers, then its own
-sampling    answers of the policy in training, scored
-sft         TRL's supervised trainer on such stages
+stages, sft      what a run learns from, stage after stage, and the trainer that learns it
+sampling         prompts with their condition, and answers of the policy in training to them
+prompts          preferences as words in a prompt
+serving          which preferences a checkpoint serves, and how each is asked for
+control_tokens   spare words of the vocabulary that stand for scores (`meet`)
+heads            one output head for each objective (`mah_dpo`)
 """

@@ -23,9 +23,13 @@ from torch.nn import functional
 from paretoflow.core.protocols import Checkpoint, Served, TrainRequest
 from paretoflow.core.values import FloatArray
 from paretoflow.lm.adapters import ADAPTER, known_warnings_silenced
-from paretoflow.methods.conditioned.heads.folder import describe_heads
-from paretoflow.methods.conditioned.heads.layout import head_layer, head_options, start_alike
-from paretoflow.methods.conditioned.heads.mixing import mixed
+from paretoflow.methods.conditioned.heads import (
+    describe_heads,
+    head_layer,
+    head_options,
+    mixed,
+    start_alike,
+)
 from paretoflow.methods.conditioned.serving import served_points, serving
 from paretoflow.methods.offline.pair_trainer import PairBatch, PairTrainer
 from paretoflow.methods.preferences.pairs import PairStream, PairTable

@@ -15,14 +15,19 @@ import torch
 from paretoflow.core.protocols import Checkpoint, Served, TrainRequest
 from paretoflow.core.values import FloatArray, WeightVector
 from paretoflow.lm.targets import targets_with
-from paretoflow.methods.conditioned.controls.bins import bins_for, bins_of
-from paretoflow.methods.conditioned.controls.embedding import control_layer, control_parameters
-from paretoflow.methods.conditioned.controls.words import Controls, make_controls
+from paretoflow.methods.conditioned.control_tokens import (
+    Controls,
+    bins_for,
+    bins_of,
+    control_layer,
+    control_parameters,
+    make_controls,
+)
+from paretoflow.methods.conditioned.prompts import put_before
 from paretoflow.methods.conditioned.sampling import Conditioner
 from paretoflow.methods.conditioned.serving import served_points, serving
 from paretoflow.methods.conditioned.sft import StageTrainer
 from paretoflow.methods.conditioned.stages import Example, Pulse, Stage
-from paretoflow.methods.conditioned.wording import put_before
 from paretoflow.methods.training.arguments import check_batch
 from paretoflow.methods.training.context import MethodContext, Run
 from paretoflow.methods.training.run import train_run

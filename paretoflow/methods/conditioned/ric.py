@@ -12,12 +12,18 @@ import numpy as np
 from paretoflow.core.ids import rng_of
 from paretoflow.core.protocols import Checkpoint, Served, TrainRequest
 from paretoflow.core.values import FloatArray
-from paretoflow.methods.conditioned.goals import goals_of, near_front, sampled_goals, told
+from paretoflow.methods.conditioned.prompts import (
+    goals_of,
+    goals_prefix,
+    near_front,
+    put_before,
+    sampled_goals,
+    told,
+)
 from paretoflow.methods.conditioned.sampling import Conditioner
 from paretoflow.methods.conditioned.serving import served_points, serving
 from paretoflow.methods.conditioned.sft import StageTrainer
 from paretoflow.methods.conditioned.stages import Example, Pulse, Stage, check_rounds
-from paretoflow.methods.conditioned.wording import goals_prefix, put_before
 from paretoflow.methods.training.arguments import check_batch
 from paretoflow.methods.training.context import MethodContext, Run
 from paretoflow.methods.training.run import train_run

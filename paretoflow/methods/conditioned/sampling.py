@@ -13,8 +13,8 @@ from paretoflow.core.ids import seed_of
 from paretoflow.core.values import FloatArray, IntArray
 from paretoflow.lm.base import encode
 from paretoflow.lm.generation import Answer, generate
+from paretoflow.methods.conditioned.prompts import put_before
 from paretoflow.methods.conditioned.stages import Pulse
-from paretoflow.methods.conditioned.wording import put_before
 from paretoflow.methods.training.context import MethodContext
 
 

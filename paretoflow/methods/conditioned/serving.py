@@ -13,7 +13,7 @@ from paretoflow.core.ids import rng_of
 from paretoflow.core.protocols import Checkpoint, Served
 from paretoflow.core.values import FloatArray, WeightVector
 from paretoflow.front.simplex import lattice_at_least
-from paretoflow.methods.conditioned.directions import directions_within, weights_of
+from paretoflow.methods.conditioned.prompts import directions_within, weights_of
 from paretoflow.spec.methods.conditioned import RpsSelectSpec, SelectSpec, ServeSpec
 
 Ask = Callable[[FloatArray], Served]

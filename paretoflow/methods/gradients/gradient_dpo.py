@@ -15,7 +15,7 @@ from paretoflow.methods.preferences.pairs import (
     weighted_margins,
 )
 from paretoflow.methods.training.context import MethodContext, Run
-from paretoflow.methods.training.trained import TrainedMethod
+from paretoflow.methods.training.run import TrainedMethod
 from paretoflow.spec.methods import GradientDpoMethodSpec
 
 

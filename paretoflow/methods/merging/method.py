@@ -11,8 +11,8 @@ from paretoflow.core.protocols import Checkpoint, TrainRequest
 from paretoflow.lm.adapters import load_adapter, unload
 from paretoflow.lm.lora_files import write_lora
 from paretoflow.methods.merging import WAYS
-from paretoflow.methods.merging.at_once import report_at_once
 from paretoflow.methods.merging.mixed import Mixed, asked
+from paretoflow.methods.merging.untrained import report_at_once
 from paretoflow.methods.training.context import MethodContext
 
 

@@ -13,7 +13,7 @@ from paretoflow.core.values import FloatArray
 from paretoflow.methods.offline.pair_trainer import PairBatch, PairTrainer
 from paretoflow.methods.preferences.pairs import PairStream, PairTable
 from paretoflow.methods.training.context import MethodContext, Run
-from paretoflow.methods.training.trained import TrainedMethod
+from paretoflow.methods.training.run import TrainedMethod
 from paretoflow.spec.methods.offline import PairMethodSpec
 
 P = TypeVar("P", bound=PairMethodSpec)

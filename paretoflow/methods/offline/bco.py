@@ -17,7 +17,7 @@ from paretoflow.methods.offline.ratio_trainer import RatioBatch, RatioTrainer
 from paretoflow.methods.preferences.binary_labels import Thumb, ThumbTable
 from paretoflow.methods.preferences.draws import Draws
 from paretoflow.methods.training.context import MethodContext, Run
-from paretoflow.methods.training.trained import TrainedMethod
+from paretoflow.methods.training.run import TrainedMethod
 from paretoflow.spec.methods import BcoMethodSpec
 
 

@@ -17,7 +17,7 @@ from paretoflow.methods.preferences.draws import Draws
 from paretoflow.methods.preferences.effective import shares
 from paretoflow.methods.preferences.lists import ScoredList, scored_lists
 from paretoflow.methods.training.context import Run
-from paretoflow.methods.training.trained import TrainedMethod
+from paretoflow.methods.training.run import TrainedMethod
 from paretoflow.spec.methods import LipoMethodSpec
 
 RANK_DECIMALS = 4

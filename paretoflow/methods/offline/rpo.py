@@ -14,7 +14,7 @@ from paretoflow.core.values import FloatArray
 from paretoflow.methods.offline.ratio_trainer import RatioBatch, RatioTrainer, answers_of
 from paretoflow.methods.preferences.pairs import Pair, PairStream, PairTable
 from paretoflow.methods.training.context import MethodContext, Run
-from paretoflow.methods.training.trained import TrainedMethod
+from paretoflow.methods.training.run import TrainedMethod
 from paretoflow.spec.methods import RpoMethodSpec
 
 

@@ -11,7 +11,7 @@ from paretoflow.core.protocols import Checkpoint, Parallel
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.preferences.effective import EFFECTIVE
 from paretoflow.methods.training.context import MethodContext
-from paretoflow.methods.training.trained import TrainedMethod
+from paretoflow.methods.training.run import TrainedMethod
 from paretoflow.spec.methods import MethodSpec, OnlineMethodBase
 from paretoflow.spec.methods.aggregators import AggregationSpec, GradDynamicSpec
 

@@ -1,15 +1,18 @@
 """One training run on a TRL trainer: adapter on, train, adapter off.
 
-Everything that methods have in common is here; a method only says how its trainer is built.
+Everything that methods have in common is here; a method only says how its trainer is built
+(`TrainedMethod`).
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from accelerate.utils import imports as accelerate_imports
@@ -17,12 +20,13 @@ from torch.nn import Dropout
 from transformers import PrinterCallback, Trainer
 
 from paretoflow.core.protocols import Checkpoint, TrainRequest
+from paretoflow.core.values import FloatArray
 from paretoflow.lm.adapters import fresh_adapter, load_adapter, save_adapter_files, unload
 from paretoflow.methods.constrained.dual import DualController
 from paretoflow.methods.distributed.rank_files import lent
 from paretoflow.methods.distributed.ranks import Ranks, joined
 from paretoflow.methods.distributed.sharded import attributes_kept, release
-from paretoflow.methods.training.arguments import shared_arguments
+from paretoflow.methods.training.arguments import check_batch, shared_arguments
 from paretoflow.methods.training.checkpoints import CheckpointCallback
 from paretoflow.methods.training.context import MethodContext, Run
 from paretoflow.methods.training.states import require_state
@@ -147,3 +151,34 @@ def _adapter(
             vars(base).pop("forward", None)
             if own_forward is not None:
                 base.forward = own_forward
+
+
+S = TypeVar("S", bound=MethodSpec)
+
+
+class TrainedMethod(ABC, Generic[S]):
+    """A method that only says how its trainer is built."""
+
+    def __init__(self, spec: S, context: MethodContext) -> None:
+        check_batch(spec)
+        self._spec = spec
+        self._context = context
+
+    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
+        """Train one launch; see `core.protocols.Method`."""
+
+        def told(checkpoint: Checkpoint) -> None:
+            report(replace(checkpoint, effective=self.effective(checkpoint)))
+
+        train_run(self._context, self._spec, request, told, self._trainer)
+
+    def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
+        """Return how the objectives shared in what was learned under the weights of a checkpoint.
+
+        Shape (m,), on the simplex; None where it cannot be said.
+        """
+        return None
+
+    @abstractmethod
+    def _trainer(self, run: Run) -> Trainer:
+        """Return the trainer of one run."""

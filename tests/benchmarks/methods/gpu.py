@@ -32,7 +32,7 @@ from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.messages import Failure, Launch
 from paretoflow.engine.runtime.executor import Workshop
 from paretoflow.engine.runtime.protocols import Attempt
-from paretoflow.engine.session.run import enter_folder, sweep_root
+from paretoflow.engine.session.folder import enter_folder, sweep_root
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.lm.generation import generate

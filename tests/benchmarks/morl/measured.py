@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from paretoflow.core.values import FloatArray
-from paretoflow.engine.session.run import sweep_root
+from paretoflow.engine.session.folder import sweep_root
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.hypervolume import hypervolume
 from tests.benchmarks.morl.spec import MorlSpec

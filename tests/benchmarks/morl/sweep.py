@@ -13,7 +13,7 @@ from paretoflow.engine.live import GangState
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.messages import Launch, Report
 from paretoflow.engine.runtime.protocols import WorkshopLike
-from paretoflow.engine.session.run import enter_folder, sweep_root
+from paretoflow.engine.session.folder import enter_folder, sweep_root
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event

@@ -17,7 +17,7 @@ from paretoflow.engine.failures.attribution import failure_in
 from paretoflow.engine.messages import Failure, Launch, Report
 from paretoflow.engine.runtime.protocols import Attempt
 from paretoflow.engine.runtime.run_files import RunFiles
-from paretoflow.engine.state.happenings import Measured, calibrated, evaluated, finished
+from paretoflow.engine.state.events import Measured, calibrated, evaluated, finished
 from paretoflow.ledger.tables import Event
 from paretoflow.scoring.desk import Preparing
 from paretoflow.storage import Root, as_folder

@@ -10,7 +10,7 @@ import pytest
 from deltalake import DeltaTable
 
 from paretoflow.cli.main import main
-from paretoflow.engine.session.run import enter_folder
+from paretoflow.engine.session.folder import enter_folder
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.fenced_table import VERSION_KEY
 from tests.fake_head import Head, fake_head

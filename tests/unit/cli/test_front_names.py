@@ -100,7 +100,7 @@ def test_before_the_first_snapshot_there_is_no_number() -> None:
 
 
 def test_simulate_names_the_front_that_its_ledger_recorded() -> None:
-    from paretoflow.engine.session.run import simulate
+    from paretoflow.engine.session.simulate import simulate
     from paretoflow.ledger.memory import MemoryLedger
 
     ledger = MemoryLedger()

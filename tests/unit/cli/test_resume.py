@@ -41,7 +41,7 @@ def test_a_finished_sweep_grows(backend: type[Backend], capsys: pytest.CaptureFi
 
 
 def test_a_sweep_that_nobody_began_is_begun(backend: type[Backend], tmp_path: Path) -> None:
-    from paretoflow.engine.session.run import enter_folder, sweep_root
+    from paretoflow.engine.session.folder import enter_folder, sweep_root
     from paretoflow.spec.load import load_spec
 
     spec = load_spec(Path("job.yaml"))

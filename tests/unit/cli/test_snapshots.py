@@ -78,7 +78,7 @@ def test_a_snapshot_that_is_not_there_is_the_users_fault(
 def test_a_sweep_without_snapshots_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from paretoflow.engine.session.run import enter_folder, sweep_root
+    from paretoflow.engine.session.folder import enter_folder, sweep_root
     from paretoflow.ledger import open_ledger
 
     spec = circle_spec(storage=str(tmp_path))

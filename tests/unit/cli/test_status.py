@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from paretoflow.cli.main import main
-from paretoflow.engine.session.run import enter_folder
-from paretoflow.engine.state.payloads import seen
+from paretoflow.engine.session.folder import enter_folder
+from paretoflow.engine.state.events import seen
 from paretoflow.ledger import open_ledger
 from tests.sim.oracles import BrokenOracle, CircleOracle
 from tests.sim.specs import circle_spec

@@ -19,7 +19,7 @@ from paretoflow.cli.status import rendered
 from paretoflow.core.errors import StorageError
 from paretoflow.engine.live import LIVE_FILE, Doing, GangPhase, GangState, Live
 from paretoflow.engine.read.status import SILENT_S, StandingReader, facts
-from paretoflow.engine.session.run import enter_folder
+from paretoflow.engine.session.folder import enter_folder
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event, EventKind
 from tests.sim.specs import circle_spec

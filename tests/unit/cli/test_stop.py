@@ -12,7 +12,7 @@ import pytest
 from paretoflow.cli.main import main
 from paretoflow.engine.cluster.submit import job_name
 from paretoflow.engine.live import LIVE_FILE, Live
-from paretoflow.engine.session.run import enter_folder
+from paretoflow.engine.session.folder import enter_folder
 from paretoflow.engine.session.stop_request import STOP_FILE, StopWatch
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.ledger import Ledger

@@ -17,7 +17,7 @@ from paretoflow.core.values import (
     Proposal,
     WeightVector,
 )
-from paretoflow.engine.state.happenings import Measured, calibrated, evaluated, finished
+from paretoflow.engine.state.events import Measured, calibrated, evaluated, finished
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.tables import Event, EventKind
 

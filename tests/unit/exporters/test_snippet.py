@@ -101,7 +101,7 @@ def test_chats_and_conditions_get_the_answer_that_was_scored(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from paretoflow.methods.conditioned.wording import put_before
+    from paretoflow.methods.conditioned.prompts import put_before
 
     monkeypatch.setenv("BASE", str(tiny_base_dir))
     gen = GenerationSpec(max_new_tokens=24, temperature=0)

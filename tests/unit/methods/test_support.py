@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from paretoflow.core.errors import SpecError
-from paretoflow.methods.catalogue import CAPABILITIES
+from paretoflow.methods.registry import CAPABILITIES
 from paretoflow.methods.support import require_supported
 from paretoflow.spec.load import load_spec_text
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from paretoflow.core.errors import SpecError
+from paretoflow.engine.session.folder import enter_folder, sweep_root
 from paretoflow.engine.session.resume import load_sweep_spec
-from paretoflow.engine.session.run import enter_folder, sweep_root
 from paretoflow.spec.load import load_spec_text
 from paretoflow.spec.paths import expanded, written_out
 from paretoflow.spec.positions import Fault

@@ -11,8 +11,8 @@ from paretoflow.cli.main import main
 from paretoflow.core.errors import ParetoflowError, StorageError
 from paretoflow.engine.cluster.submit import job_name
 from paretoflow.engine.ray.discovery import namespace_of
+from paretoflow.engine.session.folder import enter_folder, sweep_root
 from paretoflow.engine.session.resume import load_sweep_spec
-from paretoflow.engine.session.run import enter_folder, sweep_root
 from paretoflow.ledger import open_ledger
 from paretoflow.storage import LocalFolder, as_folder
 from tests.sim.specs import circle_spec

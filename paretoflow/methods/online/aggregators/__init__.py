@@ -39,7 +39,7 @@ TAGS = {
     "maxmin": "maxmin:Maxmin",
     "normalize_then_sum": "normalize_then_sum:NormalizeThenSum",
     "pama": "pama:Pama",
-    "pama_scalar": "pama_scalar:PamaScalar",
+    "pama_scalar": "pama:PamaScalar",
 }
 """YAML tag to `module:Name` in this package."""
 

@@ -10,7 +10,7 @@ import pytest
 
 from paretoflow.core.status import Boundary, RunStatus
 from paretoflow.engine.read.sweep import read_sweep
-from paretoflow.engine.session.run import sweep_root
+from paretoflow.engine.session.folder import sweep_root
 from paretoflow.ledger.tables import EventKind
 
 pytest.importorskip("mo_gymnasium", reason="needs the extra `bench`")

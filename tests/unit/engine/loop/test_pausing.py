@@ -9,7 +9,7 @@ from typing import Any
 from paretoflow.core.merge import Merge
 from paretoflow.core.values import LaunchKind, Proposal
 from paretoflow.engine.loop.pausing import Rungs
-from paretoflow.engine.state.happenings import paused
+from paretoflow.engine.state.events import paused
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.memory import MemoryStore
 from paretoflow.ledger.tables import Event, EventKind

@@ -18,7 +18,7 @@ from paretoflow.engine.loop.planner import (
     launch_of,
     stagnant,
 )
-from paretoflow.engine.state.payloads import seen
+from paretoflow.engine.state.events import seen
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.tables import Event
 from tests.sim.specs import circle_spec

@@ -14,9 +14,9 @@ from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.loop.planner import exhausted
 from paretoflow.engine.messages import Report
 from paretoflow.engine.read.status import LOOK_AGAIN_S, SILENT_S, StandingReader, facts
-from paretoflow.engine.session.run import enter_folder
+from paretoflow.engine.session.folder import enter_folder
 from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster
-from paretoflow.engine.state.payloads import SEEN
+from paretoflow.engine.state.events import SEEN
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.memory import MemoryLedger
 from paretoflow.ledger.tables import EventKind

@@ -12,7 +12,7 @@ from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.values import Problem
 from paretoflow.engine.read.status import StandingReader, facts
 from paretoflow.engine.read.sweep import read_sweep
-from paretoflow.engine.state.happenings import calibrated
+from paretoflow.engine.state.events import calibrated
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.report.page import render
 from tests.sim.oracles import CircleOracle

@@ -9,7 +9,7 @@ import pytest
 from paretoflow.core.cost import Cost
 from paretoflow.core.values import BASE_RUN_ID, Direction, ObjectiveInfo, Problem
 from paretoflow.engine.read.notes import notes_of
-from paretoflow.engine.state.happenings import Measured, calibrated, evaluated
+from paretoflow.engine.state.events import Measured, calibrated, evaluated
 from paretoflow.ledger.tables import Event
 from tests.unit.engine.telling import CALIBRATED, base, done, folded, opened, proposed, scored
 

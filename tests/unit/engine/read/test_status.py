@@ -11,7 +11,7 @@ from paretoflow.core.cost import Cost
 from paretoflow.core.errors import SweepNotFoundError
 from paretoflow.engine.live import LIVE_FILE, GangPhase, GangState, Live
 from paretoflow.engine.read.status import SILENT_S, Standing, StandingReader, facts, left
-from paretoflow.engine.session.run import enter_folder
+from paretoflow.engine.session.folder import enter_folder
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event, EventKind
 from tests.sim.specs import circle_spec

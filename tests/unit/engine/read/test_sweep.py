@@ -15,7 +15,7 @@ from paretoflow.engine.read.sweep import (
     read_sweep,
 )
 from paretoflow.engine.read.worth import front_interval
-from paretoflow.engine.session.run import enter_folder
+from paretoflow.engine.session.folder import enter_folder
 from paretoflow.ledger import open_ledger
 from tests.sim.specs import circle_spec
 from tests.unit.engine.telling import CALIBRATED, base, folded, opened, proposed, scored, started

@@ -22,7 +22,7 @@ LENGTH = {"name": "brevity", "type": "length", "range": [0, 1], "ref": 60}
 
 def prepared(base: Path, home: Path, *objectives: dict[str, Any], **method: Any) -> list[Event]:
     from paretoflow.engine.runtime.executor import Workshop
-    from paretoflow.engine.session.run import enter_folder, sweep_root
+    from paretoflow.engine.session.folder import enter_folder, sweep_root
 
     plain = small_sweep("odd", base, home, METHOD | method).model_dump(mode="json")
     spec = SweepSpec.model_validate(plain | {"objectives": list(objectives)})

@@ -47,7 +47,7 @@ def swept(tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
     from paretoflow.core.values import LaunchKind, Proposal, WeightVector
     from paretoflow.engine.messages import Launch
     from paretoflow.engine.runtime.executor import Workshop
-    from paretoflow.engine.session.run import enter_folder, sweep_root
+    from paretoflow.engine.session.folder import enter_folder, sweep_root
     from paretoflow.ledger import open_ledger
     from tests.unit.engine.telling import opened, proposed, started
 

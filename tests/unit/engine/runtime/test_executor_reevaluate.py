@@ -36,7 +36,7 @@ def swept(tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return the folder of the sweep, its state and its events."""
     from paretoflow.engine.loop.driver import Driver
     from paretoflow.engine.runtime.executor import Workshop
-    from paretoflow.engine.session.run import enter_folder, sweep_root
+    from paretoflow.engine.session.folder import enter_folder, sweep_root
     from paretoflow.ledger import open_ledger
     from tests.benchmarks.methods.inline import InlineBackend
 

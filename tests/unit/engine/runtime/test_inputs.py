@@ -16,7 +16,7 @@ import pytest
 from paretoflow.core.errors import ChangedInputsError
 from paretoflow.core.values import Problem
 from paretoflow.engine.runtime import inputs as collected
-from paretoflow.engine.state.payloads import problem_from
+from paretoflow.engine.state.events import problem_from
 from paretoflow.ledger.tables import EventKind
 from paretoflow.spec.sweep import SweepSpec
 from tests.classifiers import save_encoder

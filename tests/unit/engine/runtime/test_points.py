@@ -10,9 +10,8 @@ import pytest
 from paretoflow.core.cost import Cost
 from paretoflow.core.errors import MethodError, ShapeError
 from paretoflow.core.protocols import Checkpoint, GivenScores, Served
-from paretoflow.engine.runtime.points import points_of
-from paretoflow.engine.state.happenings import Measured, evaluated
-from paretoflow.engine.state.payloads import evaluation_of
+from paretoflow.engine.runtime.results import points_of
+from paretoflow.engine.state.events import Measured, evaluated, evaluation_of
 from paretoflow.scoring.evaluate import EvaluationResult
 
 PLAIN = Checkpoint(3, Path("a"), final=True, cost=Cost(), weights=np.array([0.4, 0.6]), metrics={})

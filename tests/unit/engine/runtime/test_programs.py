@@ -62,7 +62,7 @@ def test_a_stopped_program_is_a_lost_attempt_and_the_next_goes_on(
     from paretoflow.core.values import LaunchKind, Proposal, WeightVector
     from paretoflow.engine.messages import Cause, Launch
     from paretoflow.engine.runtime.executor import Workshop
-    from paretoflow.engine.session.run import enter_folder, sweep_root
+    from paretoflow.engine.session.folder import enter_folder, sweep_root
     from paretoflow.lm.adapters import fresh_adapter, save_adapter_files, unload
     from paretoflow.spec.models import LoraSpec
 

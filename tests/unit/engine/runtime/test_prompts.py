@@ -8,7 +8,7 @@ import pytest
 
 from paretoflow.core.errors import DataError
 from paretoflow.engine.read.sweep import read_spec
-from paretoflow.engine.session.run import drawn_as_begun, enter_folder
+from paretoflow.engine.session.folder import drawn_as_begun, enter_folder
 from paretoflow.spec.models import GenerationSpec
 from paretoflow.spec.sweep import SweepSpec
 from tests.sim.specs import circle_spec

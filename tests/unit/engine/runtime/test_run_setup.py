@@ -20,7 +20,7 @@ METHOD = {"type": "dpo", "steps": 1, "batch_size": 2}
 @pytest.fixture(scope="module")
 def workshop(tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     from paretoflow.engine.runtime.executor import Workshop
-    from paretoflow.engine.session.run import enter_folder, sweep_root
+    from paretoflow.engine.session.folder import enter_folder, sweep_root
 
     spec = small_sweep("searched", tiny_base_dir, tmp_path_factory.mktemp("home"), METHOD)
     root = sweep_root(spec)

@@ -27,7 +27,7 @@ def swept(base: Path, home: Path, costs: list[dict[str, Any]], **given: Any) -> 
     """Return the state of a sweep that has run to its end."""
     from paretoflow.engine.loop.driver import Driver
     from paretoflow.engine.runtime.executor import Workshop
-    from paretoflow.engine.session.run import enter_folder, sweep_root
+    from paretoflow.engine.session.folder import enter_folder, sweep_root
     from paretoflow.ledger import open_ledger
     from paretoflow.methods import CAPABILITIES
     from paretoflow.proposers import build

@@ -19,10 +19,9 @@ from paretoflow.engine.cluster.submit import entrypoint
 from paretoflow.engine.failures.attribution import failure_of
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.loop.hooks import Surroundings
-from paretoflow.engine.session.run import enter_folder
+from paretoflow.engine.session.folder import enter_folder
 from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster
-from paretoflow.engine.state.happenings import noted, recorded
-from paretoflow.engine.state.payloads import evaluation_of
+from paretoflow.engine.state.events import evaluation_of, noted, recorded
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.proposers import build

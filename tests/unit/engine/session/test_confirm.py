@@ -23,7 +23,7 @@ def swept(tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     """Return the folder of a sweep of one run, whose data leaves 30 of 40 prompts over."""
     from paretoflow.engine.loop.driver import Driver
     from paretoflow.engine.runtime.executor import Workshop
-    from paretoflow.engine.session.run import enter_folder, sweep_root
+    from paretoflow.engine.session.folder import enter_folder, sweep_root
     from paretoflow.ledger import open_ledger
     from tests.benchmarks.methods.inline import InlineBackend
     from tests.unit.engine.runtime.test_executor_reevaluate import Listed

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from paretoflow.core.errors import LedgerError, SpecError
+from paretoflow.engine.session.folder import enter_folder
 from paretoflow.engine.session.home import FOLDER_FILE, home_of, note_home
-from paretoflow.engine.session.run import enter_folder
 from tests.sim.specs import circle_spec
 
 ROWS = {"data": {"type": "jsonl", "path": "rows/d.jsonl"}}

@@ -7,8 +7,8 @@ import pytest
 
 from paretoflow import __version__
 from paretoflow.core.errors import SchemaVersionError, SpecError, SweepNotFoundError
+from paretoflow.engine.session.folder import enter_folder, sweep_root
 from paretoflow.engine.session.resume import changed_keys, load_sweep_spec
-from paretoflow.engine.session.run import enter_folder, sweep_root
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event, EventKind
 from tests.sim.specs import circle_spec

@@ -9,14 +9,9 @@ import pytest
 from paretoflow.core.errors import MissingExtraError, PluginError, SpecError
 from paretoflow.engine.read.sweep import read_spec
 from paretoflow.engine.session import run as session
-from paretoflow.engine.session.run import (
-    drawn_as_begun,
-    enter_folder,
-    load_oracle,
-    simulate,
-    sweep_root,
-)
-from paretoflow.engine.state.happenings import calibrated
+from paretoflow.engine.session.folder import drawn_as_begun, enter_folder, sweep_root
+from paretoflow.engine.session.simulate import load_oracle, simulate
+from paretoflow.engine.state.events import calibrated
 from paretoflow.ledger import open_ledger
 from paretoflow.scoring.calibrate import declared_problem
 from tests.sim.oracles import CircleOracle

@@ -10,7 +10,7 @@ import pytest
 from paretoflow.core.merge import Merge
 from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
 from paretoflow.engine.oracles import Checkpoint, Snapshot, TrainingTask
-from paretoflow.engine.session.run import load_oracle, simulate
+from paretoflow.engine.session.simulate import load_oracle, simulate
 from paretoflow.engine.simulation.llm_like import LlmLikeOracle, Prompts
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.simplex import symmetric_simplex

@@ -14,7 +14,7 @@ from paretoflow.core.merge import Merge
 from paretoflow.core.values import BASE_RUN_ID, LaunchKind, Problem, Proposal, WeightVector
 from paretoflow.engine.messages import Known, Launch
 from paretoflow.engine.oracles import Checkpoint, Snapshot, TrainingTask
-from paretoflow.engine.session.run import simulate
+from paretoflow.engine.session.simulate import simulate
 from paretoflow.engine.simulation.oracle_answers import Answers, checked
 from paretoflow.ledger.memory import MemoryLedger
 from paretoflow.ledger.tables import EventKind

@@ -3,8 +3,14 @@ from __future__ import annotations
 import numpy as np
 
 from paretoflow.core.cost import Cost
-from paretoflow.engine.state.happenings import Measured, calibrated, evaluated, finished
-from paretoflow.engine.state.payloads import evaluation_of, problem_from
+from paretoflow.engine.state.events import (
+    Measured,
+    calibrated,
+    evaluated,
+    evaluation_of,
+    finished,
+    problem_from,
+)
 from tests.unit.engine.telling import PROBLEM
 
 

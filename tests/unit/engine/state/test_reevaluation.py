@@ -11,8 +11,7 @@ from paretoflow.core.values import BASE_RUN_ID, LaunchKind, Proposal
 from paretoflow.core.views import EvaluationRow
 from paretoflow.engine.loop.planner import first_launch, launch_of, stagnant
 from paretoflow.engine.messages import Known
-from paretoflow.engine.state.happenings import Measured, evaluated
-from paretoflow.engine.state.payloads import evaluation_of
+from paretoflow.engine.state.events import Measured, evaluated, evaluation_of
 from paretoflow.engine.state.reevaluation import pooled, require_alike
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.dominance import nondominated

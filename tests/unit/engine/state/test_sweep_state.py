@@ -9,9 +9,8 @@ import pytest
 from paretoflow.core.cost import Cost
 from paretoflow.core.errors import LedgerError
 from paretoflow.core.status import RunStatus
-from paretoflow.engine.state.happenings import paused
-from paretoflow.engine.state.payloads import problem_from, problem_payload
-from paretoflow.engine.state.rows import GrowingRows
+from paretoflow.engine.state.events import paused, problem_from, problem_payload
+from paretoflow.engine.state.measured_rows import GrowingRows
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.tables import Event, EventKind
 from tests.sim.chaos import world_of

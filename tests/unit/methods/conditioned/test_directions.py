@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paretoflow.methods.conditioned.directions import (
+from paretoflow.methods.conditioned.prompts import (
     angle_between,
     direction_of,
     directions_within,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paretoflow.methods.conditioned.goals import goals_of, near_front, sampled_goals, told
+from paretoflow.methods.conditioned.prompts import goals_of, near_front, sampled_goals, told
 
 LOW, HIGH = np.array([-1.0, -1.0]), np.array([3.0, 3.0])
 

@@ -47,14 +47,14 @@ def answers(model: Any, lm: Any) -> np.ndarray:
 
 def mixture(lm: Any, folder: Path, shares: list[float]) -> np.ndarray:
     from paretoflow.lm.adapters import adapter_on
-    from paretoflow.methods.conditioned.heads.mixing import mixed
+    from paretoflow.methods.conditioned.heads import mixed
 
     with adapter_on(lm, folder) as model, mixed(model, torch.tensor([shares])) as policy:
         return answers(policy, lm)
 
 
 def test_a_gate_by_hand():
-    from paretoflow.methods.conditioned.heads.mixing import gate
+    from paretoflow.methods.conditioned.heads import gate
 
     assert gate(torch.tensor([[0.25, 0.75]]), 2).tolist() == [[[0.5, 0.5, 1.5, 1.5]]]
 
@@ -128,7 +128,7 @@ def test_the_folder_as_it_is_mixes_equally(folder, tiny_lm):
 
 def test_a_mixture_written_out_answers_as_it_was_served(folder, tiny_lm, tmp_path):
     from paretoflow.lm.adapters import adapter_on
-    from paretoflow.methods.conditioned.heads.folder import write_mixture
+    from paretoflow.methods.conditioned.heads import write_mixture
 
     shares = dict(zip(("breadth", "vowels", "length"), reversed(SHARES), strict=True))
     write_mixture(folder, shares, tmp_path / "mixture")
@@ -139,7 +139,7 @@ def test_a_mixture_written_out_answers_as_it_was_served(folder, tiny_lm, tmp_pat
 
 
 def test_a_mixture_of_what_has_no_such_heads_is_refused(folder, tmp_path):
-    from paretoflow.methods.conditioned.heads.folder import write_mixture
+    from paretoflow.methods.conditioned.heads import write_mixture
 
     with pytest.raises(MethodError, match="breadth"):
         write_mixture(folder, {"length": 1.0}, tmp_path / "mixture")
@@ -190,8 +190,7 @@ def test_with_one_objective_the_backbones_first_step_is_dpos(tiny_lm, tmp_path):
 
 def test_a_pair_trains_its_own_head_only(context):
     from paretoflow.lm.adapters import ADAPTER, fresh_adapter, unload
-    from paretoflow.methods.conditioned.heads.layout import head_layer, head_options, start_alike
-    from paretoflow.methods.conditioned.heads.mixing import mixed
+    from paretoflow.methods.conditioned.heads import head_layer, head_options, mixed, start_alike
 
     lm = context.lm
     model = fresh_adapter(lm, context.lora, 0, head_options(lm, context.lora, 3))
@@ -212,7 +211,7 @@ def test_a_pair_trains_its_own_head_only(context):
 @pytest.mark.parametrize("targets", [("q_proj", "lm_head"), r".*\.v_proj", "all-linear"])
 def test_heads_hang_beside_any_targets(targets, context):
     from paretoflow.lm.adapters import fresh_adapter, unload
-    from paretoflow.methods.conditioned.heads.layout import head_layer, head_options
+    from paretoflow.methods.conditioned.heads import head_layer, head_options
 
     lora = context.lora.model_copy(update={"targets": targets})
     options = head_options(context.lm, lora, 3)

@@ -36,13 +36,13 @@ def trained(context, tmp_path_factory) -> Trained:
 
 @pytest.fixture(scope="module")
 def controls(context):
-    from paretoflow.methods.conditioned.controls.words import make_controls
+    from paretoflow.methods.conditioned.control_tokens import make_controls
 
     return make_controls(context.lm, context.candidates, context.objective_names, 3)
 
 
 def test_bins_by_hand():
-    from paretoflow.methods.conditioned.controls.bins import bins_of
+    from paretoflow.methods.conditioned.control_tokens import bins_of
 
     scores = np.stack([np.arange(9.0), -np.arange(9.0)], axis=1)
     assert bins_of(scores, 3).T.tolist() == [
@@ -53,7 +53,7 @@ def test_bins_by_hand():
 
 
 def test_bins_do_not_depend_on_scale_and_equal_scores_share_one():
-    from paretoflow.methods.conditioned.controls.bins import bins_of
+    from paretoflow.methods.conditioned.control_tokens import bins_of
 
     scores = np.random.default_rng(0).normal(size=(50, 2)).round(1)
     bins = bins_of(scores, 4)
@@ -67,7 +67,7 @@ def test_bins_do_not_depend_on_scale_and_equal_scores_share_one():
     [((1, 0), (2, 0)), ((0.75, 0.25), (2, 1)), ((0.5, 0.5), (2, 2)), ((0.2, 0.8), (1, 2))],
 )
 def test_a_preference_asks_for_bins(weights, bins):
-    from paretoflow.methods.conditioned.controls.bins import bins_for
+    from paretoflow.methods.conditioned.control_tokens import bins_for
 
     assert bins_for(np.array(weights, dtype=float), 3) == bins
 
@@ -90,7 +90,7 @@ def test_control_words_are_spare_and_one_token_each(context, controls):
 
 
 def test_too_small_a_vocabulary_is_refused(context):
-    from paretoflow.methods.conditioned.controls.words import make_controls
+    from paretoflow.methods.conditioned.control_tokens import make_controls
 
     with pytest.raises(MethodError, match="allowed: 600 or more"):
         make_controls(context.lm, context.candidates, context.objective_names, 200)
@@ -98,9 +98,9 @@ def test_too_small_a_vocabulary_is_refused(context):
 
 def test_every_answer_is_learnt_behind_the_words_of_its_bins(context, controls):
     from paretoflow.lm.base import encode
-    from paretoflow.methods.conditioned.controls.bins import bins_of
+    from paretoflow.methods.conditioned.control_tokens import bins_of
     from paretoflow.methods.conditioned.meet import ControlStages
-    from paretoflow.methods.conditioned.wording import put_before
+    from paretoflow.methods.conditioned.prompts import put_before
 
     examples = ControlStages(SPEC, context, controls, 0).first().examples
     bins = bins_of(context.candidates.standardised.reshape(-1, 3), 3)
@@ -179,7 +179,7 @@ def test_two_objectives_have_five_ways_of_asking_for_three_bins(tiny_lm, tmp_pat
     assert bins == [(0, 2), (1, 2), (2, 2), (2, 1), (2, 0)]
     first = [s.weights[0] for s in served]
     assert first == pytest.approx([0.05, 0.25, 0.5, 0.75, 0.95])
-    from paretoflow.methods.conditioned.controls.bins import bins_for
+    from paretoflow.methods.conditioned.control_tokens import bins_for
 
     assert [bins_for(s.weights, 3) for s in served] == bins  # the mean asks for the same
 

@@ -8,8 +8,8 @@ import pytest
 
 from paretoflow.core.errors import DataError, MethodError
 from paretoflow.lm.base import encode
+from paretoflow.methods.conditioned.prompts import put_before
 from paretoflow.methods.conditioned.stages import Stage
-from paretoflow.methods.conditioned.wording import put_before
 from paretoflow.spec.methods import RicMethodSpec
 from tests.method_bench import make_context, train, weighted
 
@@ -47,8 +47,8 @@ def test_the_first_stage_tells_every_answer_of_the_base_with_its_scores(context)
 
 
 def test_a_round_learns_what_was_obtained_and_not_what_was_asked(context, monkeypatch):
+    from paretoflow.methods.conditioned.prompts import goals_prefix
     from paretoflow.methods.conditioned.sampling import Conditioner
-    from paretoflow.methods.conditioned.wording import goals_prefix
 
     seen = []
     own = Conditioner.sample

@@ -9,7 +9,7 @@ import pytest
 from paretoflow.core.cost import Cost
 from paretoflow.core.protocols import Checkpoint, Served
 from paretoflow.core.values import FloatArray
-from paretoflow.methods.conditioned.directions import angle_between
+from paretoflow.methods.conditioned.prompts import angle_between
 from paretoflow.methods.conditioned.serving import served_points, serving
 from paretoflow.spec.methods.conditioned import BestOfSelectSpec, RpsSelectSpec, ServeSpec
 

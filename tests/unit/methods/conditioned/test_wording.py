@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from paretoflow.methods.conditioned.wording import (
+from paretoflow.methods.conditioned.prompts import (
     direction_numbers,
     direction_prefix,
     goals_prefix,

@@ -31,7 +31,7 @@ def tensor(*values: float) -> Any:
 
 @pytest.mark.parametrize("alpha", [0.0, 0.25, 0.5, 0.9, 1.0])
 def test_the_papers_alpha_divergence_is_trls(alpha):
-    from paretoflow.methods.offline.f_dpo import trl_coefficient
+    from paretoflow.methods.offline.dpo import trl_coefficient
 
     ratios = np.array([0.3, 1.0, 4.0])
     paper = np.log(ratios) if alpha == 0 else (1 - ratios**-alpha) / alpha
@@ -41,7 +41,7 @@ def test_the_papers_alpha_divergence_is_trls(alpha):
 
 
 def test_f_dpo_tells_trl_its_divergence():
-    from paretoflow.methods.offline.f_dpo import DIVERGENCES, trl_coefficient
+    from paretoflow.methods.offline.dpo import DIVERGENCES, trl_coefficient
 
     assert set(DIVERGENCES) == {"reverse_kl", "forward_kl", "js", "alpha"}
     assert FDpoMethodSpec(type="f_dpo").alpha == trl_coefficient(0.5) == 0.5

@@ -17,13 +17,12 @@ from paretoflow.methods.online.aggregators.base import (
 )
 from paretoflow.methods.online.aggregators.chebyshev import chebyshev
 from paretoflow.methods.online.aggregators.grad_dynamic import influences, tilted
-from paretoflow.methods.online.aggregators.hv_dynamic import meta_factor
+from paretoflow.methods.online.aggregators.hv_dynamic import improvement, meta_factor
 from paretoflow.methods.online.aggregators.linear import linear
 from paretoflow.methods.online.aggregators.log_sigmoid import log_sigmoid_centred
 from paretoflow.methods.online.aggregators.maxmin import maxmin_shares
 from paretoflow.methods.online.aggregators.normalize_then_sum import normalize_then_sum
 from paretoflow.methods.online.aggregators.pama import min_norm_coefficients, progress, token_means
-from paretoflow.methods.online.aggregators.volume import improvement
 from tests.unit.methods.online.aggregator_bench import GROUP, base_gains, batch_of, built
 
 HALVES = np.array([0.5, 0.5])

@@ -1,0 +1,149 @@
+"""A sweep's folder: where it is, and the spec in it, written once and compared ever after."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from paretoflow.core.errors import (
+    SpecError,
+    StorageError,
+    SweepNotFoundError,
+)
+from paretoflow.engine.read.sweep import SPEC_FILE, read_spec
+from paretoflow.engine.session.home import note_home
+from paretoflow.ledger import open_ledger
+from paretoflow.ledger.tables import EventKind
+from paretoflow.spec.data import PydocDataSpec
+from paretoflow.spec.former import going_on
+from paretoflow.spec.former_control import control_going_on
+from paretoflow.spec.sweep import SweepSpec
+from paretoflow.storage import Folder, Root, as_folder
+from paretoflow.storage.folder import require_sweep_path
+
+if TYPE_CHECKING:
+    pass
+
+CHANGEABLE = ("engine", "stop", "storage", "tracking")
+"""Top-level keys that may differ when a sweep is resumed: they change what is spent, not what is
+compared.
+"""
+
+
+def sweep_root(spec: SweepSpec) -> Folder:
+    """Return where a sweep lives, `<storage>/<name>`.
+
+    Raises:
+        StorageError: If none can live there.
+    """
+    root = as_folder(spec.storage).below(spec.name)
+    require_sweep_path(root)
+    return root
+
+
+def drawn_as_begun(spec: SweepSpec, root: Root) -> SweepSpec:
+    """Return a spec that goes on as the sweep that is there began, where it does not say how.
+
+    That is: it draws its prompts so, and keeps the defaults that have changed since.
+    """
+    try:
+        begun = read_spec(root)
+    except SweepNotFoundError:
+        return spec
+    spec = control_going_on(going_on(spec, begun), begun)
+    drawn_by = begun.get("data", {}).get("drawn_by")
+    said = isinstance(spec.data, PydocDataSpec) or "drawn_by" in spec.data.model_fields_set
+    if said or drawn_by not in ("content", "row"):
+        return spec
+    return spec.model_copy(update={"data": spec.data.model_copy(update={"drawn_by": drawn_by})})
+
+
+def enter_folder(spec: SweepSpec, root: Root, *, elsewhere: bool = False) -> None:
+    """Write the resolved spec into a new sweep's folder, or check it against the one that is there.
+
+    Args:
+        spec: The sweep's.
+        root: Where it lives.
+        elsewhere: Whether a cluster is to work on it, where the current folder means nothing.
+
+    Raises:
+        SpecError: If anything but `CHANGEABLE` differs, and the sweep has begun.
+        StorageError: If storage refuses.
+    """
+    require_same(spec, root)
+    content = json.dumps(spec.model_dump(mode="json"), indent=1) + "\n"
+    as_folder(root).write(SPEC_FILE, content.encode())
+    if not elsewhere:
+        note_home(root)
+
+
+def require_same(spec: SweepSpec, root: Root) -> None:
+    """Refuse a spec that is not that of the sweep that has begun there; see `enter_folder`."""
+    folder = as_folder(root)
+    new = spec.model_dump(mode="json")
+    try:
+        old = _with_defaults(read_spec(folder))
+    except SweepNotFoundError:
+        return  # a new one
+    differs = [k for k in new if k not in CHANGEABLE and new[k] != old.get(k)]
+    if differs and _has_begun(folder):
+        keys, allowed = ", ".join(differs), ", ".join(CHANGEABLE)
+        raise SpecError(
+            f"a sweep named {spec.name!r} lives there already, with another {keys}",
+            folder.uri,
+            f"give this sweep another name; to resume that one, only {allowed} may change",
+        )
+
+
+def _with_defaults(plain: dict[str, Any]) -> dict[str, Any]:
+    """Fill in what an older version of ParetoFlow did not know; what no longer fits stays as is."""
+    try:
+        return SweepSpec.model_validate_json(json.dumps(plain), strict=True).model_dump(mode="json")
+    except ValidationError:
+        return plain
+
+
+def _has_begun(root: Folder) -> bool:
+    """Return whether anything was measured: until then a fault in the YAML can still be mended."""
+    try:
+        events = open_ledger(root, writer=False).events()
+    except SweepNotFoundError:
+        return False
+    return any(e.kind is EventKind.CALIBRATED for e in events)
+
+
+@contextmanager
+def entering(spec: SweepSpec, folder: Folder) -> Iterator[None]:
+    """Write the spec of a sweep for a cluster; where the block fails, put back what was there.
+
+    Raises:
+        SpecError: If another sweep of that name has begun there.
+        StorageError: If storage refuses.
+    """
+    before = folder.read(SPEC_FILE) if folder.exists(SPEC_FILE) else None
+    made = _missing(folder)
+    try:
+        enter_folder(spec, folder, elsewhere=True)
+        yield
+    except BaseException:
+        with suppress(StorageError):  # what failed before is to be told
+            if before is None:
+                folder.delete(SPEC_FILE)
+            elif folder.read(SPEC_FILE) != before:
+                folder.write(SPEC_FILE, before)
+        for path in made:
+            with suppress(OSError):  # somebody else has put something there
+                path.rmdir()
+        raise
+
+
+def _missing(folder: Folder) -> list[Path]:
+    """Return the folders that entering makes, the lowest first."""
+    if folder.local is None:
+        return []
+    return [path for path in (folder.local, *folder.local.parents) if not path.exists()]
