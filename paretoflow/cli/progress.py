@@ -51,10 +51,14 @@ class WorkerGroup(AtWork, Protocol):
 class State(Protocol):
     """The part of a sweep's state that is shown."""
 
-    runs: dict[str, RunRecord]
     finished: int
     failed: int
     data_facts: DataFacts
+
+    @property
+    def runs(self) -> dict[str, RunRecord]:
+        """Return every run by id."""
+        ...
 
     @property
     def hypervolume(self) -> float:

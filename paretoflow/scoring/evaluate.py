@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 from peft import PeftModel
 from transformers import PreTrainedModel
 
@@ -29,15 +28,14 @@ from paretoflow.core.views import CUT_OFF
 from paretoflow.lm.base import LanguageModel, encode
 from paretoflow.lm.generation import Answer, cut_off, generate
 from paretoflow.lm.logprobs import sequence_logprobs
-from paretoflow.scoring.arrow_files import write_table
 from paretoflow.scoring.costs import NO_COSTS, SystemCosts
 from paretoflow.scoring.signals import ASSUMED_BETA, HeldOutPairs, pair_signals, topk_signals
 from paretoflow.spec.models import GenerationSpec
-from paretoflow.storage import Root, as_folder
 
 if TYPE_CHECKING:
     from paretoflow.scoring.kept import Keeper
     from paretoflow.scoring.panel import ObjectivePanel
+
 
 _PLAINLY = Served(np.empty(0), {})
 """Asks for nothing: the model and the prompts as they are."""
@@ -281,30 +279,3 @@ def _asked(model: PreTrainedModel, ask: Served) -> Iterator[PreTrainedModel]:
 def _texts(prompts: Sequence[Prompt], ask: Served) -> list[str]:
     """Return what the model is given."""
     return [p.text if ask.rewrite is None else ask.rewrite(p.text) for p in prompts]
-
-
-def answers_path(root: Root, snapshot_id: str, draw: int = 0) -> str:
-    """Return the path or URI of the file that a snapshot's answers are kept in.
-
-    Those of further draws have files of their own, for instance `…-s0040-d01.arrow`.
-    """
-    suffix = f"-d{draw:02d}" if draw else ""
-    return f"{as_folder(root)}/answers/{snapshot_id}{suffix}.arrow"
-
-
-def write_answers(
-    path: str, prompts: Sequence[Prompt], names: Sequence[str], result: EvaluationResult
-) -> None:
-    """Write the answers of an evaluation as one Arrow file, a row per prompt.
-
-    Columns: prompt_id, prompt, reference, completion, and the raw score of each objective by name.
-    """
-    columns = {
-        "prompt_id": [p.prompt_id for p in prompts],
-        "prompt": [p.text for p in prompts],
-        "reference": [p.reference for p in prompts],
-        "completion": list(result.completions),
-    }
-    arrays = [pa.array(column, pa.string()) for column in columns.values()]
-    arrays += [pa.array(row, pa.float64()) for row in result.prompt_scores]
-    write_table(path, pa.table(arrays, names=[*columns, *names]))

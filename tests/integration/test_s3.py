@@ -19,8 +19,8 @@ from paretoflow.engine.session.folder import enter_folder
 from paretoflow.engine.state.events import finished
 from paretoflow.ledger import open_ledger, probe
 from paretoflow.ledger.tables import EventKind
+from paretoflow.scoring.answers import answers_path
 from paretoflow.scoring.arrow_files import write_table
-from paretoflow.scoring.evaluate import answers_path
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import as_folder
 from tests.s3_server import KEYS, Proxy

@@ -7,19 +7,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from paretoflow import __version__
 from paretoflow.core.errors import FencedError, StorageError, UserError
 from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Proposer
-from paretoflow.core.status import Boundary, RunStatus
+from paretoflow.core.status import RunStatus
+from paretoflow.engine.loop import driver_rows as rows
 from paretoflow.engine.loop.hooks import StopRequestedError, Surroundings
 from paretoflow.engine.loop.pausing import Rungs
 from paretoflow.engine.loop.planner import Decision, decide, failing, first_launch, is_final
-from paretoflow.engine.messages import Backend, Failure, Report
+from paretoflow.engine.messages import Backend, Report
 from paretoflow.engine.read.sweep import front_ids, front_record
 from paretoflow.engine.retry import RETRY_S, patiently
 from paretoflow.engine.state.events import recorded, seen
-from paretoflow.engine.state.failures import AGAIN
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.ledger import Ledger
 from paretoflow.ledger.tables import Event, EventKind
@@ -28,7 +27,6 @@ from paretoflow.spec.sweep import SweepSpec
 TICK_S = 0.5
 """Longest wait for news from the backend."""
 _T = TypeVar("_T")
-_NO_RESULT = Failure(Boundary.WORKER, "the attempt ended without a result", retryable=True)
 
 
 class Driver:
@@ -106,12 +104,7 @@ class Driver:
             ):
                 self._backend.drop(launch)
             elif run.status is RunStatus.PENDING:
-                name = f"adopted:{launch.run_id}:{launch.attempt}:{self._ledger.epoch}"
-                events.append(
-                    self._event(
-                        EventKind.ADOPTED, name, run_id=launch.run_id, attempt=launch.attempt
-                    )
-                )
+                events.append(rows.adopted(*attempt, self._ledger.epoch, self._backend.now()))
         self._commit(events)
 
     def _fold_ledger(self) -> None:
@@ -140,8 +133,7 @@ class Driver:
         ]
 
     def _opened(self) -> Event:
-        payload = {"code_version": __version__, "spec_digest": self._spec_digest}
-        return self._event(EventKind.OPENED, f"opened:{self._ledger.epoch}", payload=payload)
+        return rows.opened(self._ledger.epoch, self._backend.now(), self._spec_digest)
 
     def _prepare(self) -> None:
         known = self.state.problem
@@ -182,19 +174,10 @@ class Driver:
 
     def _start(self, decision: Decision) -> None:
         starts = [(x.run_id, x.attempt) for x in decision.relaunches]
-        events: list[Event] = []
-        for run_id, proposal in decision.proposals:
-            payload = {"proposal": proposal.to_dict()}
-            events.append(
-                self._event(
-                    EventKind.PROPOSED, f"proposed:{run_id}", run_id=run_id, payload=payload
-                )
-            )
-            starts.append((run_id, 0))
-        events.extend(
-            self._event(EventKind.STARTED, f"started:{run}:{n}", run_id=run, attempt=n)
-            for run, n in starts
-        )
+        starts += [(run_id, 0) for run_id, _ in decision.proposals]
+        now_s = self._backend.now()
+        events = [rows.proposed(*named, now_s) for named in decision.proposals]
+        events += [rows.started(*attempt, now_s) for attempt in starts]
         self._commit(events)
         new = [first_launch(self.state, *named) for named in decision.proposals]
         for launch in [*decision.relaunches, *new]:
@@ -215,23 +198,14 @@ class Driver:
         return run is not None and (run.attempt, run.status) == (report.attempt, RunStatus.RUNNING)
 
     def _failed(self, report: Report) -> Event:
-        failure = report.failure or _NO_RESULT
-        spent_s = self.state.uncharged_s(report.run_id, self._backend.now())
-        return self._event(
-            EventKind.FAILED,
-            f"failed:{report.run_id}:{report.attempt}",
-            run_id=report.run_id,
-            attempt=report.attempt,
-            boundary=failure.boundary.value,
-            message=failure.message,
-            wall_s=spent_s,
-            device_s=spent_s * self._spec.engine.resources.ranks,
-            payload={
-                "final": is_final(self._spec, self.state, report.run_id, failure),
-                "retryable": failure.retryable,
-                "cause": failure.cause.value,
-                "details": failure.details[-4000:],
-            },
+        failure = rows.failure_of_report(report)
+        now_s = self._backend.now()
+        return rows.failed(
+            report,
+            now_s,
+            spent_s=self.state.uncharged_s(report.run_id, now_s),
+            ranks=self._spec.engine.resources.ranks,
+            final=is_final(self._spec, self.state, report.run_id, failure),
         )
 
     def _put_down(self, reason: str) -> str:
@@ -240,12 +214,8 @@ class Driver:
         self._fold_ledger()  # the interrupt may have come between a commit and its folding,
         self._commit([self._opened()])  # or before the first one: what was stopped waits again
         self._commit(self._countable(self._around.recover()))
-        events = [
-            self._event(
-                EventKind.STOPPED, f"stopped:{r.run_id}:{self._ledger.epoch}", run_id=r.run_id
-            )
-            for r in self.state.open_runs()
-        ]
+        now_s, epoch = self._backend.now(), self._ledger.epoch
+        events = [rows.stopped(r.run_id, epoch, now_s) for r in self.state.open_runs()]
         events.append(self._closed(reason))
         self._commit(events)
         return reason
@@ -253,12 +223,7 @@ class Driver:
     def _closed(self, reason: str) -> Event:
         """Return the end of this session; what failed alike for good is made again in the next."""
         again = self.state.failures.streak.run_ids if failing(self._spec, self.state) else ()
-        payload = {AGAIN: list(again)} if again else {}
-        name = f"closed:{self._ledger.epoch}"
-        return self._event(EventKind.CLOSED, name, message=reason, payload=payload)
-
-    def _event(self, kind: EventKind, event_id: str, **fields: object) -> Event:
-        return Event(event_id, kind, self._backend.now(), **fields)  # type: ignore[arg-type]
+        return rows.closed(self._ledger.epoch, self._backend.now(), reason, again)
 
     def _commit(self, events: Sequence[Event]) -> None:
         if events:

@@ -6,30 +6,25 @@ import atexit
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import ray
 from ray._private.worker import shutdown
-from ray.exceptions import RayError
 
-from paretoflow.core.errors import ChangedInputsError, FencedError, ParetoflowError, UserError
+from paretoflow.core.errors import FencedError, UserError
 from paretoflow.core.values import Problem
 from paretoflow.engine.cluster.nodes import read_nodes
-from paretoflow.engine.failures.attribution import failure_of
-from paretoflow.engine.failures.backoff import Rests
 from paretoflow.engine.live import GangPhase, GangState
-from paretoflow.engine.messages import Cause, Failure, Launch, Report
+from paretoflow.engine.messages import Launch, Report
 from paretoflow.engine.ray.connect import join, start_local
 from paretoflow.engine.ray.discovery import Muster
-from paretoflow.engine.ray.errors import loss_of
+from paretoflow.engine.ray.monitor import GroupMonitor
 from paretoflow.engine.ray.pool import Roster
-from paretoflow.engine.ray.transport import answered, end_at_once, within
+from paretoflow.engine.ray.transport import end_at_once, within
 from paretoflow.engine.ray.worker_group import Gang
-from paretoflow.engine.ray.worker_handle import Terms
+from paretoflow.engine.ray.worker_handle import Terms, wait_s_of
 from paretoflow.engine.runtime.protocols import WORKSHOP
 from paretoflow.engine.state.events import problem_of
-from paretoflow.ledger.fragments import read_fragments
-from paretoflow.ledger.tables import Event, EventKind
+from paretoflow.ledger.tables import Event
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Root, as_folder
 
@@ -78,14 +73,13 @@ class RayBackend:
         self._roster = Roster(spec.engine, muster, alone=self._local)
         resources = spec.engine.resources
         alone = spec.engine.launcher == "train" or (resources.ranks, resources.zero) == (1, 0)
-        self._terms = Terms(0, spec.engine.limits, _wait_s(spec), alone)
+        self._terms = Terms(0, spec.engine.limits, wait_s_of(spec), alone)
         self._known: Problem | None = None
-        self._problem: Problem | None = None
         self._lead: Gang | None = None
         self._stash: list[Report] = []
         self._closed = False
         self._began_s = time.time() - time.monotonic()
-        self._rests = Rests()
+        self._monitor = GroupMonitor(self._folder, self._roster, self.now, alone=alone)
         self.meanwhile: Callable[[], None] = lambda: None
         self.status: Callable[[], int] = lambda: 1
         if self._local:
@@ -106,16 +100,16 @@ class RayBackend:
         Where nobody has noted what scores depend on, one does so first, for the others to compare.
         """
         self._known = problem
-        self._problem = problem if problem and problem.inputs else None
+        self._monitor.problem = problem if problem and problem.inputs else None
         while not self._is_prepared():
             self._follow_lead()
-            self._stash.extend(self._hear(0.5))
+            self._stash.extend(self._monitor.hear(0.5))
             self.meanwhile()
             error = self._roster.error
             if isinstance(error, UserError) and not self._roster.loaded:
                 raise error
         events = list(self._lead.calibrated or ()) if self._lead else []
-        self._problem = self._problem or problem_of(events, problem)
+        self._monitor.problem = self._monitor.problem or problem_of(events, problem)
         self._hand_over()
         return events
 
@@ -144,7 +138,7 @@ class RayBackend:
         """Wait, and go on listening; what is heard comes with the next `poll`."""
         until_s = time.monotonic() + seconds
         while (left_s := until_s - time.monotonic()) > 0:
-            self._stash.extend(self._hear(min(left_s, 1.0)))
+            self._stash.extend(self._monitor.hear(min(left_s, 1.0)))
 
     def free(self) -> int:
         """Return the number of idle gangs that have loaded and do not rest."""
@@ -153,7 +147,7 @@ class RayBackend:
     def _idle(self) -> Iterator[Gang]:
         now_s = self.now()
         for gang in self._roster:
-            if gang.phase is GangPhase.IDLE and self._rests.of(gang.slot, now_s) is None:
+            if gang.phase is GangPhase.IDLE and self._monitor.rests.of(gang.slot, now_s) is None:
                 yield gang
 
     def launch(self, launch: Launch) -> None:
@@ -179,7 +173,7 @@ class RayBackend:
         reports, self._stash = self._stash, []
         free, until_s = self.free(), time.monotonic() + timeout_s
         while not reports and self.free() <= free and (left_s := until_s - time.monotonic()) > 0:
-            reports = self._hear(left_s)
+            reports = self._monitor.hear(left_s)
         self._hand_over()
         return reports
 
@@ -188,83 +182,11 @@ class RayBackend:
             for member in gang.members:
                 member.hand_over()
 
-    def _hear(self, timeout_s: float) -> list[Report]:
-        self._roster.look_around()
-        self._roster.admit()
-        for gang in self._roster:
-            gang.listen()
-        told = answered([r for g in self._roster for r in g.awaited()], timeout_s)
-        return [report for gang in self._roster for report in self._take(gang, told)]
-
-    def _take(self, gang: Gang, answered: set[Any]) -> list[Report]:
-        run_id = gang.launch.run_id if gang.launch else ""
-        try:
-            told = gang.take(answered)
-        except FencedError:
-            raise
-        except RayError as error:
-            return self._lose(gang, loss_of(error, run_id))
-        except ParetoflowError as error:
-            return self._lose(gang, failure_of(error))
-        failure = gang.trouble()
-        if failure is not None:
-            return [*told, *self._lose(gang, failure)]
-        for report in told:
-            if report.ended:
-                self._rests.ended(gang.state(), report.failure, self.now())
-        self._look_after(gang, broken=any(self._breaks(r.failure) for r in told if r.failure))
-        return told
-
-    def _breaks(self, failure: Failure) -> bool:
-        """Return whether a failure may leave ranks out of step, or their memory in pieces."""
-        return not self._terms.alone or failure.cause is Cause.OUT_OF_MEMORY
-
-    def _look_after(self, gang: Gang, *, broken: bool) -> None:
-        """Let a gang go that is done, make one load that has not."""
-        if isinstance(gang.error, ChangedInputsError) and not self._roster.closing:
-            error = gang.error
-            self._roster.replace(gang)
-            raise error
-        if gang.error is not None:
-            if not gang.leaving:  # else it was asked to put its loading down
-                self._roster.stumble(gang.slot, gang.error)
-            self._roster.replace(gang)
-        elif gang.launch is None and (gang.leaving or broken):
-            self._roster.replace(gang)
-        elif gang.ready is None:
-            self._roster.placed(gang)
-            if gang.phase is GangPhase.LOADING and self._problem is not None:
-                gang.load(self._problem)
-
-    def _lose(self, gang: Gang, failure: Failure) -> list[Report]:
-        """Remove a gang; end its attempt with all that it had made durable."""
-        if not all(m.loaded for m in gang.members):
-            self._roster.stumble(gang.slot, failure)
-        if gang.leaving:
-            message = f"{gang.leaving}: {failure.message}"
-            failure = replace(failure, message=message, cause=Cause.LOST, outage="")
-        if failure.outage:
-            self._rests.ended(gang.state(), failure, self.now())
-        self._roster.replace(gang)
-        return [self._lost(gang.launch, failure)] if gang.launch is not None else []
-
-    def _lost(self, launch: Launch, failure: Failure) -> Report:
-        aside: list[str] = []
-        events = read_fragments(
-            self._folder, run_id=launch.run_id, damaged=lambda e: aside.append(e.where)
-        )
-        done = any(event.kind is EventKind.FINISHED for event in events)
-        if aside:
-            told = f"{failure.message}; damaged and set aside: {', '.join(aside)}"
-            failure = replace(failure, message=told)
-        why = None if done else failure
-        return Report(launch.run_id, launch.attempt, tuple(events), ended=True, failure=why)
-
     def gangs(self) -> list[GangState]:
         """Return what every gang does now, and what the waiting ones wait for."""
         if self._closed:
             return []
-        return [self._rests.shown(state, self.now()) for state in self._roster.states()]
+        return [self._monitor.rests.shown(state, self.now()) for state in self._roster.states()]
 
     def close(self) -> None:
         """Let runs save where they are, then end all gangs, and the local Ray if there is one."""
@@ -305,7 +227,7 @@ class RayBackend:
                 gang.leave("the sweep stops")
         until_s = time.monotonic() + SAVE_S
         while any(g.saving for g in self._roster) and time.monotonic() < until_s:
-            self._hear(0.2)
+            self._monitor.hear(0.2)
 
     def leave(self) -> None:
         """Let go of the gangs as they are; those of a local Ray end with their driver."""
@@ -323,11 +245,3 @@ class RayBackend:
 
 def _ask() -> None:
     read_nodes()
-
-
-def _wait_s(spec: SweepSpec) -> float:
-    """Return how long ranks wait for news: many are asked less often, strict limits more often."""
-    limits = spec.engine.limits
-    strictest = min(limits.silent_s, limits.heartbeat_s, limits.orphan_s, limits.run_s or 1e9)
-    ranks = spec.engine.workers * spec.engine.resources.ranks
-    return max(0.25, min(max(2.0, ranks / 50), 30.0, strictest / 4))

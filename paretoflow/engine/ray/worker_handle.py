@@ -16,6 +16,7 @@ from paretoflow.engine.messages import Report
 from paretoflow.engine.ray.worker_actor import Whereabouts
 from paretoflow.engine.runtime.mailbox import Call, Heard, Message
 from paretoflow.spec.engine import LimitsSpec
+from paretoflow.spec.sweep import SweepSpec
 
 CALLS = "calls"
 """Concurrency group of the actors' methods: they answer beside the work."""
@@ -38,6 +39,14 @@ class Terms:
     limits: LimitsSpec
     wait_s: float
     alone: bool
+
+
+def wait_s_of(spec: SweepSpec) -> float:
+    """Return how long ranks wait for news: many are asked less often, strict limits more often."""
+    limits = spec.engine.limits
+    strictest = min(limits.silent_s, limits.heartbeat_s, limits.orphan_s, limits.run_s or 1e9)
+    ranks = spec.engine.workers * spec.engine.resources.ranks
+    return max(0.25, min(max(2.0, ranks / 50), 30.0, strictest / 4))
 
 
 @dataclass

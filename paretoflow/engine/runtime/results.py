@@ -27,7 +27,8 @@ from paretoflow.engine.runtime.run_files import RunFiles
 from paretoflow.engine.state.events import Measured, evaluated, finished
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
-from paretoflow.scoring.evaluate import EvaluationResult, answers_path, write_answers
+from paretoflow.scoring.answers import answers_path, write_answers
+from paretoflow.scoring.evaluate import EvaluationResult
 from paretoflow.storage import Folder
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 
 from paretoflow.core.values import FloatArray, History, Problem
 from paretoflow.core.views import EvaluationRow
-from paretoflow.engine.state.ended import EndedRuns
+from paretoflow.engine.state.runs import EndedRuns
 from paretoflow.front.archive import Archive
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.hypervolume import hypervolume

@@ -11,7 +11,7 @@ from paretoflow.core.cost import Cost
 from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.errors import LedgerError
 from paretoflow.core.inputs import Inputs
-from paretoflow.core.status import TRANSITIONS, Boundary, RunStatus
+from paretoflow.core.status import Boundary, RunStatus
 from paretoflow.core.values import (
     BASE_RUN_ID,
     FloatArray,
@@ -22,7 +22,6 @@ from paretoflow.core.values import (
     RunRecord,
 )
 from paretoflow.core.views import EvaluationRow, InputChange
-from paretoflow.engine.state.ended import EndedRuns
 from paretoflow.engine.state.events import (
     driver_time,
     evaluation_of,
@@ -32,11 +31,10 @@ from paretoflow.engine.state.events import (
 from paretoflow.engine.state.failures import Failures
 from paretoflow.engine.state.measured_rows import MeasuredRows
 from paretoflow.engine.state.reevaluation import Reevaluations
+from paretoflow.engine.state.runs import ENDED, Runs
 from paretoflow.engine.state.sessions import Sessions
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.proposers.outlook import GainEstimate, expected_gain
-
-_ENDED = (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.PAUSED)
 
 
 @dataclass
@@ -44,11 +42,9 @@ class SweepState:
     """A sweep as its events tell it.
 
     Attributes:
-        runs: Every run by id, in the order in which they were proposed.
         failures: What failed, how often, and whether it was the same again and again.
         evaluations: One row for each evaluated snapshot, in the order of the ledger.
         curve: (runs finished, device seconds, hypervolume) after each finished run.
-        paused: The runs that are paused.
         resumed_at: Of each run that went on after a pause: how many evaluations there were then.
         gained: Hypervolume that new points brought, after the base and each finished run with some.
         again: The runs that evaluate a snapshot again.
@@ -57,11 +53,9 @@ class SweepState:
         data_facts: What became of the rows of the data.
     """
 
-    runs: dict[str, RunRecord] = field(default_factory=dict)
     failures: Failures = field(default_factory=Failures)
     evaluations: list[EvaluationRow] = field(default_factory=list)
     curve: list[tuple[int, float, float]] = field(default_factory=list)
-    paused: set[str] = field(default_factory=set)
     resumed_at: dict[str, int] = field(default_factory=dict)
     gained: list[float] = field(default_factory=list)
     again: Reevaluations = field(default_factory=Reevaluations)
@@ -75,14 +69,21 @@ class SweepState:
     closed: str = ""
     opened_at: float | None = None
     started_at: dict[str, float] = field(default_factory=dict)
-    _open: dict[str, Proposal] = field(default_factory=dict)
-    _waiting: set[str] = field(default_factory=set)
-    _ordinals: dict[str, int] = field(default_factory=dict)
-    _ended: EndedRuns = field(default_factory=EndedRuns)
+    _runs: Runs = field(default_factory=Runs)
     _charged: dict[tuple[str, int], float] = field(default_factory=dict)
     _row_of: dict[str, int] = field(default_factory=dict)
     _measured: MeasuredRows | None = None
     _outlook: tuple[int, GainEstimate | None] = (-1, None)
+
+    @property
+    def runs(self) -> dict[str, RunRecord]:
+        """Return every run by id, in the order in which they were proposed."""
+        return self._runs.records
+
+    @property
+    def paused(self) -> set[str]:
+        """Return the ids of the runs that are paused."""
+        return self._runs.paused
 
     @property
     def problem(self) -> Problem | None:
@@ -116,19 +117,19 @@ class SweepState:
 
     def open_runs(self) -> list[RunRecord]:
         """Return the runs that are neither finished, failed nor paused, oldest first."""
-        return [self.runs[run_id] for run_id in self._open]
+        return self._runs.open()
 
     def waiting_runs(self) -> list[RunRecord]:
         """Return the open runs that no gang has, oldest first."""
-        return [self.runs[r] for r in sorted(self._waiting, key=self._ordinals.__getitem__)]
+        return self._runs.waiting()
 
     def open_proposals(self) -> list[Proposal]:
         """Return the proposals of the open runs, oldest first."""
-        return list(self._open.values())
+        return self._runs.open_proposals()
 
     def is_open(self, run_id: str) -> bool:
         """Return whether a run was proposed and is neither finished, failed nor paused."""
-        return run_id in self._open
+        return self._runs.is_open(run_id)
 
     def uncharged_s(self, run_id: str, now_s: float) -> float:
         """Return the seconds since the run's attempt started that no evaluation has charged."""
@@ -164,9 +165,9 @@ class SweepState:
         for run_id in self.failures.opened():  # unless a result came late
             if self.runs[run_id].status is RunStatus.FAILED:
                 self.failed -= 1
-                self._reopen(self.runs[run_id])
+                self._runs.reopen(run_id)
         for run in self.open_runs():  # whoever ran them is gone: the new driver starts them again
-            self._update(replace(run, status=RunStatus.PENDING))
+            self._runs.update(replace(run, status=RunStatus.PENDING))
 
     def _calibrated(self, event: Event) -> None:
         self._measured = MeasuredRows(problem_from(event.payload))
@@ -183,23 +184,21 @@ class SweepState:
 
     def _proposed(self, event: Event) -> None:
         proposal = Proposal.from_dict(event.payload["proposal"])
-        self._ordinals[event.run_id] = len(self.runs)
-        self._open[event.run_id] = proposal
+        self._runs.propose(event.run_id, proposal)
         self.again.ask(event.run_id, proposal)
-        self._update(RunRecord(event.run_id, proposal, RunStatus.PENDING))
 
     def _started(self, event: Event) -> None:
         if event.run_id in self.paused:
             self.resumed_at[event.run_id] = len(self.evaluations)
-            self._reopen(self.runs[event.run_id])
-        self._move(event, RunStatus.RUNNING, attempt=event.attempt)
+            self._runs.reopen(event.run_id)
+        self._runs.move(event, RunStatus.RUNNING, attempt=event.attempt)
         self.started_at[event.run_id] = event.time_s
 
     def _adopted(self, event: Event) -> None:
-        self._move(event, RunStatus.RUNNING, attempt=event.attempt)
+        self._runs.move(event, RunStatus.RUNNING, attempt=event.attempt)
 
     def _finished(self, event: Event) -> None:
-        self._move(event, RunStatus.FINISHED)
+        self._runs.move(event, RunStatus.FINISHED)
         self._charge(event)
         self.failures.ended_well()
         self.finished += 1
@@ -214,28 +213,21 @@ class SweepState:
         final = bool(event.payload["final"])
         self.failed += final
         status = RunStatus.FAILED if final else RunStatus.PENDING
-        self._move(event, status, boundary=Boundary(event.boundary), message=event.message)
+        self._runs.move(event, status, boundary=Boundary(event.boundary), message=event.message)
         self._charge(event)
         self.failures.failed(event, final=final)
 
     def _paused(self, event: Event) -> None:
         run = self.runs.get(event.run_id)
         # a fragment can come after the run has ended, or has gone on with another attempt
-        if run is None or not (run.status in _ENDED or event.attempt < run.attempt):
-            self._move(event, RunStatus.PAUSED, attempt=event.attempt, message=event.message)
+        if run is None or not (run.status in ENDED or event.attempt < run.attempt):
+            self._runs.move(event, RunStatus.PAUSED, attempt=event.attempt, message=event.message)
             self.failures.ended_well()
             self.started_at.setdefault(event.run_id, event.time_s)
         self._charge(event)
 
-    def _reopen(self, run: RunRecord) -> None:
-        """Count a run that had ended as open, where it stood among the others."""
-        self._ended.take(self._ordinals[run.run_id])
-        self.runs[run.run_id] = replace(run, message="")
-        opened = {**self._open, run.run_id: run.proposal}
-        self._open = dict(sorted(opened.items(), key=lambda each: self._ordinals[each[0]]))
-
     def _stopped(self, event: Event) -> None:
-        self._move(event, RunStatus.STOPPED)
+        self._runs.move(event, RunStatus.STOPPED)
 
     def _closed(self, event: Event) -> None:
         self.closed = event.message
@@ -258,31 +250,10 @@ class SweepState:
                 measured.replace(self.evaluations[place], place)
             return
         self._row_of[row.snapshot_id] = len(self.evaluations)
-        measured.add(row, self._ordinals.get(event.run_id, -1))
+        measured.add(row, self._runs.ordinal(event.run_id))
         self.evaluations.append(row)
         if event.run_id == BASE_RUN_ID:
             self._plot(BASE_RUN_ID)
-
-    def _move(self, event: Event, status: RunStatus, **changes: object) -> None:
-        run = self.runs.get(event.run_id)
-        if run is None:
-            raise LedgerError(
-                f"event {event.event_id} is about a run that was never proposed", "ledger/events"
-            )
-        if status is not run.status and status not in TRANSITIONS[run.status]:
-            raise LedgerError(
-                f"run {run.run_id} cannot go from {run.status} to {status}", "ledger/events"
-            )
-        if status in _ENDED:
-            self._open.pop(event.run_id, None)  # a paused run may finish, late
-        self._update(replace(run, status=status, **changes))  # type: ignore[arg-type]
-
-    def _update(self, run: RunRecord) -> None:
-        self.runs[run.run_id] = run
-        for those, status in ((self._waiting, RunStatus.PENDING), (self.paused, RunStatus.PAUSED)):
-            (those.add if run.status is status else those.discard)(run.run_id)
-        if run.status in _ENDED:
-            self._ended.put(self._ordinals[run.run_id], run)
 
     def _charge(self, event: Event) -> None:
         if not (event.wall_s or event.device_s or event.tokens):
@@ -292,7 +263,7 @@ class SweepState:
         self.cost = self.cost + cost
         run = self.runs.get(event.run_id)
         if run is not None:
-            self._update(replace(run, cost=run.cost + cost))
+            self._runs.update(replace(run, cost=run.cost + cost))
 
     def history(self) -> History:
         """Return what a proposer may look at.
@@ -302,7 +273,7 @@ class SweepState:
         """
         if self._measured is None:
             raise LedgerError("the sweep has no calibration yet", "ledger/events")
-        return self._measured.history(self._ended, len(self.runs))
+        return self._measured.history(self._runs.ended, len(self.runs))
 
 
 _HANDLERS = {

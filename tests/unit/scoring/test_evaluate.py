@@ -14,7 +14,8 @@ from paretoflow.core.protocols import Candidates, Prompt
 from paretoflow.lm.adapters import fresh_adapter, unload
 from paretoflow.lm.base import LanguageModel, encode
 from paretoflow.lm.logprobs import sequence_logprobs
-from paretoflow.scoring.evaluate import Evaluator, answers_path, write_answers
+from paretoflow.scoring.answers import answers_path, write_answers
+from paretoflow.scoring.evaluate import Evaluator
 from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.spec.models import GenerationSpec, LoraSpec
 

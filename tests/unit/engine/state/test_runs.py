@@ -5,7 +5,7 @@ from dataclasses import replace
 from paretoflow.core.ids import rng_of
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import RunRecord
-from paretoflow.engine.state.ended import EndedRuns
+from paretoflow.engine.state.runs import EndedRuns
 from tests.unit.engine.telling import proposal
 
 

@@ -1,4 +1,4 @@
-"""What the Ray backend makes of a lost gang; `tests/integration` has the rest."""
+"""What becomes of a worker group that is lost; `tests/integration` has the rest."""
 
 from __future__ import annotations
 
@@ -19,22 +19,25 @@ from tests.unit.engine.telling import done, proposal, scored
 
 pytestmark = pytest.mark.ray
 pytest.importorskip("ray")
-module = importlib.import_module("paretoflow.engine.ray.backend")
+module = importlib.import_module("paretoflow.engine.ray.monitor")
+handle = importlib.import_module("paretoflow.engine.ray.worker_handle")
 
 LAUNCH = Launch("a", 1, proposal())
 DIED = Failure(Boundary.WORKER, "the worker died", retryable=True)
 
 
 @pytest.fixture
-def backend(tmp_path: Path) -> Any:
-    """A backend that started no Ray and has no gangs."""
-    made = object.__new__(module.RayBackend)
-    made._folder = LocalFolder(tmp_path)
-    made._stumbled = []
-    made._roster = SimpleNamespace(
-        replace=lambda gang: None, stumble=lambda slot, error: made._stumbled.append(slot)
+def stumbled() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def monitor(tmp_path: Path, stumbled: list[int]) -> Any:
+    """A monitor over a pool that only counts groups which never got to work."""
+    pool = SimpleNamespace(
+        replace=lambda gang: None, stumble=lambda slot, error: stumbled.append(slot)
     )
-    return made
+    return module.GroupMonitor(LocalFolder(tmp_path), pool, lambda: 0.0, alone=True)
 
 
 def lost_gang(**changes: Any) -> Any:
@@ -42,35 +45,37 @@ def lost_gang(**changes: Any) -> Any:
     return SimpleNamespace(**facts | changes)
 
 
-def test_a_lost_gang_that_had_finished_is_no_failure(backend: Any, tmp_path: Path) -> None:
+def test_a_lost_gang_that_had_finished_is_no_failure(monitor: Any, tmp_path: Path) -> None:
     events = [scored("a", (0.5, 5), attempt=1), done("a", 1)]
     write_fragment(tmp_path, events)
     write_fragment(tmp_path, [scored("b", (0.5, 5))])
-    (report,) = backend._lose(lost_gang(), DIED)
+    (report,) = monitor.lose(lost_gang(), DIED)
     assert (report.run_id, report.attempt, report.ended, report.failure) == ("a", 1, True, None)
     assert [e.event_id for e in report.events] == [e.event_id for e in events]
 
 
 def test_a_lost_gang_leaves_the_checkpoints_that_it_had_written(
-    backend: Any, tmp_path: Path
+    monitor: Any, stumbled: list[int], tmp_path: Path
 ) -> None:
     write_fragment(tmp_path, [scored("a", (0.5, 5), attempt=1)])
-    (report,) = backend._lose(lost_gang(), DIED)
+    (report,) = monitor.lose(lost_gang(), DIED)
     assert [e.kind for e in report.events] == [EventKind.EVALUATED]
     assert report.failure == DIED
-    assert backend._stumbled == []
+    assert stumbled == []
 
 
-def test_a_gang_lost_while_it_leaves_costs_no_retry(backend: Any) -> None:
-    (report,) = backend._lose(lost_gang(leaving="its node goes"), DIED)
+def test_a_gang_lost_while_it_leaves_costs_no_retry(monitor: Any) -> None:
+    (report,) = monitor.lose(lost_gang(leaving="its node goes"), DIED)
     assert report.failure.cause is Cause.LOST
     assert report.failure.message == "its node goes: the worker died"
 
 
-def test_a_gang_lost_before_it_had_loaded_has_nothing_to_report(backend: Any) -> None:
+def test_a_gang_lost_before_it_had_loaded_has_nothing_to_report(
+    monitor: Any, stumbled: list[int]
+) -> None:
     gang = lost_gang(launch=None, members=[SimpleNamespace(loaded=False)])
-    assert backend._lose(gang, DIED) == []
-    assert backend._stumbled == [0]
+    assert monitor.lose(gang, DIED) == []
+    assert stumbled == [0]
 
 
 @pytest.mark.parametrize(
@@ -86,4 +91,4 @@ def test_a_gang_lost_before_it_had_loaded_has_nothing_to_report(backend: Any) ->
 def test_many_ranks_are_asked_less_often_and_strict_limits_more_often(
     engine: dict[str, Any], wait_s: float
 ) -> None:
-    assert module._wait_s(circle_spec(engine=engine)) == wait_s
+    assert handle.wait_s_of(circle_spec(engine=engine)) == wait_s
