@@ -77,13 +77,24 @@ ONE_OF_EACH = ("command", "dpo", "gradient_dpo", "grpo", "lipo", "mah_dpo", "mee
 MIXED = weighted(0.5, 0.3, 0.2)
 
 
+def turns(*values: str) -> pytest.MarkDecorator:
+    """Give each trainer one of the values in turn; the others are for `make test-full`."""
+    steps = [tag for tag in ONE_OF_EACH if CAPABILITIES[tag].kind != "program"]
+    pairs = [
+        pytest.param(tag, value, marks=() if (i + k) % len(values) == 0 else pytest.mark.full)
+        for i, tag in enumerate(steps)
+        for k, value in enumerate(values)
+    ]
+    return pytest.mark.parametrize(("spec", "value"), pairs, indirect=["spec"])
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test its tags.
 
     One of each trainer where only the frame around it is looked at, every tag for a law of the
     loss; elsewhere the tags beyond one of each trainer are for `make test-full`.
     """
-    if "spec" not in metafunc.fixturenames:
+    if "spec" not in metafunc.fixturenames or "value" in metafunc.fixturenames:
         return
     marked = {mark.name for mark in metafunc.definition.iter_markers()}
     if "frame" in marked:
@@ -411,16 +422,14 @@ def controlled(spec: Any, **more: Any) -> Any:
     return spec.model_copy(update={"dual": DualSpec(every=1, caution=0, **more)})
 
 
-@pytest.mark.frame
-@pytest.mark.usefixtures("_sees_steps")
-@pytest.mark.parametrize("form", ["dual", "barrier"])
-def test_a_run_that_misses_its_threshold_ends_at_what_keeps_it(form, context, spec, tmp_path):
+@turns("dual", "barrier")
+def test_a_run_that_misses_its_threshold_ends_at_what_keeps_it(value, context, spec, tmp_path):
     looked = replace(context, validate=moves())
     free = train(looked, controlled(spec, result="last"), constrained((-np.inf,) * 3), tmp_path)
     way = float(sum(np.abs(v).sum() for k, v in free.adapter.items() if "lora_B" in k))
     bound = -way / 4  # the mean of the two prompts falls by twice the way
     asked = constrained((-np.inf, bound, -np.inf))
-    run = train(looked, controlled(spec, form=form), asked, tmp_path)
+    run = train(looked, controlled(spec, form=value), asked, tmp_path)
     told = run.checkpoints[-1].constraint
     assert told is not None
     assert told["kept"]
@@ -434,13 +443,11 @@ def test_a_run_that_misses_its_threshold_ends_at_what_keeps_it(form, context, sp
     assert all(c.constraint is None for c in run.checkpoints[:-1])
 
 
-@pytest.mark.frame
-@pytest.mark.usefixtures("_sees_steps")
-@pytest.mark.parametrize("result", ["feasible", "last"])
-def test_a_constrained_run_goes_on_from_what_it_has_seen(result, context, spec, tmp_path):
+@turns("feasible", "last")
+def test_a_constrained_run_goes_on_from_what_it_has_seen(value, context, spec, tmp_path):
     looked = replace(context, validate=moves())
     often = spec.model_copy(update={"steps": 4, "checkpoint_every": 1})
-    longer = controlled(often, result=result)
+    longer = controlled(often, result=value)
     asked = constrained((-np.inf, -1e-3, -np.inf))
     undisturbed = train(looked, longer, asked, tmp_path)
     first = interrupted(looked, longer, asked, tmp_path, 2)
@@ -450,7 +457,7 @@ def test_a_constrained_run_goes_on_from_what_it_has_seen(result, context, spec, 
 
 
 # both overflow on any processor; at 1e12 losses are finite on some and not on others
-@pytest.mark.parametrize("learning_rate", [1e30, 1e20])
+@pytest.mark.parametrize("learning_rate", [1e30, pytest.param(1e20, marks=pytest.mark.full)])
 def test_a_run_that_blows_up_fails_cleanly(learning_rate, context, spec, tmp_path):
     wild = spec.model_copy(update={"learning_rate": learning_rate, "checkpoint_every": 1})
     saved: list[Checkpoint] = []

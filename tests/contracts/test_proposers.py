@@ -97,7 +97,7 @@ CASES = [
     for name in histories(2)
 ]
 FRONTS = {"circle": circle(60), "zdt1": zdt1(60), "3d": sphere(200)}
-QUICK_SWEEPS = (("circle", 1), ("zdt1", 8), ("3d", 3))
+QUICK_SWEEPS = (("zdt1", 8), ("3d", 3))
 SWEEPS = [
     pytest.param(name, workers, marks=only_in_full((name, workers) not in QUICK_SWEEPS))
     for name in FRONTS

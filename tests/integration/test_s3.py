@@ -86,6 +86,7 @@ def _told(root: str) -> tuple[list[str], list[str]]:
     return first, second
 
 
+@pytest.mark.full
 def test_killed_drivers_lose_nothing_and_double_nothing(storage: str) -> None:
     root = f"{storage}/circle"
     command = [sys.executable, "-c", DRIVER, storage]

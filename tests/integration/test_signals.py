@@ -159,6 +159,7 @@ def test_a_local_ray_that_lost_its_node_ends_the_command_and_the_next_goes_on(
     assert len(sweep.events(EventKind.FINISHED)) == 2
 
 
+@pytest.mark.full
 def test_a_second_signal_ends_at_once_and_the_sweep_is_closed(sweep: Sweep) -> None:
     sweep.pace(step_s=100.0)  # no step ends: nothing can be saved
     with sweep.driver() as command:

@@ -16,7 +16,7 @@ from tests.sim.oracles import CircleOracle
 from tests.sim.specs import circle_spec
 from tests.simulated_sweeps import simulated_sweep
 
-RUNS = 60
+RUNS = 30
 
 
 class SlowOracle(CircleOracle):

@@ -96,7 +96,9 @@ def ran(
     )
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize(
+    "encoding", ["ascii", pytest.param("cp1252", marks=pytest.mark.full)]
+)
 def test_a_terminal_of_another_encoding_is_printed_on(export: Path, encoding: str) -> None:
     done = ran("diff", str(export), str(export), encoding=encoding)
     assert (done.returncode, done.stderr) == (0, "")
@@ -111,7 +113,7 @@ def test_a_terminal_of_another_encoding_is_printed_on(export: Path, encoding: st
     [
         ("| head -c 1", 0, ""),
         ("> /dev/full", 2, "standard output: the system refuses: No space left on device"),
-        (">&-", 0, ""),
+        pytest.param(">&-", 0, "", marks=pytest.mark.full),
     ],
 )
 def test_an_output_that_nobody_takes_ends_without_a_traceback(

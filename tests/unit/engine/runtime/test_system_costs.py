@@ -124,6 +124,6 @@ def test_one_artifact_for_all_preferences_serves_those_that_training_moves(
 
 def test_constraints_on_a_cost_do_not_stop_a_sweep(tiny_base_dir: Path, tmp_path: Path) -> None:
     proposer = {"type": "cmorl", "initial": 3}
-    state = swept(tiny_base_dir, tmp_path, COSTS[:1], proposer=proposer, stop={"runs": 9})
-    require_finished(state, 9)
+    state = swept(tiny_base_dir, tmp_path, COSTS[:1], proposer=proposer, stop={"runs": 6})
+    require_finished(state, 6)
     assert {"weighted", "constrained"} == {r.proposal.kind.value for r in state.runs.values()}
