@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make quickstart  install, run jobs/quickstart.yaml, write sweeps/quickstart/report.html"
-	@echo "make test        install, check style, types and layers, run the tests: minutes"
+	@echo "make test        install, run the tests: minutes"
 	@echo "make test-full   the same with every method, history and seed: half an hour or more"
 	@echo "make lint        ruff, mypy, import-linter, prose of the pages"
 	@echo "make docs        the documentation, into docs/_build/html"
@@ -37,28 +37,32 @@ quickstart: $(STAMP)
 	$(BIN)/paretoflow report sweeps/quickstart -o sweeps/quickstart/report.html
 	$(BIN)/paretoflow pick sweeps/quickstart --prefer coverage=0.7,conciseness=0.3
 
-LINT := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m tests.prose
 lint: $(STAMP)
-	$(LINT)
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m tests.prose
 
-# Three parts beside each other; the last one is shown as it runs, the others when all have ended.
-# Integration tests wait for processes much of their time, so that two cores are enough for three.
+# Four parts beside each other; the last one is shown as it runs, the others when all have ended.
+# Integration tests wait for processes much of their time, so that two cores are enough for four.
 # Ray makes its workers give way to all else; beside the other parts they would hardly get on.
 test test-full: export RAY_worker_niceness := 0
 PYTEST := $(BIN)/python -m pytest
 test-full: PYTEST := $(BIN)/python -m pytest -m ''
 PART := $(VENV)/test-part
+HALF := $(wildcard tests/integration/test_[a-q]*.py)
+OTHER_HALF := $(wildcard tests/integration/test_[r-z]*.py)
 test test-full: $(STAMP)-trackers
-	( $(LINT) && $(PYTEST) tests/integration ) > $(PART)-1.log 2>&1 & first=$$!; \
-	OMP_NUM_THREADS=1 $(PYTEST) tests/contracts tests/fuzz tests/docs > $(PART)-2.log 2>&1 & second=$$!; \
-	OMP_NUM_THREADS=1 $(PYTEST) tests/sim tests/unit; third=$$?; \
-	wait $$second; second=$$?; wait $$first; first=$$?; \
-	echo "== tests/contracts, tests/fuzz, tests/docs"; cat $(PART)-2.log; \
-	echo "== lint, tests/integration"; cat $(PART)-1.log; \
-	test $$third = 0 || echo "failed: tests/sim or tests/unit, see the top"; \
-	test $$second = 0 || echo "failed: tests/contracts, tests/fuzz or tests/docs, see the middle"; \
-	test $$first = 0 || echo "failed: lint or tests/integration, see above"; \
-	test $$third = 0 -a $$second = 0 -a $$first = 0
+	$(PYTEST) $(HALF) > $(PART)-1.log 2>&1 & first=$$!; \
+	$(PYTEST) $(OTHER_HALF) > $(PART)-2.log 2>&1 & second=$$!; \
+	OMP_NUM_THREADS=1 $(PYTEST) tests/contracts tests/fuzz tests/docs > $(PART)-3.log 2>&1 & third=$$!; \
+	OMP_NUM_THREADS=1 $(PYTEST) tests/sim tests/unit; fourth=$$?; \
+	wait $$third; third=$$?; wait $$second; second=$$?; wait $$first; first=$$?; \
+	echo "== tests/contracts, tests/fuzz, tests/docs"; cat $(PART)-3.log; \
+	echo "== tests/integration, second half"; cat $(PART)-2.log; \
+	echo "== tests/integration, first half"; cat $(PART)-1.log; \
+	test $$fourth = 0 || echo "failed: tests/sim or tests/unit, see the top"; \
+	test $$third = 0 || echo "failed: tests/contracts, tests/fuzz or tests/docs, see the middle"; \
+	test $$second = 0 || echo "failed: tests/integration, second half, see the middle"; \
+	test $$first = 0 || echo "failed: tests/integration, first half, see above"; \
+	test $$fourth = 0 -a $$third = 0 -a $$second = 0 -a $$first = 0
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.run_all

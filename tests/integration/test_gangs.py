@@ -137,6 +137,7 @@ def test_gangs_outlive_a_killed_driver_and_the_next_one_finds_them_at_work(sweep
     assert len(attempts) >= started
 
 
+@pytest.mark.full
 def test_of_two_drivers_the_newer_wins_and_nothing_of_the_older_lands_later(sweep: Sweep) -> None:
     """Both ask for three gangs where two fit: the third says what it waits for."""
     sweep.pace(0.8)

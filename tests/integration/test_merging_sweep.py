@@ -17,7 +17,7 @@ from paretoflow.spec.load import load_spec
 from tests.benchmarks.methods.inline import run_inline
 from tests.small_data import small_data
 
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.full]
 
 JOB = """
 name: soup

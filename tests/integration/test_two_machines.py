@@ -145,6 +145,7 @@ def until(machine: Machine, running: subprocess.Popen[str], *command: str) -> No
 
 
 @pytest.mark.ray
+@pytest.mark.full
 def test_two_machines_join_with_the_token_and_run_what_is_meant_for_them(
     machines: tuple[Machine, Machine],
 ) -> None:

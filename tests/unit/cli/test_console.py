@@ -96,9 +96,7 @@ def ran(
     )
 
 
-@pytest.mark.parametrize(
-    "encoding", ["ascii", pytest.param("cp1252", marks=pytest.mark.full)]
-)
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("cp1252", marks=pytest.mark.full)])
 def test_a_terminal_of_another_encoding_is_printed_on(export: Path, encoding: str) -> None:
     done = ran("diff", str(export), str(export), encoding=encoding)
     assert (done.returncode, done.stderr) == (0, "")
