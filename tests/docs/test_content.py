@@ -148,3 +148,11 @@ def test_every_public_name_is_in_the_api_reference() -> None:
     # keys of a spec are those of the YAML, which has a reference of its own
     assert set(paretoflow.__all__) - errors - {"SweepSpec"} <= documented
     assert ".. automodule:: paretoflow.core.errors" in text
+
+
+@pytest.mark.parametrize("package", ["", "engine", "methods"])
+def test_the_code_on_one_page_names_every_package(package: str) -> None:
+    text = written()["CONTRIBUTING.md"].text
+    inner = [path.parent.name for path in (ROOT / "paretoflow" / package).glob("*/__init__.py")]
+    assert inner
+    assert [name for name in inner if f"{name}/" not in text] == []
