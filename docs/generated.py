@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from paretoflow.cli.main import VERBS, build
+from paretoflow.spec.rewards import RewardSpec
 from paretoflow.spec.sweep import SweepSpec
 
 Schema = Mapping[str, Any]
@@ -40,6 +41,7 @@ def pages() -> dict[str, str]:
     return {
         "reference/yaml/index.md": _index(schema),
         **sections,
+        "reference/yaml/train-reward.md": _rewards(),
         "reference/command-line.md": _command_line(),
     }
 
@@ -57,7 +59,7 @@ def _index(schema: Schema) -> str:
         f"| {_default(key, value, schema, defs)} | {_line(_meaning(value, defs))} |"
         for key, value in schema["properties"].items()
     )
-    tree = "\n".join(named)
+    tree = "\n".join([*named, "train-reward"])
     return (
         f"{_INTRO}\n| key | allowed | default | meaning |\n| --- | --- | --- | --- |\n{rows}\n\n"
         f"```{{toctree}}\n:hidden:\n\n{tree}\n```\n"
@@ -77,12 +79,27 @@ def _page(key: str, value: Schema, defs: Schema) -> str:
         if len(kinds) > 1:
             lines += [f"## `{_tag(defs[name]) or name}`", ""]
         lines += _section(defs[name], defs, shared, bare=len(kinds) == 1)
+    return "\n".join([*lines, *_nested(defs, shared)]) + "\n"
+
+
+def _nested(defs: Schema, shared: dict[str, str]) -> list[str]:
+    """Return a section for each definition that was referred to, and for those in them."""
+    lines: list[str] = []
     done: set[str] = set()
     while waiting := [name for name in shared if name not in done]:
         for name in waiting:
             done.add(name)
             lines += [f"## `{shared[name]}`", "", *_section(defs[name], defs, shared)]
-    return "\n".join(lines) + "\n"
+    return lines
+
+
+def _rewards() -> str:
+    """Return the page of the YAML that `paretoflow train-reward` reads."""
+    schema = RewardSpec.model_json_schema()
+    shared: dict[str, str] = {}
+    lines = ["# `train-reward`", "", "The YAML of `paretoflow train-reward`.", ""]
+    lines += _section(schema, schema["$defs"], shared)
+    return "\n".join([*lines, *_nested(schema["$defs"], shared)]) + "\n"
 
 
 def _section(

@@ -12,6 +12,7 @@ import paretoflow
 from docs.generated import pages
 from paretoflow.methods import TAGS as METHODS
 from paretoflow.proposers import TAGS as PROPOSERS
+from paretoflow.spec.rewards import RewardSpec
 from paretoflow.spec.sweep import SweepSpec
 from tests.docs.pages import ROOT, generated, readme, written
 
@@ -101,9 +102,9 @@ def test_rows_of_methods_stand_in_their_results() -> None:
 
 def test_the_yaml_reference_has_every_key() -> None:
     text = "\n".join(page.text for page in generated().values())
-    schema = SweepSpec.model_json_schema()
-    definitions = [schema, *(d for d in schema["$defs"].values() if "properties" in d)]
-    for definition in definitions:
+    schemas = [spec.model_json_schema() for spec in (SweepSpec, RewardSpec)]
+    inner = [d for schema in schemas for d in schema["$defs"].values() if "properties" in d]
+    for definition in [*schemas, *inner]:
         for key in definition["properties"]:
             assert f"| `{key}` |" in text or f"[`{key}`]" in text, key
     assert {Path(name).suffix for name in pages()} == {".md"}
