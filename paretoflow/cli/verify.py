@@ -12,7 +12,7 @@ from paretoflow.cli.console import echo
 from paretoflow.cli.options import Format, FormatOption
 
 if TYPE_CHECKING:
-    from paretoflow.exporters.reading import ManifestConfirmation
+    from paretoflow.exporters.values import ManifestConfirmation
     from paretoflow.exporters.verify import Verified
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from paretoflow.exporters.manifest import MANIFEST
-from paretoflow.exporters.reading import Manifest
+from paretoflow.exporters.values import Manifest
 from paretoflow.front.dominance import dominates
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.orient import gains_of, ref_gains

@@ -13,6 +13,7 @@ from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.ids import digest_of
 from paretoflow.core.views import SweepView, front_number
 from paretoflow.exporters.plain_files import folder_digest
+from paretoflow.front.worth import RULE
 
 FORMAT = "paretoflow-front"
 MANIFEST = "manifest.json"
@@ -58,6 +59,7 @@ def manifest_of(
         "hypervolume": front.hypervolume,
         "hypervolume_corrected": front.hypervolume_corrected,
         "hypervolume_ci": list(front.hypervolume_ci),
+        "hypervolume_rule": RULE,
         "points": points,
         "runs": {"finished": front.finished, "failed": front.failed, "pending": front.pending},
         "tables": tables,

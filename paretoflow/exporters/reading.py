@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -15,113 +14,19 @@ import numpy as np
 from paretoflow.core.conditions import condition_json
 from paretoflow.core.errors import ExportError
 from paretoflow.core.inputs import Inputs
-from paretoflow.core.settings import Settings
-from paretoflow.core.values import Direction, FloatArray, ObjectiveInfo, Problem
-from paretoflow.core.views import front_name
+from paretoflow.core.values import Direction, ObjectiveInfo, Problem
 from paretoflow.exporters.manifest import FORMAT, FORMAT_VERSION, MANIFEST
 from paretoflow.exporters.plain_files import LARGEST_TABLE, LARGEST_TEXT, content_of, opened
 from paretoflow.exporters.table_files import EXPORT_AGAIN, Row, read_rows
+from paretoflow.exporters.values import (
+    EvaluationCells,
+    Manifest,
+    ManifestConfirmation,
+    ManifestPoint,
+)
+from paretoflow.front.worth import RULES
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class ManifestPoint:
-    """One point as the manifest tells it.
-
-    Args:
-        adapter: A path in the export, or None.
-        digest: Of the adapter that was evaluated.
-        condition: How the adapter is asked for it, as JSON text; empty where it serves one point.
-        served: Digest of the adapter as it is written here; empty where that is the same.
-        settings: What its launch set beside the weights.
-    """
-
-    snapshot_id: str
-    run_id: str
-    scores: tuple[float, ...]
-    adapter: str | None
-    digest: str
-    condition: str = ""
-    served: str = field(default="", compare=False)
-    settings: Settings = field(default=(), compare=False)
-
-
-@dataclass(frozen=True)
-class ManifestConfirmation:
-    """What the manifest says of the front on fresh prompts.
-
-    Args:
-        prompts: How many there were.
-        reported: Hypervolume of the confirmed points on the eval prompts.
-        hypervolume: On the fresh ones, with its 95 % interval.
-        scores: By snapshot, raw means on the fresh prompts.
-        beaten_by: By snapshot, which confirmed point dominates it there; empty for none.
-    """
-
-    prompts: int
-    reported: float
-    hypervolume: float
-    interval: tuple[float, float]
-    scores: dict[str, tuple[float, ...]]
-    beaten_by: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """A manifest as values.
-
-    Args:
-        tag: The exporter that wrote it.
-        corrected: Hypervolume without the luck of being selected; None where there is none.
-        selected: Whether `interval` is that of `front.worth`; else only the front's own points were
-            redrawn, as earlier versions did.
-        tables: Files of the tables `front` and `evaluations`.
-        files: SHA-256 of every other file, by path.
-        digest: SHA-256 of the manifest itself.
-        inputs: Files and libraries that scores depended on; None where none were noted.
-        confirmation: None where no point was confirmed.
-    """
-
-    tag: str
-    sweep: str
-    snapshot: int | None
-    problem: Problem
-    ref_point: tuple[float, ...]
-    hypervolume: float
-    interval: tuple[float, float]
-    points: tuple[ManifestPoint, ...]
-    tables: dict[str, str]
-    files: dict[str, str]
-    digest: str
-    after: int | None = None
-    corrected: float | None = None
-    selected: bool = True
-    inputs: Inputs | None = None
-    confirmation: ManifestConfirmation | None = None
-
-    @property
-    def front_name(self) -> str:
-        """Return the sweep, and what its front is called."""
-        return f"{self.sweep}, {front_name(self.snapshot, self.after)}"
-
-
-@dataclass(frozen=True)
-class EvaluationCells:
-    """The cells of one row of the table of evaluations that a check or a comparison needs.
-
-    Args:
-        prompt_scores: Raw score of every prompt, shape (m, n); shape (0,) where none were kept.
-    """
-
-    snapshot_id: str
-    on_front: bool
-    n: int
-    scores: tuple[float, ...]
-    stderr: tuple[float, ...]
-    prompt_scores: FloatArray
-    data: str
-    digest: str
 
 
 def read_manifest(out: Path) -> Manifest:
@@ -261,9 +166,16 @@ def _manifest(plain: dict[str, Any], digest: str) -> Manifest:
         after=_number_of_front(plain.get("after_snapshot")),
         corrected=None if (value := plain.get("hypervolume_corrected")) is None else _number(value),
         selected="hypervolume_corrected" in plain,
+        rule=_rule(plain.get("hypervolume_rule", 1)),
         inputs=Inputs.from_dict(plain.get("inputs")),
         confirmation=_confirmation(plain.get("confirmation"), [o.name for o in objectives]),
     )
+
+
+def _rule(value: Any) -> int:
+    if value not in RULES:
+        raise ValueError(f"its rule of the hypervolume is {value!r}, not one of {list(RULES)}")
+    return int(value)
 
 
 def _confirmation(plain: dict[str, Any] | None, names: list[str]) -> ManifestConfirmation | None:

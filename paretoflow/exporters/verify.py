@@ -20,19 +20,14 @@ from paretoflow.core.errors import ExportError
 from paretoflow.exporters.confirmed_faults import confirmation_faults
 from paretoflow.exporters.manifest import MANIFEST
 from paretoflow.exporters.plain_files import MOST_FILES, digest_in, folder_digest
-from paretoflow.exporters.reading import (
-    EvaluationCells,
-    Manifest,
-    ManifestPoint,
-    evaluation_cells,
-    front_cells,
-    read_manifest,
-)
+from paretoflow.exporters.reading import evaluation_cells, front_cells, read_manifest
+from paretoflow.exporters.values import EvaluationCells, Manifest, ManifestPoint
 from paretoflow.front.bootstrap import hypervolume_interval
+from paretoflow.front.claimed import claimed_worth, clouds_of, same_prompts
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.orient import gains_of, ref_gains
-from paretoflow.front.worth import claimed_worth, clouds_of, same_prompts
+from paretoflow.front.worth import RULES
 
 TOLERANCE = 1e-9
 """Relative: sums of many numbers may round differently on another machine."""
@@ -277,7 +272,8 @@ def _believed(
     if claimed is None:
         return None, (reported, reported)
     if manifest.selected:
-        found = claimed_worth(rows, claimed, manifest.problem)
+        rule = RULES[manifest.rule]
+        found = claimed_worth(rows, claimed, manifest.problem, rule)
         assert found is not None  # `_of_front` has looked
         return found.corrected, found.interval
     clouds = clouds_of([rows[number] for number in claimed], manifest.problem)

@@ -21,7 +21,7 @@ from paretoflow.front.dominance import dominates
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.orient import gains_of, ref_gains
 from paretoflow.front.student import Interval, student_interval
-from paretoflow.front.worth import worth
+from paretoflow.front.worth import FRESH, worth
 
 
 def confirmed_front(front: FrontView, known: Confirmation) -> ConfirmedFront:
@@ -34,7 +34,7 @@ def confirmed_front(front: FrontView, known: Confirmation) -> ConfirmedFront:
     kept = [p for p in front.points if p.snapshot_id not in known.left_out]
     clouds = np.stack([_gains(known.scores[p.snapshot_id].prompt_scores, problem) for p in kept])
     means, ref = clouds.mean(axis=2), ref_gains(problem)
-    found = worth(clouds, np.arange(len(kept)), ref, selected=False)
+    found = worth(clouds, np.arange(len(kept)), ref, rule=FRESH)
     base = _base_scores(known)
     points = []
     for number, point in enumerate(kept):

@@ -12,11 +12,12 @@ import numpy as np
 
 from paretoflow.core.errors import UserError
 from paretoflow.core.values import FloatArray
+from paretoflow.front.claimed import claimed_worth
 from paretoflow.front.compared import Difference, Measured, Side, SidePoint
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.indicators import coverage
 from paretoflow.front.orient import gains_of, ref_gains
-from paretoflow.front.worth import Worth, claimed_worth, worth_less
+from paretoflow.front.worth import Worth, worth_less
 
 
 def difference(a: Side, b: Side) -> Difference:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from paretoflow.front.student import Interval, student_interval, summed
-from paretoflow.front.worth import UNSURE, Worth, variance_of
+from paretoflow.front.worth import Worth, variance_of
 
 Arm = Sequence[Worth]
 """The worths of an arm's sweeps; arms of several with prompts of their own, in the same order."""
@@ -77,6 +77,6 @@ def _by_prompts(arms: Sequence[Arm], signs: Sequence[float]) -> tuple[float, int
         sign * np.mean([w.errors for w in arm], axis=0)
         for arm, sign in zip(arms, signs, strict=True)
     )
-    unsure = sum(UNSURE * sum(w.optimism**2 for w in arm) / len(arm) ** 2 for arm in arms)
+    unsure = sum(sum(w.unsure for w in arm) / len(arm) ** 2 for arm in arms)
     prompts = arms[0][0].prompts
     return variance_of(np.asarray(errors), prompts) + unsure, prompts - 1

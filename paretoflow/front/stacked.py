@@ -84,6 +84,34 @@ def stacked_hypervolumes(
     return _areas(beyond) if stack.shape[2] == 2 else _volumes(beyond)
 
 
+def members_hypervolumes(
+    stack: FloatArray, members: Mask, observed: FloatArray, ref: FloatArray, *, seed: int = 0
+) -> FloatArray:
+    """Return the hypervolume of each front, given which of its points no other dominates.
+
+    As `stacked_hypervolumes`, and quicker, since the others add nothing and are left out.
+
+    By hand: of ((2, 1), (1, 2), (0, 0)) the first two; against (0, 0) they are worth 3.
+
+    Args:
+        stack: Oriented gains, shape (d, k, m).
+        members: As `stacked_fronts` gives them, shape (d, k).
+        observed: Gains that the fronts are redrawn from, shape (k, m).
+        ref: Oriented reference point, shape (m,).
+        seed: As of `stacked_hypervolumes`.
+
+    Returns:
+        Hypervolumes, shape (d,).
+    """
+    if stack.shape[2] > EXACT_OBJECTIVES:
+        return sampled_hypervolumes(stack, observed, ref, seed=seed)
+    most = int(members.sum(axis=1).max(initial=0))
+    first = np.argsort(~members, axis=1, kind="stable")[:, :most]
+    points = np.take_along_axis(stack, first[:, :, None], axis=1)
+    kept = np.take_along_axis(members, first, axis=1)
+    return stacked_hypervolumes(np.where(kept[:, :, None], points, ref), observed, ref)
+
+
 def subset_hypervolumes(
     points: FloatArray, members: Mask, ref: FloatArray, *, seed: int = 0
 ) -> FloatArray:
@@ -103,8 +131,8 @@ def subset_hypervolumes(
     """
     if points.shape[1] > EXACT_OBJECTIVES:
         return sampled_subsets(points, members, ref, seed=seed)
-    stack = np.where(members[:, :, None], points, ref)
-    return stacked_hypervolumes(stack, points, ref)
+    stack = np.broadcast_to(points, (len(members), *points.shape))
+    return members_hypervolumes(stack, members, points, ref)
 
 
 def _areas(beyond: FloatArray) -> FloatArray:

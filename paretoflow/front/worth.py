@@ -2,8 +2,9 @@
 
 A front is the best of many noisy evaluations: whoever was lucky on the eval prompts is on it, so
 its hypervolume is too high, the more so the more evaluations there were. How much too high is found
-by doing it again: prompts are redrawn, the same for all evaluations, the front is selected anew
-among all of them, and its redrawn volume is held against what its points had scored before. The
+by doing it again, from where the policies seem to be (`settled`): prompts are redrawn, the same for
+all evaluations, the front is selected anew among all of them, and its redrawn volume is held
+against what its points had scored before. The
 mean excess is the optimism, which is taken off; the spread of the excess makes the interval.
 
 What is left out: another seed of training would give other policies (`comparison` knows seeds).
@@ -11,19 +12,19 @@ What is left out: another seed of training would give other policies (`compariso
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from paretoflow.core.errors import NonFiniteError, ShapeError
-from paretoflow.core.values import FloatArray, IntArray, Problem
+from paretoflow.core.values import FloatArray, IntArray
 from paretoflow.front.checks import vector
 from paretoflow.front.hypervolume import hypervolume
-from paretoflow.front.orient import gains_of, ref_gains
+from paretoflow.front.settled import settled_means
 from paretoflow.front.stacked import (
+    members_hypervolumes,
     redrawn_means,
     stacked_fronts,
     stacked_hypervolumes,
@@ -31,18 +32,40 @@ from paretoflow.front.stacked import (
 )
 from paretoflow.front.student import Interval, student_interval
 
-CORRECTION = 1.2
-"""What is taken off, in optimisms of the bootstrap. Scores that were redrawn lie farther apart than
-the true ones, so they tempt less; chosen with `UNSURE` on convex and LLM-like sweeps of two
-objectives, checked on others (tests/benchmarks/results/coverage.md)."""
-UNSURE = 1 / 8
-"""Variance of the correction, as a share of its square."""
 DRAWS = 500
 """Redrawn fronts."""
 _NEVER = 4.0
 """An evaluation that another beats by so many standard errors everywhere is never selected."""
 _MOST = 250
 """Evaluations beside the claimed ones that compete: bounds the time of very long sweeps."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How the luck of a selection is found and taken off.
+
+    Args:
+        passes: How often means are settled (`settled_means`) before prompts are redrawn.
+        correction: What is taken off, in optimisms of the bootstrap.
+        unsure: Variance of the correction, as a share of its square.
+        selects: Whether the scores chose the claimed points among all. Where others did, only what
+            a volume owes to the noise of its points is taken off.
+    """
+
+    passes: int
+    correction: float
+    unsure: float
+    selects: bool = True
+
+
+RULES: Mapping[int, Rule] = {1: Rule(0, 1.2, 1 / 8), 2: Rule(2, 1.0, 1 / 8)}
+"""By number; exports say by which they were judged. The first redrew prompts around the means as
+they are. The constants were chosen on convex and saturating sweeps and checked on others
+(tests/benchmarks/results/coverage.md)."""
+RULE = max(RULES)
+"""The one in force."""
+FRESH = Rule(0, 1.0, 1 / 8, selects=False)
+"""For scores that chose nothing."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +80,7 @@ class Worth:
         doubts: For each claimed point, the probability that the one other claimed point which
             threatens it most is truly better, shape (k,).
         rivals: Which claimed point that is, shape (k,); -1 for none.
+        rule: How it was found.
     """
 
     reported: float
@@ -65,6 +89,12 @@ class Worth:
     prompts: int
     doubts: FloatArray
     rivals: IntArray
+    rule: Rule = RULES[RULE]
+
+    @property
+    def unsure(self) -> float:
+        """Return the variance of the correction."""
+        return self.rule.unsure * self.optimism**2
 
     @property
     def corrected(self) -> float:
@@ -74,7 +104,7 @@ class Worth:
     @property
     def interval(self) -> Interval:
         """Return the 95 % interval of the true hypervolume of the claimed points."""
-        spread = variance_of(self.errors, self.prompts) + UNSURE * self.optimism**2
+        spread = variance_of(self.errors, self.prompts) + self.unsure
         middle = self.reported - self.optimism
         low, high = student_interval(middle, spread, self.prompts - 1)
         return max(0.0, low), max(0.0, high)
@@ -87,14 +117,14 @@ def worth(
     *,
     draws: int = DRAWS,
     seed: int = 0,
-    selected: bool = True,
+    rule: Rule = RULES[RULE],
 ) -> Worth:
     """Return what a front is worth, with the luck of its selection taken off.
 
     By hand: a single evaluation was not selected, and its mean is as often too low as too high: no
     optimism. Two that gain (0, 2) and (2, 0) on two prompts are worth 1; redrawn, the better of the
     two has 2 in half of the draws, where the same point had 1 before: half of 2 - 1 is .5, times
-    `CORRECTION`.
+    the rule's correction.
 
     Args:
         clouds: Oriented score of every prompt for every evaluation, shape (k, m, n), n at least 2.
@@ -103,8 +133,7 @@ def worth(
         draws: Number of bootstrap draws.
         seed: Seed of the draws. The same seed and number of prompts redraw the same prompts, so the
             errors of two fronts that were scored on the same prompts are paired.
-        selected: Whether these scores chose the claimed points among all. Where others did, only
-            what a volume owes to the noise of its points is taken off.
+        rule: How the luck is found.
 
     Raises:
         ShapeError: If the arrays do not fit each other.
@@ -113,7 +142,7 @@ def worth(
     References:
         Efron (1986), How biased is the apparent error rate of a prediction rule?, JASA 81, sec. 2,
         for the optimism and its bootstrap; Varian's winner's curse is the same. Ours: the front as
-        the rule, the constants above, and a correction that is itself unsure.
+        what is chosen, settled means as what is redrawn, and a correction that is itself unsure.
     """
     array, point = _checked(clouds, ref)
     index = np.asarray(claimed, dtype=np.int64).reshape(-1)
@@ -121,66 +150,20 @@ def worth(
     if not len(index):
         return Worth(0.0, 0.0, np.zeros(1), array.shape[2], np.zeros(0), np.zeros(0, np.int64))
     contending = np.union1d(_contenders(array, index), index)
-    redrawn = redrawn_means(array[contending], draws, seed)
-    errors = _excess(redrawn, means[contending], point, seed, selected=selected)
+    able, own = array[contending], means[contending]
+    redrawn = redrawn_means(able, draws, seed)
+    settled = settled_means(able, rule.passes)
+    errors = _excess(redrawn + (settled - own), settled, point, seed, selects=rule.selects)
     threats = _threats(redrawn[:, np.searchsorted(contending, index)])
     return Worth(
         reported=hypervolume(means[index], point),
-        optimism=CORRECTION * float(errors.mean()),
+        optimism=rule.correction * float(errors.mean()),
         errors=errors,
         prompts=array.shape[2],
         doubts=threats.max(axis=1, initial=0.0),
         rivals=np.where(threats.any(axis=1), threats.argmax(axis=1), -1),
+        rule=rule,
     )
-
-
-class Scored(Protocol):
-    """An evaluation whose scores of single prompts may have been kept."""
-
-    @property
-    def data(self) -> str:
-        """Digest of its prompts."""
-        ...
-
-    @property
-    def prompt_scores(self) -> FloatArray:
-        """Raw score of every prompt, shape (m, n)."""
-        ...
-
-
-def claimed_worth(rows: Sequence[Scored], claimed: Sequence[int], problem: Problem) -> Worth | None:
-    """Return what a front is worth among all that was evaluated, its doubts in its own order.
-
-    None without scores of single prompts (a simulation), or with other prompts on one front (a
-    trainer's own scores). Evaluations on other prompts than the front's are left out.
-
-    Args:
-        rows: All evaluations, the front's among them.
-        claimed: Which of them are the front.
-        problem: The objectives.
-    """
-    if not same_prompts([rows[i] for i in claimed]):
-        return None
-    kind = _prompts_of(rows[claimed[0]])
-    alike = [i for i, row in enumerate(rows) if _prompts_of(row) == kind]
-    place = {i: number for number, i in enumerate(alike)}
-    clouds = clouds_of([rows[i] for i in alike], problem)
-    return worth(clouds, [place[i] for i in claimed], ref_gains(problem))
-
-
-def same_prompts(rows: Sequence[Scored]) -> bool:
-    """Return whether rows have scores of single prompts, two or more, and all of the same."""
-    kinds = {_prompts_of(row) for row in rows}
-    return len(kinds) == 1 and len(shape := kinds.pop()[1]) == 2 and shape[1] >= 2
-
-
-def clouds_of(rows: Sequence[Scored], problem: Problem) -> FloatArray:
-    """Return the gain of every prompt of evaluations on the same prompts, shape (k, m, n)."""
-    return np.stack([gains_of(row.prompt_scores.T, problem).T for row in rows])
-
-
-def _prompts_of(row: Scored) -> tuple[str, tuple[int, ...]]:
-    return row.data, row.prompt_scores.shape
 
 
 def worth_less(first: Worth, second: Worth, *, paired: bool, shared: float = 0.0) -> Interval:
@@ -196,9 +179,8 @@ def worth_less(first: Worth, second: Worth, *, paired: bool, shared: float = 0.0
     Returns:
         Lower and upper end of the difference; its middle is the difference of the corrected ones.
     """
-    one, two = first.optimism, second.optimism
-    unsure = UNSURE * (one**2 + two**2 - 2 * shared * min(one**2, two**2))
-    change = (second.reported - two) - (first.reported - one)
+    unsure = first.unsure + second.unsure - 2 * shared * min(first.unsure, second.unsure)
+    change = (second.reported - second.optimism) - (first.reported - first.optimism)
     if paired:
         spread = variance_of(second.errors - first.errors, first.prompts)
     else:
@@ -244,13 +226,15 @@ def _contenders(array: FloatArray, claimed: IntArray) -> IntArray:
 
 
 def _excess(
-    redrawn: FloatArray, means: FloatArray, ref: FloatArray, seed: int, *, selected: bool
+    redrawn: FloatArray, means: FloatArray, ref: FloatArray, seed: int, *, selects: bool
 ) -> FloatArray:
     """Return what each redrawn front is worth less what its points had before, shape (d,)."""
-    after = stacked_hypervolumes(redrawn, means, ref, seed=seed)
-    if not selected:
+    if not selects:
+        after = stacked_hypervolumes(redrawn, means, ref, seed=seed)
         return np.asarray(after - hypervolume(means, ref), dtype=np.float64)
-    before = subset_hypervolumes(means, stacked_fronts(redrawn), ref, seed=seed)
+    members = stacked_fronts(redrawn)
+    after = members_hypervolumes(redrawn, members, means, ref, seed=seed)
+    before = subset_hypervolumes(means, members, ref, seed=seed)
     return np.asarray(after - before, dtype=np.float64)
 
 

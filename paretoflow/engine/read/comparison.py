@@ -7,7 +7,8 @@ from pathlib import Path
 from paretoflow.core.errors import UserError
 from paretoflow.core.views import EvaluationRow, SweepView
 from paretoflow.engine.read.sweep import read_sweep
-from paretoflow.exporters.reading import EvaluationCells, evaluation_cells, read_manifest
+from paretoflow.exporters.reading import evaluation_cells, read_manifest
+from paretoflow.exporters.values import EvaluationCells
 from paretoflow.exporters.writing import is_export
 from paretoflow.front.compared import Side, SidePoint
 

@@ -6,7 +6,8 @@ from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.values import BASE_RUN_ID, RunRecord
 from paretoflow.core.views import EvaluationRow
 from paretoflow.engine.state.sweep_state import SweepState
-from paretoflow.front.worth import Worth, claimed_worth
+from paretoflow.front.claimed import claimed_worth
+from paretoflow.front.worth import Worth
 
 
 def front_worth(state: SweepState) -> Worth | None:

@@ -23,7 +23,8 @@ from paretoflow.engine.session.confirm import Subject
 from paretoflow.exporters.base_model import VARIABLE
 from paretoflow.exporters.confirming import write_confirmation
 from paretoflow.exporters.plain_files import LARGEST_TEXT, content_of
-from paretoflow.exporters.reading import EvaluationCells, Manifest, ManifestPoint, evaluation_cells
+from paretoflow.exporters.reading import evaluation_cells
+from paretoflow.exporters.values import EvaluationCells, Manifest, ManifestPoint
 from paretoflow.exporters.verify import verify_export
 from paretoflow.spec.load import load_spec_text
 from paretoflow.spec.public import PRIVATE

@@ -118,7 +118,8 @@ class _Scoring:
         seed = self.spec.seed
         seeds = [seed_of(seed, "eval"), *(seed_of(seed, "splits", d) for d in range(1, draws))]
         panel = ObjectivePanel([o.name for o in self.spec.objectives], self.found.scorers)
-        lm, drawn = self.found.lm, self.spec.model.generation
+        lm = self.found.lm
+        drawn = self.spec.model.generation.model_copy(update={"batch_size": 256})
         with adapter_on(lm, adapter) as model:
             evaluators = [Evaluator(lm, drawn, panel, (), each) for each in seeds]
             scores = np.stack([e.prompt_scores(model, self.prompts) for e in evaluators])

@@ -20,7 +20,8 @@ def tables(cells: Mapping[str, Trials]) -> str:
         head = "| world, runs, objectives | trials | before | now | misses now, truth below / above"
         head += " | width now / before | reported less true | corrected less true |"
         head += "" if kind == "front" else " excludes 0: before | now |"
-        rows = [_row(name, [t[kind] for t in trials], kind) for name, trials in cells.items()]
+        parted = {name: [t[kind] for t in trials if kind in t] for name, trials in cells.items()}
+        rows = [_row(name, trials, kind) for name, trials in parted.items() if trials]
         lines = [f"### {kind}", "", head, "|" + " --- |" * (head.count("|") - 1), *rows, ""]
         parts.append("\n".join(lines))
     parts.append("\n".join(_doubts(cells)))

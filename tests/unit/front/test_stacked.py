@@ -7,7 +7,12 @@ import pytest
 
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.hypervolume import hypervolume
-from paretoflow.front.stacked import stacked_fronts, stacked_hypervolumes, subset_hypervolumes
+from paretoflow.front.stacked import (
+    members_hypervolumes,
+    stacked_fronts,
+    stacked_hypervolumes,
+    subset_hypervolumes,
+)
 
 
 def stack(m: int, seed: int = 0) -> np.ndarray:
@@ -56,3 +61,14 @@ def test_subsets_of_many_objectives_are_near_their_exact_volumes() -> None:
     assert found[0] == pytest.approx(exact[0], rel=1e-12)
     assert np.abs(found - exact).max() < 0.02 * exact[0]
     assert subset_hypervolumes(points, members, np.full(5, 9.0)).tolist() == [0.0] * 40
+
+
+@pytest.mark.parametrize("m", [1, 2, 3])
+def test_volumes_of_members_alone_are_those_of_all(m: int) -> None:
+    stack = np.random.default_rng(m).normal(size=(20, 12, m))
+    ref = np.full(m, -0.5)
+    members = stacked_fronts(stack)
+    np.testing.assert_allclose(
+        members_hypervolumes(stack, members, stack[0], ref),
+        stacked_hypervolumes(stack, stack[0], ref),
+    )

@@ -105,7 +105,7 @@ def test_the_interval_comes_from_the_prompts_where_there_are_several() -> None:
     n / (n - 1) = 2, and t of one degree of freedom is 12.7.
     """
     state = folded(opened(), CALIBRATED, base((0.5, 5.0)))
-    middle, half = 2.5 + 1.2 * 0.0005, 12.7062 * (2 * 0.0005**2 + 0.0006**2 / 8) ** 0.5
+    middle, half = 2.5 + 0.0005, 12.7062 * (2 * 0.0005**2 + 0.0005**2 / 8) ** 0.5
     np.testing.assert_allclose(front_interval(state), (middle - half, middle + half), atol=2e-4)
 
 
