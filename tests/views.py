@@ -131,7 +131,7 @@ def _view(
             "data": {"type": "pydoc", "eval": PROMPTS},
             "method": {"type": "dpo", "steps": 40},
             "proposer": {"type": "empty_box"},
-            "engine": {"workers": 2, "price": 0.4},
+            "engine": {"worker_groups": 2, "price": 0.4},
             "stop": {"runs": len(runs) + 2},
         },
         front=front,

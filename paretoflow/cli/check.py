@@ -89,7 +89,7 @@ def _room(spec: SweepSpec, address: str) -> str:
     if missing := shortfall(nodes, resources):
         hint = "lower engine.resources, or add nodes"
         raise ClusterError(f"too small for a gang: {missing}", dashboard.address, hint)
-    fit, workers = room(nodes, resources), spec.engine.workers
+    fit, workers = room(nodes, resources), spec.engine.worker_groups
     later = "" if fit >= workers else "; the others wait for theirs"
     return f"room: {dashboard.address} holds {min(fit, workers)} of {workers} gangs{later}"
 
@@ -170,7 +170,8 @@ def _sections(spec: SweepSpec, plan: Plan) -> Table:
         f"{method.steps} steps of {method.batch_size}",
         "proposer": plan.proposer + chosen,
         "search": _axes(spec),
-        "gangs": f"{engine.workers} with {each} each; {engine.retries} retries after a failure",
+        "worker groups": f"{engine.worker_groups} with {each} each; "
+        f"{engine.retries} retries after a failure",
         "stops": f"at {' or '.join(_limits(spec))}",
     }
     if not spec.search:
@@ -223,7 +224,7 @@ def _estimate(spec: SweepSpec, plan: Plan) -> Table:
     shared = (
         f"{data.train} x {data.candidates} + {work.held_out} = {work.sampled + work.held_out:,}"
     )
-    at_once = min(spec.engine.workers, runs)
+    at_once = min(spec.engine.worker_groups, runs)
     rows = {
         "shared stage": f"{shared} answers sampled and scored on all objectives, once",
         "training": f"{trained_runs(spec)} runs x {method.steps} steps x {method.batch_size} = "

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import getdoc
@@ -21,6 +22,7 @@ from paretoflow.core.errors import (
     LedgerError,
     MethodError,
     ObjectiveError,
+    RenamedKeyWarning,
     UserError,
     WorkerError,
 )
@@ -245,6 +247,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments without the program's name; None takes those of the process.
     """
     fit_streams()
+    show = warnings.showwarning
+    warnings.showwarning = _shown_plainly(show)
     try:
         status = _status_of(argv)
         if sys.stdout is not None:
@@ -256,7 +260,21 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 1
         tell(output_error(error, str(error.filename or "standard output"), "the system refuses"))
         return 2
+    finally:
+        warnings.showwarning = show
     return status
+
+
+def _shown_plainly(show: Callable[..., None]) -> Callable[..., None]:
+    """Return what shows warnings: those that are for the user, without a line of our code."""
+
+    def shown(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, RenamedKeyWarning):
+            echo(str(message), err=True, mark=typer.style("warning:", fg="yellow", bold=True))
+        else:
+            show(message, category, *where, **more)
+
+    return shown
 
 
 def _status_of(argv: Sequence[str] | None) -> int:

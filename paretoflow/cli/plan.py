@@ -97,7 +97,7 @@ def plan_of(spec: SweepSpec) -> Plan:
     """
     place = f"{spec.storage.removeprefix('file://').rstrip('/')}/{spec.name}"
     per_gang = (spec.engine.resources.gpus_per_rank or 1.0) * spec.engine.resources.ranks
-    devices = per_gang * spec.engine.workers
+    devices = per_gang * spec.engine.worker_groups
     return Plan(
         folder=place,
         exists=as_folder(place, patience_s=LOOK_S).exists(SPEC_FILE),
@@ -137,7 +137,7 @@ def work_of(spec: SweepSpec) -> Work:
         looks=looks,
         answers=answers,
         tokens=answers * spec.model.generation.max_new_tokens,
-        rounds=ceil((trains + merges) / spec.engine.workers),
+        rounds=ceil((trains + merges) / spec.engine.worker_groups),
         merges=merges,
     )
 

@@ -27,11 +27,17 @@ Runs = Annotated[
     int | None, typer.Option(min=1, help="Runs to launch; the spec's stop.runs without it.")
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="Seed; the spec's without it.")]
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Simulated gangs; the spec's engine.workers without it.")
+WorkerGroups = Annotated[
+    int | None,
+    typer.Option(
+        "--worker-groups",
+        "--workers",
+        min=1,
+        help="Simulated worker groups; the spec's engine.worker_groups without it.",
+    ),
 ]
 Crash = Annotated[
-    float, typer.Option(min=0, max=1, help="Probability that an attempt's gang dies.")
+    float, typer.Option(min=0, max=1, help="Probability that an attempt's worker group dies.")
 ]
 Straggle = Annotated[
     float, typer.Option(min=0, max=1, help="Probability that an attempt takes five times as long.")
@@ -43,7 +49,7 @@ def simulate(
     oracle: OracleOption,
     runs: Runs = None,
     seed: Seed = None,
-    workers: Workers = None,
+    worker_groups: WorkerGroups = None,
     crash: Crash = 0.0,
     straggle: Straggle = 0.0,
     overrides: Overrides = None,
@@ -63,7 +69,7 @@ def simulate(
     from paretoflow.engine.simulation.backend import Weather
     from paretoflow.spec.load import load_spec
 
-    given = {"stop.runs": runs, "seed": seed, "engine.workers": workers}
+    given = {"stop.runs": runs, "seed": seed, "engine.worker_groups": worker_groups}
     changes = [f"{key}={value}" for key, value in given.items() if value is not None]
     spec = load_spec(job, [*(overrides or ()), *changes])
     result = run_simulation(

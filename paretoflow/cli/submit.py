@@ -182,8 +182,11 @@ def _require_room(dashboard: Dashboard, spec: SweepSpec, *, anyway: bool) -> Non
             "lower engine.resources, add nodes, or give --anyway if the cluster grows by itself",
         )
     fit = room(nodes, engine.resources)
-    if missing or fit < engine.workers:
-        _note(f"now there is room for {fit} of {engine.workers} gangs; the others wait for theirs")
+    if missing or fit < engine.worker_groups:
+        _note(
+            f"now there is room for {fit} of {engine.worker_groups} worker groups; "
+            "the others wait for theirs"
+        )
 
 
 def _measured(surrounding: Surrounding, folder: Folder) -> Surrounding:

@@ -195,3 +195,7 @@ class SchemaVersionError(LedgerError):
 
 class WorkerError(ParetoflowError, RuntimeError):
     """A gang, or a rank of it, that died, went silent or ran past its limit."""
+
+
+class RenamedKeyWarning(FutureWarning):
+    """A key of a sweep's YAML has another name now; the old one will be refused one day."""

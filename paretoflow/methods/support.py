@@ -36,7 +36,8 @@ def require_supported(spec: SweepSpec) -> None:
         raise SpecError(
             f"got {resources.ranks} ranks; allowed: 1, since {tag} trains on one rank only{note}",
             "engine.resources.ranks",
-            f"write `ranks: 1` and raise engine.workers, or choose another method: {able} can",
+            "write `ranks: 1` and raise engine.worker_groups, or choose another method: "
+            f"{able} can",
         )
 
 

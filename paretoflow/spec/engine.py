@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from paretoflow.spec.base import Spec
 from paretoflow.spec.rungs import RungsSpec
@@ -49,8 +49,8 @@ class LimitsSpec(Spec):
 class EngineSpec(Spec):
     """How runs are executed."""
 
-    workers: int = Field(2, ge=1)
-    """Gangs: runs in training at the same time; each keeps the base loaded."""
+    worker_groups: int = Field(2, ge=1)
+    """Runs in training at the same time; each worker group keeps the base loaded."""
     launcher: Literal["core", "train"] = "core"
     """`core`: warm ranks, one run after another. `train`: Ray Train v2, afresh for each run."""
     resources: ResourcesSpec = ResourcesSpec()
@@ -61,6 +61,15 @@ class EngineSpec(Spec):
     """When a run or a gang is given up."""
     price: float = Field(0.0, ge=0)
     """Cost of one device for one hour, in your currency: that of `stop.cost` and the reports."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stored_name(cls, value: Any) -> Any:
+        """Take `workers`, as sweeps of earlier versions have it."""
+        if isinstance(value, dict) and "workers" in value and "worker_groups" not in value:
+            renamed = {k: v for k, v in value.items() if k != "workers"}
+            return renamed | {"worker_groups": value["workers"]}
+        return value
 
 
 class StagnationSpec(Spec):

@@ -23,6 +23,7 @@ from paretoflow.spec.overrides import apply_overrides
 from paretoflow.spec.paths import expand_paths
 from paretoflow.spec.positions import Document, Fault, Place, shown
 from paretoflow.spec.reader import read_yaml
+from paretoflow.spec.renamed import rename_keys
 from paretoflow.spec.rules import RULES, Rule
 from paretoflow.spec.search_rules import search_faults
 from paretoflow.spec.shape import nearest
@@ -101,7 +102,8 @@ def _located(
         got = f"got {shown(document.value)}; allowed: a mapping of keys"
         hint = "a sweep needs at least `name` and `objectives`; jobs/quickstart.yaml is an example"
         raise SpecError("the file is empty" if empty else got, str(document.values[()]), hint)
-    faults = apply_overrides(document, overrides)
+    faults = rename_keys(document, warn=not stored)
+    faults += apply_overrides(document, overrides)
     if storage is not None:
         document.put(("storage",), storage, Place("--storage"))
     faults += [] if stored else expand_paths(document)

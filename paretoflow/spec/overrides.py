@@ -9,6 +9,7 @@ from paretoflow.core.errors import SpecError
 from paretoflow.spec.faults import unknown_key
 from paretoflow.spec.positions import Document, Fault, Place, shown
 from paretoflow.spec.reader import read_yaml
+from paretoflow.spec.renamed import new_path
 from paretoflow.spec.shape import (
     KeyPath,
     annotation_at,
@@ -43,7 +44,7 @@ def _apply(document: Document, text: str) -> list[Fault]:
         return [Fault((), f"got the value {raw!r}: {error.what}", error.hint, place=place)]
     if given.faults:
         return [Fault((), fault.what, fault.hint, place=place) for fault in given.faults]
-    path, fault = _resolve(document, tuple(dotted.split(".")), place)
+    path, fault = _resolve(document, new_path(tuple(dotted.split(".")), place), place)
     if fault is not None:
         return [fault]
     document.put(path, given.value, place)

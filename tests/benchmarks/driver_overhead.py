@@ -94,7 +94,7 @@ class TimedBackend(SimulatedBackend):
 
 def measure(history: int, ledger_of: Callable[[Path], Ledger]) -> list[float]:
     """Return the driver's seconds for each of `LAUNCHES` launches on top of a history."""
-    spec = circle_spec(stop={"runs": history + LAUNCHES}, engine={"workers": 1})
+    spec = circle_spec(stop={"runs": history + LAUNCHES}, engine={"worker_groups": 1})
     with tempfile.TemporaryDirectory() as folder:
         ledger = ledger_of(Path(folder))
         ledger.append(past(history, spec))

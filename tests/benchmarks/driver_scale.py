@@ -134,7 +134,7 @@ def measure(runs: int, m: int, gangs: int) -> tuple[Times, IdleCluster, SweepSta
         objectives=[{"name": f"o{i}", "ref": -0.1, **objective} for i in range(m)],
         proposer={"type": "auto"},
         stop={"runs": runs},
-        engine={"workers": gangs, "retries": 5},
+        engine={"worker_groups": gangs, "retries": 5},
     )
     problem = declared_problem(spec.objectives)
     cluster = IdleCluster(

@@ -40,7 +40,7 @@ def run(count: int, folder: Path, step_s: float) -> None:
     spec = circle_spec(
         stop={"runs": count},
         storage=str(folder),
-        engine={"workers": WORKERS},
+        engine={"worker_groups": WORKERS},
         method={"type": "dpo", "steps": REPORTS},
         proposer={"type": "dirichlet"},
     )

@@ -250,7 +250,7 @@ def main(
         workers: Gangs.
     """
     times = 2 if quick else times
-    overrides = (*(SMALL if small else ()), f"engine.workers={workers}")
+    overrides = (*(SMALL if small else ()), f"engine.worker_groups={workers}")
     moments = random.Random(seed)
     with (
         tempfile.TemporaryDirectory() as scratch,

@@ -47,7 +47,7 @@ def spec_of(storage: str, evaluations: int) -> SweepSpec:
         storage=storage,
         proposer={"type": "auto"},
         stop={"runs": 2 * evaluations},
-        engine={"workers": OPEN},
+        engine={"worker_groups": OPEN},
     )
 
 

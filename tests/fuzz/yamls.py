@@ -52,7 +52,7 @@ model: {type: embedded, lora: {rank: 4, ranks: {q_proj: 2}}, generation: {max_ne
 method: {type: grpo, steps: 4, checkpoint_every: 2, generations: 2, aggregation: {type: pama}}
 search: {rank: {choices: [2, 4]}, learning_rate: {low: 1e-4, high: 1e-2, scale: log}}
 proposer: {type: psl}
-engine: {workers: 3, resources: {ranks: 2, zero: 2}, limits: {run_s: 5}, price: 2}
+engine: {worker_groups: 3, resources: {ranks: 2, zero: 2}, limits: {run_s: 5}, price: 2}
 stop: {runs: 8, hours: 3, cost: 4, stagnation: {runs: 3}, gain_below: 0.1, rungs: {reduction: 3}}
 tracking: [{type: tensorboard}, {type: wandb, project: x}]
 """,

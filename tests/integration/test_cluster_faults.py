@@ -45,7 +45,7 @@ def test_a_run_survives_whatever_its_worker_does(sweep: Sweep, cluster: SmallClu
     sweep.pace(0.05)
     sweep.order("exit", "freeze", "hang", "notice", "raise", "memory")
     limits = ("engine.limits.heartbeat_s=4", "engine.limits.silent_s=15", "engine.retries=4")
-    with sweep.driver("engine.workers=1", "stop.runs=2", *limits) as command:
+    with sweep.driver("engine.worker_groups=1", "stop.runs=2", *limits) as command:
         assert command.wait() == 0, command.text
     cluster.kill(node)
     assert_whole(sweep, 2)
@@ -144,10 +144,10 @@ def test_runs_of_a_node_that_is_to_be_taken_back_are_saved_and_go_on_from_there(
 def test_a_gang_that_cannot_load_is_tried_again(sweep: Sweep, cluster: SmallCluster) -> None:
     node = cluster.add(2)
     sweep.pace(0.3)
-    with sweep.driver("engine.workers=1", "stop.runs=2") as first:
+    with sweep.driver("engine.worker_groups=1", "stop.runs=2") as first:
         assert eventually(lambda: sweep.begun() == 1)
         sweep.order("load")
-        with sweep.driver("engine.workers=2", "stop.runs=3") as second:
+        with sweep.driver("engine.worker_groups=2", "stop.runs=3") as second:
             assert eventually(lambda: not list(sweep.root.glob("orders/*")))
             sweep.pace(0.05)
             assert second.wait() == 0, second.text

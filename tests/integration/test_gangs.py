@@ -55,7 +55,7 @@ class Sweep:
             "proposer": {"type": "lattice"},
             "stop": {"runs": 6},
             # what a failed test leaves behind makes room for the next
-            "engine": {"workers": 2, "limits": {"orphan_s": 120}},
+            "engine": {"worker_groups": 2, "limits": {"orphan_s": 120}},
             "storage": str(home),
         }
         self._cluster = cluster
@@ -141,10 +141,10 @@ def test_gangs_outlive_a_killed_driver_and_the_next_one_finds_them_at_work(sweep
 def test_of_two_drivers_the_newer_wins_and_nothing_of_the_older_lands_later(sweep: Sweep) -> None:
     """Both ask for three gangs where two fit: the third says what it waits for."""
     sweep.pace(0.8)
-    with sweep.driver("engine.workers=3") as older:
+    with sweep.driver("engine.worker_groups=3") as older:
         older.wait_for(" finished in ")
         live = read_live(LocalFolder(sweep.root))
-        with sweep.driver("engine.workers=3") as newer:
+        with sweep.driver("engine.worker_groups=3") as newer:
             assert older.wait() == 1
             sweep.pace(0.0)
             assert newer.wait() == 0, newer.text

@@ -23,7 +23,7 @@ def test_a_warm_gang_pauses_what_is_outdone_and_trains_the_next_run(tmp_path: Pa
         method={"type": "dpo", "steps": 12, "checkpoint_every": 1},
         proposer={"type": "lattice"},
         stop={"runs": 4, "rungs": {"reduction": 3, "first": 2}},
-        engine={"workers": 1},
+        engine={"worker_groups": 1},
     )
     run_sweep(spec, fsync=False, workshop=PAUSING)
     events = open_ledger(tmp_path / "circle", writer=False).events()

@@ -112,7 +112,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     (home / "orders").mkdir()
     (home / "moody.py").write_text(SCORER)
     (home / "job.yaml").write_text(JOB.format(orders=home / "orders", data=small_data(home)))
-    with _running(home, "engine.workers=1") as command:
+    with _running(home, "engine.worker_groups=1") as command:
         command.wait_for(" finished in ")
         command.kill()
         assert command.workers_left(30) == []
@@ -121,7 +121,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 
 @pytest.fixture(scope="module")
 def completed(killed: Stage) -> Stage:
-    with _running(killed.home, "engine.workers=1") as command:
+    with _running(killed.home, "engine.worker_groups=1") as command:
         command.wait_for(" started")
         (worker,) = command.workers()
         worker.kill()
@@ -130,7 +130,7 @@ def completed(killed: Stage) -> Stage:
 
 @pytest.fixture(scope="module")
 def interrupted(completed: Stage) -> Stage:
-    with _running(completed.home, "engine.workers=1", "stop.runs=4") as command:
+    with _running(completed.home, "engine.worker_groups=1", "stop.runs=4") as command:
         command.wait_for(" started")
         command.interrupt()
         status = command.wait()

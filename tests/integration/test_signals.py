@@ -42,7 +42,7 @@ class Sweep:
             "method": {"type": "dpo", "steps": STEPS},
             "proposer": {"type": "lattice"},
             "stop": {"runs": 2},
-            "engine": {"workers": 1, "limits": {"silent_s": 4}},
+            "engine": {"worker_groups": 1, "limits": {"silent_s": 4}},
             "storage": str(home),
         }
         self._job.write_text(yaml.safe_dump(plain))

@@ -35,7 +35,7 @@ objectives:
   - {name: coverage, type: rouge, variant: rouge1, range: [0, 1], ref: 0}
   - {name: words, type: length, count: words, range: [0, 24], ref: 30}
 method: {type: dpo, steps: 2, learning_rate: 0.01}
-engine: {workers: 1, limits: {orphan_s: 5}}
+engine: {worker_groups: 1, limits: {orphan_s: 5}}
 stop: {runs: 5}
 storage: sweeps
 """

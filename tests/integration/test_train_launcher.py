@@ -29,7 +29,7 @@ def test_a_run_under_ray_train_outlives_its_driver_and_a_failure_is_told_by_its_
 ) -> None:
     sweep = Sweep(tmp_path, cluster)
     sweep.pace(0.5)
-    settings = ("engine.launcher=train", "engine.workers=1", "stop.runs=1")
+    settings = ("engine.launcher=train", "engine.worker_groups=1", "stop.runs=1")
     with sweep.driver(*settings) as first:
         assert eventually(lambda: bool(list(sweep.root.glob("adapters/*/a0/pid"))), 120)
         first.kill()

@@ -178,7 +178,7 @@ def drawn_spec(rng: np.random.Generator, seed: int) -> SweepSpec:
         proposer={"type": str(rng.choice(PROPOSERS))},
         stop={"runs": int(rng.integers(5, 9)), "rungs": rungs, "failures": 1 + seed % 3},
         engine={
-            "workers": int(rng.integers(1, 5)),
+            "worker_groups": int(rng.integers(1, 5)),
             "retries": int(rng.integers(0, 3)),
             "limits": {"silent_s": 30.0, "orphan_s": 100.0, "losses": int(rng.integers(1, 6))},
         },

@@ -22,6 +22,6 @@ def circle_spec(**changes: Any) -> SweepSpec:
         "objectives": [{"name": "left", **objective}, {"name": "right", **objective}],
         "proposer": {"type": "empty_box"},
         "stop": {"runs": 16},
-        "engine": {"workers": 4},
+        "engine": {"worker_groups": 4},
     }
     return SweepSpec.model_validate(plain | changes)

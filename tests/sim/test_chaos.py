@@ -85,7 +85,7 @@ def test_second_looks_under_fire_are_counted_once_and_move_the_front() -> None:
 
 
 def _world(fate: OneBlow, **changes: Any) -> World:
-    spec = circle_spec(**{"stop": {"runs": 6}, "engine": {"workers": 2}} | changes)
+    spec = circle_spec(**{"stop": {"runs": 6}, "engine": {"worker_groups": 2}} | changes)
     return World(spec, Weather(), fate, rng_of("one blow"))
 
 
@@ -105,7 +105,7 @@ def test_a_blow_at_any_single_commit(blow: Blow | None) -> None:
 
 @pytest.mark.parametrize("tag", PROPOSERS)
 def test_up_to_the_kill_one_worker_is_sent_the_launches_of_an_undisturbed_sweep(tag: str) -> None:
-    small = {"proposer": {"type": tag}, "engine": {"workers": 1}}
+    small = {"proposer": {"type": tag}, "engine": {"worker_groups": 1}}
     quiet = _world(OneBlow(None, 0), **small)
     quiet.run()
     wanted = quiet.cluster.launched

@@ -61,7 +61,7 @@ def swept(spec: SweepSpec, **weather: float) -> list[Event]:
 
 @pytest.mark.parametrize("tag", ["empty_box", "lattice", "cmorl"])
 def test_the_same_sweep_twice_pauses_the_same_runs(tag: str) -> None:
-    spec = spec_of(proposer={"type": tag}, engine={"workers": 4, "retries": 20})
+    spec = spec_of(proposer={"type": tag}, engine={"worker_groups": 4, "retries": 20})
     first = swept(spec, crash=0.2, straggle=0.2)
     assert first == swept(spec, crash=0.2, straggle=0.2)
     assert of_kind(first, EventKind.PAUSED)
@@ -100,7 +100,7 @@ def test_what_nothing_is_ahead_of_is_never_paused() -> None:
 
 def _world(fate: OneBlow) -> World:
     stop = {"runs": 6, "rungs": {"reduction": 3, "first": 1}}
-    spec = circle_spec(stop=stop, engine={"workers": 2}, proposer={"type": "lattice"})
+    spec = circle_spec(stop=stop, engine={"worker_groups": 2}, proposer={"type": "lattice"})
     return World(spec, Weather(), fate, rng_of("one blow"))
 
 

@@ -58,7 +58,7 @@ def test_constrained_launches_leave_the_hull_of_a_concave_front() -> None:
 
 @pytest.mark.parametrize("tag", ["soups", "map"])
 def test_merges_are_runs_that_cost_little_and_come_back_on_the_front(tag: str) -> None:
-    spec = circle_spec(proposer={"type": tag}, engine={"workers": 4, "retries": 20})
+    spec = circle_spec(proposer={"type": tag}, engine={"worker_groups": 4, "retries": 20})
     weather = Weather(crash=0.2, straggle=0.2, duplicate=0.2)
     mixed = simulate(spec, MixingOracle(), weather=weather)
     assert _same(mixed, simulate(spec, MixingOracle(), weather=weather))
@@ -71,7 +71,7 @@ def test_merges_are_runs_that_cost_little_and_come_back_on_the_front(tag: str) -
 
 
 def test_crashes_are_retried_and_never_cancel_siblings() -> None:
-    spec = circle_spec(engine={"workers": 4, "retries": 20})
+    spec = circle_spec(engine={"worker_groups": 4, "retries": 20})
     result = simulate(spec, CircleOracle(), weather=Weather(crash=0.4))
     assert result.front.finished == 16
     assert result.front.failed == 0
@@ -79,7 +79,7 @@ def test_crashes_are_retried_and_never_cancel_siblings() -> None:
 
 def test_a_run_out_of_retries_is_a_failed_row_with_its_boundary() -> None:
     store = MemoryStore()
-    spec = circle_spec(engine={"workers": 2, "retries": 1})
+    spec = circle_spec(engine={"worker_groups": 2, "retries": 1})
     result = simulate(spec, BrokenOracle(), ledger=MemoryLedger(store))
     failures = [e for e in MemoryLedger(store, writer=False).events() if e.kind is EventKind.FAILED]
     assert failures
@@ -91,7 +91,9 @@ def test_a_run_out_of_retries_is_a_failed_row_with_its_boundary() -> None:
 
 def test_a_sweep_whose_every_run_fails_still_ends() -> None:
     stop = {"runs": 5, "failures": None}
-    result = simulate(circle_spec(stop=stop, engine={"workers": 2, "retries": 0}), HopelessOracle())
+    result = simulate(
+        circle_spec(stop=stop, engine={"worker_groups": 2, "retries": 0}), HopelessOracle()
+    )
     assert (result.front.finished, result.front.failed, result.front.points) == (0, 5, ())
     assert result.front.hypervolume == 0.0
 
@@ -133,9 +135,11 @@ def test_a_sweep_stops_when_a_further_run_should_add_too_little() -> None:
 
 
 def test_a_sweep_stops_at_its_cost_and_its_hours() -> None:
-    priced = circle_spec(engine={"workers": 1, "price": 3600.0}, stop={"runs": 40, "cost": 5.0})
+    priced = circle_spec(
+        engine={"worker_groups": 1, "price": 3600.0}, stop={"runs": 40, "cost": 5.0}
+    )
     assert "cost of 5" in simulate(priced, CircleOracle()).reason
-    timed = circle_spec(engine={"workers": 1}, stop={"runs": 40, "hours": 5 / 3600})
+    timed = circle_spec(engine={"worker_groups": 1}, stop={"runs": 40, "hours": 5 / 3600})
     assert "hours are used up" in simulate(timed, CircleOracle()).reason
 
 
@@ -227,7 +231,7 @@ def test_a_driver_killed_at_random_commits_loses_nothing_and_doubles_nothing(
 
 def test_a_full_disk_costs_no_retries_and_the_sweep_goes_on_once_there_is_space() -> None:
     store = MemoryStore()
-    spec = circle_spec(engine={"workers": 4, "retries": 0})
+    spec = circle_spec(engine={"worker_groups": 4, "retries": 0})
     weather = Weather(full_disks=(FullDisk(2.0, 400.0),))
     result = simulate(spec, CircleOracle(), weather=weather, ledger=MemoryLedger(store))
     failures = [e for e in store.events if e.kind is EventKind.FAILED]
@@ -240,7 +244,7 @@ def test_a_full_disk_costs_no_retries_and_the_sweep_goes_on_once_there_is_space(
 
 def test_a_group_on_a_full_disk_rests_while_the_others_go_on() -> None:
     store = MemoryStore()
-    spec = circle_spec(engine={"workers": 4, "retries": 0}, stop={"runs": 30})
+    spec = circle_spec(engine={"worker_groups": 4, "retries": 0}, stop={"runs": 30})
     weather = Weather(full_disks=(FullDisk(0.0, 10**6, slot=2),))
     result = simulate(spec, CircleOracle(), weather=weather, ledger=MemoryLedger(store))
     assert (result.front.finished, result.front.failed) == (30, 0)
@@ -251,7 +255,7 @@ def test_a_group_on_a_full_disk_rests_while_the_others_go_on() -> None:
 
 def test_a_disk_that_stays_full_stops_the_sweep_with_its_name_and_nothing_is_burnt() -> None:
     store = MemoryStore()
-    spec = circle_spec(engine={"workers": 2, "limits": {"losses": 4}}, stop={"runs": 12})
+    spec = circle_spec(engine={"worker_groups": 2, "limits": {"losses": 4}}, stop={"runs": 12})
     weather = Weather(full_disks=(FullDisk(0.0, 2000.0),))
     result = simulate(spec, CircleOracle(), weather=weather, ledger=MemoryLedger(store))
     assert result.ending.trouble.startswith("stopped early: ")
@@ -282,7 +286,7 @@ class Judged(CircleOracle):
 
 def test_a_judge_that_is_away_for_a_while_fails_no_run() -> None:
     store = MemoryStore()
-    spec = circle_spec(engine={"workers": 2, "retries": 0})
+    spec = circle_spec(engine={"worker_groups": 2, "retries": 0})
     result = simulate(spec, Judged(), ledger=MemoryLedger(store))
     assert (result.front.finished, result.front.failed) == (16, 0)
     failures = [e for e in store.events if e.kind is EventKind.FAILED]

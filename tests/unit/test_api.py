@@ -77,8 +77,8 @@ def test_load_takes_overrides_as_text_or_values(tmp_path: Path) -> None:
         "  - {name: coverage, type: rouge}\n"
         "  - {name: words, type: length}\n"
     )
-    spec = paretoflow.load(job, {"stop.runs": 7, "engine.workers": 1}, storage="elsewhere")
-    assert (spec.stop.runs, spec.engine.workers, spec.storage) == (7, 1, "elsewhere")
+    spec = paretoflow.load(job, {"stop.runs": 7, "engine.worker_groups": 1}, storage="elsewhere")
+    assert (spec.stop.runs, spec.engine.worker_groups, spec.storage) == (7, 1, "elsewhere")
     assert paretoflow.load(str(job), ["stop.runs=7"]).stop.runs == 7
 
 

@@ -205,7 +205,7 @@ class Muster:
             (sighting.group is not None or self._supervised)
             and sighting.name.kind == self._kind
             and actors == set(sighting.actors)
-            and sighting.name.slot < self._spec.engine.workers
+            and sighting.name.slot < self._spec.engine.worker_groups
         )
 
     def _adopted(

@@ -73,7 +73,7 @@ class Roster:
             self._gangs[gang.slot], self._names[gang.slot] = gang, name
         if not self._gangs:
             require_room(self._engine.resources)
-        for slot in range(self._engine.workers):
+        for slot in range(self._engine.worker_groups):
             if slot not in self._gangs:
                 self._queue.enter(slot, 0.0)
         self.admit()
@@ -146,7 +146,7 @@ class Roster:
 
     def states(self) -> list[GangState]:
         """Return what every gang does, and what the ones that wait are waiting for."""
-        return [self._state(slot) for slot in range(self._engine.workers)]
+        return [self._state(slot) for slot in range(self._engine.worker_groups)]
 
     def _state(self, slot: int) -> GangState:
         gang = self._gangs.get(slot)

@@ -45,7 +45,7 @@ def wait_s_of(spec: SweepSpec) -> float:
     """Return how long ranks wait for news: many are asked less often, strict limits more often."""
     limits = spec.engine.limits
     strictest = min(limits.silent_s, limits.heartbeat_s, limits.orphan_s, limits.run_s or 1e9)
-    ranks = spec.engine.workers * spec.engine.resources.ranks
+    ranks = spec.engine.worker_groups * spec.engine.resources.ranks
     return max(0.25, min(max(2.0, ranks / 50), 30.0, strictest / 4))
 
 

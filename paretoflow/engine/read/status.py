@@ -197,7 +197,8 @@ def _parts_left(standing: Standing, wall_s: float) -> list[float]:
 
 def _gangs_at_work(standing: Standing) -> int:
     if not standing.gangs:
-        return int(standing.spec["engine"]["workers"])
+        engine = standing.spec["engine"]  # `workers` in sweeps of earlier versions
+        return int(engine.get("worker_groups", engine.get("workers")))
     return sum(g.phase is not GangPhase.WAITING for g in standing.gangs)
 
 

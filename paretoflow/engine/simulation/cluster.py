@@ -60,9 +60,9 @@ class SimulatedCluster:
         self._seed = seed
         self._weather = weather or Weather()
         self._limits = engine.limits
-        self._gangs: list[SimulatedAttempt | None] = [None] * engine.workers
-        self._states = [GangState(i, GangPhase.IDLE, start_s) for i in range(engine.workers)]
-        self._idle = list(range(engine.workers))
+        self._gangs: list[SimulatedAttempt | None] = [None] * engine.worker_groups
+        self._states = [GangState(i, GangPhase.IDLE, start_s) for i in range(engine.worker_groups)]
+        self._idle = list(range(engine.worker_groups))
         self._inbox: list[Report] = []
         self._rests = Rests()
         self.epoch = -1

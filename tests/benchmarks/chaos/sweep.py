@@ -39,7 +39,7 @@ def job(storage: str, runs: int, seed: int) -> dict[str, object]:
         "objectives": [{"name": "coverage", **rouge}, {"name": "brevity", **length}],
         "method": {"type": "dpo", "steps": 4, "learning_rate": 0.001, "checkpoint_every": 2},
         "proposer": {"type": "lattice"},
-        "engine": {"workers": 1},
+        "engine": {"worker_groups": 1},
         "stop": {"runs": runs},
         "storage": storage,
     }

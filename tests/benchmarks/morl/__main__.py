@@ -86,7 +86,7 @@ def sit(job: str, arm: str, seed: int, folder: Path, *, quick: bool) -> None:
         "known_points": len(known_front(spec)),
         "device_s": state.cost.device_s,
         "minutes": state.elapsed_s() / 60,
-        "workers": spec.engine.workers,
+        "workers": spec.engine.worker_groups,
     }
     path = result_path(folder, job, arm, seed)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -122,8 +122,8 @@ def execute(workshop: WorkshopLike, launch: Launch) -> list[Report]:
 
 
 def run_sweep(spec: MorlSpec) -> SweepState:
-    """Run a sweep to its end, from wherever it stands, on `engine.workers` processes."""
-    workers, context = spec.engine.workers, multiprocessing.get_context("spawn")
+    """Run a sweep to its end, from wherever it stands, on `engine.worker_groups` processes."""
+    workers, context = spec.engine.worker_groups, multiprocessing.get_context("spawn")
     plain = spec.model_dump_json()
     with ProcessPoolExecutor(workers, context, _open_workshop, (plain,)) as pool:
         return drive(spec, pool, _execute_here)
@@ -134,7 +134,7 @@ def drive(spec: MorlSpec, pool: Executor, run: Execute) -> SweepState:
     root = sweep_root(spec)
     enter_folder(spec, root)
     ledger = open_ledger(root, writer=True, create=True, fsync=False)
-    backend = PoolBackend(MorlWorkshop(spec, root, 1), pool, run, spec.engine.workers)
+    backend = PoolBackend(MorlWorkshop(spec, root, 1), pool, run, spec.engine.worker_groups)
     proposer = proposers.build(spec.proposer, m=len(spec.objectives), runs=spec.stop.runs)
     driver = Driver(spec, ledger, backend, proposer)
     driver.run()

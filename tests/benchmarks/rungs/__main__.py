@@ -123,7 +123,7 @@ def spec_of(setting: Setting, proposer: str, runs: int, seed: int, *, rungs: boo
         proposer={"type": proposer},
         method={"type": "dpo", "steps": setting.steps},
         stop={"runs": runs, "rungs": halving},
-        engine={"workers": WORKERS},
+        engine={"worker_groups": WORKERS},
     )
 
 

@@ -14,7 +14,7 @@ objectives:
   - {name: coverage, type: rouge, unit: "[share]", range: [0, 1], ref: 0}
   - {name: words, type: length}
 stop: {runs: 12, hours: 5}
-engine: {workers: 2, price: 2, resources: {gpus_per_rank: 0.5}}
+engine: {worker_groups: 2, price: 2, resources: {gpus_per_rank: 0.5}}
 """
 
 
@@ -33,7 +33,7 @@ def test_the_plan_is_printed(job, capsys):
         "coverage rouge maximize [share] 0 to 1 0",
         "words length minimize calibrated at the start calibrated at the start",
         "proposer portfolio (auto, 2 objectives)",
-        "gangs 2 with 1 CPU and 0.5 GPU each",
+        "worker groups 2 with 1 CPU and 0.5 GPU each",
         "stops at 12 runs or 5 hours",
         "1 weighted 1 0 Opening stage",
         "3 weighted 0.5 0.5",

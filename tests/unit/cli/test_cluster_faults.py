@@ -92,9 +92,9 @@ def test_check_asks_for_room_and_submits_nothing(
 ) -> None:
     words = ["check", "job.yaml", "--address", head.address, "--set"]
     head.nodes = [{"CPU": 2.0}, {"CPU": 1.0}]
-    assert main([*words, "engine.workers=3"]) == 0
+    assert main([*words, "engine.worker_groups=3"]) == 0
     assert f"room: {head.address} holds 3 of 3 " in capsys.readouterr().out
-    assert main([*words, "engine.workers=5"]) == 0
+    assert main([*words, "engine.worker_groups=5"]) == 0
     told = capsys.readouterr().out
     assert "holds 3 of 5 " in told
     assert "; the others wait for theirs" in told

@@ -69,7 +69,7 @@ def test_an_opening_never_exceeds_the_runs():
 
 
 def test_the_cost_is_bounded_by_devices_for_hours_or_by_itself():
-    hours = ("engine.price=2", "stop.hours=3", "engine.workers=4")
+    hours = ("engine.price=2", "stop.hours=3", "engine.worker_groups=4")
     assert plan_of(spec(*hours)).cost_bound == 2 * 4 * 3
     assert plan_of(spec(*hours, "engine.resources.gpus_per_rank=0.5")).cost_bound == 2 * 4 * 0.5 * 3
     assert plan_of(spec(*hours, "stop.cost=5")).cost_bound == 5

@@ -21,7 +21,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     spec = circle_spec(
         storage=str(tmp_path_factory.mktemp("storage")),
         stop={"runs": 12},
-        engine={"workers": 3, "retries": 0, "price": 7200.0},
+        engine={"worker_groups": 3, "retries": 0, "price": 7200.0},
     )
     return simulated_sweep(spec, BrokenOracle())
 
@@ -141,7 +141,7 @@ def test_how_constrained_runs_kept_their_thresholds_is_told(
         storage=str(tmp_path),
         stop={"runs": 8},
         proposer={"type": "cmorl", "initial": 3},
-        engine={"workers": 1},
+        engine={"worker_groups": 1},
     )
     root = str(simulated_sweep(spec, CircleOracle()))
     main(["status", root, "--format", "json"])

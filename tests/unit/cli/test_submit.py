@@ -187,8 +187,8 @@ def test_a_local_folder_and_a_head_elsewhere_is_a_note(
 def test_fewer_gangs_than_asked_for_is_a_note(
     head: Head, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*SUBMIT, head.address, "--set", "engine.workers=20"]) == 0
-    assert "room for 8 of 20 gangs" in capsys.readouterr().err
+    assert main([*SUBMIT, head.address, "--set", "engine.worker_groups=20"]) == 0
+    assert "room for 8 of 20 worker groups" in capsys.readouterr().err
 
 
 def test_a_cluster_that_grows_may_be_too_small_now(
@@ -199,7 +199,7 @@ def test_a_cluster_that_grows_may_be_too_small_now(
     assert "--anyway" in capsys.readouterr().err
     assert not Path("sweeps").exists()
     assert main([*SUBMIT, head.address, *gpu, "--anyway"]) == 0
-    assert "room for 0 of 2 gangs" in capsys.readouterr().err
+    assert "room for 0 of 2 worker groups" in capsys.readouterr().err
 
 
 def test_the_address_may_stand_in_the_environment(

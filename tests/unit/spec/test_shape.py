@@ -84,7 +84,7 @@ def test_every_field_of_every_model_says_what_it_is():
 
 
 def test_a_key_is_found_elsewhere():
-    assert homes_of("workers") == ("engine",)
+    assert homes_of("worker_groups") == ("engine",)
     assert homes_of("generations")[0] == "method (type grpo)"
     assert homes_of("pattern") == ("objectives (type regex)",)
     assert homes_of("zzz") == ()

@@ -74,7 +74,7 @@ def test_hints_in_a_yaml():
     )
     assert hints["lr"] == "write `method.learning_rate`"
     assert hints["output_dir"] == "write `storage`"
-    assert hints["engine.num_workers"] == "write `workers`"
+    assert hints["engine.num_workers"] == "write `worker_groups`"
     assert hints["method.type"] == "did you mean `grpo`?"
     assert hints["proposer.type"] == "did you mean `dirichlet`?"
     assert hints["model.type"] == "did you mean `pretrained`?"

@@ -29,7 +29,7 @@ def small(tmp_path, runs: int, **method):
     changes = {"storage": str(tmp_path), "stop": {"runs": runs}, "proposer": proposer}
     spec = load_job("deep_sea_treasure", **changes)
     knobs = {"steps": 6, "checkpoint_every": 3, **method}
-    workers = {"engine": spec.engine.model_copy(update={"workers": 1})}
+    workers = {"engine": spec.engine.model_copy(update={"worker_groups": 1})}
     return spec.model_copy(update={"method": spec.method.model_copy(update=knobs), **workers})
 
 

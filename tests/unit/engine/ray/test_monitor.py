@@ -81,11 +81,11 @@ def test_a_gang_lost_before_it_had_loaded_has_nothing_to_report(
 @pytest.mark.parametrize(
     ("engine", "wait_s"),
     [
-        ({"workers": 2}, 2.0),
-        ({"workers": 600}, 12.0),
-        ({"workers": 500, "resources": {"ranks": 8}}, 15.0),
-        ({"workers": 2, "limits": {"run_s": 4}}, 1.0),
-        ({"workers": 2, "limits": {"orphan_s": 0.1}}, 0.25),
+        ({"worker_groups": 2}, 2.0),
+        ({"worker_groups": 600}, 12.0),
+        ({"worker_groups": 500, "resources": {"ranks": 8}}, 15.0),
+        ({"worker_groups": 2, "limits": {"run_s": 4}}, 1.0),
+        ({"worker_groups": 2, "limits": {"orphan_s": 0.1}}, 0.25),
     ],
 )
 def test_many_ranks_are_asked_less_often_and_strict_limits_more_often(

@@ -32,7 +32,7 @@ FINISHED = (proposed("a"), started("a"), scored("a", (0.75, 4.0), cost=COST), do
 
 
 def _standing(*events: Event, live: Live | None = None, **changes: Any) -> Standing:
-    plain = {"stop": {"runs": 4}, "engine": {"workers": 2}} | changes
+    plain = {"stop": {"runs": 4}, "engine": {"worker_groups": 2}} | changes
     spec = circle_spec(method={"type": "dpo", "steps": 40}, **plain).model_dump(mode="json")
     state = folded(opened(), CALIBRATED, base(), *events)
     return Standing(spec, state, live, 3.0, 0, (0.0, 0.0))
@@ -90,7 +90,7 @@ def test_a_sweep_whose_runs_are_all_done_has_nothing_left() -> None:
     ],
 )
 def test_other_ends_bound_the_estimate(stop: dict, device_s: float) -> None:
-    engine = {"workers": 2, "price": 9.0}
+    engine = {"worker_groups": 2, "price": 9.0}
     estimate = left(_standing(*FINISHED, stop={"runs": 4, **stop}, engine=engine))
     assert estimate is not None
     assert estimate.device_s == pytest.approx(device_s)

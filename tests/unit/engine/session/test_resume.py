@@ -35,8 +35,8 @@ def test_a_sweep_that_was_moved_goes_on_where_it_lies(root: Path, tmp_path: Path
 
 
 def test_what_may_change_is_changed(root: Path) -> None:
-    spec = load_sweep_spec(root, ["stop.runs=20", "engine.workers=3"])
-    assert (spec.stop.runs, spec.engine.workers) == (20, 3)
+    spec = load_sweep_spec(root, ["stop.runs=20", "engine.worker_groups=3"])
+    assert (spec.stop.runs, spec.engine.worker_groups) == (20, 3)
 
 
 @pytest.mark.parametrize("change", ["seed=4", "method.beta=1", "storage=/x", "name=y", "beta", ""])

@@ -40,7 +40,7 @@ def test_a_new_folder_gets_the_resolved_spec(tmp_path: Path) -> None:
     "changes",
     [
         {"stop": {"runs": 99}},
-        {"engine": {"workers": 9, "retries": 7}},
+        {"engine": {"worker_groups": 9, "retries": 7}},
         {"storage": "elsewhere"},
     ],
 )

@@ -22,7 +22,7 @@ LIMITS = {"silent_s": 40.0, "orphan_s": 100.0}
 
 
 def cluster(answer: Any = TWO, *, gangs: int = 2, **weather: Any) -> SimulatedCluster:
-    engine = EngineSpec.model_validate({"workers": gangs, "limits": LIMITS})
+    engine = EngineSpec.model_validate({"worker_groups": gangs, "limits": LIMITS})
     return SimulatedCluster(Fixed(answer), PROBLEM, engine, seed=1, weather=Weather(**weather))
 
 
@@ -183,7 +183,7 @@ def test_a_gang_that_hangs_while_nobody_looks_is_given_up_by_the_next_driver() -
 
 
 def test_run_s_ends_an_attempt() -> None:
-    engine = EngineSpec.model_validate({"workers": 1, "limits": {"run_s": 15.0}})
+    engine = EngineSpec.model_validate({"worker_groups": 1, "limits": {"run_s": 15.0}})
     shared = SimulatedCluster(Fixed(TWO), PROBLEM, engine, seed=1)
     backend, _ = driver(shared)
     backend.launch(launch())
