@@ -75,7 +75,7 @@ def _require_same(spec: SweepSpec) -> None:
 
 
 def _room(spec: SweepSpec, address: str) -> str:
-    """Return for how many gangs a cluster has room.
+    """Return for how many worker groups a cluster has room.
 
     Raises:
         ClusterError: If it cannot be reached, or has room for none.
@@ -88,10 +88,10 @@ def _room(spec: SweepSpec, address: str) -> str:
     nodes, resources = dashboard.nodes(), spec.engine.resources
     if missing := shortfall(nodes, resources):
         hint = "lower engine.resources, or add nodes"
-        raise ClusterError(f"too small for a gang: {missing}", dashboard.address, hint)
+        raise ClusterError(f"too small for a worker group: {missing}", dashboard.address, hint)
     fit, workers = room(nodes, resources), spec.engine.worker_groups
     later = "" if fit >= workers else "; the others wait for theirs"
-    return f"room: {dashboard.address} holds {min(fit, workers)} of {workers} gangs{later}"
+    return f"room: {dashboard.address} holds {min(fit, workers)} of {workers} worker groups{later}"
 
 
 def plan_json(spec: SweepSpec, plan: Plan) -> dict[str, Any]:
@@ -149,8 +149,8 @@ def _ref(objective: ObjectiveSpec) -> str:
     )
 
 
-def _gang(resources: ResourcesSpec) -> str:
-    """Return what one gang takes, in words."""
+def _group(resources: ResourcesSpec) -> str:
+    """Return what one worker group takes, in words."""
     gpus, ranks = resources.gpus_per_rank, resources.ranks
     rank = f"{resources.cpus_per_rank:g} CPU" + (f" and {gpus:g} GPU" if gpus else "")
     sharded = f", DeepSpeed ZeRO {resources.zero}" if ranks > 1 or resources.zero else ""
@@ -161,7 +161,7 @@ def _gang(resources: ResourcesSpec) -> str:
 def _sections(spec: SweepSpec, plan: Plan) -> Table:
     model, data, method, engine = spec.model, spec.data, spec.method, spec.engine
     chosen = f" (auto, {len(spec.objectives)} objectives)" if spec.proposer.type == "auto" else ""
-    each = _gang(engine.resources)
+    each = _group(engine.resources)
     rows = {
         "model": f"{model.type} {escape(getattr(model, 'path', ''))}".rstrip(),
         "data": f"{data.type} {escape(getattr(data, 'path', ''))}".rstrip()

@@ -50,7 +50,7 @@ class Work:
         looks: Answers that the dual controller may generate on validation prompts, at most.
         answers: Answers generated in all, at most.
         tokens: Tokens generated in all, at most.
-        rounds: Runs that a gang does one after the other, if all take equally long.
+        rounds: Runs that a worker group does one after the other, if all take equally long.
         merges: Runs that mix adapters and train nothing, at most.
     """
 
@@ -96,8 +96,8 @@ def plan_of(spec: SweepSpec) -> Plan:
         StorageError: If an object store refuses, or gives no answer for some seconds.
     """
     place = f"{spec.storage.removeprefix('file://').rstrip('/')}/{spec.name}"
-    per_gang = (spec.engine.resources.gpus_per_rank or 1.0) * spec.engine.resources.ranks
-    devices = per_gang * spec.engine.worker_groups
+    per_group = (spec.engine.resources.gpus_per_rank or 1.0) * spec.engine.resources.ranks
+    devices = per_group * spec.engine.worker_groups
     return Plan(
         folder=place,
         exists=as_folder(place, patience_s=LOOK_S).exists(SPEC_FILE),

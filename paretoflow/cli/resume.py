@@ -48,13 +48,13 @@ def resume(
     as that of `run`; with `--follow` as that of the job.
     """
     if address is not None and address.startswith(("http://", "https://")):
-        from paretoflow.cli.submit import hand_over
+        from paretoflow.cli.submit import mark_delivered
         from paretoflow.engine.cluster.submit import Surrounding, environment
         from paretoflow.engine.session.resume import load_sweep_spec
 
         spec = load_sweep_spec(sweep, overrides or (), files=False)
         surrounding = Surrounding(working_dir, image, environment(env or ()), accept_change)
-        hand_over(spec, address, surrounding, follow=follow, anyway=anyway)
+        mark_delivered(spec, address, surrounding, follow=follow, anyway=anyway)
         return
     _refuse_cluster_options(
         follow=follow, working_dir=working_dir, image=image, env=env, anyway=anyway

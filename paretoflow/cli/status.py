@@ -1,4 +1,4 @@
-"""`paretoflow status`: where a sweep stands, and what its gangs do."""
+"""`paretoflow status`: where a sweep stands, and what its worker groups do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from paretoflow.engine.read.status import StandingReader
 
 SHOWN = 10
-"""More gangs than these are counted, and only the most telling are shown."""
+"""More worker groups than these are counted, and only the most telling are shown."""
 WIDE = 100
 _PHASES = ("waiting", "leaving", "loading", "busy", "idle")
 """The most telling first."""
@@ -39,7 +39,7 @@ def status(
         float, typer.Option(min=0.2, help="Seconds between two looks with --watch.")
     ] = 2.0,
 ) -> None:
-    """Show a sweep's gangs, runs, front, failures and cost; safe while it runs.
+    """Show a sweep's worker groups, runs, front, failures and cost; safe while it runs.
 
     All is read from the sweep's storage: it needs no connection to the cluster. What is left is
     estimated from the runs that finished.
@@ -93,9 +93,9 @@ def rendered(facts: dict[str, Any], sweep: str, width: int) -> RenderableType:
     for name, text in _lines(facts, sweep):
         grid.add_row(name, text)
     parts: list[RenderableType] = [Text(facts["sweep"], style="bold"), grid]
-    if facts["gangs"]:
-        parts += _gangs(facts, width)
-    parts += _without_gang(facts)
+    if facts["worker_groups"]:
+        parts += _groups(facts, width)
+    parts += _without_group(facts)
     return Group(*parts)
 
 
@@ -167,42 +167,46 @@ def _state(facts: dict[str, Any], sweep: str) -> str:
     return f"{sign}: if none lives, go on with `paretoflow resume {sweep}`"
 
 
-def _gangs(facts: dict[str, Any], width: int) -> list[RenderableType]:
+def _groups(facts: dict[str, Any], width: int) -> list[RenderableType]:
     from paretoflow.cli.paces import duration
 
-    gangs = facts["gangs"]
-    counts = Counter(g["phase"] for g in gangs)
+    groups = facts["worker_groups"]
+    counts = Counter(g["phase"] for g in groups)
     told = ", ".join(f"{counts[p]} {p}" for p in _PHASES if counts[p])
     busy = f"busy {facts['utilisation']:.0%} of the time since the driver's start"
-    parts: list[RenderableType] = [Text(f"\n{_counted(len(gangs), 'gang')}: {told}; {busy}")]
+    parts: list[RenderableType] = [
+        Text(f"\n{_counted(len(groups), 'worker group')}: {told}; {busy}")
+    ]
     table = Table.grid(padding=(0, 2))
-    shown = _most_telling([g for g in gangs if not g["reason"]])
-    for gang in shown:
-        steps = gang["doing"] if gang["step"] is None else f"step {gang['step']}/{gang['steps']}"
-        again = f", attempt {gang['attempt'] + 1}" if gang["attempt"] else ""
-        where = [" ".join(gang["where"])] if width >= WIDE else []
-        phase = Text(gang["phase"], style=_STYLES.get(gang["phase"], ""))
-        run = gang["run_id"] + again
-        table.add_row(f"  {gang['slot']}", phase, duration(gang["for_s"]), run, steps, *where)
+    shown = _most_telling([g for g in groups if not g["reason"]])
+    for group in shown:
+        steps = (
+            group["doing"] if group["step"] is None else f"step {group['step']}/{group['steps']}"
+        )
+        again = f", attempt {group['attempt'] + 1}" if group["attempt"] else ""
+        where = [" ".join(group["where"])] if width >= WIDE else []
+        phase = Text(group["phase"], style=_STYLES.get(group["phase"], ""))
+        run = group["run_id"] + again
+        table.add_row(f"  {group['slot']}", phase, duration(group["for_s"]), run, steps, *where)
     parts.append(table)
-    reasons = _reasons(gangs)
+    reasons = _reasons(groups)
     parts += reasons[:SHOWN]
-    hidden = len(gangs) - len(shown) - sum(bool(g["reason"]) for g in gangs)
+    hidden = len(groups) - len(shown) - sum(bool(g["reason"]) for g in groups)
     if hidden:
         parts.append(Text(f"  … and {hidden} more", style="dim"))
     return parts
 
 
-def _reasons(gangs: list[dict[str, Any]]) -> list[RenderableType]:
-    """Return a line for each reason that gangs give for what they do, for instance wait."""
+def _reasons(groups: list[dict[str, Any]]) -> list[RenderableType]:
+    """Return a line for each reason that worker groups give for what they do, for instance wait."""
     from paretoflow.cli.paces import duration
 
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for gang in gangs:
-        if gang["reason"]:
-            groups.setdefault((gang["phase"], gang["reason"]), []).append(gang)
+    by_reason: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for group in groups:
+        if group["reason"]:
+            by_reason.setdefault((group["phase"], group["reason"]), []).append(group)
     lines: list[RenderableType] = []
-    for (phase, reason), alike in groups.items():
+    for (phase, reason), alike in by_reason.items():
         slots = ", ".join(str(g["slot"]) for g in alike[:SHOWN])
         more = f" and {len(alike) - SHOWN} more" if len(alike) > SHOWN else ""
         longest = duration(max(g["for_s"] for g in alike))
@@ -216,17 +220,17 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
-def _most_telling(gangs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the gangs to show: of many, those that don't train, and those longest in a phase."""
-    if len(gangs) <= SHOWN:
-        return gangs
-    ordered = sorted(gangs, key=lambda g: (_PHASES.index(g["phase"]), -g["for_s"]))
+def _most_telling(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the groups to show: of many, those that don't train, and those longest in a phase."""
+    if len(groups) <= SHOWN:
+        return groups
+    ordered = sorted(groups, key=lambda g: (_PHASES.index(g["phase"]), -g["for_s"]))
     return ordered[:SHOWN]
 
 
-def _without_gang(facts: dict[str, Any]) -> list[RenderableType]:
-    """Return a line for each open run that no gang works on."""
-    taken = {g["run_id"] for g in facts["gangs"]}
+def _without_group(facts: dict[str, Any]) -> list[RenderableType]:
+    """Return a line for each open run that no worker group works on."""
+    taken = {g["run_id"] for g in facts["worker_groups"]}
     free = [r for r in facts["in_progress"] if r["run_id"] not in taken]
     lines: list[RenderableType] = [
         Text(f"  {r['run_id']} {r['status']}: {r['reason']}") for r in free[:SHOWN]

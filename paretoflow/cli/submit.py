@@ -28,7 +28,8 @@ Follow = Annotated[
 Anyway = Annotated[
     bool,
     typer.Option(
-        "--anyway", help="Submit although no gang fits now: the cluster grows when asked to."
+        "--anyway",
+        help="Submit although no worker group fits now: the cluster grows when asked to.",
     ),
 ]
 WorkingDir = Annotated[
@@ -89,10 +90,10 @@ def submit(
     surrounding = Surrounding(working_dir, image, environment(env or ()), accept_change)
     surrounding.as_runtime_env()
     spec = _spec_for_elsewhere(job, overrides or (), storage)
-    hand_over(spec, address, surrounding, follow=follow, anyway=anyway)
+    mark_delivered(spec, address, surrounding, follow=follow, anyway=anyway)
 
 
-def hand_over(
+def mark_delivered(
     spec: SweepSpec, address: str, surrounding: Surrounding, *, follow: bool, anyway: bool
 ) -> None:
     """Submit a sweep, or attach to its job; say how to go on, or follow it to its end.
@@ -177,7 +178,7 @@ def _require_room(dashboard: Dashboard, spec: SweepSpec, *, anyway: bool) -> Non
     missing = shortfall(nodes, engine.resources)
     if missing and not anyway:
         raise ClusterError(
-            f"too small for a gang: {missing}",
+            f"too small for a worker group: {missing}",
             dashboard.address,
             "lower engine.resources, add nodes, or give --anyway if the cluster grows by itself",
         )

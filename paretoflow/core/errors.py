@@ -194,7 +194,7 @@ class SchemaVersionError(LedgerError):
 
 
 class WorkerError(ParetoflowError, RuntimeError):
-    """A gang, or a rank of it, that died, went silent or ran past its limit."""
+    """A worker group, or a rank of it, that died, went silent or ran past its limit."""
 
 
 class RenamedKeyWarning(FutureWarning):

@@ -20,9 +20,9 @@ from paretoflow.core.values import FloatArray, History, Proposal
 class Objective(Protocol):
     """Scores completions.
 
-    Lifecycle: built once per gang, called on whole batches from one thread. Returns raw scores:
-    what is better is the spec's business. Whoever calls it checks length and finiteness; a partial
-    vector never leaves the caller.
+    Lifecycle: built once per worker group, called on whole batches from one thread. Returns raw
+    scores: what is better is the spec's business. Whoever calls it checks length and finiteness; a
+    partial vector never leaves the caller.
     """
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
@@ -46,8 +46,8 @@ class Proposer(Protocol):
     """Chooses the next launches.
 
     A pure function: the same history, pending set and seed give the same answer, so the process
-    that holds a proposer may die and a sweep can be replayed. It is asked whenever a gang is
-    free, never waits for a generation, and sees only complete, finite evaluations.
+    that holds a proposer may die and a sweep can be replayed. It is asked whenever a worker group
+    is free, never waits for a generation, and sees only complete, finite evaluations.
     """
 
     def propose(
@@ -63,11 +63,11 @@ class Proposer(Protocol):
 
 @dataclass(frozen=True)
 class Parallel:
-    """One rank's place in a gang that trains a run together under DeepSpeed.
+    """One rank's place in a worker group that trains a run together under DeepSpeed.
 
     Args:
         rank: From 0; rank 0 writes.
-        ranks: Processes in the gang.
+        ranks: Processes in the worker group.
         zero: ZeRO stage: what is sharded over the ranks; 0 shards nothing.
         offload: Keep the optimiser (and, at stage 3, the parameters) in CPU memory.
         wait_s: Longest time that the ranks wait for one of them, as for the first, which evaluates.
@@ -87,7 +87,7 @@ class Parallel:
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """One launch as a method sees it; every rank of a gang gets the same, but for its rank.
+    """One launch as a method sees it; every rank of a worker group gets the same, but for its rank.
 
     Args:
         proposal: Weights, or a parent with thresholds.
@@ -254,7 +254,7 @@ class Method(Protocol):
 
         Raises:
             NonFiniteLossError: If the loss, its gradient or the adapter is not finite.
-            MethodError: If `resume_from` is torn or was saved by another kind of gang.
+            MethodError: If `resume_from` is torn or was saved by another kind of worker group.
             RunInterrupted: After `should_stop` said yes and the state was saved.
             SpecError: If the ranks cannot share the batch evenly.
         """

@@ -1,4 +1,4 @@
-"""What a sweep's gangs do now, as the driver last saw it; kept beside the ledger for `status`.
+"""What a sweep's groups do now, as the driver last saw it; kept beside the ledger for `status`.
 
 Nothing is decided from it and nothing is lost with it: the ledger is the only memory.
 """
@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import FiniteFloat, TypeAdapter, ValidationError
+from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 
 from paretoflow.core.errors import StorageError
 from paretoflow.storage import Folder, as_folder
@@ -24,11 +25,13 @@ EVERY_S = 2.0
 PATIENCE_S = 1.0
 """Seconds that a driver waits for storage to take the board."""
 LOOK_EVERY_S = 0.5
-"""Shortest time between two looks at all gangs."""
+"""Shortest time between two looks at all worker groups."""
+STORED_NAME = "gangs"
+"""Key of the worker groups in `live.json`; earlier versions read and wrote it so."""
 
 
-class GangPhase(StrEnum):
-    """What a gang is about."""
+class GroupPhase(StrEnum):
+    """What a worker group is about."""
 
     WAITING = "waiting"
     """For resources, or for a disk, a network or storage that failed it; `reason` says which."""
@@ -41,7 +44,7 @@ class GangPhase(StrEnum):
 
 @dataclass(frozen=True)
 class Doing:
-    """How far a gang is with what comes before the first launch.
+    """How far a worker group is with what comes before the first launch.
 
     Args:
         of: How much there is to do; 0 where nothing is counted.
@@ -56,8 +59,8 @@ class Doing:
 
 
 @dataclass(frozen=True)
-class GangState:
-    """One gang.
+class GroupState:
+    """One worker group.
 
     Args:
         slot: Its number, from 0.
@@ -70,7 +73,7 @@ class GangState:
     """
 
     slot: int
-    phase: GangPhase
+    phase: GroupPhase
     since_s: FiniteFloat
     run_id: str = ""
     attempt: int = 0
@@ -82,19 +85,20 @@ class GangState:
 
 @dataclass(frozen=True)
 class Live:
-    """The gangs of a sweep at one moment.
+    """The worker groups of a sweep at one moment.
 
     Args:
         time_s: When, in seconds since the epoch.
         epoch: The driver that wrote it.
         driver: Host and process of the driver.
-        utilisation: Share of the gangs' time since the driver's start that they were busy, 0 to 1.
+        utilisation: Share of the worker groups' time since the driver's start that they were busy,
+            0 to 1.
     """
 
     time_s: FiniteFloat
     epoch: int
     driver: str
-    gangs: tuple[GangState, ...]
+    groups: Annotated[tuple[GroupState, ...], Field(alias=STORED_NAME)]
     utilisation: FiniteFloat
 
 
@@ -102,7 +106,7 @@ _READER = TypeAdapter(Live)
 
 
 class LiveBoard:
-    """Writes `live.json` now and then, and adds up how busy the gangs were.
+    """Writes `live.json` now and then, and adds up how busy the worker groups were.
 
     Args:
         folder: The sweep's folder; None keeps the board in memory only.
@@ -118,24 +122,31 @@ class LiveBoard:
 
     @property
     def utilisation(self) -> float:
-        """Return the share of the gangs' time that they were busy; 0.0 before any time passed."""
+        """Return the share of the groups' time that they were busy; 0.0 before any time passed."""
         return self._busy_s / self._there_s if self._there_s else 0.0
 
     def is_due(self, now_s: float) -> bool:
         """Return whether the last look is so long ago that it is worth another."""
         return now_s - self._seen_s >= LOOK_EVERY_S
 
-    def update(self, gangs: Sequence[GangState], now_s: float) -> None:
-        """Take in what the gangs do now, and write it down if the last time is long ago."""
+    def update(self, groups: Sequence[GroupState], now_s: float) -> None:
+        """Take in what the worker groups do now, and write it down if the last time is long ago."""
         passed, self._seen_s = max(0.0, now_s - self._seen_s), now_s
-        self._busy_s += passed * sum(g.phase is GangPhase.BUSY for g in gangs)
-        self._there_s += passed * len(gangs)
+        self._busy_s += passed * sum(g.phase is GroupPhase.BUSY for g in groups)
+        self._there_s += passed * len(groups)
         if self._folder is not None and now_s - self._written_s >= EVERY_S:
             self._written_s = now_s
             driver = f"{socket.gethostname()}:{os.getpid()}"
-            live = Live(now_s, self._epoch, driver, tuple(gangs), self.utilisation)
+            live = Live(now_s, self._epoch, driver, tuple(groups), self.utilisation)
             with suppress(StorageError):  # no sweep ends because its board cannot be written
-                self._folder.write(LIVE_FILE, json.dumps(asdict(live), indent=1).encode())
+                self._folder.write(LIVE_FILE, live_json(live))
+
+
+def live_json(live: Live) -> bytes:
+    """Return the content of `live.json`."""
+    plain = asdict(live)
+    plain[STORED_NAME] = plain.pop("groups")
+    return json.dumps(plain, indent=1).encode()
 
 
 def read_live(folder: Folder) -> Live | None:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from paretoflow.core.status import Boundary
 from paretoflow.core.values import Problem, Proposal
-from paretoflow.engine.live import GangState
+from paretoflow.engine.live import GroupState
 from paretoflow.ledger.tables import Event
 
 
@@ -41,7 +41,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Launch:
-    """One attempt of a run, as it is sent to a gang.
+    """One attempt of a run, as it is sent to a worker group.
 
     Args:
         parent_path: Adapter folder to start from, or to evaluate, relative to the sweep's root;
@@ -129,20 +129,20 @@ class Backend(Protocol):
     """Executes launches.
 
     Lifecycle: `adopt` once, `prepare` once, then any number of `launch`, `suspend`, `drop` and
-    `poll`, then `close` or `leave`. One thread. A backend never decides: it does not retry, reorder
-    or drop. Every launch, adopted ones included, ends in exactly one report with `ended` set,
-    unless `close`, `leave` or its `drop` comes first. It obeys the newest driver only: what an
-    older one sends after `adopt` by a newer is refused.
+    `poll`, then `close` or `detach`. One thread. A backend never decides: it does not retry,
+    reorder or drop. Every launch, adopted ones included, ends in exactly one report with `ended`
+    set, unless `close`, `detach` or its `drop` comes first. It obeys the newest driver only: what
+    an older one sends after `adopt` by a newer is refused.
     """
 
     def adopt(self, epoch: int) -> list[Launch]:
-        """Take over the gangs that an earlier driver left; return what they work on.
+        """Take over the worker groups that an earlier driver left; return what they work on.
 
         Args:
             epoch: This driver's epoch in the ledger, greater than that of any driver before.
 
         Raises:
-            FencedError: If a newer driver has the gangs already.
+            FencedError: If a newer driver has the worker groups already.
         """
         ...
 
@@ -163,7 +163,7 @@ class Backend(Protocol):
         ...
 
     def pause(self, seconds: float) -> None:
-        """Let time pass, in the backend's own time; gangs keep hearing from their driver."""
+        """Let time pass, in the backend's own time; groups keep hearing from their driver."""
         ...
 
     def free(self) -> int:
@@ -171,7 +171,7 @@ class Backend(Protocol):
         ...
 
     def launch(self, launch: Launch) -> None:
-        """Start an attempt on a free gang."""
+        """Start an attempt on a free worker group."""
         ...
 
     def drop(self, launch: Launch) -> None:
@@ -194,18 +194,18 @@ class Backend(Protocol):
         """Wait at most `timeout_s` seconds for news of any attempt; return all there is.
 
         Raises:
-            FencedError: If a newer driver has taken the gangs over.
+            FencedError: If a newer driver has taken the worker groups over.
         """
         ...
 
-    def gangs(self) -> Sequence[GangState]:
-        """Return what every gang does now."""
+    def groups(self) -> Sequence[GroupState]:
+        """Return what every worker group does now."""
         ...
 
     def close(self) -> None:
         """Let attempts save where they are, stop them, give the resources back; safe to repeat."""
         ...
 
-    def leave(self) -> None:
-        """Let go of the gangs as they are, for another driver; where they can't go on, `close`."""
+    def detach(self) -> None:
+        """Let go of the groups as they are, for another driver; where they can't go on, `close`."""
         ...

@@ -8,7 +8,7 @@ from typing import TypeVar
 from paretoflow.core.errors import FencedError, LedgerError, SchemaVersionError
 
 OUTAGE_S = 180.0
-"""How long storage may be away before a driver or a gang gives up."""
+"""How long storage may be away before a driver or a worker group gives up."""
 RETRY_S = 5.0
 """How long to wait before the next try."""
 _T = TypeVar("_T")

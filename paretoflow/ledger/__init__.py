@@ -1,7 +1,7 @@
 """The only memory of a sweep.
 
 `tables` says what a row is, `ledger` what a ledger promises, `rows` turns events into Arrow and
-back, `fragments` holds what gangs finished while no driver listened.
+back, `fragments` holds what worker groups finished while no driver listened.
 
 To add a store:
 

@@ -63,7 +63,7 @@ def storage_errors(folder: Folder, hint: str = "") -> Iterator[None]:
     except StorageError as error:
         if not (isinstance(error.__cause__, OSError) and passes(error.__cause__)):
             raise
-        # a driver that hears this leaves its gangs at work
+        # a driver that hears this leaves its worker groups at work
         raise LedgerError(f"storage failed: {error.what}", folder.uri, error.hint) from error
     except (DeltaError, OSError, pa.ArrowException) as error:
         if folder.local is None and not passes(error):

@@ -60,7 +60,7 @@ class DeltaReader:
             self._load_transactions()
             configuration: Mapping[str, str] = self._delta.metadata().configuration
         self._found_version = _version_in(configuration, folder)
-        # from here on a driver waits too, and keeps its gangs meanwhile
+        # from here on a driver waits too, and keeps its worker groups meanwhile
         self.folder = as_folder(folder, delta_log.COMMIT_PATIENCE_S)
 
     def _open(self) -> Any:

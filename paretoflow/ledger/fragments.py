@@ -1,8 +1,8 @@
-"""Result fragments: what a gang finished, in storage before the driver hears of it.
+"""Result fragments: what a worker group finished, in storage before the driver hears of it.
 
-A gang that outlives its driver leaves its results here, and the next driver folds them in. Each
-fragment is one sealed Arrow file at `<root>/fragments/<run_id>/`, named after its first event, so
-writing it twice changes nothing. Those that are in the ledger stay: they heal it.
+A worker group that outlives its driver leaves its results here, and the next driver folds them in.
+Each fragment is one sealed Arrow file at `<root>/fragments/<run_id>/`, named after its first event,
+so writing it twice changes nothing. Those that are in the ledger stay: they heal it.
 """
 
 from __future__ import annotations

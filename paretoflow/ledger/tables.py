@@ -29,7 +29,7 @@ class EventKind(StrEnum):
     PROPOSED = "proposed"
     """A proposer's launch became a run; payload: the proposal."""
     STARTED = "started"
-    """A gang was given an attempt of a run."""
+    """A worker group was given an attempt of a run."""
     ADOPTED = "adopted"
     """A new driver found an attempt still in training, and lets it go on."""
     EVALUATED = "evaluated"

@@ -42,7 +42,7 @@ _COMMAND = {
         serves="point",
         distributed="single",
         launches=TRAINING_LAUNCHES,
-        distributed_note="a gang starts one program; it may start processes of its own",
+        distributed_note="a worker group starts one program; it may start processes of its own",
         needs=("program",),
     ),
 }

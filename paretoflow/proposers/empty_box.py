@@ -14,7 +14,7 @@ from paretoflow.proposers.wording import bounds, improve
 from paretoflow.spec.proposers import EmptyBoxProposerSpec
 
 SPARE_SHARE = 4
-"""While the opening stage trains, idle gangs may spend a budget's quarter on further weights."""
+"""While the opening stage trains, idle groups may spend a budget's quarter on further weights."""
 
 
 class EmptyBoxProposer:
@@ -24,8 +24,8 @@ class EmptyBoxProposer:
     earlier launches have not deleted (`boxes`). It starts from the point that is nearest to keeping
     the box's thresholds, and raises the target while the other objectives stay above the middle of
     the box, less the slack. Pending launches are believed to reach what they ask for, so that
-    several gangs spread out. Boxes narrower than the combined standard errors are left alone.
-    When no box is left, weights far from all tried so far use up the budget.
+    several worker groups spread out. Boxes narrower than the combined standard errors are left
+    alone. When no box is left, weights far from all tried so far use up the budget.
 
     By hand: gains (0, 10), (4, 7), (9, 1) on ranges of 10, slack 0.05: the boxes hold 4 * 3 = 12
     and 5 * 6 = 30 hundredths of the normalised plane. The second one is longer in the second

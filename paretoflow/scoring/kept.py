@@ -22,7 +22,7 @@ from paretoflow.core.protocols import Prompt
 from paretoflow.core.values import FloatArray
 from paretoflow.lm.generation import Answer, sample
 from paretoflow.scoring.arrow_files import read_table, write_table
-from paretoflow.scoring.desk import NOBODY, Preparing
+from paretoflow.scoring.preparing import NOBODY, Preparing
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.storage import Root, as_folder
 
@@ -157,14 +157,14 @@ class Keeper:
         root: The sweep's folder.
         panel: The scorers.
         objectives: Their specs, in the same order.
-        desk: Who is told, and may ask to put the work down.
+        mailbox: Who is told, and may ask to put the work down.
         what: Names the answers in what is told.
     """
 
     root: Root
     panel: ObjectivePanel
     objectives: tuple[ObjectiveSpec, ...]
-    desk: Preparing = NOBODY
+    mailbox: Preparing = NOBODY
     what: str = "answers"
 
     def sample(
@@ -180,7 +180,7 @@ class Keeper:
         Raises:
             DataError: If a prompt does not fit the model.
             LedgerError: If what was kept is damaged.
-            RunInterrupted: If the desk asks for it; what was made is kept.
+            RunInterrupted: If the mailbox asks for it; what was made is kept.
             StorageError: If storage refuses.
         """
         kept = Kept(self.root, _answers_name(lm, prompts, seeds, gen), _ANSWERS, len(prompts))
@@ -202,7 +202,7 @@ class Keeper:
         Raises:
             ObjectiveError: If a scorer fails; what all others said is kept.
             LedgerError: If what was kept is damaged.
-            RunInterrupted: If the desk asks for it; what was made is kept.
+            RunInterrupted: If the mailbox asks for it; what was made is kept.
             StorageError: If storage refuses.
         """
         tables = self._score_tables(prompts, completions)
@@ -221,8 +221,8 @@ class Keeper:
         return np.array(columns, dtype=np.float64).T.reshape(len(completions), len(tables))
 
     def _tell(self, what: str, kept: Kept) -> None:
-        self.desk.doing(what, len(kept.rows), kept.total)
-        if self.desk.stopping():
+        self.mailbox.doing(what, len(kept.rows), kept.total)
+        if self.mailbox.stopping():
             raise RunInterrupted(f"stopped while {what}, {len(kept.rows)} of {kept.total} done")
 
     def _score_tables(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[Kept]:

@@ -1,8 +1,9 @@
 """The shared stage: sample the base's answers and score them, once per sweep.
 
 Every run learns from the same candidates, so answers, tokens and the base's log-probabilities are
-kept, and the scores of each objective apart (see `kept`). A later gang or a resumed sweep reads
-them. Sweeps from before kept all in one table for a set of prompts; it is read where there is one.
+kept, and the scores of each objective apart (see `kept`). A later worker group or a resumed sweep
+reads them. Sweeps from before kept all in one table for a set of prompts; it is read where there is
+one.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from paretoflow.core.values import FloatArray
 from paretoflow.lm.base import LanguageModel, encode
 from paretoflow.scoring.arrow_files import read_table
 from paretoflow.scoring.calibrate import orientation
-from paretoflow.scoring.desk import NOBODY, Preparing
 from paretoflow.scoring.kept import (
     NO_EFFECT_ON_SCORES,
     SHARED_FOLDER,
     Keeper,
     sampling,
 )
+from paretoflow.scoring.preparing import NOBODY, Preparing
 from paretoflow.spec.models import GenerationSpec
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.storage import Root, as_folder, file_at
@@ -50,7 +51,7 @@ class SharedStage:
         generation: `batch_size` does not enter the hash, since it does not change the answers.
         panel: Scores the answers.
         objectives: Specs of the panel's objectives, in its order.
-        desk: Who is told how far it is, and may ask for it to be put down.
+        mailbox: Who is told how far it is, and may ask for it to be put down.
     """
 
     root: Root
@@ -58,7 +59,7 @@ class SharedStage:
     generation: GenerationSpec
     panel: ObjectivePanel
     objectives: tuple[ObjectiveSpec, ...]
-    desk: Preparing = NOBODY
+    mailbox: Preparing = NOBODY
 
     def candidates(
         self, prompts: Sequence[Prompt], per_prompt: int, seed: int, what: str = "answers"
@@ -75,7 +76,7 @@ class SharedStage:
             DataError: If a prompt does not fit the model.
             ObjectiveError: If a scorer fails; the answers and what others scored are kept.
             LedgerError: If what was kept before is damaged.
-            RunInterrupted: If the desk asks for it; what was made is kept.
+            RunInterrupted: If the mailbox asks for it; what was made is kept.
             StorageError: If storage refuses, or gives no answer for minutes.
         """
         path = self.old_path(prompts, per_prompt, seed)
@@ -98,7 +99,7 @@ class SharedStage:
 
     def keeper(self, what: str) -> Keeper:
         """Return what samples and scores answers of the base, and keeps them."""
-        return Keeper(self.root, self.panel, self.objectives, self.desk, what)
+        return Keeper(self.root, self.panel, self.objectives, self.mailbox, what)
 
     def old_path(self, prompts: Sequence[Prompt], per_prompt: int, seed: int) -> str:
         """Return the path or URI of the one file that older sweeps keep these candidates in."""

@@ -11,14 +11,14 @@ from paretoflow.spec.rungs import RungsSpec
 
 
 class ResourcesSpec(Spec):
-    """What one gang takes: one rank, or several that train a run together under DeepSpeed."""
+    """What one group takes: one rank, or several that train a run together under DeepSpeed."""
 
     ranks: int = Field(1, ge=1)
     """Processes that share one run."""
     cpus_per_rank: float = Field(1.0, gt=0)
     """CPU cores of each rank; a rank without a GPU uses as many threads."""
     gpus_per_rank: float = Field(0.0, ge=0, le=1)
-    """GPUs of each rank; a fraction shares one, for gangs of one rank only."""
+    """GPUs of each rank; a fraction shares one, for worker groups of one rank only."""
     zero: Literal[0, 1, 2, 3] = 0
     """What DeepSpeed ZeRO shards across ranks: 0 nothing, 1 optimiser, 2 gradients too, 3 all."""
     offload: bool = False
@@ -28,18 +28,18 @@ class ResourcesSpec(Spec):
 
 
 class LimitsSpec(Spec):
-    """When a run or a gang is given up."""
+    """When a run or a worker group is given up."""
 
     run_s: float | None = Field(None, gt=0)
-    """Wall-clock seconds after which an attempt is stopped and counts as a failure of its gang."""
+    """Wall-clock seconds after which an attempt is stopped and counts as a failure of its group."""
     silent_s: float = Field(3600.0, gt=0)
-    """Seconds without a step, an evaluation or a sign of loading after which a gang is hung."""
+    """Seconds without a step, an evaluation or a sign of loading after which a group is hung."""
     heartbeat_s: float = Field(60.0, gt=0)
-    """Seconds that a rank may leave a call of the driver unanswered before its gang is given up."""
+    """Seconds that a rank may leave a call of the driver unanswered before its group is ended."""
     orphan_s: float = Field(900.0, gt=0)
-    """Seconds without a driver after which a gang saves its run and gives its resources back."""
+    """Seconds without a driver after which a group saves its run and gives its resources back."""
     wait_s: float = Field(300.0, gt=0)
-    """Seconds that a gang may wait for resources before the next in the queue has its turn."""
+    """Seconds that a group may wait for resources before the next in the queue has its turn."""
     losses: int = Field(20, ge=0)
     """Further attempts of a run whose machine was lost or taken back, and as many of one that a
     disk, network, storage or device failed: they cost no `retries`. After the latter its worker
@@ -54,11 +54,11 @@ class EngineSpec(Spec):
     launcher: Literal["core", "train"] = "core"
     """`core`: warm ranks, one run after another. `train`: Ray Train v2, afresh for each run."""
     resources: ResourcesSpec = ResourcesSpec()
-    """What one gang takes."""
+    """What one worker group takes."""
     retries: int = Field(1, ge=0)
     """Further attempts after a failure that a retry may mend."""
     limits: LimitsSpec = LimitsSpec()
-    """When a run or a gang is given up."""
+    """When a run or a worker group is given up."""
     price: float = Field(0.0, ge=0)
     """Cost of one device for one hour, in your currency: that of `stop.cost` and the reports."""
 

@@ -209,7 +209,7 @@ def _devices(draft: Draft) -> Iterator[Fault]:
         what = f"got {gpus:g} for {resources.ranks} ranks; allowed: 0 or 1, as two ranks could "
         what += "land on one device, which their communication refuses"
         path: KeyPath = ("engine", "resources", "gpus_per_rank")
-        yield Fault(path, what, "write 1, or a gang of one rank")
+        yield Fault(path, what, "write 1, or a worker group of one rank")
     if isinstance(draft.model, PretrainedModelSpec) and draft.model.device == "cuda" and gpus == 0:
         what = "the model is to run on a GPU, and a rank gets none"
         yield Fault(

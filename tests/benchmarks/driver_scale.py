@@ -1,8 +1,8 @@
-"""The driver with a thousand simulated gangs: decisions, its share of a core, idle gangs.
+"""The driver with a thousand simulated worker groups: decisions, its share of a core, idle groups.
 
 The driver is the real one, with its ledger in memory. Virtual time goes on by every second that it
-really takes, so that slow decisions leave gangs idle. Runs take 600 virtual seconds on average
-(lognormal), one in a hundred crashes.
+really takes, so that slow decisions leave worker groups idle. Runs take 600 virtual seconds on
+average (lognormal), one in a hundred crashes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from paretoflow.core.values import LaunchKind, Proposal
 from paretoflow.engine.live import LiveBoard
 from paretoflow.engine.loop import driver as driver_module
 from paretoflow.engine.loop.driver import Driver
-from paretoflow.engine.loop.hooks import Surroundings
+from paretoflow.engine.loop.hooks import Hooks
 from paretoflow.engine.loop.planner import Decision, decide
 from paretoflow.engine.messages import Launch, Report
 from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster, Weather
@@ -56,12 +56,12 @@ class SphereOracle:
 
 
 class IdleCluster(SimulatedCluster):
-    """Adds up how long gangs were idle before each launch."""
+    """Adds up how long worker groups were idle before each launch."""
 
     idle_s = 0.0
 
     def launch(self, launch: Launch) -> None:
-        """Note how long the gang that takes it had waited."""
+        """Note how long the worker group that takes it had waited."""
         self.idle_s += self.time.now_s - self._states[self._idle[0]].since_s
         super().launch(launch)
 
@@ -72,7 +72,7 @@ class Times:
 
     Args:
         decisions: `decide` of each tick that launched something, by launch.
-        waits: From the report that freed a gang to the next launch on one.
+        waits: From the report that freed a worker group to the next launch on one.
         driver_s: All that the driver took.
         last_launch_s: Virtual time of the last launch.
     """
@@ -127,14 +127,14 @@ class ChargedBackend(SimulatedBackend):
         self._polled += self._mark - began  # the oracle is no part of the wait
 
 
-def measure(runs: int, m: int, gangs: int) -> tuple[Times, IdleCluster, SweepState]:
+def measure(runs: int, m: int, groups: int) -> tuple[Times, IdleCluster, SweepState]:
     """Run a whole sweep and return what it took."""
     objective = {"type": "regex", "pattern": "x", "direction": "maximize", "range": [0, 1]}
     spec = circle_spec(
         objectives=[{"name": f"o{i}", "ref": -0.1, **objective} for i in range(m)],
         proposer={"type": "auto"},
         stop={"runs": runs},
-        engine={"worker_groups": gangs, "retries": 5},
+        engine={"worker_groups": groups, "retries": 5},
     )
     problem = declared_problem(spec.objectives)
     cluster = IdleCluster(
@@ -143,8 +143,8 @@ def measure(runs: int, m: int, gangs: int) -> tuple[Times, IdleCluster, SweepSta
     times = Times()
     backend = ChargedBackend(cluster, times)
     driver_module.decide = times.decide  # type: ignore[attr-defined]
-    around = Surroundings(board=LiveBoard(None, 0, 0.0))
-    driver = Driver(spec, MemoryLedger(), backend, build(spec.proposer, m=m, runs=runs), around)
+    hooks = Hooks(board=LiveBoard(None, 0, 0.0))
+    driver = Driver(spec, MemoryLedger(), backend, build(spec.proposer, m=m, runs=runs), hooks)
     try:
         driver.run()
     finally:
@@ -152,19 +152,19 @@ def measure(runs: int, m: int, gangs: int) -> tuple[Times, IdleCluster, SweepSta
     return times, cluster, driver.state
 
 
-def _row(runs: int, m: int, gangs: int) -> tuple[str, ...]:
+def _row(runs: int, m: int, groups: int) -> tuple[str, ...]:
     before = _peak_mib()
-    times, cluster, state = measure(runs, m, gangs)
+    times, cluster, state = measure(runs, m, groups)
     p50, p99 = np.quantile(times.decisions, [0.5, 0.99]) * 1000
-    wait50, wait99 = np.quantile(times.waits[gangs:], [0.5, 0.99]) * 1000
-    busy = 1.0 - cluster.idle_s / (gangs * times.last_launch_s)
+    wait50, wait99 = np.quantile(times.waits[groups:], [0.5, 0.99]) * 1000
+    busy = 1.0 - cluster.idle_s / (groups * times.last_launch_s)
     return (
         f"{m}",
-        f"{gangs:,}",
+        f"{groups:,}",
         f"{runs:,}",
         f"{len(state.evaluations):,}",
         f"{p50:.1f} / {p99:.1f} / {1000 * max(times.decisions):.0f}",
-        f"{wait50:.1f} / {wait99:.1f} / {1000 * max(times.waits[gangs:]):.0f}",
+        f"{wait50:.1f} / {wait99:.1f} / {1000 * max(times.waits[groups:]):.0f}",
         f"{times.opening_s:.1f}",
         f"{times.driver_s / times.last_launch_s:.2%}",
         f"{busy:.2%}",
@@ -184,7 +184,7 @@ def main(quick: bool = False) -> None:
     rows = [_row(*size) for size in sizes]
     write_table(
         "driver_scale",
-        "The driver with a thousand gangs",
+        "The driver with a thousand worker groups",
         "python -m tests.benchmarks.driver_scale",
         (
             "objectives",
@@ -192,10 +192,10 @@ def main(quick: bool = False) -> None:
             "runs",
             "evaluations",
             "decision ms, p50 / p99 / max",
-            "freed gang to launch ms, p50 / p99 / max",
+            "freed worker group to launch ms, p50 / p99 / max",
             "opening s",
             "driver's share of a core",
-            "gangs busy",
+            "worker groups busy",
             "front",
             "peak MiB, before to after",
             "driver s",
@@ -204,8 +204,8 @@ def main(quick: bool = False) -> None:
         "Default proposer (`auto`: empty_box), ledger in memory, runs of 600 virtual seconds on "
         f"average with {CHECKPOINTS} evaluations each, one attempt in a hundred crashes. The "
         "driver's real time is charged to the virtual clock. A decision is the planner's time in "
-        "a tick that launches; the opening, when all gangs are free at once, is counted apart. "
-        "Gangs are busy for this share of their time up to the last launch, the opening included. "
+        "a tick that launches; the opening, when all groups are free at once, is counted apart. "
+        "Groups are busy for this share of their time up to the last launch, the opening included. "
         "Memory holds the in-memory ledger and the simulation too.",
         quick=quick,
     )

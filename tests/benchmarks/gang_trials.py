@@ -1,4 +1,4 @@
-"""Trivial runs on gangs, in a process of its own: our side of `against_tune`.
+"""Trivial runs on worker groups, in a process of its own: our side of `against_tune`.
 
     python -m tests.benchmarks.gang_trials timed COUNT FOLDER
     python -m tests.benchmarks.gang_trials endless FOLDER        until it is killed
@@ -46,7 +46,7 @@ def run(count: int, folder: Path, step_s: float) -> None:
     )
     if step_s:
         sweep_root(spec).write(PACE, json.dumps({"step_s": step_s}).encode())
-    run_sweep(spec, watch=Watching(Telling()), workshop=CHEAP)
+    run_sweep(spec, watch=Watching(Telling()), executor=CHEAP)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,11 @@ at a moment drawn uniformly from the length of the undisturbed one; `paretoflow 
 * the launches up to the kill are those of the undisturbed sweep, proposal by proposal;
 * every run that was finished at the kill stays so, every run finishes, and none finishes twice.
 
-With one gang the launches depend on the results alone, so they can be compared. With several, which
-run ends first is up to the machine: two undisturbed sweeps differ as well, and only the first and
-the third promise are checked. That the launches after the kill and the front are the same too is
-no promise (a run that went on from a checkpoint may differ in the last digits), but is told.
+With one worker group the launches depend on the results alone, so they can be compared. With
+several, which run ends first is up to the machine: two undisturbed sweeps differ as well, and only
+the first and the third promise are checked. That the launches after the kill and the front are the
+same too is no promise (a run that went on from a checkpoint may differ in the last digits), but is
+told.
 """
 
 from __future__ import annotations
@@ -187,7 +188,7 @@ def broken(before: Sequence[Event], after: Told, calm: Told, *, alone: bool) -> 
         before: The ledger at the kill.
         after: The sweep at its end.
         calm: The undisturbed one.
-        alone: Whether there is one gang only.
+        alone: Whether there is one worker group only.
     """
     finished = runs_of(after.events, EventKind.FINISHED)
     proposed = runs_of(after.events, EventKind.PROPOSED)
@@ -247,7 +248,7 @@ def main(
         times: How often.
         seed: Of the moments.
         small: Whether the job has little to do; otherwise it is the quickstart as it is.
-        workers: Gangs.
+        workers: Worker groups.
     """
     times = 2 if quick else times
     overrides = (*(SMALL if small else ()), f"engine.worker_groups={workers}")
@@ -284,7 +285,7 @@ def _notes(calm: Told, overrides: Sequence[str]) -> str:
         f"job, hypervolume {calm.hypervolume:.6g}. The quickstart job with {', '.join(overrides)}, "
         "on one Ray head with token authentication. Back after: from the new driver's start to its "
         "first launch, or the adoption of a run still in training. Adopted: runs that were in "
-        "training at the kill and went on under the new driver. Recovered: results that gangs "
+        "training at the kill and went on under the new driver. Recovered: results that groups "
         "wrote while there was no driver. Attempts again: beyond the first of each run. The "
         "benchmark fails if a row of the ledger changes, a finished run is lost or there twice, or "
         "a launch up to the kill differs from the undisturbed sweep's."

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from paretoflow.core.values import BASE_RUN_ID, FloatArray, Problem
 from paretoflow.engine.read.sweep import OpenedSweep, open_sweep_folder
-from paretoflow.engine.runtime.executor import Workshop
+from paretoflow.engine.runtime.executor import Executor
 from paretoflow.front.orient import gains_of, ref_gains
 from paretoflow.front.simplex import lattice_at_least
 from paretoflow.lm.adapters import adapter_on
@@ -126,11 +126,11 @@ class Referee:
     """Scores every adapter on the sweep's own eval prompts, with the sweep's evaluator."""
 
     def __init__(self, spec: SweepSpec, opened: OpenedSweep) -> None:
-        workshop = Workshop(spec, opened.root, threads=AT_ONCE)
+        executor = Executor(spec, opened.root, threads=AT_ONCE)
         assert opened.state.problem is not None
         self.problem: Problem = opened.state.problem
-        workshop.ready(self.problem)
-        self._lm, self._evaluator = workshop._lm, workshop._evaluator
+        executor.ready(self.problem)
+        self._lm, self._evaluator = executor._lm, executor._evaluator
 
     def gains(self, adapter: Path | None) -> FloatArray:
         """Return gains by prompt, shape (m, n); of the base for None."""

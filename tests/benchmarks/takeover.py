@@ -1,4 +1,4 @@
-"""How soon a new driver launches: 10,000 evaluations in a Delta ledger, gangs simulated.
+"""How soon a new driver launches: 10,000 evaluations in a Delta ledger, worker groups simulated.
 
 The sweep is left as a killed driver leaves it: some runs are open, and some of those have finished
 meanwhile, as their fragments tell. Each measurement is a process of its own that runs the code of
@@ -149,7 +149,7 @@ def main(quick: bool = False) -> None:
         rows,
         f"{evaluations:,} evaluations of {PROMPTS} prompts in {commits:,} commits on local disk, a "
         f"fragment for each; {OPEN} open runs, {FINISHED_MEANWHILE} of them finished meanwhile. "
-        f"{len(times)} takeovers, each killed at its first launch. Gangs are simulated: finding "
+        f"{len(times)} takeovers, each killed at its first launch. Groups are simulated: finding "
         "real ones by name comes on top.",
         quick=quick,
     )

@@ -81,7 +81,7 @@ def written(at: Path) -> Path:
     for event in open_ledger(root, writer=False).events():
         if event.kind in told and event.run_id.startswith("r"):
             write_fragment(root, [replace(event, seq=-1, epoch=-1)])
-    for number in (97, 98):  # what a gang finished while nobody drove
+    for number in (97, 98):  # what a worker group finished while nobody drove
         _write_late(root, number)
     _write_old(root, 99)
     points = read_sweep(root).front.points

@@ -1,4 +1,4 @@
-"""`paretoflow` with gangs that cost nothing: the command of the tests that kill drivers."""
+"""`paretoflow` with worker groups that cost nothing: the command of the tests that kill drivers."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from paretoflow.engine.session import run as session
 from tests.integration.cheap_workshop import CHEAP
 
 if __name__ == "__main__":
-    session.run_sweep = functools.partial(session.run_sweep, workshop=CHEAP)  # type: ignore[assignment]
+    session.run_sweep = functools.partial(session.run_sweep, executor=CHEAP)  # type: ignore[assignment]
     sys.exit(main(sys.argv[1:]))

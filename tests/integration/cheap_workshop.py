@@ -1,4 +1,4 @@
-"""Gangs without torch: a workshop that sleeps for each step, and breaks when it is told to.
+"""Groups without torch: an executor that sleeps for each step, and breaks when it is told to.
 
 It writes what the real one writes: adapters, whole trainer states, fragments. A run's score is a
 point on a concave front that depends on the proposal alone, so a disturbed sweep can be compared
@@ -42,7 +42,7 @@ from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
 from paretoflow.methods.training.states import Layout, State, read_state, seal, state_folder
 from paretoflow.scoring.calibrate import declared_problem
-from paretoflow.scoring.desk import Preparing
+from paretoflow.scoring.preparing import Preparing
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import as_folder
 
@@ -54,7 +54,7 @@ preparing takes, {"stage": …}; no waiting without it.
 
 
 class CheapWorkshop:
-    """See `paretoflow.engine.runtime.protocols.WorkshopLike`."""
+    """See `paretoflow.engine.runtime.protocols.RunExecutor`."""
 
     def __init__(
         self, spec: SweepSpec, root: str, threads: int, parallel: Parallel | None = None
@@ -67,22 +67,22 @@ class CheapWorkshop:
             raise ModelError("the base is not on this machine")
         self._problem = declared_problem(spec.objectives)
 
-    def prepare(self, desk: Preparing | None = None) -> list[Event]:
-        self._prepare_slowly(desk)
+    def prepare(self, mailbox: Preparing | None = None) -> list[Event]:
+        self._prepare_slowly(mailbox)
         row = self._row(BASE_RUN_ID, 0, 0, np.zeros(self._problem.m))
         return [calibrated(self._problem, time.time()), row]
 
-    def _prepare_slowly(self, desk: Preparing | None) -> None:
+    def _prepare_slowly(self, mailbox: Preparing | None) -> None:
         count = int(self._pace("stage"))
         for done in range(1, count + 1):
             time.sleep(0.1)
-            assert desk is not None
-            desk.doing("sampling answers", done, count)
+            assert mailbox is not None
+            mailbox.doing("sampling answers", done, count)
             self._folder.write("stage.txt", str(done).encode())
-            if desk.stopping():
+            if mailbox.stopping():
                 raise RunInterrupted("stopped while sampling answers")
 
-    def ready(self, problem: Problem, desk: Preparing | None = None) -> None:
+    def ready(self, problem: Problem, mailbox: Preparing | None = None) -> None:
         self._problem = problem
 
     def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:

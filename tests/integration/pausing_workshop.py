@@ -1,4 +1,4 @@
-"""A workshop without torch that evaluates after every step and can pause: see `cheap_workshop`."""
+"""An executor without torch that evaluates after every step and can pause: see `cheap_workshop`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What machines and runs do to gangs on a real Ray, and what becomes of their launches."""
+"""What machines and runs do to worker groups on a real Ray, and what becomes of their launches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from paretoflow.engine.live import GangPhase, read_live
+from paretoflow.engine.live import GroupPhase, read_live
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.storage import LocalFolder
 from tests.integration.test_gangs import Sweep, assert_whole
@@ -87,10 +87,10 @@ def test_a_worker_whose_disk_is_full_waits_and_its_run_goes_on_once_there_is_spa
 def _waits_for_space(sweep: Sweep) -> bool:
     live = read_live(LocalFolder(sweep.root))
     return live is not None and any(
-        g.phase is GangPhase.WAITING
+        g.phase is GroupPhase.WAITING
         and g.reason.startswith("no space left")
         and "(node " in g.reason
-        for g in live.gangs
+        for g in live.groups
     )
 
 

@@ -1,4 +1,4 @@
-"""Gangs that outlive their drivers, on a real Ray of two nodes; what they train costs nothing."""
+"""Groups that outlive their drivers, on a real Ray of two nodes; what they train costs nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from paretoflow.engine.live import GangPhase, read_live
+from paretoflow.engine.live import GroupPhase, read_live
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.storage import LocalFolder
@@ -91,7 +91,7 @@ class Sweep:
         return {e.payload["pid"] for e in runs}
 
     def begun(self) -> int:
-        """Return how many attempts a gang has begun to train."""
+        """Return how many attempts a worker group has begun to train."""
         return len(list(self.root.glob("adapters/*/a*")))
 
     def fragments(self) -> int:
@@ -121,7 +121,7 @@ def test_gangs_outlive_a_killed_driver_and_the_next_one_finds_them_at_work(sweep
     sweep.pace(0.5)
     with sweep.driver() as first:
         first.wait_for(" finished in ")
-        assert eventually(lambda: sweep.begun() >= 4)  # both gangs are at their second run
+        assert eventually(lambda: sweep.begun() >= 4)  # both worker groups are at their second run
         started = len(sweep.events(EventKind.STARTED))
         first.kill()
     before = sweep.fragments()
@@ -139,7 +139,7 @@ def test_gangs_outlive_a_killed_driver_and_the_next_one_finds_them_at_work(sweep
 
 @pytest.mark.full
 def test_of_two_drivers_the_newer_wins_and_nothing_of_the_older_lands_later(sweep: Sweep) -> None:
-    """Both ask for three gangs where two fit: the third says what it waits for."""
+    """Both ask for three worker groups where two fit: the third says what it waits for."""
     sweep.pace(0.8)
     with sweep.driver("engine.worker_groups=3") as older:
         older.wait_for(" finished in ")
@@ -149,7 +149,7 @@ def test_of_two_drivers_the_newer_wins_and_nothing_of_the_older_lands_later(swee
             sweep.pace(0.0)
             assert newer.wait() == 0, newer.text
     assert live is not None
-    waiting = [g.reason for g in live.gangs if g.phase is GangPhase.WAITING]
+    waiting = [g.reason for g in live.groups if g.phase is GroupPhase.WAITING]
     assert waiting == ["waits for 1 bundle of {CPU: 1}: 0 of 2 CPUs free on 2 nodes"]
     assert "newer driver" in older.text
     assert "Traceback" not in older.text

@@ -1,4 +1,4 @@
-"""A sweep on a real Ray whose gang is asked to pause runs; what it trains costs nothing."""
+"""A sweep on a real Ray whose worker group is asked to pause runs; what it trains costs nothing."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ def test_a_warm_gang_pauses_what_is_outdone_and_trains_the_next_run(tmp_path: Pa
         stop={"runs": 4, "rungs": {"reduction": 3, "first": 2}},
         engine={"worker_groups": 1},
     )
-    run_sweep(spec, fsync=False, workshop=PAUSING)
+    run_sweep(spec, fsync=False, executor=PAUSING)
     events = open_ledger(tmp_path / "circle", writer=False).events()
     paused = [e for e in events if e.kind is EventKind.PAUSED]
     assert [e.run_id[:5] for e in paused[:2]] == ["r0001", "r0002"]
     assert "dominates it by more than noise" in paused[0].message
-    # it heard of it within a few steps, and nothing failed: the gang went on with the next run
+    # it heard of it within a few steps, and nothing failed: the worker group went on with the next
+    # run
     assert all(2 <= e.step < 12 for e in paused)
     assert not [e for e in events if e.kind in (EventKind.FAILED, EventKind.STOPPED)]
     # of four at the rung two go on: the second is taken up where it was, to be outdone once more

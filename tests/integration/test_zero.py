@@ -1,7 +1,7 @@
 """Two gloo ranks under DeepSpeed ZeRO 0 to 3: train, report, stop, resume, fail, and go on.
 
-All launches run in one pair of processes (`zero_rank.py`), as in a warm gang; the tests read what
-came of them. References are one-rank runs without DeepSpeed, made here.
+All launches run in one pair of processes (`zero_rank.py`), as in a warm worker group; the tests
+read what came of them. References are one-rank runs without DeepSpeed, made here.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ STAGES = (0, 1, 2, 3)
 
 
 @pytest.fixture(scope="module")
-def gang(tiny_base_dir, tmp_path_factory, request) -> Path:
+def group(tiny_base_dir, tmp_path_factory, request) -> Path:
     """Return the folder that both ranks wrote to."""
     out = tmp_path_factory.mktemp("gang")
     with socket.socket() as free:
@@ -98,9 +98,9 @@ def alone(context, tmp_path_factory) -> dict[str, Trained]:
     return {name: train(context, SPECS[name], MIXED, folder) for name in ("dpo", "modpo", "bco")}
 
 
-def told(gang: Path, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def told(group: Path, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what the two ranks wrote of a launch."""
-    first, second = (json.loads((gang / f"{name}.{r}.json").read_text()) for r in range(2))
+    first, second = (json.loads((group / f"{name}.{r}.json").read_text()) for r in range(2))
     return first, second
 
 
@@ -109,70 +109,70 @@ def distance(one: dict[str, Any], other: dict[str, Any]) -> float:
     return max(float(np.abs(one[k] - other[k]).max()) for k in one)
 
 
-def adapter(gang: Path, name: str, step: int = 4) -> dict[str, Any]:
-    return read_adapter(gang / name / f"step-{step:04d}")
+def adapter(group: Path, name: str, step: int = 4) -> dict[str, Any]:
+    return read_adapter(group / name / f"step-{step:04d}")
 
 
 @pytest.mark.parametrize("zero", quick(STAGES, QUICK["dpo"]))
-def test_two_ranks_make_the_adapter_of_one(zero, gang, alone):
+def test_two_ranks_make_the_adapter_of_one(zero, group, alone):
     for step, checkpoint in zip((2, 4), alone["dpo"].checkpoints, strict=True):
-        ours = adapter(gang, f"dpo-{zero}", step)
+        ours = adapter(group, f"dpo-{zero}", step)
         assert distance(ours, read_adapter(checkpoint.folder)) < ATOL
 
 
 @pytest.mark.parametrize("zero", quick(STAGES, QUICK["modpo"]))
 def test_a_stop_that_one_rank_hears_of_stops_all_and_the_run_goes_on_as_one_rank_would(
-    zero, gang, alone
+    zero, group, alone
 ):
-    for rank in told(gang, f"modpo-{zero}-first"):
+    for rank in told(group, f"modpo-{zero}-first"):
         assert rank["ended"].startswith("RunInterrupted")
         assert [(r["step"], r["state"]) for r in rank["reports"]] == [(2, True)]
-    for rank in told(gang, f"modpo-{zero}-rest"):
+    for rank in told(group, f"modpo-{zero}-rest"):
         assert rank["ended"] == "well"
         assert [(r["step"], r["state"]) for r in rank["reports"]] == [(4, False)]
-    assert distance(adapter(gang, f"modpo-{zero}-rest"), alone["modpo"].adapter) < ATOL
-    assert list((gang / f"modpo-{zero}-first").glob("checkpoint-3/global_step3/*.pt"))
-    assert not list((gang / f"modpo-{zero}-rest").glob("checkpoint-*"))
+    assert distance(adapter(group, f"modpo-{zero}-rest"), alone["modpo"].adapter) < ATOL
+    assert list((group / f"modpo-{zero}-first").glob("checkpoint-3/global_step3/*.pt"))
+    assert not list((group / f"modpo-{zero}-rest").glob("checkpoint-*"))
 
 
-def test_bco_shifts_by_all_ranks_rewards_also_after_a_stop(gang, alone):
-    for rank in told(gang, "bco-rest"):
+def test_bco_shifts_by_all_ranks_rewards_also_after_a_stop(group, alone):
+    for rank in told(group, "bco-rest"):
         assert rank["ended"] == "well"
-    assert distance(adapter(gang, "bco-rest"), alone["bco"].adapter) < ATOL
+    assert distance(adapter(group, "bco-rest"), alone["bco"].adapter) < ATOL
 
 
 @pytest.mark.parametrize("zero", quick((0, 3), QUICK["grpo"]))
 def test_grpo_on_two_ranks_is_that_of_one_when_the_answers_are(
-    zero, gang, context, tmp_path, monkeypatch
+    zero, group, context, tmp_path, monkeypatch
 ):
     from paretoflow.methods.online.grpo import GrpoTrainer
 
     turn = scripted(context.candidates, 0, 4)
     monkeypatch.setattr(GrpoTrainer, "_generate_single_turn", turn)
     alone = train(context, SPECS["grpo"], MIXED, tmp_path)
-    assert distance(adapter(gang, f"grpo-{zero}"), alone.adapter) < ATOL
+    assert distance(adapter(group, f"grpo-{zero}"), alone.adapter) < ATOL
 
 
 @pytest.mark.full
-def test_grpo_samples_on_sharded_ranks(gang):
-    first, second = told(gang, "sampled")
+def test_grpo_samples_on_sharded_ranks(group):
+    first, second = told(group, "sampled")
     assert first["ended"] == second["ended"] == "well"
-    assert all(np.isfinite(v).all() for v in adapter(gang, "sampled").values())
+    assert all(np.isfinite(v).all() for v in adapter(group, "sampled").values())
 
 
 @pytest.mark.parametrize("tag", quick(LOSSES, QUICK_LOSSES))
-def test_each_loss_on_sharded_ranks_is_that_of_one(tag, gang, context, tmp_path):
+def test_each_loss_on_sharded_ranks_is_that_of_one(tag, group, context, tmp_path):
     alone = train(context, LOSSES[tag], MIXED, tmp_path)
     # the first steps of Adam magnify the rounding of small gradients
-    assert distance(adapter(gang, tag, 2), alone.adapter) < 5 * ATOL
+    assert distance(adapter(group, tag, 2), alone.adapter) < 5 * ATOL
 
 
 @pytest.mark.parametrize("tag", quick(SAMPLERS, QUICK_SAMPLERS))
-def test_each_sampler_trains_on_two_ranks(tag, gang):
-    first, second = told(gang, tag)
+def test_each_sampler_trains_on_two_ranks(tag, group):
+    first, second = told(group, tag)
     assert first["ended"] == second["ended"] == "well"
     assert first["reports"] == second["reports"]
-    trained = [v for k, v in adapter(gang, tag, 2).items() if "lora_B" in k]
+    trained = [v for k, v in adapter(group, tag, 2).items() if "lora_B" in k]
     assert all(np.isfinite(v).all() for v in trained)
     assert any(np.abs(v).max() > 0 for v in trained)
 
@@ -187,8 +187,8 @@ def test_what_says_that_it_runs_on_several_ranks_was_run_on_them():
 
 
 @pytest.mark.parametrize("zero", quick(STAGES, QUICK["dpo"]))
-def test_all_ranks_get_the_same_reports(zero, gang, alone):
-    first, second = told(gang, f"dpo-{zero}")
+def test_all_ranks_get_the_same_reports(zero, group, alone):
+    first, second = told(group, f"dpo-{zero}")
     assert first["reports"] == second["reports"]
     assert [(r["step"], r["final"], r["state"]) for r in first["reports"]] == [
         (2, False, True),
@@ -201,13 +201,13 @@ def test_all_ranks_get_the_same_reports(zero, gang, alone):
 
 
 @pytest.mark.parametrize("zero", quick(STAGES, QUICK["dpo"]))
-def test_the_policy_that_is_reported_is_the_one_that_was_saved(zero, gang, context, tiny_lm):
+def test_the_policy_that_is_reported_is_the_one_that_was_saved(zero, group, context, tiny_lm):
     from paretoflow.lm.adapters import adapter_on
     from paretoflow.lm.logprobs import sequence_logprobs
 
-    last = told(gang, f"dpo-{zero}")[1]["reports"][-1]
+    last = told(group, f"dpo-{zero}")[1]["reports"][-1]
     prompts = context.candidates.prompt_ids
-    with adapter_on(tiny_lm, gang / f"dpo-{zero}" / "step-0004") as model:
+    with adapter_on(tiny_lm, group / f"dpo-{zero}" / "step-0004") as model:
         policy = sequence_logprobs(model, tiny_lm, prompts, last["answers"], 4)
     base = sequence_logprobs(tiny_lm.model, tiny_lm, prompts, last["answers"], 4)
     np.testing.assert_allclose(last["logprobs"], policy, atol=1e-4)
@@ -215,92 +215,95 @@ def test_the_policy_that_is_reported_is_the_one_that_was_saved(zero, gang, conte
     assert not np.allclose(policy, base, atol=1e-2)
 
 
-def test_ranks_that_share_no_disk_keep_their_state_with_rank_0(gang):
+def test_ranks_that_share_no_disk_keep_their_state_with_rank_0(group):
     # the same ranks add in the same order: a resumed run is the undisturbed one to the last bit
-    assert told(gang, "apart-rest")[0]["ended"] == "well"
-    assert distance(adapter(gang, "disk-0/apart-rest"), adapter(gang, "dpo-3")) == 0
-    parts = [p.name for p in (gang / "disk-0/apart-first/checkpoint-3/global_step3").iterdir()]
+    assert told(group, "apart-rest")[0]["ended"] == "well"
+    assert distance(adapter(group, "disk-0/apart-rest"), adapter(group, "dpo-3")) == 0
+    parts = [p.name for p in (group / "disk-0/apart-first/checkpoint-3/global_step3").iterdir()]
     assert sum(name.endswith("optim_states.pt") for name in parts) == 2
-    assert not [p for p in (gang / "disk-1").rglob("*") if p.is_file()]
+    assert not [p for p in (group / "disk-1").rglob("*") if p.is_file()]
 
 
 @pytest.mark.parametrize("zero", quick((2, 3), QUICK["gradient_dpo"]))
-def test_gradients_are_combined_over_all_ranks(zero, gang, context, tmp_path):
+def test_gradients_are_combined_over_all_ranks(zero, group, context, tmp_path):
     alone = train(context, SPECS["gradient_dpo"], MIXED, tmp_path)
-    assert distance(adapter(gang, f"gradient_dpo-{zero}"), alone.adapter) < ATOL
+    assert distance(adapter(group, f"gradient_dpo-{zero}"), alone.adapter) < ATOL
 
 
 @pytest.mark.full
-def test_offload_changes_memory_not_the_result(gang, alone):
-    assert distance(adapter(gang, "offload"), alone["dpo"].adapter) < ATOL
+def test_offload_changes_memory_not_the_result(group, alone):
+    assert distance(adapter(group, "offload"), alone["dpo"].adapter) < ATOL
 
 
-def test_the_dual_controller_moves_alike_on_all_ranks(gang, context, tmp_path):
+def test_the_dual_controller_moves_alike_on_all_ranks(group, context, tmp_path):
     pulled = make_context(context.lm)
     object.__setattr__(pulled, "validate", gains_of_rank(0))
     alone = train(pulled, DUAL, PULLED, tmp_path)
-    first, second = told(gang, "dual")
+    first, second = told(group, "dual")
     weights = [c.weights.tolist() for c in alone.checkpoints]
     assert [r["weights"] for r in first["reports"]] == weights
     assert [r["weights"] for r in second["reports"]] == weights
-    assert distance(adapter(gang, "dual"), alone.adapter) < ATOL
+    assert distance(adapter(group, "dual"), alone.adapter) < ATOL
     record = alone.checkpoints[-1].constraint
     assert record is not None
     assert record["kept"]
     assert record["share"] < 1  # a mixture, that is, no rank has it from training
 
 
-def test_a_run_that_blows_up_fails_on_all_ranks_and_the_gang_goes_on(gang):
-    for rank in told(gang, "wild"):
+def test_a_run_that_blows_up_fails_on_all_ranks_and_the_gang_goes_on(group):
+    for rank in told(group, "wild"):
         assert rank["ended"].startswith("NonFiniteLossError")
         assert (rank["reports"], rank["usable"]) == ([], True)
 
 
-def test_a_report_that_fails_on_one_rank_fails_on_all_and_the_gang_goes_on(gang):
-    first, second = told(gang, "full-disk")
+def test_a_report_that_fails_on_one_rank_fails_on_all_and_the_gang_goes_on(group):
+    first, second = told(group, "full-disk")
     assert first["ended"] == "OSError: no space left"
-    assert second["ended"] == "WorkerError: rank 1: another rank of the gang failed to evaluate"
+    assert (
+        second["ended"]
+        == "WorkerError: rank 1: another rank of the worker group failed to evaluate"
+    )
     assert first["usable"]
     assert second["usable"]
 
 
-def test_a_warm_gang_gives_what_a_fresh_one_gives(gang):
-    assert distance(adapter(gang, "dpo-again"), adapter(gang, "dpo-3")) == 0
+def test_a_warm_gang_gives_what_a_fresh_one_gives(group):
+    assert distance(adapter(group, "dpo-again"), adapter(group, "dpo-3")) == 0
 
 
-def test_no_launch_leaves_a_trace_on_the_base(gang):
-    names = {path.name.rsplit(".", 2)[0] for path in gang.glob("*.json")}
+def test_no_launch_leaves_a_trace_on_the_base(group):
+    names = {path.name.rsplit(".", 2)[0] for path in group.glob("*.json")}
     assert len(names) > 15
     for name in names - {"lost", "refused"}:
-        assert all(rank["untouched"] for rank in told(gang, name)), name
+        assert all(rank["untouched"] for rank in told(group, name)), name
 
 
-def test_a_state_that_is_not_there_is_refused_on_all_ranks(gang):
-    for rank in told(gang, "torn"):
+def test_a_state_that_is_not_there_is_refused_on_all_ranks(group):
+    for rank in told(group, "torn"):
         assert rank["ended"].startswith("MethodError")
         assert rank["usable"]
 
 
-def test_an_error_of_one_rank_within_a_step_ends_the_gang(gang):
-    first, second = told(gang, "lost")
+def test_an_error_of_one_rank_within_a_step_ends_the_gang(group):
+    first, second = told(group, "lost")
     assert second["ended"].startswith("MemoryError")
     assert second["out_of_memory"]
     assert first["ended"] != "well"
     assert not first["out_of_memory"]
-    for rank in (*told(gang, "lost"), *told(gang, "refused")):
+    for rank in (*told(group, "lost"), *told(group, "refused")):
         assert not rank["usable"]
-    for rank in told(gang, "refused"):
+    for rank in told(group, "refused"):
         assert rank["ended"].startswith("WorkerError: an earlier launch ended out of step")
 
 
-def test_no_tracker_is_imported_by_a_rank(gang):
-    assert [rank["trackers"] for rank in told(gang, "dpo-3")] == [[], []]
+def test_no_tracker_is_imported_by_a_rank(group):
+    assert [rank["trackers"] for rank in told(group, "dpo-3")] == [[], []]
     assert find_spec("wandb") is not None
 
 
-def test_nothing_is_compiled(gang):
+def test_nothing_is_compiled(group):
     for rank in range(2):
-        log = (gang / f"rank-{rank}.log").read_text()
+        log = (group / f"rank-{rank}.log").read_text()
         assert "built successfully" not in log
         assert "Loading extension module" not in log
 

@@ -1,4 +1,4 @@
-"""A gang of two ranks that trains the embedded base under DeepSpeed ZeRO, through a notice."""
+"""A group of two ranks that trains the embedded base under DeepSpeed ZeRO, through a notice."""
 
 from __future__ import annotations
 

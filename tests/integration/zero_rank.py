@@ -1,4 +1,4 @@
-"""One rank of a gang of two: takes many launches, one after the other, and writes their outcomes.
+"""One rank of a group of two: takes many launches, one after the other, and writes their outcomes.
 
 `test_zero.py` starts two of it: `python -m tests.integration.zero_rank BASE OUT [full]`. Started
 without RANK and WORLD_SIZE it is alone, and takes one launch.
@@ -86,7 +86,7 @@ DUAL = plain_dpo(**SHARED, dual=DualSpec(every=1, caution=0))
 WILD = plain_dpo(**{**SHARED, "learning_rate": 1e30})
 
 
-class Gang:
+class WorkerGroup:
     """This rank, its loaded base, and where it writes."""
 
     def __init__(self, base: Path, out: Path) -> None:
@@ -227,62 +227,62 @@ def gains_of_rank(rank: int) -> Callable[[Any], FloatArray]:
     return validate
 
 
-def main(gang: Gang, out: Path, *, full: bool) -> None:
+def main(group: WorkerGroup, out: Path, *, full: bool) -> None:
     """Take all launches of the test, in an order in which each stage follows another."""
     for zero in (3, 2, 1, 0):
         if full or zero in QUICK["dpo"]:
-            gang.launch(f"dpo-{zero}", SPECS["dpo"], zero)
+            group.launch(f"dpo-{zero}", SPECS["dpo"], zero)
         if full or zero in QUICK["modpo"]:
-            gang.interrupted(f"modpo-{zero}", SPECS["modpo"], zero, step=3)
-    gang.interrupted("bco", SPECS["bco"], 3, step=3)
-    gang.interrupted("apart", SPECS["dpo"], 3, step=3, disk=f"disk-{gang.rank}")
+            group.interrupted(f"modpo-{zero}", SPECS["modpo"], zero, step=3)
+    group.interrupted("bco", SPECS["bco"], 3, step=3)
+    group.interrupted("apart", SPECS["dpo"], 3, step=3, disk=f"disk-{group.rank}")
     if full:
-        gang.launch("offload", SPECS["dpo"], 3, offload=True)
+        group.launch("offload", SPECS["dpo"], 3, offload=True)
     for zero in (2, 3) if full else QUICK["gradient_dpo"]:
-        gang.launch(f"gradient_dpo-{zero}", SPECS["gradient_dpo"], zero)
+        group.launch(f"gradient_dpo-{zero}", SPECS["gradient_dpo"], zero)
     for tag in LOSSES if full else QUICK_LOSSES:
-        gang.launch(tag, LOSSES[tag], 3)
+        group.launch(tag, LOSSES[tag], 3)
     for tag in SAMPLERS if full else QUICK_SAMPLERS:
-        gang.launch(tag, *SAMPLERS[tag])
-    validate = gang.context.validate
-    object.__setattr__(gang.context, "validate", gains_of_rank(gang.rank))
-    gang.launch("dual", DUAL, 3, proposal=PULLED)
-    object.__setattr__(gang.context, "validate", validate)
+        group.launch(tag, *SAMPLERS[tag])
+    validate = group.context.validate
+    object.__setattr__(group.context, "validate", gains_of_rank(group.rank))
+    group.launch("dual", DUAL, 3, proposal=PULLED)
+    object.__setattr__(group.context, "validate", validate)
     if full:
-        gang.launch("sampled", SPECS["grpo"], 3)
+        group.launch("sampled", SPECS["grpo"], 3)
     # not sooner: methods load TRL without the trackers that are installed
     from paretoflow.methods.online.grpo import GrpoTrainer
 
     own_turn = GrpoTrainer._generate_single_turn
-    GrpoTrainer._generate_single_turn = scripted(gang.context.candidates, gang.rank, 4)
+    GrpoTrainer._generate_single_turn = scripted(group.context.candidates, group.rank, 4)
     for zero in (0, 3) if full else QUICK["grpo"]:
-        gang.launch(f"grpo-{zero}", SPECS["grpo"], zero)
+        group.launch(f"grpo-{zero}", SPECS["grpo"], zero)
     GrpoTrainer._generate_single_turn = own_turn
-    gang.launch("wild", WILD, 3)
-    gang.launch("full-disk", SPECS["dpo"], 3, seen=refuse if gang.rank == 0 else lambda c: None)
-    gang.launch("dpo-again", SPECS["dpo"], 3)
-    gang.launch("torn", SPECS["dpo"], 3, resume_from=out / "no-such-state")
-    lose(gang)
+    group.launch("wild", WILD, 3)
+    group.launch("full-disk", SPECS["dpo"], 3, seen=refuse if group.rank == 0 else lambda c: None)
+    group.launch("dpo-again", SPECS["dpo"], 3)
+    group.launch("torn", SPECS["dpo"], 3, resume_from=out / "no-such-state")
+    lose(group)
 
 
-def lose(gang: Gang) -> None:
+def lose(group: WorkerGroup) -> None:
     """Let rank 1 alone run out of memory in a step, and end; rank 0 is left waiting for it."""
     from paretoflow.methods.preferences.pairs import PairStream
 
-    if gang.rank == 1:
+    if group.rank == 1:
 
         def exhausted(*_: Any) -> Any:
             raise MemoryError
 
         PairStream.draw = exhausted
-    gang.launch("lost", SPECS["dpo"], 3)
-    gang.launch("refused", SPECS["dpo"], 3)
+    group.launch("lost", SPECS["dpo"], 3)
+    group.launch("refused", SPECS["dpo"], 3)
 
 
 if __name__ == "__main__":
-    gang = Gang(Path(sys.argv[1]), Path(sys.argv[2]))
+    group = WorkerGroup(Path(sys.argv[1]), Path(sys.argv[2]))
     gc.freeze()  # each launch collects garbage, and all modules are not
-    if gang.ranks == 1:
-        gang.launch("single", SPECS["dpo"], 3, offload=True)
+    if group.ranks == 1:
+        group.launch("single", SPECS["dpo"], 3, offload=True)
     else:
-        main(gang, Path(sys.argv[2]), full=sys.argv[3:] == ["full"])
+        main(group, Path(sys.argv[2]), full=sys.argv[3:] == ["full"])

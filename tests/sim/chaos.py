@@ -18,7 +18,7 @@ from paretoflow.core.errors import FencedError, LedgerError
 from paretoflow.core.ids import rng_of
 from paretoflow.core.values import Proposal
 from paretoflow.engine.loop.driver import Driver
-from paretoflow.engine.loop.hooks import Surroundings
+from paretoflow.engine.loop.hooks import Hooks
 from paretoflow.engine.messages import Launch, Report
 from paretoflow.engine.simulation.backend import Oracle, SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.engine.simulation.clock import VirtualTime
@@ -236,13 +236,13 @@ class World:
     def _live(self) -> str:
         ledger = self.ledger_class(self.store, self._meet)
         known = self.store.ids
-        around = Surroundings(recover=lambda: self.cluster.storage.beyond(known))
+        hooks = Hooks(recover=lambda: self.cluster.storage.beyond(known))
         proposer = build(self.spec.proposer, m=2, runs=self.spec.stop.runs)
         backend = SimulatedBackend(self.cluster)
         place = len(self.endings)
         self.endings.append("alive")
         try:
-            self.driver_class(self.spec, ledger, backend, proposer, around).run()
+            self.driver_class(self.spec, ledger, backend, proposer, hooks).run()
             ending = "done"
         except Killed:
             ending = "killed"

@@ -1,4 +1,4 @@
-"""What must hold of a sweep, whatever befell its drivers, its gangs and its storage."""
+"""What must hold of a sweep, whatever befell its drivers, its worker groups and its storage."""
 
 from __future__ import annotations
 
@@ -92,12 +92,12 @@ def check_nothing_lost(
     fragments: Iterable[tuple[Event, float]],
     failures_told_s: Mapping[tuple[str, int], float],
 ) -> None:
-    """What the ledger has acknowledged is there, and what gangs wrote of runs that were open.
+    """What the ledger has acknowledged is there, and what groups wrote of runs that were open.
 
     Args:
         events: Rows of the ledger.
         acknowledged: Rows that it said it had.
-        fragments: Rows that gangs wrote, and when.
+        fragments: Rows that worker groups wrote, and when.
         failures_told_s: When a driver heard first that a (run, attempt) had failed: a result that
             comes after the last attempt was given up is kept, but the run stays failed.
     """

@@ -166,7 +166,7 @@ class Deaf(Driver):
     """Looks at no fragment."""
 
     def _enter(self) -> None:
-        self._around = replace(self._around, recover=lambda: ())
+        self._hooks = replace(self._hooks, recover=lambda: ())
         super()._enter()
 
 

@@ -9,7 +9,7 @@ from paretoflow.core.ids import rng_of
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import Proposal
 from paretoflow.engine.loop.driver import Driver
-from paretoflow.engine.loop.hooks import Surroundings
+from paretoflow.engine.loop.hooks import Hooks
 from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import Event, EventKind
@@ -54,8 +54,8 @@ def swept(spec: SweepSpec, **weather: float) -> list[Event]:
         weather=Weather(**weather),
     )
     proposer = build(spec.proposer, m=2, runs=spec.stop.runs)
-    around = Surroundings(recover=lambda: cluster.storage.beyond(store.ids))
-    Driver(spec, MemoryLedger(store), SimulatedBackend(cluster), proposer, around).run()
+    hooks = Hooks(recover=lambda: cluster.storage.beyond(store.ids))
+    Driver(spec, MemoryLedger(store), SimulatedBackend(cluster), proposer, hooks).run()
     return store.events
 
 

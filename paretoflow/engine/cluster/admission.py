@@ -1,4 +1,4 @@
-"""Which gang may ask for resources next, and what the ones that wait are waiting for.
+"""Which worker group may ask for resources next, and what the ones that wait are waiting for.
 
 Two groups of several ranks that each hold a part of what both need would wait for each other for
 ever; so at most one of them asks at a time, and the one that waited too long goes to the back.
@@ -20,7 +20,7 @@ LONGEST_PAUSE_S = 300.0
 
 
 def pause_s(failures: int) -> float:
-    """Return how long a slot rests after its gang could not start `failures` times in a row.
+    """Return how long a slot rests after its group could not start `failures` times in a row.
 
     By hand: 0, 2, 4, 8, … seconds, at most five minutes.
     """
@@ -29,10 +29,10 @@ def pause_s(failures: int) -> float:
 
 @dataclass
 class Queue:
-    """The slots whose gangs wait for resources.
+    """The slots whose worker groups wait for resources.
 
     Args:
-        one_at_a_time: Whether only one gang may be asking; otherwise all ask at once.
+        one_at_a_time: Whether only one worker group may be asking; otherwise all ask at once.
         wait_s: How long one may ask before the next has its turn.
 
     Attributes:
@@ -78,16 +78,16 @@ class Queue:
 
 
 def fits_one_node(nodes: Sequence[Node], resources: ResourcesSpec) -> bool:
-    """Return whether an empty node could hold the whole gang."""
+    """Return whether an empty node could hold the whole worker group."""
     return any(room([node], resources) for node in nodes)
 
 
 def waits_for(nodes: Sequence[Node], resources: ResourcesSpec, free: Sequence[Node]) -> str:
-    """Return what a gang waits for: its bundles, their label, and how much of each is free.
+    """Return what a worker group waits for: its bundles, their label, and how much of each is free.
 
     Args:
         nodes: The living nodes with all that they have.
-        resources: The gang's.
+        resources: The worker group's.
         free: The same nodes with what is free now.
     """
     one = resources.model_copy(update={"ranks": 1})

@@ -1,6 +1,6 @@
-"""How many gangs fit into a cluster, and what is missing when not even one does.
+"""How many worker groups fit into a cluster, and what is missing when not even one does.
 
-All ranks of a gang are alike, so counting them node by node is exact.
+All ranks of a worker group are alike, so counting them node by node is exact.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _SHOWN = 5
 
 
 def room(nodes: Sequence[Node], resources: ResourcesSpec) -> int:
-    """Return the number of gangs that empty nodes hold at the same time."""
+    """Return the number of worker groups that empty nodes hold at the same time."""
     return sum(_ranks(node, resources) for node in nodes) // resources.ranks
 
 
 def shortfall(nodes: Sequence[Node], resources: ResourcesSpec) -> str:
-    """Return what the nodes lack for one gang; empty when one fits."""
+    """Return what the nodes lack for one worker group; empty when one fits."""
     if room(nodes, resources):
         return ""
     wanted = f"{resources.cpus_per_rank:g} CPU and {resources.gpus_per_rank:g} GPU"
@@ -33,7 +33,8 @@ def shortfall(nodes: Sequence[Node], resources: ResourcesSpec) -> str:
     if len(nodes) > _SHOWN:
         lines.append(f"{len(nodes) - _SHOWN} more")
     return (
-        f"a gang is {count} of {wanted}; the cluster has room for {held} of {resources.ranks}: "
+        f"a worker group is {count} of {wanted}; "
+        f"the cluster has room for {held} of {resources.ranks}: "
         f"{'; '.join(lines) or 'it has no nodes'}"
     )
 

@@ -53,7 +53,7 @@ def groups_named(prefix: str) -> dict[str, Any]:
 
 
 def require_room(resources: ResourcesSpec) -> None:
-    """Refuse a cluster on which no gang will ever fit; nodes may still be joining for a moment.
+    """Refuse a cluster on which no group will ever fit; nodes may still be joining for a moment.
 
     Raises:
         ClusterError: If none fits, and no autoscaler says that it can add nodes.

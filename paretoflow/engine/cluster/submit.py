@@ -39,7 +39,7 @@ class Surrounding:
     Args:
         working_dir: Folder that is uploaded and becomes the current one there.
         image: Container image, in place of the nodes' own Python.
-        env: Environment variables of the driver and the gangs.
+        env: Environment variables of the driver and the worker groups.
         accept_change: Whether it goes on although what scores depend on has changed.
         excludes: What of the folder is not uploaded, in the words of a .gitignore.
     """

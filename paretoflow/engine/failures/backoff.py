@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from paretoflow.engine.live import GangPhase, GangState
+from paretoflow.engine.live import GroupPhase, GroupState
 from paretoflow.engine.messages import Failure
 
 FIRST_S = 5.0
 LONGEST_S = 300.0
 
 
-def rest_s(failures: int) -> float:
+def backoff_s(failures: int) -> float:
     """Return how long a worker group rests after so many such failures in a row, at least one.
 
     By hand: 5, 10, 20, 40, … seconds, at most five minutes.
@@ -20,7 +20,7 @@ def rest_s(failures: int) -> float:
 
 
 @dataclass(frozen=True)
-class Rest:
+class Backoff:
     """Why a worker group takes no run for a while.
 
     Args:
@@ -37,15 +37,15 @@ class Rest:
 
 
 @dataclass
-class Rests:
+class Backoffs:
     """The worker groups that rest, by slot: whatever takes a group's place rests on.
 
     All times are of one clock, any.
     """
 
-    _rests: dict[int, Rest] = field(default_factory=dict)
+    _backoffs: dict[int, Backoff] = field(default_factory=dict)
 
-    def ended(self, group: GangState, failure: Failure | None, now_s: float) -> Rest | None:
+    def ended(self, group: GroupState, failure: Failure | None, now_s: float) -> Backoff | None:
         """Take in how a group's run ended; return the rest that it needs, None where it needs none.
 
         Args:
@@ -54,24 +54,24 @@ class Rests:
             now_s: Time.
         """
         if failure is None or not failure.outage:
-            self._rests.pop(group.slot, None)
+            self._backoffs.pop(group.slot, None)
             return None
         why = f"{failure.outage} (node {', '.join(group.where)})" if group.where else failure.outage
-        before = self._rests.get(group.slot)
+        before = self._backoffs.get(group.slot)
         failures = before.failures + 1 if before else 1
         since_s = before.since_s if before else now_s
-        rest = Rest(why, since_s, now_s + rest_s(failures), failures)
-        self._rests[group.slot] = rest
+        rest = Backoff(why, since_s, now_s + backoff_s(failures), failures)
+        self._backoffs[group.slot] = rest
         return rest
 
-    def shown(self, group: GangState, now_s: float) -> GangState:
+    def shown(self, group: GroupState, now_s: float) -> GroupState:
         """Return what a group does, with its rest where it would be idle."""
         rest = self.of(group.slot, now_s)
-        if rest is None or group.phase is not GangPhase.IDLE:
+        if rest is None or group.phase is not GroupPhase.IDLE:
             return group
-        return replace(group, phase=GangPhase.WAITING, since_s=rest.since_s, reason=rest.why)
+        return replace(group, phase=GroupPhase.WAITING, since_s=rest.since_s, reason=rest.why)
 
-    def of(self, slot: int, now_s: float) -> Rest | None:
+    def of(self, slot: int, now_s: float) -> Backoff | None:
         """Return a group's rest; None where it may take a run."""
-        rest = self._rests.get(slot)
+        rest = self._backoffs.get(slot)
         return rest if rest is not None and now_s < rest.until_s else None

@@ -12,7 +12,7 @@ from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.status import RunStatus
 from paretoflow.engine.loop import driver_rows as rows
-from paretoflow.engine.loop.hooks import StopRequestedError, Surroundings
+from paretoflow.engine.loop.hooks import Hooks, StopRequestedError
 from paretoflow.engine.loop.pausing import Rungs
 from paretoflow.engine.loop.planner import Decision, decide, failing, first_launch, is_final
 from paretoflow.engine.messages import Backend, Report
@@ -38,13 +38,13 @@ class Driver:
         ledger: Ledger,
         backend: Backend,
         proposer: Proposer,
-        around: Surroundings | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         self._spec = spec
         self._ledger = ledger
         self._backend = backend
         self._proposer = proposer
-        self._around = around or Surroundings()
+        self._hooks = hooks or Hooks()
         self._rungs = Rungs(spec)
         self._spec_digest = digest_of(spec.model_dump(mode="json"))
         self._fronts = 0
@@ -55,7 +55,8 @@ class Driver:
     def run(self) -> str:
         """Work until the budget is used up; return why it ended.
 
-        An error leaves the gangs to the next driver, except where the user stopped the sweep.
+        An error leaves the worker groups to the next driver, except where the user stopped the
+        sweep.
 
         Raises:
             FencedError: If a newer driver has taken over the sweep.
@@ -71,28 +72,30 @@ class Driver:
             settled = True
         except KeyboardInterrupt:
             settled = True
-            self._put_down(self._around.interrupted())
+            self._put_down(self._hooks.interrupted())
             raise
         except StopRequestedError as asked:
             settled = True
             return self._put_down(str(asked))
         except UserError as error:
-            settled = not isinstance(error, StorageError)  # that one the gangs may well reach again
+            settled = not isinstance(
+                error, StorageError
+            )  # that one the worker groups may well reach again
             if settled:
                 self._backend.close()
             raise
         finally:
             if not settled:
-                self._backend.leave()
+                self._backend.detach()
         self._backend.close()
         self._commit([self._closed(reason)])
         return reason
 
     def _enter(self) -> None:
-        """Take over what an earlier driver left: gangs first, then what they finished meanwhile."""
+        """Take over what an earlier driver left: its groups, then what they finished meanwhile."""
         self._commit([self._opened()])
         adopted = self._backend.adopt(self._ledger.epoch)
-        self._commit(self._countable(self._around.recover()))
+        self._commit(self._countable(self._hooks.recover()))
         events = []
         for launch in adopted:
             run = self.state.runs.get(launch.run_id)
@@ -121,7 +124,7 @@ class Driver:
     def _countable(self, told: Iterable[Event]) -> list[Event]:
         """Leave out the end of a run that is over, and runs that a power cut took from the ledger.
 
-        A gang may tell its result, live or by a fragment, after the driver has given it up.
+        A worker group may tell its result, live or by a fragment, after the driver has given it up.
         """
         runs, is_open, paused = self.state.runs, self.state.is_open, self.state.paused
         return [
@@ -138,7 +141,7 @@ class Driver:
     def _prepare(self) -> None:
         known = self.state.problem
         self._show("loading" if known else "preparing base, prompts and candidate answers")
-        forget = known is not None and self._around.accept_change
+        forget = known is not None and self._hooks.accept_change
         told = self._backend.prepare(replace(known, inputs=None) if known and forget else known)
         self._commit(recorded(told, known, self._ledger.epoch))
         self._accept_front()
@@ -149,7 +152,9 @@ class Driver:
             self._obey()
             decision = self._decide()
             over = bool(decision.done) and not self.state.open_runs()
-            if settled or over:  # after the launches: no gang waits for a front to be written
+            if (
+                settled or over
+            ):  # after the launches: no worker group waits for a front to be written
                 self._accept_front()
             if over:
                 return decision.done
@@ -164,11 +169,11 @@ class Driver:
         decision = decide(self._spec, self.state, self._proposer, self._backend.free(), risen)
         self._start(decision)
         if decision.proposals or decision.relaunches:
-            self._around.decided(time.perf_counter() - began)
+            self._hooks.decided(time.perf_counter() - began)
         return decision
 
     def _obey(self) -> None:
-        asked = self._around.stop_asked()
+        asked = self._hooks.stop_asked()
         if asked:
             raise StopRequestedError(asked)
 
@@ -213,7 +218,7 @@ class Driver:
         self._backend.close()
         self._fold_ledger()  # the interrupt may have come between a commit and its folding,
         self._commit([self._opened()])  # or before the first one: what was stopped waits again
-        self._commit(self._countable(self._around.recover()))
+        self._commit(self._countable(self._hooks.recover()))
         now_s, epoch = self._backend.now(), self._ledger.epoch
         events = [rows.stopped(r.run_id, epoch, now_s) for r in self.state.open_runs()]
         events.append(self._closed(reason))
@@ -245,18 +250,18 @@ class Driver:
         return added
 
     def _show(self, note: str = "") -> None:
-        self._around.watch(self.state, note)
-        if self._around.board is not None and self._around.board.is_due(self._backend.now()):
-            gangs = self._backend.gangs()
-            self._around.board.update(gangs, self._backend.now())
-            self._around.groups(gangs)
+        self._hooks.watch(self.state, note)
+        if self._hooks.board is not None and self._hooks.board.is_due(self._backend.now()):
+            groups = self._backend.groups()
+            self._hooks.board.update(groups, self._backend.now())
+            self._hooks.groups(groups)
 
     def _patiently(self, write: Callable[[], _T]) -> _T:
         return patiently(
             write,
             self._backend.now,
             self._backend.pause,
-            told=lambda error: self._around.watch(
+            told=lambda error: self._hooks.watch(
                 self.state, f"trying again in {RETRY_S:g} s: {error}"
             ),
         )
@@ -268,4 +273,4 @@ class Driver:
             record = front_record(self.state, self._fronts, self._spec_digest, self._backend.now())
             self._patiently(lambda: self._ledger.record_front(record))
             self._front_version, self._fronts = version, self._fronts + 1
-            self._around.front(record)
+            self._hooks.front(record)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from paretoflow.engine.live import GangState, LiveBoard
+from paretoflow.engine.live import GroupState, LiveBoard
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.tables import Event, FrontRecord
 
@@ -24,7 +24,7 @@ class Watching:
     """
 
     state: Callable[[SweepState, str], None] = lambda state, note: None
-    groups: Callable[[Sequence[GangState]], None] = lambda groups: None
+    groups: Callable[[Sequence[GroupState]], None] = lambda groups: None
 
 
 NOBODY_WATCHES = Watching()
@@ -39,14 +39,14 @@ def _nobody() -> str:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Hooks:
     """What a driver hears from and tells beside ledger and backend.
 
     Args:
         watch: Called after every change of the state, for progress displays; must not raise.
         recover: Returns events found in fragments that are not in the ledger.
         stop_asked: Returns why the sweep is to stop; empty while it is not.
-        board: Where the gangs' doings are shown; None shows them nowhere.
+        board: Where the worker groups' doings are shown; None shows them nowhere.
         groups: Called with what the worker groups do, as often as the board is updated.
         front: Called with every front that was recorded.
         decided: Called with the seconds that a decision with launches took, commit included.
@@ -58,7 +58,7 @@ class Surroundings:
     recover: Callable[[], Sequence[Event]] = _nothing
     stop_asked: Callable[[], str] = _nobody
     board: LiveBoard | None = None
-    groups: Callable[[Sequence[GangState]], None] = lambda groups: None
+    groups: Callable[[Sequence[GroupState]], None] = lambda groups: None
     front: Callable[[FrontRecord], None] = lambda record: None
     decided: Callable[[float], None] = lambda seconds: None
     accept_change: bool = False

@@ -61,7 +61,7 @@ def decide(
         spec: The sweep's.
         state: As its events tell it.
         proposer: Chooses new runs.
-        free: Gangs that are idle.
+        free: Worker groups that are idle.
         risen: Paused runs that are to go on, as far as the budget lets them.
     """
     done = exhausted(spec, state)

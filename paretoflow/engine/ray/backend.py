@@ -1,4 +1,4 @@
-"""Execute runs on Ray: gangs that outlive their driver on a cluster, or on this machine alone."""
+"""Execute runs on Ray: groups that outlive their driver on a cluster, or on this machine alone."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ray._private.worker import shutdown
 from paretoflow.core.errors import FencedError, UserError
 from paretoflow.core.values import Problem
 from paretoflow.engine.cluster.nodes import read_nodes
-from paretoflow.engine.live import GangPhase, GangState
+from paretoflow.engine.live import GroupPhase, GroupState
 from paretoflow.engine.messages import Launch, Report
 from paretoflow.engine.ray.connect import join, start_local
-from paretoflow.engine.ray.discovery import Muster
+from paretoflow.engine.ray.discovery import WorkerGroupFactory
 from paretoflow.engine.ray.monitor import GroupMonitor
-from paretoflow.engine.ray.pool import Roster
+from paretoflow.engine.ray.pool import WorkerGroupPool
 from paretoflow.engine.ray.transport import end_at_once, within
-from paretoflow.engine.ray.worker_group import Gang
-from paretoflow.engine.ray.worker_handle import Terms, wait_s_of
-from paretoflow.engine.runtime.protocols import WORKSHOP
+from paretoflow.engine.ray.worker_group import WorkerGroup
+from paretoflow.engine.ray.worker_handle import GroupOptions, wait_s_of
+from paretoflow.engine.runtime.protocols import EXECUTOR
 from paretoflow.engine.state.events import problem_of
 from paretoflow.ledger.tables import Event
 from paretoflow.spec.sweep import SweepSpec
@@ -33,7 +33,7 @@ SAVE_S = 20.0
 ANSWER_S = 5.0
 """How long a head may take to answer before it is taken to be gone."""
 DISMISS_S = 5.0
-"""How long ending the gangs may take, and the local Ray."""
+"""How long ending the worker groups may take, and the local Ray."""
 
 
 class RayBackend:
@@ -42,9 +42,9 @@ class RayBackend:
     Args:
         root: The sweep's folder.
         address: A running cluster; None starts a local Ray that ends with this process.
-        workshop: Import path of what the ranks keep loaded.
-        generation: How many changes of what scores depend on were accepted: gangs that loaded
-            before the latest are not taken over.
+        executor: Import path of what the ranks keep loaded.
+        generation: How many changes of what scores depend on were accepted: worker groups that
+            loaded before the latest are not taken over.
 
     Attributes:
         meanwhile: Called now and then while `prepare` waits.
@@ -60,42 +60,42 @@ class RayBackend:
         root: Root,
         address: str | None = None,
         *,
-        workshop: str = WORKSHOP,
+        executor: str = EXECUTOR,
         generation: int = 0,
     ) -> None:
         self._spec = spec
         self._folder = as_folder(root)
         self._joined = not ray.is_initialized()
         self._local = address is None and self._joined
-        muster = Muster(
-            spec, self._folder.uri, workshop, outliving=not self._local, generation=generation
+        factory = WorkerGroupFactory(
+            spec, self._folder.uri, executor, outliving=not self._local, generation=generation
         )
-        self._roster = Roster(spec.engine, muster, alone=self._local)
+        self._pool = WorkerGroupPool(spec.engine, factory, alone=self._local)
         resources = spec.engine.resources
         alone = spec.engine.launcher == "train" or (resources.ranks, resources.zero) == (1, 0)
-        self._terms = Terms(0, spec.engine.limits, wait_s_of(spec), alone)
+        self._options = GroupOptions(0, spec.engine.limits, wait_s_of(spec), alone)
         self._known: Problem | None = None
-        self._lead: Gang | None = None
+        self._lead: WorkerGroup | None = None
         self._stash: list[Report] = []
         self._closed = False
         self._began_s = time.time() - time.monotonic()
-        self._monitor = GroupMonitor(self._folder, self._roster, self.now, alone=alone)
+        self._monitor = GroupMonitor(self._folder, self._pool, self.now, alone=alone)
         self.meanwhile: Callable[[], None] = lambda: None
         self.status: Callable[[], int] = lambda: 1
         if self._local:
-            start_local(spec.engine, muster.namespace)
+            start_local(spec.engine, factory.namespace)
         elif self._joined:
             assert address is not None
-            join(address, muster.namespace)
+            join(address, factory.namespace)
 
     def adopt(self, epoch: int) -> list[Launch]:
-        """Take over the gangs that an earlier driver left, and ask for those that are missing."""
-        self._terms = replace(self._terms, epoch=epoch)
-        self._roster.fill(self._terms)
-        return [gang.launch for gang in self._roster if gang.launch is not None]
+        """Take over the groups that an earlier driver left, and ask for those that are missing."""
+        self._options = replace(self._options, epoch=epoch)
+        self._pool.fill(self._options)
+        return [group.launch for group in self._pool if group.launch is not None]
 
     def prepare(self, problem: Problem | None) -> list[Event]:
-        """Let one gang do the shared stage while the others load their libraries.
+        """Let one worker group do the shared stage while the others load their libraries.
 
         Where nobody has noted what scores depend on, one does so first, for the others to compare.
         """
@@ -103,30 +103,30 @@ class RayBackend:
         self._monitor.problem = problem if problem and problem.inputs else None
         while not self._is_prepared():
             self._follow_lead()
-            self._stash.extend(self._monitor.hear(0.5))
+            self._stash.extend(self._monitor.poll(0.5))
             self.meanwhile()
-            error = self._roster.error
-            if isinstance(error, UserError) and not self._roster.loaded:
+            error = self._pool.error
+            if isinstance(error, UserError) and not self._pool.loaded:
                 raise error
         events = list(self._lead.calibrated or ()) if self._lead else []
         self._monitor.problem = self._monitor.problem or problem_of(events, problem)
-        self._hand_over()
+        self._mark_delivered()
         return events
 
     def _is_prepared(self) -> bool:
         if self._known is not None:
-            return self._roster.loaded
+            return self._pool.loaded
         return self._lead is not None and self._lead.calibrated is not None
 
     def _follow_lead(self) -> None:
-        """Choose the gang that does the shared stage: one that is at it, or the first placed."""
-        alive = [g for g in self._roster if g.phase is not GangPhase.WAITING]
+        """Choose the group that does the shared stage: one that is at it, or the first placed."""
+        alive = [g for g in self._pool if g.phase is not GroupPhase.WAITING]
         if self._lead not in alive:
-            at_it = [g for g in alive if g.calibrated or any(m.loading for m in g.members)]
+            at_it = [g for g in alive if g.calibrated or any(m.loading for m in g.workers)]
             self._lead = next(iter([*at_it, *alive]), None)
             if self._lead is not None and self._known is None and not self._lead.calibrated:
-                for member in self._lead.members:  # whatever it had loaded, it is to tell of it
-                    member.loaded = False
+                for worker in self._lead.workers:  # whatever it had loaded, it is to tell of it
+                    worker.loaded = False
         if self._lead is not None:
             self._lead.load(self._known)
 
@@ -138,68 +138,71 @@ class RayBackend:
         """Wait, and go on listening; what is heard comes with the next `poll`."""
         until_s = time.monotonic() + seconds
         while (left_s := until_s - time.monotonic()) > 0:
-            self._stash.extend(self._monitor.hear(min(left_s, 1.0)))
+            self._stash.extend(self._monitor.poll(min(left_s, 1.0)))
 
     def free(self) -> int:
-        """Return the number of idle gangs that have loaded and do not rest."""
+        """Return the number of idle worker groups that have loaded and do not rest."""
         return sum(1 for _ in self._idle())
 
-    def _idle(self) -> Iterator[Gang]:
+    def _idle(self) -> Iterator[WorkerGroup]:
         now_s = self.now()
-        for gang in self._roster:
-            if gang.phase is GangPhase.IDLE and self._monitor.rests.of(gang.slot, now_s) is None:
-                yield gang
+        for group in self._pool:
+            if (
+                group.phase is GroupPhase.IDLE
+                and self._monitor.backoffs.of(group.slot, now_s) is None
+            ):
+                yield group
 
     def launch(self, launch: Launch) -> None:
-        """Start an attempt on an idle gang."""
+        """Start an attempt on an idle worker group."""
         next(self._idle()).begin(launch)
 
     def drop(self, launch: Launch) -> None:
-        """Stop an attempt by replacing its gang, unless it is over."""
-        for gang in self._roster:
-            if gang.launch == launch and not gang.forget():
-                self._roster.replace(gang)
+        """Stop an attempt by replacing its worker group, unless it is over."""
+        for group in self._pool:
+            if group.launch == launch and not group.forget():
+                self._pool.replace(group)
 
     def suspend(self, run_id: str, attempt: int, why: str) -> None:
-        """Have the gang that trains an attempt save it and report that it is paused."""
-        for gang in self._roster:
-            gang.suspend((run_id, attempt), why)
+        """Have the worker group that trains an attempt save it and report that it is paused."""
+        for group in self._pool:
+            group.suspend((run_id, attempt), why)
 
     def poll(self, timeout_s: float) -> list[Report]:
-        """Wait for reports or for another gang to be free; keep the gangs well meanwhile."""
-        for gang in self._roster:
-            for member in gang.members:
-                member.acknowledge()
+        """Wait for reports or for another group to be free; keep the groups well meanwhile."""
+        for group in self._pool:
+            for worker in group.workers:
+                worker.acknowledge()
         reports, self._stash = self._stash, []
         free, until_s = self.free(), time.monotonic() + timeout_s
         while not reports and self.free() <= free and (left_s := until_s - time.monotonic()) > 0:
-            reports = self._monitor.hear(left_s)
-        self._hand_over()
+            reports = self._monitor.poll(left_s)
+        self._mark_delivered()
         return reports
 
-    def _hand_over(self) -> None:
-        for gang in self._roster:
-            for member in gang.members:
-                member.hand_over()
+    def _mark_delivered(self) -> None:
+        for group in self._pool:
+            for worker in group.workers:
+                worker.mark_delivered()
 
-    def gangs(self) -> list[GangState]:
-        """Return what every gang does now, and what the waiting ones wait for."""
+    def groups(self) -> list[GroupState]:
+        """Return what every worker group does now, and what the waiting ones wait for."""
         if self._closed:
             return []
-        return [self._monitor.rests.shown(state, self.now()) for state in self._roster.states()]
+        return [self._monitor.backoffs.shown(state, self.now()) for state in self._pool.states()]
 
     def close(self) -> None:
-        """Let runs save where they are, then end all gangs, and the local Ray if there is one."""
+        """Let runs save where they are, then end all groups, and the local Ray if there is one."""
         if self._closed:
             return
-        self._roster.closing = True
+        self._pool.closing = True
         if not within(ANSWER_S, _ask):
             self._abandon()
             return
         try:
             within(SAVE_S, self._save_runs)
         except FencedError:
-            self.leave()
+            self.detach()
             return
         except KeyboardInterrupt:
             pass  # asked twice: what is not saved by now is trained again
@@ -213,29 +216,29 @@ class RayBackend:
         Asked for anything, Ray waits a minute for it and then ends this process.
         """
         self._closed = True
-        self._roster.forget()
+        self._pool.forget()
         atexit.unregister(shutdown)
         atexit.register(end_at_once, self.status)
 
     def _dismiss(self) -> None:
-        self._roster.dismiss()
+        self._pool.dismiss()
         self._disconnect()
 
     def _save_runs(self) -> None:
-        for gang in self._roster:
-            if gang.phase is not GangPhase.WAITING:
-                gang.leave("the sweep stops")
+        for group in self._pool:
+            if group.phase is not GroupPhase.WAITING:
+                group.drain("the sweep stops")
         until_s = time.monotonic() + SAVE_S
-        while any(g.saving for g in self._roster) and time.monotonic() < until_s:
-            self._monitor.hear(0.2)
+        while any(g.saving for g in self._pool) and time.monotonic() < until_s:
+            self._monitor.poll(0.2)
 
-    def leave(self) -> None:
-        """Let go of the gangs as they are; those of a local Ray end with their driver."""
-        if self._local and not self._roster.closing:
+    def detach(self) -> None:
+        """Let go of the worker groups as they are; those of a local Ray end with their driver."""
+        if self._local and not self._pool.closing:
             self.close()
             return
         self._closed = True
-        self._roster.forget()
+        self._pool.forget()
         self._disconnect()
 
     def _disconnect(self) -> None:

@@ -27,7 +27,7 @@ _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 def start_local(engine: EngineSpec, namespace: str) -> None:
     """Start a Ray on this machine that ends with this process."""
     _set_environment()
-    # a logical count: gangs may share cores, as the user asked for them
+    # a logical count: worker groups may share cores, as the user asked for them
     wanted = engine.worker_groups * engine.resources.ranks * engine.resources.cpus_per_rank
     with _in_sessions_of_their_own():
         ray.init(

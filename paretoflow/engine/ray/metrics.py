@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from ray.util.metrics import Gauge, Histogram
 
 from paretoflow.core.status import Boundary, RunStatus
-from paretoflow.engine.live import GangPhase, GangState
+from paretoflow.engine.live import GroupPhase, GroupState
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.tables import FrontRecord
 
@@ -30,9 +30,9 @@ _GAUGES = {
     "hypervolume_low": ("Lower end of the hypervolume's 95% interval.", ()),
     "hypervolume_high": ("Upper end of the hypervolume's 95% interval.", ()),
     "front_size": ("Points on the front.", ()),
-    "gangs": ("Gangs by what they do.", ("phase",)),
-    "utilisation": ("Share of the gangs that are busy now, 0 to 1.", ()),
-    "queue": ("Gangs that wait for resources.", ()),
+    "worker_groups": ("Worker groups by what they do.", ("phase",)),
+    "utilisation": ("Share of the worker groups that are busy now, 0 to 1.", ()),
+    "queue": ("Worker groups that wait for resources.", ()),
     "device_seconds": ("Seconds times devices spent.", ()),
     "tokens": ("Tokens trained on or generated.", ()),
     "cost": ("Cost so far, in the currency of engine.price.", ()),
@@ -57,7 +57,7 @@ class SweepMetrics:
         }
         self._decisions = Histogram(
             "paretoflow_decision_seconds",
-            "Time from a free gang to the commit of its next launch.",
+            "Time from a free worker group to the commit of its next launch.",
             _BOUNDARIES_S,
             ("sweep",),
         )
@@ -70,13 +70,13 @@ class SweepMetrics:
         return time.monotonic() - self._updated_s >= EVERY_S
 
     def update(
-        self, state: SweepState, gangs: Sequence[GangState] = (), *, now: bool = False
+        self, state: SweepState, groups: Sequence[GroupState] = (), *, now: bool = False
     ) -> None:
-        """Take in the sweep and its gangs, at most every `EVERY_S` seconds.
+        """Take in the sweep and its worker groups, at most every `EVERY_S` seconds.
 
         Args:
             state: The sweep as the driver knows it.
-            gangs: What its gangs do now.
+            groups: What its worker groups do now.
             now: Take them in whenever the last time was; for the end of a sweep.
         """
         if not (now or self.due):
@@ -90,13 +90,13 @@ class SweepMetrics:
         self._set("cost", state.cost.device_s / 3600 * self._price)
         self._each("runs", "status", run_counts(state))
         self._each("failures", "boundary", failure_counts(state))
-        self._gangs_now(gangs)
+        self._groups_now(groups)
 
-    def _gangs_now(self, gangs: Sequence[GangState]) -> None:
-        phases = Counter(gang.phase for gang in gangs)
-        self._each("gangs", "phase", {phase.value: phases[phase] for phase in GangPhase})
-        self._set("utilisation", phases[GangPhase.BUSY] / len(gangs) if gangs else 0.0)
-        self._set("queue", phases[GangPhase.WAITING])
+    def _groups_now(self, groups: Sequence[GroupState]) -> None:
+        phases = Counter(group.phase for group in groups)
+        self._each("worker_groups", "phase", {phase.value: phases[phase] for phase in GroupPhase})
+        self._set("utilisation", phases[GroupPhase.BUSY] / len(groups) if groups else 0.0)
+        self._set("queue", phases[GroupPhase.WAITING])
 
     def front(self, record: FrontRecord) -> None:
         """Take in an accepted front's interval."""

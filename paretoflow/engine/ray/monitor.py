@@ -11,13 +11,13 @@ from ray.exceptions import RayError
 from paretoflow.core.errors import ChangedInputsError, FencedError, ParetoflowError
 from paretoflow.core.values import Problem
 from paretoflow.engine.failures.attribution import failure_of
-from paretoflow.engine.failures.backoff import Rests
-from paretoflow.engine.live import GangPhase
+from paretoflow.engine.failures.backoff import Backoffs
+from paretoflow.engine.live import GroupPhase
 from paretoflow.engine.messages import Cause, Failure, Launch, Report
 from paretoflow.engine.ray.errors import loss_of
-from paretoflow.engine.ray.pool import Roster
+from paretoflow.engine.ray.pool import WorkerGroupPool
 from paretoflow.engine.ray.transport import answered
-from paretoflow.engine.ray.worker_group import Gang
+from paretoflow.engine.ray.worker_group import WorkerGroup
 from paretoflow.ledger.fragments import read_fragments
 from paretoflow.ledger.tables import EventKind
 from paretoflow.storage import Folder
@@ -28,7 +28,7 @@ class GroupMonitor:
 
     Args:
         folder: The sweep's.
-        roster: The pool.
+        pool: The pool.
         now: Returns the backend's time, in seconds since the epoch.
         alone: Whether a worker goes on by itself when its run has failed: no other waits for it.
 
@@ -38,80 +38,80 @@ class GroupMonitor:
     """
 
     def __init__(
-        self, folder: Folder, roster: Roster, now: Callable[[], float], *, alone: bool
+        self, folder: Folder, pool: WorkerGroupPool, now: Callable[[], float], *, alone: bool
     ) -> None:
         self._folder = folder
-        self._roster = roster
+        self._pool = pool
         self._now = now
         self._alone = alone
         self.problem: Problem | None = None
-        self.rests = Rests()
+        self.backoffs = Backoffs()
 
-    def hear(self, timeout_s: float) -> list[Report]:
+    def poll(self, timeout_s: float) -> list[Report]:
         """Wait at most `timeout_s` seconds for news of any group; return all there is.
 
         Raises:
             ChangedInputsError: If a group finds that what scores depend on has changed.
             FencedError: If a newer driver has taken the groups over.
         """
-        self._roster.look_around()
-        self._roster.admit()
-        for gang in self._roster:
-            gang.listen()
-        told = answered([r for g in self._roster for r in g.awaited()], timeout_s)
-        return [report for gang in self._roster for report in self._take(gang, told)]
+        self._pool.check_cluster()
+        self._pool.admit()
+        for group in self._pool:
+            group.listen()
+        told = answered([r for g in self._pool for r in g.awaited()], timeout_s)
+        return [report for group in self._pool for report in self._take(group, told)]
 
-    def _take(self, gang: Gang, answered: set[Any]) -> list[Report]:
-        run_id = gang.launch.run_id if gang.launch else ""
+    def _take(self, group: WorkerGroup, answered: set[Any]) -> list[Report]:
+        run_id = group.launch.run_id if group.launch else ""
         try:
-            told = gang.take(answered)
+            told = group.take(answered)
         except FencedError:
             raise
         except RayError as error:
-            return self.lose(gang, loss_of(error, run_id))
+            return self.lose(group, loss_of(error, run_id))
         except ParetoflowError as error:
-            return self.lose(gang, failure_of(error))
-        failure = gang.trouble()
+            return self.lose(group, failure_of(error))
+        failure = group.trouble()
         if failure is not None:
-            return [*told, *self.lose(gang, failure)]
+            return [*told, *self.lose(group, failure)]
         for report in told:
             if report.ended:
-                self.rests.ended(gang.state(), report.failure, self._now())
-        self._look_after(gang, broken=any(self._breaks(r.failure) for r in told if r.failure))
+                self.backoffs.ended(group.state(), report.failure, self._now())
+        self._look_after(group, broken=any(self._breaks(r.failure) for r in told if r.failure))
         return told
 
     def _breaks(self, failure: Failure) -> bool:
         """Return whether a failure may leave ranks out of step, or their memory in pieces."""
         return not self._alone or failure.cause is Cause.OUT_OF_MEMORY
 
-    def _look_after(self, gang: Gang, *, broken: bool) -> None:
-        """Let a gang go that is done, make one load that has not."""
-        if isinstance(gang.error, ChangedInputsError) and not self._roster.closing:
-            error = gang.error
-            self._roster.replace(gang)
+    def _look_after(self, group: WorkerGroup, *, broken: bool) -> None:
+        """Let a worker group go that is done, make one load that has not."""
+        if isinstance(group.error, ChangedInputsError) and not self._pool.closing:
+            error = group.error
+            self._pool.replace(group)
             raise error
-        if gang.error is not None:
-            if not gang.leaving:  # else it was asked to put its loading down
-                self._roster.stumble(gang.slot, gang.error)
-            self._roster.replace(gang)
-        elif gang.launch is None and (gang.leaving or broken):
-            self._roster.replace(gang)
-        elif gang.ready is None:
-            self._roster.placed(gang)
-            if gang.phase is GangPhase.LOADING and self.problem is not None:
-                gang.load(self.problem)
+        if group.error is not None:
+            if not group.leaving:  # else it was asked to put its loading down
+                self._pool.record_start_failure(group.slot, group.error)
+            self._pool.replace(group)
+        elif group.launch is None and (group.leaving or broken):
+            self._pool.replace(group)
+        elif group.ready is None:
+            self._pool.placed(group)
+            if group.phase is GroupPhase.LOADING and self.problem is not None:
+                group.load(self.problem)
 
-    def lose(self, gang: Gang, failure: Failure) -> list[Report]:
-        """Remove a gang; end its attempt with all that it had made durable."""
-        if not all(m.loaded for m in gang.members):
-            self._roster.stumble(gang.slot, failure)
-        if gang.leaving:
-            message = f"{gang.leaving}: {failure.message}"
+    def lose(self, group: WorkerGroup, failure: Failure) -> list[Report]:
+        """Remove a worker group; end its attempt with all that it had made durable."""
+        if not all(m.loaded for m in group.workers):
+            self._pool.record_start_failure(group.slot, failure)
+        if group.leaving:
+            message = f"{group.leaving}: {failure.message}"
             failure = replace(failure, message=message, cause=Cause.LOST, outage="")
         if failure.outage:
-            self.rests.ended(gang.state(), failure, self._now())
-        self._roster.replace(gang)
-        return [self._lost(gang.launch, failure)] if gang.launch is not None else []
+            self.backoffs.ended(group.state(), failure, self._now())
+        self._pool.replace(group)
+        return [self._lost(group.launch, failure)] if group.launch is not None else []
 
     def _lost(self, launch: Launch, failure: Failure) -> Report:
         aside: list[str] = []

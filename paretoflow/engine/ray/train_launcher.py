@@ -1,9 +1,9 @@
 """The second launcher: each run under Ray Train v2, in processes of its own.
 
-A supervisor without resources stands where a gang of the first launcher would: the same actor with
-the same messages, whose workshop hands each launch to `TorchTrainer.fit`. The workers load the
-base afresh, train, write their results to storage and tell the supervisor. What fails is tried
-again by the driver, as anywhere else, and not by Ray Train.
+A supervisor without resources stands where a worker group of the first launcher would: the same
+actor with the same messages, whose executor hands each launch to `TorchTrainer.fit`. The workers
+load the base afresh, train, write their results to storage and tell the supervisor. What fails is
+tried again by the driver, as anywhere else, and not by Ray Train.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from paretoflow.engine.cluster.nodes import draining_nodes
 from paretoflow.engine.failures.attribution import failure_in
 from paretoflow.engine.messages import Cause, Failure, Launch, Report
 from paretoflow.engine.ray.errors import loss_of
-from paretoflow.engine.runtime.protocols import Attempt, WorkshopLike, parallel_of
+from paretoflow.engine.runtime.protocols import Attempt, RunExecutor, parallel_of
 from paretoflow.engine.state.events import problem_of
 from paretoflow.ledger.tables import Event
-from paretoflow.scoring.desk import NOBODY, Preparing
+from paretoflow.scoring.preparing import NOBODY, Preparing
 from paretoflow.spec.sweep import SweepSpec
 
 ASK_EVERY_S = 1.0
@@ -52,7 +52,7 @@ class AttemptFailedError(Exception):
 
 
 @dataclass(frozen=True)
-class Errand:
+class TrainTask:
     """What the workers of one `fit` are to do.
 
     Args:
@@ -63,61 +63,61 @@ class Errand:
 
     spec: dict[str, Any]
     root: str
-    workshop: str
+    executor: str
     threads: int
     problem: Problem | None
     launch: Launch | None
     supervisor: Any
 
 
-class TrainWorkshop:
-    """A workshop that has each launch executed by Ray Train; see `runtime.protocols.WorkshopLike`.
+class RayTrainExecutor:
+    """An executor that has each launch executed by Ray Train; see `runtime.protocols.RunExecutor`.
 
     Args:
-        workshop: Import path of what the workers load.
+        executor: Import path of what the workers load.
     """
 
     def __init__(
-        self, spec: SweepSpec, root: str, threads: int, parallel: Parallel, workshop: str
+        self, spec: SweepSpec, root: str, threads: int, parallel: Parallel, executor: str
     ) -> None:
         self._spec = spec
-        self._given = (spec.model_dump(mode="json"), root, workshop, threads)
+        self._given = (spec.model_dump(mode="json"), root, executor, threads)
         os.environ.update({**_PACE, **os.environ})
         self._supervisor = ray.get_runtime_context().current_actor
         self._problem: Problem | None = None
         self._attempt: Attempt | None = None
-        self._desk: Preparing | None = None
+        self._mailbox: Preparing | None = None
 
-    def prepare(self, desk: Preparing) -> list[Event]:
+    def prepare(self, mailbox: Preparing) -> list[Event]:
         """Have one worker do the shared stage.
 
         Raises:
-            RunInterrupted: If the desk asked for it.
+            RunInterrupted: If the mailbox asked for it.
             WorkerError: If the worker was lost, or Ray Train failed.
         """
-        events = self._before_launches(desk)
+        events = self._before_launches(mailbox)
         self._problem = problem_of(events, None)
         return events
 
-    def ready(self, problem: Problem, desk: Preparing) -> list[Event]:
+    def ready(self, problem: Problem, mailbox: Preparing) -> list[Event]:
         """Have one worker compare what scores depend on; nothing is loaded between launches.
 
         Raises:
             ChangedInputsError: If that has changed.
-            RunInterrupted: If the desk asked for it.
+            RunInterrupted: If the mailbox asked for it.
             WorkerError: If the worker was lost, or Ray Train failed.
         """
         self._problem = problem
-        events = self._before_launches(desk)
+        events = self._before_launches(mailbox)
         self._problem = problem_of(events, problem)
         return events
 
-    def _before_launches(self, desk: Preparing) -> list[Event]:
-        self._desk = desk
+    def _before_launches(self, mailbox: Preparing) -> list[Event]:
+        self._mailbox = mailbox
         try:
             return list(self._fit(None, 1) or ())
         except (AttemptFailedError, RayError, WorkerError) as error:
-            if desk.stopping():
+            if mailbox.stopping():
                 raise RunInterrupted("the worker leaves before the first launch") from error
             raise
 
@@ -151,9 +151,9 @@ class TrainWorkshop:
 
     def doing(self, told: tuple[str, int, int], node_id: str) -> bool:
         """Pass on how far the worker is; return whether it is to put that down."""
-        assert self._desk is not None
-        self._desk.doing(*told)
-        return self._desk.stopping() or node_id in draining_nodes()
+        assert self._mailbox is not None
+        self._mailbox.doing(*told)
+        return self._mailbox.stopping() or node_id in draining_nodes()
 
     def suspended(self) -> str:
         """Return why the run is to be paused, to the worker that puts it down."""
@@ -170,16 +170,16 @@ class TrainWorkshop:
         """
         from ray.train.v2.api.exceptions import TrainingFailedError
 
-        errand = Errand(*self._given, self._problem, launch, self._supervisor)
+        task = TrainTask(*self._given, self._problem, launch, self._supervisor)
         folder = tempfile.mkdtemp(prefix="paretoflow-train-")
         try:
-            return self._trainer(errand, workers, folder).fit().return_value
+            return self._trainer(task, workers, folder).fit().return_value
         except TrainingFailedError as error:
             raise _cause_of(error) from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _trainer(self, errand: Errand, workers: int, folder: str) -> Any:
+    def _trainer(self, task: TrainTask, workers: int, folder: str) -> Any:
         from ray.train import FailureConfig, RunConfig, ScalingConfig
         from ray.train.torch import TorchConfig, TorchTrainer
 
@@ -188,10 +188,10 @@ class TrainWorkshop:
         bundle = {"CPU": resources.cpus_per_rank}
         if use_gpu:
             bundle["GPU"] = resources.gpus_per_rank
-        threads = str(errand.threads)
+        threads = str(task.threads)
         return TorchTrainer(
             run_errand,
-            train_loop_config={"errand": errand},
+            train_loop_config={"errand": task},
             torch_config=TorchConfig(
                 backend="nccl" if use_gpu else "gloo",
                 timeout_s=int(parallel_of(self._spec.engine, 0).wait_s),
@@ -203,7 +203,7 @@ class TrainWorkshop:
                 label_selector=resources.labels or None,
             ),
             run_config=RunConfig(
-                name=errand.launch.run_id if errand.launch else "prepare",
+                name=task.launch.run_id if task.launch else "prepare",
                 storage_path=folder,
                 failure_config=FailureConfig(max_failures=0),
                 worker_runtime_env={
@@ -213,34 +213,34 @@ class TrainWorkshop:
         )
 
 
-def run_errand(config: dict[str, Errand]) -> Any:
+def run_errand(config: dict[str, TrainTask]) -> Any:
     """Do a worker's part of an errand; return what `TrainWorkshop` wants to know of the first.
 
     Raises:
         AttemptFailedError: If the attempt failed on this worker.
     """
-    errand = config["errand"]
-    spec = SweepSpec.model_validate(errand.spec)
+    task = config["errand"]
+    spec = SweepSpec.model_validate(task.spec)
     parallel = parallel_of(spec.engine, ray.train.get_context().get_world_rank())
-    if parallel.alone or errand.launch is None:
+    if parallel.alone or task.launch is None:
         _leave_group()
-    module, _, name = errand.workshop.partition(":")
-    factory: Callable[..., WorkshopLike] = getattr(importlib.import_module(module), name)
-    workshop = factory(spec, errand.root, errand.threads, parallel)
-    desk = _RemoteDesk(errand.supervisor)
-    if errand.problem is None:
-        return workshop.prepare(desk)
-    events = workshop.ready(errand.problem, NOBODY if errand.launch else desk)
-    if errand.launch is None:
+    module, _, name = task.executor.partition(":")
+    factory: Callable[..., RunExecutor] = getattr(importlib.import_module(module), name)
+    executor = factory(spec, task.root, task.threads, parallel)
+    mailbox = _RemoteDesk(task.supervisor)
+    if task.problem is None:
+        return executor.prepare(mailbox)
+    events = executor.ready(task.problem, NOBODY if task.launch else mailbox)
+    if task.launch is None:
         return events
-    failure = workshop.execute(errand.launch, desk)
+    failure = executor.execute(task.launch, mailbox)
     if failure is not None and failure.cause is not Cause.LOST:
         raise AttemptFailedError(failure)
     return failure
 
 
 class _RemoteDesk:
-    """The desk of a worker whose supervisor is another process."""
+    """The mailbox of a worker whose supervisor is another process."""
 
     def __init__(self, supervisor: Any) -> None:
         self._supervisor = supervisor

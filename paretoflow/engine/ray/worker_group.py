@@ -1,4 +1,4 @@
-"""A gang as the driver sees it: its ranks together, and what their answers add up to."""
+"""A worker group as the driver sees it: its ranks together, and what their answers add up to."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from paretoflow.core.errors import ParetoflowError, WorkerError
 from paretoflow.core.status import Boundary
 from paretoflow.core.values import Problem
 from paretoflow.engine.failures.attribution import death_of, failure_of
-from paretoflow.engine.live import GangPhase, GangState
+from paretoflow.engine.live import GroupPhase, GroupState
 from paretoflow.engine.messages import Cause, Failure, Launch, Report
-from paretoflow.engine.ray.worker_actor import Whereabouts
-from paretoflow.engine.ray.worker_handle import Member
-from paretoflow.engine.runtime.mailbox import Heard, Loaded, Message
+from paretoflow.engine.ray.worker_actor import WorkerLocation
+from paretoflow.engine.ray.worker_handle import WorkerHandle
+from paretoflow.engine.runtime.mailbox import Loaded, Message, PollReply
 from paretoflow.ledger.tables import Event
 
 GRACE_S = 10.0
@@ -40,8 +40,8 @@ def _noticed(failure: Failure) -> int:
 
 
 @dataclass
-class Gang:
-    """One gang: `listen` and `take` in turn.
+class WorkerGroup:
+    """One worker group: `listen` and `take` in turn.
 
     Args:
         group: Ray's placement group; None for a supervisor, which holds no resources.
@@ -55,8 +55,8 @@ class Gang:
     """
 
     slot: int
-    members: list[Member]
-    group: Any
+    workers: list[WorkerHandle]
+    placement: Any
     ready: Any = None
     launch: Launch | None = None
     leaving: str = ""
@@ -66,37 +66,37 @@ class Gang:
     _began_s: float = 0.0
     _failed_s: float | None = None
     _placed_s: float = field(default_factory=time.monotonic)
-    _phase: GangPhase = GangPhase.WAITING
+    _phase: GroupPhase = GroupPhase.WAITING
     _since_s: float = field(default_factory=time.time)
 
     @property
-    def phase(self) -> GangPhase:
-        """Return what the gang is about."""
+    def phase(self) -> GroupPhase:
+        """Return what the worker group is about."""
         if self.ready is not None:
-            return GangPhase.WAITING
+            return GroupPhase.WAITING
         if self.leaving:
-            return GangPhase.LEAVING
+            return GroupPhase.LEAVING
         if self.launch is not None:
-            return GangPhase.BUSY
-        return GangPhase.IDLE if all(m.loaded for m in self.members) else GangPhase.LOADING
+            return GroupPhase.BUSY
+        return GroupPhase.IDLE if all(m.loaded for m in self.workers) else GroupPhase.LOADING
 
     @property
     def nodes(self) -> set[str]:
         """Return Ray's ids of the nodes that it is on."""
-        return {m.place.node_id for m in self.members if m.place}
+        return {m.place.node_id for m in self.workers if m.place}
 
-    def state(self) -> GangState:
+    def state(self) -> GroupState:
         """Return what it does now."""
         self._note_phase()
-        head, launch = self.members[0].heard, self.launch
-        return GangState(
+        head, launch = self.workers[0].reply, self.launch
+        return GroupState(
             self.slot,
             self._phase,
             self._since_s,
             launch.run_id if launch else "",
             launch.attempt if launch else 0,
             head.step if head and launch else -1,
-            tuple(sorted({m.place.address for m in self.members if m.place})),
+            tuple(sorted({m.place.address for m in self.workers if m.place})),
             self.leaving,
             head.doing if head else None,
         )
@@ -105,16 +105,16 @@ class Gang:
         if self.phase is not self._phase:
             self._phase, self._since_s = self.phase, time.time()
 
-    def introduce(self) -> None:
+    def ask_locations(self) -> None:
         """Ask where the ranks run, and, if they train together, where they can meet."""
-        for member in self.members:
-            member.ask("whereabouts", then=member.settle)
+        for worker in self.workers:
+            worker.ask("location", then=worker.note_location)
         if not self._alone:
-            self.members[0].ask("meeting_point", then=lambda at: setattr(self, "_meeting", at))
+            self.workers[0].ask("meeting_point", then=lambda at: setattr(self, "_meeting", at))
 
     @property
     def _alone(self) -> bool:
-        return self.members[0].terms.alone
+        return self.workers[0].options.alone
 
     def load(self, problem: Problem | None) -> None:
         """Make the ranks load that have not; without a problem, the first one alone.
@@ -123,55 +123,55 @@ class Gang:
         """
         if self.error or not (self._alone or self._meeting):
             return
-        for member in self.members if problem else self.members[:1]:
-            if not (member.loaded or member.loading):
-                member.loading = True
-                member.ask("load", member.terms.epoch, problem, self._meeting)
+        for worker in self.workers if problem else self.workers[:1]:
+            if not (worker.loaded or worker.loading):
+                worker.loading = True
+                worker.ask("load", worker.options.epoch, problem, self._meeting)
 
     def begin(self, launch: Launch) -> None:
         """Start an attempt on all ranks."""
         self.launch, self._began_s, self._failed_s = launch, time.monotonic(), None
-        for member in self.members:
-            member.ended = None
-            member.ask("begin", member.terms.epoch, launch)
+        for worker in self.workers:
+            worker.ended = None
+            worker.ask("begin", worker.options.epoch, launch)
         self._note_phase()
 
     def suspend(self, attempt: tuple[str, int], why: str) -> None:
-        """Have a (run, attempt) paused, if it is what the gang trains.
+        """Have a (run, attempt) paused, if it is what the worker group trains.
 
         The first rank alone is asked, since it tells the result; with it, all ranks stop.
         """
         if self.launch is not None and attempt == (self.launch.run_id, self.launch.attempt):
-            head = self.members[0]
-            head.ask("suspend", head.terms.epoch, *attempt, why)
+            head = self.workers[0]
+            head.ask("suspend", head.options.epoch, *attempt, why)
 
-    def leave(self, reason: str) -> None:
-        """Have the gang save what it trains and take nothing more."""
+    def drain(self, reason: str) -> None:
+        """Have the worker group save what it trains and take nothing more."""
         if not self.leaving:
             self.leaving = reason
-            for member in self.members:
-                member.ask("leave", member.terms.epoch, reason)
+            for worker in self.workers:
+                worker.ask("drain", worker.options.epoch, reason)
 
     @property
     def saving(self) -> bool:
-        """Return whether a rank of a gang that leaves still works on what is to be kept."""
-        heards = [m.heard for m in self.members if m.heard is not None]
-        if any(h.phase is GangPhase.LOADING and h.doing for h in heards):
+        """Return whether a rank of a worker group that leaves still works on what is to be kept."""
+        replies = [m.reply for m in self.workers if m.reply is not None]
+        if any(h.phase is GroupPhase.LOADING and h.doing for h in replies):
             return True  # the shared stage, between two batches
-        still = [h.phase is GangPhase.LEAVING and not h.training for h in heards]
+        still = [h.phase is GroupPhase.LEAVING and not h.training for h in replies]
         return self.launch is not None and not all(still)
 
     def listen(self) -> None:
         """Ask every rank for news that is not asked already."""
-        for member in self.members:
-            member.listen()
+        for worker in self.workers:
+            worker.listen()
 
     def awaited(self) -> Iterator[Any]:
-        """Return Ray's handles of all that the gang may answer."""
+        """Return Ray's handles of all that the worker group may answer."""
         if self.ready is not None:
             yield self.ready
-        for member in self.members:
-            yield from member.awaited()
+        for worker in self.workers:
+            yield from worker.awaited()
 
     def take(self, answered: set[Any]) -> list[Report]:
         """Take in what was answered; return news of its launch.
@@ -183,24 +183,24 @@ class Gang:
         if self.ready in answered:
             self.ready, self._placed_s = None, time.monotonic()
         reports: list[Report] = []
-        for member in self.members:
-            for message in member.take(answered):
-                reports.extend(self._receive(member, message))
-            if member.heard is not None:
-                self.leaving = self.leaving or member.heard.reason
+        for worker in self.workers:
+            for message in worker.take(answered):
+                reports.extend(self._receive(worker, message))
+            if worker.reply is not None:
+                self.leaving = self.leaving or worker.reply.reason
         reports.extend(self._end())
         self._note_phase()
         return reports
 
-    def _receive(self, member: Member, message: Message) -> list[Report]:
+    def _receive(self, worker: WorkerHandle, message: Message) -> list[Report]:
         if isinstance(message, Loaded):
-            member.loading, member.loaded = False, message.error is None
+            worker.loading, worker.loaded = False, message.error is None
             self.error = self.error or message.error
             self.calibrated = message.events or self.calibrated
             return []
         if not message.ended:
             return [message]
-        member.ended = message
+        worker.ended = message
         if message.failure is not None:
             self._failed_s = self._failed_s or time.monotonic()
         return []
@@ -208,60 +208,60 @@ class Gang:
     def _end(self) -> list[Report]:
         """Return the end of the launch, once every rank has ended it or one has failed for long."""
         given_up = self._failed_s is not None and time.monotonic() - self._failed_s > GRACE_S
-        if self.launch is None or not (given_up or all(m.ended for m in self.members)):
+        if self.launch is None or not (given_up or all(m.ended for m in self.workers)):
             return []
         launch, self.launch = self.launch, None
         return [Report(launch.run_id, launch.attempt, ended=True, failure=self._failure())]
 
     def _failure(self) -> Failure | None:
         """Return the failure that tells most; other ranks may only have noticed it."""
-        failures = [m.ended.failure for m in self.members if m.ended and m.ended.failure]
+        failures = [m.ended.failure for m in self.workers if m.ended and m.ended.failure]
         failure = min(failures, key=_noticed, default=None)
         if failure is None or failure.cause is not Cause.LOST or self.leaving in failure.message:
             return failure
         return replace(failure, message=f"{self.leaving}: {failure.message}")  # only one was told
 
-    def adopt(self, told: Sequence[tuple[Heard, Whereabouts]]) -> bool:
+    def adopt(self, told: Sequence[tuple[PollReply, WorkerLocation]]) -> bool:
         """Go on from what the ranks told a driver that is new to them.
 
         Returns:
             Whether they agree on what they do; if not, a launch had reached only some of them.
         """
-        for member, (heard, place) in zip(self.members, told, strict=True):
-            member.place, member.loaded = place, heard.loaded
-            member.loading = heard.phase is GangPhase.LOADING
-            for message in member.hear(heard):
-                self._receive(member, message)
-            self.leaving = self.leaving or heard.reason
-        heards = [heard for heard, _ in told]
-        if any(m.ended for m in self.members) or any(h.training for h in heards):
-            self.launch = heards[0].launch
-            self._began_s = time.monotonic() - max(h.phase_s for h in heards)
-            self._close_ranks(heards)
-        return all(h.launch == heards[0].launch for h in heards)
+        for worker, (reply, place) in zip(self.workers, told, strict=True):
+            worker.place, worker.loaded = place, reply.loaded
+            worker.loading = reply.phase is GroupPhase.LOADING
+            for message in worker.take_reply(reply):
+                self._receive(worker, message)
+            self.leaving = self.leaving or reply.reason
+        replies = [reply for reply, _ in told]
+        if any(m.ended for m in self.workers) or any(h.training for h in replies):
+            self.launch = replies[0].launch
+            self._began_s = time.monotonic() - max(h.phase_s for h in replies)
+            self._close_ranks(replies)
+        return all(h.launch == replies[0].launch for h in replies)
 
-    def _close_ranks(self, heards: Sequence[Heard]) -> None:
+    def _close_ranks(self, replies: Sequence[PollReply]) -> None:
         """Count ranks as ended whose end an earlier driver has recorded already."""
         if self.launch is None:
             return
         over = Report(self.launch.run_id, self.launch.attempt, ended=True)
-        for member, heard in zip(self.members, heards, strict=True):
-            if not heard.training and member.ended is None:
-                member.ended = over
+        for worker, reply in zip(self.workers, replies, strict=True):
+            if not reply.training and worker.ended is None:
+                worker.ended = over
 
     def forget(self) -> bool:
-        """Drop a launch that is over but not told; return whether the gang is rid of it."""
-        over = self.launch is None or all(m.ended for m in self.members)
+        """Drop a launch that is over but not told; return whether the worker group is rid of it."""
+        over = self.launch is None or all(m.ended for m in self.workers)
         if over:
             self.launch = None
         return over
 
     def trouble(self) -> Failure | None:
-        """Return why the gang is to be given up; None while it is well."""
+        """Return why the worker group is to be given up; None while it is well."""
         if self.ready is not None:
             return None
         run_id = self.launch.run_id if self.launch else ""
-        silent = next((w for m in self.members if (w := m.silence(self._placed_s))), "")
+        silent = next((w for m in self.workers if (w := m.silence(self._placed_s))), "")
         if silent:
             return death_of(WorkerError(silent, run_id))
         words = self._stuck() or self._overdue()
@@ -269,21 +269,21 @@ class Gang:
 
     def _stuck(self) -> str:
         """Return that no rank gets on; while one does, the others may well wait for it."""
-        still = [m.still_s for m in self.members if m.still_s is not None]
-        limit = self.members[0].terms.limits.silent_s
+        still = [m.still_s for m in self.workers if m.still_s is not None]
+        limit = self.workers[0].options.limits.silent_s
         if not still or min(still) <= limit:
             return ""
         return f"the worker hangs: no sign of progress for engine.limits.silent_s = {limit:g} s"
 
     def _overdue(self) -> str:
-        limit = self.members[0].terms.limits.run_s
+        limit = self.workers[0].options.limits.run_s
         if self.launch is None or limit is None or time.monotonic() - self._began_s <= limit:
             return ""
         return f"the attempt ran past engine.limits.run_s = {limit:g} s"
 
     def dismiss(self) -> None:
         """End the ranks and give their resources back."""
-        for member in self.members:
-            ray.kill(member.actor, no_restart=True)
-        if self.group is not None:
-            ray.util.remove_placement_group(self.group)
+        for worker in self.workers:
+            ray.kill(worker.actor, no_restart=True)
+        if self.placement is not None:
+            ray.util.remove_placement_group(self.placement)

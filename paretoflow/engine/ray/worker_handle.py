@@ -1,4 +1,4 @@
-"""One rank of a gang as the driver sees it: the calls that it owes an answer to."""
+"""One rank of a worker group as the driver sees it: the calls that it owes an answer to."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import ray
 from ray.exceptions import ActorUnavailableError, RayTaskError
 
 from paretoflow.core.errors import ParetoflowError
-from paretoflow.engine.live import GangPhase
+from paretoflow.engine.live import GroupPhase
 from paretoflow.engine.messages import Report
-from paretoflow.engine.ray.worker_actor import Whereabouts
-from paretoflow.engine.runtime.mailbox import Call, Heard, Message
+from paretoflow.engine.ray.worker_actor import WorkerLocation
+from paretoflow.engine.runtime.mailbox import Message, PollReply, PollRequest
 from paretoflow.spec.engine import LimitsSpec
 from paretoflow.spec.sweep import SweepSpec
 
@@ -25,14 +25,14 @@ START_S = 600.0
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What all gangs of a driver have in common.
+class GroupOptions:
+    """What all worker groups of a driver have in common.
 
     Args:
         epoch: The driver's.
         wait_s: How long a rank waits for news before it answers that there is none.
-        alone: Whether the ranks of a gang need not meet: there is one, without DeepSpeed, or Ray
-            Train sees to it.
+        alone: Whether the ranks of a worker group need not meet: there is one, without DeepSpeed,
+            or Ray Train sees to it.
     """
 
     epoch: int
@@ -50,22 +50,22 @@ def wait_s_of(spec: SweepSpec) -> float:
 
 
 @dataclass
-class Member:
+class WorkerHandle:
     """One rank.
 
     Attributes:
         heard: Its last answer; None before the first.
-        ended: Its report of the end of the gang's launch.
+        ended: Its report of the end of the worker group's launch.
         place: Where it runs; None before it said so.
     """
 
     actor: Any
-    terms: Terms
-    heard: Heard | None = None
+    options: GroupOptions
+    reply: PollReply | None = None
     ended: Report | None = None
     loaded: bool = False
     loading: bool = False
-    place: Whereabouts | None = None
+    place: WorkerLocation | None = None
     _since: int = -1
     _told: int = -1
     _recorded: int = -1
@@ -78,7 +78,7 @@ class Member:
         call = getattr(self.actor, method).options(concurrency_group=CALLS)
         self._answers[call.remote(*args)] = then or _ignore
 
-    def settle(self, place: Whereabouts) -> None:
+    def note_location(self, place: WorkerLocation) -> None:
         """Note where the rank runs."""
         self.place = place
 
@@ -90,10 +90,12 @@ class Member:
 
     def call(self, *, wait: bool = True) -> Any:
         """Return Ray's handle of a call for news."""
-        terms = self.terms
-        wait_s = terms.wait_s if wait else 0.0
-        call = Call(terms.epoch, self._since, self._recorded, wait_s, terms.limits.orphan_s)
-        return self.actor.hear.options(concurrency_group=CALLS).remote(call)
+        options = self.options
+        wait_s = options.wait_s if wait else 0.0
+        call = PollRequest(
+            options.epoch, self._since, self._recorded, wait_s, options.limits.orphan_s
+        )
+        return self.actor.poll.options(concurrency_group=CALLS).remote(call)
 
     def awaited(self) -> Iterator[Any]:
         """Return Ray's handles of all that it may answer."""
@@ -115,18 +117,18 @@ class Member:
             return []
         news, self._news = self._news, None
         try:
-            return self.hear(got(news))
+            return self.take_reply(got(news))
         except ActorUnavailableError:  # the network blinked; the heartbeat's limit runs on
             return []
 
-    def hear(self, heard: Heard) -> list[Message]:
+    def take_reply(self, reply: PollReply) -> list[Message]:
         """Take in an answer; return the messages that are new."""
-        self.heard, self._asked_s = heard, None
-        new = [message for number, message in heard.messages if number > self._since]
-        self._since = max([self._since, *(number for number, _ in heard.messages)])
+        self.reply, self._asked_s = reply, None
+        new = [message for number, message in reply.messages if number > self._since]
+        self._since = max([self._since, *(number for number, _ in reply.messages)])
         return new
 
-    def hand_over(self) -> None:
+    def mark_delivered(self) -> None:
         """Note that the driver has been given what was taken in."""
         self._told = self._since
 
@@ -140,11 +142,11 @@ class Member:
         Args:
             placed_s: Monotonic time from which it could start.
         """
-        limits, now, heard = self.terms.limits, time.monotonic(), self.heard
-        if heard is None:
+        limits, now, reply = self.options.limits, time.monotonic(), self.reply
+        if reply is None:
             late = now - placed_s > START_S
             return f"the worker did not start within {START_S:g} s" if late else ""
-        allowed_s = self.terms.wait_s + limits.heartbeat_s
+        allowed_s = self.options.wait_s + limits.heartbeat_s
         if self._asked_s is not None and now - self._asked_s > allowed_s:
             limit = f"engine.limits.heartbeat_s = {limits.heartbeat_s:g} s"
             return f"the worker does not answer, for longer than {limit}"
@@ -153,9 +155,9 @@ class Member:
     @property
     def still_s(self) -> float | None:
         """Return the seconds without a sign of progress; None while it has nothing to do."""
-        heard = self.heard
-        working = heard is not None and (heard.training or heard.phase is GangPhase.LOADING)
-        return heard.still_s if heard is not None and working else None
+        reply = self.reply
+        working = reply is not None and (reply.training or reply.phase is GroupPhase.LOADING)
+        return reply.still_s if reply is not None and working else None
 
 
 def got(ref: Any) -> Any:

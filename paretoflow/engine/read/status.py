@@ -1,8 +1,8 @@
 """Where a sweep stands, for `status` and `stop`: from its ledger and `live.json`, no cluster asked.
 
-The ledger says what happened, `live.json` what the driver last saw its gangs do. What is left is an
-estimate, and says so. Whether a driver lives is told by what it writes changing between two looks:
-its clock and this machine's are two, unless it runs here.
+The ledger says what happened, `live.json` what the driver last saw its worker groups do. What is
+left is an estimate, and says so. Whether a driver lives is told by what it writes changing between
+two looks: its clock and this machine's are two, unless it runs here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from paretoflow.core.cost import Cost
 from paretoflow.core.errors import SweepNotFoundError
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import RunRecord
-from paretoflow.engine.live import EVERY_S, GangPhase, GangState, Live, read_live
+from paretoflow.engine.live import EVERY_S, GroupPhase, GroupState, Live, read_live
 from paretoflow.engine.read.notes import notes_of
 from paretoflow.engine.read.sweep import read_spec, require_fronts, whole_spec
 from paretoflow.engine.read.worth import front_interval
@@ -53,7 +53,7 @@ class Standing:
 
     Args:
         spec: The resolved spec as plain JSON values.
-        live: What its gangs did last; None where no driver ever wrote it, or it is damaged.
+        live: What its worker groups did last; None where no driver ever wrote it, or it is damaged.
         silent_s: Seconds since the driver's last sign; a guess unless `sure`.
         fronts: Number of front snapshots.
         interval: Of the hypervolume, 95 %.
@@ -72,9 +72,9 @@ class Standing:
     stood_still_s: float = 0.0
 
     @property
-    def gangs(self) -> tuple[GangState, ...]:
-        """Return the gangs as last seen; none once the sweep has ended."""
-        return () if self.live is None or self.state.closed else self.live.gangs
+    def groups(self) -> tuple[GroupState, ...]:
+        """Return the worker groups as last seen; none once the sweep has ended."""
+        return () if self.live is None or self.state.closed else self.live.groups
 
     @property
     def phase(self) -> str:
@@ -166,7 +166,7 @@ class StandingReader:
 
 
 def left(standing: Standing) -> Left | None:
-    """Estimate what is left: each run costs the mean of the finished ones, gangs stay as busy.
+    """Estimate what is left: each run costs the mean of the finished ones, groups stay as busy.
 
     None without a finished run. It is a bound from above where the sweep stops for another reason
     than its number of runs.
@@ -179,7 +179,7 @@ def left(standing: Standing) -> Left | None:
     wall_s, device_s = total.wall_s / len(done), total.device_s / len(done)
     parts = _parts_left(standing, wall_s)
     parts += [1.0] * max(0, spec["stop"]["runs"] - len(state.runs))
-    width = max(1, min(_gangs_at_work(standing), len(parts)))
+    width = max(1, min(_groups_at_work(standing), len(parts)))
     seconds = max(sum(parts) * wall_s / width, max(parts, default=0.0) * wall_s)
     return _bounded(Left(seconds, sum(parts) * device_s), standing)
 
@@ -187,7 +187,7 @@ def left(standing: Standing) -> Left | None:
 def _parts_left(standing: Standing, wall_s: float) -> list[float]:
     """Return the share of each open run that is still to do, 0 to 1."""
     steps = standing.spec["method"]["steps"]
-    at = {g.run_id: g.step for g in standing.gangs if g.run_id and g.step >= 0}
+    at = {g.run_id: g.step for g in standing.groups if g.run_id and g.step >= 0}
     parts = []
     for run in standing.state.open_runs():
         done = at[run.run_id] / steps if run.run_id in at else run.cost.wall_s / max(wall_s, 1e-9)
@@ -195,11 +195,11 @@ def _parts_left(standing: Standing, wall_s: float) -> list[float]:
     return parts
 
 
-def _gangs_at_work(standing: Standing) -> int:
-    if not standing.gangs:
+def _groups_at_work(standing: Standing) -> int:
+    if not standing.groups:
         engine = standing.spec["engine"]  # `workers` in sweeps of earlier versions
         return int(engine.get("worker_groups", engine.get("workers")))
-    return sum(g.phase is not GangPhase.WAITING for g in standing.gangs)
+    return sum(g.phase is not GroupPhase.WAITING for g in standing.groups)
 
 
 def _bounded(estimate: Left, standing: Standing) -> Left:
@@ -207,8 +207,8 @@ def _bounded(estimate: Left, standing: Standing) -> Left:
     stop, price = standing.spec["stop"], standing.spec["engine"]["price"]
     share = 1.0
     if stop["hours"] is not None and estimate.seconds > 0:
-        rest_s = max(0.0, stop["hours"] * 3600 - standing.state.elapsed_s())
-        share = min(share, rest_s / estimate.seconds)
+        backoff_s = max(0.0, stop["hours"] * 3600 - standing.state.elapsed_s())
+        share = min(share, backoff_s / estimate.seconds)
     if stop["cost"] is not None and price and estimate.device_s > 0:
         rest = max(0.0, stop["cost"] * 3600 / price - standing.state.cost.device_s)
         share = min(share, rest / estimate.device_s)
@@ -238,7 +238,7 @@ def facts(standing: Standing) -> dict[str, Any]:
         else {"where": live.driver, "epoch": live.epoch, "silent_s": round(standing.silent_s, 1)},
         "last_sign_s": None if live is None else live.time_s,
         "sure": standing.sure,
-        "gangs": [_gang_facts(gang, standing) for gang in standing.gangs],
+        "worker_groups": [_group_facts(group, standing) for group in standing.groups],
         "utilisation": None if live is None else round(live.utilisation, 4),
         "failures": {b: boundaries.count(b) for b in sorted(set(boundaries))},
         "failed_attempts": dict(sum(state.failures.by_run.values(), Counter[str]())),
@@ -277,18 +277,18 @@ def _left_facts(rest: Left, price: float) -> dict[str, Any]:
     }
 
 
-def _gang_facts(gang: GangState, standing: Standing) -> dict[str, Any]:
+def _group_facts(group: GroupState, standing: Standing) -> dict[str, Any]:
     assert standing.live is not None
     now_s = standing.live.time_s + standing.silent_s
     return {
-        "slot": gang.slot,
-        "phase": gang.phase.value,
-        "for_s": round(max(0.0, now_s - gang.since_s), 1),
-        "run_id": gang.run_id,
-        "attempt": gang.attempt,
-        "step": gang.step if gang.step >= 0 else None,
+        "slot": group.slot,
+        "phase": group.phase.value,
+        "for_s": round(max(0.0, now_s - group.since_s), 1),
+        "run_id": group.run_id,
+        "attempt": group.attempt,
+        "step": group.step if group.step >= 0 else None,
         "steps": standing.spec["method"]["steps"],
-        "where": list(gang.where),
-        "reason": gang.reason,
-        "doing": "" if gang.doing is None else str(gang.doing),
+        "where": list(group.where),
+        "reason": group.reason,
+        "doing": "" if group.doing is None else str(group.doing),
     }

@@ -27,7 +27,7 @@ from paretoflow.engine.runtime.loaded import loaded
 from paretoflow.engine.runtime.protocols import Attempt, asked_to_stop
 from paretoflow.engine.runtime.results import Results, points_of
 from paretoflow.engine.runtime.run_files import RunFiles
-from paretoflow.engine.runtime.run_setup import Toolbox, Tools
+from paretoflow.engine.runtime.run_setup import RunSetup, RunSetups
 from paretoflow.engine.runtime.stage import Lessons, Pulse, Stage
 from paretoflow.engine.state.events import calibrated, noted, paused
 from paretoflow.engine.state.reevaluation import require_alike
@@ -39,8 +39,8 @@ from paretoflow.lm.folders import unread
 from paretoflow.methods.training.context import MethodContext
 from paretoflow.methods.training.states import read_state
 from paretoflow.scoring.calibrate import calibrate, calibration_notes, require_differences
-from paretoflow.scoring.desk import NOBODY, Preparing
 from paretoflow.scoring.panel import ObjectivePanel
+from paretoflow.scoring.preparing import NOBODY, Preparing
 from paretoflow.scoring.shared import raw_scores
 from paretoflow.spec.methods import MethodSpec
 from paretoflow.spec.objectives import unmoved
@@ -55,10 +55,10 @@ class _Ready:
     """What exists once the objectives are frozen."""
 
     problem: Problem
-    tools: Toolbox
+    setup: RunSetups
 
 
-class Workshop:
+class Executor:
     """The loaded base, prompts, objectives and shared tables of a sweep.
 
     Lifecycle: `prepare` (first worker of a new sweep) or `ready` (all others) before `execute`.
@@ -66,7 +66,7 @@ class Workshop:
     Args:
         root: The sweep's folder.
         threads: CPU threads for torch; None leaves its default.
-        parallel: This process' place among the ranks of its gang.
+        parallel: This process' place among the ranks of its worker group.
 
     Raises:
         UserError: If data, model or objectives cannot be set up.
@@ -95,13 +95,13 @@ class Workshop:
         self._base_signals: dict[str, float] = {}
         self._ready: _Ready | None = None
 
-    def prepare(self, desk: Preparing = NOBODY) -> list[Event]:
+    def prepare(self, mailbox: Preparing = NOBODY) -> list[Event]:
         """Freeze the objectives and evaluate the base; return both as rows.
 
         Raises:
-            RunInterrupted: If the desk asks for it; what was sampled and scored is kept.
+            RunInterrupted: If the mailbox asks for it; what was sampled and scored is kept.
         """
-        lessons = self._stage.learn(desk)
+        lessons = self._stage.learn(mailbox)
         objectives = self._spec.objectives
         problem = calibrate(objectives, raw_scores(lessons.candidates, objectives))
         problem = replace(problem, inputs=self._inputs)
@@ -121,7 +121,7 @@ class Workshop:
         told += unread(getattr(spec.model, "path", ""))
         return [*told, *calibration_notes(problem, scores, unmoved(spec.objectives))]
 
-    def ready(self, problem: Problem, desk: Preparing = NOBODY) -> list[Event]:
+    def ready(self, problem: Problem, mailbox: Preparing = NOBODY) -> list[Event]:
         """Get ready for launches under objectives that are frozen already.
 
         Returns:
@@ -130,10 +130,10 @@ class Workshop:
         Raises:
             ChangedInputsError: If scores would not be like those that are there; before anything
                 is sampled.
-            RunInterrupted: If the desk asks for it.
+            RunInterrupted: If the mailbox asks for it.
         """
         events = self._compared(problem.inputs)
-        self._freeze(problem, self._stage.learn(desk))
+        self._freeze(problem, self._stage.learn(mailbox))
         return events
 
     def _compared(self, known: Inputs | None) -> list[Event]:
@@ -157,7 +157,7 @@ class Workshop:
             problem=problem,
             unmoved=unmoved(self._spec.objectives),
         )
-        self._ready = _Ready(problem, Toolbox(self._spec, context, self._evaluator))
+        self._ready = _Ready(problem, RunSetups(self._spec, context, self._evaluator))
 
     def _gains(
         self, problem: Problem, prompts: Sequence[Prompt], answers: Sequence[str]
@@ -181,13 +181,13 @@ class Workshop:
         if self._ready is None:
             raise WorkerError("the worker was given a launch before the calibration")
         if launch.known is not None:
-            self._look_again(launch, launch.known, attempt, self._ready.tools)
+            self._look_again(launch, launch.known, attempt, self._ready.setup)
             return
         saved = self._files.saved_state(launch.run_id, launch.attempt)
         known = read_state(saved) if saved is not None else None
         steps = itertools.count(known.step + 1 if known else 1)
-        tools = self._ready.tools.tools_for(launch.proposal)
-        watch = self._watch(tools.spec, launch.proposal, saved)
+        setup = self._ready.setup.setup_for(launch.proposal)
+        watch = self._watch(setup.spec, launch.proposal, saved)
 
         def should_stop() -> bool:  # asked once after every step
             attempt.progress(next(steps))
@@ -211,8 +211,8 @@ class Workshop:
             should_finish=(lambda: bool(watch.reason)) if watch else None,
         )
         try:
-            tools.method.train(
-                request, lambda c: self._checkpoint(launch, c, attempt, tools, watch)
+            setup.method.train(
+                request, lambda c: self._checkpoint(launch, c, attempt, setup, watch)
             )
         except RunInterrupted as stopped:
             if self._first and stopped.state is not None:
@@ -236,7 +236,7 @@ class Workshop:
         # a rank that was not asked itself stops with another: the first one tells why
         return bool(why) or not (self._first or attempt.stopping())
 
-    def _look_again(self, launch: Launch, known: Known, attempt: Attempt, tools: Toolbox) -> None:
+    def _look_again(self, launch: Launch, known: Known, attempt: Attempt, setup: RunSetups) -> None:
         """Evaluate a snapshot once more; of several ranks the first does it alone."""
         if not self._first:
             return
@@ -245,7 +245,7 @@ class Workshop:
             raise RunInterrupted("the worker leaves before the evaluation", launch.run_id)
         require_alike(known, self._prompts.digest, self._inputs.digest)
         folder = self._files.parent(launch.parent_path, known.digest)
-        evaluator = tools.evaluator_for(known.proposal.settings if known.proposal else ())
+        evaluator = setup.evaluator_for(known.proposal.settings if known.proposal else ())
         with adapter_on(self._lm, folder) as model:
             result = evaluator.evaluate(model, draw=known.number)
         attempt.progress()
@@ -269,15 +269,15 @@ class Workshop:
         launch: Launch,
         checkpoint: Checkpoint,
         attempt: Attempt,
-        tools: Tools,
+        setup: RunSetup,
         watch: Watch | None,
     ) -> None:
         """Evaluate a checkpoint and make it durable, with the run's end if it is the last."""
         attempt.progress()
         if not self._first:
             return
-        m, asked = len(self._panel.names), tools.decoding
-        points = list(points_of(checkpoint, tools.evaluator, m, attempt.progress, asked))
+        m, asked = len(self._panel.names), setup.decoding
+        points = list(points_of(checkpoint, setup.evaluator, m, attempt.progress, asked))
         if watch is not None and not checkpoint.served:
             watch.look(checkpoint, points[0].result.diagnostics)
         early = watch.reason if watch else ""

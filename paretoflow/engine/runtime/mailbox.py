@@ -1,4 +1,4 @@
-"""What a rank of a gang is at, between the driver that calls it and the run that it trains.
+"""What a rank of a worker group is at, between the driver that calls it and the run that it trains.
 
 Everything that happens goes into an outbox and stays there until the driver says that it is in the
 ledger: a driver that dies between hearing and recording leaves the next one to hear it again. Knows
@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, replace
 
 from paretoflow.core.errors import FencedError, ParetoflowError, RunInterrupted, WorkerError
-from paretoflow.engine.live import Doing, GangPhase
+from paretoflow.engine.live import Doing, GroupPhase
 from paretoflow.engine.messages import Failure, Launch, Report
 from paretoflow.ledger.tables import Event
 
@@ -34,7 +34,7 @@ Message = Loaded | Report
 
 
 @dataclass(frozen=True)
-class Call:
+class PollRequest:
     """What a driver says each time it asks for news.
 
     Args:
@@ -53,7 +53,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Heard:
+class PollReply:
     """What a rank answers.
 
     Args:
@@ -69,7 +69,7 @@ class Heard:
     """
 
     messages: tuple[tuple[int, Message], ...]
-    phase: GangPhase
+    phase: GroupPhase
     launch: Launch | None
     training: bool
     loaded: bool
@@ -80,7 +80,7 @@ class Heard:
     doing: Doing | None = None
 
 
-class Desk:
+class Mailbox:
     """The state of one rank; every method may be called from any thread.
 
     Args:
@@ -93,7 +93,7 @@ class Desk:
         self._orphan_s = orphan_s
         self._outbox: list[tuple[int, Message]] = []
         self._number = -1
-        self._phase = GangPhase.IDLE
+        self._phase = GroupPhase.IDLE
         self._launch: Launch | None = None
         self._training = self._is_loaded = False
         self._step = -1
@@ -102,7 +102,7 @@ class Desk:
         now = time.monotonic()
         self._phase_at = self._moved_at = self._heard_at = now
 
-    def obey(self, epoch: int) -> None:
+    def check_epoch(self, epoch: int) -> None:
         """Record the epoch of a command.
 
         Raises:
@@ -118,18 +118,18 @@ class Desk:
     def _fence(self, epoch: int) -> None:
         if epoch < self._epoch:
             raise FencedError(
-                f"a newer driver (epoch {self._epoch}) has taken over the gangs of this sweep",
+                f"a newer driver (epoch {self._epoch}) has taken over this sweep's worker groups",
                 f"driver epoch {epoch}",
                 "let the newer one work; `paretoflow status` says where it runs",
             )
 
-    def hear(self, call: Call) -> Heard:
+    def poll(self, call: PollRequest) -> PollReply:
         """Answer a call: at once if there is news for it, else after `wait_s` at the latest.
 
         Raises:
             FencedError: If a newer driver has called, or calls while this one waits.
         """
-        self.obey(call.epoch)
+        self.check_epoch(call.epoch)
         with self._news:
             self._orphan_s = call.orphan_s
             self._outbox = [item for item in self._outbox if item[0] > call.recorded]
@@ -144,7 +144,7 @@ class Desk:
             )
             self._fence(call.epoch)
             self._heard_at = now = time.monotonic()
-            return Heard(
+            return PollReply(
                 tuple(item for item in self._outbox if item[0] > call.since),
                 self._phase,
                 self._launch,
@@ -162,7 +162,7 @@ class Desk:
         with self._news:
             self._require_still()
             self._doing = None
-            self._enter(GangPhase.LOADING)
+            self._enter(GroupPhase.LOADING)
 
     def loaded(self, message: Loaded) -> None:
         """Note that loading is over."""
@@ -184,7 +184,7 @@ class Desk:
                 raise RunInterrupted(f"the worker leaves: {self._reason}", launch.run_id)
             self._launch, self._training, self._step = launch, True, -1
             self._suspended = ""
-            self._enter(GangPhase.BUSY)
+            self._enter(GroupPhase.BUSY)
 
     def ended(self, failure: Failure | None) -> None:
         """Note that the launch is over."""
@@ -215,12 +215,12 @@ class Desk:
             if of or self._doing is None:  # a count says more than a mere sign
                 self._doing = Doing(what, done, of)
 
-    def leave(self, reason: str) -> None:
+    def drain(self, reason: str) -> None:
         """Ask the rank to put down what it is at, and take nothing more."""
         with self._news:
             self._reason = self._reason or reason
-            if self._phase is not GangPhase.LOADING:
-                self._enter(GangPhase.LEAVING)
+            if self._phase is not GroupPhase.LOADING:
+                self._enter(GroupPhase.LEAVING)
 
     def stopping(self) -> bool:
         """Return whether the run is to be put down where it is."""
@@ -250,16 +250,16 @@ class Desk:
             return self._news.wait_for(lambda: not self._at_work(), timeout_s)
 
     def _at_work(self) -> bool:
-        return self._training or self._phase is GangPhase.LOADING
+        return self._training or self._phase is GroupPhase.LOADING
 
     def _require_still(self) -> None:
         if self._at_work():
             raise WorkerError(f"the worker is {self._phase.value} already")
 
     def _rest(self) -> None:
-        self._enter(GangPhase.LEAVING if self._reason else GangPhase.IDLE)
+        self._enter(GroupPhase.LEAVING if self._reason else GroupPhase.IDLE)
 
-    def _enter(self, phase: GangPhase) -> None:
+    def _enter(self, phase: GroupPhase) -> None:
         self._phase = phase
         self._phase_at = self._moved_at = time.monotonic()
         self._news.notify_all()

@@ -8,10 +8,10 @@ from paretoflow.core.protocols import Parallel
 from paretoflow.core.values import Problem
 from paretoflow.engine.messages import Failure, Launch, Report
 from paretoflow.ledger.tables import Event
-from paretoflow.scoring.desk import Preparing
+from paretoflow.scoring.preparing import Preparing
 from paretoflow.spec.engine import EngineSpec
 
-WORKSHOP = "paretoflow.engine.runtime.executor:Workshop"
+EXECUTOR = "paretoflow.engine.runtime.executor:Workshop"
 """What trains and evaluates, unless a test or a benchmark names another."""
 
 
@@ -19,11 +19,11 @@ SHORTEST_WAIT_S = 7200.0
 
 
 def parallel_of(engine: EngineSpec, rank: int) -> Parallel:
-    """Return a rank's place in its gang.
+    """Return a rank's place in its worker group.
 
     The others wait in a collective while the first evaluates. Who hangs is for the driver to see,
     by `limits.silent_s`, so they wait twice as long, and two hours at least: a library's own limit
-    of some minutes would end a gang that is well.
+    of some minutes would end a worker group that is well.
     """
     resources = engine.resources
     wait_s = max(2 * engine.limits.silent_s, SHORTEST_WAIT_S)
@@ -31,7 +31,7 @@ def parallel_of(engine: EngineSpec, rank: int) -> Parallel:
 
 
 class Attempt(Protocol):
-    """What a workshop tells and asks while it executes a launch; `Desk` is one."""
+    """What an executor tells and asks while it executes a launch; `Mailbox` is one."""
 
     def tell(self, report: Report) -> None:
         """Report rows that are durable in a fragment."""
@@ -59,18 +59,18 @@ def asked_to_stop(attempt: Attempt) -> bool:
     return attempt.stopping()
 
 
-class WorkshopLike(Protocol):
+class RunExecutor(Protocol):
     """What a rank keeps loaded; built with (spec, root URI, threads, place among the ranks)."""
 
-    def prepare(self, desk: Preparing) -> list[Event]:
+    def prepare(self, mailbox: Preparing) -> list[Event]:
         """Freeze the objectives and evaluate the base; return both as rows.
 
         Raises:
-            RunInterrupted: If the desk asks for it; the next one goes on from there.
+            RunInterrupted: If the mailbox asks for it; the next one goes on from there.
         """
         ...
 
-    def ready(self, problem: Problem, desk: Preparing) -> list[Event] | None:
+    def ready(self, problem: Problem, mailbox: Preparing) -> list[Event] | None:
         """Get ready for launches under objectives that are frozen already.
 
         Return what scores depend on as a row, where `problem.inputs` is not just that; None or
@@ -78,7 +78,7 @@ class WorkshopLike(Protocol):
 
         Raises:
             ChangedInputsError: If scores would not be like those that are there.
-            RunInterrupted: If the desk asks for it.
+            RunInterrupted: If the mailbox asks for it.
         """
         ...
 

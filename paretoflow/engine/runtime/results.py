@@ -140,13 +140,13 @@ def _plain(weights: FloatArray) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Results:
-    """Writes what the first rank of a gang measures.
+    """Writes what the first rank of a worker group measures.
 
     Args:
         folder: The sweep's.
         names: Of the m objectives.
         model: SHA-256 of the base.
-        ranks: Of the gang: all wait while one evaluates.
+        ranks: Of the worker group: all wait while one evaluates.
         inputs: SHA-256 of what scores depend on.
     """
 

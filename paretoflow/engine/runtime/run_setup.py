@@ -20,7 +20,7 @@ from paretoflow.spec.sweep import SweepSpec
 
 
 @dataclass(frozen=True)
-class Tools:
+class RunSetup:
     """What one launch is executed with.
 
     Args:
@@ -36,7 +36,7 @@ class Tools:
     decoding: Mapping[str, float | int]
 
 
-class Toolbox:
+class RunSetups:
     """Holds the sweep's own method, and builds another for a launch with settings of its own.
 
     Settings of decoding reach the evaluations only: the base's answers, what an online method
@@ -57,7 +57,7 @@ class Toolbox:
         self._merging = narrowed(MergeMethod, context)
         self._latest = self._parts(()), build(spec.method, context)
 
-    def tools_for(self, proposal: Proposal) -> Tools:
+    def setup_for(self, proposal: Proposal) -> RunSetup:
         """Return what a launch is executed with.
 
         Raises:
@@ -72,7 +72,7 @@ class Toolbox:
         }
         merges = proposal.kind is LaunchKind.MERGE
         method = self._merging if merges else self._method(parts)
-        return Tools(method, parts.method, self._scoring(parts), decoding)
+        return RunSetup(method, parts.method, self._scoring(parts), decoding)
 
     def evaluator_for(self, settings: Settings) -> Evaluator:
         """Return what scores a snapshot whose launch had these settings.

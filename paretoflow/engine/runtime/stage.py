@@ -10,9 +10,9 @@ from paretoflow.core.protocols import Candidates
 from paretoflow.data.prompts import PromptSets
 from paretoflow.lm.base import LanguageModel
 from paretoflow.scoring.costs import SystemCosts
-from paretoflow.scoring.desk import Preparing
 from paretoflow.scoring.evaluate import Evaluator
 from paretoflow.scoring.panel import ObjectivePanel
+from paretoflow.scoring.preparing import Preparing
 from paretoflow.scoring.shared import SharedStage, standardised_by
 from paretoflow.scoring.signals import ASSUMED_BETA
 from paretoflow.spec.methods import units_of
@@ -66,20 +66,20 @@ class Stage:
     prompts: PromptSets
     pulse: Pulse
 
-    def learn(self, desk: Preparing) -> Lessons:
+    def learn(self, mailbox: Preparing) -> Lessons:
         """Sample and score what all runs share, from where it was put down; or read it.
 
         Raises:
             DataError: If a prompt does not fit the model.
             ObjectiveError: If a scorer fails; what was made before is kept.
             LedgerError: If what was kept is damaged.
-            RunInterrupted: If the desk asks for it; what was made is kept.
+            RunInterrupted: If the mailbox asks for it; what was made is kept.
             StorageError: If storage refuses.
         """
         spec, generation = self.spec, self.spec.model.generation
-        self.pulse.tells = lambda: desk.doing("preparing", 0, 0)
+        self.pulse.tells = lambda: mailbox.doing("preparing", 0, 0)
         self.pulse.beat()
-        shared = SharedStage(self.folder, self.lm, generation, self.panel, spec.objectives, desk)
+        shared = SharedStage(self.folder, self.lm, generation, self.panel, spec.objectives, mailbox)
         candidates = shared.candidates(self.prompts.train, spec.data.candidates, spec.seed)
         held_out = shared.candidates(
             self.prompts.validation, spec.data.held_out, spec.seed, "held-out answers"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from paretoflow.engine.failures.attribution import trouble_in
-from paretoflow.engine.live import GangState
+from paretoflow.engine.live import GroupState
 from paretoflow.engine.messages import Backend
 from paretoflow.engine.ray.metrics import SweepMetrics
 from paretoflow.engine.state.sweep_state import SweepState
@@ -14,7 +14,7 @@ from paretoflow.spec.sweep import SweepSpec
 from paretoflow.tracking.following import Trackers, facts_of
 
 
-class Audience:
+class Observers:
     """Passes on what a driver tells; to be made once Ray is initialised.
 
     Args:
@@ -30,7 +30,7 @@ class Audience:
         spec: SweepSpec,
         backend: Backend,
         watch: Callable[[SweepState, str], None],
-        groups: Callable[[Sequence[GangState]], None] = lambda groups: None,
+        groups: Callable[[Sequence[GroupState]], None] = lambda groups: None,
     ) -> None:
         self._backend = backend
         self._display = watch
@@ -43,8 +43,8 @@ class Audience:
         """Tell of a change of the state, or of a stage by its note."""
         self._state = state
         self._display(state, note)
-        if self._metrics.due:  # the gangs are asked only when it is told
-            self._metrics.update(state, self._backend.gangs())
+        if self._metrics.due:  # the worker groups are asked only when it is told
+            self._metrics.update(state, self._backend.groups())
         self._trackers.follow(state)
 
     def front(self, record: FrontRecord) -> None:

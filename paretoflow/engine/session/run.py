@@ -13,17 +13,17 @@ from paretoflow.engine.live import LiveBoard
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.loop.hooks import (
     NOBODY_WATCHES,
+    Hooks,
     StopRequestedError,
-    Surroundings,
     Watching,
 )
 from paretoflow.engine.loop.planner import proposer_of
 from paretoflow.engine.messages import Backend
-from paretoflow.engine.runtime.protocols import WORKSHOP
+from paretoflow.engine.runtime.protocols import EXECUTOR
 from paretoflow.engine.session.folder import drawn_as_begun, enter_folder, sweep_root
 from paretoflow.engine.session.home import note_home
 from paretoflow.engine.session.interrupts import Interrupts, interrupts
-from paretoflow.engine.session.stop_request import StopWatch
+from paretoflow.engine.session.stop_request import StopRequest
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.fragments import read_fragments
 from paretoflow.ledger.ledger import Ledger
@@ -32,7 +32,7 @@ from paretoflow.methods.support import require_supported
 from paretoflow.spec.sweep import SweepSpec
 
 if TYPE_CHECKING:
-    from paretoflow.engine.session.observers import Audience
+    from paretoflow.engine.session.observers import Observers
 
 
 def run_sweep(
@@ -41,7 +41,7 @@ def run_sweep(
     watch: Watching = NOBODY_WATCHES,
     address: str | None = None,
     fsync: bool = True,
-    workshop: str = WORKSHOP,
+    executor: str = EXECUTOR,
     accept_change: bool = False,
 ) -> str:
     """Run a sweep to the end of its budget, from wherever it stands; return why it ended.
@@ -51,7 +51,7 @@ def run_sweep(
         watch: Shows it while it runs.
         address: A running Ray cluster; None starts a local one.
         fsync: Whether each commit waits for the disk.
-        workshop: Import path of what trains and evaluates, `module:Class`; see
+        executor: Import path of what trains and evaluates, `module:Class`; see
             `engine.runtime.protocols`.
         accept_change: Whether to go on although what scores depend on has changed; it is recorded.
 
@@ -70,10 +70,10 @@ def run_sweep(
     ledger = open_ledger(root, writer=True, create=True, fsync=fsync)
     generation = _changes_accepted(ledger) + accept_change
     with interrupts() as noted, noted.told_apart():
-        backend = backend_class(spec, root, address, workshop=workshop, generation=generation)
+        backend = backend_class(spec, root, address, executor=executor, generation=generation)
         noted.take()  # once more: Ray sets a handler of its own, which would just exit
-        audience = _audience(spec, backend, watch)
-        reason = _drive(spec, ledger, backend, audience, noted, accept_change=accept_change)
+        observers = _observers(spec, backend, watch)
+        reason = _drive(spec, ledger, backend, observers, noted, accept_change=accept_change)
     if address is None:  # only now: what it names is here, and is what it was
         note_home(root, again=True)
     return reason
@@ -88,14 +88,14 @@ def _drive(
     spec: SweepSpec,
     ledger: Ledger,
     backend: Any,
-    audience: Audience,
+    observers: Observers,
     noted: Interrupts,
     *,
     accept_change: bool,
 ) -> str:
     root = sweep_root(spec)
     board = LiveBoard(root, ledger.epoch, backend.now())
-    stop = StopWatch(root)
+    stop = StopRequest(root)
 
     def stop_asked() -> str:
         noted.check()
@@ -104,47 +104,47 @@ def _drive(
     def meanwhile() -> None:
         if asked := stop_asked():
             raise StopRequestedError(asked)
-        gangs = backend.gangs()
-        board.update(gangs, backend.now())
-        audience.groups(gangs)
+        groups = backend.groups()
+        board.update(groups, backend.now())
+        observers.groups(groups)
 
     def recover() -> list[Event]:
         for healed in getattr(ledger, "healed", ()):
-            audience.watch(driver.state, f"mended: {healed}")
+            observers.watch(driver.state, f"mended: {healed}")
         return read_fragments(
             root,
             known=ledger.ids(),
-            damaged=lambda e: audience.watch(driver.state, f"set aside {e.where}: {e.what}"),
+            damaged=lambda e: observers.watch(driver.state, f"set aside {e.where}: {e.what}"),
         )
 
     backend.meanwhile, backend.status = meanwhile, noted.status
-    around = Surroundings(
-        watch=audience.watch,
+    hooks = Hooks(
+        watch=observers.watch,
         recover=recover,
         stop_asked=stop_asked,
         board=board,
-        groups=audience.groups,
-        front=audience.front,
-        decided=audience.decided,
+        groups=observers.groups,
+        front=observers.front,
+        decided=observers.decided,
         accept_change=accept_change,
         interrupted=noted.why,
     )
     proposer = proposer_of(spec)
-    driver = Driver(spec, ledger, backend, proposer, around)
+    driver = Driver(spec, ledger, backend, proposer, hooks)
     ended = False
     try:
         reason = driver.run()
         ended = not driver.state.open_runs()
     finally:
-        audience.close(ended=ended)
+        observers.close(ended=ended)
     return reason
 
 
-def _audience(spec: SweepSpec, backend: Backend, watch: Watching) -> Audience:
-    from paretoflow.engine.session.observers import Audience  # it imports Ray
+def _observers(spec: SweepSpec, backend: Backend, watch: Watching) -> Observers:
+    from paretoflow.engine.session.observers import Observers  # it imports Ray
 
     try:
-        return Audience(spec, backend, watch.state, watch.groups)
+        return Observers(spec, backend, watch.state, watch.groups)
     except UserError:
         backend.close()
         raise

@@ -22,7 +22,7 @@ def request_stop(folder: Folder) -> None:
     folder.write(STOP_FILE, json.dumps({"by": who, "time_s": time.time()}).encode())
 
 
-class StopWatch:
+class StopRequest:
     """Looks for a request now and then; one from before this driver's start is forgotten."""
 
     def __init__(self, folder: Folder) -> None:

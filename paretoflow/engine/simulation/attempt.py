@@ -1,4 +1,4 @@
-"""One attempt of a run on one simulated gang."""
+"""One attempt of a run on one simulated worker group."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from paretoflow.core.cost import Cost
 from paretoflow.core.values import BASE_RUN_ID, Problem
-from paretoflow.engine.live import GangState
+from paretoflow.engine.live import GroupState
 from paretoflow.engine.messages import Launch, Report
 from paretoflow.engine.oracles import AnyOracle, Oracle, Reevaluating
 from paretoflow.engine.simulation.cluster import SimulatedCluster
@@ -24,7 +24,7 @@ class SimulatedBackend:
     """One driver's hold on a simulated cluster; the cluster outlives it.
 
     Args:
-        cluster: Gangs, storage and time, shared with the drivers before and after.
+        cluster: Worker groups, storage and time, shared with the drivers before and after.
     """
 
     def __init__(self, cluster: SimulatedCluster) -> None:
@@ -32,7 +32,7 @@ class SimulatedBackend:
         self._epoch = -1
 
     def adopt(self, epoch: int) -> list[Launch]:
-        """Take over the cluster's gangs; return what they work on."""
+        """Take over the cluster's worker groups; return what they work on."""
         left = self._cluster.take_over(epoch)
         self._epoch = epoch
         return left
@@ -58,11 +58,11 @@ class SimulatedBackend:
         self._cluster.advance(seconds)
 
     def free(self) -> int:
-        """Return the number of idle gangs."""
+        """Return the number of idle worker groups."""
         return self._cluster.idle()
 
     def launch(self, launch: Launch) -> None:
-        """Give an attempt to an idle gang."""
+        """Give an attempt to an idle worker group."""
         self._cluster.check(self._epoch)
         self._cluster.launch(launch)
 
@@ -81,12 +81,12 @@ class SimulatedBackend:
         self._cluster.check(self._epoch)
         return self._cluster.next_reports(timeout_s)
 
-    def gangs(self) -> Sequence[GangState]:
-        """Return what every gang does now."""
+    def groups(self) -> Sequence[GroupState]:
+        """Return what every worker group does now."""
         return self._cluster.states()
 
-    def leave(self) -> None:
-        """Leave the gangs as they are."""
+    def detach(self) -> None:
+        """Leave the worker groups as they are."""
 
     def close(self) -> None:
         """Let attempts save where they are, and stop them; a newer driver's are left alone."""

@@ -1,8 +1,8 @@
-"""Gangs, storage and time of a simulation: they go on when the driver dies.
+"""Worker groups, storage and time of a simulation: they go on when the driver dies.
 
-A gang does what its `Course` says and writes each result as a fragment before it reports. Reports
-find whichever driver listens when they come, or nobody. All is decided by seed: the same launches
-at the same times meet the same weather.
+A worker group does what its `Course` says and writes each result as a fragment before it reports.
+Reports find whichever driver listens when they come, or nobody. All is decided by seed: the same
+launches at the same times meet the same weather.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from paretoflow.core.ids import rng_of
 from paretoflow.core.status import Boundary
 from paretoflow.core.values import Problem
 from paretoflow.engine.failures.attribution import failure_in, failure_of
-from paretoflow.engine.failures.backoff import Rests
-from paretoflow.engine.live import GangPhase, GangState
+from paretoflow.engine.failures.backoff import Backoffs
+from paretoflow.engine.live import GroupPhase, GroupState
 from paretoflow.engine.messages import Cause, Failure, Launch, Report
 from paretoflow.engine.oracles import AnyOracle
 from paretoflow.engine.simulation.attempt import SimulatedAttempt, failure_by
@@ -34,15 +34,15 @@ class SimulatedCluster:
     """What a sweep's drivers share: a cluster and its storage, in virtual time.
 
     Args:
-        engine: How many gangs there are, when they are given up (`run_s`, `silent_s`) and when they
-            give up themselves (`orphan_s`).
+        engine: How many worker groups there are, when they are given up (`run_s`, `silent_s`) and
+            when they give up themselves (`orphan_s`).
         start_s: Virtual time to begin at; a resumed sweep begins at its last event.
 
     Attributes:
         answers: Asks the oracle.
         time: Its clock.
-        storage: What its gangs wrote.
-        epoch: The driver that its gangs obey; -1 before the first.
+        storage: What its worker groups wrote.
+        epoch: The driver that its worker groups obey; -1 before the first.
     """
 
     def __init__(
@@ -60,11 +60,13 @@ class SimulatedCluster:
         self._seed = seed
         self._weather = weather or Weather()
         self._limits = engine.limits
-        self._gangs: list[SimulatedAttempt | None] = [None] * engine.worker_groups
-        self._states = [GangState(i, GangPhase.IDLE, start_s) for i in range(engine.worker_groups)]
+        self._groups: list[SimulatedAttempt | None] = [None] * engine.worker_groups
+        self._states = [
+            GroupState(i, GroupPhase.IDLE, start_s) for i in range(engine.worker_groups)
+        ]
         self._idle = list(range(engine.worker_groups))
         self._inbox: list[Report] = []
-        self._rests = Rests()
+        self._backoffs = Backoffs()
         self.epoch = -1
         self._listening = True
         self._heard_s = start_s
@@ -72,7 +74,7 @@ class SimulatedCluster:
         self.storage = SimulatedStorage()
 
     def take_over(self, epoch: int) -> list[Launch]:
-        """Obey a new driver from now on; return what the gangs work on.
+        """Obey a new driver from now on; return what the worker groups work on.
 
         Raises:
             FencedError: If they obey a newer one already.
@@ -95,25 +97,25 @@ class SimulatedCluster:
         """
         if epoch < self.epoch:
             raise FencedError(
-                f"the gangs obey driver epoch {self.epoch}, not {epoch}",
+                f"the worker groups obey driver epoch {self.epoch}, not {epoch}",
                 hint="stop this process: the newer driver goes on",
             )
 
     def idle(self) -> int:
-        """Return how many gangs have nothing to do."""
+        """Return how many worker groups have nothing to do."""
         return len(self._idle)
 
-    def states(self) -> list[GangState]:
-        """Return what every gang does now."""
+    def states(self) -> list[GroupState]:
+        """Return what every worker group does now."""
         return list(self._states)
 
     def launch(self, launch: Launch) -> None:
-        """Give an attempt to an idle gang: ask the oracle now, tell its answer in time."""
+        """Give an attempt to an idle worker group: ask the oracle now, tell its answer in time."""
         now_s = self._heard_s = self.time.now_s
         slot = heapq.heappop(self._idle)
         fate = rng_of("weather", self._seed, launch.run_id, launch.attempt)
-        attempt = self._gangs[slot] = SimulatedAttempt(launch, slot, now_s, fate, now_s)
-        self._states[slot] = GangState(slot, GangPhase.BUSY, now_s, launch.run_id, launch.attempt)
+        attempt = self._groups[slot] = SimulatedAttempt(launch, slot, now_s, fate, now_s)
+        self._states[slot] = GroupState(slot, GroupPhase.BUSY, now_s, launch.run_id, launch.attempt)
         points: list[CheckedPoint] = []
 
         def ask() -> None:
@@ -160,7 +162,7 @@ class SimulatedCluster:
         return reports
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass without any driver: gangs go on, and at last save and go."""
+        """Let time pass without any driver: worker groups go on, and at last save and go."""
         until_s = self.time.now_s + seconds
         alone_s = max(self.time.now_s, self._heard_s + self._limits.orphan_s)
         self._listening = False
@@ -171,14 +173,14 @@ class SimulatedCluster:
         self.time.run_to(until_s)
 
     def stop_all(self) -> None:
-        """Let every gang save where it is, and do nothing further."""
+        """Let every worker group save where it is, and do nothing further."""
         self._inbox.clear()
         for attempt in self._busy():
             self._save(attempt)
             self._release(attempt)
 
     def _busy(self) -> list[SimulatedAttempt]:
-        return [a for a in self._gangs if a is not None]
+        return [a for a in self._groups if a is not None]
 
     def _follow(self, attempt: SimulatedAttempt, course: Course) -> None:
         if course.trouble is Trouble.HANG:
@@ -217,7 +219,7 @@ class SimulatedCluster:
             self.time.plan(late_s + attempt.drawn_s(self._weather.delay_s), arrive)
 
     def _arrive(self, attempt: SimulatedAttempt, report: Report) -> None:
-        if report.ended and self._gangs[attempt.slot] is attempt:
+        if report.ended and self._groups[attempt.slot] is attempt:
             self._release(attempt, report.failure)
         if not self._listening:
             return
@@ -229,7 +231,7 @@ class SimulatedCluster:
         assert course.trouble is not None
         failure = failure_by(course.trouble)
         if course.trouble is Trouble.NODE_LOSS:
-            size = self._weather.gangs_per_node
+            size = self._weather.groups_per_node
             for other in self._busy():
                 if other.slot // size == attempt.slot // size and not other.over:
                     self._end(other, failure)
@@ -243,7 +245,7 @@ class SimulatedCluster:
 
     def _give_up(self, attempt: SimulatedAttempt, why: str) -> None:
         if self._listening:
-            message = f"the simulated gang {why}"
+            message = f"the simulated worker group {why}"
             attempt.given_up = True
             self._end(attempt, Failure(Boundary.WORKER, message, retryable=True))
         else:
@@ -259,18 +261,18 @@ class SimulatedCluster:
 
     def _release(self, attempt: SimulatedAttempt, failure: Failure | None = None) -> None:
         attempt.over = True
-        self._gangs[attempt.slot] = None
+        self._groups[attempt.slot] = None
         now_s, slot = self.time.now_s, attempt.slot
-        rest = self._rests.ended(self._states[slot], failure, now_s)
-        self._states[slot] = GangState(slot, GangPhase.IDLE, now_s)
+        rest = self._backoffs.ended(self._states[slot], failure, now_s)
+        self._states[slot] = GroupState(slot, GroupPhase.IDLE, now_s)
         if rest is not None:
-            self._states[slot] = self._rests.shown(self._states[slot], now_s)
+            self._states[slot] = self._backoffs.shown(self._states[slot], now_s)
             self.time.plan(rest.until_s - now_s, partial(self._rested, slot))
             return
         heapq.heappush(self._idle, slot)
 
     def _rested(self, slot: int) -> None:
-        self._states[slot] = GangState(slot, GangPhase.IDLE, self.time.now_s)
+        self._states[slot] = GroupState(slot, GroupPhase.IDLE, self.time.now_s)
         heapq.heappush(self._idle, slot)
 
     def _save(self, attempt: SimulatedAttempt) -> None:

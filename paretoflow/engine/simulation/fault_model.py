@@ -19,7 +19,7 @@ class FullDisk:
 
     Args:
         start_s: Its begin, in virtual seconds; `end_s` its end.
-        slot: The gang whose disk it is; None where all write to it.
+        slot: The worker group whose disk it is; None where all write to it.
     """
 
     start_s: float
@@ -27,7 +27,7 @@ class FullDisk:
     slot: int | None = None
 
     def befalls(self, slot: int, now_s: float) -> bool:
-        """Return whether a gang cannot write at a time."""
+        """Return whether a worker group cannot write at a time."""
         return self.slot in (None, slot) and self.start_s <= now_s < self.end_s
 
 
@@ -36,19 +36,19 @@ class Weather:
     """What goes wrong in a simulation, each as a probability of an attempt.
 
     Args:
-        crash: The gang dies somewhere on the way.
+        crash: The worker group dies somewhere on the way.
         straggle: The attempt takes `straggle_factor` times as long.
         out_of_memory: The attempt is out of memory; half as likely with batches half as large.
-        node_loss: The gang's node is lost, and every gang on it.
-        preempt: The gang's machine is taken back; notice leaves time to save.
-        hang: The gang falls silent: shorter than `engine.limits.silent_s`, or until it is given up;
-            what it did then comes late.
+        node_loss: The worker group's node is lost, and every worker group on it.
+        preempt: The worker group's machine is taken back; notice leaves time to save.
+        hang: The worker group falls silent: shorter than `engine.limits.silent_s`, or until it is
+            given up; what it did then comes late.
         duplicate: Of a report: it comes twice.
         delay: Of a fragment, and of a report: it comes late.
         delay_s: Mean of what is late, in virtual seconds.
-        gangs_per_node: How many gangs a lost node takes along.
-        noticed_s: Until a lost gang is noticed and another machine stands in its place.
-        full_disks: When gangs cannot write their results.
+        groups_per_node: How many worker groups a lost node takes along.
+        noticed_s: Until a lost worker group is noticed and another machine stands in its place.
+        full_disks: When worker groups cannot write their results.
     """
 
     crash: float = 0.0
@@ -61,7 +61,7 @@ class Weather:
     duplicate: float = 0.0
     delay: float = 0.0
     delay_s: float = 1.0
-    gangs_per_node: int = 2
+    groups_per_node: int = 2
     noticed_s: float = 0.0
     full_disks: tuple[FullDisk, ...] = ()
 
@@ -141,7 +141,7 @@ def course_of(
         launch: The attempt.
         begun: Where it goes on.
         weather: What may go wrong.
-        silent_s: How long a gang may be silent before it is given up.
+        silent_s: How long a worker group may be silent before it is given up.
         fate: Randomness of this attempt.
     """
     slow = weather.straggle_factor if fate.random() < weather.straggle else 1.0

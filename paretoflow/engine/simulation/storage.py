@@ -1,4 +1,4 @@
-"""What the gangs of a simulation wrote: fragments, and how far each run was saved."""
+"""What the worker groups of a simulation wrote: fragments, and how far each run was saved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LAST = (EventKind.FINISHED, EventKind.PAUSED)
 
 
 class SimulatedStorage:
-    """Outlives gangs and drivers alike."""
+    """Outlives worker groups and drivers alike."""
 
     def __init__(self) -> None:
         self._rows: dict[str, dict[str, Event]] = {}

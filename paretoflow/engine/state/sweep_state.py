@@ -120,7 +120,7 @@ class SweepState:
         return self._runs.open()
 
     def waiting_runs(self) -> list[RunRecord]:
-        """Return the open runs that no gang has, oldest first."""
+        """Return the open runs that no worker group has, oldest first."""
         return self._runs.waiting()
 
     def open_proposals(self) -> list[Proposal]:

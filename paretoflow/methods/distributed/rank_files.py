@@ -1,8 +1,8 @@
 """Files between ranks whose disks are not the same: trainer state lives with rank 0.
 
 Under DeepSpeed every rank writes its part of the state. Where all see one folder there is nothing
-to do; where a gang spans machines that share no file system, the parts go to rank 0 when a state
-is saved, and back when it is resumed from. A LoRA adapter's state is small.
+to do; where a worker group spans machines that share no file system, the parts go to rank 0 when a
+state is saved, and back when it is resumed from. A LoRA adapter's state is small.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The ranks of a gang: joining them, deciding alike, and leaving a warm process as it was found.
+"""The ranks of a group: joining them, deciding alike, and leaving a warm process as it was found.
 
 A launch on one rank without ZeRO has none of this: `joined` then yields ranks that are alone, and
 every question is answered on the spot.
@@ -77,13 +77,13 @@ class Ranks:
             failed = self.any(flag=not well)
         if failed:
             raise WorkerError(
-                f"another rank of the gang failed {what}", f"rank {self.parallel.rank}"
+                f"another rank of the worker group failed {what}", f"rank {self.parallel.rank}"
             )
 
 
 @contextmanager
 def joined(parallel: Parallel, device: str) -> Iterator[Ranks]:
-    """Join the gang's process group, made at the first launch and kept for the next ones.
+    """Join the worker group's process group, made at the first launch and kept for the next ones.
 
     Raises:
         WorkerError: If an earlier launch left this process out of step with the others.
@@ -95,7 +95,7 @@ def joined(parallel: Parallel, device: str) -> Iterator[Ranks]:
     if not usable():
         raise WorkerError(
             "an earlier launch ended out of step with the other ranks",
-            hint="start the gang's processes anew",
+            hint="start the worker group's processes anew",
         )
     _join(parallel, device)
     try:
@@ -109,7 +109,8 @@ def usable() -> bool:
     """Return whether this process can take another launch.
 
     Not after an error that one rank met alone, in the middle of a step: the others may wait for it
-    for ever, and a base that ZeRO sharded cannot be put together again. Replace the whole gang.
+    for ever, and a base that ZeRO sharded cannot be put together again. Replace the whole worker
+    group.
     """
     return not _Process.lost
 

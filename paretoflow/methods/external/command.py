@@ -199,11 +199,11 @@ def _require_startable(spec: CommandMethodSpec) -> None:
         raise SpecError(
             f"there is no program {program!r} on this machine",
             "method.argv",
-            "install it where the gangs run, or name it by its path; there is no shell",
+            "install it where the worker groups run, or name it by its path; there is no shell",
         )
     if unset := [name for name in spec.env if name not in os.environ]:
         raise SpecError(
-            f"not set where the gang runs: {', '.join(unset)}",
+            f"not set where the worker group runs: {', '.join(unset)}",
             "method.env",
             "set it in the environment of the machine or of the cluster's job, or leave it out",
         )

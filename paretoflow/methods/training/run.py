@@ -48,8 +48,8 @@ def train_run(
     Raises:
         NonFiniteLossError: If the loss, its gradient or the adapter is not finite; no such adapter
             is ever saved.
-        MethodError: If the state to resume from is torn or another gang's, or DeepSpeed was to
-            train and does not.
+        MethodError: If the state to resume from is torn or another worker group's, or DeepSpeed was
+            to train and does not.
         RunInterrupted: After `request.should_stop` said yes and the state was saved.
         WorkerError: If another rank failed.
     """

@@ -26,7 +26,7 @@ _PATTERN = "checkpoint-*"  # transformers' name for them
 
 @dataclass(frozen=True)
 class Layout:
-    """How trainer state is spread over ranks: it can be resumed from by no other kind of gang."""
+    """How trainer state is spread over ranks: it can be resumed from by no other kind of group."""
 
     ranks: int
     zero: int
@@ -34,7 +34,7 @@ class Layout:
 
     @classmethod
     def of(cls, parallel: Parallel) -> Layout:
-        """Return the layout that a gang writes."""
+        """Return the layout that a worker group writes."""
         return cls(parallel.ranks, parallel.zero, parallel.offload)
 
     def __str__(self) -> str:
@@ -125,12 +125,12 @@ def read_state(folder: Path) -> State | None:
 
 
 def latest_state(attempts: Sequence[Path], parallel: Parallel | None = None) -> Path | None:
-    """Return the state to go on from: the most steps among the whole ones that the gang can read.
+    """Return the state to go on from: the most steps among the whole ones that the group can read.
 
     Args:
         attempts: Folders of a run's attempts so far (`TrainRequest.folder` of each), oldest first;
             among equal steps the later attempt's is taken.
-        parallel: Any rank of the gang that is to go on; None means one rank without ZeRO.
+        parallel: Any rank of the worker group that is to go on; None means one rank without ZeRO.
     """
     layout = Layout.of(parallel or Parallel())
     candidates = [folder for attempt in attempts for folder in attempt.glob(_PATTERN)]
@@ -146,7 +146,7 @@ def require_state(folder: Path, parallel: Parallel) -> State:
     """Return the state to resume from.
 
     Raises:
-        MethodError: If it is torn, or another kind of gang wrote it.
+        MethodError: If it is torn, or another kind of worker group wrote it.
     """
     state = read_state(folder)
     if state is None:
@@ -160,7 +160,7 @@ def require_state(folder: Path, parallel: Parallel) -> State:
         raise MethodError(
             f"the trainer state to resume from was saved by {state.layout}; allowed: {layout}",
             str(folder),
-            "give the gang the resources that it had, or start afresh",
+            "give the worker group the resources that it had, or start afresh",
         )
     return state
 

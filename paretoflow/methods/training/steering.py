@@ -81,7 +81,7 @@ class Steering:
                 looks.constraint, looks.best, looks.beyond, self._spec.checks, self._look_between
             )
             self.result = found
-        self._hand_over(self.result, last)
+        self._mark_delivered(self.result, last)
 
     def record(self) -> dict[str, Any] | None:
         """Return what the run's record says of its constraint; None where it has not settled."""
@@ -166,7 +166,7 @@ class Steering:
             return False
         return constraint.gain(beyond) > constraint.gain(best)
 
-    def _hand_over(self, result: Look, last: Look) -> None:
+    def _mark_delivered(self, result: Look, last: Look) -> None:
         if result is last and self._looks.taken == len(self._looks.seen):
             return  # the model is as it was trained
         if result is self._looks.best:

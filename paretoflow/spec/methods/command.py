@@ -28,4 +28,5 @@ class CommandMethodSpec(MethodBase):
     """Seconds between asking the program to end (SIGTERM) and killing it with its children."""
     env: tuple[_Name, ...] = ()
     """Names of variables that the program is given beside PATH, HOME and their like; their values,
-    for instance of a token, come from the environment of the gang and never stand in a YAML."""
+    for instance of a token, come from the environment of the worker group and never stand in a
+    YAML."""

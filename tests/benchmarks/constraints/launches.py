@@ -1,4 +1,4 @@
-"""Constrained launches of the real workshop from parents that an opening has trained.
+"""Constrained launches of the real executor from parents that an opening has trained.
 
 `python tests/benchmarks/constraints/launches.py TASK SEED FOLDER ARM` writes a line for each launch
 into `FOLDER/launches/TASK-SEED-ARM.jsonl`; one that is there is not made again. It imports nothing
@@ -20,7 +20,7 @@ import numpy as np
 from paretoflow.core.values import FloatArray, LaunchKind, Problem, Proposal, WeightVector
 from paretoflow.core.views import EvaluationRow
 from paretoflow.engine.messages import Launch
-from paretoflow.engine.runtime.executor import Workshop
+from paretoflow.engine.runtime.executor import Executor
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
 from paretoflow.ledger import open_ledger
@@ -159,11 +159,11 @@ def main(task: str, seed: int, folder: Path, arm: str) -> None:
     if ARMS[arm]:
         dual = spec.method.dual.model_copy(update=ARMS[arm])
         spec = spec.model_copy(update={"method": spec.method.model_copy(update={"dual": dual})})
-    workshop = Workshop(spec, str(root), threads=1)
-    workshop.ready(state.problem)
+    executor = Executor(spec, str(root), threads=1)
+    executor.ready(state.problem)
     for launch, parent, slack in launches(task, state, seed)[done:]:
         began, reports = time.perf_counter(), []
-        failure = workshop.execute(launch, _Told(reports))
+        failure = executor.execute(launch, _Told(reports))
         assert failure is None, failure
         rows = [e for r in reports for e in r.events if e.kind is EventKind.EVALUATED]
         told = judged(state.problem, launch, parent, rows[-1])

@@ -30,7 +30,7 @@ from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.status import RunStatus
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.messages import Failure, Launch
-from paretoflow.engine.runtime.executor import Workshop
+from paretoflow.engine.runtime.executor import Executor
 from paretoflow.engine.runtime.protocols import Attempt
 from paretoflow.engine.session.folder import enter_folder, sweep_root
 from paretoflow.engine.state.sweep_state import SweepState
@@ -102,7 +102,7 @@ class Figures:
     adapter_bytes: int
 
 
-class MeasuredWorkshop(Workshop):
+class MeasuredWorkshop(Executor):
     """The real one, which notes what each checkpoint took."""
 
     def __init__(self, spec: SweepSpec, root: Any) -> None:
@@ -111,7 +111,7 @@ class MeasuredWorkshop(Workshop):
         self._step = 0
 
     def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:
-        """Execute an attempt; see `Workshop`."""
+        """Execute an attempt; see `Executor`."""
         self._step = 0
         _reset_peak()
         failure = super().execute(launch, attempt)
@@ -191,11 +191,11 @@ def measured(name: str, setting: Setting) -> tuple[list[Figures], SweepState]:
     root = sweep_root(spec)
     enter_folder(spec, root)
     gc.collect()  # what the sweep before has left on the GPU
-    workshop = MeasuredWorkshop(spec, root)
+    executor = MeasuredWorkshop(spec, root)
     proposer = proposers.build(spec.proposer, m=len(spec.objectives), runs=spec.stop.runs)
-    driver = Driver(spec, MemoryLedger(MemoryStore()), InlineBackend(workshop), proposer)
+    driver = Driver(spec, MemoryLedger(MemoryStore()), InlineBackend(executor), proposer)
     driver.run()
-    return workshop.figures, driver.state
+    return executor.figures, driver.state
 
 
 def row(name: str, figures: Sequence[Figures], state: SweepState) -> list[str]:

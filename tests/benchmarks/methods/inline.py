@@ -1,4 +1,4 @@
-"""The real workshop in this process: a whole sweep without Ray, one launch at a time.
+"""The real executor in this process: a whole sweep without Ray, one launch at a time.
 
 What a benchmark of methods wants: the driver, the ledger, training and evaluation as they are, and
 no start of a cluster between two arms.
@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 from paretoflow import proposers
 from paretoflow.core.values import Problem
-from paretoflow.engine.live import GangState
+from paretoflow.engine.live import GroupState
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.messages import Launch, Report
-from paretoflow.engine.runtime.executor import Workshop
+from paretoflow.engine.runtime.executor import Executor
 from paretoflow.engine.session.folder import enter_folder, sweep_root
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger import open_ledger
@@ -25,8 +25,8 @@ from paretoflow.spec.sweep import SweepSpec
 class InlineBackend:
     """Executes each launch when it is polled for; see `engine.messages.Backend`."""
 
-    def __init__(self, workshop: Workshop) -> None:
-        self._workshop = workshop
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
         self._waiting: list[Launch] = []
 
     def adopt(self, epoch: int) -> list[Launch]:
@@ -36,8 +36,8 @@ class InlineBackend:
     def prepare(self, problem: Problem | None) -> list[Event]:
         """Freeze the objectives and evaluate the base."""
         if problem is None:
-            return self._workshop.prepare()
-        self._workshop.ready(problem)
+            return self._executor.prepare()
+        self._executor.ready(problem)
         return []
 
     def now(self) -> float:
@@ -68,24 +68,24 @@ class InlineBackend:
         reports: list[Report] = []
         for launch in self._waiting:
             told = _Told(reports)
-            failure = self._workshop.execute(launch, told)
+            failure = self._executor.execute(launch, told)
             reports.append(Report(launch.run_id, launch.attempt, ended=True, failure=failure))
         self._waiting = []
         return reports
 
-    def gangs(self) -> Sequence[GangState]:
+    def groups(self) -> Sequence[GroupState]:
         """Return none."""
         return ()
 
     def close(self) -> None:
         """Hold nothing that had to be given back."""
 
-    def leave(self) -> None:
+    def detach(self) -> None:
         """Leave nothing behind."""
 
 
 class _Told:
-    """Keeps what a workshop tells; see `engine.runtime.protocols.Attempt`."""
+    """Keeps what an executor tells; see `engine.runtime.protocols.Attempt`."""
 
     def __init__(self, reports: list[Report]) -> None:
         self._reports = reports
@@ -107,9 +107,9 @@ def run_inline(spec: SweepSpec) -> SweepState:
     """Run a sweep to its end in this process; return its state."""
     root = sweep_root(spec)
     enter_folder(spec, root)
-    workshop = Workshop(spec, root, threads=1)
+    executor = Executor(spec, root, threads=1)
     ledger = open_ledger(root, writer=True, create=True, fsync=False)
     proposer = proposers.build(spec.proposer, m=len(spec.objectives), runs=spec.stop.runs)
-    driver = Driver(spec, ledger, InlineBackend(workshop), proposer)
+    driver = Driver(spec, ledger, InlineBackend(executor), proposer)
     driver.run()
     return driver.state

@@ -152,7 +152,7 @@ def points(found: list[dict[str, Any]]) -> str:
 
 
 NOTES = (
-    "Sweeps by the engine's driver, ledger and proposers with a PPO workshop of the benchmark's "
+    "Sweeps by the engine's driver, ledger and proposers with a PPO executor of the benchmark's "
     "own. The share is of the front that the sweep claims, each policy played anew in "
     "MO-Gymnasium's own environment (20 episodes with other random numbers where it is random), "
     "over the hypervolume of the front that MO-Gymnasium tells, with C-MORL's reference points "

@@ -9,16 +9,16 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 
 from paretoflow import proposers
 from paretoflow.core.values import Problem
-from paretoflow.engine.live import GangState
+from paretoflow.engine.live import GroupState
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.messages import Launch, Report
-from paretoflow.engine.runtime.protocols import WorkshopLike
+from paretoflow.engine.runtime.protocols import RunExecutor
 from paretoflow.engine.session.folder import enter_folder, sweep_root
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event
+from tests.benchmarks.morl.executor import MorlWorkshop
 from tests.benchmarks.morl.spec import MorlSpec
-from tests.benchmarks.morl.workshop import MorlWorkshop
 
 Execute = Callable[[Launch], list[Report]]
 
@@ -27,7 +27,7 @@ class PoolBackend:
     """Gives launches to an executor, asynchronously; see `engine.messages.Backend`.
 
     Args:
-        workshop: Freezes the objectives.
+        executor: Freezes the objectives.
         pool: Where launches run.
         execute: What runs there: an attempt to its end; returns what it told, the last with
             `ended`.
@@ -35,9 +35,9 @@ class PoolBackend:
     """
 
     def __init__(
-        self, workshop: WorkshopLike, pool: Executor, execute: Execute, workers: int
+        self, executor: RunExecutor, pool: Executor, execute: Execute, workers: int
     ) -> None:
-        self._workshop = workshop
+        self._executor = executor
         self._pool = pool
         self._execute = execute
         self._workers = workers
@@ -49,7 +49,7 @@ class PoolBackend:
 
     def prepare(self, problem: Problem | None) -> list[Event]:
         """Freeze the objectives and measure an untrained policy, the first time."""
-        return [] if problem else self._workshop.prepare()
+        return [] if problem else self._executor.prepare()
 
     def now(self) -> float:
         """Return seconds since the epoch."""
@@ -82,7 +82,7 @@ class PoolBackend:
         ended = [key for key, future in self._open.items() if future in over]
         return [report for key in ended for report in self._open.pop(key).result()]
 
-    def gangs(self) -> Sequence[GangState]:
+    def groups(self) -> Sequence[GroupState]:
         """Return none."""
         return ()
 
@@ -90,13 +90,13 @@ class PoolBackend:
         """Let go of what has not begun."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def leave(self) -> None:
+    def detach(self) -> None:
         """Leave nothing behind."""
         self.close()
 
 
 class Told:
-    """Keeps what a workshop tells; see `engine.runtime.protocols.Attempt`."""
+    """Keeps what an executor tells; see `engine.runtime.protocols.Attempt`."""
 
     def __init__(self) -> None:
         self.reports: list[Report] = []
@@ -114,10 +114,10 @@ class Told:
         return ""
 
 
-def execute(workshop: WorkshopLike, launch: Launch) -> list[Report]:
+def execute(executor: RunExecutor, launch: Launch) -> list[Report]:
     """Execute an attempt; return what it told, its end last."""
     told = Told()
-    failure = workshop.execute(launch, told)
+    failure = executor.execute(launch, told)
     return [*told.reports, Report(launch.run_id, launch.attempt, ended=True, failure=failure)]
 
 

@@ -19,7 +19,7 @@ from paretoflow.engine.runtime.protocols import Attempt
 from paretoflow.engine.runtime.run_files import RunFiles
 from paretoflow.engine.state.events import Measured, calibrated, evaluated, finished
 from paretoflow.ledger.tables import Event
-from paretoflow.scoring.desk import Preparing
+from paretoflow.scoring.preparing import Preparing
 from paretoflow.storage import Root, as_folder
 from tests.benchmarks.morl.policy import Policy
 from tests.benchmarks.morl.spec import MorlSpec
@@ -29,7 +29,7 @@ ALONE = Parallel()
 
 
 class MorlWorkshop:
-    """Trains and measures policies of one environment; see `engine.runtime.protocols.WorkshopLike`.
+    """Trains and measures policies of one environment; see `engine.runtime.protocols.RunExecutor`.
 
     An attempt that was cut off begins again: runs take seconds. The rows hold environment steps
     where a language model's hold tokens, and episodes where they hold prompts.
@@ -49,7 +49,7 @@ class MorlWorkshop:
         self._spec = spec
         self._files = RunFiles(as_folder(root), parallel)
 
-    def prepare(self, desk: Preparing | None = None) -> list[Event]:
+    def prepare(self, mailbox: Preparing | None = None) -> list[Event]:
         """Freeze the objectives as the job declares them, and measure an untrained policy."""
         objectives = (
             ObjectiveInfo(o.name, o.direction, o.unit, *o.range, o.ref)
@@ -60,7 +60,7 @@ class MorlWorkshop:
         base = self._evaluation((BASE_RUN_ID, 0), Trained(0, 0, np.empty(0), False), policy, 0.0)
         return [calibrated(problem, time.time()), base]
 
-    def ready(self, problem: Problem, desk: Preparing | None = None) -> None:
+    def ready(self, problem: Problem, mailbox: Preparing | None = None) -> None:
         """Do nothing: the objectives are in the job."""
 
     def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:

@@ -81,7 +81,9 @@ def test_a_cluster_too_small_for_a_gang(head: Head, capsys: pytest.CaptureFixtur
     head.nodes = [{"CPU": 4.0, "GPU": 2.0}, {"CPU": 64.0}]
     change = "engine.resources={ranks: 4, gpus_per_rank: 1}"
     said = _said(capsys, [*SUBMIT, head.address, "--set", change])
-    assert "too small for a gang: a gang is 4 ranks, each of 1 CPU and 1 GPU" in said
+    assert (
+        "too small for a worker group: a worker group is 4 ranks, each of 1 CPU and 1 GPU" in said
+    )
     assert "room for 2 of 4: 10.0.0.0 has 4 CPU, 2 GPU; 10.0.0.1 has 64 CPU, 0 GPU" in said
     assert not head.asked
     assert not Path("sweeps").exists()
@@ -99,7 +101,7 @@ def test_check_asks_for_room_and_submits_nothing(
     assert "holds 3 of 5 " in told
     assert "; the others wait for theirs" in told
     said = _said(capsys, [*words, "engine.resources.gpus_per_rank=1"])
-    assert "too small for a gang" in said
+    assert "too small for a worker group" in said
     assert not head.asked
     assert not Path("sweeps").exists()
 

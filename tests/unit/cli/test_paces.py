@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from paretoflow.cli.paces import SHOWN, Paces
-from paretoflow.engine.live import GangPhase, GangState
+from paretoflow.engine.live import GroupPhase, GroupState
 
-GROUP = GangState(0, GangPhase.BUSY, 0.0, "r1", 0, 4)
+GROUP = GroupState(0, GroupPhase.BUSY, 0.0, "r1", 0, 4)
 
 
 def test_time_left_is_the_pace_since_it_was_first_seen_by_hand() -> None:
@@ -34,8 +34,8 @@ def test_an_unknown_step_is_none_done() -> None:
 
 
 def test_a_group_that_waits_says_why_and_an_idle_one_nothing() -> None:
-    waits = GangState(1, GangPhase.WAITING, 0.0, reason="no space left on the disk")
-    idle = GangState(2, GangPhase.IDLE, 0.0)
+    waits = GroupState(1, GroupPhase.WAITING, 0.0, reason="no space left on the disk")
+    idle = GroupState(2, GroupPhase.IDLE, 0.0)
     assert Paces(20).lines([waits, idle], 0.0) == [("", "no space left on the disk", "")]
 
 

@@ -74,7 +74,7 @@ def test_one_plug_in_is_shown_with_its_knobs(capsys):
     assert main(["plugins", "command"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "needs a program" in text
-    assert "runs on one rank (a gang starts one program" in text
+    assert "runs on one rank (a worker group starts one program" in text
     assert text.index("argv required") < text.index("batch_size 8")
     assert main(["plugins", "lattice", "--format", "json"]) == 0
     (entry,) = json.loads(capsys.readouterr().out)

@@ -13,7 +13,7 @@ from paretoflow.core.cost import Cost
 from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.status import Boundary, RunStatus
 from paretoflow.core.values import RunRecord
-from paretoflow.engine.live import Doing, GangPhase, GangState
+from paretoflow.engine.live import Doing, GroupPhase, GroupState
 from tests.sim.specs import circle_spec
 from tests.unit.engine.telling import proposal
 
@@ -32,12 +32,12 @@ def run(status: RunStatus, attempt: int = 0, **fields: object) -> RunRecord:
     return RunRecord("r0000-aaaaaa", proposal(), status, attempt, **fields)  # type: ignore[arg-type]
 
 
-def loading(doing: Doing) -> GangState:
-    return GangState(0, GangPhase.LOADING, 0.0, doing=doing)
+def loading(doing: Doing) -> GroupState:
+    return GroupState(0, GroupPhase.LOADING, 0.0, doing=doing)
 
 
-def busy(step: int, run_id: str = "r0000-aaaaaa", slot: int = 0) -> GangState:
-    return GangState(slot, GangPhase.BUSY, 0.0, run_id, 0, step)
+def busy(step: int, run_id: str = "r0000-aaaaaa", slot: int = 0) -> GroupState:
+    return GroupState(slot, GroupPhase.BUSY, 0.0, run_id, 0, step)
 
 
 class Shown:

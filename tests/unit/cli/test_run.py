@@ -36,7 +36,7 @@ class Backend(SimulatedBackend):
         root: Root,
         address: str | None = None,
         *,
-        workshop: str,
+        executor: str,
         generation: int,
     ) -> None:
         self.addresses.append(address)

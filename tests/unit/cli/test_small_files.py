@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from paretoflow.cli.main import main
-from paretoflow.engine.live import EVERY_S, LIVE_FILE, GangPhase, GangState, LiveBoard, read_live
+from paretoflow.engine.live import EVERY_S, LIVE_FILE, GroupPhase, GroupState, LiveBoard, read_live
 from paretoflow.engine.session import stop_request as stopping
-from paretoflow.engine.session.stop_request import STOP_FILE, StopWatch
+from paretoflow.engine.session.stop_request import STOP_FILE, StopRequest
 from paretoflow.storage import LocalFolder
 from tests.sim.oracles import CircleOracle
 from tests.sim.specs import circle_spec
@@ -99,7 +99,7 @@ def test_a_board_with_a_value_of_another_type_is_as_none(
 ) -> None:
     folder = LocalFolder(tmp_path)
     board = LiveBoard(folder, epoch=1, now_s=0.0)
-    board.update((GangState(0, GangPhase.BUSY, 0.0, "a"),), EVERY_S)
+    board.update((GroupState(0, GroupPhase.BUSY, 0.0, "a"),), EVERY_S)
     plain = json.loads((tmp_path / LIVE_FILE).read_text())
     assert read_live(folder) is not None
     (tmp_path / LIVE_FILE).write_text(json.dumps({**plain, "of_a_newer_version": 1}))
@@ -113,7 +113,7 @@ def test_a_request_to_stop_that_names_nobody_is_one(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stopping, "LOOK_EVERY_S", 0.0)
-    watch = StopWatch(LocalFolder(tmp_path))
+    watch = StopRequest(LocalFolder(tmp_path))
     (tmp_path / STOP_FILE).write_bytes(CONTENTS[kind])
     assert watch.asked() == f"stopped by a {STOP_FILE} that names nobody"
     (tmp_path / STOP_FILE).write_text('{"by": "ann@laptop"}')
@@ -125,7 +125,7 @@ def test_a_folder_in_place_of_a_file(
     sweep: Path, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stopping, "LOOK_EVERY_S", 0.0)
-    watch = StopWatch(LocalFolder(sweep))
+    watch = StopRequest(LocalFolder(sweep))
     (sweep / name).unlink(missing_ok=True)
     (sweep / name).mkdir()
     for verb, *options in VERBS:

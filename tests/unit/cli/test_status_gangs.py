@@ -1,12 +1,11 @@
-"""What `status` shows of gangs, few and many, on narrow and wide terminals."""
+"""What `status` shows of worker groups, few and many, on narrow and wide terminals."""
 
 from __future__ import annotations
 
 import io
-import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from paretoflow.cli import status as verb
 from paretoflow.cli.main import main
 from paretoflow.cli.status import rendered
 from paretoflow.core.errors import StorageError
-from paretoflow.engine.live import LIVE_FILE, Doing, GangPhase, GangState, Live
+from paretoflow.engine.live import LIVE_FILE, Doing, GroupPhase, GroupState, Live, live_json
 from paretoflow.engine.read.status import SILENT_S, StandingReader, facts
 from paretoflow.engine.session.folder import enter_folder
 from paretoflow.ledger import open_ledger
@@ -28,23 +27,23 @@ from tests.unit.engine.telling import CALIBRATED, base, opened, proposed, starte
 WANTS = "waits for 2 bundles of {CPU: 1, GPU: 1} with label ray.io/accelerator-type=H100"
 
 
-def _gang(slot: int, phase: GangPhase, now_s: float) -> GangState:
-    busy = phase is GangPhase.BUSY
-    return GangState(
+def _group(slot: int, phase: GroupPhase, now_s: float) -> GroupState:
+    busy = phase is GroupPhase.BUSY
+    return GroupState(
         slot,
         phase,
         now_s - 10 - slot,
         run_id=f"r{slot:04d}" if busy else "",
         step=slot if busy else -1,
-        where=() if phase is GangPhase.WAITING else (f"10.0.0.{slot}",),
-        reason=WANTS if phase is GangPhase.WAITING else "",
+        where=() if phase is GroupPhase.WAITING else (f"10.0.0.{slot}",),
+        reason=WANTS if phase is GroupPhase.WAITING else "",
     )
 
 
-def _phases(count: int) -> list[GangPhase]:
-    """Return mostly busy gangs, with one in ten that waits and one that loads."""
-    odd = {7: GangPhase.WAITING, 9: GangPhase.LOADING}
-    return [odd.get(i % 10, GangPhase.BUSY) for i in range(count)]
+def _phases(count: int) -> list[GroupPhase]:
+    """Return mostly busy worker groups, with one in ten that waits and one that loads."""
+    odd = {7: GroupPhase.WAITING, 9: GroupPhase.LOADING}
+    return [odd.get(i % 10, GroupPhase.BUSY) for i in range(count)]
 
 
 @pytest.fixture
@@ -59,13 +58,13 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shown(root: Path) -> Callable[..., list[str]]:
-    """Return what a terminal of some width shows of a number of gangs."""
+    """Return what a terminal of some width shows of a number of worker groups."""
 
     def show(count: int, width: int, silent_s: float = 3.0) -> list[str]:
         now_s = 1e6
-        gangs = tuple(_gang(i, p, now_s) for i, p in enumerate(_phases(count)))
-        live = Live(now_s, 3, "head:42", gangs, 0.934)
-        (root / LIVE_FILE).write_text(json.dumps(asdict(live)))
+        groups = tuple(_group(i, p, now_s) for i, p in enumerate(_phases(count)))
+        live = Live(now_s, 3, "head:42", groups, 0.934)
+        (root / LIVE_FILE).write_bytes(live_json(live))
         found = facts(StandingReader(root).look(now_s + silent_s))
         console = Console(file=io.StringIO(), width=width, highlight=False)
         console.print(rendered(found, "sweeps/circle", width))
@@ -78,10 +77,10 @@ def shown(root: Path) -> Callable[..., list[str]]:
 def test_few_gangs_are_all_shown(shown: Callable[..., list[str]]) -> None:
     lines = shown(2, 80)
     assert "state        running; driver head:42 last heard 3 s ago" in lines
-    assert "2 gangs: 2 busy; busy 93% of the time since the driver's start" in lines
+    assert "2 worker groups: 2 busy; busy 93% of the time since the driver's start" in lines
     assert "  0  busy  13 s  r0000  step 0/40" in lines
     assert "  1  busy  14 s  r0001  step 1/40" in lines
-    assert "  r0099 pending: Because." in lines, "a run that no gang has taken"
+    assert "  r0099 pending: Because." in lines, "a run that no worker group has taken"
     assert not any("more" in line for line in lines)
 
 
@@ -91,7 +90,7 @@ def test_a_wide_terminal_says_where_a_gang_is(shown: Callable[..., list[str]]) -
 
 def test_of_many_gangs_the_telling_ones_are_shown(shown: Callable[..., list[str]]) -> None:
     lines = shown(40, 140)
-    head = "40 gangs: 4 waiting, 4 loading, 32 busy; "
+    head = "40 worker groups: 4 waiting, 4 loading, 32 busy; "
     assert any(line.startswith(head) for line in lines)
     assert f"  7, 17, 27, 37 waiting for up to 50 s: {WANTS}" in lines
     phases = [line.split()[1] for line in lines if line.split()[1:2] in (["loading"], ["busy"])]
@@ -127,12 +126,12 @@ def test_without_a_terminal_it_is_plain(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "time", lambda: 1000.0)
-    gangs = tuple(_gang(i, p, 1000.0) for i, p in enumerate(_phases(12)))
-    (root / LIVE_FILE).write_text(json.dumps(asdict(Live(1000.0, 3, "head:42", gangs, 0.5))))
+    groups = tuple(_group(i, p, 1000.0) for i, p in enumerate(_phases(12)))
+    (root / LIVE_FILE).write_bytes(live_json(Live(1000.0, 3, "head:42", groups, 0.5)))
     assert main(["status", str(root)]) == 0
     text = capsys.readouterr().out
     assert "\x1b" not in text
-    assert "12 gangs: " in text
+    assert "12 worker groups: " in text
 
 
 def test_watching_outlives_an_outage_and_ends_with_the_sweep(
@@ -169,10 +168,10 @@ def test_ctrl_c_ends_watching_quietly(
 
 def test_a_gang_before_its_first_launch_says_how_far_it_is(root: Path) -> None:
     doing = Doing("sampling answers", 96, 384)
-    gang = replace(_gang(0, GangPhase.LOADING, 1e6), doing=doing)
-    (root / LIVE_FILE).write_text(json.dumps(asdict(Live(1e6, 3, "head:42", (gang,), 0.0))))
+    group = replace(_group(0, GroupPhase.LOADING, 1e6), doing=doing)
+    (root / LIVE_FILE).write_bytes(live_json(Live(1e6, 3, "head:42", (group,), 0.0)))
     found = facts(StandingReader(root).look(1e6))
-    assert found["gangs"][0]["doing"] == "sampling answers 96 of 384"
+    assert found["worker_groups"][0]["doing"] == "sampling answers 96 of 384"
     console = Console(file=io.StringIO(), width=100, highlight=False)
     console.print(rendered(found, "sweeps/circle", 100))
     assert "sampling answers 96 of 384" in console.file.getvalue()  # type: ignore[attr-defined]

@@ -1,19 +1,17 @@
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from paretoflow.cli.main import main
 from paretoflow.engine.cluster.submit import job_name
-from paretoflow.engine.live import LIVE_FILE, Live
+from paretoflow.engine.live import LIVE_FILE, Live, live_json
 from paretoflow.engine.session.folder import enter_folder
-from paretoflow.engine.session.stop_request import STOP_FILE, StopWatch
+from paretoflow.engine.session.stop_request import STOP_FILE, StopRequest
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.ledger import Ledger
 from paretoflow.ledger.tables import Event, EventKind
@@ -46,14 +44,14 @@ def head(monkeypatch: pytest.MonkeyPatch, root: Path) -> Iterator[Head]:
 
 def _seen(root: Path, ago_s: float) -> None:
     live = Live(time.time() - ago_s, 0, "head:7", (), 0.5)
-    (root / LIVE_FILE).write_text(json.dumps(asdict(live)))
+    (root / LIVE_FILE).write_bytes(live_json(live))
 
 
 def test_a_driver_that_obeys(
     root: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _seen(root, 1)
-    watch = StopWatch(as_folder(root))
+    watch = StopRequest(as_folder(root))
 
     def drive() -> None:
         while not (asked := watch.asked()):

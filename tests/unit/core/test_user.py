@@ -10,7 +10,7 @@ import pytest
 from paretoflow.core.errors import UserError
 from paretoflow.core.user import home_path, user_name
 from paretoflow.engine.cluster.dashboard import find_token
-from paretoflow.engine.session.stop_request import StopWatch, request_stop
+from paretoflow.engine.session.stop_request import StopRequest, request_stop
 from paretoflow.storage import as_folder
 
 
@@ -32,7 +32,7 @@ def test_a_user_with_a_name_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("nameless")
 def test_a_user_without_a_name_is_its_number(tmp_path: Path) -> None:
     assert user_name() == f"uid{os.getuid()}"
-    watch = StopWatch(as_folder(tmp_path))
+    watch = StopRequest(as_folder(tmp_path))
     request_stop(as_folder(tmp_path))
     assert watch.asked().startswith(f"stopped by uid{os.getuid()}@")
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from paretoflow.core.status import Boundary
 from paretoflow.core.values import Problem
-from paretoflow.engine.live import GangState
+from paretoflow.engine.live import GroupState
 from paretoflow.engine.loop.driver import Driver
-from paretoflow.engine.loop.hooks import Surroundings
+from paretoflow.engine.loop.hooks import Hooks
 from paretoflow.engine.messages import Failure, Launch, Report
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
@@ -69,10 +69,10 @@ class ScriptedBackend:
     def suspend(self, run_id: str, attempt: int, why: str) -> None:
         self.suspended.append((run_id, attempt))
 
-    def gangs(self) -> Sequence[GangState]:
+    def groups(self) -> Sequence[GroupState]:
         return ()
 
-    def leave(self) -> None:
+    def detach(self) -> None:
         self.left += 1
 
     def prepare(self, problem: Problem | None) -> list[Event]:
@@ -113,9 +113,7 @@ def driver_over(
 ) -> Driver:
     spec = spec or circle_spec(stop={"runs": 4}, proposer={"type": "lattice"})
     proposer = build(spec.proposer, m=2, runs=spec.stop.runs)
-    return Driver(
-        spec, MemoryLedger(store), backend, proposer, Surroundings(watch, lambda: recovered)
-    )
+    return Driver(spec, MemoryLedger(store), backend, proposer, Hooks(watch, lambda: recovered))
 
 
 def told(store: MemoryStore, kind: EventKind) -> list[Event]:

@@ -1,4 +1,4 @@
-"""A sweep on the tiny base that a workshop takes seconds for."""
+"""A sweep on the tiny base that an executor takes seconds for."""
 
 from __future__ import annotations
 

@@ -111,7 +111,9 @@ def test_a_program_runs_on_one_rank_and_says_why():
     text = (
         f"name: x\nmethod: {{type: command, argv: [x]}}\nengine: {{resources: {{ranks: 2}}}}{TWO}"
     )
-    with pytest.raises(SpecError, match=r"one rank only \(a gang starts one program") as caught:
+    with pytest.raises(
+        SpecError, match=r"one rank only \(a worker group starts one program"
+    ) as caught:
         require_supported(load_spec_text(text, "job.yaml"))
     assert caught.value.where == "engine.resources.ranks"
 

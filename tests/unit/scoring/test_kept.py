@@ -35,7 +35,7 @@ SEEDS = list(range(ROWS))
 
 
 class Patient:
-    """A desk that asks for the work to be put down once it was told so many things."""
+    """A mailbox that asks for the work to be put down once it was told so many things."""
 
     def __init__(self, patience: int = 10_000) -> None:
         self.patience = patience
@@ -59,8 +59,8 @@ def keeper(tmp_path: Path, panel: ObjectivePanel, objectives: tuple[ObjectiveSpe
 
 
 def _told_by(keeper: Keeper, patience: int = 10_000) -> tuple[Keeper, Patient]:
-    desk = Patient(patience)
-    return dataclasses.replace(keeper, desk=desk), desk
+    mailbox = Patient(patience)
+    return dataclasses.replace(keeper, mailbox=mailbox), mailbox
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 4, 16])
@@ -78,12 +78,12 @@ def test_interrupted_at_every_batch_the_answers_are_those_of_one_go(
     expected = generate(*asked)
     counts = []
     for _ in range(ROWS):
-        hasty, desk = _told_by(keeper, patience=1)
+        hasty, mailbox = _told_by(keeper, patience=1)
         try:
             found = hasty.sample(*asked)
             break
         except RunInterrupted:
-            counts.append(desk.told[0])
+            counts.append(mailbox.told[0])
     else:
         found = keeper.sample(*asked)  # its last batch was put down too, and is kept
     assert counts == [
@@ -146,12 +146,12 @@ def test_scores_put_down_at_every_piece_are_those_of_one_go(keeper: Keeper) -> N
     expected = keeper.panel.score(PROMPTS, answers)
     told: list[tuple[str, int, int]] = []
     while True:
-        hasty, desk = _told_by(keeper, patience=1)
+        hasty, mailbox = _told_by(keeper, patience=1)
         try:
             found = hasty.score(PROMPTS, answers)
             break
         except RunInterrupted:
-            told += desk.told
+            told += mailbox.told
     np.testing.assert_array_equal(found, expected)
     assert told == [
         (f"scoring {name}", done, ROWS) for done in (4, 8, 11) for name in ("letters", "length")
@@ -215,12 +215,12 @@ def test_the_base_is_evaluated_in_pieces_as_in_one_go(
     plain = Evaluator(tiny_lm, gen, keeper.panel, tuple(PROMPTS), seed=3)
     expected, told = plain.evaluate(tiny_lm.model), []
     while True:
-        hasty, desk = _told_by(dataclasses.replace(keeper, what="the base"), patience=1)
+        hasty, mailbox = _told_by(dataclasses.replace(keeper, what="the base"), patience=1)
         try:
             found = dataclasses.replace(plain, keeper=hasty).evaluate(tiny_lm.model)
             break
         except RunInterrupted:
-            told += [text for text, _, _ in desk.told]
+            told += [text for text, _, _ in mailbox.told]
     assert told == ["sampling the base"] * 4 + ["scoring letters", "scoring length"] * 3
     for field in dataclasses.fields(EvaluationResult):
         if field.name != "wall_s":

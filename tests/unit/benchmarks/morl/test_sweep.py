@@ -16,10 +16,10 @@ from paretoflow.ledger.tables import EventKind
 pytest.importorskip("mo_gymnasium", reason="needs the extra `bench`")
 pytest.importorskip("torch", reason="needs the extra `train`")
 
+from tests.benchmarks.morl.executor import MorlWorkshop
 from tests.benchmarks.morl.spec import load_job
 from tests.benchmarks.morl.sweep import drive, execute
 from tests.benchmarks.morl.training import train
-from tests.benchmarks.morl.workshop import MorlWorkshop
 
 pytestmark = pytest.mark.train
 
@@ -34,9 +34,9 @@ def small(tmp_path, runs: int, **method):
 
 
 def swept(spec):
-    workshop = MorlWorkshop(spec, sweep_root(spec), 1)
+    executor = MorlWorkshop(spec, sweep_root(spec), 1)
     with ThreadPoolExecutor(1) as pool:
-        return drive(spec, pool, partial(execute, workshop))
+        return drive(spec, pool, partial(execute, executor))
 
 
 def test_a_sweep_is_one_like_any_other_and_goes_on(tmp_path) -> None:

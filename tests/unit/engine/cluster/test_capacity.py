@@ -15,9 +15,9 @@ NODES = [
 
 
 @pytest.mark.parametrize(
-    ("asked", "gangs"),
+    ("asked", "groups"),
     [
-        ({}, 26),  # every core one gang
+        ({}, 26),  # every core one worker group
         ({"cpus_per_rank": 3}, 7),  # 2 + 5 + 0
         ({"cpus_per_rank": 0.1}, 260),
         ({"gpus_per_rank": 1}, 6),  # 0 + 4 + 2, for the third has two cores only
@@ -32,9 +32,9 @@ NODES = [
         ({"labels": {"tier": "spot"}}, 0),
     ],
 )
-def test_gangs_are_counted_node_by_node(asked: dict, gangs: int) -> None:
-    assert room(NODES, ResourcesSpec(**asked)) == gangs
-    assert (shortfall(NODES, ResourcesSpec(**asked)) == "") == (gangs > 0)
+def test_gangs_are_counted_node_by_node(asked: dict, groups: int) -> None:
+    assert room(NODES, ResourcesSpec(**asked)) == groups
+    assert (shortfall(NODES, ResourcesSpec(**asked)) == "") == (groups > 0)
 
 
 def test_a_free_part_of_a_device_counts_once() -> None:
@@ -46,7 +46,7 @@ def test_a_free_part_of_a_device_counts_once() -> None:
 def test_what_is_missing_is_said_for_each_node() -> None:
     asked = ResourcesSpec(ranks=8, gpus_per_rank=1, cpus_per_rank=2, labels=H100)
     assert shortfall(NODES, asked) == (
-        "a gang is 8 ranks, each of 2 CPU and 1 GPU on a node with the label "
+        "a worker group is 8 ranks, each of 2 CPU and 1 GPU on a node with the label "
         "ray.io/accelerator-type=H100; the cluster has room for 4 of 8: 10.0.0.1 has 8 CPU, 0 GPU, "
         "without the label; 10.0.0.2 has 16 CPU, 4 GPU; 10.0.0.3 has 2 CPU, 4 GPU, without the "
         "label"

@@ -162,7 +162,7 @@ def test_a_fenced_driver_launches_nothing_more() -> None:
     with pytest.raises(FencedError):
         driver_over(store, backend).run()
     assert len(backend.launched) == 2
-    assert (backend.closed, backend.left) == (0, 1), "the gangs belong to the newer driver"
+    assert (backend.closed, backend.left) == (0, 1), "the worker groups belong to the newer driver"
     assert told(store, EventKind.FINISHED) == []
 
 

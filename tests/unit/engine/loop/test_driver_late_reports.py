@@ -6,7 +6,7 @@ import pytest
 
 from paretoflow.core.status import RunStatus
 from paretoflow.engine.loop.driver import Driver
-from paretoflow.engine.loop.hooks import Surroundings
+from paretoflow.engine.loop.hooks import Hooks
 from paretoflow.engine.messages import Launch, Report
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import Event, EventKind
@@ -95,9 +95,9 @@ def test_ctrl_c_before_the_first_commit_keeps_what_a_stopped_run_had_finished() 
         driver_over(store, ScriptedBackend(store, impatient)).run()
     run_id = told(store, EventKind.STOPPED)[0].run_id
     spec = circle_spec(stop={"runs": 4}, proposer={"type": "lattice"})
-    around = Surroundings(recover=lambda: [scored(run_id, (0.9, 9.0)), done(run_id)])
+    hooks = Hooks(recover=lambda: [scored(run_id, (0.9, 9.0)), done(run_id)])
     proposer = build(spec.proposer, m=2, runs=4)
-    driver = Driver(spec, EarlyInterrupt(store), ScriptedBackend(store), proposer, around)
+    driver = Driver(spec, EarlyInterrupt(store), ScriptedBackend(store), proposer, hooks)
     with pytest.raises(KeyboardInterrupt):
         driver.run()
     again = driver_over(store, ScriptedBackend(store))

@@ -1,4 +1,4 @@
-"""A driver among others: gangs that it finds, orders to stop, storage that is away, causes."""
+"""A driver among others: groups that it finds, orders to stop, storage that is away, causes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from paretoflow.core.errors import FencedError, LedgerError, StorageError
 from paretoflow.core.status import Boundary
 from paretoflow.engine.loop.driver import Driver
-from paretoflow.engine.loop.hooks import Surroundings
+from paretoflow.engine.loop.hooks import Hooks
 from paretoflow.engine.messages import Cause, Failure, Launch, Report
 from paretoflow.engine.retry import OUTAGE_S, RETRY_S
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
@@ -28,7 +28,7 @@ class Killed(BaseException):
 
 
 class FoundBackend(ScriptedBackend):
-    """Finds gangs at work when its driver comes, as a cluster does after a kill."""
+    """Finds worker groups at work when its driver comes, as a cluster does after a kill."""
 
     def __init__(self, store: MemoryStore, found: Sequence[Launch]) -> None:
         super().__init__(store)
@@ -120,9 +120,9 @@ def test_a_request_to_stop_puts_runs_down_and_ends_in_good_order() -> None:
     backend = ScriptedBackend(store, lambda launch: [])
     spec = circle_spec(stop={"runs": 4}, proposer=LATTICE)
     asked = iter(["", "", "stopped by ada@lab"])
-    around = Surroundings(stop_asked=lambda: next(asked))
+    hooks = Hooks(stop_asked=lambda: next(asked))
     proposer = build(spec.proposer, m=2, runs=4)
-    reason = Driver(spec, MemoryLedger(store), backend, proposer, around).run()
+    reason = Driver(spec, MemoryLedger(store), backend, proposer, hooks).run()
     assert reason == "stopped by ada@lab"
     assert backend.closed == 1
     assert len(told(store, EventKind.STOPPED)) == 2
@@ -141,8 +141,8 @@ def test_what_finished_while_runs_were_put_down_is_kept() -> None:
         first = backend.launched[0][0]
         return [scored(first, (0.9, 9.0)), done(first)]
 
-    around = Surroundings(recover=recover, stop_asked=lambda: next(asked))
-    Driver(spec, MemoryLedger(store), backend, build(spec.proposer, m=2, runs=4), around).run()
+    hooks = Hooks(recover=recover, stop_asked=lambda: next(asked))
+    Driver(spec, MemoryLedger(store), backend, build(spec.proposer, m=2, runs=4), hooks).run()
     assert [e.run_id for e in told(store, EventKind.FINISHED)] == [backend.launched[0][0]]
     assert [e.run_id for e in told(store, EventKind.STOPPED)] == [backend.launched[1][0]]
 
@@ -171,8 +171,8 @@ def test_storage_that_is_away_for_a_while_costs_nothing_but_time(landed: bool) -
     spec = circle_spec(stop={"runs": 4}, proposer=LATTICE)
     ledger = AwayLedger(store, times=3, landed=landed)
     notes: list[str] = []
-    around = Surroundings(watch=lambda state, note: notes.append(note))
-    driver = Driver(spec, ledger, backend, build(spec.proposer, m=2, runs=4), around)
+    hooks = Hooks(watch=lambda state, note: notes.append(note))
+    driver = Driver(spec, ledger, backend, build(spec.proposer, m=2, runs=4), hooks)
     driver.run()
     assert sum(f"trying again in {RETRY_S:g} s" in note for note in notes) == 3
     ends = [e.run_id for e in told(store, EventKind.FINISHED)]
@@ -201,7 +201,7 @@ def test_fragments_out_of_reach_leave_the_gangs_to_the_next_driver() -> None:
 
     proposer = build(spec.proposer, m=2, runs=4)
     with pytest.raises(StorageError):
-        Driver(spec, MemoryLedger(store), backend, proposer, Surroundings(recover=recover)).run()
+        Driver(spec, MemoryLedger(store), backend, proposer, Hooks(recover=recover)).run()
     assert (backend.closed, backend.left) == (0, 1)
 
 

@@ -72,7 +72,7 @@ def test_a_cluster_that_holds_no_gang_is_refused_unless_it_can_grow(
     monkeypatch.setattr(cluster, "read_nodes", lambda: ([node], [node]))
     monkeypatch.setattr(cluster, "may_grow", lambda: False)
     cluster.require_room(ResourcesSpec(ranks=4))
-    with pytest.raises(ClusterError, match="a gang is 5 ranks, each of 1 CPU"):
+    with pytest.raises(ClusterError, match="a worker group is 5 ranks, each of 1 CPU"):
         cluster.require_room(ResourcesSpec(ranks=5))
     monkeypatch.setattr(cluster, "may_grow", lambda: True)
     cluster.require_room(ResourcesSpec(ranks=5))

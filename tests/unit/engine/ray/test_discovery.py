@@ -7,47 +7,47 @@ from typing import Any
 import pytest
 
 from paretoflow.core.errors import FencedError
-from paretoflow.engine.runtime.protocols import WORKSHOP
+from paretoflow.engine.runtime.protocols import EXECUTOR
 from tests.sim.specs import circle_spec
 
 pytestmark = pytest.mark.ray
 pytest.importorskip("ray")
-muster = importlib.import_module("paretoflow.engine.ray.discovery")
+factory = importlib.import_module("paretoflow.engine.ray.discovery")
 
 
 def test_a_name_says_which_gang_it_is_and_can_be_read_back() -> None:
-    name = muster.GangName(epoch=4, number=2, slot=11, kind="ab12cd34")
+    name = factory.WorkerGroupName(epoch=4, number=2, slot=11, kind="ab12cd34")
     assert str(name) == "slot11-driver4-2-ab12cd34"
-    assert muster.GangName.of(str(name)) == name
+    assert factory.WorkerGroupName.of(str(name)) == name
 
 
 def test_sweeps_at_different_places_or_of_different_names_have_nothing_in_common() -> None:
-    places = {muster.namespace_of(uri, "s") for uri in ("/a/s", "/b/s", "s3://a/s")}
+    places = {factory.namespace_of(uri, "s") for uri in ("/a/s", "/b/s", "s3://a/s")}
     assert len(places) == 3
-    assert muster.namespace_of("/a/s", "s") == muster.namespace_of("/a/s", "s")
-    assert muster.namespace_of("/a/s", "s").endswith("-s")
+    assert factory.namespace_of("/a/s", "s") == factory.namespace_of("/a/s", "s")
+    assert factory.namespace_of("/a/s", "s").endswith("-s")
 
 
-class FoundMuster(muster.Muster):  # type: ignore[misc]
-    """A muster that finds what a test says."""
+class FoundMuster(factory.WorkerGroupFactory):  # type: ignore[misc]
+    """A factory that finds what a test says."""
 
     found: list[Any]
 
-    def sightings(self) -> list[Any]:
+    def found_groups(self) -> list[Any]:
         return self.found
 
 
-def sighting(made: Any, removed: list[Any], **changes: Any) -> Any:
+def found_group(made: Any, removed: list[Any], **changes: Any) -> Any:
     facts = {"epoch": 1, "number": 1, "slot": 0, "kind": made._kind} | changes
-    name = muster.GangName(**facts)
+    name = factory.WorkerGroupName(**facts)
     return SimpleNamespace(
-        name=name, actors={0: "actor"}, group="group", remove=lambda: removed.append(name)
+        name=name, actors={0: "actor"}, placement="group", remove=lambda: removed.append(name)
     )
 
 
 def of(**engine: Any) -> Any:
     spec = circle_spec(engine=engine)
-    return FoundMuster(spec, "/a/s", WORKSHOP, outliving=True)
+    return FoundMuster(spec, "/a/s", EXECUTOR, outliving=True)
 
 
 def test_gangs_are_taken_over_by_their_like_only() -> None:
@@ -60,24 +60,24 @@ def test_gangs_are_taken_over_by_their_like_only() -> None:
     assert len({made._kind for made in kinds}) == 4
     assert of()._kind == of(workers=9, retries=3)._kind
     made = of()
-    assert made._is_whole(sighting(made, []))
-    assert not made._is_whole(sighting(made, [], kind="other"))
-    assert not made._is_whole(sighting(made, [], slot=2))
-    assert not of(resources={"ranks": 2})._is_whole(sighting(made, []))
+    assert made._is_whole(found_group(made, []))
+    assert not made._is_whole(found_group(made, [], kind="other"))
+    assert not made._is_whole(found_group(made, [], slot=2))
+    assert not of(resources={"ranks": 2})._is_whole(found_group(made, []))
 
 
 def test_gangs_of_a_driver_that_was_fenced_meanwhile_are_removed() -> None:
     made, removed = of(), []
-    own = sighting(made, removed, epoch=2)
-    stranger = sighting(made, removed, epoch=1, number=7)
+    own = found_group(made, removed, epoch=2)
+    stranger = found_group(made, removed, epoch=1, number=7)
     made.found = [own, stranger]
-    made.remove_strangers({own.name}, epoch=2)
+    made.remove_unknown({own.name}, epoch=2)
     assert removed == [stranger.name]
 
 
 def test_gangs_of_a_newer_driver_tell_that_there_is_one() -> None:
     made, removed = of(), []
-    made.found = [sighting(made, removed, epoch=3)]
+    made.found = [found_group(made, removed, epoch=3)]
     with pytest.raises(FencedError, match=r"a newer driver \(epoch 3\)"):
-        made.remove_strangers(set(), epoch=2)
+        made.remove_unknown(set(), epoch=2)
     assert removed == []

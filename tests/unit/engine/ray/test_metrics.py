@@ -8,7 +8,7 @@ import pytest
 
 from paretoflow.core.cost import Cost
 from paretoflow.core.status import Boundary, RunStatus
-from paretoflow.engine.live import GangPhase, GangState
+from paretoflow.engine.live import GroupPhase, GroupState
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.tables import FrontRecord
 from tests.unit.engine.telling import (
@@ -105,8 +105,8 @@ def test_prometheus_finds_every_figure_at_the_nodes_metrics_port(address: str) -
 
     state = a_state()
     metrics = SweepMetrics("demo", price=2.0)
-    phases = (GangPhase.BUSY, GangPhase.BUSY, GangPhase.IDLE, GangPhase.WAITING)
-    metrics.update(state, [GangState(slot, phase, 0.0) for slot, phase in enumerate(phases)])
+    phases = (GroupPhase.BUSY, GroupPhase.BUSY, GroupPhase.IDLE, GroupPhase.WAITING)
+    metrics.update(state, [GroupState(slot, phase, 0.0) for slot, phase in enumerate(phases)])
     metrics.front(FrontRecord(0, 0.0, 1, 1, 0.5, 0.25, 0.75, (0.0, 10.0), ("x",), "d", "v"))
     metrics.decided(0.02)
     metrics.update(SweepState())  # too soon after the last: not taken in
@@ -114,7 +114,7 @@ def test_prometheus_finds_every_figure_at_the_nodes_metrics_port(address: str) -
         ("ray_paretoflow_runs", frozenset({("status", "finished")})): 1.0,
         ("ray_paretoflow_runs", frozenset({("status", "running")})): 1.0,
         ("ray_paretoflow_runs", frozenset({("status", "stopped")})): 0.0,
-        ("ray_paretoflow_gangs", frozenset({("phase", "busy")})): 2.0,
+        ("ray_paretoflow_worker_groups", frozenset({("phase", "busy")})): 2.0,
         ("ray_paretoflow_evaluations", frozenset()): 2.0,
         ("ray_paretoflow_hypervolume", frozenset()): state.hypervolume,
         ("ray_paretoflow_hypervolume_low", frozenset()): 0.25,

@@ -27,21 +27,22 @@ DIED = Failure(Boundary.WORKER, "the worker died", retryable=True)
 
 
 @pytest.fixture
-def stumbled() -> list[int]:
+def failed_starts() -> list[int]:
     return []
 
 
 @pytest.fixture
-def monitor(tmp_path: Path, stumbled: list[int]) -> Any:
+def monitor(tmp_path: Path, failed_starts: list[int]) -> Any:
     """A monitor over a pool that only counts groups which never got to work."""
     pool = SimpleNamespace(
-        replace=lambda gang: None, stumble=lambda slot, error: stumbled.append(slot)
+        replace=lambda group: None,
+        record_start_failure=lambda slot, error: failed_starts.append(slot),
     )
     return module.GroupMonitor(LocalFolder(tmp_path), pool, lambda: 0.0, alone=True)
 
 
 def lost_gang(**changes: Any) -> Any:
-    facts = {"slot": 0, "members": [SimpleNamespace(loaded=True)], "leaving": "", "launch": LAUNCH}
+    facts = {"slot": 0, "workers": [SimpleNamespace(loaded=True)], "leaving": "", "launch": LAUNCH}
     return SimpleNamespace(**facts | changes)
 
 
@@ -55,13 +56,13 @@ def test_a_lost_gang_that_had_finished_is_no_failure(monitor: Any, tmp_path: Pat
 
 
 def test_a_lost_gang_leaves_the_checkpoints_that_it_had_written(
-    monitor: Any, stumbled: list[int], tmp_path: Path
+    monitor: Any, failed_starts: list[int], tmp_path: Path
 ) -> None:
     write_fragment(tmp_path, [scored("a", (0.5, 5), attempt=1)])
     (report,) = monitor.lose(lost_gang(), DIED)
     assert [e.kind for e in report.events] == [EventKind.EVALUATED]
     assert report.failure == DIED
-    assert stumbled == []
+    assert failed_starts == []
 
 
 def test_a_gang_lost_while_it_leaves_costs_no_retry(monitor: Any) -> None:
@@ -71,11 +72,11 @@ def test_a_gang_lost_while_it_leaves_costs_no_retry(monitor: Any) -> None:
 
 
 def test_a_gang_lost_before_it_had_loaded_has_nothing_to_report(
-    monitor: Any, stumbled: list[int]
+    monitor: Any, failed_starts: list[int]
 ) -> None:
-    gang = lost_gang(launch=None, members=[SimpleNamespace(loaded=False)])
-    assert monitor.lose(gang, DIED) == []
-    assert stumbled == [0]
+    group = lost_gang(launch=None, workers=[SimpleNamespace(loaded=False)])
+    assert monitor.lose(group, DIED) == []
+    assert failed_starts == [0]
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import socket
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from paretoflow.engine.live import EVERY_S, LIVE_FILE, GangPhase, GangState, Live
+from paretoflow.engine.live import EVERY_S, LIVE_FILE, GroupPhase, GroupState, Live, live_json
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.loop.planner import exhausted
 from paretoflow.engine.messages import Report
@@ -47,9 +46,9 @@ def root(tmp_path: Path) -> Path:
 
 
 def _write(root: Path, time_s: float, host: str = "head") -> None:
-    gang = GangState(0, GangPhase.BUSY, time_s - 7.0, "a")
-    live = Live(time_s, 0, f"{host}:7", (gang,), 0.5)
-    (root / LIVE_FILE).write_text(json.dumps(asdict(live)))
+    group = GroupState(0, GroupPhase.BUSY, time_s - 7.0, "a")
+    live = Live(time_s, 0, f"{host}:7", (group,), 0.5)
+    (root / LIVE_FILE).write_bytes(live_json(live))
 
 
 @pytest.mark.parametrize("host", ["head", HERE])
@@ -63,7 +62,7 @@ def test_a_driver_that_writes_is_at_work_whatever_its_clock(
         _write(root, now_s + ahead_s, host)
         standing = reader.look(now_s)
     assert (standing.phase, standing.silent_s) == ("running", pytest.approx(0.0, abs=2.0))
-    assert facts(standing)["gangs"][0]["for_s"] == pytest.approx(7.0, abs=2.0)
+    assert facts(standing)["worker_groups"][0]["for_s"] == pytest.approx(7.0, abs=2.0)
 
 
 @pytest.mark.parametrize("ahead_s", [-300.0, 0.0, 300.0])

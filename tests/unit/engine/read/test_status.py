@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 
 from paretoflow.core.cost import Cost
 from paretoflow.core.errors import SweepNotFoundError
-from paretoflow.engine.live import LIVE_FILE, GangPhase, GangState, Live
+from paretoflow.engine.live import LIVE_FILE, GroupPhase, GroupState, Live, live_json
 from paretoflow.engine.read.status import SILENT_S, Standing, StandingReader, facts, left
 from paretoflow.engine.session.folder import enter_folder
 from paretoflow.ledger import open_ledger
@@ -38,12 +37,12 @@ def _standing(*events: Event, live: Live | None = None, **changes: Any) -> Stand
     return Standing(spec, state, live, 3.0, 0, (0.0, 0.0))
 
 
-def _live(*gangs: GangState) -> Live:
-    return Live(1000.0, 2, "head:7", gangs, 0.5)
+def _live(*groups: GroupState) -> Live:
+    return Live(1000.0, 2, "head:7", groups, 0.5)
 
 
-def _busy(slot: int, run_id: str, step: int) -> GangState:
-    return GangState(slot, GangPhase.BUSY, 900.0, run_id, step=step)
+def _busy(slot: int, run_id: str, step: int) -> GroupState:
+    return GroupState(slot, GroupPhase.BUSY, 900.0, run_id, step=step)
 
 
 def test_nothing_is_estimated_without_a_finished_run() -> None:
@@ -52,17 +51,17 @@ def test_nothing_is_estimated_without_a_finished_run() -> None:
 
 
 def test_what_is_left_is_the_mean_of_the_finished_runs() -> None:
-    """Three runs of 100 s and 400 device seconds on two gangs."""
+    """Three runs of 100 s and 400 device seconds on two worker groups."""
     estimate = left(_standing(*FINISHED))
     assert estimate is not None
     assert (estimate.seconds, estimate.device_s) == pytest.approx((150.0, 1200.0))
 
 
 def test_the_steps_of_a_gang_count_as_done() -> None:
-    """One open run at step 30 of 40 and two to come: 2.25 runs on two gangs."""
+    """One open run at step 30 of 40 and two to come: 2.25 runs on two worker groups."""
     open_run = (proposed("b"), started("b"))
-    waiting = GangState(1, GangPhase.WAITING, 0.0, reason="no GPU")
-    live = _live(_busy(0, "b", 30), waiting, GangState(2, GangPhase.IDLE, 0.0))
+    waiting = GroupState(1, GroupPhase.WAITING, 0.0, reason="no GPU")
+    live = _live(_busy(0, "b", 30), waiting, GroupState(2, GroupPhase.IDLE, 0.0))
     estimate = left(_standing(*FINISHED, *open_run, live=live))
     assert estimate is not None
     assert (estimate.seconds, estimate.device_s) == pytest.approx((112.5, 900.0))
@@ -107,9 +106,9 @@ def test_failures_are_counted_by_boundary_and_by_cause() -> None:
 def test_gangs_are_told_as_last_seen() -> None:
     found = facts(_standing(*FINISHED, live=_live(_busy(0, "b", 30))))
     assert found["driver"] == {"where": "head:7", "epoch": 2, "silent_s": 3.0}
-    (gang,) = found["gangs"]
-    assert (gang["phase"], gang["run_id"], gang["step"], gang["steps"]) == ("busy", "b", 30, 40)
-    assert gang["for_s"] == pytest.approx(103.0)
+    (group,) = found["worker_groups"]
+    assert (group["phase"], group["run_id"], group["step"], group["steps"]) == ("busy", "b", 30, 40)
+    assert group["for_s"] == pytest.approx(103.0)
     assert found["utilisation"] == 0.5
     json.dumps(found)
 
@@ -117,7 +116,7 @@ def test_gangs_are_told_as_last_seen() -> None:
 def test_the_gangs_of_a_sweep_that_ended_are_gone() -> None:
     end = Event("closed:0", EventKind.CLOSED, 9.0, message="enough")
     found = facts(_standing(*FINISHED, end, live=_live(_busy(0, "b", 30))))
-    assert (found["state"], found["gangs"]) == ("ended", [])
+    assert (found["state"], found["worker_groups"]) == ("ended", [])
 
 
 @pytest.fixture
@@ -136,7 +135,7 @@ def test_a_reader_sees_what_is_added(root: Path) -> None:
     ledger = open_ledger(root, writer=True, create=True, fsync=False)
     ledger.append([opened(), CALIBRATED, base(), *FINISHED[:2]])
     assert reader.look(0.0).phase == "running or interrupted"
-    (root / LIVE_FILE).write_text(json.dumps(asdict(_live())))
+    (root / LIVE_FILE).write_bytes(live_json(_live()))
     assert reader.look(1000.0 + SILENT_S).phase == "running"
     late = reader.look(1001.0 + SILENT_S)
     assert late.phase == "interrupted"

@@ -21,14 +21,14 @@ LENGTH = {"name": "brevity", "type": "length", "range": [0, 1], "ref": 60}
 
 
 def prepared(base: Path, home: Path, *objectives: dict[str, Any], **method: Any) -> list[Event]:
-    from paretoflow.engine.runtime.executor import Workshop
+    from paretoflow.engine.runtime.executor import Executor
     from paretoflow.engine.session.folder import enter_folder, sweep_root
 
     plain = small_sweep("odd", base, home, METHOD | method).model_dump(mode="json")
     spec = SweepSpec.model_validate(plain | {"objectives": list(objectives)})
     root = sweep_root(spec)
     enter_folder(spec, root)
-    return Workshop(spec, root, threads=1).prepare()
+    return Executor(spec, root, threads=1).prepare()
 
 
 def test_odd_objectives_are_recorded_with_the_base(tiny_base_dir: Path, tmp_path: Path) -> None:

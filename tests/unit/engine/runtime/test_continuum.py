@@ -16,7 +16,7 @@ POINTS, STEPS = 5, 2
 
 
 class Told:
-    """Takes what a workshop tells; see `engine.runtime.protocols.Attempt`."""
+    """Takes what an executor tells; see `engine.runtime.protocols.Attempt`."""
 
     def __init__(self) -> None:
         self.reports: list[Any] = []
@@ -43,10 +43,10 @@ def job(base: Path, home: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def swept(tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Told]:
-    """Return the folder of a sweep of one run, and what its workshop told."""
+    """Return the folder of a sweep of one run, and what its executor told."""
     from paretoflow.core.values import LaunchKind, Proposal, WeightVector
     from paretoflow.engine.messages import Launch
-    from paretoflow.engine.runtime.executor import Workshop
+    from paretoflow.engine.runtime.executor import Executor
     from paretoflow.engine.session.folder import enter_folder, sweep_root
     from paretoflow.ledger import open_ledger
     from tests.unit.engine.telling import opened, proposed, started
@@ -54,11 +54,11 @@ def swept(tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
     spec = job(tiny_base_dir, tmp_path_factory.mktemp("home"))
     root = sweep_root(spec)
     enter_folder(spec, root)
-    workshop = Workshop(spec, root, threads=1)
-    rows = workshop.prepare()
+    executor = Executor(spec, root, threads=1)
+    rows = executor.prepare()
     choice = Proposal(LaunchKind.WEIGHTED, WeightVector((0.5, 0.5)), 1, "Because.", "by hand")
     told = Told()
-    assert workshop.execute(Launch("r0000-abcdef", 0, choice), told) is None
+    assert executor.execute(Launch("r0000-abcdef", 0, choice), told) is None
     ledger = open_ledger(root, writer=True, create=True, fsync=False)
     begun = [proposed("r0000-abcdef", choice), started("r0000-abcdef")]
     ledger.append([opened(), *rows, *begun, *(e for r in told.reports for e in r.events)])

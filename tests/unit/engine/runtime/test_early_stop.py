@@ -64,7 +64,7 @@ def test_a_state_without_looks_begins_anew_and_a_damaged_file_is_told(tmp_path: 
 
 
 class _Attempt:
-    """Takes what a workshop tells, and asks it to stop after some steps."""
+    """Takes what an executor tells, and asks it to stop after some steps."""
 
     def __init__(self, stop_after: int = 99) -> None:
         self.events: list[Any] = []
@@ -84,9 +84,9 @@ class _Attempt:
 
 
 @pytest.fixture
-def workshop(tiny_base_dir: Path, tmp_path: Path) -> Any:
-    """A workshop on the tiny base whose runs have four steps and look after each."""
-    from paretoflow.engine.runtime.executor import Workshop
+def executor(tiny_base_dir: Path, tmp_path: Path) -> Any:
+    """An executor on the tiny base whose runs have four steps and look after each."""
+    from paretoflow.engine.runtime.executor import Executor
     from paretoflow.spec.sweep import SweepSpec
 
     data = tmp_path / "data.jsonl"
@@ -112,13 +112,13 @@ def workshop(tiny_base_dir: Path, tmp_path: Path) -> Any:
             },
         }
     )  # fmt: skip
-    found = Workshop(spec, tmp_path / "sweep", threads=1)
+    found = Executor(spec, tmp_path / "sweep", threads=1)
     found.prepare()
     return found
 
 
 def test_a_run_finishes_where_it_is_told_to_also_after_an_interruption(
-    workshop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    executor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from paretoflow.engine.messages import Launch
     from tests.method_bench import weighted
@@ -130,11 +130,11 @@ def test_a_run_finishes_where_it_is_told_to_also_after_an_interruption(
     monkeypatch.setattr(early_stop, "over_optimised", verdict)
     monkeypatch.setattr(early_stop.Look, "of", classmethod(_counted))
     first = _Attempt(stop_after=2)
-    failed = workshop.execute(Launch("r0001-abc", 0, weighted(0.5, 0.5)), first)
+    failed = executor.execute(Launch("r0001-abc", 0, weighted(0.5, 0.5)), first)
     assert "as asked" in failed.message
     assert [e.step for e in first.events] == [1, 2]
     second = _Attempt()
-    assert workshop.execute(Launch("r0001-abc", 1, weighted(0.5, 0.5)), second) is None
+    assert executor.execute(Launch("r0001-abc", 1, weighted(0.5, 0.5)), second) is None
     row, end = second.events
     assert (row.step, end.kind.value, end.payload) == (3, "finished", {"early": "enough"})
     assert not list((tmp_path / "sweep").rglob("checkpoint-*"))  # trainer state is gone

@@ -1,4 +1,4 @@
-"""A workshop pauses a run where it is, and the next attempt ends it as if nothing had been."""
+"""An executor pauses a run where it is, and the next attempt ends it as if nothing had been."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ def swept(
     tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, list[Event], list[Event], list[Event]]:
     """The sweep's folder and what three attempts told: paused, resumed, undisturbed."""
-    from paretoflow.engine.runtime.executor import Workshop
+    from paretoflow.engine.runtime.executor import Executor
 
     home = tmp_path_factory.mktemp("pausing")
-    workshop = Workshop(small_sweep("tiny", tiny_base_dir, home, METHOD), home / "tiny", threads=1)
-    workshop.prepare()
+    executor = Executor(small_sweep("tiny", tiny_base_dir, home, METHOD), home / "tiny", threads=1)
+    executor.prepare()
     first, again, calm = _Attempt(pause_after=3), _Attempt(), _Attempt()
-    assert workshop.execute(Launch(DISTURBED, 0, weighted(0.5, 0.5)), first) is None
+    assert executor.execute(Launch(DISTURBED, 0, weighted(0.5, 0.5)), first) is None
     states = list((home / "tiny" / "adapters" / DISTURBED).rglob("checkpoint-3"))
     assert len(states) == 1, "the state of a paused run is kept"
-    assert workshop.execute(Launch(DISTURBED, 1, weighted(0.5, 0.5)), again) is None
-    assert workshop.execute(Launch(CALM, 0, weighted(0.5, 0.5)), calm) is None
+    assert executor.execute(Launch(DISTURBED, 1, weighted(0.5, 0.5)), again) is None
+    assert executor.execute(Launch(CALM, 0, weighted(0.5, 0.5)), calm) is None
     return home / "tiny", first.events, again.events, calm.events
 
 

@@ -35,7 +35,7 @@ class Listed:
 def swept(tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return the folder of the sweep, its state and its events."""
     from paretoflow.engine.loop.driver import Driver
-    from paretoflow.engine.runtime.executor import Workshop
+    from paretoflow.engine.runtime.executor import Executor
     from paretoflow.engine.session.folder import enter_folder, sweep_root
     from paretoflow.ledger import open_ledger
     from tests.benchmarks.methods.inline import InlineBackend
@@ -47,8 +47,8 @@ def swept(tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     root = sweep_root(spec)
     enter_folder(spec, root)
     ledger = open_ledger(root, writer=True, create=True, fsync=False)
-    workshop = Workshop(spec, root, threads=1)
-    driver = Driver(spec, ledger, InlineBackend(workshop), Listed())
+    executor = Executor(spec, root, threads=1)
+    driver = Driver(spec, ledger, InlineBackend(executor), Listed())
     driver.run()
     return Path(str(root)), driver.state, ledger.events()
 

@@ -64,10 +64,10 @@ def spec_of(**changes: Any) -> SweepSpec:
     return SweepSpec.model_validate(plain)
 
 
-def workshop(spec: SweepSpec | None = None) -> Any:
-    from paretoflow.engine.runtime.executor import Workshop
+def executor(spec: SweepSpec | None = None) -> Any:
+    from paretoflow.engine.runtime.executor import Executor
 
-    return Workshop(spec or spec_of(), Path("st/mini"), 1)
+    return Executor(spec or spec_of(), Path("st/mini"), 1)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def begun(
         patch.chdir(home)
         patch.syspath_prepend(str(home))
         write_rows(12)
-        told = workshop().prepare()
+        told = executor().prepare()
         yield home, problem_from(told[0].payload)
     for name in ("own_scores", "own_words"):
         sys.modules.pop(name, None)
@@ -180,8 +180,8 @@ SETTINGS = {
 
 @pytest.mark.usefixtures("home")
 def test_the_same_in_another_folder_gets_ready(begun: tuple[Path, Problem]) -> None:
-    assert workshop().ready(begun[1]) == []
-    assert workshop(spec_of(model__generation__batch_size=2)).ready(begun[1]) == []
+    assert executor().ready(begun[1]) == []
+    assert executor(spec_of(model__generation__batch_size=2)).ready(begun[1]) == []
 
 
 @pytest.mark.parametrize("kind", FILES)
@@ -190,7 +190,7 @@ def test_a_file_that_changed_is_named(home: Path, begun: tuple[Path, Problem], k
     change(home)
     shutil.rmtree(home / "st")
     with pytest.raises(ChangedInputsError, match=words) as caught:
-        workshop().ready(begun[1])
+        executor().ready(begun[1])
     assert str(home / "st" / "mini") == caught.value.where
     assert str(home) not in caught.value.what
     assert "--accept-change" in caught.value.hint
@@ -201,7 +201,7 @@ def test_a_file_that_changed_is_named(home: Path, begun: tuple[Path, Problem], k
 def test_a_setting_that_changed_is_named(begun: tuple[Path, Problem], kind: str) -> None:
     changes, words = SETTINGS[kind]
     with pytest.raises(ChangedInputsError, match=words):
-        workshop(spec_of(**changes)).ready(begun[1])
+        executor(spec_of(**changes)).ready(begun[1])
 
 
 @pytest.mark.usefixtures("home")
@@ -211,20 +211,20 @@ def test_versions_of_libraries_and_scorers_count(
     problem, real = begun[1], collected.version
     monkeypatch.setattr(collected, "version", lambda n: "9.0" if n == "trl" else real(n))
     with pytest.raises(ChangedInputsError, match=r"version of trl: \S+ became 9\.0"):
-        workshop().ready(problem)
+        executor().ready(problem)
     monkeypatch.setattr(collected, "version", lambda n: f"{real(n)}.1" if n == "trl" else real(n))
-    told = workshop().ready(problem)
+    told = executor().ready(problem)
     assert [e.kind for e in told] == [EventKind.INPUTS]
     assert [w.startswith("version of trl") for w in told[0].payload["noted"]] == [True]
     monkeypatch.setattr(collected, "version", real)
     monkeypatch.setitem(collected.VERSIONS, "reward_model", 2)
     with pytest.raises(ChangedInputsError, match="kind, version of the scorer: 1 became 2"):
-        workshop().ready(problem)
+        executor().ready(problem)
 
 
 @pytest.mark.usefixtures("home")
 def test_where_nobody_has_noted_them_a_worker_tells_them(begun: tuple[Path, Problem]) -> None:
-    told = workshop().ready(replace(begun[1], inputs=None))
+    told = executor().ready(replace(begun[1], inputs=None))
     assert [e.kind for e in told] == [EventKind.INPUTS]
     assert told[0].payload["inputs"] == json.loads(json.dumps(begun[1].inputs.to_dict()))  # type: ignore[union-attr]
 
@@ -234,4 +234,4 @@ def test_notes_beside_a_model_change_nothing(home: Path, begun: tuple[Path, Prob
         (home / folder / "README.md").write_text("notes")
         (home / folder / "all_results.json").write_text("{}")
     (home / "other_scores.py").write_text("1")
-    assert workshop().ready(begun[1]) == []
+    assert executor().ready(begun[1]) == []

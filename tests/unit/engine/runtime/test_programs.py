@@ -1,4 +1,4 @@
-"""A program as the trainer, in a workshop: stopped, gone on with, and scored by itself."""
+"""A program as the trainer, in an executor: stopped, gone on with, and scored by itself."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pathlib.Path(request["result"]).write_text(json.dumps({"folder": "adapter", "sco
 
 
 class Told:
-    """Takes what a workshop tells, and asks it to stop; see `engine.runtime.protocols.Attempt`."""
+    """Takes what an executor tells, and asks it to stop; see `engine.runtime.protocols.Attempt`."""
 
     def __init__(self, logs: Path) -> None:
         self.reports: list[Any] = []
@@ -61,7 +61,7 @@ def test_a_stopped_program_is_a_lost_attempt_and_the_next_goes_on(
 ) -> None:
     from paretoflow.core.values import LaunchKind, Proposal, WeightVector
     from paretoflow.engine.messages import Cause, Launch
-    from paretoflow.engine.runtime.executor import Workshop
+    from paretoflow.engine.runtime.executor import Executor
     from paretoflow.engine.session.folder import enter_folder, sweep_root
     from paretoflow.lm.adapters import fresh_adapter, save_adapter_files, unload
     from paretoflow.spec.models import LoraSpec
@@ -74,18 +74,18 @@ def test_a_stopped_program_is_a_lost_attempt_and_the_next_goes_on(
     spec = job(tiny_base_dir, tmp_path, adapter)
     root = sweep_root(spec)
     enter_folder(spec, root)
-    workshop = Workshop(spec, root, threads=1)
-    workshop.prepare()
+    executor = Executor(spec, root, threads=1)
+    executor.prepare()
     choice = Proposal(LaunchKind.WEIGHTED, WeightVector((0.5, 0.5)), 1, "Because.", "by hand")
     told = Told(Path(str(root)))
 
-    failure = workshop.execute(Launch("r0000-abcdef", 0, choice), told)
+    failure = executor.execute(Launch("r0000-abcdef", 0, choice), told)
     assert failure is not None
     assert failure.cause is Cause.LOST
     assert set(told.steps) == {None}  # signs of life that claim no step
 
     told.logs = tmp_path / "nowhere"
-    assert workshop.execute(Launch("r0000-abcdef", 1, choice), told) is None
+    assert executor.execute(Launch("r0000-abcdef", 1, choice), told) is None
     (report,) = told.reports
     row, end = report.events
     assert (row.snapshot_id, end.kind.value) == ("r0000-abcdef-a1-s0003", "finished")

@@ -73,7 +73,7 @@ def test_a_run_goes_on_from_the_newest_whole_state_of_its_earlier_attempts(folde
     assert (found / "optimizer.bin").read_text() == "6"
     assert later.saved_state("b", 4) is None
     two = RunFiles(folder, Parallel(0, 2, 2))
-    assert two.saved_state("a", 4) is None  # another kind of gang cannot read it
+    assert two.saved_state("a", 4) is None  # another kind of worker group cannot read it
 
 
 def test_a_finished_run_leaves_adapters_and_no_states(folder: Folder) -> None:

@@ -18,14 +18,14 @@ METHOD = {"type": "dpo", "steps": 1, "batch_size": 2}
 
 
 @pytest.fixture(scope="module")
-def workshop(tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
-    from paretoflow.engine.runtime.executor import Workshop
+def executor(tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    from paretoflow.engine.runtime.executor import Executor
     from paretoflow.engine.session.folder import enter_folder, sweep_root
 
     spec = small_sweep("searched", tiny_base_dir, tmp_path_factory.mktemp("home"), METHOD)
     root = sweep_root(spec)
     enter_folder(spec, root)
-    found = Workshop(spec, root, threads=1)
+    found = Executor(spec, root, threads=1)
     found.prepare()
     return found, Path(str(root))
 
@@ -35,20 +35,20 @@ def proposed(**settings: float) -> Proposal:
     return Proposal(LaunchKind.WEIGHTED, weights, 1, "Because.", "by hand", settings=named)
 
 
-def execute(workshop: tuple[Any, Path], run_id: str, **settings: float) -> tuple[Any, Told]:
+def execute(executor: tuple[Any, Path], run_id: str, **settings: float) -> tuple[Any, Told]:
     """Return why a launch failed, if it did, and what it told."""
     from paretoflow.engine.messages import Launch
 
     told = Told()
-    return workshop[0].execute(Launch(run_id, 0, proposed(**settings)), told), told
+    return executor[0].execute(Launch(run_id, 0, proposed(**settings)), told), told
 
 
-def launched(workshop: tuple[Any, Path], run_id: str, **settings: float) -> tuple[Any, Path]:
+def launched(executor: tuple[Any, Path], run_id: str, **settings: float) -> tuple[Any, Path]:
     """Return the row of a launch, and the folder of its adapter."""
-    failure, told = execute(workshop, run_id, **settings)
+    failure, told = execute(executor, run_id, **settings)
     assert failure is None
     row = next(e for r in told.reports for e in r.events if e.scores)
-    return row, workshop[1] / row.path
+    return row, executor[1] / row.path
 
 
 def config_of(folder: Path) -> tuple[int, dict[str, int]]:
@@ -61,19 +61,19 @@ def weights_of(folder: Path) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def plain(workshop: tuple[Any, Path]) -> tuple[Any, Path]:
-    return launched(workshop, "r0000-aaaaaa")
+def plain(executor: tuple[Any, Path]) -> tuple[Any, Path]:
+    return launched(executor, "r0000-aaaaaa")
 
 
-def test_ranks_reach_the_adapter(workshop: Any, plain: Any) -> None:
-    row, folder = launched(workshop, "r0001-aaaaaa", **{"rank": 3, "rank.q_proj": 1})
+def test_ranks_reach_the_adapter(executor: Any, plain: Any) -> None:
+    row, folder = launched(executor, "r0001-aaaaaa", **{"rank": 3, "rank.q_proj": 1})
     assert config_of(plain[1]) == (2, {})
     assert config_of(folder) == (3, {"q_proj": 1})
     assert "condition" not in row.payload
 
 
-def test_decoding_reaches_the_answers_alone_and_is_told(workshop: Any, plain: Any) -> None:
-    row, folder = launched(workshop, "r0002-aaaaaa", temperature=0.2, top_p=0.5)
+def test_decoding_reaches_the_answers_alone_and_is_told(executor: Any, plain: Any) -> None:
+    row, folder = launched(executor, "r0002-aaaaaa", temperature=0.2, top_p=0.5)
     assert weights_of(folder) == weights_of(plain[1])
     assert row.prompt_scores != plain[0].prompt_scores
     assert row.payload["condition"] == {"temperature": 0.2, "top_p": 0.5}
@@ -87,16 +87,16 @@ def test_decoding_reaches_the_answers_alone_and_is_told(workshop: Any, plain: An
     again = replace(proposed(temperature=0.2, top_p=0.5), kind=LaunchKind.MERGE, merge=merge)
     parents = {"merge_paths": (plain[0].path,), "merge_digests": (plain[0].digest,)}
     launch, told = Launch("r0009-aaaaaa", 0, again, **parents), Told()
-    assert workshop[0].execute(launch, told) is None
+    assert executor[0].execute(launch, told) is None
     redrawn = next(e for r in told.reports for e in r.events if e.scores)
     assert redrawn.prompt_scores == row.prompt_scores
     assert redrawn.payload["condition"] == row.payload["condition"]
 
 
-def test_the_next_launch_has_the_sweeps_own_again(workshop: Any, plain: Any) -> None:
-    _, slow = launched(workshop, "r0003-aaaaaa", learning_rate=1e-6)
+def test_the_next_launch_has_the_sweeps_own_again(executor: Any, plain: Any) -> None:
+    _, slow = launched(executor, "r0003-aaaaaa", learning_rate=1e-6)
     assert weights_of(slow) != weights_of(plain[1])
-    failure, _ = execute(workshop, "r0004-aaaaaa", **{"rank.q_prok": 2})
+    failure, _ = execute(executor, "r0004-aaaaaa", **{"rank.q_prok": 2})
     assert "`q_prok` bears no adapter; allowed: " in failure.message
-    _, again = launched(workshop, "r0005-aaaaaa")
+    _, again = launched(executor, "r0005-aaaaaa")
     assert weights_of(again) == weights_of(plain[1])

@@ -26,7 +26,7 @@ COSTS: list[dict[str, Any]] = [
 def swept(base: Path, home: Path, costs: list[dict[str, Any]], **given: Any) -> Any:
     """Return the state of a sweep that has run to its end."""
     from paretoflow.engine.loop.driver import Driver
-    from paretoflow.engine.runtime.executor import Workshop
+    from paretoflow.engine.runtime.executor import Executor
     from paretoflow.engine.session.folder import enter_folder, sweep_root
     from paretoflow.ledger import open_ledger
     from paretoflow.methods import CAPABILITIES
@@ -46,7 +46,7 @@ def swept(base: Path, home: Path, costs: list[dict[str, Any]], **given: Any) -> 
     axes = axes_of(spec.search, spec.method)
     proposer = build(spec.proposer, m=m, runs=spec.stop.runs, launches=launches, axes=axes)
     ledger = open_ledger(root, writer=True, create=True, fsync=False)
-    driver = Driver(spec, ledger, InlineBackend(Workshop(spec, root, threads=1)), proposer)
+    driver = Driver(spec, ledger, InlineBackend(Executor(spec, root, threads=1)), proposer)
     driver.run()
     return driver.state
 

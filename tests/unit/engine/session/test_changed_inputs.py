@@ -18,7 +18,7 @@ from paretoflow.core.values import Problem
 from paretoflow.engine.cluster.submit import entrypoint
 from paretoflow.engine.failures.attribution import failure_of
 from paretoflow.engine.loop.driver import Driver
-from paretoflow.engine.loop.hooks import Surroundings
+from paretoflow.engine.loop.hooks import Hooks
 from paretoflow.engine.session.folder import enter_folder
 from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster
 from paretoflow.engine.state.events import evaluation_of, noted, recorded
@@ -66,7 +66,7 @@ def session(storage: Path, runs: int, inputs: Inputs | None, *, accept: bool = F
     )
     backend = SimulatedBackend(cluster) if inputs is None else Worker(cluster, inputs)
     proposer = build(spec.proposer, m=problem.m, runs=runs)
-    Driver(spec, ledger, backend, proposer, Surroundings(accept_change=accept)).run()
+    Driver(spec, ledger, backend, proposer, Hooks(accept_change=accept)).run()
     return str(root)
 
 

@@ -22,7 +22,7 @@ PROMPTS = 40
 def swept(tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a sweep of one run, whose data leaves 30 of 40 prompts over."""
     from paretoflow.engine.loop.driver import Driver
-    from paretoflow.engine.runtime.executor import Workshop
+    from paretoflow.engine.runtime.executor import Executor
     from paretoflow.engine.session.folder import enter_folder, sweep_root
     from paretoflow.ledger import open_ledger
     from tests.benchmarks.methods.inline import InlineBackend
@@ -36,7 +36,7 @@ def swept(tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     root = sweep_root(spec)
     enter_folder(spec, root)
     ledger = open_ledger(root, writer=True, create=True, fsync=False)
-    Driver(spec, ledger, InlineBackend(Workshop(spec, root, threads=1)), Listed()).run()
+    Driver(spec, ledger, InlineBackend(Executor(spec, root, threads=1)), Listed()).run()
     return Path(str(root))
 
 

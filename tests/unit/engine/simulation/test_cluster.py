@@ -1,4 +1,4 @@
-"""A cluster that outlives its drivers, and what befalls its gangs."""
+"""A cluster that outlives its drivers, and what befalls its worker groups."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from paretoflow.core.errors import FencedError
-from paretoflow.engine.live import GangPhase
+from paretoflow.engine.live import GroupPhase
 from paretoflow.engine.messages import Cause, Launch, Report
 from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster, Weather
 from paretoflow.engine.simulation.fault_model import Saved
@@ -21,8 +21,8 @@ TWO = [(10.0, [0.5, 5]), (10.0, [0.6, 4])]
 LIMITS = {"silent_s": 40.0, "orphan_s": 100.0}
 
 
-def cluster(answer: Any = TWO, *, gangs: int = 2, **weather: Any) -> SimulatedCluster:
-    engine = EngineSpec.model_validate({"worker_groups": gangs, "limits": LIMITS})
+def cluster(answer: Any = TWO, *, groups: int = 2, **weather: Any) -> SimulatedCluster:
+    engine = EngineSpec.model_validate({"worker_groups": groups, "limits": LIMITS})
     return SimulatedCluster(Fixed(answer), PROBLEM, engine, seed=1, weather=Weather(**weather))
 
 
@@ -79,7 +79,7 @@ def test_an_older_driver_is_refused() -> None:
     with pytest.raises(FencedError):
         old.adopt(3)
     old.close()
-    assert new.free() == 1, "the newer driver's gangs are left alone"
+    assert new.free() == 1, "the newer driver's worker groups are left alone"
 
 
 def test_gangs_that_hear_nobody_for_too_long_save_and_go() -> None:
@@ -115,7 +115,7 @@ def test_a_machine_taken_back_costs_only_what_is_left() -> None:
 
 
 def test_a_lost_node_takes_all_its_gangs_and_nobody_elses() -> None:
-    shared = cluster(gangs=4, node_loss=1.0, gangs_per_node=2, noticed_s=3.0)
+    shared = cluster(groups=4, node_loss=1.0, groups_per_node=2, noticed_s=3.0)
     backend, _ = driver(shared)
     backend.launch(launch("a"))
     backend.launch(launch("b"))
@@ -159,7 +159,7 @@ def test_a_silent_gang_is_waited_for_or_given_up_and_may_come_to_life_too_late()
         assert backend.free() == 2
         late = [e for _ in range(4) for r in backend.poll(100.0) for e in r.events]
         assert f"finished:r{i}" in ids(late)
-        assert backend.free() == 2, "its gang works on other runs since"
+        assert backend.free() == 2, "its worker group works on other runs since"
         seen.add("given up")
     assert seen == {"waited for", "given up"}
 
@@ -263,11 +263,11 @@ def test_gangs_show_what_they_do() -> None:
     shared = cluster()
     backend, _ = driver(shared)
     backend.launch(launch("a", 3))
-    busy, idle = backend.gangs()
-    assert (busy.phase, busy.run_id, busy.attempt) == (GangPhase.BUSY, "a", 3)
-    assert (idle.phase, idle.since_s) == (GangPhase.IDLE, 0.0)
+    busy, idle = backend.groups()
+    assert (busy.phase, busy.run_id, busy.attempt) == (GroupPhase.BUSY, "a", 3)
+    assert (idle.phase, idle.since_s) == (GroupPhase.IDLE, 0.0)
     until_ended(backend)
-    assert backend.gangs()[0].since_s == 20.0
+    assert backend.groups()[0].since_s == 20.0
 
 
 def test_what_is_written_first_stays() -> None:

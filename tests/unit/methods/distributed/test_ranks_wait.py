@@ -1,4 +1,4 @@
-"""How long the ranks of a gang wait for one of them, in a process of its own: it joins for good."""
+"""How long the ranks of a group wait for one, in a process of its own: it joins for good."""
 
 from __future__ import annotations
 

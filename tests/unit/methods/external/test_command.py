@@ -280,7 +280,9 @@ def test_what_cannot_be_started_is_refused_before_a_run(context, adapter, monkey
         build(CommandMethodSpec(type="command", argv=("no-such-program",)), context)
     assert caught.value.where == "method.argv"
     monkeypatch.setenv("SET", "x")
-    with pytest.raises(SpecError, match="not set where the gang runs: UNSET_NAME") as caught:
+    with pytest.raises(
+        SpecError, match="not set where the worker group runs: UNSET_NAME"
+    ) as caught:
         build(spec("", adapter, env=("SET", "UNSET_NAME")), context)
     assert caught.value.where == "method.env"
 
