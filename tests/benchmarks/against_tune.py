@@ -25,7 +25,7 @@ KILLS = 3
 KILL_S = 12.0
 """Seconds between the first finished trial and the kill."""
 TUNE = [sys.executable, "-m", "tests.benchmarks.tune_trials"]
-GANGS = [sys.executable, "-m", "tests.benchmarks.gang_trials"]
+GANGS = [sys.executable, "-m", "tests.benchmarks.group_trials"]
 
 
 def per_trial_ms(command: list[str]) -> float:

@@ -7,7 +7,7 @@ import sys
 
 from paretoflow.cli.main import main
 from paretoflow.engine.session import run as session
-from tests.integration.cheap_workshop import CHEAP
+from tests.integration.cheap_executor import CHEAP
 
 if __name__ == "__main__":
     session.run_sweep = functools.partial(session.run_sweep, executor=CHEAP)  # type: ignore[assignment]

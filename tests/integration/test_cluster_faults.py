@@ -11,7 +11,7 @@ import pytest
 from paretoflow.engine.live import GroupPhase, read_live
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.storage import LocalFolder
-from tests.integration.test_gangs import Sweep, assert_whole
+from tests.integration.test_worker_groups import Sweep, assert_whole
 from tests.small_disk import fill, small_disk
 
 pytest.importorskip("ray")

@@ -8,7 +8,7 @@ import pytest
 
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import EventKind
-from tests.integration.pausing_workshop import PAUSING
+from tests.integration.pausing_executor import PAUSING
 from tests.sim.specs import circle_spec
 
 pytest.importorskip("ray")

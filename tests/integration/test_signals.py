@@ -21,7 +21,7 @@ from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event, EventKind
 from tests.integration.command import Command
 from tests.integration.small_cluster import eventually, small_cluster
-from tests.integration.test_gangs import OBJECTIVE, REPOSITORY
+from tests.integration.test_worker_groups import OBJECTIVE, REPOSITORY
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from paretoflow.ledger.tables import EventKind
-from tests.integration.test_gangs import Sweep, assert_whole
+from tests.integration.test_worker_groups import Sweep, assert_whole
 
 pytest.importorskip("ray.train")
 from tests.integration.small_cluster import SmallCluster, eventually, small_cluster

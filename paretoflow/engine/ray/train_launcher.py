@@ -214,7 +214,7 @@ class RayTrainExecutor:
 
 
 def run_errand(config: dict[str, TrainTask]) -> Any:
-    """Do a worker's part of an errand; return what `TrainWorkshop` wants to know of the first.
+    """Do a worker's part of an errand; return what `TrainExecutor` wants to know of the first.
 
     Raises:
         AttemptFailedError: If the attempt failed on this worker.

@@ -11,7 +11,7 @@ from paretoflow.ledger.tables import Event
 from paretoflow.scoring.preparing import Preparing
 from paretoflow.spec.engine import EngineSpec
 
-EXECUTOR = "paretoflow.engine.runtime.executor:Workshop"
+EXECUTOR = "paretoflow.engine.runtime.executor:Executor"
 """What trains and evaluates, unless a test or a benchmark names another."""
 
 

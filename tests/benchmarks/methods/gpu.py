@@ -102,7 +102,7 @@ class Figures:
     adapter_bytes: int
 
 
-class MeasuredWorkshop(Executor):
+class MeasuredExecutor(Executor):
     """The real one, which notes what each checkpoint took."""
 
     def __init__(self, spec: SweepSpec, root: Any) -> None:
@@ -191,7 +191,7 @@ def measured(name: str, setting: Setting) -> tuple[list[Figures], SweepState]:
     root = sweep_root(spec)
     enter_folder(spec, root)
     gc.collect()  # what the sweep before has left on the GPU
-    executor = MeasuredWorkshop(spec, root)
+    executor = MeasuredExecutor(spec, root)
     proposer = proposers.build(spec.proposer, m=len(spec.objectives), runs=spec.stop.runs)
     driver = Driver(spec, MemoryLedger(MemoryStore()), InlineBackend(executor), proposer)
     driver.run()

@@ -17,7 +17,7 @@ from paretoflow.engine.session.folder import enter_folder, sweep_root
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event
-from tests.benchmarks.morl.executor import MorlWorkshop
+from tests.benchmarks.morl.executor import MorlExecutor
 from tests.benchmarks.morl.spec import MorlSpec
 
 Execute = Callable[[Launch], list[Report]]
@@ -125,7 +125,7 @@ def run_sweep(spec: MorlSpec) -> SweepState:
     """Run a sweep to its end, from wherever it stands, on `engine.worker_groups` processes."""
     workers, context = spec.engine.worker_groups, multiprocessing.get_context("spawn")
     plain = spec.model_dump_json()
-    with ProcessPoolExecutor(workers, context, _open_workshop, (plain,)) as pool:
+    with ProcessPoolExecutor(workers, context, _open_executor, (plain,)) as pool:
         return drive(spec, pool, _execute_here)
 
 
@@ -134,20 +134,20 @@ def drive(spec: MorlSpec, pool: Executor, run: Execute) -> SweepState:
     root = sweep_root(spec)
     enter_folder(spec, root)
     ledger = open_ledger(root, writer=True, create=True, fsync=False)
-    backend = PoolBackend(MorlWorkshop(spec, root, 1), pool, run, spec.engine.worker_groups)
+    backend = PoolBackend(MorlExecutor(spec, root, 1), pool, run, spec.engine.worker_groups)
     proposer = proposers.build(spec.proposer, m=len(spec.objectives), runs=spec.stop.runs)
     driver = Driver(spec, ledger, backend, proposer)
     driver.run()
     return driver.state
 
 
-_workshops: list[MorlWorkshop] = []
+_executors: list[MorlExecutor] = []
 
 
-def _open_workshop(plain: str) -> None:
+def _open_executor(plain: str) -> None:
     spec = MorlSpec.model_validate_json(plain)
-    _workshops[:] = [MorlWorkshop(spec, sweep_root(spec), 1)]
+    _executors[:] = [MorlExecutor(spec, sweep_root(spec), 1)]
 
 
 def _execute_here(launch: Launch) -> list[Report]:
-    return execute(_workshops[0], launch)
+    return execute(_executors[0], launch)

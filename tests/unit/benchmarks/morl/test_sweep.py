@@ -16,7 +16,7 @@ from paretoflow.ledger.tables import EventKind
 pytest.importorskip("mo_gymnasium", reason="needs the extra `bench`")
 pytest.importorskip("torch", reason="needs the extra `train`")
 
-from tests.benchmarks.morl.executor import MorlWorkshop
+from tests.benchmarks.morl.executor import MorlExecutor
 from tests.benchmarks.morl.spec import load_job
 from tests.benchmarks.morl.sweep import drive, execute
 from tests.benchmarks.morl.training import train
@@ -34,7 +34,7 @@ def small(tmp_path, runs: int, **method):
 
 
 def swept(spec):
-    executor = MorlWorkshop(spec, sweep_root(spec), 1)
+    executor = MorlExecutor(spec, sweep_root(spec), 1)
     with ThreadPoolExecutor(1) as pool:
         return drive(spec, pool, partial(execute, executor))
 
@@ -58,7 +58,7 @@ def test_a_run_that_fails_is_a_row_and_ends_no_other(tmp_path, monkeypatch) -> N
             raise FloatingPointError("it came apart")
         return train(spec, proposal, policy)
 
-    monkeypatch.setattr("tests.benchmarks.morl.workshop.train", failing)
+    monkeypatch.setattr("tests.benchmarks.morl.executor.train", failing)
     state = swept(small(tmp_path, 3))
     first, *others = state.runs.values()
     assert first.status is RunStatus.FAILED
@@ -69,7 +69,7 @@ def test_a_run_that_fails_is_a_row_and_ends_no_other(tmp_path, monkeypatch) -> N
 
 def test_noise_is_told_as_a_standard_error(tmp_path) -> None:
     spec = load_job("minecart", storage=str(tmp_path))
-    events = MorlWorkshop(spec, sweep_root(spec), 1).prepare()
+    events = MorlExecutor(spec, sweep_root(spec), 1).prepare()
     assert [e.kind for e in events] == [EventKind.CALIBRATED, EventKind.EVALUATED]
     rows = np.array(events[1].prompt_scores)
     assert rows.shape == (3, spec.environment.evaluations)

@@ -28,7 +28,7 @@ def test_sweeps_at_different_places_or_of_different_names_have_nothing_in_common
     assert factory.namespace_of("/a/s", "s").endswith("-s")
 
 
-class FoundMuster(factory.WorkerGroupFactory):  # type: ignore[misc]
+class FoundFactory(factory.WorkerGroupFactory):  # type: ignore[misc]
     """A factory that finds what a test says."""
 
     found: list[Any]
@@ -47,7 +47,7 @@ def found_group(made: Any, removed: list[Any], **changes: Any) -> Any:
 
 def of(**engine: Any) -> Any:
     spec = circle_spec(engine=engine)
-    return FoundMuster(spec, "/a/s", EXECUTOR, outliving=True)
+    return FoundFactory(spec, "/a/s", EXECUTOR, outliving=True)
 
 
 def test_gangs_are_taken_over_by_their_like_only() -> None:
@@ -55,7 +55,7 @@ def test_gangs_are_taken_over_by_their_like_only() -> None:
         of(),
         of(resources={"cpus_per_rank": 2}),
         of(launcher="train"),
-        FoundMuster(circle_spec(), "/a/s", "other:Workshop", outliving=True),
+        FoundFactory(circle_spec(), "/a/s", "other:Executor", outliving=True),
     ]
     assert len({made._kind for made in kinds}) == 4
     assert of()._kind == of(workers=9, retries=3)._kind

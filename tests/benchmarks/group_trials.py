@@ -1,7 +1,7 @@
 """Trivial runs on worker groups, in a process of its own: our side of `against_tune`.
 
-    python -m tests.benchmarks.gang_trials timed COUNT FOLDER
-    python -m tests.benchmarks.gang_trials endless FOLDER        until it is killed
+    python -m tests.benchmarks.group_trials timed COUNT FOLDER
+    python -m tests.benchmarks.group_trials endless FOLDER        until it is killed
 
 The whole path of a sweep: planner, Delta ledger with fsync, real Ray, warm ranks, result fragments;
 only the training is replaced by a sleep. A line is printed for every run that the ledger has.
@@ -19,7 +19,7 @@ from paretoflow.engine.session.folder import sweep_root
 from paretoflow.engine.session.run import run_sweep
 from paretoflow.engine.state.sweep_state import SweepState
 from tests.benchmarks.tune_trials import ENDLESS, REPORTS, TRIAL_S, WORKERS
-from tests.integration.cheap_workshop import CHEAP, PACE
+from tests.integration.cheap_executor import CHEAP, PACE
 from tests.sim.specs import circle_spec
 
 

@@ -28,7 +28,7 @@ from tests.benchmarks.morl.training import Trained, episode_returns, fresh_polic
 ALONE = Parallel()
 
 
-class MorlWorkshop:
+class MorlExecutor:
     """Trains and measures policies of one environment; see `engine.runtime.protocols.RunExecutor`.
 
     An attempt that was cut off begins again: runs take seconds. The rows hold environment steps

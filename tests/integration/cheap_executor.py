@@ -46,14 +46,14 @@ from paretoflow.scoring.preparing import Preparing
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import as_folder
 
-CHEAP = "tests.integration.cheap_workshop:CheapWorkshop"
+CHEAP = "tests.integration.cheap_executor:CheapExecutor"
 PACE = "pace.json"
 """In the sweep's folder: seconds for each step, {"step_s": …}, and how many tenths of a second
 preparing takes, {"stage": …}; no waiting without it.
 """
 
 
-class CheapWorkshop:
+class CheapExecutor:
     """See `paretoflow.engine.runtime.protocols.RunExecutor`."""
 
     def __init__(

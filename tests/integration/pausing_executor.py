@@ -1,4 +1,4 @@
-"""An executor without torch that evaluates after every step and can pause: see `cheap_workshop`."""
+"""An executor without torch that evaluates after every step and can pause: see `cheap_executor`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from paretoflow.engine.state.events import finished, paused
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
 from paretoflow.methods.training.states import read_state
-from tests.integration.cheap_workshop import CheapWorkshop
+from tests.integration.cheap_executor import CheapExecutor
 
-PAUSING = "tests.integration.pausing_workshop:PausingWorkshop"
+PAUSING = "tests.integration.pausing_executor:PausingExecutor"
 STEP_S = 0.1
 
 
-class PausingWorkshop(CheapWorkshop):
+class PausingExecutor(CheapExecutor):
     """Run number n ends n tenths below the ideal, in equal steps from the base."""
 
     def _train(self, launch: Launch, attempt: Attempt) -> None:
