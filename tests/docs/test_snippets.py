@@ -7,6 +7,7 @@ import importlib.util
 import re
 import shlex
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -169,23 +170,35 @@ def _matches(printed: str, shown: str) -> bool:
     return re.fullmatch(pattern, plain.strip(), re.DOTALL) is not None
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the jobs, and with the ledger of the quickstart sweep that the pages show."""
+    made = tmp_path_factory.mktemp("pages")
+    shutil.copytree(ROOT / "jobs", made / "jobs")
+    with tarfile.open(Path(__file__).parent / "quickstart.tar.xz") as archive:
+        archive.extractall(made, filter="data")
+    return made
+
+
 @pytest.mark.parametrize(
-    "block", [block for block in blocks("console") if block.mark == "run"], ids=_ids
+    "block", [block for block in blocks("console") if block.mark.startswith("run")], ids=_ids
 )
 def test_output_that_is_shown_is_printed(
-    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    block: Block, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "110")
-    shutil.copytree(ROOT / "jobs", tmp_path / "jobs")
+    """`<!-- run N -->` compares the first N lines: adapters are not in the folder."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("COLUMNS", "160")
     for file in written()[block.page].blocks:
         if file.mark.startswith("file: "):
-            (tmp_path / file.mark.removeprefix("file: ")).write_text(file.text, encoding="utf-8")
+            (folder / file.mark.removeprefix("file: ")).write_text(file.text, encoding="utf-8")
     (command,) = _commands(block)
     main(_parsed(command)[1:])
     captured = capsys.readouterr()
-    shown = block.text.split("\n", 1)[1]
-    assert _matches(captured.out + captured.err, shown), captured.out + captured.err
+    lines, shown = (captured.out + captured.err).splitlines(), block.text.splitlines()[1:]
+    first = int(block.mark.removeprefix("run") or max(len(lines), len(shown)))
+    printed = "\n".join(lines[:first])
+    assert _matches(printed, "\n".join(shown[:first])), printed
 
 
 def test_output_that_differs_is_found() -> None:
@@ -193,3 +206,10 @@ def test_output_that_differs_is_found() -> None:
     assert _matches("one\nanything\ntwo\n", "one\n…\ntwo")
     assert not _matches("one\nthree\n", "one\ntwo")
     assert not _matches("one\ntwo\nthree\n", "one\ntwo")
+
+
+def test_the_shown_sweep_names_no_place_of_a_machine(folder: Path) -> None:
+    sweep = folder / "sweeps" / "quickstart"
+    texts = [path.read_bytes() for path in sweep.rglob("*") if path.is_file()]
+    assert texts
+    assert not any(place in text for text in texts for place in (b"/tmp/", b"/work/", b"/home/"))
