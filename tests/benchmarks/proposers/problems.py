@@ -8,8 +8,10 @@ the families of `TUNING`; what the project says of them rests on the others alon
     recorded                        verdict: sweeps of real runs, replayed
     llm                             tuning: the oracle of `engine.simulation.llm_like`
     six                             six objectives, see `many`
-    sealed_…                        see `sealed`: written before the default was chosen for small
-                                    budgets, run once afterwards; tuned on were all others
+    sealed_…                        see `sealed`: written before the default was first chosen for
+                                    small budgets, run once, and tuned on since
+    unseen_…                        see `unseen`: written before the present default, run once
+                                    afterwards; tuned on were all others
 """
 
 from __future__ import annotations
@@ -237,8 +239,9 @@ def problems_named(names: list[str] | None = None) -> list[Known]:
         return every
     from tests.benchmarks.proposers.many import MANY
     from tests.benchmarks.proposers.sealed import FRESH, SEALED
+    from tests.benchmarks.proposers.unseen import UNSEEN, UNSEEN_MANY
 
-    every += [*SEALED, *FRESH, *MANY]
+    every += [*SEALED, *FRESH, *MANY, *UNSEEN, *UNSEEN_MANY]
     known = {p.name for p in every} | {p.family for p in every}
     unknown = sorted(set(names) - known)
     if unknown:

@@ -1,6 +1,6 @@
 """Budgets that people pay for, each a sweep of its own: `-m tests.benchmarks.proposers.small`.
 
-`--folder` keeps raw results, so that what was cut off goes on; `--sealed` runs the sealed family
+`--folder` keeps raw results, so that what was cut off goes on; `--unseen` runs the sealed family
 alone. Unlike the main benchmark, which reads a sweep of 64 runs at 16 and 32, proposers here know
 the budget, and there are as many workers as such a sweep usually has.
 """
@@ -13,10 +13,20 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks.proposers.cells import Cell, Result, levels_of, read, run_cells
+from tests.benchmarks.proposers.cells import (
+    Cell,
+    MapOver,
+    Result,
+    levels_of,
+    read,
+    run_cell,
+    run_cells,
+)
+from tests.benchmarks.proposers.held_out import held_out
 from tests.benchmarks.proposers.problems import Known, problems_named, target_of
 from tests.benchmarks.proposers.scores import of_entrant, signed_rank
 from tests.benchmarks.proposers.tables import NOTHING, Table
+from tests.benchmarks.proposers.unseen import SWEEPS
 
 BUDGETS = {5: 2, 8: 2, 12: 2, 16: 4, 32: 8, 64: 8}
 """Runs to workers."""
@@ -33,16 +43,18 @@ PROBLEMS = (
     *("dtlz2", "convex_dtlz2", "dtlz7", "mw2", "mw8", "mw12"),
     *("vehicle_safety", "disc_brake", "welded_beam", "minecart", "recorded"),
 )
-SEALED = ("sealed_convex", "sealed_concave", "sealed_pieces", "sealed_llm")
+UNSEEN = ("unseen_convex", "unseen_concave", "unseen_pieces", "unseen_llm")
 SEEDS = 4
 
 
-def grid(problems: Sequence[Known], who: Sequence[str], seeds: int) -> list[Cell]:
+def grid(
+    problems: Sequence[Known], who: Sequence[str], seeds: Sequence[int], budgets: Sequence[int]
+) -> list[Cell]:
     """Return every sweep to run, seed by seed, so that what is cut off is still balanced."""
     return [
-        Cell(problem.name, level, name, seed, runs, workers)
-        for seed in range(seeds)
-        for runs, workers in BUDGETS.items()
+        Cell(problem.name, level, name, seed, runs, BUDGETS[runs])
+        for seed in seeds
+        for runs in budgets
         for problem in problems
         for level in levels_of(problem)
         for name in who
@@ -57,6 +69,8 @@ def group_of(problem: Known, level: str) -> str:
         return f"LLM-like, {target.m}"
     if problem.family == "recorded":
         return f"recorded, {target.m}"
+    if problem.family in UNSEEN:
+        return f"{problem.family.removeprefix('unseen_')}, {target.m}"
     pieces = problem.name in ("zdt3", "dtlz7") or "pieces" in problem.name
     return f"{'pieces' if pieces else target.shape}, {target.m}"
 
@@ -71,20 +85,6 @@ def paired(
         if cell.runs == runs and share is not None and cell.entrant in names:
             found.setdefault(cell.entrant, {})[cell.problem, cell.level, cell.seed] = share
     return found
-
-
-def interval(gaps: np.ndarray, problems: Sequence[object]) -> tuple[float, float, float]:
-    """Return the mean of paired gaps and its 95 % interval; problems are drawn, then their seeds.
-
-    Sweeps of one problem are alike, so that each problem's mean is what varies.
-    """
-    rng, names = np.random.default_rng(0), list(dict.fromkeys(problems))
-    groups = [gaps[[p == n for p in problems]] for n in names]
-    means = np.zeros(2000)
-    for i in range(len(means)):
-        means[i] = np.mean([rng.choice(g, len(g)).mean() for g in groups])
-    low, high = np.percentile(means, (2.5, 97.5))
-    return float(np.mean([g.mean() for g in groups])), float(low), float(high)
 
 
 def shares_table(results: Sequence[Result], names: Sequence[str], title: str) -> Table:
@@ -123,23 +123,20 @@ def groups_table(
 
 GROUPS_NOTE = (
     "The default's mean share; the best of its own arms there and its mean share; the mean paired "
-    "gap to it with its 95 % interval. Bold where the interval lies below 0. The best arm is the "
-    "best in hindsight, chosen on the same sweeps."
+    "gap to it with its 95 % interval. Bold where the interval lies below 0. Each half of the "
+    "seeds chooses the best arm that the other half is compared with (two names where they "
+    "differ): on the same sweeps the best in hindsight would be a maximum over noise."
 )
 
 
 def _against_best(shares: dict[str, dict[tuple[object, ...], float]]) -> str:
     ours = shares.pop(AUTO, {})
-    if not ours or not shares:
+    gap = held_out(ours, shares) if ours and shares else None
+    if gap is None:
         return NOTHING
-    best = max(shares, key=lambda n: float(np.mean(list(shares[n].values()))))
-    keys = sorted(set(ours) & set(shares[best]), key=str)
-    gaps = np.array([ours[k] - shares[best][k] for k in keys])
-    mean, low, high = interval(gaps, [k[:2] for k in keys])
-    gap = f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
-    gap = f"**{gap}**" if high < 0 else gap
-    own, other = np.mean([[ours[k], shares[best][k]] for k in keys], axis=0)
-    return f"{own:.3f}; {best} {other:.3f}; {gap}"
+    told = f"{gap.mean:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]"
+    told = f"**{told}**" if gap.high < 0 else told
+    return f"{gap.share:.3f}; {' / '.join(gap.arms)} {gap.other:.3f}; {told}"
 
 
 def duels_table(results: Sequence[Result], names: Sequence[str]) -> Table:
@@ -192,17 +189,16 @@ def _best_in_bold(rows: list[list[str]]) -> list[list[str]]:
 
 def main(given: argparse.Namespace) -> None:
     """Run what has no result yet; print the tables."""
-    names = given.problems or list(SEALED if given.sealed else PROBLEMS)
-    problems = problems_named(names)
+    problems = problems_named(given.problems or list(UNSEEN if given.unseen else PROBLEMS))
     who = given.proposers or [AUTO, *ARMS, *OTHERS, *PEERS]
     given.folder.mkdir(parents=True, exist_ok=True)
-    file = given.folder / ("sealed.jsonl" if given.sealed else "small.jsonl")
-    results = (
-        list(read(file)) if given.tables else run_cells(grid(problems, who, given.seeds), file)
-    )
+    file = given.folder / ("unseen.jsonl" if given.unseen else "small.jsonl")
+    seeds = SWEEPS if given.unseen else range(given.seeds)
+    cells = grid(problems, who, seeds[: given.seeds], given.budgets or list(BUDGETS))
+    results = list(read(file)) if given.tables else run_cells(cells, file, one_by_one(given))
     others = [n for n in who if n != AUTO and of_entrant(results, n)]
     arms = [n for n in others if n in ARMS]
-    title = "Sealed family" if given.sealed else "All but the sealed family"
+    title = "Sealed family" if given.unseen else "All but the sealed family"
     print(shares_table(results, who, title).text())
     print(groups_table(results, problems, arms).text())
     print(duels_table(results, others).text())
@@ -213,12 +209,24 @@ def listed(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
+def numbers(text: str) -> list[int]:
+    """Return the numbers in a list with commas."""
+    return [int(number) for number in listed(text)]
+
+
+def one_by_one(given: argparse.Namespace) -> MapOver | None:
+    """Return what runs cells in this process, if that is asked for."""
+    return (lambda cells: map(run_cell, cells)) if given.one else None
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--folder", type=Path, required=True, help="where raw results are kept")
-    parser.add_argument("--sealed", action="store_true", help="the sealed family alone")
+    parser.add_argument("--unseen", action="store_true", help="the sealed family alone")
     parser.add_argument("--problems", type=listed, help="problems or families, with commas")
     parser.add_argument("--proposers", type=listed, help="who takes part, with commas")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="seeds of each problem")
+    parser.add_argument("--budgets", type=numbers, help="runs of a sweep, with commas")
+    parser.add_argument("--one", action="store_true", help="one process instead of two")
     parser.add_argument("--tables", action="store_true", help="only print what is in the folder")
     main(parser.parse_args())

@@ -16,6 +16,7 @@ from paretoflow.engine.oracles import Checkpoint, Training, TrainingTask
 from paretoflow.front.hypervolume import hypervolume
 from tests.benchmarks.proposers.cells import Cell, Result, read, run_cell, run_cells
 from tests.benchmarks.proposers.field import Setting, default_of, entrants
+from tests.benchmarks.proposers.held_out import held_out
 from tests.benchmarks.proposers.oracles import ExactOracle, ReplayOracle, TruncatedOracle
 from tests.benchmarks.proposers.problems import (
     PROBLEMS,
@@ -26,7 +27,7 @@ from tests.benchmarks.proposers.problems import (
     target_of,
 )
 from tests.benchmarks.proposers.scores import duel, with_default
-from tests.benchmarks.proposers.small import holm, interval
+from tests.benchmarks.proposers.small import holm
 from tests.benchmarks.proposers.virtual_sweep import Row, VirtualSweep, claimed
 from tests.benchmarks.proposers.weather import SEEDS, Weather
 from tests.histories import problem_of, weighted
@@ -325,8 +326,36 @@ def test_p_values_are_corrected_by_holm_by_hand() -> None:
     assert holm([0.9, float("nan")]) == [1.0, 1.0]
 
 
-def test_intervals_of_paired_gaps_hold_their_mean() -> None:
-    gaps = np.array([0.1, 0.3, -0.1, 0.1])
-    mean, low, high = interval(gaps, ["a", "a", "b", "b"])
-    assert mean == pytest.approx(0.1)
-    assert -0.1 <= low < mean < high <= 0.3
+def test_halves_of_the_seeds_choose_the_arm_that_the_others_are_compared_with() -> None:
+    sweeps = [("p", "exact", seed) for seed in range(4)]
+    ours = dict.fromkeys(sweeps, 0.5)
+    # seeds 0 and 2 choose `one`, 1 and 3 choose `two`: each meets the sweeps on which it is poor
+    one = dict(zip(sweeps, [0.9, 0.2, 0.9, 0.4], strict=True))
+    two = dict(zip(sweeps, [0.3, 0.8, 0.5, 0.8], strict=True))
+    gap = held_out(ours, {"one": one, "two": two})
+    assert gap is not None
+    assert gap.arms == ("one", "two")
+    assert gap.mean == pytest.approx(np.mean([0.3, 0.1, 0.2, 0.0]))
+    assert sorted(gap.gaps) == pytest.approx([0.0, 0.1, 0.2, 0.3])
+    assert gap.low < gap.mean < gap.high
+    assert held_out(dict.fromkeys(sweeps[:1], 0.5), {"one": one}) is None
+
+
+def test_copies_of_the_default_are_level_with_it_though_the_best_in_hindsight_is_ahead() -> None:
+    rng = np.random.default_rng(0)
+    sweeps = [(name, "exact", seed) for name in "abc" for seed in range(8)]
+    drawn = [dict(zip(sweeps, rng.normal(0.5, 0.1, 24).tolist(), strict=True)) for _ in range(5)]
+    ours, arms = drawn[0], dict(zip("vwxy", drawn[1:], strict=True))
+    best = max(np.mean([ours[k] - arm[k] for k in sweeps]) for arm in arms.values())
+    gap = held_out(ours, arms)
+    assert gap is not None
+    assert gap.low < 0 < gap.high
+    assert min(np.mean([ours[k] - arm[k] for k in sweeps]) for arm in arms.values()) <= best
+
+
+def test_the_second_sealed_family_has_its_shapes_too() -> None:
+    fronts = [target(p.name) for p in problems_named(["unseen_convex", "unseen_concave"])]
+    assert [f.m for f in fronts] == [2, 2, 3, 3] * 2
+    assert "concave" not in {f.shape for f in fronts[:4]}
+    assert {f.shape for f in fronts[4:]} == {"concave"}
+    assert not any(p.name.startswith("unseen") for p in problems_named())
