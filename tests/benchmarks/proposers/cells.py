@@ -7,6 +7,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from paretoflow.engine.oracles import AnyOracle
 from tests.benchmarks.proposers.field import Setting, entrants
 from tests.benchmarks.proposers.oracles import (
     ExactOracle,
+    Remembered,
     ReplayOracle,
     TruncatedOracle,
 )
@@ -107,6 +109,12 @@ def levels_of(problem: Known) -> tuple[str, ...]:
     return (EXACT,) if problem.trainable is None else (EXACT, TRUNCATED)
 
 
+@lru_cache(maxsize=256)
+def remembered(problem: Known, level: str, seed: int) -> AnyOracle:
+    """Return the oracle of a sweep, one for all who propose for it."""
+    return Remembered(oracle_of(problem, target_of(problem), level, seed))
+
+
 def oracle_of(problem: Known, target: Target, level: str, seed: int) -> AnyOracle:
     """Return a problem's oracle for the sweep of a seed."""
     if level == PROMPTS:
@@ -133,9 +141,8 @@ def run_cell(cell: Cell) -> Result:
         proposer = entrants()[cell.entrant].build(setting)
     except ParetoflowError as e:
         return Result(cell, **told, left_out=str(e))
-    sweep = VirtualSweep(
-        target, oracle_of(problem, target, cell.level, cell.seed), weather, cell.runs
-    )
+    oracle = remembered(problem, cell.level, cell.seed)
+    sweep = VirtualSweep(target, oracle, weather, cell.runs)
     curve = sweep.swept(proposer, cell.seed)
     return Result(
         cell,

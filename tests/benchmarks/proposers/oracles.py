@@ -8,13 +8,14 @@ by prompt instead, and have a method `truth(state)`.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from paretoflow.core.values import FloatArray, LaunchKind, Problem, Proposal
-from paretoflow.engine.oracles import Checkpoint, TrainingTask
+from paretoflow.engine.oracles import AnyOracle, Checkpoint, TrainingTask
 from tests.benchmarks.proposers.problems import Target
 from tests.benchmarks.proposers.trainable import Trainable
 
@@ -91,6 +92,35 @@ class ReplayOracle(ExactOracle):
             distance = np.linalg.norm(self._weights - proposal.weights.array, axis=1)
             points = self._runs[int(distance.argmin())]
         return [Checkpoint(1 / len(points), row) for row in points]
+
+
+class Remembered:
+    """Another oracle, which is asked once for each run that begins at the base.
+
+    A sweep's luck depends on its seed and the run's place alone, so that the opening of a sweep is
+    the same whoever proposes.
+
+    Args:
+        inner: The oracle of one problem and one seed.
+    """
+
+    def __init__(self, inner: AnyOracle) -> None:
+        self._inner: Any = inner
+        self._known: dict[tuple[object, ...], Sequence[Checkpoint]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the other has, so that this one can do no more than that."""
+        return getattr(self._inner, name)
+
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
+        """Return the checkpoints in order."""
+        proposal = task.proposal
+        if task.start is not None or proposal.kind is not LaunchKind.WEIGHTED:
+            return self._inner.train(task, rng)
+        key = task.run_id, task.attempt, proposal.weights.values
+        if key not in self._known:
+            self._known[key] = self._inner.train(task, rng)
+        return self._known[key]
 
 
 class TruncatedOracle:
@@ -189,6 +219,11 @@ class Slopes:
             self._weights = np.clip(moved, 0.0, DUAL_CEILING)
             self._weights[self._target] = 1.0
         return self._weights / self._weights.sum()
+
+    def at(self, truth: Callable[[FloatArray], FloatArray], state: FloatArray) -> FloatArray:
+        """Return the weights for the next step from a state, whose gains only thresholds need."""
+        fixed = self._target is None
+        return self.weights(np.empty(0) if fixed else truth(state))
 
 
 DUAL_FLOOR = 0.05

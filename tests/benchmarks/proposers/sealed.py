@@ -161,7 +161,7 @@ class TableOracle:
         tilt = np.zeros((KINDS, ANSWERS)) if task.start is None else task.start
         slopes, found = Slopes(task.proposal), []
         for step in range(1, STEPS + 1):
-            tilt = stepped(self._tables, tilt, slopes.weights(self.truth(tilt)), rng)
+            tilt = stepped(self._tables, tilt, slopes.at(self.truth, tilt), rng)
             if step in (STEPS // 2, STEPS):
                 found.append(self._scored(tilt, 0.5, rng))
         return found

@@ -176,7 +176,7 @@ class LanguageOracle:
         theta = np.zeros(FEATURES) if task.start is None else task.start
         slopes, found = Slopes(task.proposal), []
         for step in range(1, STEPS + 1):
-            theta = stepped(self._task, theta, slopes.weights(self.truth(theta)), rng)
+            theta = stepped(self._task, theta, slopes.at(self.truth, theta), rng)
             if step in (STEPS // 2, STEPS):
                 found.append(self._scored(theta, 0.5, rng))
         return found
