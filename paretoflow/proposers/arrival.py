@@ -1,4 +1,4 @@
-"""Decides whether runs end where they arrive, and which policies a further run would lift outward.
+"""Decides whether runs end where they arrive, and how far a further run would go.
 
 All gains here are normalised, 0 at the nadir and 1 at the ideal.
 """
@@ -14,7 +14,10 @@ from paretoflow.proposers.boxes import scale_of
 from paretoflow.proposers.improvements import LEAST_RISE
 
 ERRORS = 2.0
-"""Standard errors that a mean rise, or a fall, must exceed to count."""
+"""Standard errors that a mean rise must exceed to count."""
+UNKNOWN = 0.5
+"""Share of its rise that a run's next half has, where the base cannot tell."""
+_BASE = -1
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,15 @@ class Ends:
         weights: Shape (n, m).
         changes: Gains added since the checkpoint half-way, shape (n, m).
         errors: Standard errors of these, shape (n, m).
+        before: Gains added from the base to that checkpoint, shape (n, m); nan if the base is not
+            evaluated.
     """
 
     rows: IntArray
     weights: FloatArray
     changes: FloatArray
     errors: FloatArray
+    before: FloatArray
 
     @property
     def rising(self) -> bool:
@@ -46,22 +52,28 @@ class Ends:
         doubt = ERRORS * float(np.sqrt(variance.sum())) / len(rises)
         return bool(rises.mean() > max(LEAST_RISE, doubt))
 
-    def outward(self, *, surely: bool = False) -> IntArray:
-        """Return the rows of policies that rose and gave nothing up: a further run lifts them so.
+    @property
+    def left(self) -> float:
+        """Return how much of a half's rise the next half has: that of the runs so far, in all.
 
-        By hand: from (.2, .4) to (.4, .6) counts, surely; from (.6, .1) to (.9, .0) went along the
-        front.
-
-        Args:
-            surely: Only those that rose in every objective; else noise may hide that one fell.
+        By hand: a run that rose by .2 to half-way and by .1 to its end has half of it left.
         """
-        errors = ERRORS * self.errors if surely else -self.errors
-        least = np.maximum(LEAST_RISE, errors) if surely else np.minimum(-LEAST_RISE, errors)
-        kept = (self.changes >= least).all(axis=1)
-        rises = (self.weights * self.changes).sum(axis=1)
-        doubt = np.sqrt((self.weights**2 * self.errors**2).sum(axis=1))
-        rose = rises > np.maximum(LEAST_RISE, ERRORS * doubt)
-        return np.asarray(self.rows[rose & kept], dtype=np.int64)
+        early, late = ((self.weights * c).sum() for c in (self.before, self.changes))
+        if not np.isfinite(early) or early <= 0:
+            return UNKNOWN
+        return float(np.clip(late / early, 0.0, 1.0))
+
+    def further(self) -> dict[tuple[float, ...], FloatArray]:
+        """Return, by weights, what one more run towards them should add to gains, (m,) each.
+
+        Two more halves, each with the share of the one before that is left; each objective's change
+        counts less a standard error, so that noise moves nothing.
+
+        By hand: (.2, 0) since half-way without noise, and half is left: .2 * (.5 + .25) = .15 more.
+        """
+        sure = np.sign(self.changes) * np.maximum(np.abs(self.changes) - self.errors, 0.0)
+        changes = (self.left + self.left**2) * sure
+        return dict(zip(map(tuple, self.weights.tolist()), changes, strict=True))
 
 
 def ends_of(history: History) -> Ends:
@@ -82,10 +94,13 @@ def ends_of(history: History) -> Ends:
             weights.append(proposal.weights.values)
     m = history.problem.m
     index = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    before, last = index[:, 0], index[:, 1]
+    middle, last = index[:, 0], index[:, 1]
+    base = gains[history.run_index == _BASE][:1]
+    start = base[0] if len(base) else np.full(m, np.nan)
     return Ends(
         rows=last,
         weights=np.array(weights, dtype=np.float64).reshape(-1, m),
-        changes=gains[last] - gains[before],
-        errors=np.hypot(errors[last], errors[before]),
+        changes=gains[last] - gains[middle],
+        errors=np.hypot(errors[last], errors[middle]),
+        before=gains[middle] - start,
     )

@@ -22,7 +22,9 @@ MOST = 3
 """Launches for an objective alone, the first included, after which it is left at that."""
 
 
-def extreme_launch(history: History, asked: Asked, seed: int, proposer: str) -> Proposal | None:
+def extreme_launch(
+    history: History, asked: Asked, seed: int, proposer: str, *, failed_only: bool = False
+) -> Proposal | None:
     """Return a launch for an objective alone that was not its best launch so far; None if all were.
 
     It trains on from the best snapshot of the objective. Nothing is launched towards an objective
@@ -36,17 +38,20 @@ def extreme_launch(history: History, asked: Asked, seed: int, proposer: str) -> 
         asked: Every launch so far.
         seed: Seed of the sweep.
         proposer: Tag of the proposer.
+        failed_only: Whether only those are made again that came to nothing.
     """
     for objective in range(history.problem.m):
         own = asked.alone(objective)
         if own and own[-1] < len(history.runs) and len(own) < MOST:
-            parent = _better_than(history, own, objective)
+            parent = _better_than(history, own, objective, failed_only)
             if parent is not None:
                 return _launch(history, parent, objective, seed_for(seed, asked), proposer)
     return None
 
 
-def _better_than(history: History, own: Sequence[int], objective: int) -> int | None:
+def _better_than(
+    history: History, own: Sequence[int], objective: int, failed_only: bool
+) -> int | None:
     """Return the row that is best at an objective if it beats the runs `own`; None if it does not.
 
     Runs without a row are beaten by any other.
@@ -58,8 +63,8 @@ def _better_than(history: History, own: Sequence[int], objective: int) -> int | 
     errors = history.stderr[:, objective] / scale_of(history)[objective]
     best = int(started[gains[started].argmax()])
     rows = np.flatnonzero(np.isin(history.run_index, own))
-    if not len(rows):
-        return best
+    if not len(rows) or failed_only:
+        return None if len(rows) else best
     mine = int(rows[gains[rows].argmax()])
     doubt = DEVIATIONS * float(np.hypot(errors[best], errors[mine]))
     return best if gains[best] - gains[mine] > max(BEATEN, doubt) else None

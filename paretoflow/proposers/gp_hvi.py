@@ -128,7 +128,7 @@ class GpHviProposer:
         if promise is None:
             why = "No preference is expected to add anything"
             return spread_launch(asked, history.problem.names, seed, why, "gp_hvi")
-        return _weighted(promise, history, run_seed)
+        return weighted_launch(promise, history, run_seed)
 
 
 def candidates(asked: Asked, known: FloatArray) -> FloatArray:
@@ -156,7 +156,8 @@ def _distances(first: FloatArray, second: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(np.maximum(squares, 0.0)), dtype=np.float64)
 
 
-def _weighted(promise: Promise, history: History, run_seed: int) -> Proposal:
+def weighted_launch(promise: Promise, history: History, run_seed: int) -> Proposal:
+    """Return the launch with the weights that a model promises most of, with its reason."""
     names = history.problem.names
     return Proposal(
         kind=LaunchKind.WEIGHTED,

@@ -1,91 +1,174 @@
-"""Decides which rule a portfolio follows while too little is known to let arms compete."""
+"""Decides what a portfolio launches while too little is known to let its arms compete.
+
+Every kind of launch promises an amount of hypervolume, and the largest promise is kept to. A small
+budget has no launches to spend on finding out who chooses well; promises need none.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
-from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal
-from paretoflow.proposers.arms import PORTFOLIO
-from paretoflow.proposers.arrival import Ends
-from paretoflow.proposers.asked import Asked
-from paretoflow.proposers.boxes import scale_of
-from paretoflow.proposers.cmorl import starting_weights
-from paretoflow.proposers.wording import bounds, improve
+from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal, WeightVector
+from paretoflow.proposers.arrival import ends_of
+from paretoflow.proposers.asked import Asked, seed_for
+from paretoflow.proposers.belief import belief_of, best_promise, known_runs
+from paretoflow.proposers.boxes import Way, landscape, largest_box, scale_of
+from paretoflow.proposers.cmorl_hv import dominated
+from paretoflow.proposers.empty_box import box_launch
+from paretoflow.proposers.extremes import extreme_launch
+from paretoflow.proposers.gain import OpenRegion
+from paretoflow.proposers.gp_hvi import candidates, weighted_launch
+from paretoflow.proposers.pg_predict import Continuation, continuations
+from paretoflow.proposers.wording import preference
 
-ARRIVED, UNFINISHED = "gp_hvi", "empty_box"
-"""Whose launches come first where runs arrive, and where they end before they do."""
-PUSH = "push"
-"""The tag of launches that lift a policy outward."""
-PUSHES = 4
-"""Most of these: each objective for two policies."""
-FEW = 4
-"""With fewer launches after the opening, a push must surely pay."""
+MODEL, GAPS, CONTINUING = "gp_hvi", "empty_box", "pg_predict"
+"""The arms whose kinds of launch make promises: new weights, gaps, and policies trained on."""
 SLACK = 0.05
-"""What a lifted policy may give up, in units of the normalised range: C-MORL's."""
+"""Room below the middle of a gap, in units of the normalised range: C-MORL's."""
 
 
-def leading_arm(ends: Ends, m: int, place: int) -> str:
-    """Return the tag of the arm that leads; empty where arms are to compete at once.
-
-    Where runs arrive, weights tell what they come to, and a model of that is the best guide. Where
-    they do not, it learns where runs stop, and a new run from the base stops there again: gaps are
-    then filled from policies that go on. With two objectives these are few, and it is soon worth
-    more to let arms compete, one of which trains policies on for whatever they were trained.
+@dataclass(frozen=True)
+class Promised:
+    """A launch and what it should add.
 
     Args:
-        ends: Of the weighted runs.
-        m: Number of objectives.
-        place: Launches since the opening.
+        arm: Whose kind of launch it is.
+        gain: Hypervolume, in the product of the normalised ranges.
+        proposal: As the arm would make it.
     """
-    if not ends.rising:
-        return ARRIVED
-    return UNFINISHED if m > 2 or place < m else ""
+
+    arm: str
+    gain: float
+    proposal: Proposal
+
+    @property
+    def why(self) -> str:
+        """Return in words why it is taken."""
+        if not np.isfinite(self.gain):
+            return f"{self.arm} comes first"
+        return f"{self.arm} promises most, {self.gain:.1%} of the ranges' hypervolume"
 
 
-def push_launch(
-    history: History, asked: Asked, ends: Ends, run_seed: int, *, few: bool = False
-) -> Proposal | None:
-    """Return C-MORL's extension of a policy that still moves outward; None where there is none.
+class Prospects:
+    """What each kind of launch promises now; all gains normalised, 0 at the nadir, 1 at the ideal.
 
-    For two objectives. Of the policies that rose to their end and gave nothing up, the one with the
-    largest sum of gains is trained on for each objective in turn, first for that in which it is
-    worse, the other kept: that moves the front as a whole, while a gap in a front that is not there
-    yet is filled for nothing.
+    Weights: what the model is sure that a run from the base adds (`belief`).
+    A gap: what the middle of its box adds, or, if that is further, what a run for the target alone
+    still adds to the parent.
+    Training on: what a further run adds to a policy of the front, which is what runs towards the
+    same weights still changed at their ends, less what they slow down by (`arrival`). Nothing is
+    expected beyond the ideal or the best known.
+    So policies are trained on while runs end before they arrive, and gaps and weights take over
+    as what is left shrinks. Pending launches are believed to come to what they promised.
+
+    By hand: a policy at (.4, .4), alone on the front against (0, 0), whose run rose by (.1, .1) to
+    half-way and by as much to its end. All of it is left: training it on should come to (.6, .6),
+    which adds .36 - .16 = .2.
 
     Args:
         history: Ended runs and evaluations.
-        asked: Every launch so far.
-        ends: Of the weighted runs.
-        run_seed: Seed of the launch.
-        few: Whether the budget has so few runs that only those count that surely move outward.
+        asked: Every launch so far, the pending ones last.
+        pending: Launches that have not ended.
+        seed: Seed of the sweep.
     """
-    if history.problem.m != 2 or sum(p.tag == PUSH for p in asked.constrained()) >= PUSHES:
-        return None
-    gains = (history.gains - history.nadir) / scale_of(history)
-    rows = ends.outward(surely=few)
-    for row in rows[np.argsort(-gains[rows].sum(axis=1), kind="stable")].tolist():
-        parent = history.snapshot_ids[row]
-        tried = {p.target for p in asked.constrained() if p.parent == parent and p.tag == PUSH}
-        left = [t for t in np.argsort(gains[row], kind="stable").tolist() if t not in tried]
-        if left:
-            return _extension(history, row, left[0], run_seed)
-    return None
 
+    def __init__(
+        self, history: History, asked: Asked, pending: Sequence[Proposal], seed: int
+    ) -> None:
+        self._history = history
+        self._asked = asked
+        self._pending = pending
+        self._root, self._seed = seed, seed_for(seed, asked)
+        self._gains = (history.gains - history.nadir) / scale_of(history)
+        self._rows = {name: row for row, name in enumerate(history.snapshot_ids)}
+        self._land = landscape(history, asked, pending)
+        self._ends = ends_of(history)
+        self._further = self._ends.further()
+        coming = [self._arrival(c) for c in continuations(pending) if c[0] in self._rows]
+        believed = np.array(coming, dtype=np.float64).reshape(-1, history.problem.m)
+        self._region = OpenRegion.beyond(np.vstack([self._land.gains, believed]), self._land.ref)
 
-def _extension(history: History, row: int, target: int, run_seed: int) -> Proposal:
-    thresholds: FloatArray = history.gains[row] - SLACK * scale_of(history)
-    thresholds[target] = history.gains[row, target]
-    parent = history.snapshot_ids[row]
-    return Proposal(
-        kind=LaunchKind.CONSTRAINED,
-        weights=starting_weights(history, row, target),
-        seed=run_seed,
-        reason=f"{parent} still rose at its end and gave nothing up: "
-        f"{improve(target, history.problem)}, keeping "
-        f"{bounds(thresholds, target, history.problem)}.",
-        proposer=PORTFOLIO,
-        parent=parent,
-        target=target,
-        thresholds=tuple(thresholds.tolist()),
-        tag=PUSH,
-    )
+    def best(self, arms: Collection[str]) -> Promised | None:
+        """Return the largest promise of some arms; None if none promises anything.
+
+        Of equal promises, weights come first, then gaps: they are surer.
+        """
+        end = self._end() if MODEL in arms else None
+        if end is not None:
+            return end
+        found = [p for p in (*self._models_and_gaps(), *self._continued()) if p.arm in arms]
+        best = max(found, key=lambda p: round(p.gain, 12), default=None)
+        return best if best is not None and best.gain > 0 else None
+
+    def _end(self) -> Promised | None:
+        """Return a launch for an end of the front: for a corner that failed, or came out short.
+
+        Where runs end before they arrive each comes out short of others that were trained on.
+        """
+        unfinished = self._ends.rising
+        launch = extreme_launch(
+            self._history, self._asked, self._root, MODEL, failed_only=unfinished
+        )
+        return None if launch is None else Promised(MODEL, np.inf, launch)
+
+    def _models_and_gaps(self) -> Iterator[Promised]:
+        known = known_runs(self._history)
+        if not len(known.rows):
+            return
+        belief = belief_of(known, self._land, self._pending)
+        promise = best_promise(belief, candidates(self._asked, known.weights))
+        if promise is not None:
+            launch = weighted_launch(promise, self._history, self._seed)
+            yield Promised(MODEL, promise.sure, launch)
+        way = largest_box(self._land, SLACK)
+        if way is not None:
+            launch = box_launch(way, self._land, self._history, self._seed, GAPS)
+            yield Promised(GAPS, max(belief.gain_of(way), self._gain_of(way)), launch)
+
+    def _gain_of(self, way: Way) -> float:
+        """Return what a launch into a gap adds if its target rises as it still does alone."""
+        m, parent = len(way.thresholds), self._land.gains[way.parent]
+        alone = tuple(np.eye(m)[way.box.target].tolist())
+        end = np.maximum(way.thresholds, parent + self._further.get(alone, np.zeros(m)))
+        return float(self._region.gains(end))
+
+    def _continued(self) -> Iterator[Promised]:
+        names, tried = self._history.snapshot_ids, self._tried()
+        policies = [names[r] for r in self._land.rows[self._land.startable].tolist()]
+        options = [(p, w) for p in policies for w in self._further if (p, w) not in tried]
+        if not options:
+            return
+        arrivals = np.array([self._arrival(option) for option in options])
+        gains = self._region.gains(arrivals)
+        gains[dominated(arrivals, self._region.front)] = 0.0
+        best = int(gains.round(12).argmax())
+        yield Promised(CONTINUING, float(gains[best]), self._training_on(options[best]))
+
+    def _tried(self) -> set[Continuation]:
+        ended = (run.proposal for run in self._history.runs)
+        return {*continuations(ended), *continuations(self._pending)}
+
+    def _arrival(self, continuation: Continuation) -> FloatArray:
+        parent, weights = continuation
+        start = self._gains[self._rows[parent]]
+        most = np.maximum(1.0, self._land.gains.max(axis=0, initial=1.0))
+        end = np.minimum(start + self._further.get(weights, 0.0), most)
+        return np.asarray(end, dtype=np.float64)
+
+    def _training_on(self, continuation: Continuation) -> Proposal:
+        parent, values = continuation
+        weights = WeightVector(values)
+        towards = preference(weights, self._history.problem.names)
+        return Proposal(
+            kind=LaunchKind.WEIGHTED,
+            weights=weights,
+            seed=self._seed,
+            reason=f"Trains {parent} on towards {towards}, as runs towards that still changed at "
+            "their ends.",
+            proposer=CONTINUING,
+            parent=parent,
+            tag="predicted",
+        )

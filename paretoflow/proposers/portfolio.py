@@ -17,18 +17,15 @@ from paretoflow.proposers.arms import (
     signed,
     worths,
 )
-from paretoflow.proposers.arrival import Ends, ends_of
+from paretoflow.proposers.arrival import ends_of
 from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
 from paretoflow.proposers.empty_box import SPARE_SHARE
 from paretoflow.proposers.improvements import still_rising
 from paretoflow.proposers.initial import initial_count, initial_launch
-from paretoflow.proposers.lead import ARRIVED, FEW, UNFINISHED, leading_arm, push_launch
+from paretoflow.proposers.lead import CONTINUING, GAPS, MODEL, Prospects
 from paretoflow.proposers.settings import drawn
 from paretoflow.spec.proposers import PortfolioProposerSpec
 from paretoflow.spec.search import Axis
-
-CONTINUING = "pg_predict"
-"""The arm that trains policies on, which is worth nothing once runs end where they converge."""
 
 
 class PortfolioProposer:
@@ -39,8 +36,8 @@ class PortfolioProposer:
     chooses; if it has nothing to propose, the next one does, unless it waits for the opening. While
     policies that are trained on come no further (`improvements.still_rising`), the arm that does so
     comes last; before anything was trained on, it may try with one launch at a time.
-    The first `lead` launches after the opening follow a fixed rule instead (`lead`): while nothing
-    is known of them, arms would take turns at random for most of a small budget.
+    The first `lead` launches after the opening are those that promise most instead (`lead`): while
+    nothing is known of them, arms would take turns at random for most of a small budget.
     Recent launches count more, as what is worth doing changes while a front fills. An arm sees all
     launches, its own and the others', as if their proposers had taken turns. Its launches bear
     `<arm>|<its own tag>`.
@@ -68,7 +65,6 @@ class PortfolioProposer:
         self._discount = spec.discount
         self._lead = spec.lead
         self._initial = initial_count(m, spec.initial)
-        self._few = runs - self._initial < FEW
         self._spare = max(self._initial, runs // SPARE_SHARE)
         self._memory = AskedMemory()
         self._restored = RestoredRuns()
@@ -81,25 +77,27 @@ class PortfolioProposer:
         outcomes = cache(lambda: outcomes_of(history))
         seen = self._restored.of(history)
         rising = cache(lambda: still_rising(seen))
-        ends = cache(lambda: ends_of(seen))
+        rises = cache(lambda: ends_of(seen).rising)
 
         def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
             first = initial_launch(asked, self._initial, names, seed, PORTFOLIO)
             if first is not None:
                 return drawn(first, self._axes, len(asked), seed)
             leads = len(asked) < self._initial + self._lead
-            push = self._push(seen, asked, ends(), seed) if leads else None
-            if push is not None:
-                return drawn(push, self._axes, len(asked), seed)
+            opening = any(p.tag == "initial" for p in pending)
+            if leads and not opening:
+                prospects = Prospects(seen, asked, [*map(restored, pending)], seed)
+                promised = prospects.best(self._arms)
+                if promised is not None:
+                    launch = signed(promised.proposal, promised.arm, promised.why)
+                    return drawn(launch, self._axes, len(asked), seed)
             known = {o.arm for o in outcomes()}
             draws = worths(
                 outcomes(), tuple(self._arms), self._discount, seed_for(seed, asked), PORTFOLIO
             )
-            opening = any(p.tag == "initial" for p in pending)
             idle: list[str] = []
             held = CONTINUING if self._is_held(rising(), pending) else ""
-            place = len(asked) - self._initial
-            leader = leading_arm(ends(), len(names), place) if leads else ""
+            leader = (GAPS if rises() else MODEL) if leads else ""
             for arm in sorted(draws, key=lambda arm: (arm != leader, arm == held, -draws[arm])):
                 chosen = self._arms[arm].propose(seen, [*map(restored, pending)], 1, seed)
                 if chosen:
@@ -112,9 +110,6 @@ class PortfolioProposer:
 
         return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
 
-    def _push(self, seen: History, asked: Asked, ends: Ends, seed: int) -> Proposal | None:
-        return push_launch(seen, asked, ends, seed_for(seed, asked), few=self._few)
-
     def _is_held(self, rising: bool | None, pending: Sequence[Proposal]) -> bool:
         """Return whether continuing policies is left to others while they have anything."""
         if rising is None:
@@ -123,8 +118,8 @@ class PortfolioProposer:
 
 
 _LEADS = {
-    ARRIVED: f"{ARRIVED} leads while little is known",
-    UNFINISHED: f"{UNFINISHED} leads while little is known and runs end before they arrive",
+    MODEL: f"{MODEL} leads while little is known",
+    GAPS: f"{GAPS} leads while little is known and runs end before they arrive",
 }
 
 
