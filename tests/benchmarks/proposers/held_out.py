@@ -17,6 +17,8 @@ from paretoflow.core.values import FloatArray
 RESAMPLES = 1000
 BLOCK = 4
 """Neighbouring seeds that meet every level of noise (`weather.NOISES`) once: a half has all."""
+FEW = (0, 1, 1, 0)
+"""Halves of fewer seeds: one has none and the most, the other what lies between."""
 Key = tuple[object, ...]
 """Problem, level of the oracle, seed."""
 
@@ -81,8 +83,9 @@ def _split(keys: Sequence[Key], half: int) -> list[list[Key]]:
     found = []
     for group in groups.values():
         group.sort(key=lambda key: int(str(key[-1])))
-        block = BLOCK if len(group) >= 2 * BLOCK else 1
-        found.append([k for place, k in enumerate(group) if place // block % 2 == half])
+        many = len(group) >= 2 * BLOCK
+        halves = [p // BLOCK % 2 if many else FEW[p % BLOCK] for p in range(len(group))]
+        found.append([k for k, of in zip(group, halves, strict=True) if of == half])
     return [group for group in found if group]
 
 

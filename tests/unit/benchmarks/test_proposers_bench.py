@@ -329,9 +329,9 @@ def test_p_values_are_corrected_by_holm_by_hand() -> None:
 def test_halves_of_the_seeds_choose_the_arm_that_the_others_are_compared_with() -> None:
     sweeps = [("p", "exact", seed) for seed in range(4)]
     ours = dict.fromkeys(sweeps, 0.5)
-    # seeds 0 and 2 choose `one`, 1 and 3 choose `two`: each meets the sweeps on which it is poor
-    one = dict(zip(sweeps, [0.9, 0.2, 0.9, 0.4], strict=True))
-    two = dict(zip(sweeps, [0.3, 0.8, 0.5, 0.8], strict=True))
+    # seeds 0 and 3 choose `one`, 1 and 2 choose `two`: each meets the sweeps on which it is poor
+    one = dict(zip(sweeps, [0.9, 0.2, 0.4, 0.9], strict=True))
+    two = dict(zip(sweeps, [0.3, 0.8, 0.8, 0.5], strict=True))
     gap = held_out(ours, {"one": one, "two": two})
     assert gap is not None
     assert gap.arms == ("one", "two")

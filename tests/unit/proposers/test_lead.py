@@ -1,4 +1,4 @@
-"""What leads a portfolio while little is known: whether runs arrive, and what is lifted outward."""
+"""What leads a portfolio while little is known: what each kind of launch promises."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from paretoflow.proposers import build
 from paretoflow.proposers.arms import arm_of
 from paretoflow.proposers.arrival import ends_of
 from paretoflow.proposers.asked import Asked
-from paretoflow.proposers.lead import PUSH, PUSHES, leading_arm, push_launch
+from paretoflow.proposers.lead import CONTINUING, GAPS, MODEL, Prospects
 from paretoflow.spec.proposers import AutoProposerSpec, PortfolioProposerSpec
 from tests.histories import Front, circle, history_of, problem_of, swept, weighted, zdt1
 
 DONE = [weighted([1, 0]), weighted([0, 1]), weighted([1, 1])]
 STILL = [(0, [0.9, 0.0]), (0, [0.9, 0.0]), (1, [0.0, 0.9]), (1, [0.0, 0.9])]
 OUT = [(2, [0.3, 0.2]), (2, [0.5, 0.4])]
-ALONG = [(2, [0.6, 0.2]), (2, [0.9, 0.1])]
 THERE = [(2, [0.5, 0.5]), (2, [0.5, 0.5])]
 
 
@@ -36,68 +35,108 @@ def test_runs_that_still_rise_have_not_arrived_by_hand() -> None:
     assert not ends_of(history_of(problem)).rising
 
 
-def test_a_policy_that_rose_and_gave_nothing_up_moves_outward() -> None:
+def test_a_further_run_adds_what_the_halves_so_far_leave_by_hand() -> None:
     problem = problem_of(2)
-    assert ends_of(history_of(problem, DONE, [*STILL, *OUT])).outward().tolist() == [5]
-    assert not len(ends_of(history_of(problem, DONE, [*STILL, *ALONG])).outward())
-    assert not len(ends_of(history_of(problem, DONE, [*STILL, *OUT], stderr=0.2)).outward())
+    base = (-1, [0.1, 0.1])
+    # towards (1, 0): .4 to half-way and .2 to the end, so half is left: .2 * (.5 + .25) = .15
+    half = [(0, [0.5, 0.1]), (0, [0.7, 0.1])]
+    ends = ends_of(history_of(problem, DONE[:1], [base, *half]))
+    assert ends.left == pytest.approx(0.5)
+    assert ends.further()[1.0, 0.0] == pytest.approx([0.15, 0.0])
+    # a standard error is taken off each change: of the difference, sqrt(2) times that of a score
+    noisy = ends_of(history_of(problem, DONE[:1], [base, *half], stderr=0.1 / 2**0.5))
+    assert noisy.further()[1.0, 0.0] == pytest.approx([0.075, 0.0])
+    # all that rose, rose early; or the base tells nothing
+    there = [(0, [0.7, 0.1]), (0, [0.7, 0.1])]
+    assert ends_of(history_of(problem, DONE[:1], [base, *there])).left == 0.0
+    assert ends_of(history_of(problem, DONE[:1], half)).left == 0.5
+    assert ends_of(history_of(problem)).further() == {}
 
 
-def test_noise_may_hide_a_fall_unless_it_is_to_be_sure() -> None:
-    problem = problem_of(2)
-    slightly = [(2, [0.3, 0.4]), (2, [0.9, 0.36])]
-    ends = ends_of(history_of(problem, DONE, [*STILL, *slightly], stderr=0.05))
-    assert ends.outward().tolist() == [5]
-    assert not len(ends.outward(surely=True))
-    sure = ends_of(history_of(problem, DONE, [*STILL, *OUT], stderr=0.02))
-    assert sure.outward(surely=True).tolist() == [5]
+def prospects_of(history, pending=()) -> Prospects:
+    asked = Asked([*(run.proposal for run in history.runs), *pending])
+    return Prospects(history, asked, pending, 0)
 
 
-def test_a_policy_is_lifted_for_what_it_lacks_then_for_the_other_and_then_no_more() -> None:
-    history = history_of(problem_of(2), DONE, [*STILL, *OUT])
-    asked, found = Asked(DONE), []
-    while (launch := push_launch(history, asked, ends_of(history), 0)) is not None:
-        found.append(launch)
-        asked.extend([launch])
-    assert [p.target for p in found] == [1, 0]
-    assert {p.parent for p in found} == {history.snapshot_ids[5]}
-    # the other objective keeps its gain but for a twentieth of the range; the target's is to pass
-    assert found[0].thresholds == pytest.approx((0.45, 0.4))
-    assert {p.tag for p in found} == {PUSH}
+def test_a_policy_is_trained_on_while_runs_end_before_they_arrive_by_hand() -> None:
+    # even weights rose from (0, 0) to (.2, .2) to (.4, .4): all is left, another run adds (.4, .4)
+    rows = [(-1, [0.0, 0.0]), (0, [0.2, 0.2]), (0, [0.4, 0.4])]
+    history = history_of(problem_of(2), [weighted([1, 1])], rows)
+    best = prospects_of(history).best([CONTINUING])
+    assert best is not None
+    # against a reference of -.1 that is .9 * .9 less .5 * .5
+    assert best.gain == pytest.approx(0.56)
+    assert (best.arm, best.proposal.parent) == (CONTINUING, history.snapshot_ids[2])
+    assert best.proposal.kind is LaunchKind.WEIGHTED
+    assert best.proposal.weights.values == (0.5, 0.5)
+    assert prospects_of(history).best([MODEL, GAPS]).arm in (MODEL, GAPS)
 
 
-def test_no_more_than_so_many_are_lifted() -> None:
-    launches = [weighted([1, k]) for k in range(1, 6)]
-    rows = [(i, [g * (0.2 + i / 10)] * 2) for i in range(5) for g in (0.5, 1.0)]
-    history = history_of(problem_of(2), launches, rows)
-    asked = Asked(launches)
-    for _ in range(PUSHES):
-        launch = push_launch(history, asked, ends_of(history), 0)
-        assert launch is not None
-        asked.extend([launch])
-    assert push_launch(history, asked, ends_of(history), 0) is None
+def test_what_is_under_way_is_not_promised_again_and_is_believed() -> None:
+    rows = [(-1, [0.0, 0.0]), (0, [0.2, 0.2]), (0, [0.4, 0.4])]
+    history = history_of(problem_of(2), [weighted([1, 1])], rows)
+    first = prospects_of(history).best([CONTINUING])
+    assert first is not None
+    again = prospects_of(history, (first.proposal,)).best([CONTINUING])
+    assert again is None or again.proposal.parent != first.proposal.parent
 
 
-def test_who_leads_depends_on_whether_runs_arrive_and_on_the_objectives() -> None:
-    done = [weighted(w) for w in [*np.eye(3), np.ones(3)]]
-    still = [(i, (0.9 * np.eye(3)[i]).tolist()) for i in range(3) for _ in range(2)]
-    rising = history_of(problem_of(3), done, [*still, (3, [0.2] * 3), (3, [0.6] * 3)])
-    arrived = history_of(problem_of(3), done, [*still, (3, [0.6] * 3), (3, [0.6] * 3)])
-    assert {leading_arm(ends_of(rising), 3, place) for place in range(9)} == {"empty_box"}
-    assert {leading_arm(ends_of(arrived), 3, place) for place in range(9)} == {"gp_hvi"}
-    two = ends_of(history_of(problem_of(2), DONE, [*STILL, *OUT]))
-    assert [leading_arm(two, 2, place) for place in range(4)] == ["empty_box"] * 2 + [""] * 2
-    for history, arm in ((rising, "empty_box"), (arrived, "gp_hvi")):
-        (launch,) = auto(3).propose(history, (), 1, 0)
-        assert arm_of(launch) == arm
-        assert launch.reason.startswith(f"{arm} leads while little is known")
+def test_nothing_is_promised_beyond_the_ideal() -> None:
+    rows = [(-1, [0.0, 0.0]), (0, [0.4, 0.4]), (0, [0.8, 0.8])]
+    history = history_of(problem_of(2), [weighted([1, 1])], rows)
+    best = prospects_of(history).best([CONTINUING])
+    assert best is not None
+    assert best.gain == pytest.approx(1.1**2 - 0.9**2)  # (1, 1), not (1.6, 1.6)
+
+
+def test_where_runs_arrive_gaps_and_weights_promise_more_than_training_on() -> None:
+    still = [(i, (0.9 * np.eye(2)[i]).tolist()) for i in range(2) for _ in range(2)]
+    base = (-1, [0.0, 0.0])
+    arrived = history_of(problem_of(2), DONE, [base, *still, (2, [0.5, 0.5]), (2, [0.5, 0.5])])
+    (launch,) = auto().propose(arrived, (), 1, 0)
+    assert arm_of(launch) in (MODEL, GAPS)
+    assert "promises most" in launch.reason
+    climb = [(i, (g * np.eye(2)[i]).tolist()) for i in range(2) for g in (0.3, 0.6)]
+    rising = history_of(problem_of(2), DONE, [base, *climb, (2, [0.2, 0.2]), (2, [0.4, 0.4])])
+    (launch,) = auto().propose(rising, (), 1, 0)
+    assert arm_of(launch) == CONTINUING
+
+
+def test_permuting_objectives_permutes_the_promise() -> None:
+    rng = np.random.default_rng(3)
+    weights = np.vstack([np.eye(3), np.full(3, 1 / 3)])
+    rows = [(-1, np.zeros(3))]
+    for run, w in enumerate(weights):
+        for part in (0.3, 0.5):
+            rows.append((run, part * (w + 0.2) + 0.05 * rng.random(3)))
+    order = np.array([2, 0, 1])
+    plain = history_of(problem_of(3), [weighted(w) for w in weights], rows)
+    turned = history_of(
+        problem_of(3), [weighted(w[order]) for w in weights], [(r, g[order]) for r, g in rows]
+    )
+    for arm in (MODEL, GAPS, CONTINUING):
+        first, second = (prospects_of(h).best([arm]) for h in (plain, turned))
+        assert first is not None
+        assert second is not None
+        assert first.gain == pytest.approx(second.gain, rel=1e-4)
+        assert first.proposal.parent == second.proposal.parent
+
+
+def test_a_corner_that_failed_is_made_again_first() -> None:
+    rows = [(1, [0.0, 0.9]), (2, [0.5, 0.5])]
+    history = history_of(problem_of(2), DONE, rows, failed=[0])
+    best = prospects_of(history).best([MODEL, GAPS])
+    assert best is not None
+    assert best.proposal.tag == "extreme"
+    assert best.proposal.weights.values == (1.0, 0.0)
 
 
 def test_auto_follows_its_rule_for_so_many_launches_and_then_lets_arms_compete() -> None:
     _, launches = swept(auto(runs=40, lead=6), Front(zdt1()), 40)
     arms = [arm_of(p) for p in launches]
     assert arms[:3] == [""] * 3
-    assert set(arms[3:9]) == {"gp_hvi"}
+    assert set(arms[3:9]) <= {MODEL, GAPS}  # runs that arrive are not trained on
+    assert all("promises most" in p.reason for p in launches[3:9])
     assert len(set(arms[9:])) > 1
 
 
