@@ -63,17 +63,78 @@ class Ends:
             return UNKNOWN
         return float(np.clip(late / early, 0.0, 1.0))
 
-    def further(self) -> dict[tuple[float, ...], FloatArray]:
-        """Return, by weights, what one more run towards them should add to gains, (m,) each.
 
-        Two more halves, each with the share of the one before that is left; each objective's change
-        counts less a standard error, so that noise moves nothing.
+@dataclass(frozen=True)
+class Further:
+    """What one more run changed, or should change, by where it begins and its weights.
 
-        By hand: (.2, 0) since half-way without noise, and half is left: .2 * (.5 + .25) = .15 more.
+    Args:
+        places: Gains where it begins, shape (n, m).
+        weights: Shape (n, m).
+        changes: What it adds to the gains, shape (n, m).
+    """
+
+    places: FloatArray
+    weights: FloatArray
+    changes: FloatArray
+
+    def options(self) -> list[tuple[float, ...]]:
+        """Return the weights of which something is known, each once."""
+        return list(dict.fromkeys(map(tuple, self.weights.tolist())))
+
+    def after(self, start: FloatArray, weights: tuple[float, ...]) -> FloatArray:
+        """Return the change that is known nearest to a start; none for other weights.
+
+        Args:
+            start: Gains, shape (m,).
+            weights: Of the run.
         """
-        sure = np.sign(self.changes) * np.maximum(np.abs(self.changes) - self.errors, 0.0)
-        changes = (self.left + self.left**2) * sure
-        return dict(zip(map(tuple, self.weights.tolist()), changes, strict=True))
+        own = np.flatnonzero((self.weights == np.array(weights)).all(axis=1))
+        if not len(own):
+            return np.zeros(len(start))
+        away = np.abs(self.places[own] - start).max(axis=1)
+        return np.asarray(self.changes[own[away.round(9).argmin()]], dtype=np.float64)
+
+
+def further_of(history: History, left: float) -> Further:
+    """Return what a further run adds: what one did that began there, or where another one ended.
+
+    From the end of a weighted run it should add two more halves, each with the share of the one
+    before that is left. An objective's change counts less a standard error, so that noise moves
+    nothing.
+
+    By hand: (.2, 0) since half-way without noise, and half is left: .2 * (.5 + .25) = .15 more.
+
+    Args:
+        history: Ended runs and evaluations.
+        left: See `Ends.left`.
+    """
+    scale = scale_of(history)
+    gains, errors = (history.gains - history.nadir) / scale, history.stderr / scale
+    rows = {name: row for row, name in enumerate(history.snapshot_ids)}
+    found: list[tuple[int, tuple[float, ...], int, int, float]] = []
+    for run, record in enumerate(history.runs):
+        proposal = record.proposal
+        own = np.flatnonzero(history.run_index == run)
+        if proposal.kind is not LaunchKind.WEIGHTED or not len(own):
+            continue
+        last, weights = int(own[-1]), proposal.weights.values
+        if len(own) > 1:
+            middle = int(own[len(own) // 2 - 1])
+            found.append((last, weights, middle, last, left + left**2))
+        parent = rows.get(proposal.parent or "")
+        if parent is not None:
+            found.append((parent, weights, parent, last, 1.0))
+    m = history.problem.m
+    place, begin, end = (
+        np.array([[f[0], f[2], f[3]] for f in found], dtype=np.int64).reshape(-1, 3).T
+    )
+    changes = gains[end] - gains[begin]
+    doubt = np.hypot(errors[end], errors[begin])
+    sure = np.sign(changes) * np.maximum(np.abs(changes) - doubt, 0.0)
+    shares = np.array([f[4] for f in found]).reshape(-1, 1)
+    weighted = np.array([f[1] for f in found], dtype=np.float64).reshape(-1, m)
+    return Further(gains[place], weighted, shares * sure)
 
 
 def ends_of(history: History) -> Ends:

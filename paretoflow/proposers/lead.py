@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal, WeightVector
-from paretoflow.proposers.arrival import ends_of
+from paretoflow.proposers.arrival import ends_of, further_of
 from paretoflow.proposers.asked import Asked, seed_for
 from paretoflow.proposers.belief import belief_of, best_promise, known_runs
 from paretoflow.proposers.boxes import Way, landscape, largest_box, scale_of
@@ -86,7 +86,7 @@ class Prospects:
         self._rows = {name: row for row, name in enumerate(history.snapshot_ids)}
         self._land = landscape(history, asked, pending)
         self._ends = ends_of(history)
-        self._further = self._ends.further()
+        self._further = further_of(history, self._ends.left)
         coming = [self._arrival(c) for c in continuations(pending) if c[0] in self._rows]
         believed = np.array(coming, dtype=np.float64).reshape(-1, history.problem.m)
         self._region = OpenRegion.beyond(np.vstack([self._land.gains, believed]), self._land.ref)
@@ -132,13 +132,13 @@ class Prospects:
         """Return what a launch into a gap adds if its target rises as it still does alone."""
         m, parent = len(way.thresholds), self._land.gains[way.parent]
         alone = tuple(np.eye(m)[way.box.target].tolist())
-        end = np.maximum(way.thresholds, parent + self._further.get(alone, np.zeros(m)))
+        end = np.maximum(way.thresholds, parent + self._further.after(parent, alone))
         return float(self._region.gains(end))
 
     def _continued(self) -> Iterator[Promised]:
         names, tried = self._history.snapshot_ids, self._tried()
         policies = [names[r] for r in self._land.rows[self._land.startable].tolist()]
-        options = [(p, w) for p in policies for w in self._further if (p, w) not in tried]
+        options = [(p, w) for p in policies for w in self._further.options() if (p, w) not in tried]
         if not options:
             return
         arrivals = np.array([self._arrival(option) for option in options])
@@ -155,7 +155,7 @@ class Prospects:
         parent, weights = continuation
         start = self._gains[self._rows[parent]]
         most = np.maximum(1.0, self._land.gains.max(axis=0, initial=1.0))
-        end = np.minimum(start + self._further.get(weights, 0.0), most)
+        end = np.minimum(start + self._further.after(start, weights), most)
         return np.asarray(end, dtype=np.float64)
 
     def _training_on(self, continuation: Continuation) -> Proposal:

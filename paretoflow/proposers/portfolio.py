@@ -85,7 +85,7 @@ class PortfolioProposer:
                 return drawn(first, self._axes, len(asked), seed)
             leads = len(asked) < self._initial + self._lead
             opening = any(p.tag == "initial" for p in pending)
-            if leads and not opening:
+            if leads and (not opening or len(seen.runs) >= self._initial):
                 prospects = Prospects(seen, asked, [*map(restored, pending)], seed)
                 promised = prospects.best(self._arms)
                 if promised is not None:
