@@ -82,18 +82,22 @@ class Further:
         """Return the weights of which something is known, each once."""
         return list(dict.fromkeys(map(tuple, self.weights.tolist())))
 
-    def after(self, start: FloatArray, weights: tuple[float, ...]) -> FloatArray:
-        """Return the change that is known nearest to a start; none for other weights.
+    def after(self, starts: FloatArray, weights: tuple[float, ...]) -> FloatArray:
+        """Return the changes known nearest to some starts, the latest of equally near ones.
 
         Args:
-            start: Gains, shape (m,).
-            weights: Of the run.
+            starts: Gains, shape (n, m).
+            weights: Of the run; nothing changes with weights of which nothing is known.
+
+        Returns:
+            Shape (n, m).
         """
-        own = np.flatnonzero((self.weights == np.array(weights)).all(axis=1))
+        own = np.flatnonzero((self.weights == np.array(weights)).all(axis=1))[::-1]
         if not len(own):
-            return np.zeros(len(start))
-        away = np.abs(self.places[own] - start).max(axis=1)
-        return np.asarray(self.changes[own[away.round(9).argmin()]], dtype=np.float64)
+            return np.zeros(starts.shape)
+        away = np.abs(self.places[own][None] - starts[:, None]).max(axis=2)
+        nearest = own[away.round(9).argmin(axis=1)]
+        return np.asarray(self.changes[nearest], dtype=np.float64)
 
 
 def further_of(history: History, left: float) -> Further:

@@ -15,13 +15,14 @@ from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal, We
 from paretoflow.proposers.arrival import ends_of, further_of
 from paretoflow.proposers.asked import Asked, seed_for
 from paretoflow.proposers.belief import belief_of, best_promise, known_runs
-from paretoflow.proposers.boxes import Way, landscape, largest_box, scale_of
+from paretoflow.proposers.boxes import MAX_POINTS, Way, landscape, largest_box, scale_of
 from paretoflow.proposers.cmorl_hv import dominated
 from paretoflow.proposers.empty_box import box_launch
 from paretoflow.proposers.extremes import extreme_launch
 from paretoflow.proposers.gain import OpenRegion
 from paretoflow.proposers.gp_hvi import candidates, weighted_launch
 from paretoflow.proposers.pg_predict import Continuation, continuations
+from paretoflow.proposers.spread import farthest_first
 from paretoflow.proposers.wording import preference
 
 MODEL, GAPS, CONTINUING = "gp_hvi", "empty_box", "pg_predict"
@@ -87,9 +88,9 @@ class Prospects:
         self._land = landscape(history, asked, pending)
         self._ends = ends_of(history)
         self._further = further_of(history, self._ends.left)
-        coming = [self._arrival(c) for c in continuations(pending) if c[0] in self._rows]
-        believed = np.array(coming, dtype=np.float64).reshape(-1, history.problem.m)
-        self._region = OpenRegion.beyond(np.vstack([self._land.gains, believed]), self._land.ref)
+        coming = [c for c in continuations(pending) if c[0] in self._rows]
+        believed = [self._arrivals([self._rows[parent]], weights) for parent, weights in coming]
+        self._region = OpenRegion.beyond(np.vstack([self._land.gains, *believed]), self._land.ref)
 
     def best(self, arms: Collection[str]) -> Promised | None:
         """Return the largest promise of some arms; None if none promises anything.
@@ -132,31 +133,45 @@ class Prospects:
         """Return what a launch into a gap adds if its target rises as it still does alone."""
         m, parent = len(way.thresholds), self._land.gains[way.parent]
         alone = tuple(np.eye(m)[way.box.target].tolist())
-        end = np.maximum(way.thresholds, parent + self._further.after(parent, alone))
+        end = np.maximum(way.thresholds, parent + self._further.after(parent[None], alone)[0])
         return float(self._region.gains(end))
 
     def _continued(self) -> Iterator[Promised]:
-        names, tried = self._history.snapshot_ids, self._tried()
-        policies = [names[r] for r in self._land.rows[self._land.startable].tolist()]
-        options = [(p, w) for p in policies for w in self._further.options() if (p, w) not in tried]
-        if not options:
-            return
-        arrivals = np.array([self._arrival(option) for option in options])
-        gains = self._region.gains(arrivals)
-        gains[dominated(arrivals, self._region.front)] = 0.0
-        best = int(gains.round(12).argmax())
-        yield Promised(CONTINUING, float(gains[best]), self._training_on(options[best]))
+        tried, options, arrivals = self._tried(), [], [np.empty((0, self._history.problem.m))]
+        for weights in self._further.options():
+            new = [
+                r for r in self._policies() if (self._history.snapshot_ids[r], weights) not in tried
+            ]
+            options += [(self._history.snapshot_ids[row], weights) for row in new]
+            arrivals.append(self._arrivals(new, weights))
+        ends = np.vstack(arrivals)
+        ahead = np.flatnonzero(~dominated(ends, self._region.front))
+        if len(ahead):
+            gains = self._region.gains(ends[ahead])
+            best = int(gains.round(12).argmax())
+            launch = self._training_on(options[ahead[best]])
+            yield Promised(CONTINUING, float(gains[best]), launch)
+
+    def _policies(self) -> list[int]:
+        """Return the rows of the front's policies, far from each other if there are many."""
+        rows = self._land.rows[self._land.startable]
+        points = self._land.gains[self._land.startable]
+        if len(rows) <= MAX_POINTS:
+            return rows.tolist()
+        best = list(dict.fromkeys(points.argmax(axis=0).tolist()))
+        more = farthest_first(points, points[best], MAX_POINTS - len(best))
+        return rows[[*best, *more]].tolist()
 
     def _tried(self) -> set[Continuation]:
         ended = (run.proposal for run in self._history.runs)
         return {*continuations(ended), *continuations(self._pending)}
 
-    def _arrival(self, continuation: Continuation) -> FloatArray:
-        parent, weights = continuation
-        start = self._gains[self._rows[parent]]
+    def _arrivals(self, rows: Sequence[int], weights: tuple[float, ...]) -> FloatArray:
+        """Return where policies should come to that are trained on towards some weights, (n, m)."""
+        starts = self._gains[np.array(rows, dtype=np.int64)]
         most = np.maximum(1.0, self._land.gains.max(axis=0, initial=1.0))
-        end = np.minimum(start + self._further.after(start, weights), most)
-        return np.asarray(end, dtype=np.float64)
+        ends = np.minimum(starts + self._further.after(starts, weights), most)
+        return np.asarray(ends, dtype=np.float64)
 
     def _training_on(self, continuation: Continuation) -> Proposal:
         parent, values = continuation

@@ -48,6 +48,8 @@ DATA: Mapping[str, Any] = {"held_out": 2}
 """Likewise of the data, whatever their type."""
 PROPOSERS: Mapping[str, Mapping[str, Any]] = {"auto": {"lead": 0}}
 """Likewise of `proposer`, and of what `reevaluate` passes on."""
+PROPOSERS_SINCE: Mapping[str, Mapping[str, Any]] = {"auto": {"lead": 12}}
+"""Defaults that came after those and are others now, too."""
 
 
 def as_begun(plain: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +97,7 @@ def _proposer_going_on(spec: Any, begun: Any) -> Any:
     """Return a proposer's spec with what it began with, and so what it passes on."""
     if not isinstance(begun, dict) or begun.get("type") != spec.type:
         return spec
-    kept = _kept(spec, begun, PROPOSERS)
+    kept = _kept(_kept(spec, begun, PROPOSERS), begun, PROPOSERS_SINCE)
     if "of" not in begun:
         return kept
     return kept.model_copy(update={"of": _proposer_going_on(spec.of, begun["of"])})

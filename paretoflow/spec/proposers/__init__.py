@@ -53,9 +53,10 @@ class AutoProposerSpec(Spec):
     """`portfolio`; `empty_box` for five or six objectives or beyond 300 runs; else `dirichlet`."""
 
     type: Literal["auto"] = "auto"
-    lead: int = Field(12, ge=0)
-    """Launches after the opening that follow a fixed rule before arms compete; 0 is the default of
-    earlier versions: none, and `dirichlet` from five objectives on."""
+    lead: int = Field(64, ge=0)
+    """Launches after the opening that are those that promise most, before arms compete: as many as
+    that was measured with. 0 is the default of earlier versions: none, and `dirichlet` from five
+    objectives on."""
 
 
 class ReevaluateProposerSpec(Spec):

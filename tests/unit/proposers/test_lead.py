@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from paretoflow.core.values import LaunchKind
 from paretoflow.proposers import build
 from paretoflow.proposers.arms import arm_of
-from paretoflow.proposers.arrival import ends_of
+from paretoflow.proposers.arrival import Further, ends_of, further_of
 from paretoflow.proposers.asked import Asked
 from paretoflow.proposers.lead import CONTINUING, GAPS, MODEL, Prospects
 from paretoflow.spec.proposers import AutoProposerSpec, PortfolioProposerSpec
@@ -35,22 +37,39 @@ def test_runs_that_still_rise_have_not_arrived_by_hand() -> None:
     assert not ends_of(history_of(problem)).rising
 
 
+def further(history) -> Further:
+    return further_of(history, ends_of(history).left)
+
+
 def test_a_further_run_adds_what_the_halves_so_far_leave_by_hand() -> None:
-    problem = problem_of(2)
+    problem, end, alone = problem_of(2), np.array([[0.7, 0.1]]), (1.0, 0.0)
     base = (-1, [0.1, 0.1])
     # towards (1, 0): .4 to half-way and .2 to the end, so half is left: .2 * (.5 + .25) = .15
     half = [(0, [0.5, 0.1]), (0, [0.7, 0.1])]
-    ends = ends_of(history_of(problem, DONE[:1], [base, *half]))
-    assert ends.left == pytest.approx(0.5)
-    assert ends.further()[1.0, 0.0] == pytest.approx([0.15, 0.0])
+    history = history_of(problem, DONE[:1], [base, *half])
+    assert ends_of(history).left == pytest.approx(0.5)
+    assert further(history).after(end, alone)[0] == pytest.approx([0.15, 0.0])
+    assert further(history).after(end, (0.0, 1.0))[0] == pytest.approx([0.0, 0.0])
     # a standard error is taken off each change: of the difference, sqrt(2) times that of a score
-    noisy = ends_of(history_of(problem, DONE[:1], [base, *half], stderr=0.1 / 2**0.5))
-    assert noisy.further()[1.0, 0.0] == pytest.approx([0.075, 0.0])
+    noisy = history_of(problem, DONE[:1], [base, *half], stderr=0.1 / 2**0.5)
+    assert further(noisy).after(end, alone)[0] == pytest.approx([0.075, 0.0])
     # all that rose, rose early; or the base tells nothing
     there = [(0, [0.7, 0.1]), (0, [0.7, 0.1])]
     assert ends_of(history_of(problem, DONE[:1], [base, *there])).left == 0.0
     assert ends_of(history_of(problem, DONE[:1], half)).left == 0.5
-    assert ends_of(history_of(problem)).further() == {}
+    assert further(history_of(problem)).options() == []
+
+
+def test_what_training_on_did_counts_more_near_where_it_began() -> None:
+    first = weighted([1, 0])
+    rows = [(-1, [0.1, 0.1]), (0, [0.5, 0.1]), (0, [0.7, 0.1])]
+    name = history_of(problem_of(2), [first], rows).snapshot_ids[2]
+    again = replace(first, parent=name, tag="predicted")
+    history = history_of(problem_of(2), [first, again], [*rows, (1, [0.71, 0.1])])
+    # it should have added .15, and added .01
+    known, alone = further(history), (1.0, 0.0)
+    assert known.after(np.array([[0.7, 0.1]]), alone)[0] == pytest.approx([0.01, 0.0])
+    assert len(known.places) == 2
 
 
 def prospects_of(history, pending=()) -> Prospects:
