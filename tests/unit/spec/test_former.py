@@ -118,6 +118,10 @@ def test_a_sweep_of_the_default_proposer_goes_on_with_the_rule_it_began_with(
     (tmp_path / SPEC_FILE).write_text(json.dumps(stored))
     old = drawn_as_begun(spec, tmp_path).proposer
     assert getattr(old, "of", old).lead == 0
+    stored["proposer"].get("of", stored["proposer"])["lead"] = 12
+    (tmp_path / SPEC_FILE).write_text(json.dumps(stored))
+    later = drawn_as_begun(spec, tmp_path).proposer
+    assert getattr(later, "of", later).lead == 12
     said = SweepSpec.model_validate(
         {"name": "s", "objectives": OBJECTIVES, "proposer": {"type": "auto", "lead": 3}}
     )
