@@ -16,7 +16,7 @@
     merge_screen
                 experts and their mixtures; trains only where that should beat all mixtures
     portfolio   several of the above in turn, whose launches were worth most more often; the default
-                below five objectives, led by a fixed rule while little is known
+                below five objectives, where the launch that promises most comes first (`lead`)
     reevaluate  another proposer's launches, and a share that evaluates doubtful snapshots again
 
 What several share, by noun: `asked` (which launches were asked for), `initial` (the weighted stage
@@ -28,7 +28,8 @@ objective), `kernels` (how fast outcomes change), `particles` (the Pareto set of
 weights), `doubt` (which points may be wrongly on the front, or off it), `belief` (what runs at
 untried weights come to), `corners` (bounds by weighted runs), `gain` (what many points would add to
 a front), `improvements` (what continuations change), `hyperbolas` (fits of that), `arms` (of a
-portfolio), `lead` (the rule before they compete), `arrival` (whether runs end where they arrive).
+portfolio), `lead` (what launches promise, before arms compete), `arrival` (whether runs end where
+they arrive, and how far another would go).
 When to stop: `outlook` (what a further run should add).
 
 How to add one (the tag is the YAML `proposer.type` and the module's name):

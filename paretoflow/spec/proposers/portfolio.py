@@ -48,8 +48,8 @@ class PortfolioProposerSpec(Spec):
     initial: int | None = Field(None, ge=1)
     """Weighted runs before any arm's, corners first; unset: one more than objectives."""
     lead: int = Field(0, ge=0)
-    """Launches after those that are the ones that promise most, as a few tell nothing of arms:
-    weights as of `gp_hvi`, gaps as of `empty_box`, training on as of `pg_predict`, if among them."""
+    """Launches after those that are the ones that promise most, as a few tell nothing of arms: of
+    weights as of `gp_hvi`, gaps as of `empty_box`, and training on as of `pg_predict`."""
 
     @field_validator("arms", mode="before")
     @classmethod
