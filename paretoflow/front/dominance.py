@@ -57,9 +57,10 @@ def nondominated(gains: ArrayLike) -> NDArray[np.bool_]:
 
 
 def _of_few(array: FloatArray) -> NDArray[np.bool_]:
-    least = (array[None] >= array[:, None]).all(axis=2)
-    equal = least & least.T
-    beaten = (least & ~equal).any(axis=1) | np.tril(equal, -1).any(axis=1)
+    least = np.all(array[None] >= array[:, None], axis=2)
+    equal = np.logical_and(least, least.T)
+    worse = np.any(np.logical_and(least, ~equal), axis=1)
+    beaten = np.logical_or(worse, np.any(np.tril(equal, -1), axis=1))
     return np.asarray(~beaten, dtype=np.bool_)
 
 

@@ -154,13 +154,13 @@ class Prospects:
 
     def _policies(self) -> list[int]:
         """Return the rows of the front's policies, far from each other if there are many."""
-        rows = self._land.rows[self._land.startable]
+        rows = [int(row) for row in self._land.rows[self._land.startable]]
         points = self._land.gains[self._land.startable]
         if len(rows) <= MAX_POINTS:
-            return rows.tolist()
+            return rows
         best = list(dict.fromkeys(points.argmax(axis=0).tolist()))
         more = farthest_first(points, points[best], MAX_POINTS - len(best))
-        return rows[[*best, *more]].tolist()
+        return [rows[i] for i in (*best, *more)]
 
     def _tried(self) -> set[Continuation]:
         ended = (run.proposal for run in self._history.runs)
