@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PHRASES = Path(__file__).with_suffix(".txt")
-PAGES = ("*.md", ".github/*.md", "docs/*.md", "docs/[a-z]*/*.md")
+PAGES = ("*.md", ".github/*.md", "cluster/*.md", "docker/*.md", "docs/*.md", "docs/[a-z]*/*.md")
 """Where prose is, from the root; what `make docs` writes is made from docstrings."""
 GENERATED = ("docs/reference/command-line.md",)
 

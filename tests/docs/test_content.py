@@ -157,3 +157,11 @@ def test_the_code_on_one_page_names_every_package(package: str) -> None:
     inner = [path.parent.name for path in (ROOT / "paretoflow" / package).glob("*/__init__.py")]
     assert inner
     assert [name for name in inner if f"{name}/" not in text] == []
+
+
+def test_metrics_that_are_named_are_served() -> None:
+    source = (ROOT / "paretoflow" / "engine" / "ray" / "metrics.py").read_text(encoding="utf-8")
+    text = (ROOT / "cluster" / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"ray_paretoflow_(\w+)", text))
+    assert len(named) > 3
+    assert [n for n in named if f'"{n}"' not in source and f'"paretoflow_{n}"' not in source] == []
