@@ -27,6 +27,8 @@ class FreshFacts:
         near: Fresh prompts that nearly repeat a prompt of the sweep.
         pairs: The first of these and what they repeat, shortened.
         changes: What had changed of what scores depend on since the sweep, and was accepted.
+        base: Raw means of the base on the eval prompts, length m; empty where they were not noted.
+        base_stderr: Their standard errors.
         compared: Whether they were compared with the sweep's own prompts; an export whose data is
             private does not hold those.
     """
@@ -41,6 +43,8 @@ class FreshFacts:
     pairs: tuple[tuple[str, str], ...] = ()
     changes: tuple[str, ...] = ()
     compared: bool = True
+    base: tuple[float, ...] = ()
+    base_stderr: tuple[float, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -51,6 +55,8 @@ class FreshFacts:
         """Read what `to_dict` gave; what a newer version added is left out."""
         found = {f.name: plain[f.name] for f in fields(cls) if f.name in plain}
         found["pairs"] = tuple((str(a), str(b)) for a, b in plain.get("pairs", ()))
+        for name in ("base", "base_stderr"):
+            found[name] = tuple(map(float, plain.get(name, ())))
         found["changes"] = tuple(map(str, plain.get("changes", ())))
         return cls(**found)
 
@@ -128,6 +134,26 @@ class ConfirmedPoint:
 
 
 @dataclass(frozen=True)
+class BaseChange:
+    """The base in one objective; nothing selected it, so it tells how the sets of prompts differ.
+
+    Args:
+        reported: Raw mean on the eval prompts.
+        confirmed: On the fresh ones.
+        change: 95 % interval of confirmed less reported; unpaired.
+    """
+
+    reported: float
+    confirmed: float
+    change: Interval
+
+    @property
+    def moved(self) -> bool:
+        """Return whether the two sets surely differ."""
+        return self.change[0] > 0 or self.change[1] < 0
+
+
+@dataclass(frozen=True)
 class ConfirmedFront:
     """Points of a front on fresh prompts.
 
@@ -137,6 +163,7 @@ class ConfirmedFront:
         reported: Hypervolume of these points on the eval prompts.
         hypervolume: On the fresh prompts.
         interval: 95 % interval of what the points are truly worth, by the fresh prompts.
+        base: The base on both sets of prompts, by objective; empty where that was not noted.
     """
 
     problem: Problem
@@ -146,6 +173,7 @@ class ConfirmedFront:
     reported: float
     hypervolume: float
     interval: Interval
+    base: tuple[BaseChange, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -158,6 +186,7 @@ class ConfirmedFront:
             "hypervolume_reported": self.reported,
             "hypervolume": self.hypervolume,
             "hypervolume_ci": list(self.interval),
+            "base": {n: asdict(b) for n, b in zip(names, self.base, strict=False)} or None,
             "points": [_plain(point, names) for point in self.points],
             "left_out": list(self.left_out),
         }

@@ -12,7 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from paretoflow.core.confirmed import Confirmation, ConfirmedFront, ConfirmedPoint
+from paretoflow.core.confirmed import (
+    BaseChange,
+    Confirmation,
+    ConfirmedFront,
+    ConfirmedPoint,
+    FreshFacts,
+)
 from paretoflow.core.errors import UserError
 from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.values import BASE_RUN_ID, FloatArray, Problem
@@ -51,6 +57,7 @@ def confirmed_front(front: FrontView, known: Confirmation) -> ConfirmedFront:
         reported=hypervolume(reported, ref),
         hypervolume=found.reported,
         interval=found.interval,
+        base=_base_changes(known.facts, base, front.points[0].n),
     )
 
 
@@ -86,6 +93,19 @@ def _base_scores(known: Confirmation) -> FloatArray | None:
     scores: Mapping[str, Any] = known.scores
     found = [s.prompt_scores for name, s in scores.items() if name.startswith(BASE_RUN_ID)]
     return found[0] if found else None
+
+
+def _base_changes(
+    facts: FreshFacts, scores: FloatArray | None, evals: int
+) -> tuple[BaseChange, ...]:
+    if scores is None or not facts.base:
+        return ()
+    n = scores.shape[1]
+    means, errors = scores.mean(axis=1), scores.std(axis=1, ddof=1) / np.sqrt(n)
+    apart = np.hypot(errors, np.nan_to_num(np.array(facts.base_stderr)))
+    changes = _intervals(means - np.array(facts.base), apart, min(n, evals))
+    told = zip(facts.base, map(float, means), changes, strict=True)
+    return tuple(BaseChange(*each) for each in told)
 
 
 def _point(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -110,6 +111,30 @@ def confirmed_cells(point: ConfirmedPoint) -> list[tuple[str, str, str]]:
     return cells
 
 
+def _beside_corrected(found: ConfirmedFront, front: FrontView) -> list[str]:
+    """Return how far what is confirmed lies from what the eval prompts promised."""
+    promised = front.hypervolume_corrected
+    if found.left_out or promised is None:
+        return []
+    low, high = found.interval
+    half = math.hypot(front.hypervolume_ci[1] - promised, (high - low) / 2)
+    change = found.hypervolume - promised
+    told = f"confirmed less corrected: {change:+.3g} (95 % {change - half:+.3g} to "
+    told += f"{change + half:+.3g}), "
+    return [told + ("rarer than 1 in 20 by chance" if abs(change) > half else "as chance explains")]
+
+
+def _base_text(found: ConfirmedFront) -> list[str]:
+    if not found.base:
+        return []
+    pairs = zip(found.problem.names, found.base, strict=True)
+    told = ", ".join(
+        f"{name} {b.reported:.3g} became {b.confirmed:.3g}{' !' if b.moved else ''}"
+        for name, b in pairs
+    )
+    return [f"the base, which nothing selected, tells how the prompts differ: {told}"]
+
+
 def confirmed_text(found: ConfirmedFront, front: FrontView) -> list[str]:
     """Return what a confirmation comes to, a sentence or two each."""
     ref = ", ".join(f"{o.name} {o.ref:.4g}" for o in found.problem.objectives)
@@ -122,6 +147,8 @@ def confirmed_text(found: ConfirmedFront, front: FrontView) -> list[str]:
     told = [
         f"hypervolume {reported}, {found.hypervolume:.4g} confirmed (95 % {low:.4g} to {high:.4g}) "
         f"against {ref}",
+        *_beside_corrected(found, front),
+        *_base_text(found),
         f"{moved} of {len(found.points)} points are surely not what was reported in some "
         f"objective (!); {beaten} are beaten by another on the fresh prompts",
         f"fresh prompts: {found.facts.n}, {found.facts.source}",

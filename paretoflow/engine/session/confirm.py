@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from paretoflow.core.confirmed import Confirmation, FreshFacts, FreshScores
 from paretoflow.core.front_point import FrontPoint
@@ -55,6 +56,25 @@ class Progress:
 Watch = Callable[[Progress], None]
 
 
+class Evaluated(Protocol):
+    """A snapshot's scores on the eval prompts."""
+
+    @property
+    def snapshot_id(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """Raw means."""
+        ...
+
+    @property
+    def stderr(self) -> tuple[float, ...]:
+        """Their standard errors."""
+        ...
+
+
 @dataclass(frozen=True)
 class Subject:
     """A front that can be confirmed, with what it was scored by.
@@ -62,7 +82,7 @@ class Subject:
     Args:
         root: Folder of the sweep or the export; what is found out is kept in it.
         front: The points; a point's path is relative to the root.
-        base: Name of the base among the snapshots.
+        base: The base's evaluation.
         spec: The sweep's.
         settings: What launches set beside the weights, by snapshot.
         known: What the scores depended on, as far as it was noted; empty parts were not.
@@ -73,7 +93,7 @@ class Subject:
 
     root: Folder
     front: FrontView
-    base: str
+    base: Evaluated
     spec: SweepSpec
     settings: Mapping[str, Settings] = field(default_factory=dict)
     known: Inputs | None = None
@@ -86,7 +106,7 @@ class Subject:
         base = next(e for e in view.evaluations if e.run_id == BASE_RUN_ID)
         settings = {p.snapshot_id: p.settings for p in view.front.points}
         known = view.front.problem.inputs
-        return cls(root, view.front, base.snapshot_id, spec, settings, known)
+        return cls(root, view.front, base, spec, settings, known)
 
 
 @dataclass(frozen=True)
@@ -121,7 +141,7 @@ class Confirming:
         """
         scorer = _Scorer(self)
         file = ConfirmationFile(self.subject.root, scorer.key)
-        asked: list[tuple[str, str, str]] = [(self.subject.base, "", "")]
+        asked: list[tuple[str, str, str]] = [(self.subject.base.snapshot_id, "", "")]
         asked += [(p.snapshot_id, p.path, p.digest) for p in points if p.snapshot_id != asked[0][0]]
         for number, (name, path, digest) in enumerate(asked):
             watch(Progress(name, number, len(asked)))
@@ -177,6 +197,8 @@ class _Scorer:
             pairs=self._fresh.pairs,
             changes=changed,
             compared=not subject.private,
+            base=subject.base.scores,
+            base_stderr=subject.base.stderr,
         )
         self.key = key_of({"data": self.facts.data, "inputs": found.inputs.digest})
 

@@ -16,7 +16,6 @@ from paretoflow.core.confirmed import ConfirmedFront
 from paretoflow.core.cost import Cost
 from paretoflow.core.errors import ExportError, UserError
 from paretoflow.core.front_point import FrontPoint
-from paretoflow.core.values import BASE_RUN_ID
 from paretoflow.core.views import FrontView
 from paretoflow.engine.read.confirmations import FOLDER
 from paretoflow.engine.session.confirm import Subject
@@ -53,7 +52,9 @@ def exported_subject(out: Path, *, own_data: bool, overrides: Sequence[str] = ()
         what = f"holds no adapters: an export as {manifest.tag} is tables alone"
         raise ExportError(what, str(out), _WHOLE)
     rows = {row.snapshot_id: row for row in evaluation_cells(manifest, out)}
-    base = next((name for name, row in rows.items() if not row.digest), BASE_RUN_ID)
+    base = next((row for row in rows.values() if not row.digest), None)
+    if base is None:
+        raise ExportError("holds no evaluation of the base", str(out), _WHOLE)
     spec, private = _spec_of(out, own_data, overrides)
     data = {rows[p.snapshot_id].data for p in manifest.points}
     return Subject(

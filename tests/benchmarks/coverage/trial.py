@@ -23,7 +23,7 @@ from tests.benchmarks.coverage.worlds import Scored, world_of
 
 DRAWS = 150
 KINDS = ("front", "diff", "seeds", "again", "looks")
-FIRST = 150
+FIRST = 50
 """Trials of a setting that have `seeds` and `again`: they cost as much as all else."""
 
 

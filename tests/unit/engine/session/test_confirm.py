@@ -142,6 +142,8 @@ def test_the_command_tells_stores_and_picks(
     text = capsys.readouterr().out
     assert "on 16 fresh prompts" in text
     assert "confirmed (95 %" in text
+    assert "confirmed less corrected: " in text
+    assert "the base, which nothing selected, tells how the prompts differ: brevity" in text
     assert (
         main(["pick", str(swept), "--prefer", "vowels=1", "--confirmed", "--format", "json"]) == 0
     )
@@ -221,6 +223,37 @@ def test_what_a_confirmation_says_by_hand() -> None:
     assert first.changes[0] == pytest.approx((-0.12 - half, -0.12 + half), rel=1e-5)
     assert not any(p.beaten_by for p in found.points[1:])
     assert found.hypervolume < found.reported
+    assert found.base == ()
+
+
+def test_the_base_tells_how_the_prompts_differ_by_hand() -> None:
+    from dataclasses import replace
+
+    from paretoflow.core.confirmed import Confirmation, FreshFacts, FreshScores
+    from paretoflow.front.confirmed import confirmed_front
+    from paretoflow.report.labels import confirmed_text
+    from tests.views import two_objectives
+
+    front = two_objectives().front
+    noted = FreshFacts("here", 4, "", 0, 0.0, base=(0.31, 33.0), base_stderr=(0.02, 3.0))
+    facts = FreshFacts.from_dict(noted.to_dict())
+    wave = np.array([-1.0, 1, -1, 1])
+    scores = {
+        p.snapshot_id: FreshScores(
+            p.snapshot_id, "", np.array([p.scores[0] + wave, p.scores[1] + wave])
+        )
+        for p in front.points
+    }
+    scores["base"] = FreshScores("base", "", np.array([0.61 + 0.01 * wave, 37.0 + wave]))
+    found = confirmed_front(front, Confirmation(facts, scores))
+    apart = np.hypot(0.02, 0.01 / np.sqrt(3))
+    first, second = found.base
+    assert first.change == pytest.approx((0.3 - 3.182446 * apart, 0.3 + 3.182446 * apart), rel=1e-5)
+    assert (first.moved, second.moved) == (True, False)
+    front = replace(front, hypervolume_corrected=found.hypervolume + 9, hypervolume_ci=(0, 99))
+    told = confirmed_text(found, front)
+    assert told[1].startswith("confirmed less corrected: -9 (95 % ")
+    assert told[2].endswith("coverage 0.31 became 0.61 !, length 33 became 37")
 
 
 @pytest.fixture(scope="module")
