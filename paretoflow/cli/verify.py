@@ -66,8 +66,9 @@ def verify(
 
 def _tell_confirmed(found: ManifestConfirmation) -> None:
     low, high = found.interval
+    points = "1 point" if len(found.scores) == 1 else f"{len(found.scores)} points"
     echo(
-        f"  confirmed on {found.prompts} fresh prompts: {len(found.scores)} points give "
+        f"  confirmed on {found.prompts} fresh prompts: the scores of {points} give "
         f"hypervolume {found.hypervolume:.4g} (95 % {low:.4g} to {high:.4g}), reported "
         f"{found.reported:.4g}"
     )

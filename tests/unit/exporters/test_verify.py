@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -285,3 +286,54 @@ def test_many_faults_are_counted_and_the_first_shown(out: Path) -> None:
     said = faults(out)
     assert said.startswith("60 things are not as exported")
     assert said.endswith("… and 10 more")
+
+
+def test_what_a_manifest_says_of_fresh_prompts_follows_from_its_scores(tmp_path: Path) -> None:
+    from paretoflow.core.confirmed import Confirmation, FreshFacts, FreshScores
+    from paretoflow.front.confirmed import confirmed_front
+
+    view = measured(two_objectives(tmp_path / "sweep"))
+    rng = np.random.default_rng(0)
+    fresh = {
+        p.snapshot_id: FreshScores(
+            p.snapshot_id, "", np.array(p.scores)[:, None] + rng.normal(size=(2, 9)) * [[0.02], [2]]
+        )
+        for p in view.front.points
+    }
+    facts = FreshFacts("here", 9, "", 0, 0.0)
+    found = confirmed_front(view.front, Confirmation(facts, fresh))
+    out = exported(dataclasses.replace(view, confirmation=found), tmp_path / "out")
+    assert verify_export(out).manifest.confirmation is not None
+
+    def told(change: Callable[[dict[str, Any]], None]) -> str:
+        copy = tmp_path / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(out, copy)
+        edit_manifest(copy, lambda manifest: change(manifest["confirmation"]))
+        return faults(copy)
+
+    assert "on fresh prompts, their scores give" in told(lambda c: c.update(hypervolume=9e9))
+    assert "on eval prompts" in told(lambda c: c.update(hypervolume_reported=9e9))
+    assert "beaten or not" in told(lambda c: c["points"][0].update(beaten_by="somebody"))
+    assert "the front does not have" in told(lambda c: c["points"][0].update(snapshot_id="x"))
+
+
+def test_an_export_that_was_judged_by_the_former_rule_is_sound_by_that(tmp_path: Path) -> None:
+    from paretoflow.front.claimed import claimed_worth
+    from paretoflow.front.worth import RULES
+
+    view = measured(two_objectives(tmp_path / "sweep"))
+    names = {p.snapshot_id for p in view.front.points}
+    claimed = [k for k, row in enumerate(view.evaluations) if row.snapshot_id in names]
+    former = claimed_worth(view.evaluations, claimed, view.front.problem, RULES[1])
+    assert former is not None
+    front = dataclasses.replace(
+        view.front, hypervolume_ci=former.interval, hypervolume_corrected=former.corrected
+    )
+    out = exported(dataclasses.replace(view, front=front), tmp_path / "out")
+    assert "corrected hypervolume" in faults(out)
+    edit_manifest(out, lambda manifest: manifest.pop("hypervolume_rule"))
+    assert verify_export(out).interval
+    edit_manifest(out, lambda manifest: manifest.update(hypervolume_rule=99))
+    with pytest.raises(ExportError, match="its rule of the hypervolume is 99"):
+        verify_export(out)

@@ -339,3 +339,47 @@ def test_an_export_scores_as_its_sweep_does(
     theirs = confirming.run(view.front.points, lambda progress: None)
     for name, scores in theirs.scores.items():
         np.testing.assert_array_equal(ours.scores[name].prompt_scores, scores.prompt_scores)
+
+
+def test_a_front_whose_adapters_serve_many_preferences_says_what_to_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from dataclasses import replace
+
+    from paretoflow.cli.confirm import _points
+    from tests.views import two_objectives
+
+    front = two_objectives().front
+    served = [
+        replace(p, snapshot_id=f"r0-a0-s0001-c{k:02d}", condition={"temperature": 1.0 + k})
+        for k, p in enumerate(front.points)
+    ]
+    with pytest.raises(UserError, match="no point of this front can be scored again") as caught:
+        _points(replace(front, points=tuple(served)), [], "here")
+    assert "score its answers on prompts of your own" in caught.value.hint
+    assert "its adapter serves many preferences" in capsys.readouterr().err
+    kept = _points(replace(front, points=(front.points[0], *served[1:])), [], "here")
+    assert kept == [front.points[0]]
+
+
+def test_code_that_an_export_names_runs_only_if_the_user_says_so(tmp_path: Path) -> None:
+    from paretoflow.engine.session.exported import _require_trust
+    from paretoflow.spec.sweep import SweepSpec
+
+    plain = {
+        "name": "s",
+        "model": {"type": "pretrained", "path": "a/b", "trust_remote_code": True},
+        "objectives": [
+            {"name": "mine", "type": "import", "path": "mod:score", "range": [0, 1], "ref": 0,
+             "direction": "maximize"},
+            {"name": "short", "type": "length", "range": [0, 9], "ref": 9, "direction": "minimize"},
+        ],
+    }  # fmt: skip
+    spec = SweepSpec.model_validate(plain)
+    with pytest.raises(UserError) as caught:
+        _require_trust(spec, tmp_path, set())
+    assert caught.value.hint == "if you trust it, --set model.trust_remote_code=true"
+    with pytest.raises(UserError, match="calls mod:score of this machine") as caught:
+        _require_trust(spec, tmp_path, {"model.trust_remote_code"})
+    assert caught.value.hint == "if you trust it, --set objectives.0.path=mod:score"
+    _require_trust(spec, tmp_path, {"model.trust_remote_code", "objectives.0.path"})
