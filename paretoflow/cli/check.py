@@ -231,7 +231,7 @@ def _estimate(spec: SweepSpec, plan: Plan) -> Table:
         f"{work.trained:,} {learnt}",
         "merging": f"at most {work.merges} runs mix adapters of the others: nothing is trained, "
         "and each is evaluated once",
-        "evaluation": f"{work.evaluations} snapshots (base included) x {data.eval} prompts"
+        "evaluation": f"{work.evaluations} checkpoints (base included) x {data.eval} prompts"
         + (f" x {draws} answers (the base's once)" if draws > 1 else "")
         + " = "
         f"{work.evaluated:,} answers",

@@ -199,7 +199,7 @@ def _show(found: ConfirmedFront, front: FrontView) -> None:
             "over base, 95 %",
             justify="right",
         )
-    table.add_column("snapshot", overflow="fold")
+    table.add_column("checkpoint", overflow="fold")
     for number, point in enumerate(found.points, start=1):
         table.add_row(str(number), *_cells(point), _named(point), end_section=True)
     console.print(table)

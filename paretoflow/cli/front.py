@@ -131,7 +131,7 @@ def _table(found: Front) -> Table:
         heading = f"{objective.name} {ARROWS[objective.direction]}"
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("weights", no_wrap=True)
-    table.add_column("snapshot", overflow="fold")
+    table.add_column("checkpoint", overflow="fold")
     searched = any(p.settings for p in found)
     if searched:
         table.add_column("with", overflow="fold")

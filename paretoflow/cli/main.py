@@ -17,12 +17,11 @@ from typing import Annotated, Any
 import typer
 
 from paretoflow.cli.console import echo, fit_streams, let_go
-from paretoflow.cli.telling import ShownGroup, missing_extra, tell
+from paretoflow.cli.telling import ShownGroup, missing_extra, shown_plainly, tell
 from paretoflow.core.errors import (
     LedgerError,
     MethodError,
     ObjectiveError,
-    RenamedKeyWarning,
     UserError,
     WorkerError,
 )
@@ -117,7 +116,7 @@ VERBS: dict[str, Verb] = {
     ),
     "diff": Verb(
         "paretoflow.cli.diff:diff",
-        "Compare two fronts: of two sweeps, snapshots or exports.",
+        "Compare two fronts: of two sweeps, front snapshots or exports.",
         (
             "paretoflow diff sweeps/quickstart@3 sweeps/quickstart",
             "paretoflow diff my-front s3://bucket/sweeps/other -o both.html",
@@ -248,7 +247,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     fit_streams()
     show = warnings.showwarning
-    warnings.showwarning = _shown_plainly(show)
+    warnings.showwarning = shown_plainly(show)
     try:
         status = _status_of(argv)
         if sys.stdout is not None:
@@ -263,18 +262,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         warnings.showwarning = show
     return status
-
-
-def _shown_plainly(show: Callable[..., None]) -> Callable[..., None]:
-    """Return what shows warnings: those that are for the user, without a line of our code."""
-
-    def shown(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-        if issubclass(category, RenamedKeyWarning):
-            echo(str(message), err=True, mark=typer.style("warning:", fg="yellow", bold=True))
-        else:
-            show(message, category, *where, **more)
-
-    return shown
 
 
 def _status_of(argv: Sequence[str] | None) -> int:

@@ -44,8 +44,8 @@ class Work:
         sampled: Answers sampled from the base, once per sweep.
         held_out: Answers sampled for the ranking accuracy, once per sweep.
         trained: Examples that the optimiser sees (pairs; for grpo, answers sampled on the way).
-        evaluations: Snapshots scored on the eval prompts, the base's included; one that serves many
-            preferences counts once for each.
+        evaluations: Checkpoints scored on the eval prompts, the base's included; one that serves
+            many preferences counts once for each.
         evaluated: Answers generated for them.
         looks: Answers that the dual controller may generate on validation prompts, at most.
         answers: Answers generated in all, at most.
@@ -113,7 +113,7 @@ def work_of(spec: SweepSpec) -> Work:
     """Count what a sweep does.
 
     By hand: 96 train prompts with 4 candidates, 12 runs of 40 steps with batches of 8, 48 eval
-    prompts and one snapshot a run: 384 sampled, 3840 trained on, 13 evaluations with 624 answers.
+    prompts and one checkpoint a run: 384 sampled, 3840 trained on, 13 evaluations with 624 answers.
     """
     data, method = spec.data, spec.method
     every = method.checkpoint_every or method.steps

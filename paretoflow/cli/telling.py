@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from paretoflow.cli.console import echo
-from paretoflow.core.errors import MissingExtraError, ParetoflowError, SpecError
+from paretoflow.core.errors import MissingExtraError, ParetoflowError, RenamedKeyWarning, SpecError
 from paretoflow.core.shown import shown, without_secrets
 
 SHOWN_FAULTS = 40
@@ -69,3 +70,15 @@ def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
         return None
     wanted = "report" if extra == "report" else "train,ray"
     return MissingExtraError.of("this command", library, wanted)
+
+
+def shown_plainly(show: Callable[..., None]) -> Callable[..., None]:
+    """Return what shows warnings: those that are for the user, without a line of our code."""
+
+    def shown(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, RenamedKeyWarning):
+            echo(str(message), err=True, mark=typer.style("warning:", fg="yellow", bold=True))
+        else:
+            show(message, category, *where, **more)
+
+    return shown

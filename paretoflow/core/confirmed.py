@@ -78,7 +78,7 @@ class FreshFacts:
 
 @dataclass(frozen=True)
 class FreshScores:
-    """What a snapshot scored on the fresh prompts.
+    """What a checkpoint scored on the fresh prompts.
 
     Args:
         digest: SHA-256 of its adapter; empty for the base.
@@ -95,7 +95,7 @@ class Confirmation:
     """Scores of a front's points on fresh prompts.
 
     Args:
-        scores: By snapshot; the base's among them.
+        scores: By checkpoint; the base's among them.
         left_out: Points of the front without such scores.
     """
 

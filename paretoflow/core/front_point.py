@@ -52,6 +52,11 @@ class FrontPoint:
     rival: str = ""
 
     @property
+    def checkpoint_id(self) -> str:
+        """Return the name of its checkpoint; `snapshot_id` in stored tables and JSON."""
+        return self.snapshot_id
+
+    @property
     def doubtful(self) -> bool:
         """Return whether the doubt is worth telling."""
         return self.doubt >= DOUBTFUL

@@ -13,7 +13,7 @@ class Merge:
 
     Args:
         how: Tag of the way to mix, see `methods.merging.WAYS`.
-        parents: Snapshots whose adapters are mixed.
+        parents: Checkpoints whose adapters are mixed.
         coefficients: One for each parent; empty where the way finds them itself.
         options: Further knobs of the way; JSON-able, sorted by name.
     """

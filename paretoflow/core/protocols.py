@@ -92,7 +92,7 @@ class TrainRequest:
     Args:
         proposal: Weights, or a parent with thresholds.
         seed: Seed of everything random in the run.
-        folder: Existing folder for snapshots and trainer state, empty at an attempt's start. On
+        folder: Existing folder for checkpoints and trainer state, empty at an attempt's start. On
             several ranks all that is kept is in rank 0's; the others' may be on other disks.
         parent_adapter: Folder of the adapter to start from; None means a fresh one on the base.
         resume_from: Trainer state that an earlier attempt at this run saved; None starts afresh. It
@@ -237,7 +237,7 @@ class Capabilities:
 
 
 class Method(Protocol):
-    """An alignment algorithm: turns one launch into adapter snapshots.
+    """An alignment algorithm: turns one launch into adapter checkpoints.
 
     It runs from a plain shell, with no Ray.
 

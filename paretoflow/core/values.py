@@ -165,7 +165,7 @@ class Proposal:
         seed: Seed of the run, so that a replay trains the same policy.
         reason: Why this and nothing else, in one sentence for a person.
         proposer: Tag of the proposer that chose it.
-        parent: Snapshot to start from, or to evaluate again; None means the base.
+        parent: Checkpoint to start from, or to evaluate again; None means the base.
         target: Index of the objective a constrained launch improves; None otherwise.
         thresholds: Gains (oriented, raw units) that the other objectives must keep, shape (m,); the
             target's own entry is the gain it should pass, or -inf for none. None for an
@@ -252,7 +252,7 @@ class History:
     `gains`; a row is always finite.
 
     From one history of a sweep to the next, runs come in between and rows are added at the end. A
-    snapshot that is evaluated again keeps its one row, which then tells all its draws: its gains
+    checkpoint that is evaluated again keeps its one row, which then tells all its draws: its gains
     and errors change, and with them the front. The run that did so has no row of its own.
 
     Args:
@@ -262,7 +262,7 @@ class History:
         stderr: Standard error of each gain, shape (n, m).
         run_index: Index into `runs` of each row, shape (n,); -1 for the base model, -2 for a run
             not yet ended.
-        snapshot_ids: Name of each row's snapshot, length n.
+        snapshot_ids: Name of each row's checkpoint, length n.
         front: Ascending indices of the non-dominated rows, one for each distinct gain vector.
         ref: Oriented reference point, shape (m,).
         ideal: Oriented best end of the normalisation, shape (m,).

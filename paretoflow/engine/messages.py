@@ -15,7 +15,7 @@ from paretoflow.ledger.tables import Event
 
 @dataclass(frozen=True)
 class Known:
-    """An evaluated snapshot, as a launch that evaluates it again needs it.
+    """An evaluated checkpoint, as a launch that evaluates it again needs it.
 
     Args:
         run_id: The run that it came from, `base` for the base; `attempt` and `step` likewise.

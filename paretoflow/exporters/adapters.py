@@ -70,7 +70,7 @@ def _copy_adapter(root: Folder, point: FrontPoint, adapters: Path) -> None:
     """
     if not _SAFE_NAME.fullmatch(point.adapter_name):
         raise ModelError(
-            f"{point.snapshot_id!r} is not the name of a snapshot",
+            f"{point.snapshot_id!r} is not the name of a checkpoint",
             root.uri,
             "the ledger is damaged",
         )

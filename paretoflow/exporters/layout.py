@@ -22,7 +22,7 @@ def write_tables(stage: Path, view: SweepView, suffix: str, place: str | None) -
         stage: The export's folder.
         view: What is exported.
         suffix: Kind of file: `.parquet`, `.json`, `.csv` or `.arrow`.
-        place: What comes before a snapshot's name in the path of its adapter; None where the
+        place: What comes before a checkpoint's name in the path of its adapter; None where the
             export holds no adapters.
     """
     files = {name: f"{name}{suffix}" for name in ("front", "evaluations")}

@@ -64,7 +64,7 @@ def front_table(front: FrontView, place: str | None = "adapters/") -> pa.Table:
 
 
 def evaluations_table(view: SweepView) -> pa.Table:
-    """Return one row for each evaluated snapshot in the ledger's order, per-prompt scores as lists.
+    """Return a row for each evaluated checkpoint in the ledger's order, per-prompt scores as lists.
 
     `status` is that of the run it came from, `data` the SHA-256 of the prompts it was scored on,
     and `draws` says over how many answers to each prompt its scores are means.

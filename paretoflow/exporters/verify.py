@@ -216,7 +216,7 @@ def _recomputed_faults(manifest: Manifest, rows: Sequence[EvaluationCells]) -> I
         if row.on_front != (row.snapshot_id in names):
             yield f"{table}: {row.snapshot_id} is marked wrongly as on or off the front"
     if len(by_id) != len(rows):
-        yield f"{table}: a snapshot is there twice"
+        yield f"{table}: a checkpoint is there twice"
     yield from _front_differs(manifest, rows)
     yield from _volume_faults(manifest, rows)
 

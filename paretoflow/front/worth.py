@@ -174,7 +174,7 @@ def worth_less(first: Worth, second: Worth, *, paired: bool, shared: float = 0.0
         second: Of the other, with the same number of draws.
         paired: Whether both were scored on the same prompts, and the draws are common.
         shared: Share of the smaller side's evaluations that the other side has as well: what luck
-            they had is the same luck. 1 for two snapshots of one sweep.
+            they had is the same luck. 1 for two checkpoints of one sweep.
 
     Returns:
         Lower and upper end of the difference; its middle is the difference of the corrected ones.

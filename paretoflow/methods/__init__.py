@@ -1,4 +1,4 @@
-"""Alignment methods: each turns one launch into adapter snapshots, from a plain shell, without Ray.
+"""Alignment methods: each turns one launch into checkpoints, from a plain shell, without Ray.
 
 How to add one (the tag is the YAML `method.type` and the module's name):
 

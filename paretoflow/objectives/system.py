@@ -15,7 +15,7 @@ from paretoflow.spec.objectives import SystemObjectiveSpec
 class SystemObjective:
     """Scores nothing: an answer does not tell what it cost.
 
-    Its column holds 0 wherever answers are scored; `scoring.costs` fills it where a snapshot is
+    Its column holds 0 wherever answers are scored; `scoring.costs` fills it where a checkpoint is
     evaluated.
     """
 

@@ -17,7 +17,7 @@
                 experts and their mixtures; trains only where that should beat all mixtures
     portfolio   several of the above in turn, whose launches were worth most more often; the default
                 below five objectives, where the launch that promises most comes first (`lead`)
-    reevaluate  another proposer's launches, and a share that evaluates doubtful snapshots again
+    reevaluate  another proposer's launches, and a share that evaluates doubtful checkpoints again
 
 What several share, by noun: `asked` (which launches were asked for), `initial` (the weighted stage
 that opens a sweep), `extremes` (ends of the front that are to be trained for again), `spread` (far

@@ -35,7 +35,7 @@ class Round:
 
     Args:
         number: Counts from 1.
-        parents: Snapshots selected together.
+        parents: Checkpoints selected together.
         asked: (parent, objective) pairs handed out already.
     """
 
@@ -185,7 +185,7 @@ def rounds_of(asked: Asked, rows: dict[str, int]) -> list[Round]:
 
     Args:
         asked: Every launch so far.
-        rows: Row of each snapshot in the history; a parent that is not there is left out.
+        rows: Row of each checkpoint in the history; a parent that is not there is left out.
     """
     parents: dict[int, tuple[str, ...]] = {}
     extended: dict[int, set[tuple[str, int]]] = {}

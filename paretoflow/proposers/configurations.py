@@ -121,7 +121,7 @@ class Offer:
 
     Args:
         point: Where exactly it is, shape (d,).
-        source: Snapshot that is to be asked with other decoding; empty for a training.
+        source: Checkpoint that is to be asked with other decoding; empty for a training.
     """
 
     weights: WeightVector

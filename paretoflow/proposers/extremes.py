@@ -27,7 +27,7 @@ def extreme_launch(
 ) -> Proposal | None:
     """Return a launch for an objective alone that was not its best launch so far; None if all were.
 
-    It trains on from the best snapshot of the objective. Nothing is launched towards an objective
+    It trains on from the best checkpoint of the objective. Nothing is launched towards an objective
     while a launch for it alone is pending.
 
     By hand: on ranges of 10, the run for the first objective alone came to (3, 1), a run for both

@@ -112,7 +112,7 @@ class Outlook:
     """Where continuations would arrive.
 
     Args:
-        continuations: Each with the parent's snapshot and the weights, length k.
+        continuations: Each with the parent's checkpoint and the weights, length k.
         arrivals: Predicted normalised gains, shape (k, m).
     """
 

@@ -21,13 +21,13 @@ ROUNDING = 1e-9
 
 
 class ReevaluateProposer:
-    """Spends a share of launches on evaluating snapshots again, where that tells most.
+    """Spends a share of launches on evaluating checkpoints again, where that tells most.
 
     Every launch but these is the inner proposer's, as it would have been, and bears its tag. The
     next look goes where (root of the chance to be wrong) x (hypervolume at stake) x (share of the
-    standard error that one more draw takes off) is largest. Only snapshots of ended runs are looked
-    at again, none while it is evaluated already, none more than `times` times, none without a
-    standard error, and none whose look failed. A share that nothing was worth is kept for later,
+    standard error that one more draw takes off) is largest. Only checkpoints of ended runs are
+    looked at again, none while it is evaluated already, none more than `times` times, none without
+    a standard error, and none whose look failed. A share that nothing was worth is kept for later,
     when the front is crowded; with the inner proposer at its end, so is this one.
 
     By hand: with `share: 0.2` the fifth launch is the first that may look again, the tenth the
@@ -72,7 +72,7 @@ class ReevaluateProposer:
 
 
 class _Looks:
-    """What another look at each snapshot of a history would be worth."""
+    """What another look at each checkpoint of a history would be worth."""
 
     def __init__(self, history: History) -> None:
         self._history = history

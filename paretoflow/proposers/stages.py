@@ -43,7 +43,7 @@ class Mixture:
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """Return the snapshots that are mixed."""
+        """Return the checkpoints that are mixed."""
         return self.proposal.merge.parents if self.proposal.merge else ()
 
     @property

@@ -18,7 +18,7 @@ def confirmed_html(view: SweepView) -> str:
         )
     found = view.confirmation
     notes = "".join(f"<li>{escape(text)}</li>" for text in confirmed_text(found, view.front))
-    head = ["snapshot", *found.problem.names, "note"]
+    head = ["checkpoint", *found.problem.names, "note"]
     return f'<ul class="notes">{notes}</ul>' + table_html(head, [_row(p) for p in found.points])
 
 

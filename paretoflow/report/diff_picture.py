@@ -95,7 +95,7 @@ def _list(title: str, points: Sequence[SidePoint], problem: Problem) -> str:
         + "</tr>"
         for p in points
     )
-    return f"<h2>{title}</h2><table><tr><th>snapshot</th>{head}</tr>{rows}</table>"
+    return f"<h2>{title}</h2><table><tr><th>checkpoint</th>{head}</tr>{rows}</table>"
 
 
 def _label(letter: str, side: Side) -> str:

@@ -12,7 +12,7 @@ def front_html(view: FrontView) -> str:
     """Return a front as HTML, with every text escaped."""
     problem = view.problem
     head = "".join(
-        f"<th>{escape(t)}</th>" for t in ("#", *problem.names, "trained towards", "snapshot")
+        f"<th>{escape(t)}</th>" for t in ("#", *problem.names, "trained towards", "checkpoint")
     )
     rows = "".join(
         "<tr>"

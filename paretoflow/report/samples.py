@@ -1,4 +1,4 @@
-"""Which answers to show side by side, and where they are: `answers/<snapshot>.arrow` of a sweep."""
+"""Which answers to show side by side, and where: `answers/<checkpoint>.arrow` of a sweep."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Answer = Mapping[str, Any]
 """One row: prompt_id, prompt, reference, completion, and a number for each objective by name."""
 
 AnswerReader = Callable[[str], list[Answer]]
-"""From a snapshot's name to its answers; an empty list when none were kept."""
+"""From a checkpoint's name to its answers; an empty list when none were kept."""
 
 _DAMAGED = "restore it from a copy, or delete it: a report goes without these answers then"
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -55,7 +55,7 @@ def read_answers(folder: Folder, name: str) -> list[Answer]:
 
 
 def shown_points(view: SweepView) -> list[tuple[str, str]]:
-    """Return (heading, snapshot) of the base and of the front's extremes and middle."""
+    """Return (heading, checkpoint) of the base and of the front's extremes and middle."""
     numbers = {p.snapshot_id: i for i, p in enumerate(view.front.points, start=1)}
     shown = [("base model", e.snapshot_id) for e in view.evaluations if e.run_id == BASE_RUN_ID][:1]
     for point, best in landmarks(view.front):

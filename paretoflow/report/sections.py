@@ -98,7 +98,7 @@ def points_html(front: FrontView) -> str:
         "#",
         *(f"{o.name} {o.unit}".strip() for o in front.problem.objectives),
         "trained towards",
-        "snapshot",
+        "checkpoint",
         "KL",
     ]
     rows = [

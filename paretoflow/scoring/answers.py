@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def answers_path(root: Root, snapshot_id: str, draw: int = 0) -> str:
-    """Return the path or URI of the file that a snapshot's answers are kept in.
+    """Return the path or URI of the file that a checkpoint's answers are kept in.
 
     Those of further draws have files of their own, for instance `…-s0040-d01.arrow`.
     """

@@ -1,10 +1,10 @@
 """Evaluate a policy: fixed prompts and seeds, full score vectors, diagnostics that are always on.
 
-Every snapshot answers the same prompts with the same noise, so two snapshots compare prompt by
+Every checkpoint answers the same prompts with the same noise, so two checkpoints compare prompt by
 prompt; a further draw of any of them has the noise of that draw's number. Whatever fails here fails
 whole: there is no partial score vector.
 
-A snapshot that serves many preferences is evaluated once for each (`Served`): the model is given
+A checkpoint that serves many preferences is evaluated once for each (`Served`): the model is given
 the rewritten prompts, scorers and the base see them as they were.
 """
 

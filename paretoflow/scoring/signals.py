@@ -1,6 +1,6 @@
 """Signals of likelihood over-optimisation and of how hard pairs are to rank, beside the scores.
 
-Top-k entropy and mass are noted while a snapshot's answers are sampled, and the rest follows from
+Top-k entropy and mass are noted while a checkpoint's answers are sampled, and the rest follows from
 the log-probabilities of held-out pairs that an evaluation has already: none costs a forward pass.
 All go into an evaluation's diagnostics; `over_optimised` is the verdict that may end a run early.
 

@@ -18,7 +18,7 @@ class _SizesSpec(Spec):
     train: int = Field(96, ge=2)
     """Prompts that answers are sampled for and runs learn from."""
     eval: int = Field(48, ge=2)
-    """Prompts that every snapshot is scored on, the same for all, so snapshots compare pairwise."""
+    """Prompts every checkpoint is scored on: the same for all, so that they compare pairwise."""
     validation: int = Field(16, ge=2)
     """Prompts that the dual controller of a constrained run looks at."""
     candidates: int = Field(4, ge=2)

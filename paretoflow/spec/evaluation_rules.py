@@ -1,4 +1,4 @@
-"""Rules for sweeps that evaluate snapshots again; see `rules`."""
+"""Rules for sweeps that evaluate checkpoints again; see `rules`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def looks_again(draft: Draft) -> Iterator[Fault]:
         what = "got reevaluate within reevaluate; allowed: any other proposer"
         yield Fault(("proposer", "of"), what, "raise the share of the outer one instead")
     if draft.model is not None and draft.model.generation.temperature == 0:
-        what = "at temperature 0 a snapshot gives the same answers again, so nothing is learnt"
+        what = "at temperature 0 a checkpoint gives the same answers again, so nothing is learnt"
         hint = "1.0 samples the model as it is; or take the inner proposer alone"
         yield Fault(("model", "generation", "temperature"), what, hint)

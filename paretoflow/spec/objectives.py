@@ -112,7 +112,7 @@ class ImportObjectiveSpec(_ObjectiveSpec):
 
 
 class SystemObjectiveSpec(_ObjectiveSpec):
-    """What it costs to answer with a snapshot, measured as it is evaluated; its `range` is needed.
+    """What it costs to answer with a checkpoint, measured in its evaluation; needs its `range`.
 
     No answer of the base tells it, and no training moves it: launches differ in it by `search`.
     """

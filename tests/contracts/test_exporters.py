@@ -170,7 +170,7 @@ class TestExportersOfAdapters:
     def test_names_cannot_leave_the_export(
         self, exporter: Exporter, view: SweepView, out: Path, name: str
     ) -> None:
-        with pytest.raises(ModelError, match="not the name of a snapshot"):
+        with pytest.raises(ModelError, match="not the name of a checkpoint"):
             exporter.export(repointed(view, snapshot_id=name), out, PICTURE, force=False)
         assert list(out.parent.iterdir()) == []
 

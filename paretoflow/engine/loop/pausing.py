@@ -1,8 +1,8 @@
 """Which runs are set aside at a rung, and which of those go on: the driver's use of the rule.
 
 Everything follows from the ledger: a run is judged by the checkpoints that are there up to its own,
-in the order of the ledger, so that another driver comes to the same verdict. (Where a snapshot was
-evaluated again since, it knows better.) What is remembered here only saves time.
+in the order of the ledger, so that another driver comes to the same verdict. (Where a checkpoint
+was evaluated again since, it knows better.) What is remembered here only saves time.
 """
 
 from __future__ import annotations

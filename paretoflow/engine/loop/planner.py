@@ -120,7 +120,7 @@ def parent_gains(state: SweepState, proposal: Proposal) -> tuple[float, ...]:
 
 
 def known_of(state: SweepState, run_id: str, proposal: Proposal) -> Known | None:
-    """Return the snapshot that a launch evaluates again; None where it does something else."""
+    """Return the checkpoint that a launch evaluates again; None where it does something else."""
     if proposal.kind is not LaunchKind.REEVALUATE:
         return None
     row = state.row_of(proposal.parent or BASE_RUN_ID)

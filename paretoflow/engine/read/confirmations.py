@@ -40,7 +40,7 @@ class ConfirmationFile:
 
     Attributes:
         facts: Of the file that is there; None where there is none.
-        scores: Those that it holds, by snapshot.
+        scores: Those that it holds, by checkpoint.
 
     Raises:
         DamagedError: If it is damaged.
@@ -71,7 +71,7 @@ class ConfirmationFile:
             ) from error
 
     def add(self, facts: FreshFacts, scores: FreshScores, completions: tuple[str, ...]) -> None:
-        """Write what a snapshot scored, beside what is there; durable when it returns.
+        """Write what a checkpoint scored, beside what is there; durable when it returns.
 
         Raises:
             StorageError: If storage refuses.

@@ -237,7 +237,7 @@ class Executor:
         return bool(why) or not (self._first or attempt.stopping())
 
     def _look_again(self, launch: Launch, known: Known, attempt: Attempt, setup: RunSetups) -> None:
-        """Evaluate a snapshot once more; of several ranks the first does it alone."""
+        """Evaluate a checkpoint once more; of several ranks the first does it alone."""
         if not self._first:
             return
         attempt.progress()

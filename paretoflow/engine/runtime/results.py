@@ -187,7 +187,7 @@ class Results:
         return self._written(events)
 
     def of_known(self, launch: Launch, known: Known, result: EvaluationResult) -> tuple[Event, ...]:
-        """Write the row of a further evaluation, which names its snapshot, with the run's end."""
+        """Write the row of a further evaluation, which names its checkpoint, with the run's end."""
         weights = launch.proposal.weights.values
         row = self._row(
             (launch.run_id, launch.attempt, known.step),

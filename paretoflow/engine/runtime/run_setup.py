@@ -75,7 +75,7 @@ class RunSetups:
         return RunSetup(method, parts.method, self._scoring(parts), decoding)
 
     def evaluator_for(self, settings: Settings) -> Evaluator:
-        """Return what scores a snapshot whose launch had these settings.
+        """Return what scores a checkpoint whose launch had these settings.
 
         Raises:
             SpecError: If they and the method's other knobs contradict each other.

@@ -57,7 +57,7 @@ Watch = Callable[[Progress], None]
 
 
 class Evaluated(Protocol):
-    """A snapshot's scores on the eval prompts."""
+    """A checkpoint's scores on the eval prompts."""
 
     @property
     def snapshot_id(self) -> str:
@@ -84,7 +84,7 @@ class Subject:
         front: The points; a point's path is relative to the root.
         base: The base's evaluation.
         spec: The sweep's.
-        settings: What launches set beside the weights, by snapshot.
+        settings: What launches set beside the weights, by checkpoint.
         known: What the scores depended on, as far as it was noted; empty parts were not.
         prompts: SHA-256 of the sweep's prompts, to be compared; empty where `known` has them.
         private: Whether the sweep's own prompts cannot be drawn, since the export leaves out where
@@ -203,7 +203,7 @@ class _Scorer:
         self.key = key_of({"data": self.facts.data, "inputs": found.inputs.digest})
 
     def scored(self, name: str, path: str, digest: str) -> tuple[FreshScores, tuple[str, ...]]:
-        """Return a snapshot's scores and its answers."""
+        """Return a checkpoint's scores and its answers."""
         spec, settings = self._subject.spec, self._subject.settings.get(name, ())
         evaluator = Evaluator(
             self._lm,

@@ -77,7 +77,8 @@ class Answers:
 
         Raises:
             ObjectiveError: If there is no checkpoint, or one without a full, finite score vector.
-            PluginError: If a snapshot is to be evaluated again, or to be trained on, and cannot be.
+            PluginError: If a checkpoint is to be evaluated again, or to be trained on, and cannot
+                be.
         """
         answer = self._asked(launch, rng_of("oracle", self.seed, launch.run_id, launch.attempt))
         points = [self._checked(checkpoint, launch.run_id) for checkpoint in answer]

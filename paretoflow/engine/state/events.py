@@ -22,7 +22,7 @@ from paretoflow.ledger.tables import Event, EventKind
 
 @dataclass(frozen=True)
 class Measured:
-    """A snapshot and its scores.
+    """A checkpoint and its scores.
 
     Args:
         scores: Raw means, shape (m,).
@@ -30,7 +30,7 @@ class Measured:
         prompt_scores: Raw scores, shape (m, n).
         condition: Number of the preference that it was asked for, of those that it serves; None
             where it serves one.
-        known: Name of the snapshot if it was evaluated before; empty for one of the run's own.
+        known: Name of the checkpoint if it was evaluated before; empty for one of the run's own.
     """
 
     run_id: str
@@ -44,7 +44,7 @@ class Measured:
 
     @property
     def snapshot_id(self) -> str:
-        """Return the snapshot's name; the base has the name of its own."""
+        """Return the checkpoint's name; the base has the name of its own."""
         if self.known:
             return self.known
         if self.run_id == BASE_RUN_ID:
@@ -101,12 +101,12 @@ def recorded(told: Iterable[Event], known: Problem | None, epoch: int) -> list[E
 
 
 def evaluated(where: Measured, *, time_s: float, cost: Cost, **fields: Any) -> Event:
-    """Return the row of one evaluated snapshot.
+    """Return the row of one evaluated checkpoint.
 
     Args:
-        where: Which snapshot, and its scores.
+        where: Which checkpoint, and its scores.
         time_s: Seconds since the epoch.
-        cost: Training since the run's previous snapshot, plus the evaluation.
+        cost: Training since the run's previous checkpoint, plus the evaluation.
         **fields: Further fields of `Event`: weights, path, digest, payload.
     """
     condition = "" if where.condition is None else f":{where.condition}"

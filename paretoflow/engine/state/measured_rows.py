@@ -16,7 +16,7 @@ from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains, ref_gain
 
 
 class MeasuredRows:
-    """The gains of a sweep, one row for each evaluated snapshot, and the front that they make.
+    """The gains of a sweep, one row for each evaluated checkpoint, and the front that they make.
 
     Attributes:
         ref: Oriented reference point, shape (m,).
@@ -45,7 +45,7 @@ class MeasuredRows:
         """Add an evaluation.
 
         Args:
-            row: Of a snapshot that has none yet.
+            row: Of a checkpoint that has none yet.
             ordinal: How many runs were proposed before its own; -1 for the base.
         """
         gains = gains_of(np.asarray(row.scores), self.problem)
@@ -58,7 +58,7 @@ class MeasuredRows:
             self.hypervolume = hypervolume(self.archive.gains, self.ref)
 
     def replace(self, whole: EvaluationRow, index: int) -> None:
-        """Change a row: its snapshot was evaluated again.
+        """Change a row: its checkpoint was evaluated again.
 
         Rows that the old gains dominated may come back to the front.
 

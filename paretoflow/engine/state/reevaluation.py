@@ -1,9 +1,9 @@
-"""Evaluations of a snapshot that was evaluated before: which there are, and what all together say.
+"""Further evaluations of a checkpoint: which there are, and what all together say.
 
-The ledger keeps each as a row of its own that names its snapshot. Everything above it sees one row
-for a snapshot, in which every prompt's score is the mean over its answers so far. All snapshots are
-scored on the same prompts, and the k-th further evaluation of any of them draws the k-th noise: so
-two snapshots still compare prompt by prompt, however often each was evaluated.
+The ledger keeps each as a row of its own that names its checkpoint. Everything above it sees one
+row for a checkpoint, in which every prompt's score is the mean over its answers so far. All
+checkpoints are scored on the same prompts, and the k-th further evaluation of any of them draws the
+k-th noise: so two checkpoints still compare prompt by prompt, however often each was evaluated.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from paretoflow.engine.messages import Known
 
 
 class Reevaluations:
-    """The runs that evaluate a snapshot again, as they are proposed and told."""
+    """The runs that evaluate a checkpoint again, as they are proposed and told."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
@@ -28,7 +28,7 @@ class Reevaluations:
         self._told: set[str] = set()
 
     def __contains__(self, run_id: object) -> bool:
-        """Return whether a run evaluates a snapshot again."""
+        """Return whether a run evaluates a checkpoint again."""
         return run_id in self._numbers
 
     def ask(self, run_id: str, proposal: Proposal) -> None:
@@ -38,26 +38,26 @@ class Reevaluations:
             self._asked[snapshot] = self._numbers[run_id] = self._asked.get(snapshot, 0) + 1
 
     def number(self, run_id: str) -> int:
-        """Return how many runs were to evaluate the same snapshot again, up to this one."""
+        """Return how many runs were to evaluate the same checkpoint again, up to this one."""
         return self._numbers[run_id]
 
     def pool(
         self, further: EvaluationRow, rows: list[EvaluationRow], place_of: Mapping[str, int]
     ) -> int | None:
-        """Let a further draw of a known snapshot change its row.
+        """Let a further draw of a known checkpoint change its row.
 
         Two attempts at a run draw the same noise: only the first that is told counts.
 
         Args:
             further: The draw.
-            rows: One for each snapshot; changed in place.
-            place_of: Where each snapshot's row is.
+            rows: One for each checkpoint; changed in place.
+            place_of: Where each checkpoint's row is.
 
         Returns:
             The row that has changed, if any.
 
         Raises:
-            LedgerError: If the snapshot was never evaluated, or not on the same prompts.
+            LedgerError: If the checkpoint was never evaluated, or not on the same prompts.
         """
         place = place_of.get(further.snapshot_id)
         if place is None:
@@ -73,7 +73,7 @@ class Reevaluations:
 
 
 def pooled(known: EvaluationRow, further: EvaluationRow) -> EvaluationRow:
-    """Return what two rows of one snapshot say together; the first keeps its place and time.
+    """Return what two rows of one checkpoint say together; the first keeps its place and time.
 
     With scores of several prompts: a prompt's score is the mean over its draws, and the standard
     error is that of the mean over prompts, as for a single draw; so it falls by what the draws
@@ -129,7 +129,7 @@ def _plain(values: FloatArray) -> tuple[float, ...]:
 
 
 def require_alike(known: Known, data: str, inputs: str = "") -> None:
-    """Refuse a snapshot whose further evaluation would say nothing about its first.
+    """Refuse a checkpoint whose further evaluation would say nothing about its first.
 
     Args:
         known: What is to be evaluated again.

@@ -43,11 +43,11 @@ class SweepState:
 
     Attributes:
         failures: What failed, how often, and whether it was the same again and again.
-        evaluations: One row for each evaluated snapshot, in the order of the ledger.
+        evaluations: One row for each evaluated checkpoint, in the order of the ledger.
         curve: (runs finished, device seconds, hypervolume) after each finished run.
         resumed_at: Of each run that went on after a pause: how many evaluations there were then.
         gained: Hypervolume that new points brought, after the base and each finished run with some.
-        again: The runs that evaluate a snapshot again.
+        again: The runs that evaluate a checkpoint again.
         changes: What had changed of what scores depend on when the sweep went on.
         sessions: How long drivers of this sweep have been at work.
         data_facts: What became of the rows of the data.
@@ -143,7 +143,7 @@ class SweepState:
         return self._outlook[1]
 
     def row_of(self, snapshot_id: str) -> EvaluationRow:
-        """Return the evaluation of a snapshot."""
+        """Return the evaluation of a checkpoint."""
         return self.evaluations[self._row_of[snapshot_id]]
 
     def apply(self, events: Iterable[Event]) -> None:

@@ -4,7 +4,7 @@
     process     starts a program, and ends it with all its children
     guard       stands between: a program does not outlive whoever asked for it
     result      what a program answers, checked
-    snapshots   its adapters, brought into the form of all others
+    adapters    its adapters, brought into the form of all others
 
 A program reads one JSON object (`request.launch_of` has its keys) and writes another:
 

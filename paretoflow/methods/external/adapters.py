@@ -29,7 +29,7 @@ def adopted(lm: LanguageModel, source: Path, target: Path, base_path: str) -> It
     Args:
         lm: The base; an adapter must not be on it.
         source: The program's PEFT folder.
-        target: The snapshot's folder.
+        target: The checkpoint's folder.
         base_path: What the base was loaded from, as the program was told.
 
     Raises:

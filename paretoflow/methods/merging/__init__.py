@@ -1,4 +1,4 @@
-"""Launches that mix adapters instead of training: they take the snapshots of any method.
+"""Launches that mix adapters instead of training: they take the checkpoints of any method.
 
     cat           rewarded soups: the exact mix, ranks add
     svd           the same, cut to `rank` by singular values

@@ -60,7 +60,7 @@ class AutoProposerSpec(Spec):
 
 
 class ReevaluateProposerSpec(Spec):
-    """Another proposer, and a share of launches that evaluates doubtful snapshots again.
+    """Another proposer, and a share of launches that evaluates doubtful checkpoints again.
 
     Doubtful is what may well be wrongly held to be on the front, or off it, with much hypervolume
     at stake. Each such launch counts as a run, trains nothing and costs an evaluation. After Lee et
@@ -73,7 +73,7 @@ class ReevaluateProposerSpec(Spec):
     share: float = Field(0.2, gt=0, lt=1)
     """Most of all launches that evaluate again; those that nothing is worth are kept for later."""
     times: int = Field(3, ge=1)
-    """Most further evaluations of one snapshot."""
+    """Most further evaluations of one checkpoint."""
 
     @field_validator("of", mode="before")
     @classmethod

@@ -39,7 +39,7 @@ def test_the_plan_is_printed(job, capsys):
         "3 weighted 0.5 0.5",
         "96 x 4 + 64 = 448 answers sampled",
         "12 runs x 40 steps x 8 = 3,840 pairs",
-        "25 snapshots (base included) x 48 prompts = 1,200 answers",
+        "25 checkpoints (base included) x 48 prompts = 1,200 answers",
         "at most 10 (1 devices at 2 an hour",
     ):
         assert part in shown
