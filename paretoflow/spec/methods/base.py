@@ -19,7 +19,7 @@ class DualSpec(Spec):
     """dual: multipliers that follow the violation; barrier: C-MORL's interior point."""
     every: int | None = Field(None, ge=1)
     """Optimiser steps between two looks; unset: such that a run has at most `looks`."""
-    looks: int = Field(5, ge=1)
+    looks: int = Field(2, ge=1)
     """Looks in a run, where `every` is unset; the cost of control grows with it."""
     draws: int = Field(1, ge=1)
     """Answers to each validation prompt in a look."""
@@ -34,7 +34,7 @@ class DualSpec(Spec):
     """Bound on each multiplier, so that one objective cannot drown the others for good."""
     caution: float = Field(1.0, ge=0)
     """Standard errors of a look that a policy must be above its thresholds to count as kept."""
-    checks: int = Field(4, ge=0)
+    checks: int = Field(2, ge=0)
     """Looks for a mixture with the parent that keeps the thresholds, where the run's end does not.
     """
     result: Literal["feasible", "last"] = "feasible"
@@ -46,7 +46,7 @@ class DualSpec(Spec):
 
 
 def look_every(dual: DualSpec, steps: int) -> int:
-    """Return the optimiser steps between two looks of a run; by hand: 10 steps, 5 looks: 2."""
+    """Return the optimiser steps between two looks of a run; by hand: 10 steps, 2 looks: 4."""
     return dual.every or -(-steps // (dual.looks + 1))
 
 

@@ -23,6 +23,7 @@ from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.orient import gains_of, ref_gains
 from paretoflow.spec.methods import DualSpec
 from tests.benchmarks.constraints import simulated
+from tests.benchmarks.constraints.sweeps import compared
 from tests.benchmarks.results_file import write_table
 
 ARMS: dict[str, DualSpec] = {
@@ -31,7 +32,11 @@ ARMS: dict[str, DualSpec] = {
     "barrier": DualSpec(form="barrier"),
     "dual, last": DualSpec(result="last"),
     "barrier, last": DualSpec(form="barrier", result="last"),
+    "dual, more looks": DualSpec(looks=5, checks=4),
 }
+SWEPT = {arm: ARMS[arm] for arm in ("before", "dual", "barrier", "dual, more looks")}
+SWEEPS = {("bowls", "cmorl"): 40, ("bowls", "cmorl_hv"): 40, ("tabular", "cmorl_hv"): 40}
+"""Whole sweeps of 12 runs: seeds of each family and proposer."""
 GAMES = {"fruit_tree": 9}
 """Seeds of each world."""
 PLANTS = {"bowls": 200, "tabular": 200}
@@ -62,13 +67,14 @@ def main(quick: bool = False, *, folder: Path | None = None) -> None:
             for arm in ("before", "dual", "barrier"):
                 rows.append(row(world, arm, games(place, world, arm, range(count))))
         rows += [row(*told) for told in language_models(place)]
+        notes = NOTES + "\n\n" + whole_sweeps(place, 2 if quick else None)
     write_table(
         "constraints",
         "Constrained launches: thresholds kept, and what they gained",
         "python -m tests.benchmarks.constraints --folder F",
         COLUMNS,
         rows,
-        NOTES,
+        notes,
         quick=quick,
     )
 
@@ -77,6 +83,35 @@ def plants(folder: Path, family: str, arm: str, seeds: Iterable[int]) -> list[di
     """Return the outcomes of an arm on a family of plants."""
     place = folder / "plants" / f"{family}-{arm}.jsonl"
     return outcomes(place, seeds, lambda s: asdict(simulated.launch(ARMS[arm], family, s)))
+
+
+def whole_sweeps(folder: Path, seeds: int | None) -> str:
+    """Return the table of whole sweeps against the same with the control of before."""
+    lines = [
+        "# Whole sweeps of 12 runs, by C-MORL's proposers on the plants",
+        "| plants | proposer | arm | sweeps | equal cost: mean, median | equal runs | price |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for (family, proposer), count in SWEEPS.items():
+        path = folder / "sweeps" / f"{family}-{proposer}.jsonl"
+        found = outcomes(
+            path,
+            range(seeds or count),
+            lambda s, f=family, p=proposer: compared(SWEPT, f, p, 12, s),
+        )
+        for arm in list(SWEPT)[1:]:
+            at_cost, at_runs, price = (
+                np.array([o[arm][k] for o in found if arm in o])
+                for k in ("equal cost", "equal runs", "price")
+            )
+            wide = 1.96 * at_cost.std(ddof=1) / np.sqrt(len(at_cost))
+            mean_ = f"{at_cost.mean():+.1%} [{at_cost.mean() - wide:+.1%}, "
+            mean_ += f"{at_cost.mean() + wide:+.1%}], {np.median(at_cost):+.1%}"
+            row_ = [family, proposer, arm, str(len(at_cost)), mean_]
+            lines.append(
+                "| " + " | ".join([*row_, f"{at_runs.mean():+.1%}", f"{price.mean():.2f}"]) + " |"
+            )
+    return "\n".join([lines[0], "", *lines[1:]])
 
 
 def games(folder: Path, world: str, arm: str, seeds: Iterable[int]) -> list[dict[str, Any]]:

@@ -42,12 +42,20 @@ class Outcome:
 
 
 def train(
-    plant: Plant, policy: FloatArray, weights: FloatArray, steps: int, seed: int
+    plant: Plant,
+    policy: FloatArray,
+    weights: FloatArray,
+    steps: int,
+    seed: int,
+    halfway: list[FloatArray] | None = None,
 ) -> FloatArray:
+    """Return a policy after so many steps; the one halfway is put into a list."""
     rng, adam = np.random.default_rng((seed, 9)), Adam(plant.size)
     for step in range(1, steps + 1):
         gradient = plant.gradient(policy, weights, rng)
         policy = policy + adam.move(gradient, plant.rate * rate_at(step, steps))
+        if halfway is not None and step == steps // 2:
+            halfway.append(policy)
     return policy
 
 
@@ -129,9 +137,15 @@ class Steered:
 
 
 def controlled(
-    spec: DualSpec, plant: Plant, parent: FloatArray, steps: int, seed: int, told: DualController
+    spec: DualSpec,
+    plant: Plant,
+    parent: FloatArray,
+    steps: int,
+    seed: int,
+    told: DualController,
+    halfway: list[FloatArray] | None = None,
 ) -> tuple[FloatArray, int]:
-    """Return a launch's result and the looks that it took."""
+    """Return a launch's result and the looks that it took; halfway as in `train`."""
     rng, adam = np.random.default_rng((seed, 11)), Adam(plant.size)
     run, policy, every = Steered(spec, plant, parent, told), parent, look_every(spec, steps)
     for step in range(1, steps + 1):
@@ -141,6 +155,8 @@ def controlled(
             seen = run.look(policy, step)
             run.take(policy, seen)
             told.update(seen.change)
+        if halfway is not None and step == steps // 2:
+            halfway.append(policy)
     if spec.result == "last":
         return policy, run.looks.taken
     run.take(policy, run.look(policy, steps))
