@@ -172,10 +172,10 @@ def _matches(printed: str, shown: str) -> bool:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the jobs, and with the ledger of the quickstart sweep that the pages show."""
+    """A folder with the jobs, and with the ledgers of the two sweeps that the pages show."""
     made = tmp_path_factory.mktemp("pages")
     shutil.copytree(ROOT / "jobs", made / "jobs")
-    with tarfile.open(Path(__file__).parent / "quickstart.tar.xz") as archive:
+    with tarfile.open(Path(__file__).parent / "sweeps.tar.xz") as archive:
         archive.extractall(made, filter="data")
     return made
 
@@ -208,8 +208,8 @@ def test_output_that_differs_is_found() -> None:
     assert not _matches("one\ntwo\nthree\n", "one\ntwo")
 
 
-def test_the_shown_sweep_names_no_place_of_a_machine(folder: Path) -> None:
-    sweep = folder / "sweeps" / "quickstart"
-    texts = [path.read_bytes() for path in sweep.rglob("*") if path.is_file()]
+def test_the_shown_sweeps_name_no_place_of_a_machine(folder: Path) -> None:
+    sweeps = folder / "sweeps"
+    texts = [path.read_bytes() for path in sweeps.rglob("*") if path.is_file()]
     assert texts
     assert not any(place in text for text in texts for place in (b"/tmp/", b"/work/", b"/home/"))
