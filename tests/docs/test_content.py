@@ -54,7 +54,7 @@ def test_the_number_of_methods_is_told() -> None:
 
 def test_output_of_one_sweep_is_the_same_on_every_page() -> None:
     """README, concepts and the first tutorial show the quickstart: a line of it has one form."""
-    line = re.compile(r"^hypervolume [\d.]+ reported, .* corrected .* coverage 0\.5, .*$", re.MULTILINE)
+    line = re.compile(r"^hypervolume [\d.]+ reported, .* corrected .* coverage 0\.5, .*$", re.M)
     shown = {text for page in written().values() for text in line.findall(page.text)}
     assert len(shown) == 1
 
