@@ -10,7 +10,12 @@ from paretoflow.core.ids import digest_of_folder
 from paretoflow.core.values import BASE_RUN_ID
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.session.folder import enter_folder, sweep_root
-from paretoflow.engine.simulation.backend import Oracle, SimulatedBackend, SimulatedCluster, Weather
+from paretoflow.engine.simulation.backend import (
+    FaultModel,
+    Oracle,
+    SimulatedBackend,
+    SimulatedCluster,
+)
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import EventKind
 from paretoflow.proposers import build
@@ -20,7 +25,7 @@ from paretoflow.storage import Folder
 
 
 def simulated_sweep(
-    spec: SweepSpec, oracle: Oracle, *, weather: Weather | None = None, fsync: bool = False
+    spec: SweepSpec, oracle: Oracle, *, faults: FaultModel | None = None, fsync: bool = False
 ) -> Path | Folder:
     """Run a sweep, from wherever it stands, to its end; return where it lives."""
     root = sweep_root(spec)
@@ -33,7 +38,7 @@ def simulated_sweep(
         problem,
         spec.engine,
         seed=spec.seed,
-        weather=weather,
+        faults=faults,
         start_s=events[-1].time_s if events else 0.0,
     )
     proposer = build(spec.proposer, m=problem.m, runs=spec.stop.runs)

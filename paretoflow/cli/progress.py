@@ -39,7 +39,7 @@ class Doing(Protocol):
         ...
 
 
-class WorkerGroup(AtWork, Protocol):
+class GroupProgress(AtWork, Protocol):
     """The part of a worker group's state that is shown."""
 
     @property
@@ -86,7 +86,7 @@ class Progress:
         self._note = ""
         self._state: State | None = None
         self._doing: Doing | None = None
-        self._groups: Sequence[WorkerGroup] = ()
+        self._groups: Sequence[GroupProgress] = ()
         self._paces = Paces(spec.method.steps)
         self._counted_s = self._started
         self._facts = 0
@@ -135,7 +135,7 @@ class Progress:
         if self._live:
             self._live.update(self._panel(state))
 
-    def groups(self, groups: Sequence[WorkerGroup]) -> None:
+    def groups(self, groups: Sequence[GroupProgress]) -> None:
         """Take in what the worker groups do: on a terminal their steps, else a count now and then.
 
         The count is of the work before the first run.

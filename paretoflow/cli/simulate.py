@@ -66,14 +66,14 @@ def simulate(
     """
     from paretoflow.engine.session.simulate import load_oracle
     from paretoflow.engine.session.simulate import simulate as run_simulation
-    from paretoflow.engine.simulation.backend import Weather
+    from paretoflow.engine.simulation.backend import FaultModel
     from paretoflow.spec.load import load_spec
 
     given = {"stop.runs": runs, "seed": seed, "engine.worker_groups": worker_groups}
     changes = [f"{key}={value}" for key, value in given.items() if value is not None]
     spec = load_spec(job, [*(overrides or ()), *changes])
     result = run_simulation(
-        spec, load_oracle(oracle), weather=Weather(crash=crash, straggle=straggle)
+        spec, load_oracle(oracle), faults=FaultModel(crash=crash, straggle=straggle)
     )
     _show(result, format)
     conclude(result.ending)

@@ -13,7 +13,7 @@ from paretoflow.cli.options import SweepRoot
 from paretoflow.core.shown import without_secrets
 
 if TYPE_CHECKING:
-    from paretoflow.engine.read.status import Standing, StandingReader
+    from paretoflow.engine.read.status import StandingReader, SweepStatus
 
 LOOK_EVERY_S = 0.5
 _STOPPED = "stopped"
@@ -49,7 +49,9 @@ def stop(
         raise typer.Exit(status)
 
 
-def _ask(reader: StandingReader, standing: Standing, sweep: str, wait_s: float) -> tuple[str, int]:
+def _ask(
+    reader: StandingReader, standing: SweepStatus, sweep: str, wait_s: float
+) -> tuple[str, int]:
     """Ask the driver to stop; return what came of it, and the exit status if that is all."""
     from paretoflow.cli.paces import duration
     from paretoflow.engine.session.stop_request import request_stop
@@ -80,7 +82,7 @@ def _obeyed(reader: StandingReader, patience_s: float) -> bool:
     return False
 
 
-def _end_job(standing: Standing, sweep: str, address: str) -> None:
+def _end_job(standing: SweepStatus, sweep: str, address: str) -> None:
     from paretoflow.engine.cluster.dashboard import Dashboard
     from paretoflow.engine.cluster.submit import Jobs
     from paretoflow.storage import as_folder

@@ -14,7 +14,7 @@ from paretoflow.ledger.tables import Event
 
 
 @dataclass(frozen=True)
-class Known:
+class PriorEvaluation:
     """An evaluated checkpoint, as a launch that evaluates it again needs it.
 
     Args:
@@ -66,7 +66,7 @@ class Launch:
     accumulation_factor: int = 1
     merge_paths: tuple[str, ...] = ()
     front: tuple[tuple[float, ...], ...] = field(default=(), compare=False)
-    known: Known | None = None
+    known: PriorEvaluation | None = None
     parent_digest: str = ""
     merge_digests: tuple[str, ...] = ()
     parent_gains: tuple[float, ...] = field(default=(), compare=False)

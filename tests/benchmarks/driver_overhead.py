@@ -21,7 +21,7 @@ from paretoflow.core.ids import rng_of
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster
-from paretoflow.engine.state.events import Measured, calibrated, evaluated, finished
+from paretoflow.engine.state.events import ScoredCheckpoint, calibrated, evaluated, finished
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.ledger import Ledger
 from paretoflow.ledger.memory import MemoryLedger
@@ -59,7 +59,7 @@ def past(count: int, spec: SweepSpec) -> list[Event]:
             ),
             Event(f"started:{run_id}:0", EventKind.STARTED, i, run_id=run_id),
             evaluated(
-                Measured(run_id, 0, 1, scores, np.full(2, 0.01), scores[:, None]),
+                ScoredCheckpoint(run_id, 0, 1, scores, np.full(2, 0.01), scores[:, None]),
                 time_s=i,
                 cost=Cost(1.0, 1.0, 0),
                 weights=weights.values,

@@ -22,7 +22,7 @@ from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.loop.hooks import Hooks
 from paretoflow.engine.loop.planner import Decision, decide
 from paretoflow.engine.messages import Launch, Report
-from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster, Weather
+from paretoflow.engine.simulation.backend import FaultModel, SimulatedBackend, SimulatedCluster
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.memory import MemoryLedger
 from paretoflow.proposers import build
@@ -138,7 +138,7 @@ def measure(runs: int, m: int, groups: int) -> tuple[Times, IdleCluster, SweepSt
     )
     problem = declared_problem(spec.objectives)
     cluster = IdleCluster(
-        SphereOracle(m), problem, spec.engine, seed=1, weather=Weather(crash=0.01)
+        SphereOracle(m), problem, spec.engine, seed=1, faults=FaultModel(crash=0.01)
     )
     times = Times()
     backend = ChargedBackend(cluster, times)

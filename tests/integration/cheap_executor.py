@@ -37,7 +37,7 @@ from paretoflow.engine.failures.attribution import failure_in
 from paretoflow.engine.messages import Failure, Launch, Report
 from paretoflow.engine.runtime.protocols import Attempt
 from paretoflow.engine.runtime.run_files import RunFiles
-from paretoflow.engine.state.events import Measured, calibrated, evaluated, finished
+from paretoflow.engine.state.events import ScoredCheckpoint, calibrated, evaluated, finished
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
 from paretoflow.methods.training.states import Layout, State, read_state, seal, state_folder
@@ -145,7 +145,9 @@ class CheapExecutor:
         self, run_id: str, attempt: int, step: int, scores: np.ndarray, **fields: Any
     ) -> Event:
         noise = np.zeros_like(scores)
-        measured = Measured(run_id, attempt, step, scores, noise, np.repeat(scores[:, None], 4, 1))
+        measured = ScoredCheckpoint(
+            run_id, attempt, step, scores, noise, np.repeat(scores[:, None], 4, 1)
+        )
         return evaluated(measured, time_s=time.time(), cost=Cost(0.1, 0.1, 10), **fields)
 
     def _pace_s(self) -> float:

@@ -20,7 +20,12 @@ from paretoflow.core.values import Proposal
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.loop.hooks import Hooks
 from paretoflow.engine.messages import Launch, Report
-from paretoflow.engine.simulation.backend import Oracle, SimulatedBackend, SimulatedCluster, Weather
+from paretoflow.engine.simulation.backend import (
+    FaultModel,
+    Oracle,
+    SimulatedBackend,
+    SimulatedCluster,
+)
 from paretoflow.engine.simulation.clock import VirtualTime
 from paretoflow.engine.simulation.fault_model import FullDisk
 from paretoflow.engine.simulation.storage import SimulatedStorage
@@ -106,10 +111,10 @@ class WatchedCluster(SimulatedCluster):
     """
 
     def __init__(
-        self, store: MemoryStore, spec: SweepSpec, weather: Weather, oracle: Oracle
+        self, store: MemoryStore, spec: SweepSpec, faults: FaultModel, oracle: Oracle
     ) -> None:
         problem = declared_problem(spec.objectives)
-        super().__init__(oracle, problem, spec.engine, seed=spec.seed, weather=weather)
+        super().__init__(oracle, problem, spec.engine, seed=spec.seed, faults=faults)
         self.storage: DatedStorage = DatedStorage(self.time)
         self.store = store
         self.launched: list[tuple[str, int]] = []
@@ -142,10 +147,10 @@ class SlowCircle(CircleOracle):
         return [(10 * cost, (np.asarray(s) + noise).tolist()) for cost, s in answer]
 
 
-def drawn_weather(rng: np.random.Generator) -> Weather:
+def drawn_weather(rng: np.random.Generator) -> FaultModel:
     """Return one sweep's weather: some kinds of trouble are absent."""
     crash, straggle, oom, node, preempt, hang, twice, delay = rng.random(8) * rng.integers(0, 2, 8)
-    return Weather(
+    return FaultModel(
         crash=0.3 * crash,
         straggle=0.3 * straggle,
         out_of_memory=0.3 * oom,
@@ -198,7 +203,7 @@ class World:
     """
 
     spec: SweepSpec
-    weather: Weather
+    faults: FaultModel
     fate: Fate
     rng: np.random.Generator
     oracle_class: type[Oracle] = SlowCircle
@@ -213,7 +218,7 @@ class World:
 
     def __post_init__(self) -> None:
         oracle = self.oracle_class()
-        self.cluster = WatchedCluster(self.store, self.spec, self.weather, oracle)
+        self.cluster = WatchedCluster(self.store, self.spec, self.faults, oracle)
 
     def run(self) -> None:
         """Let one driver follow another until the sweep is done, then open it once more."""

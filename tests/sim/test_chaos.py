@@ -16,7 +16,7 @@ import pytest
 from paretoflow.core.ids import rng_of
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.messages import Report
-from paretoflow.engine.simulation.backend import Weather
+from paretoflow.engine.simulation.backend import FaultModel
 from paretoflow.ledger.tables import Event, EventKind
 from tests.sim.chaos import (
     PROPOSERS,
@@ -86,7 +86,7 @@ def test_second_looks_under_fire_are_counted_once_and_move_the_front() -> None:
 
 def _world(fate: OneBlow, **changes: Any) -> World:
     spec = circle_spec(**{"stop": {"runs": 6}, "engine": {"worker_groups": 2}} | changes)
-    return World(spec, Weather(), fate, rng_of("one blow"))
+    return World(spec, FaultModel(), fate, rng_of("one blow"))
 
 
 @pytest.mark.parametrize("blow", [None, *(pytest.param(b, marks=pytest.mark.full) for b in Blow)])

@@ -10,7 +10,7 @@ from paretoflow.core.status import RunStatus
 from paretoflow.core.values import Proposal
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.loop.hooks import Hooks
-from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster, Weather
+from paretoflow.engine.simulation.backend import FaultModel, SimulatedBackend, SimulatedCluster
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.proposers import build
@@ -44,14 +44,14 @@ def spec_of(**changes: object) -> SweepSpec:
     return circle_spec(method=method, **{"stop": {"runs": 24, "rungs": rungs}, **changes})
 
 
-def swept(spec: SweepSpec, **weather: float) -> list[Event]:
+def swept(spec: SweepSpec, **faults: float) -> list[Event]:
     store = MemoryStore()
     cluster = SimulatedCluster(
         SlowOracle(),
         declared_problem(spec.objectives),
         spec.engine,
         seed=spec.seed,
-        weather=Weather(**weather),
+        faults=FaultModel(**faults),
     )
     proposer = build(spec.proposer, m=2, runs=spec.stop.runs)
     hooks = Hooks(recover=lambda: cluster.storage.beyond(store.ids))
@@ -101,7 +101,7 @@ def test_what_nothing_is_ahead_of_is_never_paused() -> None:
 def _world(fate: OneBlow) -> World:
     stop = {"runs": 6, "rungs": {"reduction": 3, "first": 1}}
     spec = circle_spec(stop=stop, engine={"worker_groups": 2}, proposer={"type": "lattice"})
-    return World(spec, Weather(), fate, rng_of("one blow"))
+    return World(spec, FaultModel(), fate, rng_of("one blow"))
 
 
 @pytest.mark.parametrize("blow", [Blow.KILL, Blow.RIVAL])

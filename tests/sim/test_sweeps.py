@@ -12,7 +12,7 @@ from paretoflow.core.ids import rng_of
 from paretoflow.core.values import Proposal
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.session.simulate import Simulation, simulate
-from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster, Weather
+from paretoflow.engine.simulation.backend import FaultModel, SimulatedBackend, SimulatedCluster
 from paretoflow.engine.simulation.fault_model import FullDisk
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
@@ -37,9 +37,9 @@ def _same(a: Simulation, b: Simulation) -> bool:
 @pytest.mark.parametrize("tag", ["auto", "lattice", "dirichlet", "cmorl", "empty_box"])
 def test_the_same_job_twice_gives_identical_launches(tag: str) -> None:
     spec = circle_spec(proposer={"type": tag})
-    weather = Weather(crash=0.2, straggle=0.2)
-    first = simulate(spec, CircleOracle(), weather=weather)
-    assert _same(first, simulate(spec, CircleOracle(), weather=weather))
+    faults = FaultModel(crash=0.2, straggle=0.2)
+    first = simulate(spec, CircleOracle(), faults=faults)
+    assert _same(first, simulate(spec, CircleOracle(), faults=faults))
     assert len(first.launches) == 16
 
 
@@ -59,9 +59,9 @@ def test_constrained_launches_leave_the_hull_of_a_concave_front() -> None:
 @pytest.mark.parametrize("tag", ["soups", "map"])
 def test_merges_are_runs_that_cost_little_and_come_back_on_the_front(tag: str) -> None:
     spec = circle_spec(proposer={"type": tag}, engine={"worker_groups": 4, "retries": 20})
-    weather = Weather(crash=0.2, straggle=0.2, duplicate=0.2)
-    mixed = simulate(spec, MixingOracle(), weather=weather)
-    assert _same(mixed, simulate(spec, MixingOracle(), weather=weather))
+    faults = FaultModel(crash=0.2, straggle=0.2, duplicate=0.2)
+    mixed = simulate(spec, MixingOracle(), faults=faults)
+    assert _same(mixed, simulate(spec, MixingOracle(), faults=faults))
     assert (mixed.front.finished, mixed.front.failed) == (16, 0)
     assert [p["kind"] for p in mixed.launches] == ["weighted"] * 2 + ["merge"] * 14
     assert {p.kind for p in mixed.front.points} == {"weighted", "merge"}
@@ -72,7 +72,7 @@ def test_merges_are_runs_that_cost_little_and_come_back_on_the_front(tag: str) -
 
 def test_crashes_are_retried_and_never_cancel_siblings() -> None:
     spec = circle_spec(engine={"worker_groups": 4, "retries": 20})
-    result = simulate(spec, CircleOracle(), weather=Weather(crash=0.4))
+    result = simulate(spec, CircleOracle(), faults=FaultModel(crash=0.4))
     assert result.front.finished == 16
     assert result.front.failed == 0
 
@@ -232,8 +232,8 @@ def test_a_driver_killed_at_random_commits_loses_nothing_and_doubles_nothing(
 def test_a_full_disk_costs_no_retries_and_the_sweep_goes_on_once_there_is_space() -> None:
     store = MemoryStore()
     spec = circle_spec(engine={"worker_groups": 4, "retries": 0})
-    weather = Weather(full_disks=(FullDisk(2.0, 400.0),))
-    result = simulate(spec, CircleOracle(), weather=weather, ledger=MemoryLedger(store))
+    faults = FaultModel(full_disks=(FullDisk(2.0, 400.0),))
+    result = simulate(spec, CircleOracle(), faults=faults, ledger=MemoryLedger(store))
     failures = [e for e in store.events if e.kind is EventKind.FAILED]
     assert {(e.boundary, e.payload["cause"]) for e in failures} == {("store", "outage")}
     assert (result.front.finished, result.front.failed, result.ending.trouble) == (16, 0, "")
@@ -245,8 +245,8 @@ def test_a_full_disk_costs_no_retries_and_the_sweep_goes_on_once_there_is_space(
 def test_a_group_on_a_full_disk_rests_while_the_others_go_on() -> None:
     store = MemoryStore()
     spec = circle_spec(engine={"worker_groups": 4, "retries": 0}, stop={"runs": 30})
-    weather = Weather(full_disks=(FullDisk(0.0, 10**6, slot=2),))
-    result = simulate(spec, CircleOracle(), weather=weather, ledger=MemoryLedger(store))
+    faults = FaultModel(full_disks=(FullDisk(0.0, 10**6, slot=2),))
+    result = simulate(spec, CircleOracle(), faults=faults, ledger=MemoryLedger(store))
     assert (result.front.finished, result.front.failed) == (30, 0)
     failures = [e for e in store.events if e.kind is EventKind.FAILED]
     assert 0 < len(failures) < 5
@@ -256,8 +256,8 @@ def test_a_group_on_a_full_disk_rests_while_the_others_go_on() -> None:
 def test_a_disk_that_stays_full_stops_the_sweep_with_its_name_and_nothing_is_burnt() -> None:
     store = MemoryStore()
     spec = circle_spec(engine={"worker_groups": 2, "limits": {"losses": 4}}, stop={"runs": 12})
-    weather = Weather(full_disks=(FullDisk(0.0, 2000.0),))
-    result = simulate(spec, CircleOracle(), weather=weather, ledger=MemoryLedger(store))
+    faults = FaultModel(full_disks=(FullDisk(0.0, 2000.0),))
+    result = simulate(spec, CircleOracle(), faults=faults, ledger=MemoryLedger(store))
     assert result.ending.trouble.startswith("stopped early: ")
     assert "at the boundary store: no space left" in result.reason
     assert result.front.failed < 6

@@ -14,7 +14,7 @@ from paretoflow import proposers
 from paretoflow.core.ids import run_id_of, snapshot_id_of
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.values import BASE_RUN_ID, LaunchKind, Proposal
-from paretoflow.engine.messages import Cause, Failure, Known, Launch
+from paretoflow.engine.messages import Cause, Failure, Launch, PriorEvaluation
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.orient import gains_of
 from paretoflow.methods.registry import CAPABILITIES
@@ -119,14 +119,14 @@ def parent_gains(state: SweepState, proposal: Proposal) -> tuple[float, ...]:
     return tuple(gains)
 
 
-def known_of(state: SweepState, run_id: str, proposal: Proposal) -> Known | None:
+def known_of(state: SweepState, run_id: str, proposal: Proposal) -> PriorEvaluation | None:
     """Return the checkpoint that a launch evaluates again; None where it does something else."""
     if proposal.kind is not LaunchKind.REEVALUATE:
         return None
     row = state.row_of(proposal.parent or BASE_RUN_ID)
     run = state.runs.get(row.run_id)
     plain = snapshot_id_of(row.run_id, row.attempt, row.step)
-    return Known(
+    return PriorEvaluation(
         snapshot_id=row.snapshot_id,
         run_id=row.run_id,
         attempt=row.attempt,

@@ -26,7 +26,7 @@ from paretoflow.core.protocols import Parallel
 from paretoflow.core.values import Problem
 from paretoflow.engine.failures.attribution import error_in
 from paretoflow.engine.messages import Launch
-from paretoflow.engine.runtime.mailbox import Loaded, Mailbox, PollReply, PollRequest
+from paretoflow.engine.runtime.mailbox import LoadResult, Mailbox, PollReply, PollRequest
 from paretoflow.engine.runtime.protocols import RunExecutor
 from paretoflow.ledger.tables import Event
 from paretoflow.spec.sweep import SweepSpec
@@ -100,7 +100,7 @@ class Worker:
     def load(self, epoch: int, problem: Problem | None, meeting: tuple[str, int] | None) -> None:
         """Load everything; without a calibration, do the shared stage.
 
-        Ends in `Loaded` in the outbox.
+        Ends in `LoadResult` in the outbox.
 
         Args:
             epoch: The driver's.
@@ -185,7 +185,7 @@ class Worker:
                 events.extend(self._executor.ready(problem, self._mailbox) or ())
 
         error = error_in(work)
-        self._mailbox.loaded(Loaded(tuple(events), error))
+        self._mailbox.loaded(LoadResult(tuple(events), error))
 
     def _execute(self, launch: Launch) -> None:
         assert self._executor is not None

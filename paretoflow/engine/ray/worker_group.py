@@ -17,7 +17,7 @@ from paretoflow.engine.live import GroupPhase, GroupState
 from paretoflow.engine.messages import Cause, Failure, Launch, Report
 from paretoflow.engine.ray.worker_actor import WorkerLocation
 from paretoflow.engine.ray.worker_handle import WorkerHandle
-from paretoflow.engine.runtime.mailbox import Loaded, Message, PollReply
+from paretoflow.engine.runtime.mailbox import LoadResult, Message, PollReply
 from paretoflow.ledger.tables import Event
 
 GRACE_S = 10.0
@@ -193,7 +193,7 @@ class WorkerGroup:
         return reports
 
     def _receive(self, worker: WorkerHandle, message: Message) -> list[Report]:
-        if isinstance(message, Loaded):
+        if isinstance(message, LoadResult):
             worker.loading, worker.loaded = False, message.error is None
             self.error = self.error or message.error
             self.calibrated = message.events or self.calibrated

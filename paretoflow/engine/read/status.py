@@ -48,7 +48,7 @@ class Left:
 
 
 @dataclass(frozen=True)
-class Standing:
+class SweepStatus:
     """A sweep at one moment.
 
     Args:
@@ -111,7 +111,7 @@ class StandingReader:
         self._sure = False
         read_spec(self._folder)
 
-    def look(self, now_s: float) -> Standing:
+    def look(self, now_s: float) -> SweepStatus:
         """Return how it stands at a time by this machine's clock, in seconds since the epoch.
 
         Raises:
@@ -128,13 +128,13 @@ class StandingReader:
         spec = whole_spec(self._folder, read_spec(self._folder))
         silent_s = max(0.0, now_s - self._sign_s) if live else 0.0
         still_s = max(0.0, now_s - self._first_s) if live else 0.0
-        return Standing(
+        return SweepStatus(
             spec, state, live, silent_s, len(fronts), self._interval, self._sure, still_s
         )
 
     def look_twice(
         self, now: Callable[[], float] = time.time, wait: Callable[[float], object] = time.sleep
-    ) -> Standing:
+    ) -> SweepStatus:
         """Return how it stands; look again where the first look cannot tell if a driver lives."""
         standing = self.look(now())
         if standing.sure or standing.live is None or standing.state.closed:
@@ -165,7 +165,7 @@ class StandingReader:
             return None
 
 
-def left(standing: Standing) -> Left | None:
+def left(standing: SweepStatus) -> Left | None:
     """Estimate what is left: each run costs the mean of the finished ones, groups stay as busy.
 
     None without a finished run. It is a bound from above where the sweep stops for another reason
@@ -184,7 +184,7 @@ def left(standing: Standing) -> Left | None:
     return _bounded(Left(seconds, sum(parts) * device_s), standing)
 
 
-def _parts_left(standing: Standing, wall_s: float) -> list[float]:
+def _parts_left(standing: SweepStatus, wall_s: float) -> list[float]:
     """Return the share of each open run that is still to do, 0 to 1."""
     steps = standing.spec["method"]["steps"]
     at = {g.run_id: g.step for g in standing.groups if g.run_id and g.step >= 0}
@@ -195,14 +195,14 @@ def _parts_left(standing: Standing, wall_s: float) -> list[float]:
     return parts
 
 
-def _groups_at_work(standing: Standing) -> int:
+def _groups_at_work(standing: SweepStatus) -> int:
     if not standing.groups:
         engine = standing.spec["engine"]  # `workers` in sweeps of earlier versions
         return int(engine.get("worker_groups", engine.get("workers")))
     return sum(g.phase is not GroupPhase.WAITING for g in standing.groups)
 
 
-def _bounded(estimate: Left, standing: Standing) -> Left:
+def _bounded(estimate: Left, standing: SweepStatus) -> Left:
     """Cut an estimate where `stop.hours` or `stop.cost` ends the sweep before."""
     stop, price = standing.spec["stop"], standing.spec["engine"]["price"]
     share = 1.0
@@ -215,7 +215,7 @@ def _bounded(estimate: Left, standing: Standing) -> Left:
     return Left(estimate.seconds * share, estimate.device_s * share)
 
 
-def facts(standing: Standing) -> dict[str, Any]:
+def facts(standing: SweepStatus) -> dict[str, Any]:
     """Return a standing as plain JSON values."""
     state, spec, live = standing.state, standing.spec, standing.live
     boundaries = [r.boundary.value for r in state.runs.values() if r.boundary is not None]
@@ -277,7 +277,7 @@ def _left_facts(rest: Left, price: float) -> dict[str, Any]:
     }
 
 
-def _group_facts(group: GroupState, standing: Standing) -> dict[str, Any]:
+def _group_facts(group: GroupState, standing: SweepStatus) -> dict[str, Any]:
     assert standing.live is not None
     now_s = standing.live.time_s + standing.silent_s
     return {

@@ -24,7 +24,7 @@ LOOKS_FILE = "paretoflow_looks.json"
 """In a folder of trainer state: what the run's evaluations saw up to that step."""
 
 
-class Watch:
+class EarlyStopping:
     """Watches one run.
 
     Args:

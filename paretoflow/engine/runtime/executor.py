@@ -21,8 +21,8 @@ from paretoflow.core.inputs import Changes, Inputs, require_same
 from paretoflow.core.protocols import Checkpoint, Parallel, Prompt, TrainRequest
 from paretoflow.core.values import FloatArray, Problem, Proposal
 from paretoflow.engine.failures.attribution import failure_in
-from paretoflow.engine.messages import Failure, Known, Launch, Report
-from paretoflow.engine.runtime.early_stop import Watch, settles_itself
+from paretoflow.engine.messages import Failure, Launch, PriorEvaluation, Report
+from paretoflow.engine.runtime.early_stop import EarlyStopping, settles_itself
 from paretoflow.engine.runtime.loaded import loaded
 from paretoflow.engine.runtime.protocols import Attempt, asked_to_stop
 from paretoflow.engine.runtime.results import Results, points_of
@@ -236,7 +236,9 @@ class Executor:
         # a rank that was not asked itself stops with another: the first one tells why
         return bool(why) or not (self._first or attempt.stopping())
 
-    def _look_again(self, launch: Launch, known: Known, attempt: Attempt, setup: RunSetups) -> None:
+    def _look_again(
+        self, launch: Launch, known: PriorEvaluation, attempt: Attempt, setup: RunSetups
+    ) -> None:
         """Evaluate a checkpoint once more; of several ranks the first does it alone."""
         if not self._first:
             return
@@ -256,13 +258,15 @@ class Executor:
     def _first(self) -> bool:
         return self._parallel.rank == 0
 
-    def _watch(self, method: MethodSpec, asked: Proposal, state: Path | None) -> Watch | None:
+    def _watch(
+        self, method: MethodSpec, asked: Proposal, state: Path | None
+    ) -> EarlyStopping | None:
         """Return what may end a run early, on every rank; None where nothing may."""
         if method.early_stop is None or settles_itself(method, asked):
             return None
         if self._first and not self._base_signals:
             self._base_signals = self._evaluator.signals(self._lm.model)
-        return Watch(method.early_stop, method.steps, self._base_signals, state)
+        return EarlyStopping(method.early_stop, method.steps, self._base_signals, state)
 
     def _checkpoint(
         self,
@@ -270,7 +274,7 @@ class Executor:
         checkpoint: Checkpoint,
         attempt: Attempt,
         setup: RunSetup,
-        watch: Watch | None,
+        watch: EarlyStopping | None,
     ) -> None:
         """Evaluate a checkpoint and make it durable, with the run's end if it is the last."""
         attempt.progress()

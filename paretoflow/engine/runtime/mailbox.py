@@ -18,7 +18,7 @@ from paretoflow.ledger.tables import Event
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadResult:
     """A rank has loaded, or could not.
 
     Args:
@@ -30,7 +30,7 @@ class Loaded:
     error: ParetoflowError | None = None
 
 
-Message = Loaded | Report
+Message = LoadResult | Report
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class Mailbox:
             self._doing = None
             self._enter(GroupPhase.LOADING)
 
-    def loaded(self, message: Loaded) -> None:
+    def loaded(self, message: LoadResult) -> None:
         """Note that loading is over."""
         with self._news:
             self._is_loaded, self._doing = message.error is None, None

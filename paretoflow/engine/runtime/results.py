@@ -22,9 +22,9 @@ from paretoflow.core.ids import digest_of_folder
 from paretoflow.core.protocols import Checkpoint, GivenScores, Served
 from paretoflow.core.values import BASE_RUN_ID, FloatArray, WeightVector
 from paretoflow.data.prompts import PromptSets
-from paretoflow.engine.messages import Known, Launch
+from paretoflow.engine.messages import Launch, PriorEvaluation
 from paretoflow.engine.runtime.run_files import RunFiles
-from paretoflow.engine.state.events import Measured, evaluated, finished
+from paretoflow.engine.state.events import ScoredCheckpoint, evaluated, finished
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
 from paretoflow.scoring.answers import answers_path, write_answers
@@ -40,7 +40,7 @@ _SAME_MEAN = 1e-6
 
 
 @dataclass(frozen=True)
-class Point:
+class EvaluatedPoint:
     """One row of a checkpoint.
 
     Args:
@@ -61,7 +61,7 @@ def points_of(
     m: int,
     progress: Callable[[], None],
     decoding: Mapping[str, float | int] = NO_DECODING,
-) -> Iterator[Point]:
+) -> Iterator[EvaluatedPoint]:
     """Yield the points of a checkpoint, telling that there is progress after each.
 
     Where the evaluator draws answers otherwise than the sweep, `decoding` says how: whoever uses
@@ -77,7 +77,7 @@ def points_of(
         if checkpoint.served:
             raise MethodError("a checkpoint gives scores and serves several preferences; either")
         result = _given(checkpoint.given, m)
-        yield Point(None, _plain(checkpoint.weights), result, {"given": True})
+        yield EvaluatedPoint(None, _plain(checkpoint.weights), result, {"given": True})
     elif not checkpoint.served:
         result = evaluator.evaluate(checkpoint.model, checkpoint.weights)
         progress()
@@ -86,14 +86,14 @@ def points_of(
             payload["effective_weights"] = list(_plain(checkpoint.effective))
         if checkpoint.constraint is not None:
             payload["constraint"] = dict(checkpoint.constraint)
-        yield Point(None, _plain(checkpoint.weights), result, payload)
+        yield EvaluatedPoint(None, _plain(checkpoint.weights), result, payload)
     else:
         for number, served in enumerate(checkpoint.served):
             weights = _weights(served, number, m)
             result = evaluator.evaluate(checkpoint.model, served.weights, served)
             progress()
             condition = {**served.condition, **decoding}
-            yield Point(number, weights, result, {"condition": condition})
+            yield EvaluatedPoint(number, weights, result, {"condition": condition})
 
 
 def _weights(served: Served, number: int, m: int) -> tuple[float, ...]:
@@ -162,10 +162,10 @@ class Results:
         """Return the row of the base, its answers written; `notes` are to be told with it."""
         cost = Cost(result.wall_s, result.wall_s, result.tokens)
         told = {"notes": list(notes)} if notes else {}
-        return self._row((BASE_RUN_ID, 0, 0), Point(None, (), result, told), cost=cost)
+        return self._row((BASE_RUN_ID, 0, 0), EvaluatedPoint(None, (), result, told), cost=cost)
 
     def of_checkpoint(
-        self, launch: Launch, checkpoint: Checkpoint, points: Sequence[Point], early: str
+        self, launch: Launch, checkpoint: Checkpoint, points: Sequence[EvaluatedPoint], early: str
     ) -> tuple[Event, ...]:
         """Write the rows of a checkpoint, all in one fragment; the first bears the training.
 
@@ -186,12 +186,14 @@ class Results:
             events.append(finished(launch.run_id, launch.attempt, time.time(), early))
         return self._written(events)
 
-    def of_known(self, launch: Launch, known: Known, result: EvaluationResult) -> tuple[Event, ...]:
+    def of_known(
+        self, launch: Launch, known: PriorEvaluation, result: EvaluationResult
+    ) -> tuple[Event, ...]:
         """Write the row of a further evaluation, which names its checkpoint, with the run's end."""
         weights = launch.proposal.weights.values
         row = self._row(
             (launch.run_id, launch.attempt, known.step),
-            Point(None, weights, result, {"draw": known.number}),
+            EvaluatedPoint(None, weights, result, {"draw": known.number}),
             known,
             cost=self._evaluation_cost(result),
             path=launch.parent_path,
@@ -208,13 +210,17 @@ class Results:
         return Cost(result.wall_s, result.wall_s * self.ranks, result.tokens)
 
     def _row(
-        self, where: tuple[str, int, int], point: Point, known: Known | None = None, **fields: Any
+        self,
+        where: tuple[str, int, int],
+        point: EvaluatedPoint,
+        known: PriorEvaluation | None = None,
+        **fields: Any,
     ) -> Event:
         """Return the row of a point of (run, attempt, step), its answers written first."""
         result = point.result
         name, draw = (known.snapshot_id, known.number) if known else ("", 0)
         scores = result.scores, result.stderr, result.prompt_scores
-        measured = Measured(*where, *scores, point.condition, name)
+        measured = ScoredCheckpoint(*where, *scores, point.condition, name)
         path = answers_path(self.folder, measured.snapshot_id, draw)
         if result.completions:
             self.files.patiently(lambda: write_answers(path, self.prompts.eval, self.names, result))

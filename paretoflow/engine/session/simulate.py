@@ -19,9 +19,9 @@ from paretoflow.engine.read.sweep import front_view
 from paretoflow.engine.session.ending import Ending
 from paretoflow.engine.simulation.backend import (
     AnyOracle,
+    FaultModel,
     SimulatedBackend,
     SimulatedCluster,
-    Weather,
 )
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.memory import MemoryLedger
@@ -100,7 +100,7 @@ def simulate(
     spec: SweepSpec,
     oracle: AnyOracle,
     *,
-    weather: Weather | None = None,
+    faults: FaultModel | None = None,
     ledger: MemoryLedger | None = None,
 ) -> Simulation:
     """Run the same planner and ledger against an oracle, in virtual time.
@@ -109,7 +109,7 @@ def simulate(
         SpecError: If an objective declares no range: there is nothing to calibrate it from.
     """
     problem = declared_problem(spec.objectives)
-    cluster = SimulatedCluster(oracle, problem, spec.engine, seed=spec.seed, weather=weather)
+    cluster = SimulatedCluster(oracle, problem, spec.engine, seed=spec.seed, faults=faults)
     proposer = proposer_of(spec)
     ledger = ledger or MemoryLedger()
     driver = Driver(spec, ledger, SimulatedBackend(cluster), proposer)

@@ -9,14 +9,14 @@ import numpy as np
 from paretoflow.core.cost import Cost
 from paretoflow.core.status import Boundary
 from paretoflow.engine.messages import Cause, Failure, Launch, Report
-from paretoflow.engine.simulation.fault_model import Course, Trouble
-from paretoflow.engine.state.events import Measured, evaluated, finished, paused
+from paretoflow.engine.simulation.fault_model import AttemptPlan, InjectedFault
+from paretoflow.engine.state.events import ScoredCheckpoint, evaluated, finished, paused
 
 _ENDS = {
-    Trouble.CRASH: ("the simulated worker died", Cause.ERROR),
-    Trouble.OUT_OF_MEMORY: ("out of simulated memory", Cause.OUT_OF_MEMORY),
-    Trouble.NODE_LOSS: ("the simulated node was lost", Cause.LOST),
-    Trouble.PREEMPT: ("the simulated machine was taken back", Cause.LOST),
+    InjectedFault.CRASH: ("the simulated worker died", Cause.ERROR),
+    InjectedFault.OUT_OF_MEMORY: ("out of simulated memory", Cause.OUT_OF_MEMORY),
+    InjectedFault.NODE_LOSS: ("the simulated node was lost", Cause.LOST),
+    InjectedFault.PREEMPT: ("the simulated machine was taken back", Cause.LOST),
 }
 
 
@@ -38,7 +38,7 @@ class SimulatedAttempt:
     began_s: float
     fate: np.random.Generator
     charged_s: float
-    course: Course | None = None
+    course: AttemptPlan | None = None
     over: bool = False
     given_up: bool = False
     stuck: bool = False
@@ -66,7 +66,7 @@ class SimulatedAttempt:
         point = course.points[index]
         spent_s, self.charged_s = now_s - self.charged_s, now_s
         known = launch.known
-        where = Measured(
+        where = ScoredCheckpoint(
             launch.run_id,
             launch.attempt,
             known.step if known else course.first + index + 1,
@@ -90,7 +90,7 @@ class SimulatedAttempt:
         return Report(*where, (row,), ended=True)
 
 
-def failure_by(trouble: Trouble) -> Failure:
+def failure_by(trouble: InjectedFault) -> Failure:
     """Return what a driver hears of the end that a trouble makes."""
     message, cause = _ENDS[trouble]
     return Failure(Boundary.WORKER, message, retryable=True, cause=cause)

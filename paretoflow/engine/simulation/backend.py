@@ -13,11 +13,18 @@ from paretoflow.engine.live import GroupState
 from paretoflow.engine.messages import Launch, Report
 from paretoflow.engine.oracles import AnyOracle, Oracle, Reevaluating
 from paretoflow.engine.simulation.cluster import SimulatedCluster
-from paretoflow.engine.simulation.fault_model import Weather
-from paretoflow.engine.state.events import Measured, calibrated, evaluated
+from paretoflow.engine.simulation.fault_model import FaultModel
+from paretoflow.engine.state.events import ScoredCheckpoint, calibrated, evaluated
 from paretoflow.ledger.tables import Event
 
-__all__ = ["AnyOracle", "Oracle", "Reevaluating", "SimulatedBackend", "SimulatedCluster", "Weather"]
+__all__ = [
+    "AnyOracle",
+    "FaultModel",
+    "Oracle",
+    "Reevaluating",
+    "SimulatedBackend",
+    "SimulatedCluster",
+]
 
 
 class SimulatedBackend:
@@ -44,7 +51,9 @@ class SimulatedBackend:
             return []
         rows = [calibrated(self._cluster.problem, self.now())]
         if base is not None:
-            where = Measured(BASE_RUN_ID, 0, 0, base.scores, base.stderr, base.prompt_scores)
+            where = ScoredCheckpoint(
+                BASE_RUN_ID, 0, 0, base.scores, base.stderr, base.prompt_scores
+            )
             cost = Cost(base.cost, base.cost)
             rows.append(evaluated(where, time_s=self.now(), cost=cost))
         return rows

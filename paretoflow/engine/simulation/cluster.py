@@ -1,8 +1,8 @@
 """Worker groups, storage and time of a simulation: they go on when the driver dies.
 
-A worker group does what its `Course` says and writes each result as a fragment before it reports.
-Reports find whichever driver listens when they come, or nobody. All is decided by seed: the same
-launches at the same times meet the same weather.
+A worker group does what its `AttemptPlan` says and writes each result as a fragment before it
+reports. Reports find whichever driver listens when they come, or nobody. All is decided by seed:
+the same launches at the same times meet the same faults.
 """
 
 from __future__ import annotations
@@ -24,7 +24,13 @@ from paretoflow.engine.messages import Cause, Failure, Launch, Report
 from paretoflow.engine.oracles import AnyOracle
 from paretoflow.engine.simulation.attempt import SimulatedAttempt, failure_by
 from paretoflow.engine.simulation.clock import VirtualTime
-from paretoflow.engine.simulation.fault_model import Course, Saved, Trouble, Weather, course_of
+from paretoflow.engine.simulation.fault_model import (
+    AttemptPlan,
+    FaultModel,
+    InjectedFault,
+    Saved,
+    course_of,
+)
 from paretoflow.engine.simulation.oracle_answers import Answers, CheckedPoint
 from paretoflow.engine.simulation.storage import SimulatedStorage
 from paretoflow.spec.engine import EngineSpec
@@ -52,13 +58,13 @@ class SimulatedCluster:
         engine: EngineSpec,
         *,
         seed: int,
-        weather: Weather | None = None,
+        faults: FaultModel | None = None,
         start_s: float = 0.0,
     ) -> None:
         self.answers = Answers(oracle, problem, seed)
         self.problem = problem
         self._seed = seed
-        self._weather = weather or Weather()
+        self._faults = faults or FaultModel()
         self._limits = engine.limits
         self._groups: list[SimulatedAttempt | None] = [None] * engine.worker_groups
         self._states = [
@@ -126,9 +132,7 @@ class SimulatedCluster:
             self._end(attempt, failure)
             return
         begun = self.storage.saved(launch.run_id)
-        attempt.course = course_of(
-            points, launch, begun, self._weather, self._limits.silent_s, fate
-        )
+        attempt.course = course_of(points, launch, begun, self._faults, self._limits.silent_s, fate)
         self._follow(attempt, attempt.course)
 
     def drop(self, launch: Launch) -> None:
@@ -182,8 +186,8 @@ class SimulatedCluster:
     def _busy(self) -> list[SimulatedAttempt]:
         return [a for a in self._groups if a is not None]
 
-    def _follow(self, attempt: SimulatedAttempt, course: Course) -> None:
-        if course.trouble is Trouble.HANG:
+    def _follow(self, attempt: SimulatedAttempt, course: AttemptPlan) -> None:
+        if course.trouble is InjectedFault.HANG:
             if course.stall_s >= self._limits.silent_s:
                 self._watch(attempt, course.trouble_s + self._limits.silent_s, "fell silent")
         elif course.trouble is not None:
@@ -197,7 +201,7 @@ class SimulatedCluster:
 
     def _reach(self, attempt: SimulatedAttempt, index: int) -> None:
         """Evaluate a checkpoint; write and report the result, now or late."""
-        if any(disk.befalls(attempt.slot, self.time.now_s) for disk in self._weather.full_disks):
+        if any(disk.befalls(attempt.slot, self.time.now_s) for disk in self._faults.full_disks):
             if not attempt.over:  # one that was given up just ends
                 self._end(attempt, failure_of(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
             return
@@ -215,8 +219,8 @@ class SimulatedCluster:
         late_s = self._late_s(attempt)
         arrive = partial(self._arrive, attempt, report)
         self.time.plan(late_s, arrive)
-        if attempt.befalls(self._weather.duplicate):
-            self.time.plan(late_s + attempt.drawn_s(self._weather.delay_s), arrive)
+        if attempt.befalls(self._faults.duplicate):
+            self.time.plan(late_s + attempt.drawn_s(self._faults.delay_s), arrive)
 
     def _arrive(self, attempt: SimulatedAttempt, report: Report) -> None:
         if report.ended and self._groups[attempt.slot] is attempt:
@@ -227,16 +231,16 @@ class SimulatedCluster:
             report = replace(report, events=tuple(self.storage.of_run(report.run_id)))
         self._inbox.append(report)
 
-    def _befall(self, attempt: SimulatedAttempt, course: Course) -> None:
+    def _befall(self, attempt: SimulatedAttempt, course: AttemptPlan) -> None:
         assert course.trouble is not None
         failure = failure_by(course.trouble)
-        if course.trouble is Trouble.NODE_LOSS:
-            size = self._weather.groups_per_node
+        if course.trouble is InjectedFault.NODE_LOSS:
+            size = self._faults.groups_per_node
             for other in self._busy():
                 if other.slot // size == attempt.slot // size and not other.over:
                     self._end(other, failure)
             return
-        if course.trouble is Trouble.PREEMPT:
+        if course.trouble is InjectedFault.PREEMPT:
             self._save(attempt)
         self._end(attempt, failure)
 
@@ -256,7 +260,7 @@ class SimulatedCluster:
         attempt.over = True
         launch = attempt.launch
         report = Report(launch.run_id, launch.attempt, ended=True, failure=failure)
-        noticed_s = self._weather.noticed_s if failure.cause is Cause.LOST else 0.0
+        noticed_s = self._faults.noticed_s if failure.cause is Cause.LOST else 0.0
         self.time.plan(noticed_s, partial(self._send, attempt, report))
 
     def _release(self, attempt: SimulatedAttempt, failure: Failure | None = None) -> None:
@@ -282,5 +286,5 @@ class SimulatedCluster:
             self.storage.save(attempt.launch.run_id, reached)
 
     def _late_s(self, attempt: SimulatedAttempt) -> float:
-        weather = self._weather
-        return attempt.drawn_s(weather.delay_s) if attempt.befalls(weather.delay) else 0.0
+        faults = self._faults
+        return attempt.drawn_s(faults.delay_s) if attempt.befalls(faults.delay) else 0.0

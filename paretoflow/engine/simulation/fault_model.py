@@ -32,7 +32,7 @@ class FullDisk:
 
 
 @dataclass(frozen=True)
-class Weather:
+class FaultModel:
     """What goes wrong in a simulation, each as a probability of an attempt.
 
     Args:
@@ -66,7 +66,7 @@ class Weather:
     full_disks: tuple[FullDisk, ...] = ()
 
 
-class Trouble(StrEnum):
+class InjectedFault(StrEnum):
     """What ends an attempt early, or holds it up."""
 
     CRASH = "crash"
@@ -94,7 +94,7 @@ class Saved:
 
 
 @dataclass(frozen=True)
-class Course:
+class AttemptPlan:
     """What one attempt does unless others interfere.
 
     Args:
@@ -111,7 +111,7 @@ class Course:
     first: int
     points: tuple[CheckedPoint, ...]
     ends: tuple[float, ...]
-    trouble: Trouble | None = None
+    trouble: InjectedFault | None = None
     trouble_s: float = float("inf")
     stall_s: float = 0.0
 
@@ -130,48 +130,48 @@ def course_of(
     points: Sequence[CheckedPoint],
     launch: Launch,
     begun: Saved,
-    weather: Weather,
+    faults: FaultModel,
     silent_s: float,
     fate: np.random.Generator,
-) -> Course:
+) -> AttemptPlan:
     """Decide what one attempt will do.
 
     Args:
         points: The whole run, at least one checkpoint.
         launch: The attempt.
         begun: Where it goes on.
-        weather: What may go wrong.
+        faults: What may go wrong.
         silent_s: How long a worker group may be silent before it is given up.
         fate: Randomness of this attempt.
     """
-    slow = weather.straggle_factor if fate.random() < weather.straggle else 1.0
+    slow = faults.straggle_factor if fate.random() < faults.straggle else 1.0
     first = min(begun.checkpoints, len(points) - 1)
     left = tuple(points[first:])
     costs = [p.cost * slow for p in left]
     costs[0] *= 1.0 - begun.share if first == begun.checkpoints else 1.0
     ends = tuple(accumulate(costs))
-    troubles = _troubles(ends, weather, launch.accumulation_factor, fate)
+    troubles = _troubles(ends, faults, launch.accumulation_factor, fate)
     if not troubles:
-        return Course(begun, first, left, ends)
+        return AttemptPlan(begun, first, left, ends)
     trouble = min(troubles, key=lambda kind: troubles[kind])
     at_s = troubles[trouble]
-    stall_s = silent_s * float(fate.uniform(0.5, 2.0)) if trouble is Trouble.HANG else 0.0
+    stall_s = silent_s * float(fate.uniform(0.5, 2.0)) if trouble is InjectedFault.HANG else 0.0
     ends = tuple(end + stall_s * (end > at_s) for end in ends)
-    return Course(begun, first, left, ends, trouble, at_s, stall_s)
+    return AttemptPlan(begun, first, left, ends, trouble, at_s, stall_s)
 
 
 def _troubles(
-    ends: tuple[float, ...], weather: Weather, factor: int, fate: np.random.Generator
-) -> dict[Trouble, float]:
+    ends: tuple[float, ...], faults: FaultModel, factor: int, fate: np.random.Generator
+) -> dict[InjectedFault, float]:
     """Return what would befall an attempt, and when."""
     found = {}
-    if fate.random() < weather.crash:
-        found[Trouble.CRASH] = ends[int(fate.integers(len(ends)))]
+    if fate.random() < faults.crash:
+        found[InjectedFault.CRASH] = ends[int(fate.integers(len(ends)))]
     chances = {
-        Trouble.OUT_OF_MEMORY: weather.out_of_memory / factor,
-        Trouble.NODE_LOSS: weather.node_loss,
-        Trouble.PREEMPT: weather.preempt,
-        Trouble.HANG: weather.hang,
+        InjectedFault.OUT_OF_MEMORY: faults.out_of_memory / factor,
+        InjectedFault.NODE_LOSS: faults.node_loss,
+        InjectedFault.PREEMPT: faults.preempt,
+        InjectedFault.HANG: faults.hang,
     }
     for kind, chance in chances.items():
         if chance and fate.random() < chance:

@@ -21,7 +21,7 @@ from paretoflow.ledger.tables import Event, EventKind
 
 
 @dataclass(frozen=True)
-class Measured:
+class ScoredCheckpoint:
     """A checkpoint and its scores.
 
     Args:
@@ -100,7 +100,7 @@ def recorded(told: Iterable[Event], known: Problem | None, epoch: int) -> list[E
     return rows
 
 
-def evaluated(where: Measured, *, time_s: float, cost: Cost, **fields: Any) -> Event:
+def evaluated(where: ScoredCheckpoint, *, time_s: float, cost: Cost, **fields: Any) -> Event:
     """Return the row of one evaluated checkpoint.
 
     Args:

@@ -16,7 +16,7 @@ import numpy as np
 from paretoflow.core.errors import DataError, LedgerError
 from paretoflow.core.values import BASE_RUN_ID, FloatArray, LaunchKind, Proposal
 from paretoflow.core.views import EvaluationRow
-from paretoflow.engine.messages import Known
+from paretoflow.engine.messages import PriorEvaluation
 
 
 class Reevaluations:
@@ -128,7 +128,7 @@ def _plain(values: FloatArray) -> tuple[float, ...]:
     return tuple(float(v) for v in values)
 
 
-def require_alike(known: Known, data: str, inputs: str = "") -> None:
+def require_alike(known: PriorEvaluation, data: str, inputs: str = "") -> None:
     """Refuse a checkpoint whose further evaluation would say nothing about its first.
 
     Args:

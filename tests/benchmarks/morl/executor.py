@@ -17,7 +17,7 @@ from paretoflow.engine.failures.attribution import failure_in
 from paretoflow.engine.messages import Failure, Launch, Report
 from paretoflow.engine.runtime.protocols import Attempt
 from paretoflow.engine.runtime.run_files import RunFiles
-from paretoflow.engine.state.events import Measured, calibrated, evaluated, finished
+from paretoflow.engine.state.events import ScoredCheckpoint, calibrated, evaluated, finished
 from paretoflow.ledger.tables import Event
 from paretoflow.scoring.preparing import Preparing
 from paretoflow.storage import Root, as_folder
@@ -94,7 +94,7 @@ class MorlExecutor:
         returns, played = episode_returns(self._spec, policy, episodes, seed)
         spread = returns.std(axis=0, ddof=1) if episodes > 1 else np.zeros(returns.shape[1])
         stderr = spread / np.sqrt(episodes)
-        measured = Measured(*where, trained.step, returns.mean(axis=0), stderr, returns.T)
+        measured = ScoredCheckpoint(*where, trained.step, returns.mean(axis=0), stderr, returns.T)
         spent_s = time.perf_counter() - began if folder else 0.0
         return evaluated(
             measured,

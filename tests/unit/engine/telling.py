@@ -17,7 +17,7 @@ from paretoflow.core.values import (
     Proposal,
     WeightVector,
 )
-from paretoflow.engine.state.events import Measured, calibrated, evaluated, finished
+from paretoflow.engine.state.events import ScoredCheckpoint, calibrated, evaluated, finished
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.tables import Event, EventKind
 
@@ -66,7 +66,7 @@ def scored(
     values = np.asarray(scores, dtype=np.float64)
     stderr = np.array([0.01, 0.1])
     per_prompt = np.stack([values - stderr, values + stderr], axis=1)
-    where = Measured(run_id, attempt, step, values, stderr, per_prompt)
+    where = ScoredCheckpoint(run_id, attempt, step, values, stderr, per_prompt)
     return evaluated(where, time_s=at, cost=cost or Cost(), path=path, digest=digest)
 
 

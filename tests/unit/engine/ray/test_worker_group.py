@@ -12,7 +12,7 @@ from paretoflow.core.errors import FencedError, ModelError
 from paretoflow.core.status import Boundary
 from paretoflow.engine.live import GroupPhase
 from paretoflow.engine.messages import Cause, Failure, Launch, Report
-from paretoflow.engine.runtime.mailbox import Loaded, Mailbox, PollRequest
+from paretoflow.engine.runtime.mailbox import LoadResult, Mailbox, PollRequest
 from paretoflow.spec.engine import LimitsSpec
 from tests.unit.engine.telling import CALIBRATED, PROBLEM, proposal
 
@@ -101,7 +101,7 @@ def load(group: Any) -> None:
     group.load(PROBLEM)
     poll(group)
     for m in group.workers:
-        m.actor.mailbox.loaded(Loaded())
+        m.actor.mailbox.loaded(LoadResult())
     poll(group)
 
 
@@ -115,7 +115,7 @@ def test_ranks_that_train_together_meet_before_they_load() -> None:
     assert [m.actor.loads for m in group.workers] == [[(PROBLEM, ("10.0.0.1", 1234))]] * 2
     assert group.phase is GroupPhase.LOADING
     for m in group.workers:
-        m.actor.mailbox.loaded(Loaded())
+        m.actor.mailbox.loaded(LoadResult())
     poll(group)
     assert group.phase is GroupPhase.IDLE
     assert group.nodes == {"node0", "node1"}
@@ -128,7 +128,7 @@ def test_the_first_rank_does_the_shared_stage_alone() -> None:
     group.load(None)
     poll(group)
     assert [len(m.actor.loads) for m in group.workers] == [1, 0]
-    group.workers[0].actor.mailbox.loaded(Loaded((CALIBRATED,)))
+    group.workers[0].actor.mailbox.loaded(LoadResult((CALIBRATED,)))
     poll(group)
     assert group.calibrated == (CALIBRATED,)
     assert group.phase is GroupPhase.LOADING
@@ -223,7 +223,7 @@ def test_why_a_gang_could_not_load_is_kept() -> None:
     poll(group)
     group.load(PROBLEM)
     poll(group)
-    group.workers[0].actor.mailbox.loaded(Loaded(error=ModelError("no weights")))
+    group.workers[0].actor.mailbox.loaded(LoadResult(error=ModelError("no weights")))
     poll(group)
     assert isinstance(group.error, ModelError)
     group.load(PROBLEM)  # it is replaced, not asked again

@@ -9,7 +9,7 @@ import pytest
 from paretoflow.core.cost import Cost
 from paretoflow.core.values import BASE_RUN_ID, Direction, ObjectiveInfo, Problem
 from paretoflow.engine.read.notes import notes_of
-from paretoflow.engine.state.events import Measured, calibrated, evaluated
+from paretoflow.engine.state.events import ScoredCheckpoint, calibrated, evaluated
 from paretoflow.ledger.tables import Event
 from tests.unit.engine.telling import CALIBRATED, base, done, folded, opened, proposed, scored
 
@@ -26,7 +26,7 @@ def noisy(run_id: str, means: Sequence[float], spread: float, seed: int, cut: fl
     noise = (noise - noise.mean(axis=1, keepdims=True)) * [[spread], [10 * spread]]
     scores = np.array(means)[:, None] + noise
     stderr = scores.std(axis=1, ddof=1) / np.sqrt(40)
-    where = Measured(run_id, 0, int(run_id != BASE_RUN_ID), np.array(means), stderr, scores)
+    where = ScoredCheckpoint(run_id, 0, int(run_id != BASE_RUN_ID), np.array(means), stderr, scores)
     payload = {"diagnostics": {"cut_off": cut}}
     return evaluated(where, time_s=0.0, cost=Cost(), payload=payload)
 

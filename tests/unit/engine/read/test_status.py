@@ -9,7 +9,7 @@ import pytest
 from paretoflow.core.cost import Cost
 from paretoflow.core.errors import SweepNotFoundError
 from paretoflow.engine.live import LIVE_FILE, GroupPhase, GroupState, Live, live_json
-from paretoflow.engine.read.status import SILENT_S, Standing, StandingReader, facts, left
+from paretoflow.engine.read.status import SILENT_S, StandingReader, SweepStatus, facts, left
 from paretoflow.engine.session.folder import enter_folder
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event, EventKind
@@ -30,11 +30,11 @@ COST = Cost(wall_s=100.0, device_s=400.0, tokens=7)
 FINISHED = (proposed("a"), started("a"), scored("a", (0.75, 4.0), cost=COST), done("a"))
 
 
-def _standing(*events: Event, live: Live | None = None, **changes: Any) -> Standing:
+def _standing(*events: Event, live: Live | None = None, **changes: Any) -> SweepStatus:
     plain = {"stop": {"runs": 4}, "engine": {"worker_groups": 2}} | changes
     spec = circle_spec(method={"type": "dpo", "steps": 40}, **plain).model_dump(mode="json")
     state = folded(opened(), CALIBRATED, base(), *events)
-    return Standing(spec, state, live, 3.0, 0, (0.0, 0.0))
+    return SweepStatus(spec, state, live, 3.0, 0, (0.0, 0.0))
 
 
 def _live(*groups: GroupState) -> Live:

@@ -13,7 +13,7 @@ from paretoflow.core.errors import MethodError
 from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.engine.runtime import early_stop
-from paretoflow.engine.runtime.early_stop import LOOKS_FILE, Watch, settles_itself
+from paretoflow.engine.runtime.early_stop import LOOKS_FILE, EarlyStopping, settles_itself
 from paretoflow.spec.methods import DpoMethodSpec, DualSpec
 from paretoflow.spec.methods.base import EarlyStopSpec
 
@@ -35,10 +35,10 @@ def _seen(entropy: float, mass: float, margin: float) -> dict[str, float]:
 def test_a_watch_that_goes_on_from_a_state_decides_as_one_that_never_stopped(
     tmp_path: Path,
 ) -> None:
-    whole = Watch(SPEC, 40, BASE, None)
+    whole = EarlyStopping(SPEC, 40, BASE, None)
     whole.look(_checkpoint(10, tmp_path), _seen(*FALLING[0]))
     assert whole.reason == ""
-    again = Watch(SPEC, 40, BASE, tmp_path)
+    again = EarlyStopping(SPEC, 40, BASE, tmp_path)
     for watch in (whole, again):
         watch.look(_checkpoint(20), _seen(*FALLING[1]))
     assert again.reason == whole.reason != ""
@@ -47,7 +47,7 @@ def test_a_watch_that_goes_on_from_a_state_decides_as_one_that_never_stopped(
 def test_the_last_checkpoint_ends_nothing_early_and_one_without_signals_counts_for_nothing() -> (
     None
 ):
-    watch = Watch(SPEC, 40, BASE, None)
+    watch = EarlyStopping(SPEC, 40, BASE, None)
     watch.look(_checkpoint(10), _seen(*FALLING[0]))
     watch.look(_checkpoint(20), {"kl": 1.0})
     assert watch.reason == ""
@@ -56,10 +56,10 @@ def test_the_last_checkpoint_ends_nothing_early_and_one_without_signals_counts_f
 
 
 def test_a_state_without_looks_begins_anew_and_a_damaged_file_is_told(tmp_path: Path) -> None:
-    assert Watch(SPEC, 40, BASE, tmp_path).reason == ""
+    assert EarlyStopping(SPEC, 40, BASE, tmp_path).reason == ""
     (tmp_path / LOOKS_FILE).write_text('[{"step": 1}]')
     with pytest.raises(MethodError, match="cannot be read") as caught:
-        Watch(SPEC, 40, BASE, tmp_path)
+        EarlyStopping(SPEC, 40, BASE, tmp_path)
     assert LOOKS_FILE in caught.value.where
 
 

@@ -12,7 +12,7 @@ from paretoflow.core.errors import FencedError, ModelError, RunInterrupted, Work
 from paretoflow.core.status import Boundary
 from paretoflow.engine.live import GroupPhase
 from paretoflow.engine.messages import Failure, Launch, Report
-from paretoflow.engine.runtime.mailbox import Loaded, Mailbox, PollRequest
+from paretoflow.engine.runtime.mailbox import LoadResult, Mailbox, PollRequest
 from tests.unit.engine.telling import CALIBRATED, proposal
 
 LAUNCH = Launch("a", 1, proposal())
@@ -71,7 +71,7 @@ def test_a_newer_driver_ends_the_wait_of_an_older_one_which_is_refused_from_then
 def test_a_launch_from_its_beginning_to_its_end(mailbox: Mailbox) -> None:
     mailbox.loading()
     assert mailbox.poll(CALL).phase is GroupPhase.LOADING
-    mailbox.loaded(Loaded((CALIBRATED,)))
+    mailbox.loaded(LoadResult((CALIBRATED,)))
     assert mailbox.poll(CALL).loaded
     mailbox.begin(LAUNCH)
     mailbox.progress(7)
@@ -89,10 +89,10 @@ def test_a_launch_from_its_beginning_to_its_end(mailbox: Mailbox) -> None:
 
 def test_loading_that_failed_says_why(mailbox: Mailbox) -> None:
     mailbox.loading()
-    mailbox.loaded(Loaded(error=ModelError("no weights")))
+    mailbox.loaded(LoadResult(error=ModelError("no weights")))
     reply = mailbox.poll(CALL)
     ((_, message),) = reply.messages
-    assert isinstance(message, Loaded)
+    assert isinstance(message, LoadResult)
     assert isinstance(message.error, ModelError)
     assert (reply.phase, reply.loaded) == (GroupPhase.IDLE, False)
 
@@ -149,7 +149,7 @@ def test_a_count_before_the_first_launch_is_a_sign_of_life(mailbox: Mailbox) -> 
     reply = mailbox.poll(CALL)
     assert reply.still_s < 10.0
     assert str(reply.doing) == "sampling answers 96 of 384"
-    mailbox.loaded(Loaded())
+    mailbox.loaded(LoadResult())
     assert mailbox.poll(CALL).doing is None
 
 
@@ -159,6 +159,6 @@ def test_loading_that_is_asked_to_leave_is_waited_for(mailbox: Mailbox) -> None:
     assert mailbox.stopping()
     assert mailbox.poll(CALL).phase is GroupPhase.LOADING
     assert not mailbox.wait_until_still(0.0)
-    mailbox.loaded(Loaded(error=RunInterrupted("stopped")))
+    mailbox.loaded(LoadResult(error=RunInterrupted("stopped")))
     assert mailbox.poll(CALL).phase is GroupPhase.LEAVING
     assert mailbox.wait_until_still(0.0)

@@ -11,7 +11,7 @@ from paretoflow.core.cost import Cost
 from paretoflow.core.errors import MethodError, ShapeError
 from paretoflow.core.protocols import Checkpoint, GivenScores, Served
 from paretoflow.engine.runtime.results import points_of
-from paretoflow.engine.state.events import Measured, evaluated, evaluation_of
+from paretoflow.engine.state.events import ScoredCheckpoint, evaluated, evaluation_of
 from paretoflow.scoring.evaluate import EvaluationResult
 
 PLAIN = Checkpoint(3, Path("a"), final=True, cost=Cost(), weights=np.array([0.4, 0.6]), metrics={})
@@ -108,7 +108,7 @@ def test_scores_are_given_or_evaluated_and_not_both():
 
 
 def test_each_condition_has_its_own_row_and_ordinary_names_stay():
-    where = Measured("r0001-abc", 0, 40, GIVEN.scores, GIVEN.stderr, PROMPTS)
+    where = ScoredCheckpoint("r0001-abc", 0, 40, GIVEN.scores, GIVEN.stderr, PROMPTS)
     third = replace(where, condition=3)
     assert where.snapshot_id == "r0001-abc-a0-s0040"
     assert third.snapshot_id == "r0001-abc-a0-s0040-c03"

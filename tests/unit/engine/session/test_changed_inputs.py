@@ -62,7 +62,7 @@ def session(storage: Path, runs: int, inputs: Inputs | None, *, accept: bool = F
     problem = declared_problem(spec.objectives)
     start = events[-1].time_s if events else 0.0
     cluster = SimulatedCluster(
-        CircleOracle(), problem, spec.engine, seed=spec.seed, weather=None, start_s=start
+        CircleOracle(), problem, spec.engine, seed=spec.seed, faults=None, start_s=start
     )
     backend = SimulatedBackend(cluster) if inputs is None else Worker(cluster, inputs)
     proposer = build(spec.proposer, m=problem.m, runs=runs)

@@ -8,7 +8,7 @@ import pytest
 
 from paretoflow.core.values import Proposal
 from paretoflow.engine.messages import Launch, Report
-from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster, Weather
+from paretoflow.engine.simulation.backend import FaultModel, SimulatedBackend, SimulatedCluster
 from paretoflow.ledger.tables import EventKind
 from paretoflow.spec.engine import EngineSpec
 from tests.unit.engine.telling import PROBLEM, proposal
@@ -112,7 +112,7 @@ def test_randomness_belongs_to_the_run_and_the_attempt() -> None:
 
 
 def test_a_straggler_takes_longer_and_costs_as_much() -> None:
-    sim = backend([(2.0, [0.5, 5])], weather=Weather(straggle=1.0, straggle_factor=7.0))
+    sim = backend([(2.0, [0.5, 5])], faults=FaultModel(straggle=1.0, straggle_factor=7.0))
     sim.launch(launch())
     (report,) = sim.poll(0.5)
     assert sim.now() == 14.0
@@ -123,7 +123,7 @@ def test_a_crash_keeps_the_checkpoints_before_it() -> None:
     answer = [(1.0, [0.5, 5])] * 4
     told = set()
     for attempt in range(20):
-        sim = backend(answer, weather=Weather(crash=1.0))
+        sim = backend(answer, faults=FaultModel(crash=1.0))
         sim.launch(launch("a", attempt))
         reports = _all(sim)
         assert reports[-1].failure is not None

@@ -10,7 +10,7 @@ import pytest
 from paretoflow.core.errors import FencedError
 from paretoflow.engine.live import GroupPhase
 from paretoflow.engine.messages import Cause, Launch, Report
-from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster, Weather
+from paretoflow.engine.simulation.backend import FaultModel, SimulatedBackend, SimulatedCluster
 from paretoflow.engine.simulation.fault_model import Saved
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.spec.engine import EngineSpec
@@ -21,9 +21,9 @@ TWO = [(10.0, [0.5, 5]), (10.0, [0.6, 4])]
 LIMITS = {"silent_s": 40.0, "orphan_s": 100.0}
 
 
-def cluster(answer: Any = TWO, *, groups: int = 2, **weather: Any) -> SimulatedCluster:
+def cluster(answer: Any = TWO, *, groups: int = 2, **faults: Any) -> SimulatedCluster:
     engine = EngineSpec.model_validate({"worker_groups": groups, "limits": LIMITS})
-    return SimulatedCluster(Fixed(answer), PROBLEM, engine, seed=1, weather=Weather(**weather))
+    return SimulatedCluster(Fixed(answer), PROBLEM, engine, seed=1, faults=FaultModel(**faults))
 
 
 def driver(of: SimulatedCluster, epoch: int = 0) -> tuple[SimulatedBackend, list[Launch]]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from paretoflow.core.cost import Cost
 from paretoflow.engine.state.events import (
-    Measured,
+    ScoredCheckpoint,
     calibrated,
     evaluated,
     evaluation_of,
@@ -14,9 +14,9 @@ from paretoflow.engine.state.events import (
 from tests.unit.engine.telling import PROBLEM
 
 
-def _measured(run_id: str = "r0001-abcdef", attempt: int = 2, step: int = 40) -> Measured:
+def _measured(run_id: str = "r0001-abcdef", attempt: int = 2, step: int = 40) -> ScoredCheckpoint:
     prompt_scores = np.array([[0.1, 0.3, 0.8], [5.0, 6.0, 7.0]])
-    return Measured(
+    return ScoredCheckpoint(
         run_id, attempt, step, prompt_scores.mean(axis=1), np.array([0.2, 0.6]), prompt_scores
     )
 

@@ -10,8 +10,8 @@ from paretoflow.core.errors import DataError, LedgerError
 from paretoflow.core.values import BASE_RUN_ID, LaunchKind, Proposal
 from paretoflow.core.views import EvaluationRow
 from paretoflow.engine.loop.planner import first_launch, launch_of, stagnant
-from paretoflow.engine.messages import Known
-from paretoflow.engine.state.events import Measured, evaluated, evaluation_of
+from paretoflow.engine.messages import PriorEvaluation
+from paretoflow.engine.state.events import ScoredCheckpoint, evaluated, evaluation_of
 from paretoflow.engine.state.reevaluation import pooled, require_alike
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.dominance import nondominated
@@ -49,7 +49,7 @@ def seen_again(run_id: str, known: str, scores: tuple[float, float], attempt: in
 def row(prompts: list[list[float]], stderr: tuple[float, ...] = (), **changes: object) -> Event:
     scores = np.array(prompts)
     errors = np.array(stderr or scores.std(axis=1, ddof=1) / np.sqrt(scores.shape[1]))
-    where = Measured("a", 0, 1, scores.mean(axis=1), errors, scores, **changes)  # type: ignore[arg-type]
+    where = ScoredCheckpoint("a", 0, 1, scores.mean(axis=1), errors, scores, **changes)  # type: ignore[arg-type]
     return evaluated(where, time_s=0.0, cost=Cost(1.0))
 
 
@@ -211,12 +211,14 @@ def test_looks_at_one_snapshot_are_numbered_also_when_they_are_proposed_together
     assert {r: k.number for r, k in known.items() if k} == {"c": 1, "d": 1, "e": 2, "f": 1}
     assert known["f"] is not None
     assert (known["f"].snapshot_id, known["f"].proposal) == (BASE_RUN_ID, None)
-    assert known["e"] == Known("a-a0-s0001", "a", 0, 1, 2, "", "", False, proposal())
+    assert known["e"] == PriorEvaluation("a-a0-s0001", "a", 0, 1, 2, "", "", False, proposal())
     assert launch_of(circle_spec(), state, "c").known == known["c"]
     assert first_launch(state, "a", proposal()).known is None
 
 
-KNOWN = Known("a-a0-s0001", "a", 0, 1, 1, "d", "prompts", conditioned=False, proposal=None)
+KNOWN = PriorEvaluation(
+    "a-a0-s0001", "a", 0, 1, 1, "d", "prompts", conditioned=False, proposal=None
+)
 
 
 def test_another_look_after_an_accepted_change_is_refused() -> None:
@@ -234,6 +236,8 @@ def test_another_look_after_an_accepted_change_is_refused() -> None:
         (replace(KNOWN, data=""), "its trainer chose them"),
     ],
 )
-def test_what_another_look_would_say_nothing_about_is_refused(known: Known, words: str) -> None:
+def test_what_another_look_would_say_nothing_about_is_refused(
+    known: PriorEvaluation, words: str
+) -> None:
     with pytest.raises(DataError, match=words):
         require_alike(known, "prompts")
