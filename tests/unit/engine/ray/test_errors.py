@@ -11,7 +11,7 @@ pytestmark = pytest.mark.ray
 exceptions = pytest.importorskip("ray.exceptions")
 loss_of = importlib.import_module("paretoflow.engine.ray.errors").loss_of
 DIED = """The actor died unexpectedly before finishing this task.
-\tclass_name: Rank
+\tclass_name: Worker
 The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR \
 Worker exit detail: Worker unexpectedly exits with a connection error code 2. End of file."""
 NODE = "The actor died because its node has died. Node Id: abc"
