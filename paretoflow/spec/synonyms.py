@@ -94,6 +94,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "reference_point": ("ref",),
     "ref_point": ("ref",),
     # Ray, Ray Tune, Optuna
+    "workers": ("engine.worker_groups",),
     "num_workers": ("engine.worker_groups",),
     "n_jobs": ("engine.worker_groups",),
     "max_concurrent_trials": ("engine.worker_groups",),

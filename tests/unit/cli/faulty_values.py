@@ -43,7 +43,8 @@ CASES: list[tuple[str, str, int, str]] = [
     ("objectives no list", "name: x\nobjectives: {a: 1}\n", 2, "allowed: a list"),
     ("objective no mapping", f"name: x{TWO}  - 3\n", 5, "allowed: a mapping with `type`"),
     ("unknown root key", f"name: x\nobjektives: 3{TWO}", 2, "did you mean `objectives`?"),
-    ("key of another section", f"name: x\nworkers: 3{TWO}", 2, "known under engine"),
+    ("key of another section", f"name: x\nworker_groups: 3{TWO}", 2, "known under engine"),
+    ("old key of another section", f"name: x\nworkers: 3{TWO}", 2, "engine.worker_groups"),
     (
         "key of another type",
         f"name: x\nmethod: {{type: dpo, generations: 4}}{TWO}",
