@@ -146,12 +146,14 @@ def _of_export(
     subject = exported_subject(out, own_data=file is not None, overrides=given)
     front = subject.front
     points = _points(front, wishes, str(out))
-    try:
-        known = Confirming(subject, file, *asked).run(points, _tell)
-    finally:  # cut off, what is there is told, and its digests are made again
+
+    def watch(progress: Progress) -> None:
+        # whatever ends the command, the export is sound: what is there is told, with its digests
         kept = confirmation_of(subject.root, front)
-        if kept is not None:
-            write_exported(out, confirmed_front(front, kept))
+        write_exported(out, None if kept is None else confirmed_front(front, kept))
+        _tell(progress)
+
+    known = Confirming(subject, file, *asked).run(points, watch)
     return confirmed_front(front, known), front
 
 

@@ -18,7 +18,7 @@ _BEFORE = ("## Use one", "## Check")
 """Headings of cards: the section comes before the first that is there."""
 
 
-def write_confirmation(out: Path, found: ConfirmedFront, folder: str) -> None:
+def write_confirmation(out: Path, found: ConfirmedFront | None, folder: str) -> None:
     """Write what fresh prompts say into the card and the manifest of an export.
 
     The digests of the card and of the scores behind it are made again, and no others: what else was
@@ -26,19 +26,23 @@ def write_confirmation(out: Path, found: ConfirmedFront, folder: str) -> None:
 
     Args:
         out: The export, which was sound but for that folder.
-        found: What is written, in place of what is there.
-        folder: Where in the export the scores of single prompts are kept.
+        found: What is written, in place of what is there; None where no point has scores yet.
+        folder: Where in the export the scores of single prompts are kept; it may not be there yet.
 
     Raises:
         StorageError: If it cannot be written.
     """
     plain = json.loads(content_of(out, MANIFEST, LARGEST_TEXT))
+    kept = sorted(p.relative_to(out).as_posix() for p in (out / folder).glob("*"))
+    if not kept:
+        return
     card = content_of(out, CARD, LARGEST_TEXT).decode()
-    write_file(out / CARD, shown(card_with(card, confirmed_lines(found))).encode())
-    kept = [p.relative_to(out).as_posix() for p in sorted((out / folder).iterdir())]
+    if found is not None:
+        write_file(out / CARD, shown(card_with(card, confirmed_lines(found))).encode())
+        plain["confirmation"] = found.to_dict()
     files = {k: v for k, v in plain["files"].items() if not k.startswith(f"{folder}/")}
     files |= {name: digest_of_file(out / name) for name in (CARD, *kept)}
-    plain |= {"confirmation": found.to_dict(), "files": dict(sorted(files.items()))}
+    plain["files"] = dict(sorted(files.items()))
     text = json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
     write_file(out / MANIFEST, shown(text).encode())
 

@@ -69,7 +69,7 @@ def exported_subject(out: Path, *, own_data: bool, overrides: Sequence[str] = ()
     )
 
 
-def write_exported(out: Path, found: ConfirmedFront) -> None:
+def write_exported(out: Path, found: ConfirmedFront | None) -> None:
     """Write what was found out into the export; see `write_confirmation`."""
     write_confirmation(out, found, FOLDER)
 

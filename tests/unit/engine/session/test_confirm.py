@@ -324,6 +324,31 @@ def test_an_export_is_confirmed_and_stays_sound(
     assert {p.name: p.read_bytes() for p in export.iterdir() if p.is_file()} == digests
 
 
+def test_an_export_that_is_cut_off_at_any_point_is_sound(
+    export: Path, fresh: Path, tiny_base_dir: Path, monkeypatch: Any, tmp_path: Path
+) -> None:
+    from paretoflow.cli import confirm
+    from paretoflow.exporters.verify import verify_export
+
+    monkeypatch.setenv("BASE", str(tiny_base_dir))
+    out = tmp_path / "cut"
+    shutil.copytree(export, out)
+    shutil.rmtree(out / "confirmed", ignore_errors=True)
+    found: list[int] = []
+
+    def tell(progress: Any) -> None:  # as whoever kills the command here would find it
+        verify_export(out)
+        found.append(len(list((out / "confirmed").glob("*"))))
+
+    monkeypatch.setattr(confirm, "_tell", tell)
+    edit = json.loads((out / "manifest.json").read_text())
+    edit["files"] = {k: v for k, v in edit["files"].items() if not k.startswith("confirmed/")}
+    (out / "manifest.json").write_text(json.dumps(edit))
+    assert main(["confirm", str(out), "--data", str(fresh), "--n", "8"]) == 0
+    assert found[0] == 0
+    assert set(found[1:]) == {1}
+
+
 def test_an_export_scores_as_its_sweep_does(
     swept: Path, export: Path, fresh: Path, tiny_base_dir: Path, monkeypatch: Any, tmp_path: Path
 ) -> None:
