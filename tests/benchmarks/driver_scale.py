@@ -10,6 +10,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -83,10 +84,17 @@ class Times:
     opening_s: float = 0.0
     last_launch_s: float = 0.0
 
-    def decide(self, spec: SweepSpec, state: SweepState, proposer: Proposer, free: int) -> Decision:
+    def decide(
+        self,
+        spec: SweepSpec,
+        state: SweepState,
+        proposer: Proposer,
+        free: int,
+        risen: Sequence[str] = (),
+    ) -> Decision:
         """Stand for the planner, timed; the opening, a thousand launches at once, counts apart."""
         began = time.perf_counter()
-        decision = decide(spec, state, proposer, free)
+        decision = decide(spec, state, proposer, free, risen)
         spent = time.perf_counter() - began
         count = len(decision.relaunches) + len(decision.proposals)
         if state.finished and count:
