@@ -30,7 +30,7 @@ from tests.benchmarks.proposers.unseen import SWEEPS
 
 BUDGETS = {5: 2, 8: 2, 12: 2, 16: 4, 32: 8, 64: 8}
 """Runs to workers."""
-AUTO = "auto"
+AUTO, ALL = "auto", "all"
 ARMS = ("gp_hvi", "empty_box", "cmorl_hv", "pg_predict")
 """Those that the default lets take turns."""
 OTHERS = ("auto_before", "cmorl", "lattice", "dirichlet")
@@ -112,8 +112,8 @@ def groups_table(
     """Return, by kind of front and budget, the default against the best of its own arms."""
     group = {(p.name, level): group_of(p, level) for p in problems for level in levels_of(p)}
     rows = []
-    for kind in dict.fromkeys(group.values()):
-        own = [r for r in results if group[r.cell.problem, r.cell.level] == kind]
+    for kind in (*dict.fromkeys(group.values()), ALL):
+        own = [r for r in results if kind in (ALL, group[r.cell.problem, r.cell.level])]
         row = [kind]
         for runs in BUDGETS:
             row.append(_against_best(paired(own, (AUTO, *names), runs)))

@@ -16,7 +16,7 @@ from paretoflow.engine.oracles import Checkpoint, Training, TrainingTask
 from paretoflow.front.hypervolume import hypervolume
 from tests.benchmarks.proposers.cells import Cell, Result, read, run_cell, run_cells
 from tests.benchmarks.proposers.field import Setting, default_of, entrants
-from tests.benchmarks.proposers.held_out import held_out
+from tests.benchmarks.proposers.held_out import held_out, interval
 from tests.benchmarks.proposers.oracles import ExactOracle, ReplayOracle, TruncatedOracle
 from tests.benchmarks.proposers.problems import (
     PROBLEMS,
@@ -339,6 +339,11 @@ def test_halves_of_the_seeds_choose_the_arm_that_the_others_are_compared_with() 
     assert sorted(gap.gaps) == pytest.approx([0.0, 0.1, 0.2, 0.3])
     assert gap.low < gap.mean < gap.high
     assert held_out(dict.fromkeys(sweeps[:1], 0.5), {"one": one}) is None
+
+
+def test_the_interval_of_gaps_by_hand() -> None:
+    mean, low, high = interval(np.array([-0.1, 0.1, 0.3]))
+    assert (mean, low, high) == pytest.approx((0.1, -0.397, 0.597), abs=1e-3)
 
 
 def test_copies_of_the_default_are_level_with_it_though_the_best_in_hindsight_is_ahead() -> None:
