@@ -141,7 +141,7 @@ def main(
 
 LEAD_NOTE = (
     "The default here is `portfolio` whose arms compete from the first launch after the opening; "
-    "`auto` has a fixed rule lead first, which is for small budgets: see `proposers_small.md`."
+    "`auto` takes the launch that promises most first: see `proposers_small.md`."
 )
 
 
