@@ -160,6 +160,20 @@ def test_a_local_ray_that_lost_its_node_ends_the_command_and_the_next_goes_on(
 
 
 @pytest.mark.full
+def test_a_raylet_killed_as_it_starts_ends_the_command_in_words(sweep: Sweep) -> None:
+    with sweep.driver() as command:
+        assert eventually(lambda: bool(command.raylets()))
+        command.raylets()[0].kill()
+        status, _ = _ended(command)
+    assert status in (1, 2), command.text  # refused at its start, or lost soon after
+    assert "the local Ray " in command.text
+    assert "Traceback" not in command.text
+    with sweep.driver() as again:
+        assert again.wait() == 0, again.text
+    assert len(sweep.events(EventKind.FINISHED)) == 2
+
+
+@pytest.mark.full
 def test_a_second_signal_ends_at_once_and_the_sweep_is_closed(sweep: Sweep) -> None:
     sweep.pace(step_s=100.0)  # no step ends: nothing can be saved
     with sweep.driver() as command:

@@ -25,19 +25,32 @@ _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 
 
 def start_local(engine: EngineSpec, namespace: str) -> None:
-    """Start a Ray on this machine that ends with this process."""
+    """Start a Ray on this machine that ends with this process.
+
+    Raises:
+        ClusterError: If it does not start: its processes died, or the machine has no room for them.
+    """
     _set_environment()
     # a logical count: worker groups may share cores, as the user asked for them
     wanted = engine.worker_groups * engine.resources.ranks * engine.resources.cpus_per_rank
-    with _in_sessions_of_their_own():
-        ray.init(
-            address="local",  # whatever RAY_ADDRESS says
-            num_cpus=max(os.cpu_count() or 1, math.ceil(wanted)),
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            namespace=namespace,
-            **_QUIET,
-        )
+    try:
+        with _in_sessions_of_their_own():
+            ray.init(
+                address="local",  # whatever RAY_ADDRESS says
+                num_cpus=max(os.cpu_count() or 1, math.ceil(wanted)),
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                namespace=namespace,
+                **_QUIET,
+            )
+    except Exception as error:  # Ray raises the bare class, and whatever its parts raise
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ClusterError(
+            f"the local Ray did not start: {first}",
+            "ray",
+            "look for free memory and for space below /tmp and /dev/shm, then give the same "
+            "command again; Ray's own log is /tmp/ray/session_latest/logs",
+        ) from error
 
 
 @contextmanager

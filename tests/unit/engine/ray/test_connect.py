@@ -7,7 +7,7 @@ import pytest
 
 from paretoflow.core.errors import ClusterError
 from paretoflow.engine.cluster.dashboard import Node
-from paretoflow.spec.engine import ResourcesSpec
+from paretoflow.spec.engine import EngineSpec, ResourcesSpec
 
 pytestmark = pytest.mark.ray
 pytest.importorskip("ray")
@@ -45,6 +45,26 @@ def test_a_version_that_does_not_match_is_no_missing_cluster(
     monkeypatch.setattr(ray_start.ray, "init", init)
     with pytest.raises(ClusterError, match="cannot join the Ray cluster at auto: Version mismatch"):
         ray_start.join("auto", "n")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (Exception("The current node timed out during startup. This\ncould"), "node timed out"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (ValueError(""), "ValueError"),
+    ],
+)
+def test_a_local_ray_that_does_not_start_ends_in_words(
+    error: Exception, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def init(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ray_start.ray, "init", init)
+    with pytest.raises(ClusterError, match=f"the local Ray did not start: .*{words}") as caught:
+        ray_start.start_local(EngineSpec(), "n")
+    assert "the same command again" in caught.value.hint
 
 
 @pytest.mark.parametrize(
