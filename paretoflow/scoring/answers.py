@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -11,9 +10,6 @@ from paretoflow.core.protocols import Prompt
 from paretoflow.scoring.arrow_files import write_table
 from paretoflow.scoring.evaluate import EvaluationResult
 from paretoflow.storage import Root, as_folder
-
-if TYPE_CHECKING:
-    pass
 
 
 def answers_path(root: Root, snapshot_id: str, draw: int = 0) -> str:

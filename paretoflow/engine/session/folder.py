@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -25,9 +25,6 @@ from paretoflow.spec.former_control import control_going_on
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder, Root, as_folder
 from paretoflow.storage.folder import require_sweep_path
-
-if TYPE_CHECKING:
-    pass
 
 CHANGEABLE = ("engine", "stop", "storage", "tracking")
 """Top-level keys that may differ when a sweep is resumed: they change what is spent, not what is

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from paretoflow.core.errors import (
     PluginError,
@@ -27,10 +27,6 @@ from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.memory import MemoryLedger
 from paretoflow.scoring.calibrate import declared_problem
 from paretoflow.spec.sweep import SweepSpec
-
-if TYPE_CHECKING:
-    pass
-
 
 ORACLES = {"llm_like": "paretoflow.engine.simulation.llm_like:LlmLikeOracle"}
 """Oracles of ours by name, as `module:factory`."""
