@@ -165,3 +165,10 @@ def test_metrics_that_are_named_are_served() -> None:
     named = set(re.findall(r"ray_paretoflow_(\w+)", text))
     assert len(named) > 3
     assert [n for n in named if f'"{n}"' not in source and f'"paretoflow_{n}"' not in source] == []
+
+
+def test_the_number_of_real_blows_is_that_of_their_table() -> None:
+    results = (ROOT / "tests" / "benchmarks" / "results" / "chaos.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in results.splitlines() if re.match(r"\| (local|s3) ", line)]
+    blows = sum(int(cells[2]) for cells in rows)
+    assert f"{blows} blows" in written()["docs/failures.md"].text
