@@ -145,8 +145,8 @@ def work_of(spec: SweepSpec) -> Work:
 def looks_of(method: MethodSpec) -> int:
     """Return how often a constrained run looks at itself, at most.
 
-    By hand: 40 steps with at most 5 looks are one every 7, that is 5 between the steps; with the
-    parent's, the one at the end and 4 checks there are 11. Of `result: last` it is 5.
+    By hand: 40 steps with at most 2 looks are one every 14, that is 2 between the steps; with the
+    parent's, the one at the end and 2 checks there are 6. Of `result: last` it is 2.
     """
     dual = method.dual
     between = (method.steps - 1) // look_every(dual, method.steps)

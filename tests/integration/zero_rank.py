@@ -82,7 +82,7 @@ QUICK = {"dpo": (3, 0), "modpo": (3,), "gradient_dpo": (3,), "grpo": (3,)}
 """Stages that `make test` tries; `make test-full` tries them all, and what is in none of these."""
 QUICK_LOSSES = ("lipo",)
 QUICK_SAMPLERS = ("grao",)
-DUAL = plain_dpo(**SHARED, dual=DualSpec(every=1, caution=0))
+DUAL = plain_dpo(**SHARED, dual=DualSpec(every=1, caution=0, checks=4))
 WILD = plain_dpo(**{**SHARED, "learning_rate": 1e30})
 
 

@@ -24,17 +24,17 @@ def test_counts_by_hand():
     assert (work.sampled, work.held_out) == (96 * 4, 16 * 4)
     assert work.trained == 12 * 40 * 8
     assert (work.evaluations, work.evaluated) == (25, 25 * 48)  # half-way and at the end
-    # nine runs after the opening; the parent, steps 7, 14, …, 35, the end and 4 checks
-    assert work.looks == 9 * 11 * 16
-    assert work.answers == 384 + 64 + 1200 + 1584
+    # nine runs after the opening; the parent, steps 14 and 28, the end and 2 checks
+    assert work.looks == 9 * 6 * 16
+    assert work.answers == 384 + 64 + 1200 + 864
     assert work.tokens == work.answers * 96
     assert work.rounds == 6
 
 
 def test_a_proposer_that_may_constrain_counts_as_if_it_always_did():
-    assert work_of(spec("proposer={type: gp_hvi}")).looks == 9 * 11 * 16
+    assert work_of(spec("proposer={type: gp_hvi}")).looks == 9 * 6 * 16
     assert work_of(spec("proposer={type: gp_hvi, constrained: false}")).looks == 0
-    assert work_of(spec("proposer={type: portfolio}")).looks == 9 * 11 * 16
+    assert work_of(spec("proposer={type: portfolio}")).looks == 9 * 6 * 16
     assert work_of(spec("proposer={type: portfolio, arms: [ols, dirichlet]}")).looks == 0
 
 
