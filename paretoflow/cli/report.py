@@ -10,6 +10,10 @@ import typer
 from paretoflow.cli.console import echo
 from paretoflow.cli.front import Snapshot
 from paretoflow.cli.options import SweepRoot
+from paretoflow.core.errors import ExportError
+
+PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg")
+"""Endings that an HTML page must not have: viewers would call it damaged."""
 
 
 def report(
@@ -25,4 +29,10 @@ def report(
     """Write one self-contained HTML page: the front, its growth, answers, runs and failures."""
     from paretoflow.api import open_sweep
 
+    if out is not None and out.suffix.lower() in PICTURES:
+        raise ExportError(
+            f"{out} is named as a picture, and a report is an HTML page",
+            "--out",
+            "name it .html; `paretoflow export DIR -o FOLDER` writes a front.png",
+        )
     echo(f"wrote {open_sweep(sweep).report(out, snapshot)}")

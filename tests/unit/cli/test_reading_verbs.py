@@ -238,6 +238,16 @@ def test_report_goes_beside_the_sweep_or_where_asked(
 
 
 @pytest.mark.usefixtures("view")
+@pytest.mark.parametrize("name", ["front.png", "front.SVG", "front.pdf"])
+def test_report_writes_no_page_under_the_name_of_a_picture(
+    name: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", str(root), "-o", str(tmp_path / name)]) == 2
+    assert "is named as a picture" in capsys.readouterr().err
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.usefixtures("view")
 def test_export_refuses_a_taken_place_unless_forced(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
