@@ -142,11 +142,12 @@ def points_of_sweep(opened: OpenedSweep, started: float, referee: Referee) -> li
     """Return every evaluated checkpoint of arm A, scored anew."""
     first = opened.state.opened_at or 0.0
     rows = [e for e in opened.state.evaluations if e.run_id != BASE_RUN_ID]
-    last = {row.run_id: row.step for row in rows}
+    last, root = {row.run_id: row.step for row in rows}, opened.root.local
+    assert root is not None
     return [
         Point(
             first - started + row.at_s,
-            referee.gains(opened.root / row.path),
+            referee.gains(root / row.path),
             row.step == last[row.run_id],
         )
         for row in rows
