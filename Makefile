@@ -50,18 +50,18 @@ PART := $(VENV)/test-part
 HALF := $(wildcard tests/integration/test_[a-q]*.py)
 OTHER_HALF := $(wildcard tests/integration/test_[r-z]*.py)
 test test-full: $(STAMP)-trackers
-	$(PYTEST) $(HALF) tests/sim tests/unit/cli > $(PART)-1.log 2>&1 & first=$$!; \
+	$(PYTEST) $(HALF) > $(PART)-1.log 2>&1 & first=$$!; \
 	$(PYTEST) $(OTHER_HALF) > $(PART)-2.log 2>&1 & second=$$!; \
 	OMP_NUM_THREADS=1 $(PYTEST) tests/contracts tests/fuzz tests/docs > $(PART)-3.log 2>&1 & third=$$!; \
-	OMP_NUM_THREADS=1 $(PYTEST) tests/unit --ignore tests/unit/cli; fourth=$$?; \
+	OMP_NUM_THREADS=1 $(PYTEST) tests/sim tests/unit; fourth=$$?; \
 	wait $$third; third=$$?; wait $$second; second=$$?; wait $$first; first=$$?; \
 	echo "== tests/contracts, tests/fuzz, tests/docs"; cat $(PART)-3.log; \
 	echo "== tests/integration, second half"; cat $(PART)-2.log; \
-	echo "== tests/integration, first half, tests/sim, tests/unit/cli"; cat $(PART)-1.log; \
-	test $$fourth = 0 || echo "failed: tests/unit, see the top"; \
+	echo "== tests/integration, first half"; cat $(PART)-1.log; \
+	test $$fourth = 0 || echo "failed: tests/sim or tests/unit, see the top"; \
 	test $$third = 0 || echo "failed: tests/contracts, tests/fuzz or tests/docs, see the middle"; \
 	test $$second = 0 || echo "failed: tests/integration, second half, see the middle"; \
-	test $$first = 0 || echo "failed: tests/integration, first half, tests/sim or tests/unit/cli, see above"; \
+	test $$first = 0 || echo "failed: tests/integration, first half, see above"; \
 	test $$fourth = 0 -a $$third = 0 -a $$second = 0 -a $$first = 0
 
 bench: $(STAMP)
