@@ -65,6 +65,11 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or the name of its class if it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def shown(text: str) -> str:
     r"""Return text with control characters as escapes, `\x1b` or `\u202e`; tab and newline stay.
 

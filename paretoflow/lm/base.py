@@ -27,6 +27,7 @@ from transformers.utils import logging as transformers_logging
 
 from paretoflow.core.errors import DataError, ModelError
 from paretoflow.core.ids import digest_of
+from paretoflow.core.shown import first_line
 from paretoflow.embedded import TINY_BASE_DIR
 from paretoflow.lm.files import digest_of_file, model_files
 from paretoflow.lm.folders import require_whole_folder
@@ -234,8 +235,7 @@ def _load(path: str, name: str, spec: PretrainedModelSpec, device: str) -> Langu
     except ModelError:
         raise
     except LOADING_FAULTS as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        what = f"the base model cannot be loaded: {lines[0]}"
+        what = f"the base model cannot be loaded: {first_line(error)}"
         raise ModelError(what, name, _hint(Path(path))) from error
     require_whole_weights(model, info, name)
     require_tokenizer(model, tokenizer, name)

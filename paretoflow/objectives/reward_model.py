@@ -17,6 +17,7 @@ import numpy as np
 from paretoflow.core.errors import MissingExtraError, ModelError
 from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Prompt
+from paretoflow.core.shown import first_line
 from paretoflow.core.values import FloatArray
 from paretoflow.lm.files import model_files
 from paretoflow.objectives.context import ObjectiveContext
@@ -190,9 +191,8 @@ def _load(spec: RewardModelObjectiveSpec, device: str) -> tuple[Any, Any]:
             output_loading_info=True,
         )
     except whole.LOADING_FAULTS as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
         hint = "check path and revision; weights must be in the safetensors format"
-        raise ModelError(f"cannot load {spec.path}: {lines[0]}", where, hint) from error
+        raise ModelError(f"cannot load {spec.path}: {first_line(error)}", where, hint) from error
     # a head that transformers filled with random numbers would score, and mean nothing
     whole.require_whole_weights(model, info, f"{where}: {spec.path}", unused=UNREAD)
     whole.require_tokenizer(model, tokenizer, f"{where}: {spec.path}")

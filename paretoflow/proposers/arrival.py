@@ -113,8 +113,7 @@ def further_of(history: History, left: float) -> Further:
         history: Ended runs and evaluations.
         left: See `Ends.left`.
     """
-    scale = scale_of(history)
-    gains, errors = (history.gains - history.nadir) / scale, history.stderr / scale
+    gains, errors = _normalised(history)
     rows = {name: row for row, name in enumerate(history.snapshot_ids)}
     found: list[tuple[int, tuple[float, ...], int, int, float]] = []
     for run, record in enumerate(history.runs):
@@ -124,8 +123,7 @@ def further_of(history: History, left: float) -> Further:
             continue
         last, weights = int(own[-1]), proposal.weights.values
         if len(own) > 1:
-            middle = int(own[len(own) // 2 - 1])
-            found.append((last, weights, middle, last, left + left**2))
+            found.append((last, weights, _half_way(own), last, left + left**2))
         parent = rows.get(proposal.parent or "")
         if parent is not None:
             found.append((parent, weights, parent, last, 1.0))
@@ -146,8 +144,7 @@ def ends_of(history: History) -> Ends:
 
     Runs with one checkpoint tell nothing, nor do those that went on from a parent.
     """
-    scale = scale_of(history)
-    gains, errors = (history.gains - history.nadir) / scale, history.stderr / scale
+    gains, errors = _normalised(history)
     pairs, weights = [], []
     for run, record in enumerate(history.runs):
         proposal = record.proposal
@@ -155,7 +152,7 @@ def ends_of(history: History) -> Ends:
             continue
         rows = np.flatnonzero(history.run_index == run)
         if len(rows) > 1:
-            pairs.append((rows[len(rows) // 2 - 1], rows[-1]))
+            pairs.append((_half_way(rows), int(rows[-1])))
             weights.append(proposal.weights.values)
     m = history.problem.m
     index = np.array(pairs, dtype=np.int64).reshape(-1, 2)
@@ -169,3 +166,14 @@ def ends_of(history: History) -> Ends:
         errors=np.hypot(errors[last], errors[middle]),
         before=gains[middle] - start,
     )
+
+
+def _normalised(history: History) -> tuple[FloatArray, FloatArray]:
+    """Return gains and their standard errors, each (n, m)."""
+    scale = scale_of(history)
+    return (history.gains - history.nadir) / scale, history.stderr / scale
+
+
+def _half_way(rows: IntArray) -> int:
+    """Return the row of a run's checkpoint half-way, of its two or more rows in order."""
+    return int(rows[len(rows) // 2 - 1])

@@ -15,6 +15,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from paretoflow.core.errors import ModelError
+from paretoflow.core.shown import first_line
 from paretoflow.core.values import FloatArray
 from paretoflow.embedded import TINY_BASE_DIR
 from paretoflow.lm.folders import require_whole_folder
@@ -96,9 +97,8 @@ def load_backbone(spec: RewardSpec, names: Sequence[str]) -> Backbone:
     except LOADING_FAULTS as error:
         if isinstance(error, ModelError):
             raise
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         hint = "name a hub id or folder with safetensors; a classifier's outputs must match"
-        raise ModelError(f"the base cannot be loaded: {first}", place, hint) from error
+        raise ModelError(f"the base cannot be loaded: {first_line(error)}", place, hint) from error
     finally:
         transformers_logging.set_verbosity(verbosity)
     model.to(device)

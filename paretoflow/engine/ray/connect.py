@@ -15,6 +15,7 @@ from ray._private import services
 from ray.exceptions import AuthenticationError
 
 from paretoflow.core.errors import ClusterError
+from paretoflow.core.shown import first_line
 from paretoflow.spec.engine import EngineSpec
 
 OBJECT_STORE_BYTES = 128 * 2**20
@@ -44,9 +45,8 @@ def start_local(engine: EngineSpec, namespace: str) -> None:
                 **_QUIET,
             )
     except Exception as error:  # Ray raises the bare class, and whatever its parts raise
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ClusterError(
-            f"the local Ray did not start: {first}",
+            f"the local Ray did not start: {first_line(error)}",
             "ray",
             "look for free memory and for space below /tmp and /dev/shm, then give the same "
             "command again; Ray's own log is /tmp/ray/session_latest/logs",
@@ -102,7 +102,7 @@ def _refusal(address: str, error: Exception, *, known: bool) -> ClusterError:
         error: What Ray raised.
         known: Whether somebody listens there.
     """
-    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    first = first_line(error)
     if isinstance(error, AuthenticationError) or (known and isinstance(error, OSError)):
         what = f"what listens at {address} does not let us in as a Ray head does: {first}"
         hint = "set RAY_AUTH_MODE and RAY_AUTH_TOKEN as on the cluster; its port is 6379 by default"

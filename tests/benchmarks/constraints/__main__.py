@@ -105,12 +105,12 @@ def whole_sweeps(folder: Path, seeds: int | None) -> str:
                 for k in ("equal cost", "equal runs", "price")
             )
             wide = 1.96 * at_cost.std(ddof=1) / np.sqrt(len(at_cost))
-            mean_ = f"{at_cost.mean():+.1%} [{at_cost.mean() - wide:+.1%}, "
-            mean_ += f"{at_cost.mean() + wide:+.1%}], {np.median(at_cost):+.1%}"
-            row_ = [family, proposer, arm, str(len(at_cost)), mean_]
-            lines.append(
-                "| " + " | ".join([*row_, f"{at_runs.mean():+.1%}", f"{price.mean():.2f}"]) + " |"
-            )
+            middle = at_cost.mean()
+            told = f"{middle:+.1%} [{middle - wide:+.1%}, {middle + wide:+.1%}]"
+            told += f", {np.median(at_cost):+.1%}"
+            cells = [family, proposer, arm, str(len(at_cost)), told]
+            cells += [f"{at_runs.mean():+.1%}", f"{price.mean():.2f}"]
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([lines[0], "", *lines[1:]])
 
 

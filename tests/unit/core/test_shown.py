@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from paretoflow.core.errors import ModelError, SpecError, StorageError
-from paretoflow.core.shown import shown, without_secrets
+from paretoflow.core.shown import first_line, shown, without_secrets
 
 SECRET = "hunter2SECRETvalue"
 
@@ -106,3 +106,15 @@ def test_what_is_no_secret_stays(text: str) -> None:
 def test_what_is_wrong_with_a_field_is_told_whatever_its_name(text: str) -> None:
     assert without_secrets(text) == text
     assert without_secrets(f"token: s3cr3t; {text}") == f"token: …; {text}"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError("\n  no such file\nTraceback"), "no such file"),
+        (ValueError(""), "ValueError"),
+        (RuntimeError(" \n"), "RuntimeError"),
+    ],
+)
+def test_the_first_line_of_an_error_is_never_empty(error: Exception, line: str) -> None:
+    assert first_line(error) == line
