@@ -16,7 +16,7 @@ from paretoflow.cli.local import load_and_look
 from paretoflow.cli.options import Format, FormatOption, Job, Overrides, Storage, plain_console
 from paretoflow.cli.plan import Plan, plan_of, served_of, trained_runs
 from paretoflow.core.errors import ClusterError
-from paretoflow.methods.registry import CAPABILITIES
+from paretoflow.spec.capabilities import CAPABILITIES
 from paretoflow.spec.engine import ResourcesSpec
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.spec.search import axes_of

@@ -10,11 +10,10 @@ import numpy as np
 from paretoflow.core.values import Direction, History, ObjectiveInfo, Problem, Proposal
 from paretoflow.front.orient import ideal_gains, nadir_gains, ref_gains
 from paretoflow.front.simplex import lattice_at_least
-from paretoflow.methods.registry import CAPABILITIES
 from paretoflow.proposers import build, resolve_tag, resolved
 from paretoflow.proposers.experts import expert_count
 from paretoflow.proposers.initial import initial_count
-from paretoflow.spec.launches import BEYOND_WEIGHTED, innermost, nested
+from paretoflow.spec.capabilities import BEYOND_WEIGHTED, CAPABILITIES
 from paretoflow.spec.methods import (
     ConditionedBase,
     DpaMethodSpec,
@@ -23,6 +22,7 @@ from paretoflow.spec.methods import (
     RoundsBase,
 )
 from paretoflow.spec.methods.base import look_every
+from paretoflow.spec.nested import innermost, nested
 from paretoflow.spec.objectives import unmoved
 from paretoflow.spec.proposers import MergingProposerSpec, ProposerSpec
 from paretoflow.spec.search import axes_of

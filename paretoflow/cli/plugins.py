@@ -23,8 +23,8 @@ from paretoflow.cli.console import echo
 from paretoflow.cli.options import Format, FormatOption, plain_console
 from paretoflow.core.errors import PluginError
 from paretoflow.ledger import STORES
-from paretoflow.methods.registry import CAPABILITIES
 from paretoflow.spec.base import Spec
+from paretoflow.spec.capabilities import CAPABILITIES
 from paretoflow.spec.shape import family, models_of, nearest
 
 _KEYS = {

@@ -109,10 +109,10 @@ def mark_delivered(
     from paretoflow.engine.cluster.submit import Jobs
     from paretoflow.engine.session.folder import drawn_as_begun, entering, sweep_root
     from paretoflow.engine.session.resume import changed_keys, require_readable
-    from paretoflow.methods.support import require_supported
+    from paretoflow.spec.load import require_valid
     from paretoflow.storage import as_folder
 
-    require_supported(spec)
+    require_valid(spec)
     dashboard = Dashboard(address)
     dashboard.check()
     spec = spec.model_copy(update={"storage": as_folder(spec.storage).uri})

@@ -25,7 +25,8 @@ from paretoflow.front.dominance import nondominated
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains, ref_gains, scores_of
 from paretoflow.proposers import TAGS, build, resolved
 from paretoflow.scoring.calibrate import REF_MARGIN
-from paretoflow.spec.launches import BEYOND_WEIGHTED, nested
+from paretoflow.spec.capabilities import BEYOND_WEIGHTED
+from paretoflow.spec.nested import nested
 from paretoflow.spec.proposers import ProposerSpec
 
 TRAINED = ("weighted", "constrained")

@@ -11,7 +11,7 @@ How to add one (the tag is the YAML `method.type` and the module's name):
    one on another TRL trainer states how that trainer is built (`training.run.TrainedMethod`,
    or `online.base.OnlineMethod`, see `online/grpo.py`). Adapters, checkpoints, costs, the dual
    controller and the fault checks come from `training.run.train_run`.
-3. One line in `TAGS` and one entry in `CAPABILITIES`, both in `registry.py`.
+3. One line in `TAGS` of `registry.py`, and one entry in `CAPABILITIES` of `spec/capabilities.py`.
 4. One line in `SPECS` of `tests/contracts/test_methods.py`, which then runs the whole conformance
    suite over it.
 
@@ -38,13 +38,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from paretoflow.core.protocols import Method
-from paretoflow.methods.registry import CAPABILITIES, TAGS
+from paretoflow.methods.registry import TAGS
+from paretoflow.spec.capabilities import CAPABILITIES
 from paretoflow.spec.methods import MethodSpec, units_of
 
 if TYPE_CHECKING:
     from paretoflow.methods.training.context import MethodContext
 
-__all__ = ["CAPABILITIES", "TAGS", "build"]
+__all__ = ["TAGS", "build"]
 
 
 def build(spec: MethodSpec, context: MethodContext) -> Method:

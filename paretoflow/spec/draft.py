@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from paretoflow.spec.data import DataSpec
@@ -10,8 +10,13 @@ from paretoflow.spec.engine import EngineSpec, StopSpec
 from paretoflow.spec.methods import MethodSpec
 from paretoflow.spec.models import ModelSpec
 from paretoflow.spec.objectives import ObjectiveSpec
+from paretoflow.spec.positions import Fault
 from paretoflow.spec.proposers import ProposerSpec
 from paretoflow.spec.search import AxisSpec
+from paretoflow.spec.sweep import SweepSpec
+
+SECTIONS = ("data", "model", "method", "proposer", "search", "engine", "stop", "storage")
+"""Keys of a sweep YAML, beside `objectives`, that rules look at."""
 
 
 @dataclass(frozen=True)
@@ -31,3 +36,13 @@ class Draft:
     engine: EngineSpec | None = None
     stop: StopSpec | None = None
     storage: str | None = None
+
+    @classmethod
+    def of(cls, spec: SweepSpec) -> Draft:
+        """Return a draft with every part of a spec."""
+        parts = {key: getattr(spec, key) for key in SECTIONS}
+        return cls(tuple(enumerate(spec.objectives)), **parts)
+
+
+Rule = Callable[[Draft], Iterator[Fault]]
+"""Yields what is wrong with a draft; silent about what it cannot see."""

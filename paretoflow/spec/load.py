@@ -15,25 +15,21 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from paretoflow.core.errors import SpecError
-from paretoflow.spec.draft import Draft
+from paretoflow.spec.draft import SECTIONS, Draft
 from paretoflow.spec.faults import faults_of
-from paretoflow.spec.local_files import named_files
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.spec.overrides import apply_overrides
 from paretoflow.spec.paths import expand_paths
 from paretoflow.spec.positions import Document, Fault, Place, shown
 from paretoflow.spec.reader import read_yaml
 from paretoflow.spec.renamed import rename_keys
-from paretoflow.spec.rules import RULES, Rule
-from paretoflow.spec.search_rules import search_faults
+from paretoflow.spec.rules import faults_in
 from paretoflow.spec.shape import nearest
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.spec.uris import path_fault
 
 MAX_BYTES = 1 << 20
 """A larger file is no sweep YAML."""
-
-_SECTIONS = ("data", "model", "method", "proposer", "search", "engine", "stop", "storage")
 
 
 def load_spec(
@@ -65,7 +61,7 @@ def load_located(
     Raises:
         SpecError: With every fault found in `faults`.
     """
-    return _located(read_yaml(read_text(Path(path)), str(path)), overrides, storage, RULES)
+    return _located(read_yaml(read_text(Path(path)), str(path)), overrides, storage, files=True)
 
 
 def load_spec_text(
@@ -84,17 +80,16 @@ def load_spec_text(
     Raises:
         SpecError: With every fault found in `faults`.
     """
-    rules = [rule for rule in RULES if files or rule is not named_files]
     document = read_yaml(text, source_name)
-    return _located(document, overrides, storage, rules, stored=stored)[0]
+    return _located(document, overrides, storage, files=files, stored=stored)[0]
 
 
 def _located(
     document: Document,
     overrides: Sequence[str],
     storage: str | None,
-    rules: Sequence[Rule],
     *,
+    files: bool,
     stored: bool = False,
 ) -> tuple[SweepSpec, Document]:
     if not isinstance(document.value, dict):
@@ -109,12 +104,11 @@ def _located(
     faults += [] if stored else expand_paths(document)
     _require_unicode(document, storage)
     spec, field_faults = _validate(document)
-    draft = _draft_of_spec(spec) if spec else _draft_of_values(document.value, field_faults)
+    draft = Draft.of(spec) if spec else _draft_of_values(document.value, field_faults)
     # a value that could not be read is told once
     lost = {fault.path for fault in document.faults}
     faults += [*document.faults, *(fault for fault in field_faults if fault.path not in lost)]
-    faults += [fault for rule in rules for fault in rule(draft)]
-    faults += search_faults(draft, rules)
+    faults += faults_in(draft, files=files)
     if spec is None or faults:
         raise error_of(document, faults)
     return spec, document
@@ -144,17 +138,11 @@ def _validate(document: Document) -> tuple[SweepSpec | None, list[Fault]]:
     return spec, []
 
 
-def _draft_of_spec(spec: SweepSpec) -> Draft:
-    return Draft(
-        tuple(enumerate(spec.objectives)), **{key: getattr(spec, key) for key in _SECTIONS}
-    )
-
-
 def _draft_of_values(value: dict[str, Any], faults: Sequence[Fault]) -> Draft:
     """Build what the rules may look at from the parts in which no fault was found."""
     faulty = {fault.path[:1] for fault in faults} | {fault.path[:2] for fault in faults}
     sections: dict[str, Any] = {}
-    for key in _SECTIONS:
+    for key in SECTIONS:
         if (key,) in faulty:
             continue
         field = SweepSpec.model_fields[key]
@@ -183,11 +171,26 @@ def error_of(document: Document, faults: Sequence[Fault]) -> SpecError:
     )
     errors = tuple(dict.fromkeys(map(str, map(document.error, ordered))))
     by_text = {str(error): error for error in map(document.error, ordered)}
-    unique = tuple(by_text[text] for text in errors)
-    if len(unique) == 1:
-        return unique[0]
-    listed = "".join(f"\n  {text}" for text in errors)
-    return SpecError(f"{len(unique)} faults{listed}", document.source, "", unique)
+    return _together([by_text[text] for text in errors], document.source)
+
+
+def require_valid(spec: SweepSpec) -> None:
+    """Refuse a spec that was made in Python and breaks a rule; a YAML is asked when it is read.
+
+    Raises:
+        SpecError: With every fault found in `faults`, each with its key.
+    """
+    faults = dict.fromkeys(faults_in(Draft.of(spec), files=False))
+    if faults:
+        errors = [SpecError(f.what, ".".join(map(str, f.path)), f.hint) for f in faults]
+        raise _together(errors, spec.name)
+
+
+def _together(errors: Sequence[SpecError], source: str) -> SpecError:
+    if len(errors) == 1:
+        return errors[0]
+    listed = "".join(f"\n  {error}" for error in errors)
+    return SpecError(f"{len(errors)} faults{listed}", source, "", tuple(errors))
 
 
 def read_text(path: Path) -> str:

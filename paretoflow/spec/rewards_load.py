@@ -16,10 +16,8 @@ from paretoflow.spec.paths import expand_paths
 from paretoflow.spec.positions import Document, Fault, Place, shown
 from paretoflow.spec.reader import read_yaml
 from paretoflow.spec.rewards import RewardSpec
+from paretoflow.spec.rules.rewards import reward_faults
 from paretoflow.spec.shape import KeyPath, below, entry, model_at, nearest, value_at
-
-SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
-"""Kinds of files that pairs are read from."""
 
 
 def load_reward_spec(path: Path, overrides: Sequence[str] = ()) -> RewardSpec:
@@ -39,7 +37,7 @@ def load_reward_spec(path: Path, overrides: Sequence[str] = ()) -> RewardSpec:
     faults = [fault for text in overrides for fault in _put(document, text)] + document.faults
     faults += expand_paths(document)
     spec, found = _validated(document)
-    faults += found if spec is None else _rules(spec)
+    faults += found if spec is None else reward_faults(spec)
     if spec is None or faults:
         raise error_of(document, faults)
     return spec
@@ -105,27 +103,3 @@ def _put(document: Document, text: str) -> Iterator[Fault]:
         document.put((*path, parts[-1]), read_yaml(raw, place.source).value, place)
     except SpecError as error:
         yield Fault((), f"got the value {raw!r}: {error.what}", error.hint, place=place)
-
-
-def _rules(spec: RewardSpec) -> list[Fault]:
-    """Return what is wrong between fields, and files that are not there."""
-    faults = []
-    for index, source in enumerate(spec.pairs):
-        at: KeyPath = ("pairs", index, "path")
-        if not source.path.endswith(SUFFIXES):
-            what = f"got {source.path!r}; allowed: a file that ends in {', '.join(SUFFIXES)}"
-            faults.append(Fault(at, what, "convert it, or mend its name"))
-        elif not Path(source.path).is_file():
-            hint = f"paths start at the folder of the command, {str(Path.cwd())!r}"
-            faults.append(Fault(at, f"there is no file {source.path!r}", hint))
-        if spec.groups is not None and source.objective is not None:
-            what = "the file names an objective, but groups are to be found"
-            faults.append(Fault(("pairs", index, "objective"), what, "keep one of the two"))
-    if spec.weighting == "more" and spec.outputs == "separate":
-        what = "got more with separate models, which share nothing to weigh; allowed: sum"
-        faults.append(Fault(("weighting",), what, "write `outputs: heads` or `outputs: one`"))
-    if spec.batch_size % spec.gradient_accumulation:
-        passes = spec.gradient_accumulation
-        what = f"{passes} passes cannot share a batch of {spec.batch_size} evenly"
-        faults.append(Fault(("gradient_accumulation",), what, "choose a divisor of batch_size"))
-    return faults

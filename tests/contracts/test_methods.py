@@ -19,8 +19,9 @@ from paretoflow.core.errors import (
 )
 from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
-from paretoflow.methods import CAPABILITIES, TAGS
+from paretoflow.methods import TAGS
 from paretoflow.methods.training.states import latest_state, read_state
+from paretoflow.spec.capabilities import CAPABILITIES
 from paretoflow.spec.methods import (
     BcoMethodSpec,
     CommandMethodSpec,

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paretoflow.methods.registry import CAPABILITIES
+from paretoflow.spec.capabilities import CAPABILITIES
 from tests.integration.zero_rank import (
     DUAL,
     LOSSES,

@@ -14,7 +14,7 @@ from paretoflow.cli.local.models import base_findings, base_folder, reward_findi
 from paretoflow.cli.local.places import storage_findings
 from paretoflow.cli.local.programs import program_findings
 from paretoflow.core.data_facts import DataFacts
-from paretoflow.methods.support import references_for, require_supported
+from paretoflow.spec.capabilities import references_for
 from paretoflow.spec.data import PydocDataSpec
 from paretoflow.spec.load import error_of, load_located
 from paretoflow.spec.methods import CommandMethodSpec
@@ -63,7 +63,6 @@ def load_and_look(
         SpecError: With every fault of the YAML; or, where it has none, of what it names.
     """
     spec, document = load_located(job, overrides, storage)
-    require_supported(spec)
     found = look(spec)
     if found.faults:
         raise error_of(document, found.faults)

@@ -17,7 +17,7 @@ from paretoflow.core.values import BASE_RUN_ID, LaunchKind, Proposal
 from paretoflow.engine.messages import Cause, Failure, Launch, PriorEvaluation
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.orient import gains_of
-from paretoflow.methods.registry import CAPABILITIES
+from paretoflow.spec.capabilities import CAPABILITIES
 from paretoflow.spec.search import axes_of
 from paretoflow.spec.sweep import SweepSpec
 

@@ -9,7 +9,7 @@ from paretoflow.data import load_prompts
 from paretoflow.data.needs import Needs
 from paretoflow.data.prompts import PromptSets, RenderChat
 from paretoflow.lm.base import LanguageModel, encode, render_chat
-from paretoflow.methods.support import references_for
+from paretoflow.spec.capabilities import references_for
 from paretoflow.spec.sweep import SweepSpec
 
 

@@ -28,7 +28,7 @@ from paretoflow.ledger import open_ledger
 from paretoflow.ledger.fragments import read_fragments
 from paretoflow.ledger.ledger import Ledger
 from paretoflow.ledger.tables import Event, EventKind
-from paretoflow.methods.support import require_supported
+from paretoflow.spec.load import require_valid
 from paretoflow.spec.sweep import SweepSpec
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def run_sweep(
         KeyboardInterrupt: After open runs were recorded; running again goes on.
     """
     backend_class = _ray_backend()
-    require_supported(spec)
+    require_valid(spec)
     root = sweep_root(spec)
     spec = drawn_as_begun(spec, root)
     enter_folder(spec, root, elsewhere=address is not None)

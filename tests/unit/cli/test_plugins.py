@@ -9,7 +9,7 @@ from paretoflow.cli import plugins as verb
 from paretoflow.cli.main import main
 from paretoflow.cli.plugins import registry
 from paretoflow.ledger import STORES
-from paretoflow.methods import CAPABILITIES
+from paretoflow.spec.capabilities import CAPABILITIES
 from paretoflow.spec.methods import GradientDpoMethodSpec, GrpoMethodSpec
 from paretoflow.spec.shape import models_of
 

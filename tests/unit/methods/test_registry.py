@@ -10,7 +10,8 @@ from typing import get_args
 import pytest
 
 from paretoflow.core.errors import SpecError
-from paretoflow.methods import CAPABILITIES, TAGS
+from paretoflow.methods import TAGS
+from paretoflow.spec.capabilities import CAPABILITIES
 from paretoflow.spec.methods import DpoMethodSpec, GrpoMethodSpec, MethodSpec, ModpoMethodSpec
 
 ROOT = Path(__file__).parents[3]

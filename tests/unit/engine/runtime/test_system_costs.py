@@ -29,8 +29,8 @@ def swept(base: Path, home: Path, costs: list[dict[str, Any]], **given: Any) -> 
     from paretoflow.engine.runtime.executor import Executor
     from paretoflow.engine.session.folder import enter_folder, sweep_root
     from paretoflow.ledger import open_ledger
-    from paretoflow.methods import CAPABILITIES
     from paretoflow.proposers import build
+    from paretoflow.spec.capabilities import CAPABILITIES
     from paretoflow.spec.search import axes_of
     from paretoflow.spec.sweep import SweepSpec
     from tests.benchmarks.methods.inline import InlineBackend

@@ -1,4 +1,4 @@
-"""Rules on the files and folders that a sweep YAML names; they look, and open nothing."""
+"""Rules for the files and folders that a sweep YAML names; they look, and open nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from paretoflow.core.user import home_path
-from paretoflow.spec.draft import Draft
+from paretoflow.spec.draft import Draft, Rule
 from paretoflow.spec.models import PretrainedModelSpec
 from paretoflow.spec.objectives import RewardModelObjectiveSpec
 from paretoflow.spec.positions import Fault
@@ -59,7 +59,7 @@ def _is_file(path: str) -> bool:
     return home_path(path).is_file()
 
 
-def storage_root(draft: Draft) -> Iterator[Fault]:
+def _storage_root(draft: Draft) -> Iterator[Fault]:
     """Find a storage root that no sweep can live under."""
     storage = draft.storage
     if storage is None:
@@ -80,3 +80,6 @@ def storage_root(draft: Draft) -> Iterator[Fault]:
         yield Fault(
             ("storage",), f"got {storage!r}, a file; allowed: a folder", "name another folder"
         )
+
+
+RULES: tuple[Rule, ...] = (_storage_root,)

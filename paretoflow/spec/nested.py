@@ -1,4 +1,4 @@
-"""What the launches of a proposer ask of a method, beside training towards weights."""
+"""A proposer and those within it: it may wrap one, or let several take turns."""
 
 from __future__ import annotations
 
@@ -6,22 +6,6 @@ from collections.abc import Iterator
 
 from paretoflow.spec.proposers import PortfolioProposerSpec, ProposerSpec, ReevaluateProposerSpec
 from paretoflow.spec.shape import KeyPath
-
-BEYOND_WEIGHTED = {
-    "cmorl": "constrained",
-    "cmorl_hv": "constrained",
-    "empty_box": "constrained",
-    "map": "merge",
-    "merge_screen": "merge",
-    "pg_predict": "continued",
-    "reevaluate": "reevaluate",
-    "soups": "merge",
-}
-"""Proposer tag to the kind of launch that it cannot do without; the others need weights alone."""
-
-BY_ANY_METHOD = ("merge", "reevaluate", "continued")
-"""Kinds that need nothing of a method, so long as an adapter of it serves one preference: it has no
-part in the first two, and plain training goes on from a parent as it does from the base."""
 
 
 def nested(

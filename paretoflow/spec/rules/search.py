@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
 from pydantic import ValidationError
 
-from paretoflow.spec.draft import Draft
+from paretoflow.spec.draft import Draft, Rule
 from paretoflow.spec.faults import allowed_by
-from paretoflow.spec.launches import innermost
 from paretoflow.spec.methods import MethodSpec
 from paretoflow.spec.models import ModelSpec
+from paretoflow.spec.nested import innermost
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.search import (
     DECODING,
@@ -28,7 +28,6 @@ from paretoflow.spec.search import (
 )
 from paretoflow.spec.shape import KeyPath, nearest
 
-Rule = Callable[[Draft], Iterator[Fault]]
 Odd = tuple[str, str]
 """What a value is refused for, and what to do about it."""
 MOST_TRIED = 64

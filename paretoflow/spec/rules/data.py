@@ -1,4 +1,4 @@
-"""Rules on the data of a sweep YAML: which columns it needs, and how prompts are made of them."""
+"""Rules for data: which columns a sweep needs, and how prompts are made of them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,14 @@ import re
 import string
 from collections.abc import Iterator
 
+from paretoflow.spec.capabilities import CAPABILITIES
 from paretoflow.spec.data import PydocDataSpec
-from paretoflow.spec.draft import Draft
+from paretoflow.spec.draft import Draft, Rule
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.shape import KeyPath
 
-_OWN_ARGUMENTS = (
-    "conversation", "messages", "tools", "documents", "chat_template", "add_generation_prompt",
-    "continue_final_message", "tokenize", "padding", "truncation", "max_length", "return_tensors",
-    "return_dict", "return_assistant_tokens_mask", "tokenizer_kwargs",
-)  # fmt: skip
-"""What transformers' `apply_chat_template` takes for itself."""
 
-
-def sources(draft: Draft) -> Iterator[Fault]:
+def _sources(draft: Draft) -> Iterator[Fault]:
     """Find objectives that need a column which the data do not name."""
     needed = {
         "rouge": ("reference", "a reference answer for each prompt"),
@@ -36,7 +30,7 @@ def sources(draft: Draft) -> Iterator[Fault]:
             )
 
 
-def data_columns(draft: Draft) -> Iterator[Fault]:
+def _columns(draft: Draft) -> Iterator[Fault]:
     """Find columns and templates that contradict each other."""
     data = draft.data
     if data is None or isinstance(data, PydocDataSpec):
@@ -89,10 +83,16 @@ def _template(template: str, *, has_passages: bool) -> Iterator[Fault]:
         yield Fault(path, what, "set data.columns.passages to a column")
 
 
-def template_arguments(draft: Draft) -> Iterator[Fault]:
-    """Find arguments of the chat template that are given by the sweep itself."""
-    for name in draft.model.chat_template_kwargs if draft.model is not None else ():
-        if name in _OWN_ARGUMENTS or not name.isidentifier():
-            what = f"got {name!r}; allowed: arguments of the template's own"
-            hint = "remove it: turns, tools and the place of the answer come from the sweep"
-            yield Fault(("model", "chat_template_kwargs", name), what, hint, at_key=True)
+def _references(draft: Draft) -> Iterator[Fault]:
+    """Yield the fault of a method that learns from reference answers, where the data have none."""
+    if draft.method is None or draft.data is None or isinstance(draft.data, PydocDataSpec):
+        return
+    tag = draft.method.type
+    if "references" in CAPABILITIES[tag].needs and draft.data.columns.reference is None:
+        able = ", ".join(t for t, c in sorted(CAPABILITIES.items()) if "references" not in c.needs)
+        what = f"got data without reference answers, which {tag} learns from"
+        hint = f"name the column that holds them, or choose another method: {able} need none"
+        yield Fault(("data", "columns", "reference"), what, hint)
+
+
+RULES: tuple[Rule, ...] = (_sources, _columns, _references)

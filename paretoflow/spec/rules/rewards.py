@@ -1,0 +1,36 @@
+"""Rules for the YAML of `paretoflow train-reward`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from paretoflow.spec.positions import Fault
+from paretoflow.spec.rewards import RewardSpec
+from paretoflow.spec.shape import KeyPath
+
+SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
+"""Kinds of files that pairs are read from."""
+
+
+def reward_faults(spec: RewardSpec) -> list[Fault]:
+    """Return what is wrong between fields, and files that are not there."""
+    faults = []
+    for index, source in enumerate(spec.pairs):
+        at: KeyPath = ("pairs", index, "path")
+        if not source.path.endswith(SUFFIXES):
+            what = f"got {source.path!r}; allowed: a file that ends in {', '.join(SUFFIXES)}"
+            faults.append(Fault(at, what, "convert it, or mend its name"))
+        elif not Path(source.path).is_file():
+            hint = f"paths start at the folder of the command, {str(Path.cwd())!r}"
+            faults.append(Fault(at, f"there is no file {source.path!r}", hint))
+        if spec.groups is not None and source.objective is not None:
+            what = "the file names an objective, but groups are to be found"
+            faults.append(Fault(("pairs", index, "objective"), what, "keep one of the two"))
+    if spec.weighting == "more" and spec.outputs == "separate":
+        what = "got more with separate models, which share nothing to weigh; allowed: sum"
+        faults.append(Fault(("weighting",), what, "write `outputs: heads` or `outputs: one`"))
+    if spec.batch_size % spec.gradient_accumulation:
+        passes = spec.gradient_accumulation
+        what = f"{passes} passes cannot share a batch of {spec.batch_size} evenly"
+        faults.append(Fault(("gradient_accumulation",), what, "choose a divisor of batch_size"))
+    return faults
