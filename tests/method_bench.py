@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paretoflow.core.protocols import Candidates, Checkpoint, Prompt, TrainRequest
+from paretoflow.core.launch import AdapterRef, Launch
+from paretoflow.core.protocols import AttemptContext, Candidates, Checkpoint, Prompt
 from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
 from paretoflow.spec.models import GenerationSpec, LoraSpec
 from tests.conftest import TINY_TEXTS
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 ANSWERS = 4
 NAMES = ("length", "vowels", "breadth")
+OF_THE_LAUNCH = ("accumulation_factor", "front", "parent_gains")
 
 
 def score(completions: Sequence[str]) -> FloatArray:
@@ -149,7 +151,7 @@ def train(
     report: Callable[[Checkpoint], None] | None = None,
     **fields: Any,
 ) -> Trained:
-    """Run one launch in a new folder below `folder`; `fields` are those of the request."""
+    """Run one launch in a new folder below `folder`; `fields` are the launch's or the attempt's."""
     from paretoflow.methods import build
 
     place = folder / f"run-{len(list(folder.iterdir()))}"
@@ -161,10 +163,13 @@ def train(
             report(checkpoint)
         trained.checkpoints.append(replace(checkpoint, model=None))
 
-    request = TrainRequest("run", 0, proposal, seed, place, parent, **fields)
+    start = None if parent is None else AdapterRef(str(parent), "")
+    given = {name: fields.pop(name) for name in OF_THE_LAUNCH if name in fields}
+    launch = Launch("run", 0, replace(proposal, seed=seed), start, **given)
+    attempt = AttemptContext(launch, place, **fields)
     method = build(spec, context)
     settle(spec.type)
-    method.train(request, take)
+    method.train(attempt, take)
     return trained
 
 

@@ -156,7 +156,7 @@ class RunInterrupted(ParetoflowError, RuntimeError):  # noqa: N818  # no error: 
     """Training that stopped between two steps because it was asked to, with its state saved.
 
     Args:
-        state: Folder of the saved trainer state, for `TrainRequest.resume_from`.
+        state: Folder of the saved trainer state, for `AttemptContext.resume_from`.
         step: Optimiser steps done.
         cost: Spent since the last checkpoint that was reported.
     """

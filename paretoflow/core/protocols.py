@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from paretoflow.core.candidates import Candidates as Candidates
 from paretoflow.core.candidates import Prompt as Prompt
 from paretoflow.core.cost import Cost
+from paretoflow.core.launch import AdapterRef, Launch
 from paretoflow.core.values import FloatArray, History, Proposal
 
 
@@ -85,49 +86,50 @@ class Parallel:
         return self.ranks == 1 and self.zero == 0
 
 
+def _path_of(adapter: AdapterRef) -> Path:
+    return Path(adapter.path)
+
+
 @dataclass(frozen=True)
-class TrainRequest:
-    """One launch as a method sees it; every rank of a worker group gets the same, but for its rank.
+class AttemptContext:
+    """One attempt as a method sees it: the launch, and what the executor gives beside it.
+
+    Every worker of a group gets the same, but for its rank and its own disk.
 
     Args:
-        proposal: Weights, or a parent with thresholds.
-        seed: Seed of everything random in the run.
+        launch: The message that all of them got.
         folder: Existing folder for checkpoints and trainer state, empty at an attempt's start. On
             several ranks all that is kept is in rank 0's; the others' may be on other disks.
-        parent_adapter: Folder of the adapter to start from; None means a fresh one on the base.
+        adapter: Finds an adapter of the sweep: its folder on this machine, checked against its
+            digest. The default takes the path as it is, for a method that runs from a plain shell.
         resume_from: Trainer state that an earlier attempt at this run saved; None starts afresh. It
             need be there for rank 0 only.
-        should_stop: Asked after each optimiser step; once one rank's says yes, the run saves its
-            state and ends in `RunInterrupted`.
         parallel: With more than one rank or a ZeRO stage: RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR
             and MASTER_PORT are in the environment before a process' first launch.
-        accumulation_factor: Makes the forward passes this many times smaller and more, to save
-            memory; the optimiser's batches stay what they are.
+        should_stop: Asked after each optimiser step; once one rank's says yes, the run saves its
+            state and ends in `RunInterrupted`.
         stopping: Whether the run is to stop, for a method that does not see its own steps; may be
             asked at any time.
         should_finish: Asked after each report but the last; once one rank's says yes, the run has
             finished with that checkpoint.
-        merge_parents: Of a merge launch: adapter folders in the order of `proposal.merge.parents`.
-        front: Oriented gains of the sweep's front at launch, shape (k, m); None for none.
-        parent_gains: Of a constrained launch: the parent's oriented gains on the evaluation
-            prompts, which its thresholds were made from, shape (m,); None where they are not known.
     """
 
-    run_id: str
-    attempt: int
-    proposal: Proposal
-    seed: int
+    launch: Launch
     folder: Path
-    parent_adapter: Path | None = None
+    adapter: Callable[[AdapterRef], Path] = _path_of
     resume_from: Path | None = None
-    should_stop: Callable[[], bool] | None = None
     parallel: Parallel = Parallel()
-    accumulation_factor: int = 1
+    should_stop: Callable[[], bool] | None = None
     stopping: Callable[[], bool] | None = None
     should_finish: Callable[[], bool] | None = None
-    merge_parents: tuple[Path, ...] = ()
-    front: FloatArray | None = None
-    parent_gains: FloatArray | None = None
+
+    def parent(self) -> Path | None:
+        """Return the folder of the adapter to start from; None for a fresh one on the base.
+
+        Raises:
+            AdapterError: If it is gone, or is not the one that was evaluated.
+        """
+        return None if self.launch.parent is None else self.adapter(self.launch.parent)
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,7 @@ class Method(Protocol):
     ranks, all of them call `train` with the same launch, and all get every report.
     """
 
-    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
+    def train(self, attempt: AttemptContext, report: Callable[[Checkpoint], None]) -> None:
         """Train, calling `report` with every checkpoint in order, the final one last.
 
         A run that resumes reports only the checkpoints after the step it resumes from. `report` may
@@ -254,6 +256,7 @@ class Method(Protocol):
 
         Raises:
             NonFiniteLossError: If the loss, its gradient or the adapter is not finite.
+            AdapterError: If an adapter to start from is gone or was changed.
             MethodError: If `resume_from` is torn or was saved by another kind of worker group.
             RunInterrupted: After `should_stop` said yes and the state was saved.
             SpecError: If the ranks cannot share the batch evenly.

@@ -3,73 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from paretoflow.core.launch import Launch
 from paretoflow.core.status import Boundary
-from paretoflow.core.values import Problem, Proposal
+from paretoflow.core.values import Problem
 from paretoflow.engine.live import GroupState
 from paretoflow.ledger.tables import Event
-
-
-@dataclass(frozen=True)
-class PriorEvaluation:
-    """An evaluated checkpoint, as a launch that evaluates it again needs it.
-
-    Args:
-        run_id: The run that it came from, `base` for the base; `attempt` and `step` likewise.
-        number: Which further evaluation of it this is, counting from 1; it decides the noise.
-        digest: SHA-256 of its adapter; empty for the base.
-        data: SHA-256 of the prompts that it was scored on; empty where its trainer scored it.
-        conditioned: Whether it is one of the preferences that its adapter serves.
-        proposal: What it came from; None for the base.
-        inputs: SHA-256 of what its scores depend on; empty where it was not noted.
-    """
-
-    snapshot_id: str
-    run_id: str
-    attempt: int
-    step: int
-    number: int
-    digest: str
-    data: str
-    conditioned: bool
-    proposal: Proposal | None
-    inputs: str = ""
-
-
-@dataclass(frozen=True)
-class Launch:
-    """One attempt of a run, as it is sent to a worker group.
-
-    Args:
-        parent_path: Adapter folder to start from, or to evaluate, relative to the sweep's root;
-            empty for the base.
-        accumulation_factor: How many times smaller than asked for the forward batches are, after
-            the run was out of memory; the optimiser's batches stay as they are.
-        merge_paths: Adapter folders to mix, relative to the sweep's root, in the order of
-            `proposal.merge.parents`; empty but for merge launches.
-        parent_digest: SHA-256 that the parent's folder must have; empty for the base.
-        merge_digests: Those of the folders to mix.
-        front: Oriented gains of the sweep's front when it was launched, k rows of m. Attempts are
-            compared without it.
-        known: What it evaluates again; None where it does something else.
-        parent_gains: Oriented gains of the parent that a constrained launch extends, as they were
-            known when it was launched; m of them, or none. Attempts are compared without them.
-    """
-
-    run_id: str
-    attempt: int
-    proposal: Proposal
-    parent_path: str = ""
-    accumulation_factor: int = 1
-    merge_paths: tuple[str, ...] = ()
-    front: tuple[tuple[float, ...], ...] = field(default=(), compare=False)
-    known: PriorEvaluation | None = None
-    parent_digest: str = ""
-    merge_digests: tuple[str, ...] = ()
-    parent_gains: tuple[float, ...] = field(default=(), compare=False)
 
 
 class Cause(StrEnum):

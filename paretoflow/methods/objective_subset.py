@@ -12,7 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from paretoflow.core.protocols import Checkpoint, Method, Served, TrainRequest
+from paretoflow.core.launch import Launch
+from paretoflow.core.protocols import AttemptContext, Checkpoint, Method, Served
 from paretoflow.core.values import FloatArray, Problem, WeightVector
 from paretoflow.methods.training.context import MethodContext
 
@@ -63,30 +64,30 @@ class _Narrowed:
         self._kept = kept
         self._idle = idle
 
-    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
+    def train(self, attempt: AttemptContext, report: Callable[[Checkpoint], None]) -> None:
         """Train; see `core.protocols.Method`."""
-        weights = request.proposal.weights.array
+        weights = attempt.launch.proposal.weights.array
         if self._idle is not None and not weights[self._kept].any():
-            self._idle.train(request, report)
+            self._idle.train(attempt, report)
             return
         self._method.train(
-            self._told(request), lambda checkpoint: report(self._widened(checkpoint, weights))
+            replace(attempt, launch=self._told(attempt.launch)),
+            lambda checkpoint: report(self._widened(checkpoint, weights)),
         )
 
-    def _told(self, request: TrainRequest) -> TrainRequest:
+    def _told(self, launch: Launch) -> Launch:
         """Return the launch as the method sees it; a bound on what does not move is left out."""
-        proposal, kept = request.proposal, self._kept
-        weights = proposal.weights.array[kept]
-        bounds, front = proposal.thresholds, request.front
+        proposal, kept = launch.proposal, self._kept
+        weights, bounds = proposal.weights.array[kept], proposal.thresholds
         told = replace(
             proposal,
             weights=WeightVector.of(weights if weights.any() else np.ones(len(kept))),
             target=kept.index(proposal.target) if proposal.target in kept else None,
             thresholds=None if bounds is None else tuple(bounds[i] for i in kept),
         )
-        parent = request.parent_gains
+        front, parent = launch.front, launch.parent_gains
         return replace(
-            request,
+            launch,
             proposal=told,
             front=None if front is None else front[:, kept],
             parent_gains=None if parent is None else parent[kept],

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from paretoflow.core.launch import Launch
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.values import LaunchKind, Proposal
 from paretoflow.engine.live import LiveBoard
@@ -22,7 +23,7 @@ from paretoflow.engine.loop import driver as driver_module
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.loop.hooks import Hooks
 from paretoflow.engine.loop.planner import Decision, decide
-from paretoflow.engine.messages import Launch, Report
+from paretoflow.engine.messages import Report
 from paretoflow.engine.simulation.backend import FaultModel, SimulatedBackend, SimulatedCluster
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.memory import MemoryLedger

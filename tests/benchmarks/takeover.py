@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 from paretoflow.core.ids import rng_of
-from paretoflow.engine.messages import Launch
+from paretoflow.core.launch import Launch
 from paretoflow.engine.session import run as session
 from paretoflow.engine.session.folder import enter_folder, sweep_root
 from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster

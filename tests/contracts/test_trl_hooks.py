@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paretoflow.core.protocols import TrainRequest
+from paretoflow.core.launch import Launch
+from paretoflow.core.protocols import AttemptContext
 from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
 from paretoflow.spec.methods import DualSpec, GrpoMethodSpec, ModpoMethodSpec
 from tests.method_bench import make_context, parameters, plain_dpo, train, weighted
@@ -248,12 +249,12 @@ def test_the_frozen_copy_of_the_starting_adapter_is_gone(context, tmp_path):
     from paretoflow.methods.training.context import Run
 
     spec = plain_dpo(**SHARED)
-    request = TrainRequest("run", 0, MIXED, 0, tmp_path)
+    attempt = AttemptContext(Launch("run", 0, MIXED), tmp_path)
     model = fresh_adapter(context.lm, context.lora, 0)
     try:
-        arguments = shared_arguments(spec, request, context.lm)
+        arguments = shared_arguments(spec, attempt, context.lm)
         controller = DualController(spec.dual, MIXED, context.scale)
-        run = Run(spec, request, Ranks(request.parallel, "cpu"), model, controller, arguments)
+        run = Run(spec, attempt, Ranks(attempt.parallel, "cpu"), model, controller, arguments)
         trainer = PairTrainer(run, context.lm.tokenizer, {}, lambda _: PairBatch([], 0.1))
         assert list(model.peft_config) == ["default"]
         assert trainer.ref_model is None

@@ -31,10 +31,11 @@ import numpy as np
 from paretoflow.core.cost import Cost
 from paretoflow.core.errors import MethodError, ModelError, RunInterrupted
 from paretoflow.core.ids import digest_of_folder
+from paretoflow.core.launch import Launch
 from paretoflow.core.protocols import Parallel
 from paretoflow.core.values import BASE_RUN_ID, Problem
 from paretoflow.engine.failures.attribution import failure_in
-from paretoflow.engine.messages import Failure, Launch, Report
+from paretoflow.engine.messages import Failure, Report
 from paretoflow.engine.runtime.protocols import Attempt
 from paretoflow.engine.runtime.run_files import RunFiles
 from paretoflow.engine.state.events import ScoredCheckpoint, calibrated, evaluated, finished

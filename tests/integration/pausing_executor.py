@@ -9,7 +9,8 @@ import numpy as np
 
 from paretoflow.core.errors import RunInterrupted
 from paretoflow.core.ids import digest_of_folder
-from paretoflow.engine.messages import Launch, Report
+from paretoflow.core.launch import Launch
+from paretoflow.engine.messages import Report
 from paretoflow.engine.runtime.protocols import Attempt
 from paretoflow.engine.state.events import finished, paused
 from paretoflow.ledger.fragments import write_fragment

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from paretoflow.core.protocols import Candidates, Checkpoint, Parallel, TrainRequest
+from paretoflow.core.launch import Launch
+from paretoflow.core.protocols import AttemptContext, Candidates, Checkpoint, Parallel
 from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
 from paretoflow.engine.failures.memory import is_out_of_memory
 from paretoflow.methods import build
@@ -116,7 +117,8 @@ class WorkerGroup:
         folder = self._out / disk / name
         folder.mkdir(parents=True, exist_ok=True)
         parallel = Parallel(self.rank, self.ranks, zero, offload)
-        request = TrainRequest(name, 0, MIXED, 0, folder, parallel=parallel)
+        launch = Launch(name, 0, replace(fields.pop("proposal", MIXED), seed=0))
+        attempt = AttemptContext(launch, folder, parallel=parallel, **fields)
         reports: list[dict[str, Any]] = []
 
         def report(checkpoint: Checkpoint) -> None:
@@ -126,7 +128,7 @@ class WorkerGroup:
         ended, memory = "well", False
         started = time.perf_counter()
         try:
-            build(spec, self.context).train(replace(request, **fields), report)
+            build(spec, self.context).train(attempt, report)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is what the test asks about
             ended, memory = f"{type(error).__name__}: {error}", is_out_of_memory(error)
         row = {

@@ -16,10 +16,11 @@ import numpy as np
 
 from paretoflow.core.errors import FencedError, LedgerError
 from paretoflow.core.ids import rng_of
+from paretoflow.core.launch import Launch
 from paretoflow.core.values import Proposal
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.loop.hooks import Hooks
-from paretoflow.engine.messages import Launch, Report
+from paretoflow.engine.messages import Report
 from paretoflow.engine.simulation.backend import (
     FaultModel,
     Oracle,

@@ -12,9 +12,10 @@ import numpy as np
 
 from paretoflow import proposers
 from paretoflow.core.ids import run_id_of, snapshot_id_of
+from paretoflow.core.launch import AdapterRef, Launch, PriorEvaluation
 from paretoflow.core.protocols import Proposer
-from paretoflow.core.values import BASE_RUN_ID, LaunchKind, Proposal
-from paretoflow.engine.messages import Cause, Failure, Launch, PriorEvaluation
+from paretoflow.core.values import BASE_RUN_ID, FloatArray, LaunchKind, Proposal
+from paretoflow.engine.messages import Cause, Failure
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.orient import gains_of
 from paretoflow.spec.capabilities import CAPABILITIES
@@ -92,31 +93,39 @@ def launch_of(spec: SweepSpec, state: SweepState, run_id: str) -> Launch:
 
 def first_launch(state: SweepState, run_id: str, proposal: Proposal) -> Launch:
     """Build the first attempt of a run that the state knows as proposed."""
-    parent = state.row_of(proposal.parent) if proposal.parent else None
-    mixed = [state.row_of(p) for p in proposal.merge.parents] if proposal.merge else []
-    front = tuple(tuple(row) for row in state.front_gains.tolist())
-    known = known_of(state, run_id, proposal)
+    front = state.front_gains
     return Launch(
         run_id,
         0,
         proposal,
-        parent.path if parent else "",
-        merge_paths=tuple(row.path for row in mixed),
-        front=front,
-        known=known,
-        parent_digest=parent.digest if parent else "",
-        merge_digests=tuple(row.digest for row in mixed),
+        parent=adapter_of(state, proposal.parent or BASE_RUN_ID),
+        merged=_merged(state, proposal),
+        known=known_of(state, run_id, proposal),
+        front=front if len(front) else None,
         parent_gains=parent_gains(state, proposal),
     )
 
 
-def parent_gains(state: SweepState, proposal: Proposal) -> tuple[float, ...]:
-    """Return the gains of the parent that a constrained launch extends; none for any other."""
+def adapter_of(state: SweepState, snapshot_id: str) -> AdapterRef | None:
+    """Return the adapter of an evaluated checkpoint; None for the base."""
+    if snapshot_id == BASE_RUN_ID:
+        return None
+    row = state.row_of(snapshot_id)
+    return AdapterRef(row.path, row.digest)
+
+
+def _merged(state: SweepState, proposal: Proposal) -> tuple[AdapterRef, ...]:
+    parents = proposal.merge.parents if proposal.merge else ()
+    rows = [state.row_of(parent) for parent in parents]
+    return tuple(AdapterRef(row.path, row.digest) for row in rows)
+
+
+def parent_gains(state: SweepState, proposal: Proposal) -> FloatArray | None:
+    """Return the gains of the parent that a constrained launch extends; None for any other."""
     if proposal.kind is not LaunchKind.CONSTRAINED or state.problem is None:
-        return ()
+        return None
     row = state.row_of(proposal.parent or BASE_RUN_ID)
-    gains: list[float] = gains_of(np.asarray(row.scores), state.problem).tolist()
-    return tuple(gains)
+    return gains_of(np.asarray(row.scores), state.problem)
 
 
 def known_of(state: SweepState, run_id: str, proposal: Proposal) -> PriorEvaluation | None:
@@ -132,7 +141,6 @@ def known_of(state: SweepState, run_id: str, proposal: Proposal) -> PriorEvaluat
         attempt=row.attempt,
         step=row.step,
         number=state.again.number(run_id),
-        digest=row.digest,
         data=row.data,
         conditioned=row.snapshot_id not in (BASE_RUN_ID, plain),
         proposal=run.proposal if run else None,

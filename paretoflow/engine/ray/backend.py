@@ -11,10 +11,11 @@ import ray
 from ray._private.worker import shutdown
 
 from paretoflow.core.errors import FencedError, UserError
+from paretoflow.core.launch import Launch
 from paretoflow.core.values import Problem
 from paretoflow.engine.cluster.nodes import read_nodes
 from paretoflow.engine.live import GroupPhase, GroupState
-from paretoflow.engine.messages import Launch, Report
+from paretoflow.engine.messages import Report
 from paretoflow.engine.ray.connect import join, start_local
 from paretoflow.engine.ray.discovery import WorkerGroupFactory
 from paretoflow.engine.ray.monitor import GroupMonitor

@@ -9,11 +9,12 @@ from typing import Any
 from ray.exceptions import RayError
 
 from paretoflow.core.errors import ChangedInputsError, FencedError, ParetoflowError
+from paretoflow.core.launch import Launch
 from paretoflow.core.values import Problem
 from paretoflow.engine.failures.attribution import failure_of
 from paretoflow.engine.failures.backoff import Backoffs
 from paretoflow.engine.live import GroupPhase
-from paretoflow.engine.messages import Cause, Failure, Launch, Report
+from paretoflow.engine.messages import Cause, Failure, Report
 from paretoflow.engine.ray.errors import loss_of
 from paretoflow.engine.ray.pool import WorkerGroupPool
 from paretoflow.engine.ray.transport import answered

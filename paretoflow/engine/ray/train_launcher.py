@@ -21,11 +21,12 @@ import ray
 from ray.exceptions import RayError
 
 from paretoflow.core.errors import RunInterrupted, UserError, WorkerError
+from paretoflow.core.launch import Launch
 from paretoflow.core.protocols import Parallel
 from paretoflow.core.values import Problem
 from paretoflow.engine.cluster.nodes import draining_nodes
 from paretoflow.engine.failures.attribution import failure_in
-from paretoflow.engine.messages import Cause, Failure, Launch, Report
+from paretoflow.engine.messages import Cause, Failure, Report
 from paretoflow.engine.ray.errors import loss_of
 from paretoflow.engine.runtime.protocols import Attempt, RunExecutor, parallel_of
 from paretoflow.engine.state.events import problem_of

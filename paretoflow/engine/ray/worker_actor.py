@@ -22,10 +22,10 @@ from typing import Any
 import ray
 
 from paretoflow.core.errors import ClusterError
+from paretoflow.core.launch import Launch
 from paretoflow.core.protocols import Parallel
 from paretoflow.core.values import Problem
 from paretoflow.engine.failures.attribution import error_in
-from paretoflow.engine.messages import Launch
 from paretoflow.engine.runtime.mailbox import LoadResult, Mailbox, PollReply, PollRequest
 from paretoflow.engine.runtime.protocols import RunExecutor
 from paretoflow.ledger.tables import Event

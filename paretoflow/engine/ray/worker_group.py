@@ -10,11 +10,12 @@ from typing import Any
 import ray
 
 from paretoflow.core.errors import ParetoflowError, WorkerError
+from paretoflow.core.launch import Launch
 from paretoflow.core.status import Boundary
 from paretoflow.core.values import Problem
 from paretoflow.engine.failures.attribution import death_of, failure_of
 from paretoflow.engine.live import GroupPhase, GroupState
-from paretoflow.engine.messages import Cause, Failure, Launch, Report
+from paretoflow.engine.messages import Cause, Failure, Report
 from paretoflow.engine.ray.worker_actor import WorkerLocation
 from paretoflow.engine.ray.worker_handle import WorkerHandle
 from paretoflow.engine.runtime.mailbox import LoadResult, Message, PollReply

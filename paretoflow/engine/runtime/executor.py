@@ -14,14 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from paretoflow.core.errors import RunInterrupted, WorkerError
 from paretoflow.core.inputs import Changes, Inputs, require_same
-from paretoflow.core.protocols import Checkpoint, Parallel, Prompt, TrainRequest
+from paretoflow.core.launch import Launch, PriorEvaluation
+from paretoflow.core.protocols import AttemptContext, Checkpoint, Parallel, Prompt
 from paretoflow.core.values import FloatArray, Problem, Proposal
 from paretoflow.engine.failures.attribution import failure_in
-from paretoflow.engine.messages import Failure, Launch, PriorEvaluation, Report
+from paretoflow.engine.messages import Failure, Report
 from paretoflow.engine.runtime.early_stop import EarlyStopping, settles_itself
 from paretoflow.engine.runtime.loaded import loaded
 from paretoflow.engine.runtime.protocols import Attempt, asked_to_stop
@@ -193,26 +192,19 @@ class Executor:
             attempt.progress(next(steps))
             return attempt.stopping()
 
-        request = TrainRequest(
-            launch.run_id,
-            launch.attempt,
-            launch.proposal,
-            launch.proposal.seed,
+        context = AttemptContext(
+            launch,
             folder=self._files.attempt(launch.run_id, launch.attempt),
-            parent_adapter=self._files.parent(launch.parent_path, launch.parent_digest),
+            adapter=self._files.adapter,
             resume_from=saved,
-            should_stop=should_stop,
             parallel=self._parallel,
-            accumulation_factor=launch.accumulation_factor,
+            should_stop=should_stop,
             stopping=partial(asked_to_stop, attempt),
-            merge_parents=self._files.merge_parents(launch.merge_paths, launch.merge_digests),
-            front=np.array(launch.front) if launch.front else None,
-            parent_gains=np.array(launch.parent_gains) if launch.parent_gains else None,
             should_finish=(lambda: bool(watch.reason)) if watch else None,
         )
         try:
             setup.method.train(
-                request, lambda c: self._checkpoint(launch, c, attempt, setup, watch)
+                context, lambda c: self._checkpoint(launch, c, attempt, setup, watch)
             )
         except RunInterrupted as stopped:
             if self._first and stopped.state is not None:
@@ -246,7 +238,7 @@ class Executor:
         if attempt.stopping():
             raise RunInterrupted("the worker leaves before the evaluation", launch.run_id)
         require_alike(known, self._prompts.digest, self._inputs.digest)
-        folder = self._files.parent(launch.parent_path, known.digest)
+        folder = None if launch.parent is None else self._files.adapter(launch.parent)
         evaluator = setup.evaluator_for(known.proposal.settings if known.proposal else ())
         with adapter_on(self._lm, folder) as model:
             result = evaluator.evaluate(model, draw=known.number)

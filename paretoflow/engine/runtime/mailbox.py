@@ -12,8 +12,9 @@ import time
 from dataclasses import dataclass, replace
 
 from paretoflow.core.errors import FencedError, ParetoflowError, RunInterrupted, WorkerError
+from paretoflow.core.launch import Launch
 from paretoflow.engine.live import Doing, GroupPhase
-from paretoflow.engine.messages import Failure, Launch, Report
+from paretoflow.engine.messages import Failure, Report
 from paretoflow.ledger.tables import Event
 
 

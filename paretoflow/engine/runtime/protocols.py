@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from paretoflow.core.launch import Launch
 from paretoflow.core.protocols import Parallel
 from paretoflow.core.values import Problem
-from paretoflow.engine.messages import Failure, Launch, Report
+from paretoflow.engine.messages import Failure, Report
 from paretoflow.ledger.tables import Event
 from paretoflow.scoring.preparing import Preparing
 from paretoflow.spec.engine import EngineSpec

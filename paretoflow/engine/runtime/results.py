@@ -19,10 +19,10 @@ from paretoflow import __version__
 from paretoflow.core.cost import Cost
 from paretoflow.core.errors import MethodError
 from paretoflow.core.ids import digest_of_folder
+from paretoflow.core.launch import AdapterRef, Launch, PriorEvaluation
 from paretoflow.core.protocols import Checkpoint, GivenScores, Served
 from paretoflow.core.values import BASE_RUN_ID, FloatArray, WeightVector
 from paretoflow.data.prompts import PromptSets
-from paretoflow.engine.messages import Launch, PriorEvaluation
 from paretoflow.engine.runtime.run_files import RunFiles
 from paretoflow.engine.state.events import ScoredCheckpoint, evaluated, finished
 from paretoflow.ledger.fragments import write_fragment
@@ -191,13 +191,14 @@ class Results:
     ) -> tuple[Event, ...]:
         """Write the row of a further evaluation, which names its checkpoint, with the run's end."""
         weights = launch.proposal.weights.values
+        parent = launch.parent or AdapterRef("", "")
         row = self._row(
             (launch.run_id, launch.attempt, known.step),
             EvaluatedPoint(None, weights, result, {"draw": known.number}),
             known,
             cost=self._evaluation_cost(result),
-            path=launch.parent_path,
-            digest=known.digest,
+            path=parent.path,
+            digest=parent.digest,
             weights=weights,
         )
         return self._written([row, finished(launch.run_id, launch.attempt, time.time())])

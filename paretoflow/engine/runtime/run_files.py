@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from paretoflow.core.errors import LedgerError
 from paretoflow.core.ids import digest_of
+from paretoflow.core.launch import AdapterRef
 from paretoflow.core.protocols import Parallel
 from paretoflow.engine.retry import OUTAGE_S, patiently
 from paretoflow.methods.training.states import MANIFEST, discard_states, discard_torn, latest_state
@@ -45,34 +46,13 @@ class RunFiles:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def parent(self, name: str, digest: str) -> Path | None:
-        """Return the adapter to start from; None for the base.
-
-        Args:
-            name: Its folder relative to the sweep's; empty for the base.
-            digest: SHA-256 that it must have.
+    def adapter(self, one: AdapterRef) -> Path:
+        """Return the folder of an adapter of the sweep on this machine.
 
         Raises:
             AdapterError: If it is gone, or has another digest.
         """
-        return self._checked(name, digest) if name else None
-
-    def merge_parents(self, names: Sequence[str], digests: Sequence[str]) -> tuple[Path, ...]:
-        """Return the adapters to mix, for the first rank; it is the only one that mixes.
-
-        Args:
-            names: Their folders relative to the sweep's.
-            digests: The SHA-256 that each must have.
-
-        Raises:
-            AdapterError: If one is gone, or has another digest.
-        """
-        if self._parallel.rank > 0:
-            return ()
-        return tuple(map(self._checked, names, digests))
-
-    def _checked(self, name: str, digest: str) -> Path:
-        return checked_adapter(self._folder, name, digest, self._own(name), RESTORE)
+        return checked_adapter(self._folder, one.path, one.digest, self._own(one.path), RESTORE)
 
     def saved_state(self, run_id: str, attempt: int) -> Path | None:
         """Return the newest whole trainer state of a run's earlier attempts; None if none is."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from paretoflow.core.cost import Cost
+from paretoflow.core.launch import Launch
 from paretoflow.core.status import Boundary
-from paretoflow.engine.messages import Cause, Failure, Launch, Report
+from paretoflow.engine.messages import Cause, Failure, Report
 from paretoflow.engine.simulation.fault_model import AttemptPlan, InjectedFault
 from paretoflow.engine.state.events import ScoredCheckpoint, evaluated, finished, paused
 

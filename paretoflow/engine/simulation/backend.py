@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from paretoflow.core.cost import Cost
+from paretoflow.core.launch import Launch
 from paretoflow.core.values import BASE_RUN_ID, Problem
 from paretoflow.engine.live import GroupState
-from paretoflow.engine.messages import Launch, Report
+from paretoflow.engine.messages import Report
 from paretoflow.engine.oracles import AnyOracle, Oracle, Reevaluating
 from paretoflow.engine.simulation.cluster import SimulatedCluster
 from paretoflow.engine.simulation.fault_model import FaultModel

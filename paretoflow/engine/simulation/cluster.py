@@ -15,12 +15,13 @@ from functools import partial
 
 from paretoflow.core.errors import FencedError
 from paretoflow.core.ids import rng_of
+from paretoflow.core.launch import Launch
 from paretoflow.core.status import Boundary
 from paretoflow.core.values import Problem
 from paretoflow.engine.failures.attribution import failure_in, failure_of
 from paretoflow.engine.failures.backoff import Backoffs
 from paretoflow.engine.live import GroupPhase, GroupState
-from paretoflow.engine.messages import Cause, Failure, Launch, Report
+from paretoflow.engine.messages import Cause, Failure, Report
 from paretoflow.engine.oracles import AnyOracle
 from paretoflow.engine.simulation.attempt import SimulatedAttempt, failure_by
 from paretoflow.engine.simulation.clock import VirtualTime

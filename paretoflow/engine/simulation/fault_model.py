@@ -9,7 +9,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from paretoflow.engine.messages import Launch
+from paretoflow.core.launch import Launch
 from paretoflow.engine.simulation.oracle_answers import CheckedPoint
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from paretoflow.core.errors import ObjectiveError, PluginError
 from paretoflow.core.ids import rng_of, snapshot_id_of
+from paretoflow.core.launch import Launch
 from paretoflow.core.values import BASE_RUN_ID, FloatArray, Problem
-from paretoflow.engine.messages import Launch
 from paretoflow.engine.oracles import (
     AnyOracle,
     Checkpoint,

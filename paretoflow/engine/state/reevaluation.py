@@ -14,9 +14,9 @@ from dataclasses import replace
 import numpy as np
 
 from paretoflow.core.errors import DataError, LedgerError
+from paretoflow.core.launch import PriorEvaluation
 from paretoflow.core.values import BASE_RUN_ID, FloatArray, LaunchKind, Proposal
 from paretoflow.core.views import EvaluationRow
-from paretoflow.engine.messages import PriorEvaluation
 
 
 class Reevaluations:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from paretoflow.core.ids import rng_of
-from paretoflow.core.protocols import Checkpoint, Served, TrainRequest
+from paretoflow.core.protocols import AttemptContext, Checkpoint, Served
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.conditioned.prompts import (
     direction_numbers,
@@ -54,13 +54,13 @@ class DpaMethod:
         self._spec = spec
         self._context = context
 
-    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
+    def train(self, attempt: AttemptContext, report: Callable[[Checkpoint], None]) -> None:
         """Train one launch; see `core.protocols.Method`."""
         served = served_points(self._spec.serve, len(self._context.objective_names), self._ask)
-        train_run(self._context, self._spec, request, serving(report, served), self._trainer)
+        train_run(self._context, self._spec, attempt, serving(report, served), self._trainer)
 
     def _trainer(self, run: Run) -> StageTrainer:
-        stages = DpaStages(self._spec, self._context, run.request.seed)
+        stages = DpaStages(self._spec, self._context, run.attempt.launch.seed)
         return StageTrainer(run, self._spec, self._context.lm.tokenizer, stages)
 
     def _ask(self, weights: FloatArray) -> Served:

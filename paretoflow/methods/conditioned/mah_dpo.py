@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from paretoflow.core.protocols import Checkpoint, Served, TrainRequest
+from paretoflow.core.protocols import AttemptContext, Checkpoint, Served
 from paretoflow.core.values import FloatArray
 from paretoflow.lm.adapters import ADAPTER, known_warnings_silenced
 from paretoflow.methods.conditioned.heads import (
@@ -69,19 +69,19 @@ class MahDpoMethod:
         self._names = context.objective_names
         self._table = PairTable(context.candidates, spec.pairs_per_prompt)
 
-    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
+    def train(self, attempt: AttemptContext, report: Callable[[Checkpoint], None]) -> None:
         """Train one launch; see `core.protocols.Method`."""
         served = served_points(self._spec.serve, len(self._names), self._ask)
         options = head_options(self._context.lm, self._context.lora, len(self._names))
-        report = self._described(request, serving(report, served))
-        train_run(self._context, self._spec, request, report, self._trainer, options)
+        report = self._described(attempt, serving(report, served))
+        train_run(self._context, self._spec, attempt, report, self._trainer, options)
 
     def _trainer(self, run: Run) -> HeadPairTrainer:
         heads = len(self._names)
         layer = head_layer(run.model, heads)
-        if run.request.parent_adapter is None:
+        if run.attempt.launch.parent is None:
             start_alike(layer, heads)
-        streams = [PairStream(self._table, run.request.seed) for _ in range(heads)]
+        streams = [PairStream(self._table, run.attempt.launch.seed) for _ in range(heads)]
 
         def make_batch(draws: Sequence[int]) -> PairBatch:
             pairs = [s.draw(draws, w) for s, w in zip(streams, np.eye(heads), strict=True)]
@@ -98,10 +98,10 @@ class MahDpoMethod:
         return Served(weights, {"head_weights": named}, policy=partial(mixed, shares=shares))
 
     def _described(
-        self, request: TrainRequest, report: Callable[[Checkpoint], None]
+        self, attempt: AttemptContext, report: Callable[[Checkpoint], None]
     ) -> Callable[[Checkpoint], None]:
         def describe(checkpoint: Checkpoint) -> None:
-            if request.parallel.rank == 0:
+            if attempt.parallel.rank == 0:
                 rank = head_layer(checkpoint.model, len(self._names)).r[ADAPTER]
                 describe_heads(checkpoint.folder, self._names, rank // len(self._names))
             report(checkpoint)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from paretoflow.core.protocols import Checkpoint, Served, TrainRequest
+from paretoflow.core.protocols import AttemptContext, Checkpoint, Served
 from paretoflow.core.values import FloatArray, WeightVector
 from paretoflow.lm.targets import targets_with
 from paretoflow.methods.conditioned.control_tokens import (
@@ -72,14 +72,14 @@ class MeetMethod:
         self._names = context.objective_names
         self._controls = make_controls(context.lm, context.candidates, self._names, spec.bins)
 
-    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
+    def train(self, attempt: AttemptContext, report: Callable[[Checkpoint], None]) -> None:
         """Train one launch; see `core.protocols.Method`."""
         lm = self._context.lm
         embeddings = lm.model.get_input_embeddings()
         options = {"target_modules": targets_with(lm, self._context.lora, embeddings)}
         points = served_points(self._spec.serve, len(self._names), self._ask)
         report = self._described(serving(report, each_way_once(points)))
-        train_run(self._context, self._spec, request, report, self._trainer, options)
+        train_run(self._context, self._spec, attempt, report, self._trainer, options)
 
     def _trainer(self, run: Run) -> ControlTrainer:
         return ControlTrainer(run, self._spec, self._context, self._controls)
@@ -139,7 +139,7 @@ class ControlTrainer(StageTrainer):
         self, run: Run, spec: MeetMethodSpec, context: MethodContext, controls: Controls
     ) -> None:
         plan = RoundsBase(steps=spec.steps, batch_size=spec.batch_size, rounds=0)
-        stages = ControlStages(spec, context, controls, run.request.seed)
+        stages = ControlStages(spec, context, controls, run.attempt.launch.seed)
         super().__init__(run, plan, context.lm.tokenizer, stages)
         self._opening = control_steps(spec)
         self._tokens = control_parameters(control_layer(run.model), controls.ids)

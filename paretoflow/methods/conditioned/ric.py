@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from paretoflow.core.ids import rng_of
-from paretoflow.core.protocols import Checkpoint, Served, TrainRequest
+from paretoflow.core.protocols import AttemptContext, Checkpoint, Served
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.conditioned.prompts import (
     goals_of,
@@ -60,13 +60,13 @@ class RicMethod:
         scores = overall.standardised
         self._low, self._high = scores.min(axis=(0, 1)), scores.max(axis=(0, 1))
 
-    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
+    def train(self, attempt: AttemptContext, report: Callable[[Checkpoint], None]) -> None:
         """Train one launch; see `core.protocols.Method`."""
         served = served_points(self._spec.serve, len(self._low), self._ask)
-        train_run(self._context, self._spec, request, serving(report, served), self._trainer)
+        train_run(self._context, self._spec, attempt, serving(report, served), self._trainer)
 
     def _trainer(self, run: Run) -> StageTrainer:
-        seed = run.request.seed
+        seed = run.attempt.launch.seed
         stages = RicStages(self._spec, self._context, (self._low, self._high), seed)
         return StageTrainer(run, self._spec, self._context.lm.tokenizer, stages)
 

@@ -102,12 +102,12 @@ class StageTrainer(SavesAdapter, RisesFromItsFirstStep, SFTTrainer):
         if self._stage is None:
             self._stage = self._stages.first()
         if self._stage.number != number:
-            pulse = self._run.request.stopping or (lambda: False)
+            pulse = self._run.attempt.stopping or (lambda: False)
             self._stage, tokens = self._stages.following(self._stage, self._run.model, pulse)
             self._total_train_tokens += tokens
             self._order = None
         if self._order is None:
-            self._order = Order(self._stage, self._run.request.seed)
+            self._order = Order(self._stage, self._run.attempt.launch.seed)
         return self._order
 
     def _send_telemetry(self) -> None:

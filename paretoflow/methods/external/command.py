@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from paretoflow.core.cost import Cost
 from paretoflow.core.errors import MethodError, RunInterrupted, SpecError
-from paretoflow.core.protocols import Checkpoint, TrainRequest
+from paretoflow.core.protocols import AttemptContext, Checkpoint
 from paretoflow.methods.external.adapters import adopted
 from paretoflow.methods.external.process import (
     End,
@@ -56,7 +56,7 @@ class CommandMethod:
         self._context = context
         _require_startable(spec)
 
-    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
+    def train(self, attempt: AttemptContext, report: Callable[[Checkpoint], None]) -> None:
         """Train one launch; see `core.protocols.Method`.
 
         Raises:
@@ -68,27 +68,27 @@ class CommandMethod:
             SpecError: If the passes cannot share the batch evenly.
             ShapeError: If there are not as many weights as objectives.
         """
-        files = ProgramFiles((request.folder / "program").absolute())
+        files = ProgramFiles((attempt.folder / "program").absolute())
         files.place.mkdir()
-        self._lay_out(request, files)
-        ended = run_program(self._order(files), request.stopping or (lambda: False))
+        self._lay_out(attempt, files)
+        ended = run_program(self._order(files), attempt.stopping or (lambda: False))
         if ended.why is End.STOPPED:
-            raise self._interrupted(request, files, ended)
+            raise self._interrupted(attempt, files, ended)
         if ended.why is End.TIMEOUT or ended.status:
-            raise self._failed(request, files, ended)
+            raise self._failed(attempt, files, ended)
         names, steps = self._context.objective_names, self._spec.steps
         saved = read_result(files.result, files.output, names, steps)
-        self._report(request, saved, ended.wall_s, report)
+        self._report(attempt, saved, ended.wall_s, report)
         files.candidates.unlink()
         shutil.rmtree(files.output)
 
-    def _lay_out(self, request: TrainRequest, files: ProgramFiles) -> None:
+    def _lay_out(self, attempt: AttemptContext, files: ProgramFiles) -> None:
         """Write what the program reads, with the files that an earlier attempt has left."""
-        launch = launch_of(self._spec, self._context, request, files)
-        if request.resume_from is None:
+        launch = launch_of(self._spec, self._context, attempt, files)
+        if attempt.resume_from is None:
             files.output.mkdir()
         else:
-            state = require_state(request.resume_from, request.parallel)
+            state = require_state(attempt.resume_from, attempt.parallel)
             shutil.copytree(state.folder, files.output, symlinks=True)
             (files.output / MANIFEST).unlink()
         write_candidates(files.candidates, self._context.candidates, problem_of(self._context))
@@ -108,14 +108,14 @@ class CommandMethod:
 
     def _report(
         self,
-        request: TrainRequest,
+        attempt: AttemptContext,
         saved: Sequence[Saved],
         wall_s: float,
         report: Callable[[Checkpoint], None],
     ) -> None:
         path, lm, before = base_path(self._context), self._context.lm, 0
         for one in saved:
-            folder = request.folder / f"step-{one.step:04d}"
+            folder = attempt.folder / f"step-{one.step:04d}"
             share_s = wall_s * (one.step - before) / saved[-1].step
             with adopted(lm, one.folder, folder, path) as model:
                 checkpoint = Checkpoint(
@@ -123,42 +123,42 @@ class CommandMethod:
                     folder=folder,
                     final=one is saved[-1],
                     cost=Cost(share_s, share_s, one.tokens),
-                    weights=request.proposal.weights.array,
+                    weights=attempt.launch.proposal.weights.array,
                     metrics=one.metrics,
                     model=model,
                     given=one.given,
                 )
                 report(checkpoint)
             before = one.step
-            if one is not saved[-1] and request.should_finish and request.should_finish():
+            if one is not saved[-1] and attempt.should_finish and attempt.should_finish():
                 return
 
     def _interrupted(
-        self, request: TrainRequest, files: ProgramFiles, ended: Ended
+        self, attempt: AttemptContext, files: ProgramFiles, ended: Ended
     ) -> RunInterrupted:
         """Keep what the program has left, whole, and return the error that says so."""
-        folder = state_folder(request.folder, 0)
+        folder = state_folder(attempt.folder, 0)
         files.output.rename(folder)
         files.candidates.unlink()
         names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
         multipliers = (0.0,) * len(self._context.objective_names)
-        seal(State(folder, 0, Layout.of(request.parallel), multipliers), sorted(names))
+        seal(State(folder, 0, Layout.of(attempt.parallel), multipliers), sorted(names))
         how = "killed" if ended.status == -9 else "ended"
         return RunInterrupted(
             f"the program was asked to stop and {how}; the next attempt finds its files",
-            f"run {request.run_id}",
+            f"run {attempt.launch.run_id}",
             state=folder,
             cost=Cost(ended.wall_s, ended.wall_s),
         )
 
-    def _failed(self, request: TrainRequest, files: ProgramFiles, ended: Ended) -> MethodError:
+    def _failed(self, attempt: AttemptContext, files: ProgramFiles, ended: Ended) -> MethodError:
         """Return the error that says how the program failed, the ends of its logs beside it."""
         logs = [files.place / "stderr.log", files.place / "stdout.log"]
         ends = {log: tail(log) for log in logs}
         last = next((text.splitlines()[-1] for text in ends.values() if text), "it said nothing")
         error = MethodError(
             f"the program {_how(ended, self._spec)}; its last words: {last}",
-            f"run {request.run_id}",
+            f"run {attempt.launch.run_id}",
             f"its logs: {logs[0]}, {logs[1].name}",
         )
         for log, text in ends.items():

@@ -11,12 +11,12 @@ import numpy as np
 
 from paretoflow.core.errors import ShapeError
 from paretoflow.core.protocols import Candidates
-from paretoflow.core.values import Direction, FloatArray, ObjectiveInfo, Problem
+from paretoflow.core.values import Direction, FloatArray, ObjectiveInfo, Problem, Proposal
 from paretoflow.front.orient import scores_of
 from paretoflow.methods.training.arguments import shared_arguments
 
 if TYPE_CHECKING:
-    from paretoflow.core.protocols import TrainRequest
+    from paretoflow.core.protocols import AttemptContext
     from paretoflow.methods.training.context import MethodContext
     from paretoflow.spec.methods.command import CommandMethodSpec
 
@@ -69,7 +69,7 @@ def problem_of(context: MethodContext) -> Problem:
 
 
 def launch_of(
-    spec: CommandMethodSpec, context: MethodContext, request: TrainRequest, files: ProgramFiles
+    spec: CommandMethodSpec, context: MethodContext, attempt: AttemptContext, files: ProgramFiles
 ) -> dict[str, Any]:
     """Return the request as plain JSON values; scores in it are raw, in the user's units.
 
@@ -85,22 +85,23 @@ def launch_of(
     to write at the end.
 
     Raises:
+        AdapterError: If the adapter to start from is gone or was changed.
         SpecError: If the passes cannot share the batch evenly.
         ShapeError: If there are not as many weights as objectives.
     """
-    proposal, problem, lm = request.proposal, problem_of(context), context.lm
+    proposal, problem, lm = attempt.launch.proposal, problem_of(context), context.lm
     if len(proposal.weights) != problem.m:
         raise ShapeError(f"got {len(proposal.weights)} weights for {problem.m} objectives")
-    arguments = shared_arguments(spec, request, lm)
+    arguments = shared_arguments(spec, attempt, lm)
     return {
         "schema_version": SCHEMA_VERSION,
-        "run_id": request.run_id,
-        "attempt": request.attempt,
+        "run_id": attempt.launch.run_id,
+        "attempt": attempt.launch.attempt,
         "seed": arguments["seed"],
         "kind": proposal.kind.value,
         "objectives": _objectives(context.candidates, problem),
         "weights": dict(zip(problem.names, proposal.weights.values, strict=True)),
-        "constraint": None if proposal.thresholds is None else _constraint(request, problem),
+        "constraint": None if proposal.thresholds is None else _constraint(proposal, problem),
         "base": {
             "name": lm.name,
             "path": base_path(context),
@@ -108,14 +109,14 @@ def launch_of(
             "dtype": str(lm.model.dtype).removeprefix("torch."),
             "device": lm.device,
         },
-        "parent_adapter": _text(request.parent_adapter),
+        "parent_adapter": _text(attempt.parent()),
         "lora": context.lora.model_dump(mode="json"),
         "generation": context.generation.model_dump(mode="json"),
         "method": spec.model_dump(mode="json", exclude=_OURS),
         "forward_batch_size": arguments["per_device_train_batch_size"],
         "candidates": str(files.candidates),
         "output": str(files.output),
-        "resume_from": str(files.output) if request.resume_from else None,
+        "resume_from": str(files.output) if attempt.resume_from else None,
         "result": str(files.result),
     }
 
@@ -157,8 +158,7 @@ def _objectives(candidates: Candidates, problem: Problem) -> list[dict[str, Any]
     ]
 
 
-def _constraint(request: TrainRequest, problem: Problem) -> dict[str, Any]:
-    proposal = request.proposal
+def _constraint(proposal: Proposal, problem: Problem) -> dict[str, Any]:
     thresholds: FloatArray = np.array(proposal.thresholds, dtype=np.float64)
     bounds = {
         o.name: {"at_least" if o.direction is Direction.MAXIMIZE else "at_most": float(bound)}

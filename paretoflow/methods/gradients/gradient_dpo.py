@@ -45,7 +45,7 @@ class GradientDpoMethod(TrainedMethod[GradientDpoMethodSpec]):
         return self._table.effective(checkpoint.weights)
 
     def _trainer(self, run: Run) -> Trainer:
-        stream = PairStream(self._table, run.request.seed)
+        stream = PairStream(self._table, run.attempt.launch.seed)
         return GradientTrainer(run, self._context, self._spec, stream)
 
 

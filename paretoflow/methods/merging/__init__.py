@@ -7,7 +7,7 @@
     frank_wolfe   finds a coefficient for each module by a target loss on a few pairs
     ibcl          mixes means over checkpoints, or draws from their posterior
 
-How to add one (the tag is `Merge.how`): a function `(MethodContext, TrainRequest) -> Mixed` in a
+How to add one (the tag is `Merge.how`): a function `(MethodContext, AttemptContext) -> Mixed` in a
 module here, one line in `WAYS`, and its tag in `spec.proposers.MergeWay`.
 
 Importing this package loads no torch.

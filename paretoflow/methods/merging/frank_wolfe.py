@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from paretoflow.core.errors import RunInterrupted
-from paretoflow.core.protocols import TrainRequest
+from paretoflow.core.protocols import AttemptContext
 from paretoflow.core.values import FloatArray
 from paretoflow.lm.adapters import ADAPTER, load_adapter, unload
 from paretoflow.lm.lora_files import LoraAdapter, write_lora
@@ -26,7 +26,7 @@ HALVINGS = 5
 """A step that raises the loss is halved so often before the search ends."""
 
 
-def frank_wolfe(context: MethodContext, request: TrainRequest) -> Mixed:
+def frank_wolfe(context: MethodContext, attempt: AttemptContext) -> Mixed:
     """Search the mixes of a pool for the launch's weights, without training.
 
     The mix starts as the mean of all parents. In each iteration t the gradient of the target loss
@@ -43,11 +43,12 @@ def frank_wolfe(context: MethodContext, request: TrainRequest) -> Mixed:
         gradient's inner products with them come from those of the stacked factors: full matrices
         are never made.
     """
-    merge, parents = asked(request), parents_of(request)
+    merge, parents = asked(attempt.launch), parents_of(attempt)
     pool = _Pool(parents)
-    pairs = proxy_pairs(context, request.proposal.weights.array, int(option(merge, "pairs", PAIRS)))
+    weights = attempt.launch.proposal.weights.array
+    pairs = proxy_pairs(context, weights, int(option(merge, "pairs", PAIRS)))
     beta, scale = option(merge, "beta", BETA), option(merge, "step", STEP)
-    with _on_base(context, request, pool) as model:
+    with _on_base(context, attempt, pool) as model:
 
         def loss_at(coefficients: FloatArray, *, backward: bool = False) -> float:
             pool.put(model, coefficients)
@@ -56,7 +57,7 @@ def frank_wolfe(context: MethodContext, request: TrainRequest) -> Mixed:
         mix = np.full((len(pool.names), len(parents)), 1 / len(parents))
         losses = [loss_at(mix)]
         for t in range(int(option(merge, "iterations", ITERATIONS))):
-            _heed(request)
+            _heed(attempt)
             loss_at(mix, backward=True)
             goal = goals(pool.slopes(model), pool.gram)
             step = min(1.0, scale * 2 / (t + 2))
@@ -135,8 +136,8 @@ class _Pool:
 
 
 @contextmanager
-def _on_base(context: MethodContext, request: TrainRequest, pool: _Pool) -> Iterator[Any]:
-    folder = request.folder / "pool"
+def _on_base(context: MethodContext, attempt: AttemptContext, pool: _Pool) -> Iterator[Any]:
+    folder = attempt.folder / "pool"
     write_lora(pool.stacked, folder)
     model = load_adapter(context.lm, folder, trainable=True).eval()
     shutil.rmtree(folder)
@@ -148,11 +149,11 @@ def _on_base(context: MethodContext, request: TrainRequest, pool: _Pool) -> Iter
         unload(model)
 
 
-def _heed(request: TrainRequest) -> None:
-    if request.should_stop is not None and request.should_stop():
+def _heed(attempt: AttemptContext) -> None:
+    if attempt.should_stop is not None and attempt.should_stop():
         raise RunInterrupted(
             "stopped in the middle of a merge, as asked: it will start afresh",
-            f"run {request.run_id}",
+            f"run {attempt.launch.run_id}",
         )
 
 

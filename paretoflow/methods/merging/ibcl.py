@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from paretoflow.core.errors import MethodError
-from paretoflow.core.protocols import TrainRequest
+from paretoflow.core.protocols import AttemptContext
 from paretoflow.lm.lora_files import Factors, LoraAdapter
 from paretoflow.lm.merging import averaged_factors, concatenated
 from paretoflow.methods.merging.mixed import Mixed, asked, coefficients_of, option, parents_of
@@ -21,7 +21,7 @@ INTERVAL = 0.9
 """Probability in the interval that a parameter is drawn from, if the launch does not say."""
 
 
-def from_posteriors(context: MethodContext, request: TrainRequest) -> Mixed:
+def from_posteriors(context: MethodContext, attempt: AttemptContext) -> Mixed:
     """Mix one draw, or the mean, of each run's posterior by the launch's coefficients.
 
     The option `groups`, for instance "3,2", says how many parents in a row are checkpoints of one
@@ -41,17 +41,17 @@ def from_posteriors(context: MethodContext, request: TrainRequest) -> Mixed:
         takes the place of the test against a target; (4) no extreme is discarded for being near
         another.
     """
-    merge = asked(request)
-    parents, coefficients = parents_of(request), coefficients_of(merge)
+    merge = asked(attempt.launch)
+    parents, coefficients = parents_of(attempt), coefficients_of(merge)
     given = dict(merge.options).get("groups", ",".join("1" for _ in parents))
     sizes = [int(n) for n in str(given).split(",")]
     if sum(sizes) != len(parents) or min(sizes) < 1 or len(coefficients) != len(parents):
         raise MethodError(
             f"got groups {given} and {len(coefficients)} coefficients for {len(parents)} parents",
-            f"run {request.run_id}",
+            f"run {attempt.launch.run_id}",
         )
     z = NormalDist().inv_cdf(0.5 + option(merge, "interval", INTERVAL) / 2)
-    generator = torch.Generator().manual_seed(request.seed)
+    generator = torch.Generator().manual_seed(attempt.launch.seed)
     ends = list(accumulate(sizes))
     spans = [slice(end - n, end) for n, end in zip(sizes, ends, strict=True)]
     draws = [drawn(parents[span], z, generator) for span in spans]

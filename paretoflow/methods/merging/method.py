@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from paretoflow.core.errors import PluginError
-from paretoflow.core.protocols import Checkpoint, TrainRequest
+from paretoflow.core.protocols import AttemptContext, Checkpoint
 from paretoflow.lm.adapters import load_adapter, unload
 from paretoflow.lm.lora_files import write_lora
 from paretoflow.methods.merging import WAYS
@@ -27,29 +27,30 @@ class MergeMethod:
     def __init__(self, context: MethodContext) -> None:
         self._context = context
 
-    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
+    def train(self, attempt: AttemptContext, report: Callable[[Checkpoint], None]) -> None:
         """Merge; see `core.protocols.Method`.
 
         Raises:
+            AdapterError: If a parent is gone or was changed.
             ModelError: If a parent is broken, or belongs to another base, or the parents' targets
                 or ranks do not allow this way to merge.
             PluginError: If no way has this name.
-            RunInterrupted: After `request.should_stop` said yes; no state is saved.
+            RunInterrupted: After `attempt.should_stop` said yes; no state is saved.
         """
-        if request.parallel.rank > 0:
+        if attempt.parallel.rank > 0:
             return
         began = time.perf_counter()
-        mixed = way_of(asked(request).how)(self._context, request)
-        folder = request.folder / "merged"
+        mixed = way_of(asked(attempt.launch).how)(self._context, attempt)
+        folder = attempt.folder / "merged"
         write_lora(mixed.adapter, folder)
         model = load_adapter(self._context.lm, folder, trainable=False)
         try:
-            report_at_once(model, folder, request, began, report, mixed.metrics)
+            report_at_once(model, folder, attempt, began, report, mixed.metrics)
         finally:
             unload(model)
 
 
-def way_of(how: str) -> Callable[[MethodContext, TrainRequest], Mixed]:
+def way_of(how: str) -> Callable[[MethodContext, AttemptContext], Mixed]:
     """Return the way to merge of a tag.
 
     Raises:
@@ -58,5 +59,5 @@ def way_of(how: str) -> Callable[[MethodContext, TrainRequest], Mixed]:
     if how not in WAYS:
         raise PluginError(f"got the way to merge {how!r}; allowed: {', '.join(sorted(WAYS))}")
     module, name = WAYS[how].split(":")
-    way: Callable[[MethodContext, TrainRequest], Mixed] = getattr(import_module(module), name)
+    way: Callable[[MethodContext, AttemptContext], Mixed] = getattr(import_module(module), name)
     return way

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from paretoflow.core.errors import MethodError
+from paretoflow.core.launch import Launch
 from paretoflow.core.merge import Merge
-from paretoflow.core.protocols import TrainRequest
+from paretoflow.core.protocols import AttemptContext
 from paretoflow.core.values import FloatArray
 from paretoflow.lm.lora_files import LoraAdapter, read_lora
 
@@ -22,29 +23,30 @@ class Mixed:
     metrics: Mapping[str, float] = field(default_factory=dict)
 
 
-def asked(request: TrainRequest) -> Merge:
+def asked(launch: Launch) -> Merge:
     """Return what a launch is to mix.
 
     Raises:
-        MethodError: If it is no merge launch, or its parents' folders are not there.
+        MethodError: If it is no merge launch, or does not name every parent's adapter.
     """
-    merge = request.proposal.merge
-    if merge is None or len(request.merge_parents) != len(merge.parents):
+    merge = launch.proposal.merge
+    if merge is None or len(launch.merged) != len(merge.parents):
         parents = 0 if merge is None else len(merge.parents)
         raise MethodError(
-            f"got {len(request.merge_parents)} folders for a merge of {parents} parents",
-            f"run {request.run_id}",
+            f"got {len(launch.merged)} adapters for a merge of {parents} parents",
+            f"run {launch.run_id}",
         )
     return merge
 
 
-def parents_of(request: TrainRequest) -> list[LoraAdapter]:
+def parents_of(attempt: AttemptContext) -> list[LoraAdapter]:
     """Read the parents of a merge launch.
 
     Raises:
+        AdapterError: If one is gone or was changed.
         ModelError: If one is broken or holds more than LoRA factors.
     """
-    return [read_lora(folder) for folder in request.merge_parents]
+    return [read_lora(attempt.adapter(one)) for one in attempt.launch.merged]
 
 
 def coefficients_of(merge: Merge) -> FloatArray:

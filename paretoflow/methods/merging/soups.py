@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from paretoflow.core.protocols import TrainRequest
+from paretoflow.core.protocols import AttemptContext
 from paretoflow.lm.merging import averaged_factors, concatenated, decomposed, peft_linear
 from paretoflow.methods.merging.mixed import Mixed, asked, coefficients_of, option, parents_of
 from paretoflow.methods.training.context import MethodContext
 
 
-def stacked(context: MethodContext, request: TrainRequest) -> Mixed:
+def stacked(context: MethodContext, attempt: AttemptContext) -> Mixed:
     """Mix exactly: the model's weights are theta_0 + sum_i c_i (theta_i - theta_0).
 
     References:
@@ -16,21 +16,21 @@ def stacked(context: MethodContext, request: TrainRequest) -> Mixed:
         coefficients that sum to one is this. Departure: what is averaged is the change of the
         weights, not the LoRA factors as in the authors' code (`averaged`).
     """
-    return Mixed(concatenated(parents_of(request), coefficients_of(asked(request))))
+    return Mixed(concatenated(parents_of(attempt), coefficients_of(asked(attempt.launch))))
 
 
-def truncated(context: MethodContext, request: TrainRequest) -> Mixed:
+def truncated(context: MethodContext, attempt: AttemptContext) -> Mixed:
     """Mix exactly, then keep the largest singular values; option `rank`, the spec's if unset."""
-    merge = asked(request)
+    merge = asked(attempt.launch)
     rank = int(option(merge, "rank", context.lora.rank))
-    return Mixed(decomposed(concatenated(parents_of(request), coefficients_of(merge)), rank))
+    return Mixed(decomposed(concatenated(parents_of(attempt), coefficients_of(merge)), rank))
 
 
-def averaged(context: MethodContext, request: TrainRequest) -> Mixed:
+def averaged(context: MethodContext, attempt: AttemptContext) -> Mixed:
     """Average the factors, as the authors' code does on LoRA: has cross terms B_i A_j."""
-    return Mixed(averaged_factors(parents_of(request), coefficients_of(asked(request))))
+    return Mixed(averaged_factors(parents_of(attempt), coefficients_of(asked(attempt.launch))))
 
 
-def linear(context: MethodContext, request: TrainRequest) -> Mixed:
+def linear(context: MethodContext, attempt: AttemptContext) -> Mixed:
     """Add the factors with square roots of the coefficients, as PEFT's "linear" does."""
-    return Mixed(peft_linear(parents_of(request), coefficients_of(asked(request))))
+    return Mixed(peft_linear(parents_of(attempt), coefficients_of(asked(attempt.launch))))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from paretoflow.core.cost import Cost
-from paretoflow.core.protocols import Checkpoint, TrainRequest
+from paretoflow.core.protocols import AttemptContext, Checkpoint
 from paretoflow.lm.adapters import fresh_adapter, load_adapter, save_adapter, unload
 from paretoflow.methods.training.context import MethodContext
 
@@ -16,7 +16,7 @@ from paretoflow.methods.training.context import MethodContext
 def report_at_once(
     model: Any,
     folder: Path,
-    request: TrainRequest,
+    attempt: AttemptContext,
     began: float,
     report: Callable[[Checkpoint], None],
     metrics: Mapping[str, float] | None = None,
@@ -26,7 +26,7 @@ def report_at_once(
     Args:
         model: The base with the adapter on it.
         folder: Where the adapter is saved.
-        request: What asked for it.
+        attempt: What asked for it.
         began: When its making began, by `time.perf_counter`.
         report: Is told.
         metrics: Of its making.
@@ -37,8 +37,8 @@ def report_at_once(
             step=0,
             folder=folder,
             final=True,
-            cost=Cost(wall_s, wall_s * request.parallel.ranks),
-            weights=request.proposal.weights.array,
+            cost=Cost(wall_s, wall_s * attempt.parallel.ranks),
+            weights=attempt.launch.proposal.weights.array,
             metrics=metrics or {},
             model=model,
         )
@@ -56,22 +56,23 @@ class UntrainedMethod:
     def __init__(self, context: MethodContext) -> None:
         self._context = context
 
-    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
+    def train(self, attempt: AttemptContext, report: Callable[[Checkpoint], None]) -> None:
         """Make, save and report the adapter; see `core.protocols.Method`.
 
         Raises:
+            AdapterError: If the parent's is gone or was changed.
             ModelError: If no adapter fits, or the parent's cannot be put on the base.
         """
-        if request.parallel.rank > 0:
+        if attempt.parallel.rank > 0:
             return
         began = time.perf_counter()
-        lm, folder = self._context.lm, request.folder / "untrained"
-        if request.parent_adapter is None:
-            model = fresh_adapter(lm, self._context.lora, request.seed)
+        lm, folder, parent = self._context.lm, attempt.folder / "untrained", attempt.parent()
+        if parent is None:
+            model = fresh_adapter(lm, self._context.lora, attempt.launch.seed)
         else:
-            model = load_adapter(lm, request.parent_adapter, trainable=False)
+            model = load_adapter(lm, parent, trainable=False)
         try:
             save_adapter(model, folder)
-            report_at_once(model, folder, request, began, report)
+            report_at_once(model, folder, attempt, began, report)
         finally:
             unload(model)

@@ -40,7 +40,7 @@ class PairMethod(TrainedMethod[P]):
         return PairBatch([stream.table.example(pair) for pair in pairs], self._spec.beta)
 
     def _trainer(self, run: Run) -> Trainer:
-        stream = PairStream(self._table, run.request.seed)
+        stream = PairStream(self._table, run.attempt.launch.seed)
 
         def make_batch(draws: Sequence[int]) -> PairBatch:
             return self.batch(stream, draws, run.controller.weights)

@@ -58,7 +58,8 @@ class LipoMethod(TrainedMethod[LipoMethodSpec]):
 
     def _trainer(self, run: Run) -> Trainer:
         candidates, size = self._context.candidates, self._spec.list_size
-        lists = Draws(lambda weights: scored_lists(candidates, weights, size), run.request.seed)
+        seed = run.attempt.launch.seed
+        lists = Draws(lambda weights: scored_lists(candidates, weights, size), seed)
 
         def make_batch(draws: Sequence[int]) -> RatioBatch:
             drawn = lists.draw(draws, run.controller.weights)

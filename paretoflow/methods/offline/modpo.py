@@ -73,7 +73,7 @@ class ModpoMethod(PairMethod[ModpoMethodSpec]):
     def _trainer(self, run: Run) -> Trainer:
         if self._spec.labels == "hard":
             return super()._trainer(run)
-        stream = PairStream(self._table, run.request.seed)
+        stream = PairStream(self._table, run.attempt.launch.seed)
 
         def make_batch(draws: Sequence[int]) -> RatioBatch:
             return soft_batch(stream, draws, run.controller.weights, self._spec)

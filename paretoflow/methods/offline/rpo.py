@@ -41,7 +41,7 @@ class RpoMethod(TrainedMethod[RpoMethodSpec]):
         return self._table.effective(checkpoint.weights)
 
     def _trainer(self, run: Run) -> Trainer:
-        stream = PairStream(self._table, run.request.seed)
+        stream = PairStream(self._table, run.attempt.launch.seed)
 
         def make_batch(draws: Sequence[int]) -> RatioBatch:
             pairs = stream.draw(draws, run.controller.weights)

@@ -27,13 +27,13 @@ class GrpoMethod(OnlineMethod[GrpoMethodSpec]):
     """
 
     def _trainer(self, run: Run) -> GrpoTrainer:
-        check_alone(self._spec.aggregation, run.request.parallel)
+        check_alone(self._spec.aggregation, run.attempt.parallel)
         config = GRPOConfig(
             **online_arguments(run, self._spec, self._context),
             beta=self._spec.beta,
             loss_type="grpo",
         )
-        aggregator = build(self._spec.aggregation, self._context, run.request)
+        aggregator = build(self._spec.aggregation, self._context, run.attempt.launch)
         return GrpoTrainer(run, self._context, config, aggregator, group_normalised)
 
 

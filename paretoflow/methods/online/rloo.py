@@ -27,11 +27,11 @@ class RlooMethod(OnlineMethod[RlooMethodSpec]):
     """
 
     def _trainer(self, run: Run) -> RlooTrainer:
-        check_alone(self._spec.aggregation, run.request.parallel)
+        check_alone(self._spec.aggregation, run.attempt.parallel)
         config = RLOOConfig(
             **online_arguments(run, self._spec, self._context), beta=self._spec.beta
         )
-        aggregator = build(self._spec.aggregation, self._context, run.request)
+        aggregator = build(self._spec.aggregation, self._context, run.attempt.launch)
         return RlooTrainer(run, self._context, config, aggregator, leave_one_out)
 
 

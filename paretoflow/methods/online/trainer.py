@@ -76,7 +76,7 @@ class OnlineTrainer(SavesAdapter, RisesFromItsFirstStep, Trainer):
     ) -> None:
         prompts = context.candidates.prompts
         groups = run.spec.steps * run.spec.batch_size // config.num_generations
-        rows = _prompt_order(len(prompts), groups, run.request.seed)
+        rows = _prompt_order(len(prompts), groups, run.attempt.launch.seed)
         self._ids = {
             p.text: list(ids) for p, ids in zip(prompts, context.candidates.prompt_ids, strict=True)
         }

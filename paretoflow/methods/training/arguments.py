@@ -10,7 +10,7 @@ from paretoflow.core.errors import SpecError
 from paretoflow.core.protocols import Parallel
 
 if TYPE_CHECKING:
-    from paretoflow.core.protocols import TrainRequest
+    from paretoflow.core.protocols import AttemptContext
     from paretoflow.lm.base import LanguageModel
     from paretoflow.spec.methods import MethodSpec
 
@@ -29,7 +29,9 @@ def check_batch(spec: MethodSpec) -> None:
         )
 
 
-def shared_arguments(spec: MethodSpec, request: TrainRequest, lm: LanguageModel) -> dict[str, Any]:
+def shared_arguments(
+    spec: MethodSpec, attempt: AttemptContext, lm: LanguageModel
+) -> dict[str, Any]:
     """Return the keyword arguments common to all TRL configs.
 
     The trainer neither saves, evaluates, prints nor reports: `checkpoints.CheckpointCallback` does
@@ -41,21 +43,21 @@ def shared_arguments(spec: MethodSpec, request: TrainRequest, lm: LanguageModel)
     """
     on_cpu = lm.device == "cpu"
     dtype = lm.model.dtype
-    if on_cpu and dtype != torch.float32 and not request.parallel.alone:
+    if on_cpu and dtype != torch.float32 and not attempt.parallel.alone:
         raise SpecError(
             f"got a base in {dtype} on the CPU, several ranks or ZeRO; allowed: float32",
             "model.dtype",
             "set model.dtype to float32, or give each rank a GPU",
         )
-    passes = spec.gradient_accumulation * request.accumulation_factor
+    passes = spec.gradient_accumulation * attempt.launch.accumulation_factor
     return {
-        "output_dir": str(request.folder),
+        "output_dir": str(attempt.folder),
         "max_steps": spec.steps,
-        "per_device_train_batch_size": _forward_batch(spec, request.parallel.ranks, passes),
+        "per_device_train_batch_size": _forward_batch(spec, attempt.parallel.ranks, passes),
         "gradient_accumulation_steps": passes,
         "learning_rate": spec.learning_rate,
         "max_grad_norm": spec.max_grad_norm,
-        "seed": request.seed % 2**31,  # numpy takes no more
+        "seed": attempt.launch.seed % 2**31,  # numpy takes no more
         "bf16": not on_cpu and dtype == torch.bfloat16,
         "fp16": not on_cpu and dtype == torch.float16,
         "dataloader_pin_memory": not on_cpu,
@@ -66,7 +68,7 @@ def shared_arguments(spec: MethodSpec, request: TrainRequest, lm: LanguageModel)
         "report_to": "none",
         "save_strategy": "no",
         "remove_unused_columns": False,
-        **_placement(request.parallel, on_cpu=on_cpu),
+        **_placement(attempt.parallel, on_cpu=on_cpu),
     }
 
 

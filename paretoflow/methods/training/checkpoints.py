@@ -55,7 +55,7 @@ class CheckpointCallback(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Check what the trainer made of the ranks; from here on they move in step."""
-        if not self._run.request.parallel.alone:
+        if not self._run.attempt.parallel.alone:
             require_deepspeed(self._trainer.model_wrapped)
         self._tokens = int(state.num_input_tokens_seen)  # where a resumed trainer goes on counting
         self._run.ranks.in_step = True
@@ -83,7 +83,7 @@ class CheckpointCallback(TrainerCallback):
         if not finished and ranks.any(flag=self._asked_to_stop()):
             raise RunInterrupted(
                 f"stopped after step {step} of {spec.steps}, as asked",
-                f"run {self._run.request.run_id}",
+                f"run {self._run.attempt.launch.run_id}",
                 state=saved or self._save_state(step),
                 step=step,
                 cost=self._spent(logs),
@@ -93,15 +93,15 @@ class CheckpointCallback(TrainerCallback):
     def _finishes(self) -> bool:
         """Return whether the run has finished with the checkpoint just reported, on all ranks."""
         run = self._run
-        ask = run.request.should_finish
+        ask = run.attempt.should_finish
         if ask is None or not run.ranks.any(flag=ask()):
             return False
         if run.ranks.main:
-            discard_states(run.request.folder)
+            discard_states(run.attempt.folder)
         return True
 
     def _asked_to_stop(self) -> bool:
-        ask = self._run.request.should_stop
+        ask = self._run.attempt.should_stop
         return ask is not None and ask()
 
     def _check(self, step: int, logs: dict[str, Any]) -> None:
@@ -114,14 +114,14 @@ class CheckpointCallback(TrainerCallback):
             spec = self._run.spec
             raise NonFiniteLossError(
                 f"{values} at step {step}",
-                f"run {self._run.request.run_id}",
+                f"run {self._run.attempt.launch.run_id}",
                 f"lower method.learning_rate ({spec.learning_rate}) or method.max_grad_norm",
             )
 
     def _save_state(self, step: int) -> Path:
         """Save all that the next step depends on; return its folder, whole."""
         run = self._run
-        folder = state_folder(run.request.folder, step)
+        folder = state_folder(run.attempt.folder, step)
         run.ranks.in_step = False  # each writes its part, and they wait for each other in between
         # past TRL's own, which writes a model card and may ask the hub
         Trainer._save_checkpoint(self._trainer, self._trainer.model_wrapped, None)
@@ -132,7 +132,7 @@ class CheckpointCallback(TrainerCallback):
         with run.ranks.together("to save the state"):
             if run.ranks.main:
                 multipliers = tuple(run.controller.multipliers.tolist())
-                state = State(folder, step, Layout.of(run.request.parallel), multipliers)
+                state = State(folder, step, Layout.of(run.attempt.parallel), multipliers)
                 seal(state, names)
         return folder
 
@@ -140,7 +140,7 @@ class CheckpointCallback(TrainerCallback):
         self, step: int, state: Path | None, weights: FloatArray, logs: dict[str, Any]
     ) -> None:
         run = self._run
-        folder = run.request.folder / f"step-{step:04d}"
+        folder = run.attempt.folder / f"step-{step:04d}"
         numbers = {k: float(v) for k, v in logs.items() if isinstance(v, (int, float))}
         with undisturbed(run, self._trainer):
             with run.ranks.together("to save the adapter"):
@@ -161,10 +161,10 @@ class CheckpointCallback(TrainerCallback):
                 self._report(checkpoint)
         self._since = time.perf_counter()
         if checkpoint.final and run.ranks.main:
-            discard_states(run.request.folder)
+            discard_states(run.attempt.folder)
 
     def _spent(self, logs: dict[str, Any]) -> Cost:
         wall_s = time.perf_counter() - self._since
         tokens = int(logs["num_tokens"]) - self._tokens
         self._tokens += tokens
-        return Cost(wall_s, wall_s * self._run.request.parallel.ranks, tokens)
+        return Cost(wall_s, wall_s * self._run.attempt.parallel.ranks, tokens)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paretoflow.core.protocols import Candidates, Prompt, TrainRequest
+from paretoflow.core.protocols import AttemptContext, Candidates, Prompt
 from paretoflow.core.values import FloatArray, Problem
 from paretoflow.spec.models import GenerationSpec, LoraSpec
 
@@ -65,7 +65,7 @@ class Run:
     """
 
     spec: MethodSpec
-    request: TrainRequest
+    attempt: AttemptContext
     ranks: Ranks
     model: Any
     controller: DualController

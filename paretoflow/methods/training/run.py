@@ -19,7 +19,7 @@ from accelerate.utils import imports as accelerate_imports
 from torch.nn import Dropout
 from transformers import PrinterCallback, Trainer
 
-from paretoflow.core.protocols import Checkpoint, TrainRequest
+from paretoflow.core.protocols import AttemptContext, Checkpoint
 from paretoflow.core.values import FloatArray
 from paretoflow.lm.adapters import fresh_adapter, load_adapter, save_adapter_files, unload
 from paretoflow.methods.constrained.dual import DualController
@@ -36,7 +36,7 @@ from paretoflow.spec.methods import MethodSpec
 def train_run(
     context: MethodContext,
     spec: MethodSpec,
-    request: TrainRequest,
+    attempt: AttemptContext,
     report: Callable[[Checkpoint], None],
     build: Callable[[Run], Trainer],
     adapter_options: Mapping[str, Any] | None = None,
@@ -46,23 +46,25 @@ def train_run(
     `adapter_options` are further options of PEFT's `LoraConfig` for a fresh adapter.
 
     Raises:
+        AdapterError: If the adapter to start from is gone or was changed.
         NonFiniteLossError: If the loss, its gradient or the adapter is not finite; no such adapter
             is ever saved.
         MethodError: If the state to resume from is torn or another worker group's, or DeepSpeed was
             to train and does not.
-        RunInterrupted: After `request.should_stop` said yes and the state was saved.
+        RunInterrupted: After `attempt.should_stop` said yes and the state was saved.
         WorkerError: If another rank failed.
     """
     _remember_packages()
-    parent = request.parent_gains if spec.dual.paired else None
-    controller = DualController(spec.dual, request.proposal, context.scale, parent)
-    arguments = shared_arguments(spec, request, context.lm)
+    launch, parent = attempt.launch, attempt.parent()
+    known = launch.parent_gains if spec.dual.paired else None
+    controller = DualController(spec.dual, launch.proposal, context.scale, known)
+    arguments = shared_arguments(spec, attempt, context.lm)
     with (
-        joined(request.parallel, context.lm.device) as ranks,
-        _resumed(request, ranks, controller) as state,
-        _adapter(context, request, adapter_options) as model,
+        joined(attempt.parallel, context.lm.device) as ranks,
+        _resumed(attempt, ranks, controller) as state,
+        _adapter(context, launch.seed, parent, adapter_options) as model,
     ):
-        run = Run(spec, request, ranks, model, controller, arguments)
+        run = Run(spec, attempt, ranks, model, controller, arguments)
         trainer = build(run)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(CheckpointCallback(run, trainer, report, context))
@@ -106,14 +108,14 @@ def _remember_packages() -> None:
 
 @contextmanager
 def _resumed(
-    request: TrainRequest, ranks: Ranks, controller: DualController
+    attempt: AttemptContext, ranks: Ranks, controller: DualController
 ) -> Iterator[str | None]:
     """Yield the folder of trainer state to go on from, for the trainer; None to start afresh."""
-    if request.resume_from is None:
+    if attempt.resume_from is None:
         yield None
         return
-    with lent(request.resume_from, ranks):
-        state = require_state(request.resume_from, request.parallel)
+    with lent(attempt.resume_from, ranks):
+        state = require_state(attempt.resume_from, attempt.parallel)
         controller.restore(np.asarray(state.multipliers))
         yield str(state.folder)
 
@@ -131,7 +133,7 @@ def _released(trainer: Trainer, ranks: Ranks) -> Iterator[None]:
 
 @contextmanager
 def _adapter(
-    context: MethodContext, request: TrainRequest, options: Mapping[str, Any] | None
+    context: MethodContext, seed: int, parent: Path | None, options: Mapping[str, Any] | None
 ) -> Iterator[Any]:
     base = context.lm.model
     own_forward = vars(base).get("forward")
@@ -139,10 +141,10 @@ def _adapter(
         if isinstance(layer, Dropout):
             layer.p = 0.0  # as in the reference; the adapter's own dropout is the spec's
     with attributes_kept(base):
-        if request.parent_adapter is None:
-            model = fresh_adapter(context.lm, context.lora, request.seed, options)
+        if parent is None:
+            model = fresh_adapter(context.lm, context.lora, seed, options)
         else:
-            model = load_adapter(context.lm, request.parent_adapter, trainable=True)
+            model = load_adapter(context.lm, parent, trainable=True)
         try:
             yield model
         finally:
@@ -164,13 +166,13 @@ class TrainedMethod(ABC, Generic[S]):
         self._spec = spec
         self._context = context
 
-    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
+    def train(self, attempt: AttemptContext, report: Callable[[Checkpoint], None]) -> None:
         """Train one launch; see `core.protocols.Method`."""
 
         def told(checkpoint: Checkpoint) -> None:
             report(replace(checkpoint, effective=self.effective(checkpoint)))
 
-        train_run(self._context, self._spec, request, told, self._trainer)
+        train_run(self._context, self._spec, attempt, told, self._trainer)
 
     def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
         """Return how the objectives shared in what was learned under the weights of a checkpoint.

@@ -128,8 +128,8 @@ def latest_state(attempts: Sequence[Path], parallel: Parallel | None = None) -> 
     """Return the state to go on from: the most steps among the whole ones that the group can read.
 
     Args:
-        attempts: Folders of a run's attempts so far (`TrainRequest.folder` of each), oldest first;
-            among equal steps the later attempt's is taken.
+        attempts: Folders of a run's attempts so far (`AttemptContext.folder` of each), oldest
+            first; among equal steps the later attempt's is taken.
         parallel: Any rank of the worker group that is to go on; None means one rank without ZeRO.
     """
     layout = Layout.of(parallel or Parallel())

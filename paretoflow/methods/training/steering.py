@@ -51,7 +51,7 @@ class Steering:
         """Look at the parent, or go on from what an earlier attempt saw."""
         if not self._run.controller.active:
             return
-        state = self._run.request.resume_from
+        state = self._run.attempt.resume_from
         if state is not None and self._remembers:
             self._restore(state)
         elif self._remembers:

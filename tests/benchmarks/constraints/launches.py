@@ -7,7 +7,6 @@ of its own package, so that with another version of `paretoflow` on the path it 
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 import sys
@@ -17,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from paretoflow.core.launch import AdapterRef, Launch
 from paretoflow.core.values import FloatArray, LaunchKind, Problem, Proposal, WeightVector
 from paretoflow.core.views import EvaluationRow
-from paretoflow.engine.messages import Launch
 from paretoflow.engine.runtime.executor import Executor
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
@@ -119,10 +118,8 @@ def launches(task: str, state: SweepState, seed: int) -> list[tuple[Launch, Eval
                     target=target,
                     thresholds=tuple(kept.tolist()),
                 )
-                told = {"parent_digest": row.digest}
-                if "parent_gains" in {f.name for f in dataclasses.fields(Launch)}:
-                    told["parent_gains"] = tuple(gains.tolist())
-                launch = Launch(f"x{len(found):04d}", 0, proposal, row.path, **told)
+                start = AdapterRef(row.path, row.digest)
+                launch = Launch(f"x{len(found):04d}", 0, proposal, start, parent_gains=gains)
                 found.append((launch, row, slack))
     return found
 

@@ -26,10 +26,11 @@ from safetensors.torch import load_file
 
 from paretoflow import proposers
 from paretoflow.core.ids import seed_of
+from paretoflow.core.launch import Launch
 from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.status import RunStatus
 from paretoflow.engine.loop.driver import Driver
-from paretoflow.engine.messages import Failure, Launch
+from paretoflow.engine.messages import Failure
 from paretoflow.engine.runtime.executor import Executor
 from paretoflow.engine.runtime.protocols import Attempt
 from paretoflow.engine.session.folder import enter_folder, sweep_root

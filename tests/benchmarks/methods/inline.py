@@ -10,10 +10,11 @@ import time
 from collections.abc import Sequence
 
 from paretoflow import proposers
+from paretoflow.core.launch import Launch
 from paretoflow.core.values import Problem
 from paretoflow.engine.live import GroupState
 from paretoflow.engine.loop.driver import Driver
-from paretoflow.engine.messages import Launch, Report
+from paretoflow.engine.messages import Report
 from paretoflow.engine.runtime.executor import Executor
 from paretoflow.engine.session.folder import enter_folder, sweep_root
 from paretoflow.engine.state.sweep_state import SweepState

@@ -11,10 +11,11 @@ import torch
 from paretoflow import __version__
 from paretoflow.core.cost import Cost
 from paretoflow.core.ids import digest_of_folder, seed_of
+from paretoflow.core.launch import Launch
 from paretoflow.core.protocols import Parallel
 from paretoflow.core.values import BASE_RUN_ID, ObjectiveInfo, Problem
 from paretoflow.engine.failures.attribution import failure_in
-from paretoflow.engine.messages import Failure, Launch, Report
+from paretoflow.engine.messages import Failure, Report
 from paretoflow.engine.runtime.protocols import Attempt
 from paretoflow.engine.runtime.run_files import RunFiles
 from paretoflow.engine.state.events import ScoredCheckpoint, calibrated, evaluated, finished
@@ -68,7 +69,7 @@ class MorlExecutor:
         return failure_in(lambda: self._train(launch, attempt))
 
     def _train(self, launch: Launch, attempt: Attempt) -> None:
-        parent = self._files.parent(launch.parent_path, launch.parent_digest)
+        parent = self._files.adapter(launch.parent) if launch.parent else None
         policy = fresh_policy(self._spec, launch.proposal.seed, parent)
         place = self._files.attempt(launch.run_id, launch.attempt)
         where, began = (launch.run_id, launch.attempt), time.perf_counter()

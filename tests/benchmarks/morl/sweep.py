@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 
 from paretoflow import proposers
+from paretoflow.core.launch import Launch
 from paretoflow.core.values import Problem
 from paretoflow.engine.live import GroupState
 from paretoflow.engine.loop.driver import Driver
-from paretoflow.engine.messages import Launch, Report
+from paretoflow.engine.messages import Report
 from paretoflow.engine.runtime.protocols import RunExecutor
 from paretoflow.engine.session.folder import enter_folder, sweep_root
 from paretoflow.engine.state.sweep_state import SweepState

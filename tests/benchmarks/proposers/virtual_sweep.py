@@ -12,10 +12,10 @@ import numpy as np
 
 from paretoflow.core.cost import Cost
 from paretoflow.core.ids import snapshot_id_of
+from paretoflow.core.launch import Launch, PriorEvaluation
 from paretoflow.core.protocols import Proposer
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal, RunRecord
-from paretoflow.engine.messages import Launch, PriorEvaluation
 from paretoflow.engine.oracles import AnyOracle
 from paretoflow.engine.simulation.oracle_answers import Answers, CheckedPoint
 from paretoflow.front.dominance import nondominated
@@ -203,7 +203,7 @@ class VirtualSweep:
         row = next(r for r in self._rows if r.snapshot == name)
         if self._truth is None:
             return [CheckedPoint(1.0, row.truth, np.zeros(len(row.truth)), row.truth[:, None])]
-        known = PriorEvaluation(name, run_name(row.run), 0, 1, row.draws, "", "", False, None)
+        known = PriorEvaluation(name, run_name(row.run), 0, 1, row.draws, "", False, None)
         return self._answers.of(Launch(run_name(run), 0, proposal, known=known))
 
     def _happen(self, event: Coming) -> bool:

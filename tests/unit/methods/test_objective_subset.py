@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from paretoflow.core.cost import Cost
-from paretoflow.core.protocols import Candidates, Checkpoint, Served, TrainRequest
+from paretoflow.core.launch import Launch
+from paretoflow.core.protocols import AttemptContext, Candidates, Checkpoint, Served
 from paretoflow.core.values import (
     Direction,
     LaunchKind,
@@ -30,7 +31,7 @@ class Recorder:
     """Notes what a method is told, and reports what it is given."""
 
     def __init__(self, **reported: Any) -> None:
-        self.requests: list[TrainRequest] = []
+        self.launches: list[Launch] = []
         self.context: MethodContext | None = None
         self._reported = reported
 
@@ -38,9 +39,9 @@ class Recorder:
         self.context = context
         return self
 
-    def train(self, request: TrainRequest, report: Callable[[Checkpoint], None]) -> None:
-        self.requests.append(request)
-        weights = self._reported.pop("weights", request.proposal.weights.array)
+    def train(self, attempt: AttemptContext, report: Callable[[Checkpoint], None]) -> None:
+        self.launches.append(attempt.launch)
+        weights = self._reported.pop("weights", attempt.launch.proposal.weights.array)
         report(Checkpoint(0, Path(), True, Cost(), weights, {}, **self._reported))
 
 
@@ -65,17 +66,17 @@ def context() -> MethodContext:
     )
 
 
-def asked(*weights: float, **given: Any) -> TrainRequest:
+def asked(*weights: float, **given: Any) -> Launch:
     kind = LaunchKind.CONSTRAINED if "thresholds" in given else LaunchKind.WEIGHTED
     proposal = Proposal(kind, WeightVector(weights), 1, "Because.", "test", **given)
-    return TrainRequest("r", 0, proposal, 1, Path(), front=np.array([[1.0, 2.0, 3.0]]))
+    return Launch("r", 0, proposal, front=np.array([[1.0, 2.0, 3.0]]))
 
 
 def trained(
-    context: MethodContext, method: Recorder, request: TrainRequest, idle: Any = None
+    context: MethodContext, method: Recorder, launch: Launch, idle: Any = None
 ) -> Checkpoint:
     told: list[Checkpoint] = []
-    narrowed(method.of, context, idle).train(request, told.append)
+    narrowed(method.of, context, idle).train(AttemptContext(launch, Path()), told.append)
     return told[0]
 
 
@@ -99,7 +100,7 @@ def test_nothing_changes_where_training_moves_all(context: MethodContext) -> Non
 def test_weights_are_shared_out_among_the_others_and_reported_whole(context: MethodContext) -> None:
     method = Recorder()
     found = trained(context, method, asked(0.2, 0.5, 0.3))
-    (told,) = method.requests
+    (told,) = method.launches
     assert told.proposal.weights.values == (0.4, 0.6)
     assert told.front is not None
     assert told.front.tolist() == [[1.0, 3.0]]
@@ -120,24 +121,24 @@ def test_a_bound_on_it_is_left_out(context: MethodContext, target: int, told: in
     method = Recorder()
     bounds = (-1.0, -2.0, -3.0)
     trained(context, method, asked(0.2, 0.5, 0.3, target=target, thresholds=bounds))
-    assert method.requests[0].proposal.target == told
-    assert method.requests[0].proposal.thresholds == (-1.0, -3.0)
+    assert method.launches[0].proposal.target == told
+    assert method.launches[0].proposal.thresholds == (-1.0, -3.0)
 
 
 def test_the_parents_gains_are_those_of_what_moves(context: MethodContext) -> None:
     method, bounds = Recorder(), (-1.0, -2.0, -3.0)
     request = asked(0.2, 0.5, 0.3, target=0, thresholds=bounds)
     trained(context, method, replace(request, parent_gains=np.array([1.0, 2.0, 3.0])))
-    assert method.requests[0].parent_gains is not None
-    assert method.requests[0].parent_gains.tolist() == [1.0, 3.0]
+    assert method.launches[0].parent_gains is not None
+    assert method.launches[0].parent_gains.tolist() == [1.0, 3.0]
 
 
 def test_what_has_nothing_to_train_for_is_anothers(context: MethodContext) -> None:
     method, idle = Recorder(), Recorder()
     request = asked(0.0, 1.0, 0.0)
     found = trained(context, method, request, idle)
-    assert (method.requests, idle.requests) == ([], [request])
+    assert (method.launches, idle.launches) == ([], [request])
     assert found.weights.tolist() == [0.0, 1.0, 0.0]
     found = trained(context, method, request)  # without one, all that training moves counts alike
-    assert method.requests[0].proposal.weights.values == (0.5, 0.5)
+    assert method.launches[0].proposal.weights.values == (0.5, 0.5)
     assert found.weights.tolist() == [0.0, 1.0, 0.0]

@@ -10,7 +10,7 @@
     grad_dynamic         a plain sum whose weights follow the objectives' gradients
 
 How to add one (the tag is `type` in the YAML, the module's name, and the key below): its knobs in
-`spec/methods/aggregators.py`, its module here with a class `(spec, context, request)` derived from
+`spec/methods/aggregators.py`, its module here with a class `(spec, context, launch)` derived from
 `base.Aggregator`, its line in `TAGS`, and its line in `AGGREGATORS` of
 `tests/unit/methods/online/test_aggregators.py`. Formulas are functions on numpy arrays; nothing
 here loads torch.
@@ -25,7 +25,7 @@ from paretoflow.methods.online.aggregators.base import Aggregator, RewardBatch
 from paretoflow.spec.methods.aggregators import AggregationSpec
 
 if TYPE_CHECKING:
-    from paretoflow.core.protocols import TrainRequest
+    from paretoflow.core.launch import Launch
     from paretoflow.methods.training.context import MethodContext
 
 __all__ = ["TAGS", "Aggregator", "RewardBatch", "build"]
@@ -44,9 +44,9 @@ TAGS = {
 """YAML tag to `module:Name` in this package."""
 
 
-def build(spec: AggregationSpec, context: MethodContext, request: TrainRequest) -> Aggregator:
+def build(spec: AggregationSpec, context: MethodContext, launch: Launch) -> Aggregator:
     """Return the aggregator that the spec names, for one launch."""
     module, name = TAGS[spec.type].split(":")
-    built = getattr(import_module(f"{__name__}.{module}"), name)(spec, context, request)
+    built = getattr(import_module(f"{__name__}.{module}"), name)(spec, context, launch)
     aggregator: Aggregator = built
     return aggregator

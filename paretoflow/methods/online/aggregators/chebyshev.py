@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from paretoflow.core.protocols import TrainRequest
+from paretoflow.core.launch import Launch
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.online.aggregators.base import Aggregator, RewardBatch
 from paretoflow.methods.training.context import MethodContext
@@ -43,7 +43,7 @@ class Chebyshev(Aggregator):
         base's candidates, frozen for the sweep, objective by objective.
     """
 
-    def __init__(self, spec: ChebyshevSpec, context: MethodContext, request: TrainRequest) -> None:
+    def __init__(self, spec: ChebyshevSpec, context: MethodContext, launch: Launch) -> None:
         self._augmentation = spec.augmentation
         self._ideal: FloatArray = np.max(context.candidates.standardised, axis=(0, 1))
 

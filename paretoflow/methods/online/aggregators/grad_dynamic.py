@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from paretoflow.core.protocols import TrainRequest
+from paretoflow.core.launch import Launch
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.online.aggregators.base import Aggregator, RewardBatch
 from paretoflow.methods.online.aggregators.hv_dynamic import combined
@@ -60,9 +60,7 @@ class GradDynamic(Aggregator):
 
     learns: ClassVar[bool] = True
 
-    def __init__(
-        self, spec: GradDynamicSpec, context: MethodContext, request: TrainRequest
-    ) -> None:
+    def __init__(self, spec: GradDynamicSpec, context: MethodContext, launch: Launch) -> None:
         self._spec = spec
         self._names = context.objective_names
         m = len(self._names)

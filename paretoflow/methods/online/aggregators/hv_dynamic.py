@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from paretoflow.core.protocols import TrainRequest
+from paretoflow.core.launch import Launch
 from paretoflow.core.values import FloatArray
 from paretoflow.front.orient import ref_gains
 from paretoflow.methods.online.aggregators.base import Aggregator, RewardBatch, weighted_margins
@@ -110,13 +110,13 @@ class HvDynamic(Aggregator):
         (4) A look every few steps, not after each.
     """
 
-    def __init__(self, spec: HvDynamicSpec, context: MethodContext, request: TrainRequest) -> None:
+    def __init__(self, spec: HvDynamicSpec, context: MethodContext, launch: Launch) -> None:
         self._spec = spec
         self._normalises = spec.combine == "normalize_then_sum"
         problem = context.problem
         self._ref = context.candidates.mean if problem is None else ref_gains(problem)
         self._scale = context.scale
-        self._gains: FloatArray = self._normalised(self._held_against(context, request))
+        self._gains: FloatArray = self._normalised(self._held_against(context, launch))
         self._meta = 1.0
         self._added: list[float] = []
 
@@ -160,11 +160,11 @@ class HvDynamic(Aggregator):
         self._meta = float(state["meta"])
         self._added = [float(added) for added in state.get("added", ())]
 
-    def _held_against(self, context: MethodContext, request: TrainRequest) -> FloatArray:
+    def _held_against(self, context: MethodContext, launch: Launch) -> FloatArray:
         """Return the gains that a first look is compared with, shape (k, m)."""
         if self._spec.measure == "run":
             return context.candidates.mean[None]
-        return np.empty((0, len(self._ref))) if request.front is None else request.front
+        return np.empty((0, len(self._ref))) if launch.front is None else launch.front
 
     def _normalised(self, gains: FloatArray) -> FloatArray:
         normalised: FloatArray = (gains - self._ref) / self._scale

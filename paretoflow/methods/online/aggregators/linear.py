@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paretoflow.core.protocols import TrainRequest
+from paretoflow.core.launch import Launch
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.online.aggregators.base import Aggregator, RewardBatch, weighted_margins
 from paretoflow.methods.training.context import MethodContext
@@ -25,7 +25,7 @@ class Linear(Aggregator):
         TRL's `sum_then_normalize` where the trainer is GRPO.
     """
 
-    def __init__(self, spec: LinearSpec, context: MethodContext, request: TrainRequest) -> None:
+    def __init__(self, spec: LinearSpec, context: MethodContext, launch: Launch) -> None:
         pass
 
     def advantages(self, batch: RewardBatch) -> FloatArray:

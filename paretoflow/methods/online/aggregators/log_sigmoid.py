@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from paretoflow.core.protocols import TrainRequest
+from paretoflow.core.launch import Launch
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.online.aggregators.base import Aggregator, RewardBatch
 from paretoflow.methods.training.context import MethodContext
@@ -39,7 +39,7 @@ class LogSigmoid(Aggregator):
         takes a high one for helpfulness and a canned refusal for harmlessness.
     """
 
-    def __init__(self, spec: LogSigmoidSpec, context: MethodContext, request: TrainRequest) -> None:
+    def __init__(self, spec: LogSigmoidSpec, context: MethodContext, launch: Launch) -> None:
         self._references: FloatArray = np.quantile(
             context.candidates.standardised, spec.ref_quantile, axis=1
         )

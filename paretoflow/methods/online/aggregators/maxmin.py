@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from paretoflow.core.protocols import TrainRequest
+from paretoflow.core.launch import Launch
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.online.aggregators.base import Aggregator, RewardBatch
 from paretoflow.methods.training.context import MethodContext
@@ -44,7 +44,7 @@ class Maxmin(Aggregator):
         sweep's runs with the same support seek one point.
     """
 
-    def __init__(self, spec: MaxminSpec, context: MethodContext, request: TrainRequest) -> None:
+    def __init__(self, spec: MaxminSpec, context: MethodContext, launch: Launch) -> None:
         self._tau = spec.tau
 
     def advantages(self, batch: RewardBatch) -> FloatArray:

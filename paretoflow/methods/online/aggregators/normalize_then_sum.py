@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paretoflow.core.protocols import TrainRequest
+from paretoflow.core.launch import Launch
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.online.aggregators.base import (
     EPSILON,
@@ -48,9 +48,7 @@ class NormalizeThenSum(Aggregator):
     The same under RLOO: what it gives has been compared within the group already.
     """
 
-    def __init__(
-        self, spec: NormalizeThenSumSpec, context: MethodContext, request: TrainRequest
-    ) -> None:
+    def __init__(self, spec: NormalizeThenSumSpec, context: MethodContext, launch: Launch) -> None:
         pass
 
     def advantages(self, batch: RewardBatch) -> FloatArray:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from paretoflow.core.protocols import TrainRequest
+from paretoflow.core.launch import Launch
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.online.aggregators.base import Aggregator, RewardBatch
 from paretoflow.methods.training.context import MethodContext
@@ -118,7 +118,7 @@ class Pama(Aggregator):
         targets once neither lags.
     """
 
-    def __init__(self, spec: PamaSpec, context: MethodContext, request: TrainRequest) -> None:
+    def __init__(self, spec: PamaSpec, context: MethodContext, launch: Launch) -> None:
         self._spec = spec
         self._names = context.objective_names
         self._shares: FloatArray = np.zeros(len(self._names))
@@ -162,7 +162,7 @@ class PamaScalar(Aggregator):
         As `pama`, in the reading of third-party code; departures 2 and 3 of `pama` hold here too.
     """
 
-    def __init__(self, spec: PamaScalarSpec, context: MethodContext, request: TrainRequest) -> None:
+    def __init__(self, spec: PamaScalarSpec, context: MethodContext, launch: Launch) -> None:
         self._noon = spec.noon
         self._step = 0.0
 

@@ -5,9 +5,10 @@ from collections import Counter
 import pytest
 
 from paretoflow.core.errors import FencedError, LedgerError, ModelError
+from paretoflow.core.launch import Launch
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import Problem
-from paretoflow.engine.messages import Launch, Report
+from paretoflow.engine.messages import Report
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import Event, EventKind
 from tests.sim.specs import circle_spec

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from paretoflow.core.launch import Launch
 from paretoflow.core.status import RunStatus
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.loop.hooks import Hooks
-from paretoflow.engine.messages import Launch, Report
+from paretoflow.engine.messages import Report
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.proposers import build

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from paretoflow.core.launch import Launch
 from paretoflow.core.status import RunStatus
 from paretoflow.engine.loop.driver import Driver
-from paretoflow.engine.messages import Launch, Report
+from paretoflow.engine.messages import Report
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.proposers import build

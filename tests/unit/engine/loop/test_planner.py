@@ -8,6 +8,7 @@ import pytest
 
 from paretoflow.core.cost import Cost
 from paretoflow.core.ids import run_id_of
+from paretoflow.core.launch import AdapterRef
 from paretoflow.core.merge import Merge
 from paretoflow.core.values import History, LaunchKind, Proposal
 from paretoflow.engine.loop.planner import (
@@ -137,13 +138,13 @@ def test_the_parents_folder_and_digest_are_those_of_its_own_evaluation() -> None
         scored("a", (0.7, 5), step=2, path="adapters/a/a0/step-0002", digest="2" * 64),
     )
     for parent, expected in {
-        "a-a0-s0001": ("adapters/a/a0/step-0001", "1" * 64),
-        "a-a0-s0002": ("adapters/a/a0/step-0002", "2" * 64),
-        "base": ("", ""),
-        None: ("", ""),
+        "a-a0-s0001": AdapterRef("adapters/a/a0/step-0001", "1" * 64),
+        "a-a0-s0002": AdapterRef("adapters/a/a0/step-0002", "2" * 64),
+        "base": None,
+        None: None,
     }.items():
         launch = first_launch(state, "b", proposal(parent=parent))
-        assert (launch.parent_path, launch.parent_digest) == expected
+        assert launch.parent == expected
 
 
 def test_a_merge_gets_its_parents_folders_in_their_order_at_every_attempt() -> None:
@@ -159,20 +160,21 @@ def test_a_merge_gets_its_parents_folders_in_their_order_at_every_attempt() -> N
         proposed("c", mixed),
         started("c"),
     )
-    paths = ("adapters/b/a0/step-0001", "adapters/a/a0/step-0001")
-    assert first_launch(state, "c", mixed).merge_paths == paths
+    adapters = tuple(AdapterRef(f"adapters/{n}/a0/step-0001", n * 64) for n in "ba")
+    assert first_launch(state, "c", mixed).merged == adapters
     again = launch_of(circle_spec(), state, "c")
-    assert (again.merge_paths, again.attempt) == (paths, 1)
-    assert again.merge_digests == ("b" * 64, "a" * 64)
-    assert first_launch(state, "d", proposal()).merge_paths == ()
+    assert (again.merged, again.attempt) == (adapters, 1)
+    assert first_launch(state, "d", proposal()).merged == ()
 
 
 def test_a_launch_knows_the_front_of_its_moment_and_is_the_same_attempt_without_it() -> None:
     events = [*BEGUN, proposed("a"), proposed("b")]
     early = launch_of(circle_spec(), folded(*events), "b")
-    assert early.front == ((0.5, -5.0),)  # the base; words count downwards
+    assert early.front is not None
+    assert early.front.tolist() == [[0.5, -5.0]]  # the base; words count downwards
     later = launch_of(circle_spec(), folded(*events, scored("a", (0.7, 9))), "b")
-    assert sorted(later.front) == [(0.5, -5.0), (0.7, -9.0)]
+    assert later.front is not None
+    assert sorted(later.front.tolist()) == [[0.5, -5.0], [0.7, -9.0]]
     assert early == later
 
 
@@ -185,8 +187,10 @@ def test_a_constrained_launch_knows_what_its_thresholds_were_made_from() -> None
         target=0,
         thresholds=(0.6, -8.0),
     )
-    assert first_launch(state, "b", asked).parent_gains == (0.6, -7.0)  # words count downwards
-    assert first_launch(state, "b", proposal(parent="a-a0-s0001")).parent_gains == ()
+    gains = first_launch(state, "b", asked).parent_gains
+    assert gains is not None
+    assert gains.tolist() == [0.6, -7.0]  # words count downwards
+    assert first_launch(state, "b", proposal(parent="a-a0-s0001")).parent_gains is None
 
 
 def _after(runs: int, hours: float, device_s: float) -> SweepState:

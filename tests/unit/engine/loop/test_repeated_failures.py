@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from paretoflow.core.launch import Launch
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import Proposal
 from paretoflow.engine.loop.planner import decide, exhausted, failing
-from paretoflow.engine.messages import Launch, Report
+from paretoflow.engine.messages import Report
 from paretoflow.engine.session.simulate import simulate
 from paretoflow.engine.state.failures import pattern_of
 from paretoflow.engine.state.sweep_state import SweepState

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from paretoflow.core.launch import Launch
 from paretoflow.core.status import Boundary
-from paretoflow.engine.messages import Cause, Failure, Launch
+from paretoflow.engine.messages import Cause, Failure
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import EventKind
 from paretoflow.storage import LocalFolder

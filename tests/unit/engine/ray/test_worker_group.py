@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from paretoflow.core.errors import FencedError, ModelError
+from paretoflow.core.launch import Launch
 from paretoflow.core.status import Boundary
 from paretoflow.engine.live import GroupPhase
-from paretoflow.engine.messages import Cause, Failure, Launch, Report
+from paretoflow.engine.messages import Cause, Failure, Report
 from paretoflow.engine.runtime.mailbox import LoadResult, Mailbox, PollRequest
 from paretoflow.spec.engine import LimitsSpec
 from tests.unit.engine.telling import CALIBRATED, PROBLEM, proposal

@@ -44,8 +44,8 @@ def job(base: Path, home: Path) -> Any:
 @pytest.fixture(scope="module")
 def swept(tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Told]:
     """Return the folder of a sweep of one run, and what its executor told."""
+    from paretoflow.core.launch import Launch
     from paretoflow.core.values import LaunchKind, Proposal, WeightVector
-    from paretoflow.engine.messages import Launch
     from paretoflow.engine.runtime.executor import Executor
     from paretoflow.engine.session.folder import enter_folder, sweep_root
     from paretoflow.ledger import open_ledger

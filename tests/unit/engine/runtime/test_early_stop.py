@@ -120,7 +120,7 @@ def executor(tiny_base_dir: Path, tmp_path: Path) -> Any:
 def test_a_run_finishes_where_it_is_told_to_also_after_an_interruption(
     executor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from paretoflow.engine.messages import Launch
+    from paretoflow.core.launch import Launch
     from tests.method_bench import weighted
 
     def verdict(spec: Any, steps: int, base: Any, looks: list[Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from paretoflow.engine.messages import Launch
+from paretoflow.core.launch import Launch
 from paretoflow.ledger.fragments import read_fragments
 from paretoflow.ledger.tables import Event, EventKind
 from tests.method_bench import weighted

@@ -9,9 +9,10 @@ from dataclasses import replace
 import pytest
 
 from paretoflow.core.errors import FencedError, ModelError, RunInterrupted, WorkerError
+from paretoflow.core.launch import Launch
 from paretoflow.core.status import Boundary
 from paretoflow.engine.live import GroupPhase
-from paretoflow.engine.messages import Failure, Launch, Report
+from paretoflow.engine.messages import Failure, Report
 from paretoflow.engine.runtime.mailbox import LoadResult, Mailbox, PollRequest
 from tests.unit.engine.telling import CALIBRATED, proposal
 

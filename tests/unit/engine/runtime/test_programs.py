@@ -59,8 +59,9 @@ def job(base: Path, home: Path, adapter: Path) -> Any:
 def test_a_stopped_program_is_a_lost_attempt_and_the_next_goes_on(
     tiny_base_dir: Path, tiny_lm: Any, tmp_path: Path
 ) -> None:
+    from paretoflow.core.launch import Launch
     from paretoflow.core.values import LaunchKind, Proposal, WeightVector
-    from paretoflow.engine.messages import Cause, Launch
+    from paretoflow.engine.messages import Cause
     from paretoflow.engine.runtime.executor import Executor
     from paretoflow.engine.session.folder import enter_folder, sweep_root
     from paretoflow.lm.adapters import fresh_adapter, save_adapter_files, unload

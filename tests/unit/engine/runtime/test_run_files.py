@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from paretoflow.core.errors import AdapterError
+from paretoflow.core.launch import AdapterRef
 from paretoflow.core.protocols import Parallel
 from paretoflow.core.status import Boundary
 from paretoflow.engine.failures.attribution import failure_in
@@ -87,10 +88,8 @@ def test_a_finished_run_leaves_adapters_and_no_states(folder: Folder) -> None:
     assert files.name(adapter) == "adapters/a/a1/step-0004"
     files.finish("a")
     assert folder.names() == ["adapters/a/a1/step-0004/weights"]
-    parent = files.parent("adapters/a/a1/step-0004", digest_of_files({"weights": b"w"}))
-    assert parent is not None
-    assert (parent / "weights").read_text() == "w"
-    assert files.parent("", "") is None
+    kept = AdapterRef("adapters/a/a1/step-0004", digest_of_files({"weights": b"w"}))
+    assert (files.adapter(kept) / "weights").read_text() == "w"
 
 
 def test_training_for_an_object_store_happens_in_the_temporary_folder(tmp_path: Path) -> None:
@@ -130,18 +129,18 @@ def test_a_full_disk_is_waited_for_and_one_that_stays_full_fails_the_write(
     assert now[0] == 0.0
 
 
-def test_only_the_first_rank_fetches_the_adapters_of_a_merge(folder: Folder) -> None:
+def test_adapters_are_found_by_name_and_digest(folder: Folder) -> None:
+    files = RunFiles(folder, Parallel())
     names = ["adapters/a/a0/step-0001", "adapters/b/a0/merged"]
     for name in names:
         folder.write(f"{name}/adapter_config.json", name.encode())
     digests = [digest_of_files({"adapter_config.json": name.encode()}) for name in names]
-    first = RunFiles(folder, Parallel()).merge_parents(names, digests)
-    assert [(p / "adapter_config.json").read_text() for p in first] == names
-    assert RunFiles(folder, Parallel(rank=1, ranks=2)).merge_parents(names, digests) == ()
+    found = [files.adapter(AdapterRef(*one)) for one in zip(names, digests, strict=True)]
+    assert [(p / "adapter_config.json").read_text() for p in found] == names
     with pytest.raises(AdapterError, match="adapters/gone: the adapter is gone"):
-        RunFiles(folder, Parallel()).merge_parents(["adapters/gone"], digests[:1])
+        files.adapter(AdapterRef("adapters/gone", digests[0]))
     with pytest.raises(AdapterError, match=r"b/a0/merged: the adapter is not .*adapter_config"):
-        RunFiles(folder, Parallel()).merge_parents(names, digests[:1] * 2)
+        files.adapter(AdapterRef(names[1], digests[0]))
 
 
 @pytest.mark.parametrize("rank", [0, 1])
@@ -152,9 +151,8 @@ def test_a_parent_that_is_lost_or_changed_fails_at_the_store_for_good(
     content = {"adapter_config.json": b"{}", "adapter_model.safetensors": b"weights"}
     for name, part in content.items():
         folder.write(f"adapters/a/{name}", part)
-    digest = digest_of_files(content)
-    assert files.parent("", "") is None
-    assert files.parent("adapters/a", digest) is not None
+    adapter = AdapterRef("adapters/a", digest_of_files(content))
+    assert files.adapter(adapter).is_dir()
     changes = {
         "changed": lambda: folder.write("adapters/a/adapter_model.safetensors", b"weighty"),
         "a file less": lambda: folder.delete("adapters/a/adapter_model.safetensors"),
@@ -163,7 +161,7 @@ def test_a_parent_that_is_lost_or_changed_fails_at_the_store_for_good(
     }
     for change in changes.values():
         change()
-        failure = failure_in(lambda: files.parent("adapters/a", digest))
+        failure = failure_in(lambda: files.adapter(adapter))
         assert failure is not None
         assert (failure.boundary, failure.retryable) == (Boundary.STORE, False)
         assert "adapters/a: the adapter is" in failure.message

@@ -37,7 +37,7 @@ def proposed(**settings: float) -> Proposal:
 
 def execute(executor: tuple[Any, Path], run_id: str, **settings: float) -> tuple[Any, Told]:
     """Return why a launch failed, if it did, and what it told."""
-    from paretoflow.engine.messages import Launch
+    from paretoflow.core.launch import Launch
 
     told = Told()
     return executor[0].execute(Launch(run_id, 0, proposed(**settings)), told), told
@@ -80,13 +80,13 @@ def test_decoding_reaches_the_answers_alone_and_is_told(executor: Any, plain: An
     assert row.snapshot_id == "r0002-aaaaaa-a0-s0001"
 
     # asked again without training, as a merge of the one adapter, it answers the same
+    from paretoflow.core.launch import AdapterRef, Launch
     from paretoflow.core.merge import Merge
-    from paretoflow.engine.messages import Launch
 
     merge = Merge("cat", ("r0000-aaaaaa-a0-s0001",), (1.0,))
     again = replace(proposed(temperature=0.2, top_p=0.5), kind=LaunchKind.MERGE, merge=merge)
-    parents = {"merge_paths": (plain[0].path,), "merge_digests": (plain[0].digest,)}
-    launch, told = Launch("r0009-aaaaaa", 0, again, **parents), Told()
+    mixed = (AdapterRef(plain[0].path, plain[0].digest),)
+    launch, told = Launch("r0009-aaaaaa", 0, again, merged=mixed), Told()
     assert executor[0].execute(launch, told) is None
     redrawn = next(e for r in told.reports for e in r.events if e.scores)
     assert redrawn.prompt_scores == row.prompt_scores

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from paretoflow.core.launch import Launch
 from paretoflow.core.values import Proposal
-from paretoflow.engine.messages import Launch, Report
+from paretoflow.engine.messages import Report
 from paretoflow.engine.simulation.backend import FaultModel, SimulatedBackend, SimulatedCluster
 from paretoflow.ledger.tables import EventKind
 from paretoflow.spec.engine import EngineSpec

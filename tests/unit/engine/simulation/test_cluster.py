@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from paretoflow.core.errors import FencedError
+from paretoflow.core.launch import Launch
 from paretoflow.engine.live import GroupPhase
-from paretoflow.engine.messages import Cause, Launch, Report
+from paretoflow.engine.messages import Cause, Report
 from paretoflow.engine.simulation.backend import FaultModel, SimulatedBackend, SimulatedCluster
 from paretoflow.engine.simulation.fault_model import Saved
 from paretoflow.ledger.tables import Event, EventKind

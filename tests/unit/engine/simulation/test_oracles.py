@@ -10,9 +10,9 @@ import pytest
 
 from paretoflow.core.errors import ObjectiveError, PluginError
 from paretoflow.core.ids import snapshot_id_of
+from paretoflow.core.launch import Launch, PriorEvaluation
 from paretoflow.core.merge import Merge
 from paretoflow.core.values import BASE_RUN_ID, LaunchKind, Problem, Proposal, WeightVector
-from paretoflow.engine.messages import Launch, PriorEvaluation
 from paretoflow.engine.oracles import Checkpoint, Snapshot, TrainingTask
 from paretoflow.engine.session.simulate import simulate
 from paretoflow.engine.simulation.oracle_answers import Answers, checked
@@ -52,7 +52,7 @@ def answers(oracle: Any) -> Answers:
 
 
 def known(snapshot: str, run: str, step: int) -> PriorEvaluation:
-    return PriorEvaluation(snapshot, run, 0, step, 1, "", "", False, None)
+    return PriorEvaluation(snapshot, run, 0, step, 1, "", False, None)
 
 
 def test_a_run_goes_on_from_the_state_of_its_parent() -> None:

@@ -7,10 +7,10 @@ import pytest
 
 from paretoflow.core.cost import Cost
 from paretoflow.core.errors import DataError, LedgerError
+from paretoflow.core.launch import PriorEvaluation
 from paretoflow.core.values import BASE_RUN_ID, LaunchKind, Proposal
 from paretoflow.core.views import EvaluationRow
 from paretoflow.engine.loop.planner import first_launch, launch_of, stagnant
-from paretoflow.engine.messages import PriorEvaluation
 from paretoflow.engine.state.events import ScoredCheckpoint, evaluated, evaluation_of
 from paretoflow.engine.state.reevaluation import pooled, require_alike
 from paretoflow.engine.state.sweep_state import SweepState
@@ -211,14 +211,12 @@ def test_looks_at_one_snapshot_are_numbered_also_when_they_are_proposed_together
     assert {r: k.number for r, k in known.items() if k} == {"c": 1, "d": 1, "e": 2, "f": 1}
     assert known["f"] is not None
     assert (known["f"].snapshot_id, known["f"].proposal) == (BASE_RUN_ID, None)
-    assert known["e"] == PriorEvaluation("a-a0-s0001", "a", 0, 1, 2, "", "", False, proposal())
+    assert known["e"] == PriorEvaluation("a-a0-s0001", "a", 0, 1, 2, "", False, proposal())
     assert launch_of(circle_spec(), state, "c").known == known["c"]
     assert first_launch(state, "a", proposal()).known is None
 
 
-KNOWN = PriorEvaluation(
-    "a-a0-s0001", "a", 0, 1, 1, "d", "prompts", conditioned=False, proposal=None
-)
+KNOWN = PriorEvaluation("a-a0-s0001", "a", 0, 1, 1, "prompts", conditioned=False, proposal=None)
 
 
 def test_another_look_after_an_accepted_change_is_refused() -> None:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from paretoflow.core.launch import AdapterRef, Launch
 from paretoflow.core.merge import Merge
-from paretoflow.core.protocols import Checkpoint, TrainRequest
+from paretoflow.core.protocols import AttemptContext, Checkpoint
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 
 
@@ -44,12 +45,13 @@ def request_of(
     seed: int = 0,
     weights: Sequence[float] = (0.5, 0.5, 0.0),
     **fields: Any,
-) -> TrainRequest:
+) -> AttemptContext:
     folder.mkdir(exist_ok=True)
     proposal = Proposal(
         LaunchKind.MERGE, WeightVector.of(weights), seed, "Because.", "by hand", merge=merge
     )
-    return TrainRequest("run", 0, proposal, seed, folder, merge_parents=parents, **fields)
+    merged = tuple(AdapterRef(str(parent), "") for parent in parents)
+    return AttemptContext(Launch("run", 0, proposal, merged=merged), folder, **fields)
 
 
 def logits_of(model: Any) -> Any:

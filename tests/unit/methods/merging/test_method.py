@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from paretoflow.core.errors import MethodError, ModelError, PluginError
+from paretoflow.core.launch import AdapterRef
 from paretoflow.core.merge import Merge
 from paretoflow.core.protocols import Checkpoint, Parallel
 from paretoflow.lm.adapters import adapter_on
@@ -95,7 +96,7 @@ def test_an_unknown_way_and_missing_parents_are_named(
         merged(context, tmp_path, finals, "ties", (0.5, 0.5))
     for merge in (None, Merge("cat", ("a", "b"), (0.5, 0.5))):
         request = request_of(merge, tuple(finals[:1]), tmp_path)
-        with pytest.raises(MethodError, match="got 1 folders for a merge of"):
+        with pytest.raises(MethodError, match="got 1 adapters for a merge of"):
             MergeMethod(context).train(request, lambda c: None)
 
 
@@ -114,11 +115,17 @@ def test_a_reader_that_raises_leaves_the_base_as_it_was(
 def test_the_first_rank_merges_and_the_others_do_nothing(
     context: Any, finals: list[Path], tmp_path: Path
 ) -> None:
-    merge, reports = Merge("cat", ("a", "b"), (0.5, 0.5)), []
+    merge, reports, fetched = Merge("cat", ("a", "b"), (0.5, 0.5)), [], []
+
+    def adapter(one: AdapterRef) -> Path:
+        fetched.append(one.path)
+        return Path(one.path)
+
     for rank in (0, 1):
-        parents = tuple(finals) if rank == 0 else ()
-        request = request_of(merge, parents, tmp_path, parallel=Parallel(rank=rank, ranks=2))
-        MergeMethod(context).train(request, reports.append)
+        place = Parallel(rank=rank, ranks=2)
+        attempt = request_of(merge, tuple(finals), tmp_path, parallel=place, adapter=adapter)
+        MergeMethod(context).train(attempt, reports.append)
+    assert fetched == [str(final) for final in finals]
     (report,) = reports
     assert report.cost.device_s == 2 * report.cost.wall_s
 

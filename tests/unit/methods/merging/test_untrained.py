@@ -1,20 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from paretoflow.core.protocols import Checkpoint, Parallel, TrainRequest
+from paretoflow.core.launch import AdapterRef, Launch
+from paretoflow.core.protocols import AttemptContext, Checkpoint, Parallel
 from tests.method_bench import make_context, read_adapter, weighted
 
 pytestmark = pytest.mark.train
 
 
-def asked(folder: Path, **given: Any) -> TrainRequest:
+def asked(folder: Path, parent: Path | None = None, **given: Any) -> AttemptContext:
     folder.mkdir()
-    return TrainRequest("r", 0, weighted(0.0, 1.0, 0.0), 5, folder, **given)
+    start = None if parent is None else AdapterRef(str(parent), "")
+    proposal = replace(weighted(0.0, 1.0, 0.0), seed=5)
+    return AttemptContext(Launch("r", 0, proposal, start), folder, **given)
 
 
 def test_the_adapter_is_that_before_any_step(tiny_lm: Any, tmp_path: Path) -> None:
@@ -42,7 +46,7 @@ def test_a_parents_adapter_is_handed_on(tiny_lm: Any, tmp_path: Path) -> None:
 
     method, told = UntrainedMethod(make_context(tiny_lm)), list[Checkpoint]()
     method.train(asked(tmp_path / "first"), told.append)
-    child = asked(tmp_path / "second", parent_adapter=told[0].folder)
+    child = asked(tmp_path / "second", parent=told[0].folder)
     method.train(child, told.append)
     before, after = (read_adapter(c.folder) for c in told)
     assert all(np.array_equal(before[name], after[name]) for name in before)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from paretoflow.core.protocols import Candidates, Prompt, TrainRequest
+from paretoflow.core.launch import Launch
+from paretoflow.core.protocols import Candidates, Prompt
 from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
 from paretoflow.methods.online.aggregators import Aggregator, RewardBatch, build
 from paretoflow.methods.online.aggregators.base import group_normalised
@@ -60,9 +61,9 @@ def built(
     proposal = Proposal(
         LaunchKind.WEIGHTED, WeightVector.of([1.0] * len(columns)), 0, "test", "test"
     )
-    request = TrainRequest("run", 0, proposal, 0, tmp_path, front=front)
+    launch = Launch("run", 0, proposal, front=front)
     spec = GrpoMethodSpec.model_validate({"type": "grpo", "aggregation": aggregation})
-    return build(spec.aggregation, context_of(base_gains()[..., list(columns)]), request)
+    return build(spec.aggregation, context_of(base_gains()[..., list(columns)]), launch)
 
 
 def batch_of(

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from paretoflow.core.errors import SpecError
-from paretoflow.core.protocols import Parallel, TrainRequest
+from paretoflow.core.launch import Launch
+from paretoflow.core.protocols import AttemptContext, Parallel
 from paretoflow.spec.methods import DpoMethodSpec
 from tests.method_bench import weighted
 
@@ -21,11 +22,10 @@ def told(parallel: Parallel, factor: int = 1, dtype: str = "float32", **knobs: A
 
     from paretoflow.methods.training.arguments import shared_arguments
 
-    request = TrainRequest(
-        "run", 0, weighted(1.0), 0, Path("run"), parallel=parallel, accumulation_factor=factor
-    )
+    launch = Launch("run", 0, weighted(1.0), accumulation_factor=factor)
+    attempt = AttemptContext(launch, Path("run"), parallel=parallel)
     lm: Any = SimpleNamespace(device="cpu", model=SimpleNamespace(dtype=getattr(torch, dtype)))
-    return shared_arguments(DpoMethodSpec(**knobs), request, lm)
+    return shared_arguments(DpoMethodSpec(**knobs), attempt, lm)
 
 
 @pytest.mark.parametrize(
