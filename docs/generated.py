@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from paretoflow.cli.main import VERBS, build
+from paretoflow.core import errors
+from paretoflow.core.codes import CODES
 from paretoflow.spec.rewards import RewardSpec
 from paretoflow.spec.sweep import SweepSpec
 
@@ -43,6 +45,7 @@ def pages() -> dict[str, str]:
         **sections,
         "reference/yaml/train-reward.md": _rewards(),
         "reference/command-line.md": _command_line(),
+        "reference/error-codes.md": _error_codes(),
     }
 
 
@@ -244,6 +247,25 @@ def _command_line() -> str:
         examples = "\n".join(f"$ {example}" for example in VERBS[verb].examples)
         lines += ["```console", examples, "```", ""]
     return "\n".join(lines)
+
+
+def _error_codes() -> str:
+    """Return the page of every code: its class, what it means and what to do."""
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    classes = {k.code: k for k in kinds if issubclass(k, errors.ParetoflowError)}
+    lines = [
+        "# Error codes",
+        "",
+        "Every error has a code: `error[spec-unknown-key]` on the command line, `error.code` in "
+        "Python. Codes stay the same when messages are reworded. A code begins with the code of "
+        "its class; [errors and what to do](../errors.md) shows examples.",
+    ]
+    for code, (meaning, remedy) in CODES.items():
+        if code in classes:
+            head = f"## `{classes[code].__name__}`"
+            lines += ["", head, "", "| code | meaning | what to do |", "| --- | --- | --- |"]
+        lines.append(f"| `{code}` | {_line(meaning)} | {_line(remedy)} |")
+    return "\n".join(lines) + "\n"
 
 
 def _help(text: str) -> list[str]:

@@ -88,7 +88,12 @@ def _room(spec: SweepSpec, address: str) -> str:
     nodes, resources = dashboard.nodes(), spec.engine.resources
     if missing := shortfall(nodes, resources):
         hint = "lower engine.resources, or add nodes"
-        raise ClusterError(f"too small for a worker group: {missing}", dashboard.address, hint)
+        raise ClusterError(
+            f"too small for a worker group: {missing}",
+            dashboard.address,
+            hint,
+            code="cluster-too-small",
+        )
     fit, workers = room(nodes, resources), spec.engine.worker_groups
     later = "" if fit >= workers else "; the others wait for theirs"
     return f"room: {dashboard.address} holds {min(fit, workers)} of {workers} worker groups{later}"

@@ -72,7 +72,7 @@ def compare(
 
     if plot is not None and plot.suffix not in _SUFFIXES:
         what = f"draws {', '.join(_SUFFIXES)}, got {plot.name!r}"
-        raise UserError(what, "--plot", "name it fronts.html, for instance")
+        raise UserError(what, "--plot", "name it fronts.html, for instance", code="usage-option")
     first = _index(sweeps, baseline)
     values = named_numbers(ref, "--ref")
     read = [[read_whole_side(text) for text in arm_of(sweep)] for sweep in sweeps]
@@ -136,12 +136,12 @@ def _named(standing: Standing) -> dict[str, Any]:
 def _index(sweeps: Sequence[str], baseline: str | None) -> int:
     if len(sweeps) < 2:
         hint = "name another one; `paretoflow front` shows a single sweep"
-        raise UserError("got one sweep; allowed: two or more", hint=hint)
+        raise UserError("got one sweep; allowed: two or more", hint=hint, code="usage-option")
     if baseline is None:
         return 0
     if baseline not in sweeps:
         what = f"got {baseline!r}; allowed: one of those that are compared: {', '.join(sweeps)}"
-        raise UserError(what, "--baseline", "write it as it stands among them")
+        raise UserError(what, "--baseline", "write it as it stands among them", code="usage-option")
     return list(sweeps).index(baseline)
 
 

@@ -99,10 +99,17 @@ def confirm(
     file = None if data is None else data.absolute()
     if "://" not in place and is_export(Path(place)):
         if snapshot is not None:
-            raise UserError("an export holds one front", "--snapshot", "leave it away")
+            raise UserError(
+                "an export holds one front", "--snapshot", "leave it away", code="usage-option"
+            )
         found, front = _of_export(Path(place), file, given or (), (n, accept_change), wishes)
     elif given:
-        raise UserError("a sweep has all that scores it", "--set", "it is for exports alone")
+        raise UserError(
+            "a sweep has all that scores it",
+            "--set",
+            "it is for exports alone",
+            code="usage-option",
+        )
     else:
         found, front = _of_sweep(place, snapshot, file, (n, accept_change), wishes)
     if format is Format.JSON:
@@ -173,7 +180,9 @@ def _points(front: FrontView, wishes: Wishes, where: str) -> list[FrontPoint]:
             "see above; an adapter that serves many preferences is asked with the condition that "
         )
         hint += "that the front tells: score its answers on prompts of your own"
-        raise UserError("no point of this front can be scored again", where, hint)
+        raise UserError(
+            "no point of this front can be scored again", where, hint, code="usage-no-point"
+        )
     return points
 
 

@@ -52,7 +52,10 @@ def diff(a: First, b: Second, format: FormatOption = Format.TEXT, out: Picture =
 
     if out is not None and out.suffix not in (".png", ".svg", ".html"):
         raise UserError(
-            f"draws .png, .svg or .html, got {out.name!r}", "-o", "name it front.html, for instance"
+            f"draws .png, .svg or .html, got {out.name!r}",
+            "-o",
+            "name it front.html, for instance",
+            code="usage-option",
         )
     found = difference(read_side(a), read_side(b))
     if format is Format.JSON:

@@ -97,9 +97,12 @@ def named_numbers(given: list[str] | None, option: str) -> dict[str, float]:
                 f"{part!r} is not a name with a number",
                 option,
                 f"write {option} coverage=0.7,length=0.3",
+                code="usage-option",
             )
         if name in numbers:
-            raise UserError(f"{name} is given twice", option, "give each name once")
+            raise UserError(
+                f"{name} is given twice", option, "give each name once", code="usage-option"
+            )
         numbers[name] = number
     return numbers
 

@@ -160,7 +160,9 @@ def _one(name: str, found: Mapping[str, Sequence[Mapping[str, Any]]], format: Fo
         known = [*found, *(e["type"] for entries in found.values() for e in entries)]
         near = nearest(name, known)
         hint = f"did you mean {near!r}?" if near else "`paretoflow plugins` lists them all"
-        raise PluginError(f"no family and no plug-in is named {name!r}", hint=hint)
+        raise PluginError(
+            f"no family and no plug-in is named {name!r}", hint=hint, code="plugin-unknown"
+        )
     if format is Format.JSON:
         echo(json.dumps(named, indent=2, ensure_ascii=False))
         return

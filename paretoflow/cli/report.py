@@ -10,7 +10,7 @@ import typer
 from paretoflow.cli.console import echo
 from paretoflow.cli.front import Snapshot
 from paretoflow.cli.options import SweepRoot
-from paretoflow.core.errors import ExportError
+from paretoflow.core.errors import UserError
 
 PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg")
 """Endings that an HTML page must not have: viewers would call it damaged."""
@@ -30,9 +30,10 @@ def report(
     from paretoflow.api import open_sweep
 
     if out is not None and out.suffix.lower() in PICTURES:
-        raise ExportError(
+        raise UserError(
             f"{out} is named as a picture, and a report is an HTML page",
             "--out",
             "name it .html; `paretoflow export DIR -o FOLDER` writes a front.png",
+            code="usage-option",
         )
     echo(f"wrote {open_sweep(sweep).report(out, snapshot)}")

@@ -95,4 +95,5 @@ def _refuse_cluster_options(**given: object) -> None:
                 "it is for a sweep on a cluster",
                 option,
                 "give the dashboard of its head: --address http://head:8265",
+                code="usage-option",
             )

@@ -181,6 +181,7 @@ def _require_room(dashboard: Dashboard, spec: SweepSpec, *, anyway: bool) -> Non
             f"too small for a worker group: {missing}",
             dashboard.address,
             "lower engine.resources, add nodes, or give --anyway if the cluster grows by itself",
+            code="cluster-too-small",
         )
     fit = room(nodes, engine.resources)
     if missing or fit < engine.worker_groups:

@@ -54,12 +54,17 @@ def tell(error: ParetoflowError) -> None:
     faults = error.faults if isinstance(error, SpecError) else (error,)
     for fault in faults[:SHOWN_FAULTS]:
         place = f"{fault.where}: " if fault.where else ""
-        echo(f"{place}{fault.what}", err=True, mark=typer.style("error:", fg="red", bold=True))
+        echo(f"{place}{fault.what}", err=True, mark=_mark(fault))
         if fault.hint:
             echo(f"  hint: {fault.hint}", err=True)
     if len(faults) > 1:
         first = f", of which the first {SHOWN_FAULTS} are shown" * (len(faults) > SHOWN_FAULTS)
         echo(f"{len(faults)} faults in {error.where}{first}", err=True)
+
+
+def _mark(error: ParetoflowError) -> str:
+    """Return what begins the line of an error: `error[spec-unknown-key]:`."""
+    return typer.style(f"error[{error.code}]:", fg="red", bold=True)
 
 
 def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:

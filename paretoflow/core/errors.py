@@ -27,6 +27,8 @@
     └── WorkerError                a worker died or went silent (RuntimeError)
 
 Each leaf also inherits a standard error and survives pickling: errors cross process borders.
+Each class has a `code` that stays the same when messages are reworded, and a single error may have
+a finer one: `codes` lists them all.
 """
 
 from __future__ import annotations
@@ -38,21 +40,28 @@ from paretoflow.core.shown import without_secrets
 
 
 class ParetoflowError(Exception):
-    """An error in three parts; passwords and keys in them are left out.
+    """An error in three parts, with a code; passwords and keys in them are left out.
 
     Args:
         what: What was wrong: what was got and what is allowed.
         where: File, line, table or run it was found in; empty when there is none.
         hint: What to do about it; empty when nothing can be said.
+        code: Which fault it is, one of `core.codes`; by default the code of the class.
     """
 
-    def __init__(self, what: str, where: str = "", hint: str = "") -> None:
+    code: str = "error"
+
+    def __init__(
+        self, what: str, where: str = "", hint: str = "", *, code: str | None = None
+    ) -> None:
         # an error is printed, logged, kept in the ledger and sent to trackers
         what, where, hint = without_secrets(what), without_secrets(where), without_secrets(hint)
         super().__init__(what, where, hint)
         self.what = what
         self.where = where
         self.hint = hint
+        if code is not None:
+            self.code = code
 
     def __str__(self) -> str:
         """Return `where: what (hint)` on one line."""
@@ -64,14 +73,24 @@ class ParetoflowError(Exception):
 class UserError(ParetoflowError):
     """A fault that the user can mend: the command line prints no traceback and exits with 2."""
 
+    code = "usage"
+
 
 class SpecError(UserError, ValueError):
     """A sweep YAML with one or many faults; `faults` holds each as a `SpecError` of its own."""
 
+    code = "spec"
+
     def __init__(
-        self, what: str, where: str = "", hint: str = "", faults: tuple[SpecError, ...] = ()
+        self,
+        what: str,
+        where: str = "",
+        hint: str = "",
+        faults: tuple[SpecError, ...] = (),
+        *,
+        code: str | None = None,
     ) -> None:
-        super().__init__(what, where, hint)
+        super().__init__(what, where, hint, code=code)
         self.args = (*self.args, faults)
         self.faults = faults or (self,)
 
@@ -79,29 +98,43 @@ class SpecError(UserError, ValueError):
 class DataError(UserError, ValueError):
     """Prompts that cannot be read or do not have the columns that the spec names."""
 
+    code = "data"
+
 
 class ModelError(UserError, ValueError):
     """A base model, tokenizer or adapter that cannot be loaded."""
+
+    code = "model"
 
 
 class AdapterError(ModelError):
     """An adapter that is gone, or is not the one that was evaluated; trying again mends nothing."""
 
+    code = "adapter"
+
 
 class ChangedInputsError(UserError, ValueError):
     """Data, a model, a scorer or a setting that changed since the objectives were frozen."""
+
+    code = "changed-inputs"
 
 
 class PluginError(UserError, LookupError):
     """A plug-in name that no table knows."""
 
+    code = "plugin"
+
 
 class SweepNotFoundError(UserError, FileNotFoundError):
     """No sweep lives at the given folder or URI."""
 
+    code = "sweep-not-found"
+
 
 class SnapshotNotFoundError(UserError, LookupError):
     """A front snapshot that the sweep does not have."""
+
+    code = "snapshot-not-found"
 
 
 class StorageError(UserError, OSError):
@@ -110,17 +143,25 @@ class StorageError(UserError, OSError):
     No such bucket, no permission, no put-if-absent, or no answer for a long time.
     """
 
+    code = "storage"
+
 
 class ClusterError(UserError, RuntimeError):
     """A Ray cluster that cannot be reached, does not let one in, or is too small."""
+
+    code = "cluster"
 
 
 class ExportError(UserError, ValueError):
     """An export that is damaged, incomplete, or was tampered with."""
 
+    code = "export"
+
 
 class MissingExtraError(UserError, ImportError):
     """An optional dependency that the command needs is not installed."""
+
+    code = "missing-extra"
 
     @classmethod
     def of(cls, what: str, library: str, extra: str) -> MissingExtraError:
@@ -132,9 +173,13 @@ class MissingExtraError(UserError, ImportError):
 class ShapeError(ParetoflowError, ValueError):
     """An array of the wrong shape."""
 
+    code = "shape"
+
 
 class NonFiniteError(ParetoflowError, ValueError):
     """A nan or an infinity where a finite number is needed."""
+
+    code = "non-finite"
 
 
 class ObjectiveError(ParetoflowError, RuntimeError):
@@ -143,13 +188,19 @@ class ObjectiveError(ParetoflowError, RuntimeError):
     The message names the objective.
     """
 
+    code = "objective"
+
 
 class MethodError(ParetoflowError, RuntimeError):
     """Training that failed."""
 
+    code = "training"
+
 
 class NonFiniteLossError(MethodError):
     """Training whose loss, gradient, adapter or logits stopped being finite; it would again."""
+
+    code = "training-not-finite"
 
 
 class RunInterrupted(ParetoflowError, RuntimeError):  # noqa: N818  # no error: it was asked for
@@ -160,6 +211,8 @@ class RunInterrupted(ParetoflowError, RuntimeError):  # noqa: N818  # no error: 
         step: Optimiser steps done.
         cost: Spent since the last checkpoint that was reported.
     """
+
+    code = "interrupted"
 
     def __init__(
         self,
@@ -180,21 +233,31 @@ class RunInterrupted(ParetoflowError, RuntimeError):  # noqa: N818  # no error: 
 class LedgerError(ParetoflowError, RuntimeError):
     """A ledger that cannot be read or written."""
 
+    code = "ledger"
+
 
 class DamagedError(LedgerError):
     """A file of a sweep that is not what was written: cut short, changed, swapped or gone."""
+
+    code = "damaged"
 
 
 class FencedError(LedgerError):
     """A newer driver has taken over the sweep; this one must stop."""
 
+    code = "fenced"
+
 
 class SchemaVersionError(LedgerError):
     """A table written by a newer version of ParetoFlow."""
 
+    code = "schema-version"
+
 
 class WorkerError(ParetoflowError, RuntimeError):
     """A worker group, or a rank of it, that died, went silent or ran past its limit."""
+
+    code = "worker"
 
 
 class RenamedKeyWarning(FutureWarning):

@@ -27,5 +27,8 @@ def home_path(text: str) -> Path:
         return Path(text).expanduser()
     except RuntimeError:
         raise UserError(
-            f"user {user_name()} has no home folder", text, "write the whole path, or set HOME"
+            f"user {user_name()} has no home folder",
+            text,
+            "write the whole path, or set HOME",
+            code="usage-missing-file",
         ) from None

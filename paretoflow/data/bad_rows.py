@@ -32,7 +32,7 @@ class BadRows:
         """
         if not self.skip:
             hint = error.hint + (f"; {_SKIP}" if _DROP in error.hint else "")
-            raise DataError(error.what, error.where, hint) from error
+            raise DataError(error.what, error.where, hint, code=error.code) from error
         self.count += 1
         if len(self.first) < SHOWN:
             where = error.where.rpartition("/")[2]  # it is kept and handed on: folders are private
@@ -48,4 +48,4 @@ class BadRows:
             told = "; ".join(self.first[:3])
             what = f"{self.count} of {self.count + good} rows cannot be used: {told}"
             hint = "mend the file, or data.columns; skip is for a few bad rows"
-            raise DataError(what, source, hint)
+            raise DataError(what, source, hint, code="data-bad-rows")

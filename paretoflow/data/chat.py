@@ -50,7 +50,9 @@ def turns_of_messages(value: Any, where: str) -> list[Turn]:
         DataError: If the value is not a list of turns with text, or holds nothing to answer.
     """
     if not isinstance(value, list | tuple):
-        raise DataError(f"messages must be {_ALLOWED}, got {_short(value)}", where, _HINT)
+        raise DataError(
+            f"messages must be {_ALLOWED}, got {_short(value)}", where, _HINT, code="data-messages"
+        )
     turns = [_turn(turn, number, where) for number, turn in enumerate(value, start=1)]
     return _before_the_answer(turns, where)
 
@@ -69,7 +71,9 @@ def turns_of_dialogue(dialogue: str, where: str) -> tuple[str, list[Turn]]:
     if not marks or dialogue[: marks[0].start()].strip():
         allowed = "a turn of Human: or Assistant:"
         what = f"a dialogue must begin with {allowed}, got {_short(dialogue)}"
-        raise DataError(what, where, "name another column in data.columns.dialogue")
+        raise DataError(
+            what, where, "name another column in data.columns.dialogue", code="data-messages"
+        )
     ends = [mark.start() for mark in marks[1:]] + [len(dialogue)]
     turns: list[Turn] = [
         {"role": _SPEAKERS[mark[1]], "content": dialogue[mark.end() : end].strip()}
@@ -83,14 +87,14 @@ def turns_of_dialogue(dialogue: str, where: str) -> tuple[str, list[Turn]]:
 def _turn(turn: Any, number: int, where: str) -> Turn:
     if not isinstance(turn, Mapping):
         got = f"got {_short(turn)} as turn {number}"
-        raise DataError(f"messages must be {_ALLOWED}, {got}", where, _HINT)
+        raise DataError(f"messages must be {_ALLOWED}, {got}", where, _HINT, code="data-messages")
     said = present(turn)
     if "role" not in said and "from" in said:
         said = {"role": _speaker(said["from"], number, where), "content": said.get("value")}
     role = said.get("role")
     if is_missing(role) or not isinstance(role, str):
         got = f"turn {number} has no role: {_short(turn)}"
-        raise DataError(f"messages must be {_ALLOWED}; {got}", where, _HINT)
+        raise DataError(f"messages must be {_ALLOWED}; {got}", where, _HINT, code="data-messages")
     kept = {
         key: said[key]
         for key in _BESIDE.get(role, ())
@@ -102,7 +106,9 @@ def _turn(turn: Any, number: int, where: str) -> Turn:
     if is_missing(content) and not isinstance(content, str):
         if "tool_calls" not in kept:
             got = f"turn {number} has no content: {_short(turn)}"
-            raise DataError(f"messages must be {_ALLOWED}; {got}", where, _HINT)
+            raise DataError(
+                f"messages must be {_ALLOWED}; {got}", where, _HINT, code="data-messages"
+            )
         content = ""
     return {"role": role, "content": _text(content, number, where), **kept}
 
@@ -111,7 +117,7 @@ def _speaker(name: Any, number: int, where: str) -> str:
     role = _SHAREGPT.get(name.lower()) if isinstance(name, str) else None
     if role is None:
         what = f"turn {number} is from {_short(name)}; allowed: {', '.join(_SHAREGPT)}"
-        raise DataError(what, where, "mend the row, or write {role, content}")
+        raise DataError(what, where, "mend the row, or write {role, content}", code="data-messages")
     return role
 
 
@@ -121,16 +127,21 @@ def _text(content: Any, number: int, where: str) -> str:
         return content
     if not isinstance(content, list | tuple) or not all(isinstance(p, Mapping) for p in content):
         got = f"turn {number} has {_short(content)}"
-        raise DataError(f"messages must be {_ALLOWED}; {got}", where, _HINT)
+        raise DataError(f"messages must be {_ALLOWED}; {got}", where, _HINT, code="data-messages")
     texts = []
     for part in content:
         kind, text = part.get("type"), part.get("text")
         if kind not in _TEXT_PARTS:
             what = f"turn {number} has a part of type {_short(kind)}; allowed: text"
-            raise DataError(what, where, "a language model reads text alone: drop the row or part")
+            raise DataError(
+                what,
+                where,
+                "a language model reads text alone: drop the row or part",
+                code="data-messages",
+            )
         if not isinstance(text, str):
             what = f"a text part of turn {number} has no text: {_short(part)}"
-            raise DataError(what, where, "mend the row")
+            raise DataError(what, where, "mend the row", code="data-messages")
         texts.append(text)
     return "\n".join(texts)
 
@@ -139,7 +150,7 @@ def _calls(calls: Any, number: int, where: str) -> list[Any]:
     """Return tool calls with their arguments as values: chat templates write them as JSON."""
     if not isinstance(calls, list | tuple) or not all(isinstance(c, Mapping) for c in calls):
         what = f"turn {number} has the tool calls {_short(calls)}; allowed: a list of mappings"
-        raise DataError(what, where, "mend the row")
+        raise DataError(what, where, "mend the row", code="data-messages")
     plain = []
     for call in calls:
         kept = present(call)
@@ -162,7 +173,7 @@ def _arguments(value: Any) -> Any:
 def _before_the_answer(turns: list[Turn], where: str) -> list[Turn]:
     kept = turns[:-1] if turns and turns[-1]["role"] == "assistant" else turns
     if not any(turn["role"] == "user" and turn["content"].strip() for turn in kept):
-        raise DataError("no user turn to answer", where, "drop the row")
+        raise DataError("no user turn to answer", where, "drop the row", code="data-messages")
     return kept
 
 

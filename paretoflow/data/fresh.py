@@ -65,6 +65,7 @@ def spec_of_file(file: Path, data: DataSpec) -> DataSpec:
         f"{file.name} is neither .jsonl, .jsonl.gz nor .parquet",
         "--data",
         "save the fresh prompts as JSON lines, with the columns of the sweep's own data",
+        code="data-unreadable",
     )
 
 
@@ -122,5 +123,8 @@ def _too_few(available: int, wanted: int, repeated: int, source: str) -> DataErr
     if available >= FEWEST:
         hint += f"; or lower --n to at most {available}"
     return DataError(
-        f"{available} fresh prompts are there, but {least} are needed{also}", source, hint
+        f"{available} fresh prompts are there, but {least} are needed{also}",
+        source,
+        hint,
+        code="data-too-few",
     )

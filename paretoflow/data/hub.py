@@ -44,10 +44,14 @@ def _split(spec: HubDataSpec) -> Any:
         hint = (
             "check the name and the network, or name a folder written by save_to_disk in data.path"
         )
-        raise DataError(f"the hub cannot be reached: {error}", spec.path, hint) from error
+        raise DataError(
+            f"the hub cannot be reached: {error}", spec.path, hint, code="data-not-found"
+        ) from error
     except (OSError, ValueError) as error:
         hint = "check data.path, data.config, data.split and data.revision"
-        raise DataError(f"cannot be loaded: {error}", spec.path, hint) from error
+        raise DataError(
+            f"cannot be loaded: {error}", spec.path, hint, code="data-unreadable"
+        ) from error
     return _saved_split(saved, spec)
 
 
@@ -56,5 +60,5 @@ def _saved_split(saved: Any, spec: HubDataSpec) -> Any:
         return saved
     if spec.split not in saved:
         hint = f"the folder holds {', '.join(sorted(saved))}"
-        raise DataError(f"no split {spec.split!r}", spec.path, hint)
+        raise DataError(f"no split {spec.split!r}", spec.path, hint, code="data-not-found")
     return saved[spec.split]

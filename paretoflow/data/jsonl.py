@@ -40,7 +40,9 @@ def rows_of(path: Path) -> Iterator[Row]:
                     yield f"{path}:{number}", _object(line, f"{path}:{number}")
     except (OSError, EOFError, zlib.error) as error:
         hint = "restore the file, or name another"
-        raise DataError(f"cannot be read: {error}", f"{path}:{number + 1}", hint) from error
+        raise DataError(
+            f"cannot be read: {error}", f"{path}:{number + 1}", hint, code="data-unreadable"
+        ) from error
 
 
 def _object(line: str, where: str) -> dict[str, object] | DataError:
@@ -50,11 +52,15 @@ def _object(line: str, where: str) -> dict[str, object] | DataError:
         row = json.loads(line)
     except UnicodeEncodeError as error:
         what = f"not UTF-8 text: an odd byte at character {error.start + 1}"
-        return DataError(what, where, "save the file as UTF-8")
+        return DataError(what, where, "save the file as UTF-8", code="data-unreadable")
     except json.JSONDecodeError as error:
-        return DataError(f"not JSON: {error.msg} at column {error.colno}", where, hint)
+        return DataError(
+            f"not JSON: {error.msg} at column {error.colno}", where, hint, code="data-unreadable"
+        )
     except (ValueError, RecursionError) as error:  # thousands of digits or brackets
-        return DataError(f"not JSON that can be read: {error}", where, hint)
+        return DataError(f"not JSON that can be read: {error}", where, hint, code="data-unreadable")
     if not isinstance(row, dict):
-        return DataError(f"a {type(row).__name__} and not an object", where, hint)
+        return DataError(
+            f"a {type(row).__name__} and not an object", where, hint, code="data-unreadable"
+        )
     return row

@@ -30,7 +30,11 @@ class Needs:
         """Return why a prompt cannot be used, if it cannot."""
         if self.references and not prompt.reference.strip():
             who = " and ".join(self.references)
-            return DataError(f"no reference answer, which {who} needs", hint="drop the row")
+            return DataError(
+                f"no reference answer, which {who} needs",
+                hint="drop the row",
+                code="data-reference",
+            )
         if self.tokens is None or self.longest is None:
             return None
         try:
@@ -41,7 +45,7 @@ class Needs:
             return None
         what = f"the prompt has {count} tokens; allowed: at most {self.longest}, {self.limit}"
         hint = "shorten it (data.max_passage_words), lower model.generation.max_new_tokens"
-        return DataError(what, hint=hint)
+        return DataError(what, hint=hint, code="data-too-long")
 
 
 NOTHING = Needs()

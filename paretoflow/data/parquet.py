@@ -35,4 +35,6 @@ def rows_of(path: Path) -> Iterator[Row]:
                     yield f"{path} row {number}", row
     except (pyarrow.ArrowException, OSError) as error:
         hint = "restore the file, or name another"
-        raise DataError(f"cannot be read as Parquet: {error}", str(path), hint) from error
+        raise DataError(
+            f"cannot be read as Parquet: {error}", str(path), hint, code="data-unreadable"
+        ) from error

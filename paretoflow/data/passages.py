@@ -63,4 +63,4 @@ def _texts(value: Any, where: str) -> list[str]:
 def _not_passages(value: Any, where: str) -> DataError:
     allowed = "text, a list of texts or lists of [title, sentence, ...]"
     what = f"passages must be {allowed}, got {repr(value)[:80]}"
-    return DataError(what, where, "name another column in data.columns.passages")
+    return DataError(what, where, "name another column in data.columns.passages", code="data-value")

@@ -163,9 +163,9 @@ def _taken(
         if error is None:
             fit.append(drawn.prompt)
         elif drawn.where:
-            bad.take(DataError(error.what, drawn.where, error.hint))
+            bad.take(DataError(error.what, drawn.where, error.hint, code=error.code))
         else:  # the prompts are our own: there is no row to leave out
-            raise DataError(error.what, source, error.hint)
+            raise DataError(error.what, source, error.hint, code=error.code)
     lost = bad.count - before
     if lost > len(fit):
         bad.require_few(len(fit), source)
@@ -195,7 +195,7 @@ def _too_few(available: int, wanted: Mapping[str, int], source: str, lost: int) 
         hint = f"use a larger source: the smallest sizes need {_SMALLEST_SET * len(wanted)} prompts"
     what = f"{available} distinct prompts, but {parts} asks for {total}"
     what += f" ({lost} more were left out)" if lost else ""
-    return DataError(what, where=source, hint=hint)
+    return DataError(what, where=source, hint=hint, code="data-too-few")
 
 
 def _facts(

@@ -54,11 +54,20 @@ class RowReader:
         }
         given = [name for name, value in rivals.items() if value is not None]
         if len(given) > 1:
-            raise DataError(f"{' and '.join(given)} each say what the prompt is", hint="keep one")
+            raise DataError(
+                f"{' and '.join(given)} each say what the prompt is",
+                hint="keep one",
+                code="data-template",
+            )
         fields = {field for _, field in self._template or ()}
         if _PASSAGES in fields and spec.columns.passages is None:
             hint = "name the column that holds them in data.columns.passages"
-            raise DataError("the template has a place for {passages}", "data.template", hint)
+            raise DataError(
+                "the template has a place for {passages}",
+                "data.template",
+                hint,
+                code="data-template",
+            )
         self._used = {
             spec.columns.messages,
             spec.columns.dialogue,
@@ -106,7 +115,12 @@ class RowReader:
             passages = passages_of(value, self._max_passage_words, where)
         text, turns = self._rendered(row, passages, where)
         if not text.strip():
-            raise DataError("the prompt is empty", where, "drop the row or name another column")
+            raise DataError(
+                "the prompt is empty",
+                where,
+                "drop the row or name another column",
+                code="data-empty",
+            )
         _refuse_half_characters((text, reference, *passages), where)
         extra = {name: value for name, value in row.items() if name not in self._used}
         return new_prompt(text, reference=reference, passages=passages, messages=turns, extra=extra)
@@ -128,7 +142,12 @@ class RowReader:
             turns = turns_of_messages(_value(row, columns.messages, where), where)
             if self._render_chat is None:
                 hint = "use a model that has one, or name a plain column in data.columns.prompt"
-                raise DataError("chat messages, but the model has no chat template", where, hint)
+                raise DataError(
+                    "chat messages, but the model has no chat template",
+                    where,
+                    hint,
+                    code="data-chat-template",
+                )
             return self._chat(self._render_chat, turns, row, where), turns
         if columns.dialogue is not None:
             dialogue = _as_text(_value(row, columns.dialogue, where), columns.dialogue, where)
@@ -153,11 +172,12 @@ class RowReader:
                 f"column {named!r} must hold a list of tools, got {repr(tools)[:80]}",
                 where,
                 "name another column in data.columns.tools",
+                code="data-value",
             )
         try:
             return render(turns, present(tools)) if tools else render(turns)
         except UserError as error:  # a chat template may refuse one row's roles and not another's
-            raise DataError(error.what, where, error.hint) from error
+            raise DataError(error.what, where, error.hint, code="data-chat-template") from error
 
     def _filled(self, row: Mapping[str, Any], passages: tuple[str, ...], where: str) -> str:
         pieces: list[str] = []
@@ -171,7 +191,7 @@ class RowReader:
                 pieces.append(values[-1])
         if values and not any(value.strip() for value in values):
             what = "the prompt is empty: all columns of the template are"
-            raise DataError(what, where, "drop the row or name other columns")
+            raise DataError(what, where, "drop the row or name other columns", code="data-empty")
         return "".join(pieces)
 
 
@@ -184,7 +204,12 @@ def existing_file(path: str) -> Path:
     file = Path(path)
     if not file.is_file():
         hint = f"data.path is relative to the folder that the command runs in, {Path.cwd()}"
-        raise DataError("a folder, not a file" if file.is_dir() else "no such file", path, hint)
+        raise DataError(
+            "a folder, not a file" if file.is_dir() else "no such file",
+            path,
+            hint,
+            code="data-not-found",
+        )
     return file
 
 
@@ -194,10 +219,17 @@ def _parsed(template: str) -> tuple[tuple[str, str | None], ...]:
     try:
         pieces = list(string.Formatter().parse(template))
     except ValueError as error:
-        raise DataError(f"malformed template: {error}", "data.template", hint) from error
+        raise DataError(
+            f"malformed template: {error}", "data.template", hint, code="data-template"
+        ) from error
     for _, field, layout, conversion in pieces:
         if field == "" or layout or conversion:
-            raise DataError(f"malformed place in {repr(template)[:80]}", "data.template", hint)
+            raise DataError(
+                f"malformed place in {repr(template)[:80]}",
+                "data.template",
+                hint,
+                code="data-template",
+            )
     return tuple((literal, field) for literal, field, _, _ in pieces)
 
 
@@ -211,7 +243,7 @@ def _no_column(row: Mapping[str, Any], column: str, where: str) -> DataError:
     near = difflib.get_close_matches(column, list(row), n=1)
     hint = f"did you mean {near[0]!r}?" if near else "see data.columns and data.template"
     what = f"no column {column!r}; there are {', '.join(map(repr, row)) or 'none'}"
-    return DataError(what, where, hint)
+    return DataError(what, where, hint, code="data-column")
 
 
 def _as_text(value: Any, column: str, where: str) -> str:
@@ -232,7 +264,9 @@ def _not_text(value: Any, column: str, where: str) -> DataError:
         turns = isinstance(first, Mapping) and bool({"role", "from"} & set(first))
         if turns:
             hint = "chat turns belong in data.columns.messages"
-    return DataError(f"column {column!r} must hold text, got {repr(value)[:80]}", where, hint)
+    return DataError(
+        f"column {column!r} must hold text, got {repr(value)[:80]}", where, hint, code="data-value"
+    )
 
 
 def _refuse_half_characters(texts: Iterable[str], where: str) -> None:
@@ -241,4 +275,6 @@ def _refuse_half_characters(texts: Iterable[str], where: str) -> None:
             text.encode()
         except UnicodeEncodeError as error:  # JSON can say "\\ud83d" alone; no tokenizer takes it
             what = f"text that is no valid Unicode: half a character at position {error.start}"
-            raise DataError(what, where, "write the row's file again from its source") from error
+            raise DataError(
+                what, where, "write the row's file again from its source", code="data-value"
+            ) from error

@@ -34,7 +34,7 @@ def saved_rows(spec: HubDataSpec) -> Iterator[Row]:
         splits = _listed(folder / _SPLITS, "splits")
         if spec.split not in splits:
             hint = f"the folder holds {', '.join(sorted(map(str, splits)))}"
-            raise DataError(f"no split {spec.split!r}", spec.path, hint)
+            raise DataError(f"no split {spec.split!r}", spec.path, hint, code="data-not-found")
         folder = folder / spec.split
     number = 0
     for file in _listed(folder / _STATE, "_data_files"):
@@ -46,14 +46,18 @@ def saved_rows(spec: HubDataSpec) -> Iterator[Row]:
                         number += 1
                         yield f"{spec.path} ({spec.split}) row {number}", row
         except (pyarrow.ArrowException, OSError) as error:
-            raise DataError(f"cannot be read as Arrow: {error}", str(path), _HINT) from error
+            raise DataError(
+                f"cannot be read as Arrow: {error}", str(path), _HINT, code="data-unreadable"
+            ) from error
 
 
 def _listed(file: Path, key: str) -> list[Any]:
     try:
         found = json.loads(file.read_bytes())[key]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"cannot be read: {error}", str(file), _HINT) from error
+        raise DataError(
+            f"cannot be read: {error}", str(file), _HINT, code="data-unreadable"
+        ) from error
     if not isinstance(found, list):
-        raise DataError(f"lists no {key}", str(file), _HINT)
+        raise DataError(f"lists no {key}", str(file), _HINT, code="data-unreadable")
     return found

@@ -89,5 +89,6 @@ def _known(tag: str) -> str:
         raise PluginError(
             f"no exporter is called {tag!r}; there are {', '.join(TAGS)}",
             hint=f"did you mean {near[0]}?" if near else "",
+            code="plugin-unknown",
         )
     return tag

@@ -73,6 +73,7 @@ def _copy_adapter(root: Folder, point: FrontPoint, adapters: Path) -> None:
             f"{point.snapshot_id!r} is not the name of a checkpoint",
             root.uri,
             "the ledger is damaged",
+            code="model-export",
         )
     where = f"{root}/{point.path}"
     if ".." in point.path.split("/") or (root.local and not _is_within(root.local, point.path)):
@@ -80,6 +81,7 @@ def _copy_adapter(root: Folder, point: FrontPoint, adapters: Path) -> None:
             f"the adapter of {point.snapshot_id} lies outside its sweep",
             where,
             "the ledger is damaged",
+            code="model-export",
         )
     copy = adapters / point.adapter_name
     if copy.exists():  # another point of the same adapter
@@ -92,6 +94,7 @@ def _copy_adapter(root: Folder, point: FrontPoint, adapters: Path) -> None:
             f"the adapter of {point.snapshot_id} is gone",
             where,
             "restore the folder, or export another --snapshot",
+            code="model-export",
         ) from None
     if source != copy:  # a local sweep: fetched in place
         _require_no_links(root, point)
@@ -120,4 +123,5 @@ def _no_plain_file(path: Path) -> ModelError:
         f"an adapter of the front holds {kind}, which an export does not follow",
         str(path),
         "put the files themselves there",
+        code="model-export",
     )

@@ -64,7 +64,7 @@ def _require_plain(config: dict[str, Any], name: str) -> None:
     kind = config.get("peft_type")
     if kind not in (None, "LORA"):
         what = f"the adapter {name} does not say its LoRA rank: it is {kind}"
-        raise ModelError(what, hint="only LoRA adapters can be served by vLLM")
+        raise ModelError(what, hint="only LoRA adapters can be served by vLLM", code="model-export")
     beyond = [told for option, told in _BEYOND.items() if config.get(option)]
     if config.get("bias") not in (None, "none"):
         beyond.append("biases of the base's layers")
@@ -72,14 +72,14 @@ def _require_plain(config: dict[str, Any], name: str) -> None:
         beyond.append("other base weights below it")
     if beyond:
         what = f"vLLM does not serve the adapter {name} as it was evaluated: it has "
-        raise ModelError(what + " and ".join(beyond), hint=_HINT)
+        raise ModelError(what + " and ".join(beyond), hint=_HINT, code="model-export")
 
 
 def _rank(config: dict[str, Any], name: str) -> int:
     rank = config.get("r")
     if not isinstance(rank, int) or rank < 1:
         what = f"the adapter {name} does not say its LoRA rank: r is {rank!r}"
-        raise ModelError(what, hint="only LoRA adapters can be served by vLLM")
+        raise ModelError(what, hint="only LoRA adapters can be served by vLLM", code="model-export")
     return rank
 
 
@@ -92,7 +92,9 @@ def _fold(adapter: Path, config: dict[str, Any]) -> int:
         tensors = load_file(adapter / WEIGHTS_FILE)
     except (OSError, SafetensorError) as error:
         what = f"the weights of the adapter {adapter.name} cannot be read: {error}"
-        raise ModelError(what, hint="restore the adapter's folder from a copy") from error
+        raise ModelError(
+            what, hint="restore the adapter's folder from a copy", code="model-export"
+        ) from error
     modules = sorted(key.removesuffix(_DOWN) for key in tensors if key.endswith(_DOWN))
     rank = max(int(tensors[module + _DOWN].shape[0]) for module in modules)
     folded = {}
@@ -135,4 +137,4 @@ def _require_factors(names: list[str], adapter: str) -> None:
     if odd:
         shown = ", ".join(odd[:3]) + (", …" if len(odd) > 3 else "")
         what = f"vLLM does not serve the adapter {adapter} as it was evaluated: {shown} "
-        raise ModelError(what + "is no factor of a linear layer", hint=_HINT)
+        raise ModelError(what + "is no factor of a linear layer", hint=_HINT, code="model-export")

@@ -41,16 +41,16 @@ def opened(out: Path, name: str, most: int) -> Iterator[BufferedReader]:
     for part in PurePosixPath(name).parts:
         place = place / part
         if place.is_symlink():
-            raise ExportError("is a link, an export has none", str(place))
+            raise ExportError("is a link, an export has none", str(place), code="export-damaged")
     # not waiting, since a pipe without a writer would be waited for here already
     handle = os.open(out / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(handle, "rb") as stream:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
-            raise ExportError("is no plain file", str(out / name))
+            raise ExportError("is no plain file", str(out / name), code="export-damaged")
         if found.st_size > most:
             what = f"has {found.st_size:,} bytes; allowed: {most:,}"
-            raise ExportError(what, str(out / name), "export it again")
+            raise ExportError(what, str(out / name), "export it again", code="export-damaged")
         yield stream
 
 

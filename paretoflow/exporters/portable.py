@@ -74,7 +74,12 @@ def _read(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         what = f"{path.name} of the adapter {path.parent.name} cannot be read: {error}"
-        raise ModelError(what, hint="restore the adapter's folder from a copy") from error
+        raise ModelError(
+            what, hint="restore the adapter's folder from a copy", code="model-unreadable"
+        ) from error
     if not isinstance(found, dict):
-        raise ModelError(f"{path.name} of the adapter {path.parent.name} is no JSON object")
+        raise ModelError(
+            f"{path.name} of the adapter {path.parent.name} is no JSON object",
+            code="model-unreadable",
+        )
     return found

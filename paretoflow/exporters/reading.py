@@ -43,6 +43,7 @@ def read_manifest(out: Path) -> Manifest:
             f"no export of ParetoFlow is there: it has no {MANIFEST}",
             str(out),
             "give the folder that `paretoflow export` wrote",
+            code="export-not-found",
         ) from None
     except OSError as error:
         raise _unreadable(error, path) from error
@@ -56,13 +57,17 @@ def read_manifest(out: Path) -> Manifest:
                 f"up to {FORMAT_VERSION}",
                 str(path),
                 "upgrade paretoflow",
+                code="export-newer",
             )
         return _manifest(plain, hashlib.sha256(content).hexdigest())
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, ExportError):
             raise
         raise ExportError(
-            f"is damaged: {type(error).__name__} {error}", str(path), EXPORT_AGAIN
+            f"is damaged: {type(error).__name__} {error}",
+            str(path),
+            EXPORT_AGAIN,
+            code="export-damaged",
         ) from error
 
 
@@ -113,13 +118,16 @@ def _each_row(out: Path, name: str, read: Callable[[Row], _T]) -> list[_T]:
                 f"row {number} is damaged: {type(error).__name__} {error}",
                 str(path),
                 EXPORT_AGAIN,
+                code="export-damaged",
             ) from error
     return rows
 
 
 def _unreadable(error: OSError, path: Path) -> ExportError:
     hint = "check its permissions and those of its folder"
-    return ExportError(f"cannot be read: {error.strerror or error}", str(path), hint)
+    return ExportError(
+        f"cannot be read: {error.strerror or error}", str(path), hint, code="export-damaged"
+    )
 
 
 def is_inside(name: str) -> bool:

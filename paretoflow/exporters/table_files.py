@@ -49,9 +49,11 @@ def read_rows(path: Path) -> list[Row]:
     except _DAMAGE as error:
         reason = " ".join(str(error).split())[:200]
         what = f"cannot be read as {path.suffix[1:]}: {reason}"
-        raise ExportError(what, str(path), EXPORT_AGAIN) from error
+        raise ExportError(what, str(path), EXPORT_AGAIN, code="export-damaged") from error
     if not all(isinstance(row, dict) for row in rows):
-        raise ExportError("is no table: a row is not an object", str(path), EXPORT_AGAIN)
+        raise ExportError(
+            "is no table: a row is not an object", str(path), EXPORT_AGAIN, code="export-damaged"
+        )
     return rows
 
 

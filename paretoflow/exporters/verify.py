@@ -115,6 +115,7 @@ def _tampered(out: Path, faults: Sequence[str]) -> ExportError:
         f"{count} not as exported:{''.join(shown)}{more}",
         str(out),
         "do not use it; export it again, or fetch a whole copy",
+        code="export-damaged",
     )
 
 

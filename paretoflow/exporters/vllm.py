@@ -50,6 +50,7 @@ class VllmExporter:
                 "no point of the front has an adapter: there is nothing for vLLM to serve",
                 view.root,
                 "simulated sweeps have none; export the tables with --format parquet",
+                code="model-export",
             )
         for point in view.front.points:
             _require_words(point)
@@ -113,6 +114,7 @@ def _require_words(point: FrontPoint) -> None:
             f"vLLM does not serve {point.snapshot_id} as it was evaluated: it is asked for by "
             f"{', '.join(sorted(odd))}, which no request can say",
             hint="serve it with transformers and PEFT: export --format folder",
+            code="model-export",
         )
 
 
@@ -164,6 +166,7 @@ def serve_command(base: str | list[str], names: list[str], rank: int) -> str:
         raise ModelError(
             f"vLLM serves adapters up to rank {RANKS[-1]}, the front has one of rank {rank}",
             hint="export --format folder, and merge the adapter into its base",
+            code="model-export",
         )
     options = [
         ["--enable-lora"],

@@ -42,13 +42,17 @@ def refuse_taken(out: Path, *, force: bool) -> None:
         return
     if out.is_symlink() or not is_export(out):
         raise UserError(
-            "exists, and is not an export of ParetoFlow", str(out), "choose a new folder with -o"
+            "exists, and is not an export of ParetoFlow",
+            str(out),
+            "choose a new folder with -o",
+            code="usage-occupied",
         )
     if not force:
         raise UserError(
             "an export is already there",
             str(out),
             "choose a new folder with -o, or replace it with --force",
+            code="usage-occupied",
         )
 
 

@@ -109,6 +109,7 @@ def _aligned(arms: Arms, ref: Mapping[str, float]) -> tuple[list[list[Side]], tu
             f"got a reference value for {unknown[0]!r}; allowed: {names}",
             "--ref",
             "give values for objectives of the sweeps",
+            code="usage-unknown-name",
         )
     first = replace(first, problem=_against(first.problem, ref))
     notes: dict[str, None] = {}
@@ -132,6 +133,7 @@ def _like(first: Side, side: Side) -> tuple[Side, tuple[str, ...]]:
     raise UserError(
         f"the reference points of {first.label} and {side.label} differ: {shown}",
         hint=f"declare one for all, for instance --ref {values}",
+        code="usage-not-comparable",
     )
 
 
@@ -162,6 +164,7 @@ def _shared_prompts(arms: Arms) -> tuple[int, bool]:
             f"{wanted[1]} with digest {wanted[0][:12]}, {found[1]} with {found[0][:12]}",
             hint="run them with the same `data`, `seed` and model; of several seeds an arm, name "
             "those of each arm in the same order; `paretoflow diff` takes two that differ",
+            code="usage-not-comparable",
         )
     raise AssertionError("prompts differ nowhere")
 
@@ -179,7 +182,9 @@ def _rivals(
 def _prompts_of(side: Side) -> tuple[str, int]:
     """Return the digest and number of the prompts that every point was scored on."""
     if not side.points:
-        raise UserError(f"the front of {side.label} is empty", hint="let the sweep go on")
+        raise UserError(
+            f"the front of {side.label} is empty", hint="let the sweep go on", code="usage-no-point"
+        )
     kinds = {}
     for point in side.points:
         scores = point.prompt_scores
@@ -188,12 +193,14 @@ def _prompts_of(side: Side) -> tuple[str, int]:
             raise UserError(
                 f"{point.snapshot_id} in {side.label} has no scores on prompts of its sweep",
                 hint="a trainer's own scores and simulated ones cannot be compared",
+                code="usage-not-comparable",
             )
         kinds[found] = point
     if len(kinds) > 1:
         raise UserError(
             f"the points of {side.label} were not all scored on the same prompts",
             hint="a trainer's own scores cannot be compared",
+            code="usage-not-comparable",
         )
     return next(iter(kinds))
 

@@ -71,6 +71,7 @@ def confirmed_view(view: SweepView) -> FrontView:
         raise UserError(
             f"no point of {view.front.name} was confirmed",
             hint="run `paretoflow confirm` on the sweep first",
+            code="usage-no-point",
         )
     found = view.confirmation
     points = [

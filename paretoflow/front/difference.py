@@ -63,6 +63,7 @@ def aligned(a: Side, b: Side) -> tuple[Side, tuple[str, ...]]:
         raise UserError(
             f"the objectives differ: {_listed(ours)} in {a.label}; {_listed(theirs)} in {b.label}",
             hint="only fronts over the same objectives, in the same directions, compare",
+            code="usage-not-comparable",
         )
     order = [b.problem.names.index(name) for name in a.problem.names]
     moved = [b.problem.objectives[k] for k in order]

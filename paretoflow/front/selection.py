@@ -52,10 +52,12 @@ def pick(
     """
     if not (prefer or at_least or at_most):
         hint = "say what matters, for instance --prefer a=0.7,b=0.3 or --at-least a=0.5"
-        raise UserError("nothing to pick by", hint=hint)
+        raise UserError("nothing to pick by", hint=hint, code="usage-option")
     if not view.points:
         hint = "wait for the first evaluation"
-        raise UserError(f"the front of sweep {view.sweep!r} has no points yet", hint=hint)
+        raise UserError(
+            f"the front of sweep {view.sweep!r} has no points yet", hint=hint, code="usage-no-point"
+        )
     floors = _floors(view.problem, at_least or {}, at_most or {})
     return _best(view, _weights(view.problem, prefer or {}, floors), floors)
 
@@ -121,6 +123,7 @@ def _weights(problem: Problem, prefer: Bounds, floors: FloatArray) -> FloatArray
             raise UserError(
                 f"the preference for {name} is {value}, but must be a number of at least 0",
                 hint="leave out an objective that does not count",
+                code="usage-option",
             )
     if prefer:
         raw = np.array([prefer.get(name, 0.0) for name in problem.names])
@@ -129,7 +132,9 @@ def _weights(problem: Problem, prefer: Bounds, floors: FloatArray) -> FloatArray
         raw = (free if free.any() else np.ones_like(free)).astype(np.float64)
     if raw.sum() <= 0:
         raise UserError(
-            "every preference is 0", hint="give at least one objective a positive number"
+            "every preference is 0",
+            hint="give at least one objective a positive number",
+            code="usage-option",
         )
     return np.asarray(raw / raw.sum(), dtype=np.float64)
 
@@ -151,6 +156,7 @@ def _floors(problem: Problem, at_least: Bounds, at_most: Bounds) -> FloatArray:
                 raise UserError(
                     f"the bound on {name} is {value}, but must be a finite number",
                     hint="leave out an objective that has no bound",
+                    code="usage-option",
                 )
             if problem.objectives[index].direction is not direction:
                 raise _wrong_way(name, value, words, option)
@@ -165,6 +171,7 @@ def _wrong_way(name: str, value: float, words: str, option: str) -> UserError:
         f"{name} {words} {value:g} would ask for worse scores: {better} is better for {name}",
         option,
         f"use {other} {name}={value:g}",
+        code="usage-option",
     )
 
 
@@ -175,6 +182,7 @@ def _known(problem: Problem, given: Bounds) -> None:
             raise UserError(
                 f"the sweep has no objective {name!r}; it has {', '.join(problem.names)}",
                 hint=f"did you mean {near[0]}?" if near else "",
+                code="usage-unknown-name",
             )
 
 
@@ -194,4 +202,5 @@ def _nobody(view: FrontView, gains: FloatArray, floors: FloatArray) -> UserError
     return UserError(
         f"none of the {len(view.points)} points of the front keeps the constraints",
         hint=f"the nearest is {nearest.snapshot_id} with {scores}; ask for less, or run longer",
+        code="usage-no-point",
     )

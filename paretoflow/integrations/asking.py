@@ -59,11 +59,13 @@ def objective(
             f"got a range from {low:g} to {high:g}; allowed: the lower end first",
             f"objective {name!r}",
             "give the range of values that trials may reach",
+            code="spec-not-allowed",
         )
     if direction not in tuple(Direction):
         raise SpecError(
             f"got the direction {direction!r}; allowed: {', '.join(Direction)}",
             f"objective {name!r}",
+            code="spec-not-allowed",
         )
     beyond = REF_MARGIN * (high - low)
     worst = low - beyond if direction == Direction.MAXIMIZE else high + beyond
@@ -125,6 +127,7 @@ class Asking:
                 f"{' and '.join(launches)} ones",
                 "launches",
                 "take another proposer, for instance `dirichlet`, or let trials do them",
+                code="spec-contradiction",
             )
         self._launches = tuple(launches)
         self._proposer = build(spec, m=m, runs=runs, launches=launches)
@@ -149,6 +152,7 @@ class Asking:
                 f"trials do {' and '.join(self._launches)} ones",
                 "launches",
                 "take another proposer, or let trials do them",
+                code="spec-contradiction",
             )
         return chosen[0] if chosen else None
 
@@ -209,7 +213,9 @@ def _spec_of(proposer: ProposerSpec | str) -> ProposerSpec:
         return proposer
     if proposer != "auto" and proposer not in TAGS:
         raise SpecError(
-            f"got the proposer {proposer!r}; allowed: auto, {', '.join(sorted(TAGS))}", "proposer"
+            f"got the proposer {proposer!r}; allowed: auto, {', '.join(sorted(TAGS))}",
+            "proposer",
+            code="spec-unknown-type",
         )
     adapter: TypeAdapter[ProposerSpec] = TypeAdapter(ProposerSpec)
     return adapter.validate_python({"type": proposer})

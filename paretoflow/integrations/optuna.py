@@ -103,6 +103,7 @@ class ParetoSampler(BaseSampler):
             raise SpecError(
                 f"got weights of {trial.params}; allowed: at least one above 0",
                 f"trial {trial.number}",
+                code="spec-not-allowed",
             )
         config = launch_config(launch, self._asking.problem)
         return {**config, "parent": None if launch.parent is None else int(launch.parent)}
@@ -121,6 +122,7 @@ class ParetoSampler(BaseSampler):
             raise SpecError(
                 f"got the directions {found}; allowed: {wanted}, those of the objectives",
                 f"study {study.study_name!r}",
+                code="spec-contradiction",
             )
         return {name: FloatDistribution(0.0, 1.0) for name in self._params}
 

@@ -64,7 +64,9 @@ def storage_errors(folder: Folder, hint: str = "") -> Iterator[None]:
         if not (isinstance(error.__cause__, OSError) and passes(error.__cause__)):
             raise
         # a driver that hears this leaves its worker groups at work
-        raise LedgerError(f"storage failed: {error.what}", folder.uri, error.hint) from error
+        raise LedgerError(
+            f"storage failed: {error.what}", folder.uri, error.hint, code="ledger-storage"
+        ) from error
     except (DeltaError, OSError, pa.ArrowException) as error:
         if folder.local is None and not passes(error):
             refused = storage_error(error, folder.uri, COMMIT_PATIENCE_S)
@@ -72,7 +74,9 @@ def storage_errors(folder: Folder, hint: str = "") -> Iterator[None]:
                 raise refused from error
         check = "free space and permissions" if folder.local else "the network and AWS_ENDPOINT_URL"
         hint = hint or f"check {check}, then run again: nothing that was confirmed is lost"
-        raise LedgerError(f"storage failed: {_reason(error)}", folder.uri, hint) from error
+        raise LedgerError(
+            f"storage failed: {_reason(error)}", folder.uri, hint, code="ledger-storage"
+        ) from error
 
 
 def _reason(error: Exception) -> str:
@@ -107,7 +111,9 @@ def refuse_torn_entry(folder: Folder, version: int | None = None) -> None:
     except NOT_AN_ENTRY:
         torn = True
     except FileNotFoundError as error:
-        raise DamagedError("an entry of the log is gone", f"{folder}/{name}") from error
+        raise DamagedError(
+            "an entry of the log is gone", f"{folder}/{name}", code="damaged-gone"
+        ) from error
     if torn:
         raise DamagedError(
             "the last entry of the log was cut short, as by a power cut, or replaced",

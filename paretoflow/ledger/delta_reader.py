@@ -109,7 +109,7 @@ class DeltaReader:
                 if self._delta.version() == before or attempt + 1 == READ_ATTEMPTS:
                     where = f"{self.folder}/{error}"
                     raise DamagedError(
-                        "a data file is gone", where, heal_hint(self.folder)
+                        "a data file is gone", where, heal_hint(self.folder), code="damaged-gone"
                     ) from error
             except DamagedError as error:
                 raise DamagedError(error.what, error.where, heal_hint(self.folder)) from error
@@ -137,6 +137,7 @@ class DeltaReader:
             f"the log has a hole: {_difference(found, first, self.position)}",
             where,
             heal_hint(self.folder),
+            code="damaged-gone",
         )
 
     def _load_transactions(self) -> None:

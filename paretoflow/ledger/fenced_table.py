@@ -119,7 +119,10 @@ class FencedTable(DeltaReader):
         """Refuse to write with a handle that is a reader's, or a fenced driver's."""
         if self.epoch < 0:
             raise LedgerError(
-                "this ledger was opened for reading", self.folder.uri, "open it with writer=True"
+                "this ledger was opened for reading",
+                self.folder.uri,
+                "open it with writer=True",
+                code="ledger-read-only",
             )
         if self.stored_epoch > self.epoch:
             raise _fenced(self.stored_epoch, self.epoch, self.folder)

@@ -122,7 +122,9 @@ def _read(folder: Folder, name: str) -> list[Event]:
     try:
         content = folder.read(name)
     except FileNotFoundError as error:
-        raise DamagedError("the fragment cannot be read: it is gone", where, hint) from error
+        raise DamagedError(
+            "the fragment cannot be read: it is gone", where, hint, code="damaged-gone"
+        ) from error
     table = unsealed_table(content, where, hint)
     _require_version(table.schema.metadata, where, hint)
     try:

@@ -82,7 +82,11 @@ class MemoryLedger:
 
     def _check_owner(self) -> None:
         if self._epoch < 0:
-            raise LedgerError("this ledger was opened for reading", hint="open it with writer=True")
+            raise LedgerError(
+                "this ledger was opened for reading",
+                hint="open it with writer=True",
+                code="ledger-read-only",
+            )
         if self._store.epoch != self._epoch:
             raise FencedError(
                 f"driver epoch {self._store.epoch} took over the sweep from epoch {self._epoch}",

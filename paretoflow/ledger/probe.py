@@ -52,6 +52,7 @@ def require_put_if_absent(folder: Folder) -> None:
                 folder.uri,
                 "use a store with conditional writes, such as Amazon S3, MinIO, Ceph or R2, or a "
                 "local folder",
+                code="storage-no-put-if-absent",
             )
     finally:
         folder.delete(probe.uri.rpartition("/")[2])

@@ -65,7 +65,9 @@ def fresh_adapter(
             model = get_peft_model(lm.model, config)
     except ValueError as error:
         _clean(lm.model)
-        raise ModelError(f"no adapter fits: {error}", lm.name, "see model.lora.targets") from error
+        raise ModelError(
+            f"no adapter fits: {error}", lm.name, "see model.lora.targets", code="model-targets"
+        ) from error
     _refuse_experts(model, lm)
     _require_adapted(model, lm, lora.ranks)
     model.base_digest = lm.digest
@@ -79,7 +81,7 @@ def _refuse_experts(model: PeftModel, lm: LanguageModel) -> None:
         unload(model)
         what = f"the adapter would hang on the experts' own weights ({', '.join(odd)})"
         hint = "name layers of attention in model.lora.targets, or write all-linear"
-        raise ModelError(what, lm.name, hint)
+        raise ModelError(what, lm.name, hint, code="model-targets")
 
 
 def _require_adapted(model: PeftModel, lm: LanguageModel, ranks: Mapping[str, int]) -> None:
@@ -90,7 +92,12 @@ def _require_adapted(model: PeftModel, lm: LanguageModel, ranks: Mapping[str, in
         unload(model)
         allowed = ", ".join(sorted({place.rpartition(".")[2] for place in places}))
         what = f"`{odd[0]}` bears no adapter; allowed: {allowed}"
-        raise ModelError(what, lm.name, "see model.lora.ranks and the `rank.` axes of search")
+        raise ModelError(
+            what,
+            lm.name,
+            "see model.lora.ranks and the `rank.` axes of search",
+            code="model-targets",
+        )
 
 
 def load_adapter(lm: LanguageModel, folder: Path, *, trainable: bool) -> PeftModel:
@@ -112,7 +119,9 @@ def load_adapter(lm: LanguageModel, folder: Path, *, trainable: bool) -> PeftMod
         _clean(lm.model)
         lines = str(error).strip().splitlines() or [type(error).__name__]
         what = f"the adapter cannot be put on {lm.name}: {' '.join(lines[:2])}"
-        raise ModelError(what, str(folder), "it must be a PEFT folder for this base") from error
+        raise ModelError(
+            what, str(folder), "it must be a PEFT folder for this base", code="model-adapter"
+        ) from error
     try:
         _require_whole(model, lm, folder)
     except ModelError:
@@ -136,7 +145,7 @@ def _refuse_base_weights(lm: LanguageModel, folder: Path) -> None:
     if names:
         what = f"the adapter holds weights that are the base's own: {names[0]}"
         hint = "save it with save_embedding_layers=False, and without modules of the base"
-        raise ModelError(what, str(folder), hint)
+        raise ModelError(what, str(folder), hint, code="model-adapter")
 
 
 def _require_whole(model: PeftModel, lm: LanguageModel, folder: Path) -> None:
@@ -145,7 +154,7 @@ def _require_whole(model: PeftModel, lm: LanguageModel, folder: Path) -> None:
     odd = not_finite(own)
     if odd:
         what = f"the adapter's weights are not finite: {odd[0]}"
-        raise ModelError(what, str(folder), "take the checkpoint before it")
+        raise ModelError(what, str(folder), "take the checkpoint before it", code="model-adapter")
     if model.peft_config[ADAPTER].target_parameters:  # PEFT renames these as it reads them
         return
     with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
@@ -156,6 +165,7 @@ def _require_whole(model: PeftModel, lm: LanguageModel, folder: Path) -> None:
             f"adapted layers have no counterpart, for instance {apart[0]}",
             str(folder),
             "load the base that it was trained on; an adapter holds no weights of the base",
+            code="model-adapter",
         )
 
 
@@ -267,6 +277,7 @@ def _check_folder(lm: LanguageModel, folder: Path) -> None:
             f"no PEFT adapter: {' and '.join(missing)} missing",
             str(folder),
             "name a folder written by PEFT with safetensors",
+            code="model-incomplete",
         )
     if not (folder / BASE_FILE).is_file():  # trained elsewhere: only shapes can be compared
         return
@@ -275,11 +286,14 @@ def _check_folder(lm: LanguageModel, folder: Path) -> None:
         name, digest = base["name"], base["digest"]
     except (ValueError, KeyError, TypeError) as error:
         hint = "restore the adapter's folder from a copy"
-        raise ModelError(f"{BASE_FILE} cannot be read: {error}", str(folder), hint) from error
+        raise ModelError(
+            f"{BASE_FILE} cannot be read: {error}", str(folder), hint, code="model-unreadable"
+        ) from error
     if digest and digest != lm.digest:
         raise ModelError(
             f"the adapter was trained on {name} (digest {digest[:12]}), the base is {lm.name} "
             f"({lm.digest[:12]})",
             str(folder),
             "load the base that the adapter belongs to, in the same precision",
+            code="model-adapter",
         )

@@ -100,9 +100,8 @@ def load_base(spec: ModelSpec, *, threads: int | None = None) -> LanguageModel:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     elif device == "cuda" and not torch.cuda.is_available():
-        raise ModelError(
-            "model.device is cuda, but torch sees no GPU", spec.path, "use device: auto or cpu"
-        )
+        what = "model.device is cuda, but torch sees no GPU"
+        raise ModelError(what, spec.path, "use device: auto or cpu", code="model-no-gpu")
     return _load(spec.path, spec.path, spec, device)
 
 
@@ -133,9 +132,11 @@ def encode(lm: LanguageModel, texts: Sequence[str]) -> list[list[int]]:
         ids = tokenizer(text, add_special_tokens=special)["input_ids"]
         ids = ids[: len(ids) - behind] if special else ids
         if not ids:
-            raise DataError(
-                f"prompt {index} is empty: it has no token", hint="drop the row or fill the prompt"
+            what, hint = (
+                f"prompt {index} is empty: it has no token",
+                "drop the row or fill the prompt",
             )
+            raise DataError(what, hint=hint, code="data-empty")
         rows.append([int(i) for i in ids])
     return rows
 
@@ -184,6 +185,7 @@ def render_chat(
         raise ModelError(
             f"{lm.name} has no chat template",
             hint="use plain prompts (data.template), or a chat-tuned model",
+            code="model-chat-template",
         )
     turns = [dict(m) for m in messages]
     try:
@@ -198,6 +200,7 @@ def render_chat(
         raise ModelError(
             f"the chat template of {lm.name} refuses the turns: {error}",
             hint="check role names and their order",
+            code="model-chat-template",
         ) from error
     return str(text)
 
@@ -236,12 +239,13 @@ def _load(path: str, name: str, spec: PretrainedModelSpec, device: str) -> Langu
         raise
     except LOADING_FAULTS as error:
         what = f"the base model cannot be loaded: {first_line(error)}"
-        raise ModelError(what, name, _hint(Path(path))) from error
+        raise ModelError(what, name, _hint(Path(path)), code="model-unreadable") from error
     require_whole_weights(model, info, name)
     require_tokenizer(model, tokenizer, name)
     if tokenizer.eos_token_id is None:
+        what = "the tokenizer has no end-of-text token"
         raise ModelError(
-            "the tokenizer has no end-of-text token", name, "set eos_token in tokenizer_config.json"
+            what, name, "set eos_token in tokenizer_config.json", code="model-tokenizer"
         )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -264,7 +268,7 @@ def _require_causal(config: Any, name: str) -> None:
         what = f"{kind} reads in both directions; a base is a causal language model"
     else:
         return
-    raise ModelError(what, name, "name a model that continues text")
+    raise ModelError(what, name, "name a model that continues text", code="model-unsupported")
 
 
 def _digests(

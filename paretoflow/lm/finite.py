@@ -27,7 +27,9 @@ def logits_error(model: Any, lm: LanguageModel, place: str) -> ParetoflowError:
     what = f"the logits are not finite at {place}"
     if model is lm.model:
         hint = "float16 is too narrow for many models: use bfloat16 or float32"
-        return ModelError(f"{what}; the base has dtype {model.dtype}", lm.name, hint)
+        return ModelError(
+            f"{what}; the base has dtype {model.dtype}", lm.name, hint, code="model-not-finite"
+        )
     return NonFiniteLossError(what, hint="lower method.learning_rate or method.max_grad_norm")
 
 

@@ -36,21 +36,35 @@ def require_whole_folder(path: str, where: str) -> None:
     names = {file.name for file in folder.iterdir()}
     if ADAPTER_CONFIG in names and "config.json" not in names:
         hint = "name the base that the adapter was trained on, or merge it into that first"
-        raise ModelError(f"{path} holds an adapter, not a model", where, hint)
+        raise ModelError(
+            f"{path} holds an adapter, not a model", where, hint, code="model-incomplete"
+        )
     if ADAPTER_CONFIG in names:
         hint = "move the adapter's files to a folder of their own, or merge it into the model"
-        raise ModelError(f"in {path} an adapter lies beside the model", where, hint)
+        raise ModelError(
+            f"in {path} an adapter lies beside the model", where, hint, code="model-incomplete"
+        )
     shards = {name for name in names if _SHARD.fullmatch(name)}
     if INDEX_FILE in names:
         _require_shards(folder, names, shards, where)
     elif shards:
         what = f"in {path} lie {listed(shards)} without {INDEX_FILE}"
-        raise ModelError(what, where, "copy the index too, or remove shards that are left over")
+        raise ModelError(
+            what,
+            where,
+            "copy the index too, or remove shards that are left over",
+            code="model-incomplete",
+        )
     for name in sorted(n for n in names if n.endswith(".safetensors")):
         with (folder / name).open("rb") as stream:
             if stream.read(len(_POINTER)) == _POINTER:
                 hint = "fetch it: git lfs pull, or hf download"
-                raise ModelError(f"{path}/{name} is a pointer to the weights", where, hint)
+                raise ModelError(
+                    f"{path}/{name} is a pointer to the weights",
+                    where,
+                    hint,
+                    code="model-incomplete",
+                )
 
 
 def unread(path: str) -> tuple[str, ...]:
@@ -72,7 +86,9 @@ def _require_shards(folder: Path, names: Collection[str], shards: set[str], wher
         named = set(weight_map.values())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         what = f"{folder}/{INDEX_FILE} cannot be read: {error}"
-        raise ModelError(what, where, "copy the model's folder again") from error
+        raise ModelError(
+            what, where, "copy the model's folder again", code="model-incomplete"
+        ) from error
     faults = (
         (named - set(names), "lack", "copy the model's folder again, whole"),
         (shards - named, "does not list", "remove the shards that are left over"),
@@ -81,7 +97,9 @@ def _require_shards(folder: Path, names: Collection[str], shards: set[str], wher
     for files, verb, hint in faults:
         if files:
             subject = f"the files of {folder}" if verb == "lack" else f"{folder}/{INDEX_FILE}"
-            raise ModelError(f"{subject} {verb} {listed(files)}", where, hint)
+            raise ModelError(
+                f"{subject} {verb} {listed(files)}", where, hint, code="model-incomplete"
+            )
 
 
 def listed(names: Collection[str]) -> str:

@@ -254,4 +254,5 @@ def _check_room(lm: LanguageModel, ids: Sequence[Sequence[int]], new_tokens: int
                 f"{lm.name} takes {limit} in all",
                 hint="shorten the prompts (data.max_passage_words) or "
                 "lower model.generation.max_new_tokens",
+                code="data-too-long",
             )

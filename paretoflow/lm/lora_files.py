@@ -82,6 +82,7 @@ def read_lora(folder: Path) -> LoraAdapter:
             f"the adapter cannot be merged: {error}",
             str(folder),
             "a parent is a PEFT folder with plain LoRA factors",
+            code="model-merge",
         ) from error
     return LoraAdapter(modules, config, base, folder)
 

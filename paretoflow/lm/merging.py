@@ -38,6 +38,7 @@ def require_alike(parents: Sequence[LoraAdapter]) -> None:
                 f"parent to {_base_of(first, parent)}",
                 str(parent.folder),
                 "merge adapters of one base only",
+                code="model-merge",
             )
         mine, other = _sides(parent), _sides(first)
         if mine != other:
@@ -47,6 +48,7 @@ def require_alike(parents: Sequence[LoraAdapter]) -> None:
                 f"other sizes, for instance {unlike[0]}",
                 str(parent.folder),
                 "merge adapters with the same model.lora.targets",
+                code="model-merge",
             )
 
 
@@ -205,4 +207,5 @@ def _require_one_rank(parents: Sequence[LoraAdapter], why: str, *, scales: bool)
                 f"got parents of {got}; allowed: one, as this way {why}",
                 str(parents[0].folder),
                 "merge with how: cat, or with svd for a rank of your choice",
+                code="model-merge",
             )

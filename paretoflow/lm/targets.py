@@ -34,7 +34,9 @@ def targets_of(model: PreTrainedModel, lora: LoraSpec, name: str) -> str | list[
     found = {layer.rpartition(".")[2] for layer in _linear(model) if _ATTENTION.search(layer)}
     if not found:
         what = "the base is a mixture of experts without linear layers of attention"
-        raise ModelError(what, name, "name the layers to adapt in model.lora.targets")
+        raise ModelError(
+            what, name, "name the layers to adapt in model.lora.targets", code="model-targets"
+        )
     return sorted(found)
 
 
@@ -78,5 +80,6 @@ def name_of(lm: LanguageModel, module: nn.Module | None) -> str:
             "the base has no layer of its own for token ids or logits",
             lm.name,
             "use a causal language model",
+            code="model-targets",
         )
     return names[0]

@@ -51,21 +51,29 @@ def require_whole_weights(
         over = _others(info["unexpected_keys"], None)
         more = f"; they have {listed(over)} instead" if over else ""
         raise ModelError(
-            what + more, where, "name a whole model of this kind; names must be as it was saved"
+            what + more,
+            where,
+            "name a whole model of this kind; names must be as it was saved",
+            code="model-incomplete",
         )
     over = _others(info["unexpected_keys"], unused)
     if over:
         what = f"the files have weights that the model does not know: {listed(over)}"
         hint = "if they belong to nothing, load the model and save it with save_pretrained"
-        raise ModelError(what, where, hint)
+        raise ModelError(what, where, hint, code="model-incomplete")
     if info["mismatched_keys"] or info["error_msgs"]:
         told = [str(fault) for fault in (*info["mismatched_keys"], *info["error_msgs"])]
-        raise ModelError(f"weights do not fit the model: {listed(told)}", where, "save it again")
+        raise ModelError(
+            f"weights do not fit the model: {listed(told)}",
+            where,
+            "save it again",
+            code="model-incomplete",
+        )
     odd = not_finite(dict(model.named_parameters()))
     if odd:
         what = f"weights are not finite: {listed(odd)}"
         hint = "the file is damaged, or its numbers are too large for the dtype: try float32"
-        raise ModelError(what, where, hint)
+        raise ModelError(what, where, hint, code="model-not-finite")
 
 
 def not_finite(tensors: Mapping[str, torch.Tensor]) -> list[str]:
@@ -89,7 +97,7 @@ def require_tokenizer(model: Any, tokenizer: Any, where: str) -> None:
     if len(words) <= len(tokenizer.all_special_tokens):
         what = "there is no tokenizer: the one that was found knows special tokens alone"
         hint = "copy the model's tokenizer files, such as tokenizer.json, into its folder"
-        raise ModelError(what, where, hint)
+        raise ModelError(what, where, hint, code="model-tokenizer")
     rows = int(model.get_input_embeddings().weight.shape[0])
     beyond = sorted((i, word) for word, i in words.items() if i >= rows)
     if beyond:
@@ -100,6 +108,7 @@ def require_tokenizer(model: Any, tokenizer: Any, where: str) -> None:
             where,
             "name the tokenizer of this model, or save the model again after "
             "resize_token_embeddings(len(tokenizer))",
+            code="model-tokenizer",
         )
 
 
@@ -121,17 +130,21 @@ def require_output(model: Any, tokenizer: Any, ends: Collection[int], where: str
     if _tied(model) and head.weight is not model.get_input_embeddings().weight:
         what = "config.json says that the output layer is the embedding table, the files hold two"
         hint = "write tie_word_embeddings: false, or remove the layer that is left over"
-        raise ModelError(what, where, hint)
+        raise ModelError(what, where, hint, code="model-incomplete")
     outputs, rows = (int(e.weight.shape[0]) for e in (head, model.get_input_embeddings()))
     top = max(tokenizer.get_vocab().values())
     hint = "save the model again after resize_token_embeddings(len(tokenizer))"
     if outputs > rows or outputs <= top:
         what = f"the output layer gives {outputs} tokens, the embedding table has {rows} rows and "
-        raise ModelError(f"{what}the tokenizer's last id is {top}", where, hint)
+        raise ModelError(
+            f"{what}the tokenizer's last id is {top}", where, hint, code="model-tokenizer"
+        )
     odd = sorted(i for i in ends if not 0 <= i < outputs)
     if odd:
         what = f"answers are to end with token {odd[0]}, of {outputs} tokens"
-        raise ModelError(what, where, "correct eos_token_id in generation_config.json")
+        raise ModelError(
+            what, where, "correct eos_token_id in generation_config.json", code="model-tokenizer"
+        )
 
 
 def _tied(model: Any) -> bool:

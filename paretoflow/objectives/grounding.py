@@ -41,7 +41,7 @@ class GroundingObjective:
             if not prompt.passages:
                 what = f"row {row}, prompt {prompt.prompt_id}, has no passages"
                 hint = "name the column that holds them in data.columns.passages"
-                raise DataError(what, f"objective {self._name}", hint)
+                raise DataError(what, f"objective {self._name}", hint, code="data-reference")
         shares = [
             self._share(prompt.passages, text)
             for prompt, text in zip(prompts, completions, strict=True)

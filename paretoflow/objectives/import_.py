@@ -55,14 +55,20 @@ def _function(path: str, where: str) -> Callable[..., Any]:
         module = importlib.import_module(module_name)
     except (ImportError, SyntaxError) as error:
         hint = f"it is looked for in {here} and among the installed packages"
-        raise PluginError(f"cannot import {module_name!r}: {error}", where, hint) from error
+        raise PluginError(
+            f"cannot import {module_name!r}: {error}", where, hint, code="plugin-import"
+        ) from error
     function = getattr(module, name, None)
     if function is None:
         own = sorted(n for n, value in vars(module).items() if callable(value) and n[0] != "_")
         hint = f"it defines {', '.join(own[:10])}" if own else "it defines no function"
-        raise PluginError(f"module {module_name!r} has no {name!r}", where, hint)
+        raise PluginError(
+            f"module {module_name!r} has no {name!r}", where, hint, code="plugin-import"
+        )
     if not callable(function):
         what = f"{path} is a {type(function).__name__}, not a function"
-        raise PluginError(what, where, "name a function f(prompts, completions)")
+        raise PluginError(
+            what, where, "name a function f(prompts, completions)", code="plugin-import"
+        )
     result: Callable[..., Any] = function
     return result

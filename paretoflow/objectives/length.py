@@ -28,7 +28,9 @@ class LengthObjective:
         if spec.count == "tokens":
             if context.count_tokens is None:
                 what = "counting tokens needs the tokenizer of a base model, and none is loaded"
-                raise ModelError(what, f"objective {spec.name}", "write count: words")
+                raise ModelError(
+                    what, f"objective {spec.name}", "write count: words", code="model-tokenizer"
+                )
             self._count_tokens = context.count_tokens
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:

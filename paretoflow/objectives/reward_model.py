@@ -56,7 +56,7 @@ class RewardModelObjective:
         if spec.output >= model.outputs:
             what = f"output {spec.output} of a model with {model.outputs} outputs"
             hint = f"write an output from 0 to {model.outputs - 1}"
-            raise ModelError(what, f"objective {spec.name}", hint)
+            raise ModelError(what, f"objective {spec.name}", hint, code="model-unsupported")
         self.model = model
         window = model.texts.window
         self.notes: tuple[str, ...] = ()
@@ -192,7 +192,9 @@ def _load(spec: RewardModelObjectiveSpec, device: str) -> tuple[Any, Any]:
         )
     except whole.LOADING_FAULTS as error:
         hint = "check path and revision; weights must be in the safetensors format"
-        raise ModelError(f"cannot load {spec.path}: {first_line(error)}", where, hint) from error
+        raise ModelError(
+            f"cannot load {spec.path}: {first_line(error)}", where, hint, code="model-unreadable"
+        ) from error
     # a head that transformers filled with random numbers would score, and mean nothing
     whole.require_whole_weights(model, info, f"{where}: {spec.path}", unused=UNREAD)
     whole.require_tokenizer(model, tokenizer, f"{where}: {spec.path}")

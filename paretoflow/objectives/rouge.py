@@ -59,7 +59,7 @@ class RougeObjective:
                 fault = "no reference answer" if blank else "a reference answer without a word"
                 what = f"row {row}, prompt {prompt.prompt_id}, has {fault}"
                 hint = "name the column that holds it in data.columns.reference"
-                raise DataError(what, f"objective {self._name}", hint)
+                raise DataError(what, f"objective {self._name}", hint, code="data-reference")
         scores = [
             getattr(self._scorer.score(prompt.reference, text)[self._variant], self._measure)
             for prompt, text in zip(prompts, completions, strict=True)

@@ -98,7 +98,9 @@ def load_backbone(spec: RewardSpec, names: Sequence[str]) -> Backbone:
         if isinstance(error, ModelError):
             raise
         hint = "name a hub id or folder with safetensors; a classifier's outputs must match"
-        raise ModelError(f"the base cannot be loaded: {first_line(error)}", place, hint) from error
+        raise ModelError(
+            f"the base cannot be loaded: {first_line(error)}", place, hint, code="model-unreadable"
+        ) from error
     finally:
         transformers_logging.set_verbosity(verbosity)
     model.to(device)
@@ -153,7 +155,7 @@ def device_of(base: RewardBaseSpec) -> str:
     """
     if base.device == "cuda" and not torch.cuda.is_available():
         what = "model.device is cuda, but torch sees no GPU"
-        raise ModelError(what, base.path or "", "use device: auto or cpu")
+        raise ModelError(what, base.path or "", "use device: auto or cpu", code="model-no-gpu")
     if base.device != "auto":
         return base.device
     return "cuda" if torch.cuda.is_available() else "cpu"
@@ -167,7 +169,9 @@ def _settle_padding(model: Any, tokenizer: Any, place: str) -> None:
         config.pad_token_id = tokenizer.eos_token_id if own is None else own
     if config.pad_token_id is None:
         what = "the tokenizer has neither a padding nor an end-of-text token"
-        raise ModelError(what, place, "set pad_token in tokenizer_config.json")
+        raise ModelError(
+            what, place, "set pad_token in tokenizer_config.json", code="model-tokenizer"
+        )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.convert_ids_to_tokens(config.pad_token_id)
 
@@ -180,7 +184,9 @@ def _head_of(model: Any, outputs: int, place: str) -> str:
         if isinstance(layer, torch.nn.Linear) and layer.out_features == outputs
     ]
     if not linear:
-        raise ModelError("the model has no linear head", place, "name another model")
+        raise ModelError(
+            "the model has no linear head", place, "name another model", code="model-unsupported"
+        )
     return linear[-1]
 
 

@@ -76,6 +76,7 @@ def split_pairs(pairs: Sequence[PreferencePair], spec: RewardSpec) -> PairSets:
                 f"objective {name} has pairs of {len(ids)} prompt; allowed: at least 2, so that "
                 "one can be held out",
                 hint="add pairs, or fewer groups",
+                code="data-too-few",
             )
         out = set(ids[: min(math.ceil(spec.held_out * len(ids)), len(ids) - 1)])
         train.append(tuple(p for p, i in zip(own, asked, strict=True) if i not in out))
@@ -96,7 +97,9 @@ def _read(source: PairsSpec, spec: RewardSpec) -> Iterator[PreferencePair]:
         empty = False
         yield _pair(row, source, spec)
     if empty:
-        raise DataError("the file holds no pair", source.path, "name another in pairs")
+        raise DataError(
+            "the file holds no pair", source.path, "name another in pairs", code="data-empty"
+        )
 
 
 def _pair(row: Row, source: PairsSpec, spec: RewardSpec) -> PreferencePair:
@@ -111,16 +114,20 @@ def _pair(row: Row, source: PairsSpec, spec: RewardSpec) -> PreferencePair:
     else:
         prompt = _prompt(values, columns.prompt, where)
     if chosen == rejected:
-        raise DataError("chosen and rejected are the same", where, "drop the row")
+        raise DataError("chosen and rejected are the same", where, "drop the row", code="data-pair")
     if spec.groups is not None:
         annotator = str(_value(values, spec.groups.annotator, where, (str, int)))
         if is_missing(annotator):
-            raise DataError("nobody is named as annotator", where, "drop the row")
+            raise DataError(
+                "nobody is named as annotator", where, "drop the row", code="data-value"
+            )
         return PreferencePair(prompt, chosen, rejected, annotator=annotator)
     objective = source.objective or _text(values, columns.objective, where)
     if not objective.isidentifier():
         what = f"got {objective!r} for an objective; allowed: letters, digits and _"
-        raise DataError(what, where, "rename it, or name the file's objective in pairs")
+        raise DataError(
+            what, where, "rename it, or name the file's objective in pairs", code="data-value"
+        )
     return PreferencePair(prompt, chosen, rejected, objective)
 
 
@@ -129,7 +136,9 @@ def _prompt(values: Mapping[str, Any], column: str, where: str) -> Prompt:
     turns = turns_of_messages(value, where) if isinstance(value, list) else []
     text = "" if turns else value
     if not turns and not text.strip():
-        raise DataError("the prompt is empty", where, "drop the row or name another column")
+        raise DataError(
+            "the prompt is empty", where, "drop the row or name another column", code="data-empty"
+        )
     return Prompt(digest_of([text, turns]), text, messages=tuple(turns))
 
 
@@ -142,7 +151,9 @@ def _dialogues(chosen: str, rejected: str, where: str) -> tuple[Prompt, str, str
     text, turns = min(cut, key=lambda found: len(found[1]))
     if not (chosen.startswith(text) and rejected.startswith(text)):
         what = "chosen and rejected differ before the last answer of both"
-        raise DataError(what, where, "drop the row, or name a prompt column in columns.prompt")
+        raise DataError(
+            what, where, "drop the row, or name a prompt column in columns.prompt", code="data-pair"
+        )
     prompt = Prompt(digest_of([text, turns]), text, messages=tuple(turns))
     return prompt, chosen[len(text) :].strip(), rejected[len(text) :].strip()
 
@@ -156,11 +167,13 @@ def _value(values: Mapping[str, Any], column: str, where: str, kinds: tuple[type
         near = difflib.get_close_matches(column, list(values), n=1)
         hint = f"did you mean {near[0]!r}?" if near else "name the column in columns"
         what = f"no column {column!r}; there are {', '.join(map(repr, values)) or 'none'}"
-        raise DataError(what, where, hint)
+        raise DataError(what, where, hint, code="data-column")
     value = values[column]
     if isinstance(value, bool) or not isinstance(value, kinds):
         words = {str: "text", int: "a whole number", list: "chat turns"}
         names = " or ".join(words[kind] for kind in kinds)
         what = f"column {column!r} must hold {names}, got {repr(value)[:80]}"
-        raise DataError(what, where, "mend the row, or name another column in columns")
+        raise DataError(
+            what, where, "mend the row, or name another column in columns", code="data-value"
+        )
     return value

@@ -114,6 +114,7 @@ def _groups_of(pairs: Sequence[PreferencePair], spec: RewardSpec) -> dict[str, i
             f"{len(names)} annotators cannot make {spec.groups.count} groups",
             "groups.count",
             "lower it, or check groups.annotator",
+            code="usage-option",
         )
     bare = spec.model.model_copy(update={"lora": None})
     backbone = load_backbone(spec.model_copy(update={"model": bare}), ("group",))
@@ -161,7 +162,9 @@ def _train(
     try:
         backbone.save(stage / job.folder)
     except SafetensorError as error:  # which tells of a full disk in words of its own
-        raise StorageError(f"cannot be written: {error}", spec.output, _NO_ROOM) from error
+        raise StorageError(
+            f"cannot be written: {error}", spec.output, _NO_ROOM, code="storage-refused"
+        ) from error
     del backbone
     gc.collect()  # a trainer is full of cycles, and the saved model is loaded next
 
@@ -189,10 +192,15 @@ def _refuse_taken(out: Path, *, force: bool) -> None:
     if not out.exists():
         return
     if not (out / METRICS_FILE).is_file():
-        raise UserError("exists, and holds no rewards", str(out), "choose a new folder with -o")
+        raise UserError(
+            "exists, and holds no rewards",
+            str(out),
+            "choose a new folder with -o",
+            code="usage-occupied",
+        )
     if not force:
         hint = "choose a new folder with -o, or replace it with --force"
-        raise UserError("rewards are already there", str(out), hint)
+        raise UserError("rewards are already there", str(out), hint, code="usage-occupied")
 
 
 def _write(path: Path, value: object) -> None:

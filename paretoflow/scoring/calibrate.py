@@ -67,6 +67,7 @@ def require_differences(specs: Sequence[ObjectiveSpec], scores: FloatArray) -> N
         "to learn from",
         "objectives",
         "look at the answers and what the scorers are given; raise model.generation.temperature",
+        code="spec-no-range",
     )
 
 
@@ -137,6 +138,7 @@ def _undeclared(index: int, spec: ObjectiveSpec, why: str) -> SpecError:
         f"objective {spec.name!r} declares no range, and {why}",
         f"objectives[{index}].range",
         "add range: [low, high] in raw units",
+        code="spec-no-range",
     )
 
 

@@ -111,7 +111,8 @@ class ObjectivePanel:
             bad = int(np.argmin(finite))
             what = f"returned {scores[bad]} for row {rows[bad]}, prompt {asked[bad].prompt_id}"
             more = f" ({len(rows) - int(finite.sum())} of {len(rows)} rows are not finite)"
-            raise ObjectiveError(what + more, where, f"the answer was {given[bad][:80]!r}")
+            hint = f"the answer was {given[bad][:80]!r}"
+            raise ObjectiveError(what + more, where, hint, code="objective-not-finite")
         self._beat()
         return scores
 
@@ -132,12 +133,15 @@ def _answered(
         raise
     except Exception as error:  # a scorer is foreign code and may raise anything
         what = f"raised {type(error).__name__}: {error}"
-        place = f"on {b} answers, the first to prompt {prompts[0].prompt_id}"
-        raise ObjectiveError(f"{what}, {place}", where, "see the scorer's own traceback") from error
+        what += f", on {b} answers, the first to prompt {prompts[0].prompt_id}"
+        hint = "see the scorer's own traceback"
+        raise ObjectiveError(what, where, hint, code="objective-raised") from error
     if column.shape != (b,):
         what = f"returned shape {column.shape} for {b} answers, the first to prompt"
         hint = "a scorer returns one number per answer"
-        raise ObjectiveError(f"{what} {prompts[0].prompt_id}; need ({b},)", where, hint)
+        raise ObjectiveError(
+            f"{what} {prompts[0].prompt_id}; need ({b},)", where, hint, code="objective-shape"
+        )
     return column
 
 

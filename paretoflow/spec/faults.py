@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -43,6 +43,8 @@ _ALLOWED = {
     "too_short": "at least {min_length} entries",
     "too_long": "at most {max_length} entries",
 }
+_KINDS = ("_type", "_from_float")
+"""How pydantic's names of faults in the kind of a value end."""
 
 
 def faults_of(error: ValidationError, root: Any) -> list[Fault]:
@@ -87,9 +89,14 @@ def _fault(path: KeyPath, details: list[ErrorDetails], root: Any) -> Fault:
         return _untagged(path, models_of(annotation), root)
     allowed = " or ".join(dict.fromkeys(allowed_by(detail) for detail in details))
     value = value_at(path, root)
-    return Fault(
-        path, f"got {shown(value)}; allowed: {allowed}", _hint(path, details[0], value, root)
-    )
+    hint = _hint(path, details[0], value, root)
+    return Fault(path, f"got {shown(value)}; allowed: {allowed}", hint, code=code_of(details))
+
+
+def code_of(details: Sequence[ErrorDetails]) -> str:
+    """Say whether a value is of the wrong kind, or of the right kind and not allowed."""
+    wrong = all(detail["type"].endswith(_KINDS) for detail in details)
+    return "spec-wrong-type" if wrong else "spec-not-allowed"
 
 
 def allowed_by(detail: ErrorDetails) -> str:
@@ -108,7 +115,10 @@ def _missing(path: KeyPath, root: Any) -> Fault:
     hint = f"add `{path[-1]}: …`"
     description = description_at(path, root)
     return Fault(
-        path, f"the key `{path[-1]}` is missing", f"{hint} ({description})" if description else hint
+        path,
+        f"the key `{path[-1]}` is missing",
+        f"{hint} ({description})" if description else hint,
+        code="spec-missing-key",
     )
 
 
@@ -128,7 +138,13 @@ def unknown_key(path: KeyPath, root: Any) -> Fault:
         hint = f"`{key}` is known under {' and '.join(homes)}; move it there or remove it"
     else:
         hint = "remove it"
-    return Fault(path, f"unknown key `{key}`; allowed: {', '.join(allowed)}", hint, at_key=True)
+    return Fault(
+        path,
+        f"unknown key `{key}`; allowed: {', '.join(allowed)}",
+        hint,
+        at_key=True,
+        code="spec-unknown-key",
+    )
 
 
 def _untagged(path: KeyPath, models: Mapping[str, Any], root: Any) -> Fault:
@@ -138,16 +154,27 @@ def _untagged(path: KeyPath, models: Mapping[str, Any], root: Any) -> Fault:
         near = nearest(value, models) if isinstance(value, str) else None
         hint = f"write `{{type: {near or next(iter(models))}}}`"
         return Fault(
-            path, f"got {shown(value)}; allowed: a mapping with `type`, one of {tags}", hint
+            path,
+            f"got {shown(value)}; allowed: a mapping with `type`, one of {tags}",
+            hint,
+            code="spec-wrong-type",
         )
     if "type" not in value:
         return Fault(
-            path, f"the key `type` is missing; allowed: {tags}", "add `type: …`, first of all"
+            path,
+            f"the key `type` is missing; allowed: {tags}",
+            "add `type: …`, first of all",
+            code="spec-missing-key",
         )
     family = str(path[0]) if path else ""
     near = type_for(family, value["type"]) or nearest(value["type"], models)
     hint = f"did you mean `{near}`?" if near else "`paretoflow plugins` says what each does"
-    return Fault((*path, "type"), f"unknown type {shown(value['type'])}; allowed: {tags}", hint)
+    return Fault(
+        (*path, "type"),
+        f"unknown type {shown(value['type'])}; allowed: {tags}",
+        hint,
+        code="spec-unknown-type",
+    )
 
 
 def _hint(path: KeyPath, detail: ErrorDetails, value: Any, root: Any) -> str:

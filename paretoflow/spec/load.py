@@ -96,7 +96,12 @@ def _located(
         empty = document.value is None and not document.faults
         got = f"got {shown(document.value)}; allowed: a mapping of keys"
         hint = "a sweep needs at least `name` and `objectives`; jobs/quickstart.yaml is an example"
-        raise SpecError("the file is empty" if empty else got, str(document.values[()]), hint)
+        raise SpecError(
+            "the file is empty" if empty else got,
+            str(document.values[()]),
+            hint,
+            code="spec-wrong-type",
+        )
     faults = rename_keys(document, warn=not stored)
     faults += apply_overrides(document, overrides)
     if storage is not None:
@@ -121,11 +126,14 @@ def _require_unicode(document: Document, storage: str | None) -> None:
     except UnicodeEncodeError as error:
         what, hint = path_fault(storage or "")
         if what:
-            raise SpecError(what, "--storage", hint) from error
+            raise SpecError(what, "--storage", hint, code="spec-not-allowed") from error
         start = max(0, error.start - 40)
         told = ascii(str(error.object)[start : error.end])
         raise SpecError(
-            f"bytes that are no UTF-8: {told}", str(document.values[()]), "write them otherwise"
+            f"bytes that are no UTF-8: {told}",
+            str(document.values[()]),
+            "write them otherwise",
+            code="spec-syntax",
         ) from error
 
 
@@ -202,7 +210,7 @@ def read_text(path: Path) -> str:
     if path.is_dir():
         names = ", ".join(sorted(p.name for p in path.glob("*.y*ml"))[:5])
         hint = f"name a YAML in it: {names}" if names else "name a sweep YAML"
-        raise SpecError("got a folder; allowed: a file", str(path), hint)
+        raise SpecError("got a folder; allowed: a file", str(path), hint, code="spec-unusable-file")
     if not path.exists():
         found = [*path.parent.glob("*.y*ml"), *Path("jobs").glob("*.y*ml")]
         near = nearest(path.name, [str(p.name) for p in found])
@@ -212,12 +220,15 @@ def read_text(path: Path) -> str:
             if meant
             else "give the path of a sweep YAML, for instance jobs/x.yaml"
         )
-        raise SpecError("there is no such file", str(path), hint)
+        raise SpecError("there is no such file", str(path), hint, code="spec-missing-file")
     try:
         return _text(path)
     except OSError as error:
         raise SpecError(
-            f"cannot be read: {error.strerror}", str(path), "check its rights"
+            f"cannot be read: {error.strerror}",
+            str(path),
+            "check its rights",
+            code="spec-unusable-file",
         ) from None
 
 
@@ -225,11 +236,18 @@ def _text(path: Path) -> str:
     size = path.stat().st_size
     if size > MAX_BYTES:
         what = f"got {size} bytes; allowed: at most {MAX_BYTES}"
-        raise SpecError(what, str(path), "give the sweep YAML, not the data that it names")
+        raise SpecError(
+            what,
+            str(path),
+            "give the sweep YAML, not the data that it names",
+            code="spec-unusable-file",
+        )
     raw = path.read_bytes()
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         what = f"the byte 0x{raw[error.start]:02x} is not UTF-8"
-        raise SpecError(what, f"{path}:{line}:1", "save the file as UTF-8") from None
+        raise SpecError(
+            what, f"{path}:{line}:1", "save the file as UTF-8", code="spec-syntax"
+        ) from None

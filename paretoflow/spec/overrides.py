@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, get_origin
 
 from paretoflow.core.errors import SpecError
@@ -37,13 +38,32 @@ def _apply(document: Document, text: str) -> list[Fault]:
     place = Place(f"--set {dotted}")
     if not equals or not all(dotted.split(".")):
         what = f"got {text!r}; allowed: key=value, for instance method.beta=0.2"
-        return [Fault((), what, "name the key with dots, then `=` and the value", place=place)]
+        return [
+            Fault(
+                (),
+                what,
+                "name the key with dots, then `=` and the value",
+                place=place,
+                code="spec-override",
+            )
+        ]
     try:
         given = read_yaml(raw, place.source)
     except SpecError as error:
-        return [Fault((), f"got the value {raw!r}: {error.what}", error.hint, place=place)]
+        return [
+            Fault(
+                (),
+                f"got the value {raw!r}: {error.what}",
+                error.hint,
+                place=place,
+                code="spec-override",
+            )
+        ]
     if given.faults:
-        return [Fault((), fault.what, fault.hint, place=place) for fault in given.faults]
+        return [
+            Fault((), fault.what, fault.hint, place=place, code=fault.code)
+            for fault in given.faults
+        ]
     path, fault = _resolve(document, new_path(tuple(dotted.split(".")), place), place)
     if fault is not None:
         return [fault]
@@ -60,7 +80,7 @@ def _resolve(
     for depth, part in enumerate(parts):
         key, fault = _key(document, here, path, part)
         if fault is not None:
-            return (), Fault(fault.path, fault.what, fault.hint, place=place)
+            return (), replace(fault, place=place)
         path = (*path, key)
         if depth < len(parts) - 1:
             if entry(here, key) is None and (default := _default(document, path)) is not None:
@@ -74,7 +94,7 @@ def _key(document: Document, here: Any, path: KeyPath, part: str) -> tuple[str |
         return _index(document, here, path, part)
     if not isinstance(here, dict):
         what = f"`{document.dotted(path)}` is {shown(here)}, which has no key `{part}`"
-        return part, Fault((), what, "set the whole of it, or mend it first")
+        return part, Fault((), what, "set the whole of it, or mend it first", code="spec-override")
     annotation = annotation_at(path, document.value)
     model = model_at(annotation, here)
     # a key of a section with no or a faulty type is checked once the type is known
@@ -96,7 +116,10 @@ def _index(
     allowed = f"0 to {len(here) - 1}" + (f", or one of {', '.join(known)}" if known else "")
     what = f"`{document.dotted(path)}` has no entry `{part}`; allowed: {allowed}"
     return part, Fault(
-        (), what, f"did you mean `{near}`?" if near else "overrides change entries, never add"
+        (),
+        what,
+        f"did you mean `{near}`?" if near else "overrides change entries, never add",
+        code="spec-override",
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from paretoflow.core.errors import SpecError
@@ -27,7 +28,7 @@ def expand_paths(document: Document, environ: Mapping[str, str] = os.environ) ->
     for path, text in list(_paths(document.value)):
         found = expanded(text, environ)
         if isinstance(found, Fault):
-            faults.append(Fault(path, found.what, found.hint))
+            faults.append(replace(found, path=path))
         elif found != text:
             parent: Any = document.value
             for key in path[:-1]:
@@ -41,7 +42,12 @@ def expanded(text: str, environ: Mapping[str, str] = os.environ) -> str | Fault:
     unset = [a or b for a, b in _VARIABLE.findall(text) if (a or b) and not environ.get(a or b)]
     if unset:
         what = f"got {text!r}, and the variable {unset[0]} is not set"
-        return Fault((), what, "export it, write the path out, or write $$ for a dollar sign")
+        return Fault(
+            (),
+            what,
+            "export it, write the path out, or write $$ for a dollar sign",
+            code="spec-variable",
+        )
     found = _VARIABLE.sub(lambda m: environ[m[1] or m[2]] if m[1] or m[2] else "$", text)
     if not text.startswith("~"):
         return found
@@ -49,7 +55,7 @@ def expanded(text: str, environ: Mapping[str, str] = os.environ) -> str | Fault:
     found = home.rstrip("/") + found[1:] if home else os.path.expanduser(found)  # noqa: PTH111
     if found.startswith("~"):
         what = f"got {text!r}, and no such home folder is known"
-        return Fault((), what, "write the path out")
+        return Fault((), what, "write the path out", code="spec-variable")
     return found
 
 
@@ -61,7 +67,7 @@ def written_out(text: str, where: str) -> str:
     """
     found = expanded(text)
     if isinstance(found, Fault):
-        raise SpecError(found.what, where, found.hint)
+        raise SpecError(found.what, where, found.hint, code=found.code)
     return found
 
 

@@ -35,6 +35,7 @@ class Fault:
         hint: What to do about it.
         at_key: Whether the key is at fault, not its value.
         place: Where it is, when the path is not in the document.
+        code: Which fault it is, one of `core.codes`.
     """
 
     path: KeyPath
@@ -42,6 +43,7 @@ class Fault:
     hint: str
     at_key: bool = False
     place: Place | None = None
+    code: str = "spec-contradiction"
 
 
 @dataclass
@@ -67,7 +69,8 @@ class Document:
         """Return a fault as an error, located as `jobs/x.yaml:14:9 method.beta`."""
         place, dotted = str(self.place(fault)), self.dotted(fault.path)
         told = place.removeprefix("--set ") == dotted or not dotted
-        return SpecError(fault.what, place if told else f"{place} {dotted}", fault.hint)
+        where = place if told else f"{place} {dotted}"
+        return SpecError(fault.what, where, fault.hint, code=fault.code)
 
     def dotted(self, path: KeyPath) -> str:
         """Return a path as `--set` takes it, objectives by their names."""

@@ -77,11 +77,13 @@ def read_yaml(text: str, source: str) -> Document:
     except yaml.YAMLError as error:
         raise _syntax_error(error, text, source) from None
     except RecursionError:
-        raise SpecError("nested too deeply", source, "check for unclosed brackets") from None
+        raise SpecError(
+            "nested too deeply", source, "check for unclosed brackets", code="spec-syntax"
+        ) from None
     except (ValueError, OverflowError):  # PyYAML hands an impossible code point to chr() as it is
         what = r"an escape such as \U in a quoted text names no character"
         raise SpecError(
-            what, source, "mend it, or use single quotes, which take no escapes"
+            what, source, "mend it, or use single quotes, which take no escapes", code="spec-syntax"
         ) from None
     if node is not None:
         document.values[()] = _place(node, source)
@@ -107,10 +109,17 @@ class _Reader:
             what = (
                 f"more than {MAX_VALUES} values" if self.left < 0 else "an alias that holds itself"
             )
-            raise SpecError(what, str(_place(node, self.document.source)), "write the values out")
+            raise SpecError(
+                what,
+                str(_place(node, self.document.source)),
+                "write the values out",
+                code="spec-syntax",
+            )
         if len(above) > MAX_DEPTH:
             place = str(_place(node, self.document.source))
-            raise SpecError("nested too deeply", place, "check for unclosed brackets")
+            raise SpecError(
+                "nested too deeply", place, "check for unclosed brackets", code="spec-syntax"
+            )
         if isinstance(node, yaml.MappingNode) and node.tag == _PREFIX + "map":
             return self._mapping(node, path, (*above, node))
         if isinstance(node, yaml.SequenceNode) and node.tag == _PREFIX + "seq":
@@ -131,7 +140,8 @@ class _Reader:
             if key in result:
                 first = self.document.keys[(*path, key)].line
                 what = f"the key `{key}` is given twice; the first is on line {first}"
-                self._fault(key_node, (*path, key), what, "remove one of the two")
+                hint, code = "remove one of the two", "spec-duplicate-key"
+                self._fault(key_node, (*path, key), what, hint, code)
                 continue
             self.document.keys[(*path, key)] = _place(key_node, self.document.source)
             result[key] = self.read(value_node, (*path, key), above)
@@ -148,7 +158,8 @@ class _Reader:
         extra = reader.read(node, path, above)
         self.left = reader.left
         if not isinstance(extra, dict):
-            self._fault(node, path, f"`<<` merges mappings, got {shown(extra)}", "name a mapping")
+            what = f"`<<` merges mappings, got {shown(extra)}"
+            self._fault(node, path, what, "name a mapping", "spec-wrong-type")
             return
         self.document.faults += inner.faults
         fresh = [key for key in extra if key not in result]
@@ -162,36 +173,45 @@ class _Reader:
         if is_text and isinstance(node, yaml.ScalarNode) and node.value.isprintable():
             return str(node.value)
         got = shown(node.value) if isinstance(node, yaml.ScalarNode) else "a list or mapping"
-        self._fault(node, path, f"keys must be texts, got {got}", "quote the key, or rename it")
+        hint = "quote the key, or rename it"
+        self._fault(node, path, f"keys must be texts, got {got}", hint, "spec-wrong-type")
         return None
 
     def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
         kind = node.tag.removeprefix(_PREFIX)
         if not isinstance(node, yaml.ScalarNode) or kind not in _SCALARS:
             what = f"the tag `{node.tag.replace(_PREFIX, '!!')}` is not allowed"
-            self._fault(node, path, what, "use plain values: texts, numbers, true, false, null")
+            hint = "use plain values: texts, numbers, true, false, null"
+            self._fault(node, path, what, hint, "spec-syntax")
             return None
         try:
             return _SCALARS[kind](node.value)
         except ValueError:
             what = f"got {shown(node.value)}, which is no {_NOUNS.get(kind, kind)}"
-            self._fault(node, path, what, "mend the value")
+            self._fault(node, path, what, "mend the value", "spec-wrong-type")
             return None
 
-    def _fault(self, node: yaml.Node, path: KeyPath, what: str, hint: str) -> None:
+    def _fault(self, node: yaml.Node, path: KeyPath, what: str, hint: str, code: str) -> None:
         place = _place(node, self.document.source)
-        self.document.faults.append(Fault(path, what, hint, place=place))
+        self.document.faults.append(Fault(path, what, hint, place=place, code=code))
 
 
 def _syntax_error(error: yaml.YAMLError, text: str, source: str) -> SpecError:
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        what = f"the character {error.character!r} is not allowed"
-        return SpecError(what, f"{source}:{line}:1", "remove it; YAML is plain text")
+        what = f"the character {chr(error.character)!r} is not allowed"
+        return SpecError(
+            what, f"{source}:{line}:1", "remove it; YAML is plain text", code="spec-syntax"
+        )
     mark = getattr(error, "problem_mark", None)
     where = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
     problem = str(getattr(error, "problem", None) or "not readable as YAML")
-    return SpecError(f"not valid YAML: {problem}", where, "; ".join(_advice(error, problem, text)))
+    return SpecError(
+        f"not valid YAML: {problem}",
+        where,
+        "; ".join(_advice(error, problem, text)),
+        code="spec-syntax",
+    )
 
 
 def _advice(error: yaml.YAMLError, problem: str, text: str) -> Iterator[str]:

@@ -33,7 +33,9 @@ def rename_keys(document: Document, *, warn: bool) -> list[Fault]:
         new = (*above, name)
         if name in section:
             what = f"got `{key}` and `{name}`, which are one key; allowed: `{name}`"
-            faults.append(Fault(old, what, f"remove `{key}`", at_key=True))
+            faults.append(
+                Fault(old, what, f"remove `{key}`", at_key=True, code="spec-duplicate-key")
+            )
             del section[key]
             continue
         place = document.keys.get(old) or document.place(Fault(old, "", ""))

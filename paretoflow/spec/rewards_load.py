@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from paretoflow.core.errors import SpecError
-from paretoflow.spec.faults import allowed_by
+from paretoflow.spec.faults import allowed_by, code_of
 from paretoflow.spec.load import error_of, read_text
 from paretoflow.spec.paths import expand_paths
 from paretoflow.spec.positions import Document, Fault, Place, shown
@@ -33,7 +33,9 @@ def load_reward_spec(path: Path, overrides: Sequence[str] = ()) -> RewardSpec:
     document = read_yaml(read_text(path), str(path))
     if not isinstance(document.value, dict):
         what = f"got {shown(document.value)}; allowed: a mapping of keys"
-        raise SpecError(what, str(document.values[()]), "it needs at least `pairs`")
+        raise SpecError(
+            what, str(document.values[()]), "it needs at least `pairs`", code="spec-wrong-type"
+        )
     faults = [fault for text in overrides for fault in _put(document, text)] + document.faults
     faults += expand_paths(document)
     spec, found = _validated(document)
@@ -63,13 +65,25 @@ def _fault(root: Any, detail: Any) -> Fault:
         known = list(model.model_fields)
         near = nearest(path[-1], known)
         what = f"unknown key `{path[-1]}`; allowed: {', '.join(known)}"
-        return Fault(path, what, f"did you mean `{near}`?" if near else "remove it", at_key=True)
+        return Fault(
+            path,
+            what,
+            f"did you mean `{near}`?" if near else "remove it",
+            at_key=True,
+            code="spec-unknown-key",
+        )
     if detail["type"] == "missing":
-        return Fault(path, f"the key `{path[-1]}` is missing", f"add `{path[-1]}: …`")
+        return Fault(
+            path,
+            f"the key `{path[-1]}` is missing",
+            f"add `{path[-1]}: …`",
+            code="spec-missing-key",
+        )
     field = model.model_fields.get(str(path[-1]))
     meaning = " ".join(((field.description if field else None) or "").split())
     what = f"got {shown(value_at(path, root))}; allowed: {allowed_by(detail)}"
-    return Fault(path, what, f"this is: {meaning}" if meaning else "mend the value")
+    hint = f"this is: {meaning}" if meaning else "mend the value"
+    return Fault(path, what, hint, code=code_of([detail]))
 
 
 def _model_above(root: Any, path: KeyPath) -> Any:
@@ -88,7 +102,13 @@ def _put(document: Document, text: str) -> Iterator[Fault]:
     parts = dotted.split(".")
     if not equals or not all(parts):
         what = f"got {text!r}; allowed: key=value, for instance learning_rate=1e-5"
-        yield Fault((), what, "name the key with dots, then `=` and the value", place=place)
+        yield Fault(
+            (),
+            what,
+            "name the key with dots, then `=` and the value",
+            place=place,
+            code="spec-override",
+        )
         return
     path: KeyPath = ()
     for part in parts[:-1]:
@@ -97,9 +117,21 @@ def _put(document: Document, text: str) -> Iterator[Fault]:
         if isinstance(here, dict) and here.get(part) is None:
             document.put(path, {}, place)
     if not isinstance(value_at(path, document.value), dict):
-        yield Fault((), f"there is no mapping at `{'.'.join(parts[:-1])}`", "", place=place)
+        yield Fault(
+            (),
+            f"there is no mapping at `{'.'.join(parts[:-1])}`",
+            "",
+            place=place,
+            code="spec-override",
+        )
         return
     try:
         document.put((*path, parts[-1]), read_yaml(raw, place.source).value, place)
     except SpecError as error:
-        yield Fault((), f"got the value {raw!r}: {error.what}", error.hint, place=place)
+        yield Fault(
+            (),
+            f"got the value {raw!r}: {error.what}",
+            error.hint,
+            place=place,
+            code="spec-override",
+        )

@@ -36,13 +36,13 @@ def checked_adapter(
     where = f"{root}/{name}"
     if not _DIGEST.fullmatch(digest):
         what = f"the ledger holds no digest of an adapter, but {digest!r}"
-        raise AdapterError(what, where, "the ledger is damaged")
+        raise AdapterError(what, where, "the ledger is damaged", code="adapter-changed")
     try:
         folder = root.fetch(name, to or Path())
     except FileNotFoundError:
         if root.local is not None and not root.local.is_dir():
             raise
-        raise AdapterError("the adapter is gone", where, hint) from None
+        raise AdapterError("the adapter is gone", where, hint, code="adapter-gone") from None
     require_adapter(folder, digest, where, hint)
     return folder
 
@@ -70,4 +70,5 @@ def require_adapter(folder: Path, digest: str, where: str, hint: str = _CHOOSE) 
         f"{digest[:12]}…{last}",
         where,
         hint,
+        code="adapter-changed",
     )

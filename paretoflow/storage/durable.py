@@ -81,6 +81,7 @@ def _link(temporary: Path, path: Path) -> bool:
             f"this storage cannot put if absent: no hard link of a file ({error.strerror})",
             str(path.parent),
             "keep the sweep on a local disk or an NFS mount that supports hard links",
+            code="storage-no-put-if-absent",
         ) from error
     sync_path(path.parent)
     return True

@@ -112,7 +112,7 @@ def as_folder(root: Root, patience_s: float | None = None) -> Folder:
     text = path_of(str(root))
     if text.lower().startswith("file:") or _MISSING_SLASH.match(text):
         what, hint = path_fault(text)
-        raise StorageError(what, text, hint)
+        raise StorageError(what, text, hint, code="storage-address")
     if "://" not in text:
         return LocalFolder(home_path(text))
     from paretoflow.storage.objects import ObjectFolder
@@ -136,7 +136,8 @@ def require_sweep_path(folder: Folder) -> None:
     """
     what, hint = path_fault(folder.uri) if folder.local is not None else ("", "")
     if what:
-        raise StorageError(f"no sweep can live there: {what}", hint=hint)
+        what = f"no sweep can live there: {what}"
+        raise StorageError(what, hint=hint, code="storage-address")
 
 
 def file_at(path: Path | str) -> tuple[Folder, str]:

@@ -57,7 +57,7 @@ class ObjectFolder:
     def __init__(self, uri: str, patience_s: float | None = None) -> None:
         fault, hint = uri_fault(uri)
         if fault:
-            raise StorageError(fault, uri, hint)
+            raise StorageError(fault, uri, hint, code="storage-address")
         scheme, _, rest = uri.partition("://")
         self._scheme = scheme
         self._path = "/".join(part for part in rest.split("/") if part)
@@ -245,9 +245,11 @@ def _require_bucket(client: _Client) -> None:
     except StorageError:
         return  # whoever may not look at the bucket may still be let at its objects
     if info.type == pyarrow.fs.FileType.NotFound:
-        raise StorageError(
-            f"there is no bucket {client.bucket!r}", uri, "create it, or mend its name in the URI"
+        what, hint = (
+            f"there is no bucket {client.bucket!r}",
+            "create it, or mend its name in the URI",
         )
+        raise StorageError(what, uri, hint, code="storage-no-bucket")
 
 
 @lru_cache(maxsize=16)
@@ -275,11 +277,9 @@ def _region_of(bucket: str, endpoint: str) -> str:
     try:
         region: str = pyarrow.fs.resolve_s3_region(bucket)
     except OSError as error:
-        raise StorageError(
-            f"cannot find the region of bucket {bucket!r}: {str(error).splitlines()[0]}",
-            f"s3://{bucket}",
-            "set AWS_REGION, or AWS_ENDPOINT_URL for a store that is not Amazon's",
-        ) from error
+        what = f"cannot find the region of bucket {bucket!r}: {str(error).splitlines()[0]}"
+        hint = "set AWS_REGION, or AWS_ENDPOINT_URL for a store that is not Amazon's"
+        raise StorageError(what, f"s3://{bucket}", hint, code="storage-no-bucket") from error
     return region
 
 

@@ -40,7 +40,7 @@ def output_error(error: OSError, place: str, what: str = "cannot be written") ->
     """Return the error to show for what the operating system refused at a place."""
     hint = _HINTS.get(error.errno or 0, "check the disk and its permissions, or name another place")
     reason = (error.strerror or str(error) or type(error).__name__).partition(". Detail:")[0]
-    return StorageError(f"{what}: {reason}", place, hint)
+    return StorageError(f"{what}: {reason}", place, hint, code="storage-refused")
 
 
 @contextmanager

@@ -81,7 +81,10 @@ def storage_error(error: Exception, uri: str, asked_s: float) -> StorageError:
         return error
     if _NO_BUCKET.search(text):
         return StorageError(
-            f"there is no bucket {bucket!r}", uri, "create it, or mend its name in the URI"
+            f"there is no bucket {bucket!r}",
+            uri,
+            "create it, or mend its name in the URI",
+            code="storage-no-bucket",
         )
     if _REFUSED.search(text) or _NO_CREDENTIALS.search(text):
         return StorageError(
@@ -89,14 +92,21 @@ def storage_error(error: Exception, uri: str, asked_s: float) -> StorageError:
             uri,
             "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or the profile, and that they allow "
             "ListBucket, GetObject, PutObject and DeleteObject here",
+            code="storage-denied",
         )
     if passes(error):
         return StorageError(
             f"bucket {bucket!r} gave no answer for {asked_s:g} s: {_short(text)}",
             uri,
             "check the network and AWS_ENDPOINT_URL, then run again: nothing that finished is lost",
+            code="storage-no-answer",
         )
-    return StorageError(f"bucket {bucket!r} failed: {_short(text)}", uri, "see what storage says")
+    return StorageError(
+        f"bucket {bucket!r} failed: {_short(text)}",
+        uri,
+        "see what storage says",
+        code="storage-refused",
+    )
 
 
 def disk_error(error: OSError, where: str) -> StorageError:
@@ -111,7 +121,9 @@ def disk_error(error: OSError, where: str) -> StorageError:
         errno.EACCES: "check the permissions of the folder, or choose another",
     }
     hint = hints.get(error.errno or 0, "check free space and permissions, then run again")
-    return StorageError(f"storage failed: {error.strerror or error}", where, hint)
+    return StorageError(
+        f"storage failed: {error.strerror or error}", where, hint, code="storage-refused"
+    )
 
 
 def _short(text: str) -> str:

@@ -101,6 +101,7 @@ def build_tracker(spec: TrackerSpec) -> Tracker:
         raise PluginError(
             f"no tracker is called {spec.type!r}; there are {', '.join(TAGS)}",
             hint=f"did you mean {near[0]}?" if near else "",
+            code="plugin-unknown",
         )
     module, name = TAGS[spec.type].split(":")
     tracker: Tracker = getattr(importlib.import_module(module), name)(spec)

@@ -37,6 +37,7 @@ from paretoflow.ledger.fragments import read_fragments, write_fragment
 from paretoflow.ledger.rows import events_to_table
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.scoring.arrow_files import write_table
+from tests.faults import printed
 from tests.sim.oracles import CircleOracle
 from tests.sim.specs import circle_spec
 from tests.simulated_sweeps import simulated_sweep
@@ -236,7 +237,7 @@ def _verb(*argv: str, told: bool = True) -> Callable[[Path], Any]:
         if "Traceback" in out + err:
             raise AssertionError(f"traceback told: {err[-2000:]}")
         if status:
-            if not err.startswith("error: ") and "error: " not in err:
+            if not printed(err) and "error: " not in err:
                 raise AssertionError(f"status {status} and no error: {(out + err)[:300]}")
             raise ParetoflowError(err)
         return out.replace(str(root), "@") if told else None

@@ -33,6 +33,7 @@ from paretoflow.engine.session.simulate import simulate
 from paretoflow.spec.load import load_spec
 from paretoflow.spec.shape import variants
 from paretoflow.spec.sweep import SweepSpec
+from tests.faults import printed
 
 JOBS = Path(__file__).parents[2] / "jobs"
 LIMIT_S = 20
@@ -253,7 +254,7 @@ def fault_of(text: str, folder: Path, rng: random.Random) -> str:
     told = err.getvalue()
     if status not in (0, 2):
         return f"status {status}: {told[:300]}"
-    if status == 2 and not told.startswith("error: "):
+    if status == 2 and not printed(told):
         return f"no error told: {told[:300]}"
     if "Traceback" in told:
         return f"traceback told: {told[:300]}"

@@ -75,7 +75,9 @@ def embedded_findings(spec: SweepSpec) -> DataFindings:
     try:
         load_prompts(spec.data, seed=spec.seed, render_chat=None)
     except DataError as error:
-        found.faults.append(Fault(("data",), f"{error.where}: {error.what}", error.hint))
+        found.faults.append(
+            Fault(("data",), f"{error.where}: {error.what}", error.hint, code=error.code)
+        )
     return found
 
 
@@ -115,7 +117,9 @@ def _needs(
         tokens = _counter(base)
     except ValueError as error:
         what = f"its tokenizer.json cannot be read: {error}"
-        found.faults.append(Fault(("model", "path"), what, "copy the folder again, whole"))
+        found.faults.append(
+            Fault(("model", "path"), what, "copy the folder again, whole", code="model-tokenizer")
+        )
         return Needs(references)
     if tokens is None:
         found.notes.append("data: how long prompts are was not looked at: no fast tokenizer here")
@@ -141,4 +145,4 @@ def _counter(base: ModelFolder | None) -> Callable[[str], int] | None:
 def _fault(error: DataError, path: str) -> Fault:
     where = "" if error.where.startswith("data.") else f"{error.where}: "
     key = ("data", "template") if error.where == "data.template" else ("data", "path")
-    return Fault(key, f"{where}{error.what}", error.hint)
+    return Fault(key, f"{where}{error.what}", error.hint, code=error.code)

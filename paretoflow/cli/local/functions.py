@@ -37,7 +37,9 @@ def function_findings(path: KeyPath, objective: ImportObjectiveSpec) -> Iterator
         found = f"there is no module {error.args[0]!r}"
         near = difflib.get_close_matches(module, _modules_here(), n=1)
         looked = f"it is looked for in {str(Path.cwd())!r} and among the installed packages"
-        yield Fault(place, found, f"did you mean {near[0]!r}?" if near else looked)
+        yield Fault(
+            place, found, f"did you mean {near[0]!r}?" if near else looked, code="spec-missing-file"
+        )
         return
     if file is None:
         yield f"{objective.path}: its module is no Python source, so the function was not looked at"
@@ -46,7 +48,9 @@ def function_findings(path: KeyPath, objective: ImportObjectiveSpec) -> Iterator
         tree = ast.parse(file.read_bytes(), str(file))
     except (SyntaxError, ValueError, RecursionError) as error:
         line = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
-        yield Fault(place, f"{file}{line}: {error.args[0]}", "mend the module")
+        yield Fault(
+            place, f"{file}{line}: {error.args[0]}", "mend the module", code="spec-unusable-file"
+        )
         return
     names, open_ended = _names(tree.body)
     if name not in names:
@@ -57,7 +61,7 @@ def function_findings(path: KeyPath, objective: ImportObjectiveSpec) -> Iterator
         near = difflib.get_close_matches(name, names, n=1)
         defines = f"it defines {', '.join(sorted(own)[:10])}" if own else "it defines no function"
         hint = f"did you mean {near[0]!r}?" if near else defines
-        yield Fault(place, f"{file} defines no {name!r}", hint)
+        yield Fault(place, f"{file} defines no {name!r}", hint, code="spec-missing-file")
         return
     yield from _callable(path, objective, names[name], file)
 
@@ -68,10 +72,17 @@ def _callable(
     place = (*path, "path")
     if isinstance(node, ast.Constant | ast.List | ast.Tuple | ast.Dict | ast.Set | ast.JoinedStr):
         what = f"{objective.path} is no function ({file}:{node.lineno})"
-        yield Fault(place, what, "name a function f(prompts, completions)")
+        yield Fault(
+            place, what, "name a function f(prompts, completions)", code="spec-unusable-file"
+        )
     elif isinstance(node, ast.AsyncFunctionDef):
         what = f"{objective.path} is an async function ({file}:{node.lineno})"
-        yield Fault(place, what, "name a plain function, which may run an event loop of its own")
+        yield Fault(
+            place,
+            what,
+            "name a plain function, which may run an event loop of its own",
+            code="spec-unusable-file",
+        )
     elif not isinstance(node, Function) or getattr(node, "decorator_list", None):
         yield f"{objective.path}: what it takes was not looked at, it is no plain function"
     else:
@@ -85,7 +96,12 @@ def _signature(
     positional = [a.arg for a in (*takes.posonlyargs, *takes.args)]
     if len(positional) < _GIVEN and takes.vararg is None:
         what = f"{objective.path} takes {len(positional)} arguments by position ({where})"
-        yield Fault((*path, "path"), what, "it is called as f(prompts, completions, **kwargs)")
+        yield Fault(
+            (*path, "path"),
+            what,
+            "it is called as f(prompts, completions, **kwargs)",
+            code="spec-unusable-file",
+        )
         return
     by_name = [a.arg for a in takes.args][max(0, _GIVEN - len(takes.posonlyargs)) :]
     by_name += [a.arg for a in takes.kwonlyargs]
@@ -93,13 +109,23 @@ def _signature(
         near = difflib.get_close_matches(name, by_name, n=1)
         allowed = ", ".join(by_name) or "none"
         what = f"{objective.path} takes no {name!r} ({where}); allowed: {allowed}"
-        yield Fault((*path, "kwargs"), what, f"did you mean {near[0]!r}?" if near else "remove it")
+        yield Fault(
+            (*path, "kwargs"),
+            what,
+            f"did you mean {near[0]!r}?" if near else "remove it",
+            code="spec-unknown-key",
+        )
     needed = positional[_GIVEN : len(positional) - len(takes.defaults)]
     needed += [a.arg for a, d in zip(takes.kwonlyargs, takes.kw_defaults, strict=True) if d is None]
     for name in needed:
         if name not in given:
             what = f"{objective.path} needs {name!r} too ({where})"
-            yield Fault((*path, "kwargs"), what, f"set kwargs.{name}, or give it a default")
+            yield Fault(
+                (*path, "kwargs"),
+                what,
+                f"set kwargs.{name}, or give it a default",
+                code="spec-missing-key",
+            )
 
 
 def _file_of(module: str) -> Path | None:

@@ -76,16 +76,21 @@ def base_findings(model: ModelSpec) -> Iterator[Fault | str]:
         return
     base = base_folder(model)
     if base is None:
-        yield Fault(path, f"{model.path}/config.json is no JSON object", "copy the folder again")
+        yield Fault(
+            path,
+            f"{model.path}/config.json is no JSON object",
+            "copy the folder again",
+            code="model-incomplete",
+        )
         return
     kind = base.config.get("model_type", "?")
     architectures = [str(name) for name in base.config.get("architectures") or ()]
     if base.config.get("is_encoder_decoder"):
         what = f"{model.path} holds an encoder-decoder ({kind}); allowed: a causal language model"
-        yield Fault(path, what, "name a model that continues text")
+        yield Fault(path, what, "name a model that continues text", code="model-unsupported")
     elif architectures and all(name.endswith(_NOT_CAUSAL) for name in architectures):
         what = f"{model.path} holds {architectures[0]}; allowed: a causal language model"
-        yield Fault(path, what, "name a model that continues text")
+        yield Fault(path, what, "name a model that continues text", code="model-unsupported")
     yield from _weights(path, base.folder)
     yield from _tokenizer(path, base.folder)
     yield from _room(model, base)
@@ -100,17 +105,22 @@ def reward_findings(path: KeyPath, objective: RewardModelObjectiveSpec) -> Itera
     config = _json(folder / "config.json")
     if not config:
         what = f"{objective.path}/config.json is no JSON object"
-        yield Fault((*path, "path"), what, "copy the folder again")
+        yield Fault((*path, "path"), what, "copy the folder again", code="model-incomplete")
         return
     architectures = [str(name) for name in config.get("architectures") or ()]
     own = _CLASSIFIER in str(config.get("auto_map", ""))
     if architectures and not own and not any(_CLASSIFIER in name for name in architectures):
         what = f"{objective.path} holds {architectures[0]}, which has no trained head for scores"
-        yield Fault((*path, "path"), what, "name a model trained for sequence classification")
+        yield Fault(
+            (*path, "path"),
+            what,
+            "name a model trained for sequence classification",
+            code="model-unsupported",
+        )
     outputs = _outputs(config)
     if objective.output >= outputs:
         what = f"got output {objective.output}; allowed: 0 to {outputs - 1}, of {objective.path}"
-        yield Fault((*path, "output"), what, "outputs are counted from 0")
+        yield Fault((*path, "output"), what, "outputs are counted from 0", code="spec-not-allowed")
     yield from _weights((*path, "path"), folder)
     yield from _tokenizer((*path, "path"), folder)
 
@@ -127,16 +137,21 @@ def _weights(path: KeyPath, folder: Path) -> Iterator[Fault]:
     try:
         require_whole_folder(str(folder), "")
     except ModelError as error:
-        yield Fault(path, error.what, error.hint)
+        yield Fault(path, error.what, error.hint, code=error.code)
         return
     if any(folder.glob("*.safetensors")):
         yield from _cut_short(path, folder)
     elif any(folder.glob("*.bin")) or any(folder.glob("*.pt*")) or any(folder.glob("*.h5")):
         what = f"{folder} holds weights, but none as safetensors, which alone are read"
-        yield Fault(path, what, "load it once with transformers, and save_pretrained the model")
+        yield Fault(
+            path,
+            what,
+            "load it once with transformers, and save_pretrained the model",
+            code="model-incomplete",
+        )
     else:
         what = f"{folder} holds no weights: there is no .safetensors file"
-        yield Fault(path, what, "copy the folder again, whole")
+        yield Fault(path, what, "copy the folder again, whole", code="model-incomplete")
 
 
 def _cut_short(path: KeyPath, folder: Path) -> Iterator[Fault]:
@@ -153,20 +168,35 @@ def _cut_short(path: KeyPath, folder: Path) -> Iterator[Fault]:
             else:
                 ends = [size]
         if 8 + size + max(ends, default=0) != file.stat().st_size:
-            yield Fault(path, f"{file} is damaged or cut short", "copy it again, whole")
+            yield Fault(
+                path,
+                f"{file} is damaged or cut short",
+                "copy it again, whole",
+                code="model-unreadable",
+            )
 
 
 def _tokenizer(path: KeyPath, folder: Path) -> Iterator[Fault]:
     if not _any(folder, _TOKENIZERS):
         what = f"{folder} holds no tokenizer: there is no tokenizer.json or vocabulary"
-        yield Fault(path, what, "save it there too: tokenizer.save_pretrained(folder)")
+        yield Fault(
+            path,
+            what,
+            "save it there too: tokenizer.save_pretrained(folder)",
+            code="model-tokenizer",
+        )
 
 
 def _room(model: ModelSpec, base: ModelFolder | None) -> Iterator[Fault]:
     new, window = model.generation.max_new_tokens, base.window if base else None
     if window is not None and new >= window:
         what = f"got {new} new tokens; the model takes {window} with the prompt"
-        yield Fault(("model", "generation", "max_new_tokens"), what, "leave room for the prompt")
+        yield Fault(
+            ("model", "generation", "max_new_tokens"),
+            what,
+            "leave room for the prompt",
+            code="spec-not-allowed",
+        )
 
 
 def _any(folder: Path, patterns: tuple[str, ...]) -> bool:

@@ -22,7 +22,9 @@ def storage_findings(spec: SweepSpec) -> Iterator[Fault]:
     path = ("name",) if there == root.absolute() else ("storage",)
     if not there.is_dir():
         what = f"{str(there)!r} is no folder, so no sweep can live at {str(root)!r}"
-        yield Fault(path, what, "name another folder, or another sweep")
+        yield Fault(path, what, "name another folder, or another sweep", code="spec-unusable-file")
     elif not os.access(there, os.W_OK | os.X_OK):
         what = f"{str(there)!r} cannot be written to"
-        yield Fault(path, what, "name another folder, or change its rights")
+        yield Fault(
+            path, what, "name another folder, or change its rights", code="spec-unusable-file"
+        )

@@ -85,7 +85,10 @@ def find_token(environ: Mapping[str, str] = os.environ) -> Token:
     except UnicodeDecodeError:
         problem = "it holds no text"
     raise ClusterError(
-        f"no token in {path}: {problem}", "RAY_AUTH_TOKEN_PATH", "name the file that holds it"
+        f"no token in {path}: {problem}",
+        "RAY_AUTH_TOKEN_PATH",
+        "name the file that holds it",
+        code="cluster-token",
     )
 
 
@@ -174,12 +177,14 @@ class Dashboard:
                 self.address,
                 "put it into RAY_AUTH_TOKEN, or the path of its file into RAY_AUTH_TOKEN_PATH; "
                 "on the head, `ray get-auth-token` prints it",
+                code="cluster-token",
             )
         if code in (401, 403):
             return ClusterError(
                 f"the cluster refuses the token from {self.token.source}",
                 self.address,
                 "on the head, `ray get-auth-token` prints the right one",
+                code="cluster-token",
             )
         return self._no_head(f"it answers with HTTP status {code}")
 
@@ -188,6 +193,7 @@ class Dashboard:
             f"something answers there, but it is no dashboard of Ray: {sign}",
             self.address,
             _ADDRESS,
+            code="cluster-address",
         )
 
     def _unreachable(self, reason: object) -> NoReturn:
@@ -206,7 +212,7 @@ class Dashboard:
             what, hint = "what listens there does not speak HTTP", _ADDRESS
         else:
             what = f"it cannot be reached: {reason}"
-        raise ClusterError(what, self.address, hint) from None
+        raise ClusterError(what, self.address, hint, code="cluster-unreachable") from None
 
 
 def dashboard_address(address: str) -> str:
@@ -222,7 +228,12 @@ def dashboard_address(address: str) -> str:
     except ValueError:
         port = -1
     if parts.scheme not in ("http", "https") or not parts.hostname or text == "auto" or port == -1:
-        raise ClusterError(f"{address!r} is no address of a dashboard", "--address", _ADDRESS)
+        raise ClusterError(
+            f"{address!r} is no address of a dashboard",
+            "--address",
+            _ADDRESS,
+            code="cluster-address",
+        )
     path = parts.path.rstrip("/")
     if port is None and parts.scheme == "http" and not path:
         return f"http://{parts.netloc}:{PORT}"

@@ -67,5 +67,6 @@ def require_room(resources: ResourcesSpec) -> None:
                 lacking,
                 "engine.resources",
                 "ask for less, or add nodes that have it to the cluster",
+                code="cluster-too-small",
             )
         time.sleep(0.5)

@@ -61,10 +61,14 @@ class Surrounding:
                 "Ray takes a working directory or an image, not both",
                 "--image",
                 "put the files into the image",
+                code="usage-option",
             )
         if self.working_dir is not None and not self.working_dir.is_dir():
             raise UserError(
-                f"there is no folder {str(self.working_dir)!r}", "--working-dir", "name a folder"
+                f"there is no folder {str(self.working_dir)!r}",
+                "--working-dir",
+                "name a folder",
+                code="usage-missing-file",
             )
         found: dict[str, Any] = {"env_vars": dict(self.env)} if self.env else {}
         if self.working_dir is not None:
@@ -102,11 +106,17 @@ def environment(given: Sequence[str], environ: Mapping[str, str] = os.environ) -
         key, equals, value = text.partition("=")
         if not _NAME.fullmatch(key):
             raise UserError(
-                "a name of a variable has letters, digits and _ only", "--env", "write KEY=VALUE"
+                "a name of a variable has letters, digits and _ only",
+                "--env",
+                "write KEY=VALUE",
+                code="usage-option",
             )
         if not equals and key not in environ:
             raise UserError(
-                f"{key} is not set on this machine", "--env", f"export it, or write {key}=VALUE"
+                f"{key} is not set on this machine",
+                "--env",
+                f"export it, or write {key}=VALUE",
+                code="usage-missing-file",
             )
         found[key] = value if equals else environ[key]
     return found
@@ -209,6 +219,7 @@ class Jobs:
             f"the log of {name} breaks off again and again; the job goes on",
             self._where,
             "the same command follows it again; `paretoflow status` needs the storage only",
+            code="cluster-unreachable",
         )
 
     def stop(self, name: str) -> bool:
@@ -256,11 +267,15 @@ class Jobs:
             yield
         except AuthenticationError as error:
             hint = "on the head, `ray get-auth-token` prints the right one"
-            raise ClusterError("the cluster refuses the token", self._where, hint) from error
+            raise ClusterError(
+                "the cluster refuses the token", self._where, hint, code="cluster-token"
+            ) from error
         except (RuntimeError, OSError, ValueError) as error:
             said = str(error).strip().splitlines() or [type(error).__name__]
             hint = "the head's log, dashboard.log, may say more"
-            raise ClusterError(f"Ray refuses: {said[-1][:300]}", self._where, hint) from error
+            raise ClusterError(
+                f"Ray refuses: {said[-1][:300]}", self._where, hint, code="cluster-refused"
+            ) from error
 
 
 @contextmanager

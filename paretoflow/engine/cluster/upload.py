@@ -121,6 +121,7 @@ class Upload:
                 f"{_size(limit_bytes)}; the largest files: {largest}",
                 "--working-dir",
                 "name them in .rayignore, and let the cluster read them from storage",
+                code="usage-option",
             )
 
 

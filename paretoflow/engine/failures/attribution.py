@@ -128,5 +128,5 @@ def error_in(work: Callable[[], object]) -> ParetoflowError | None:
     except Exception as error:  # noqa: BLE001
         trace = traceback.extract_tb(error.__traceback__)
         where = f"{trace[-1].filename}:{trace[-1].lineno}" if trace else ""
-        return WorkerError(f"cannot load: {_in_one_line(error)}", where)
+        return WorkerError(f"cannot load: {_in_one_line(error)}", where, code="worker-start")
     return None

@@ -50,6 +50,7 @@ def start_local(engine: EngineSpec, namespace: str) -> None:
             "ray",
             "look for free memory and for space below /tmp and /dev/shm, then give the same "
             "command again; Ray's own log is /tmp/ray/session_latest/logs",
+            code="cluster-unreachable",
         ) from error
 
 
@@ -85,6 +86,7 @@ def join(address: str, namespace: str) -> None:
             f"cannot drive a sweep through {address}",
             "--address",
             "use `paretoflow submit` with it, or HOST:6379 on a machine of the cluster",
+            code="cluster-address",
         )
     known = False
     try:
@@ -112,7 +114,7 @@ def _refusal(address: str, error: Exception, *, known: bool) -> ClusterError:
     else:
         what = f"cannot join the Ray cluster at {address}: {first}"
         hint = "give HOST:PORT of the head, and run the versions of Python and Ray that it runs"
-    return ClusterError(what, "--address", hint)
+    return ClusterError(what, "--address", hint, code="cluster-unreachable")
 
 
 def _knock(address: str) -> bool:

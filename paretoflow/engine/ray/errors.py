@@ -40,7 +40,7 @@ def loss_of(error: RayError, run_id: str) -> Failure:
         return replace(failure_of(raised), boundary=Boundary.WORKER, details=text)
     detail = re.search(r"exit detail: (.{1,160})", text)
     why = detail.group(1) if detail else text.splitlines()[0]
-    return death_of(WorkerError(f"the worker died: {why}", run_id))
+    return death_of(WorkerError(f"the worker died: {why}", run_id, code="worker-died"))
 
 
 def _died(error: RayError) -> bool:

@@ -118,7 +118,7 @@ class WorkerGroupPool:
         if hopeless and not self.loaded and not self.closing:
             if isinstance(error, ParetoflowError):
                 raise error
-            raise WorkerError(f"no worker gets to work: {error.message}")
+            raise WorkerError(f"no worker gets to work: {error.message}", code="worker-start")
 
     def check_cluster(self) -> None:
         """See now and then which nodes are to be taken away, and who else asks for worker groups.
@@ -135,7 +135,8 @@ class WorkerGroupPool:
             if not read_nodes()[0]:
                 raise WorkerError(
                     "the local Ray has lost its node: its raylet was killed, perhaps for want of "
-                    "memory; the same command starts another and goes on"
+                    "memory; the same command starts another and goes on",
+                    code="worker-died",
                 )
             return
         draining = draining_nodes()

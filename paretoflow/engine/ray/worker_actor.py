@@ -221,6 +221,7 @@ def _require_storage(config: WorkerConfig) -> None:
             f"node {here} does not see the sweep's folder {folder}",
             "storage",
             "use a folder that every node mounts at the same path, or an object store",
+            code="cluster-storage",
         )
     if folder.local is None and os.environ.get("MASTER_ADDR", here) != here:
         raise ClusterError(
@@ -228,6 +229,7 @@ def _require_storage(config: WorkerConfig) -> None:
             "their state together, in one folder",
             "storage",
             "use a folder that every node mounts, or worker groups that fit one node",
+            code="cluster-storage",
         )
 
 

@@ -264,9 +264,9 @@ class WorkerGroup:
         run_id = self.launch.run_id if self.launch else ""
         silent = next((w for m in self.workers if (w := m.silence(self._placed_s))), "")
         if silent:
-            return death_of(WorkerError(silent, run_id))
+            return death_of(WorkerError(silent, run_id, code="worker-silent"))
         words = self._stuck() or self._overdue()
-        return failure_of(WorkerError(words, run_id)) if words else None
+        return failure_of(WorkerError(words, run_id, code="worker-silent")) if words else None
 
     def _stuck(self) -> str:
         """Return that no rank gets on; while one does, the others may well wait for it."""

@@ -32,6 +32,7 @@ def read_side(text: str) -> Side:
                 f"{place} is an export, which holds one front: there is no @{snapshot} in it",
                 text,
                 "leave @ away, or name the sweep that it was exported from",
+                code="usage-option",
             )
         return _side_of_export(Path(place), text)
     return _side_of_view(read_sweep(place, snapshot), text)
@@ -54,6 +55,7 @@ def read_whole_side(text: str) -> tuple[SweepView, Side]:
             f"{place} is an export, which does not say what its runs cost",
             text,
             "name the sweep that it was exported from, or use `paretoflow diff`",
+            code="usage-private",
         )
     view = read_sweep(place, snapshot)
     return view, _side_of_view(view, text)
@@ -70,7 +72,11 @@ def arm_of(text: str) -> list[str]:
     parts = [part.strip() for part in text.split(",")]
     if not all(parts) or len(set(parts)) != len(parts):
         wrong = "an empty name" if not all(parts) else "a sweep twice"
-        raise UserError(f"got {wrong} in {text!r}", hint="join sweeps that differ by their seed")
+        raise UserError(
+            f"got {wrong} in {text!r}",
+            hint="join sweeps that differ by their seed",
+            code="usage-option",
+        )
     return parts
 
 

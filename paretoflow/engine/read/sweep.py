@@ -144,6 +144,7 @@ def open_sweep_folder(root: Root, snapshot: int | None = None) -> OpenedSweep:
             f"front snapshot {fronts[-1].number} is not what its events give: some are lost",
             f"{folder}/ledger/events",
             "restore the folder from a copy; the front as it is now can still be read",
+            code="damaged-gone",
         )
     return OpenedSweep(folder, spec, state, fronts)
 
@@ -164,13 +165,16 @@ def require_fronts(folder: Folder, fronts: Sequence[FrontRecord], last: int) -> 
         "with what fragments hold"
     )
     if [f.number for f in fronts] != list(range(len(fronts))):
-        raise DamagedError("front snapshots are missing", f"{folder}/ledger/fronts", hint)
+        raise DamagedError(
+            "front snapshots are missing", f"{folder}/ledger/fronts", hint, code="damaged-gone"
+        )
     if fronts and fronts[-1].ledger_seq > last:
         raise DamagedError(
             f"the last events are missing: the last front was computed from number "
             f"{fronts[-1].ledger_seq}, but they end at {last}",
             f"{folder}/ledger/events",
             hint,
+            code="damaged-gone",
         )
 
 

@@ -84,4 +84,4 @@ def _read(state: Path | None) -> list[Look]:
     except (ValueError, TypeError) as error:
         what = f"what earlier evaluations saw cannot be read: {error}"
         hint = "remove the file: they are left out then"
-        raise MethodError(what, str(state / LOOKS_FILE), hint) from error
+        raise MethodError(what, str(state / LOOKS_FILE), hint, code="training-state") from error

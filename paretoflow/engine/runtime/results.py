@@ -75,7 +75,10 @@ def points_of(
     """
     if checkpoint.given is not None:
         if checkpoint.served:
-            raise MethodError("a checkpoint gives scores and serves several preferences; either")
+            raise MethodError(
+                "a checkpoint gives scores and serves several preferences; either",
+                code="training-scores",
+            )
         result = _given(checkpoint.given, m)
         yield EvaluatedPoint(None, _plain(checkpoint.weights), result, {"given": True})
     elif not checkpoint.served:
@@ -100,7 +103,8 @@ def _weights(served: Served, number: int, m: int) -> tuple[float, ...]:
     weights = np.asarray(served.weights, dtype=np.float64)
     if weights.shape != (m,):
         raise MethodError(
-            f"preference {number} has weights of shape {weights.shape}; allowed: ({m},)"
+            f"preference {number} has weights of shape {weights.shape}; allowed: ({m},)",
+            code="training-scores",
         )
     return WeightVector(_plain(weights)).values
 
@@ -111,12 +115,15 @@ def _given(given: GivenScores, m: int) -> EvaluationResult:
     if prompts.ndim != 2 or prompts.shape[0] != m or prompts.shape[1] == 0:
         raise MethodError(
             f"got scores of prompts of shape {prompts.shape}; allowed: ({m}, n), a row for each "
-            "objective and a column for each prompt, at least one"
+            "objective and a column for each prompt, at least one",
+            code="training-scores",
         )
     means = prompts.mean(axis=1)
     for name, values in (("scores", given.scores), ("standard errors", given.stderr)):
         if np.shape(values) != (m,):
-            raise MethodError(f"got {name} of shape {np.shape(values)}; allowed: ({m},)")
+            raise MethodError(
+                f"got {name} of shape {np.shape(values)}; allowed: ({m},)", code="training-scores"
+            )
     scores = np.asarray(given.scores, dtype=np.float64)
     stderr = np.asarray(given.stderr, dtype=np.float64)
     for name, bad in (
@@ -125,11 +132,14 @@ def _given(given: GivenScores, m: int) -> EvaluationResult:
         ("standard errors", bool(np.isinf(stderr).any() or (stderr < 0).any())),
     ):
         if bad:
-            raise MethodError(f"the trainer's {name} are not all finite, or below zero")
+            raise MethodError(
+                f"the trainer's {name} are not all finite, or below zero", code="training-scores"
+            )
     if not np.allclose(scores, means, rtol=_SAME_MEAN, atol=1e-9):
         raise MethodError(
             f"the trainer's scores {scores.tolist()} are not the means of its scores of prompts, "
-            f"{means.tolist()}"
+            f"{means.tolist()}",
+            code="training-scores",
         )
     return EvaluationResult(means, stderr, prompts, (), {}, tokens=0, wall_s=0.0)
 

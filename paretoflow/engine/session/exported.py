@@ -50,11 +50,13 @@ def exported_subject(out: Path, *, own_data: bool, overrides: Sequence[str] = ()
     manifest = verify_export(out, besides=FOLDER).manifest
     if not any(p.adapter for p in manifest.points):
         what = f"holds no adapters: an export as {manifest.tag} is tables alone"
-        raise ExportError(what, str(out), _WHOLE)
+        raise ExportError(what, str(out), _WHOLE, code="export-incomplete")
     rows = {row.snapshot_id: row for row in evaluation_cells(manifest, out)}
     base = next((row for row in rows.values() if not row.digest), None)
     if base is None:
-        raise ExportError("holds no evaluation of the base", str(out), _WHOLE)
+        raise ExportError(
+            "holds no evaluation of the base", str(out), _WHOLE, code="export-incomplete"
+        )
     spec, private = _spec_of(out, own_data, overrides)
     data = {rows[p.snapshot_id].data for p in manifest.points}
     return Subject(
@@ -117,7 +119,10 @@ def _spec_of(out: Path, own_data: bool, overrides: Sequence[str]) -> tuple[Sweep
         plain = json.loads(content_of(out, SPEC_FILE, LARGEST_TEXT))
     except FileNotFoundError:
         raise ExportError(
-            "holds no spec, so nothing says what scored it", str(out), _WHOLE
+            "holds no spec, so nothing says what scored it",
+            str(out),
+            _WHOLE,
+            code="export-incomplete",
         ) from None
     if plain["model"].get("path") == PRIVATE and os.environ.get(VARIABLE):
         plain["model"]["path"] = os.environ[VARIABLE]
@@ -125,17 +130,21 @@ def _spec_of(out: Path, own_data: bool, overrides: Sequence[str]) -> tuple[Sweep
     spec = load_spec_text(text, where, overrides, ".", files=False, stored=True)
     if _is_private(spec.model.model_dump(mode="json")):
         what = "its base is on no hub, and the export leaves out where it is"
-        raise UserError(what, str(out), f"set {VARIABLE} to the folder of the base model")
+        raise UserError(
+            what, str(out), f"set {VARIABLE} to the folder of the base model", code="usage-private"
+        )
     _require_trust(spec, out, {text.partition("=")[0].strip() for text in overrides})
     for number, objective in enumerate(spec.objectives):
         if _is_private(objective.model_dump(mode="json")):
             what = f"the export leaves out what is private of the objective {objective.name}"
             hint = f"give it, as in --set objectives.{number}.path=…; or confirm the sweep itself"
-            raise UserError(what, str(out), hint)
+            raise UserError(what, str(out), hint, code="usage-private")
     private = _is_private(spec.data.model_dump(mode="json"))
     if private and not own_data:
         what = "its data is private to its owner: no fresh prompts can be drawn from it"
-        raise UserError(what, str(out), "name a file of fresh prompts: --data FILE")
+        raise UserError(
+            what, str(out), "name a file of fresh prompts: --data FILE", code="usage-private"
+        )
     return spec, private
 
 
@@ -157,7 +166,7 @@ def _require_trust(spec: SweepSpec, out: Path, given: Collection[str]) -> None:
             asked[f"{key}.path={objective.path}"] = what
     for said, what in asked.items():
         if said.partition("=")[0] not in given:
-            raise UserError(what, str(out), f"if you trust it, --set {said}")
+            raise UserError(what, str(out), f"if you trust it, --set {said}", code="usage-private")
 
 
 def _is_private(value: Any) -> bool:

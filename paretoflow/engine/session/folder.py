@@ -94,6 +94,7 @@ def require_same(spec: SweepSpec, root: Root) -> None:
             f"a sweep named {spec.name!r} lives there already, with another {keys}",
             folder.uri,
             f"give this sweep another name; to resume that one, only {allowed} may change",
+            code="spec-fixed",
         )
 
 

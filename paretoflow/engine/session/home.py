@@ -59,6 +59,7 @@ def home_of(root: Root, spec: Mapping[str, Any]) -> Path:
         f"{'is' if len(missing) == 1 else 'are'} not in {here}",
         folder.uri,
         "put that folder back, or go where its files lie now and resume there",
+        code="spec-missing-file",
     )
 
 

@@ -44,6 +44,7 @@ def load_sweep_spec(root: Root, overrides: Sequence[str] = (), *, files: bool = 
             f"the sweep in it is named {plain['name']!r}",
             folder.uri,
             "the last part of the place must be the sweep's name: move it back",
+            code="spec-fixed",
         )
     _require_changeable(overrides)
     return load_spec_text(
@@ -85,6 +86,7 @@ def changed_keys(spec: SweepSpec, root: Root) -> list[str]:
             f"a sweep named {spec.name!r} runs there already, with another {', '.join(fixed)}",
             folder.uri,
             "give this sweep another name, or stop that one first",
+            code="spec-fixed",
         )
     return differs
 
@@ -125,4 +127,5 @@ def _require_changeable(overrides: Sequence[str]) -> None:
                 f"`{dotted}` cannot change once a sweep is there; allowed: {', '.join(allowed)}",
                 "--set",
                 "start a sweep of another name for anything else",
+                code="spec-fixed",
             )

@@ -67,19 +67,25 @@ def load_oracle(path: str) -> AnyOracle:
     if not module_name or not name:
         ours = ", ".join(ORACLES)
         hint = f"write it as module:factory, or name one of ours: {ours}"
-        raise PluginError(f"got {path!r}", "--oracle", hint)
+        raise PluginError(f"got {path!r}", "--oracle", hint, code="plugin-import")
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
     except (ImportError, SyntaxError) as error:
         raise PluginError(
-            f"cannot import {module_name!r}: {error}", "--oracle", "run in the folder that holds it"
+            f"cannot import {module_name!r}: {error}",
+            "--oracle",
+            "run in the folder that holds it",
+            code="plugin-import",
         ) from error
     factory = getattr(module, name, None)
     if not callable(factory):
         raise PluginError(
-            f"module {module_name!r} has no function {name!r}", "--oracle", "check the spelling"
+            f"module {module_name!r} has no function {name!r}",
+            "--oracle",
+            "check the spelling",
+            code="plugin-import",
         )
     oracle = factory()
     if not any(callable(getattr(oracle, method, None)) for method in ("launch", "train")):
@@ -88,6 +94,7 @@ def load_oracle(path: str) -> AnyOracle:
             "train(task, rng)",
             "--oracle",
             "return an object with launch(proposal, rng) -> [(cost, scores), ...]",
+            code="plugin-import",
         )
     return cast("AnyOracle", oracle)
 

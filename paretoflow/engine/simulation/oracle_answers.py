@@ -131,6 +131,7 @@ class Answers:
                 f"the oracle returned scores of {count} prompts, and of {self._prompts} before",
                 run_id,
                 "score every checkpoint on the same prompts",
+                code="objective-shape",
             )
         self._prompts = count
         return point
@@ -164,22 +165,29 @@ def checked(told: Any, problem: Problem, run_id: str) -> CheckedPoint:
         raise ObjectiveError(
             f"the oracle returned prompt scores of shape {prompts.shape}, not ({problem.m}, n)",
             run_id,
+            code="objective-shape",
         )
     if point.scores is None and prompts is None:
-        raise ObjectiveError("the oracle returned a checkpoint without scores", run_id)
+        raise ObjectiveError(
+            "the oracle returned a checkpoint without scores", run_id, code="objective-shape"
+        )
     scores = prompts.mean(axis=1) if point.scores is None and prompts is not None else None
     scores = _array(point.scores) if scores is None else scores
     stderr = _errors(prompts, problem.m) if point.stderr is None else _array(point.stderr)
     if scores.shape != (problem.m,) or stderr.shape != (problem.m,):
         raise ObjectiveError(
-            f"the oracle returned scores of shape {scores.shape}, not ({problem.m},)", run_id
+            f"the oracle returned scores of shape {scores.shape}, not ({problem.m},)",
+            run_id,
+            code="objective-shape",
         )
     rows = scores[:, None] if prompts is None else prompts
     whole = np.isfinite(scores) & np.isfinite(rows).all(axis=1)
     bad = [n for n, w in zip(problem.names, whole, strict=True) if not w]
     if bad or not np.isfinite(point.cost) or point.cost < 0:
         raise ObjectiveError(
-            f"the oracle returned a non-finite score for {', '.join(bad) or 'cost'}", run_id
+            f"the oracle returned a non-finite score for {', '.join(bad) or 'cost'}",
+            run_id,
+            code="objective-not-finite",
         )
     return CheckedPoint(float(point.cost), scores, stderr, rows, point.state)
 

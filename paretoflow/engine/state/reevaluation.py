@@ -64,6 +64,7 @@ class Reevaluations:
             raise LedgerError(
                 f"run {further.run_id} evaluates {further.snapshot_id} again, which never was",
                 "ledger/events",
+                code="ledger-inconsistent",
             )
         if further.run_id in self._told:
             return None
@@ -94,6 +95,7 @@ def pooled(known: EvaluationRow, further: EvaluationRow) -> EvaluationRow:
             f"{further.run_id} did not score {known.snapshot_id} on the prompts of its first "
             "evaluation",
             "ledger/events",
+            code="ledger-inconsistent",
         )
     old, draws = known.draws, known.draws + 1
     prompts = (old * known.prompt_scores + further.prompt_scores) / draws

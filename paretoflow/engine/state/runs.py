@@ -111,11 +111,15 @@ class Runs:
         run = self.records.get(event.run_id)
         if run is None:
             raise LedgerError(
-                f"event {event.event_id} is about a run that was never proposed", "ledger/events"
+                f"event {event.event_id} is about a run that was never proposed",
+                "ledger/events",
+                code="ledger-inconsistent",
             )
         if status is not run.status and status not in TRANSITIONS[run.status]:
             raise LedgerError(
-                f"run {run.run_id} cannot go from {run.status} to {status}", "ledger/events"
+                f"run {run.run_id} cannot go from {run.status} to {status}",
+                "ledger/events",
+                code="ledger-inconsistent",
             )
         if status in ENDED:
             self._open.pop(event.run_id, None)  # a paused run may finish, late

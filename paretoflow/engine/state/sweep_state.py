@@ -239,6 +239,7 @@ class SweepState:
             raise LedgerError(
                 f"event {event.event_id} has scores, but no calibration comes before it",
                 "ledger/events",
+                code="ledger-inconsistent",
             )
         row = evaluation_of(event, self.opened_at or event.time_s)
         self._charge(event)

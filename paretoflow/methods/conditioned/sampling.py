@@ -66,6 +66,7 @@ class Conditioner:
                 f"by {room}; {lm.name} takes {limit} in all",
                 hint="shorten the prompts (data.max_passage_words), the names of the objectives, "
                 "or lower model.generation.max_new_tokens",
+                code="data-too-long",
             )
         return rows
 

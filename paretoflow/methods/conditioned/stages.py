@@ -102,6 +102,7 @@ class Order:
             raise MethodError(
                 f"stage {stage.number} has nothing to learn from",
                 hint="raise data.candidates or method.round_prompts, or lower method.quantile",
+                code="training-nothing-to-learn",
             )
         self._stage = stage
         self._seed = seed

@@ -61,6 +61,7 @@ def _require_same_base(lm: LanguageModel, source: Path, base_path: str) -> None:
             f"the adapter was trained on {name}; allowed: {base_path}",
             str(source),
             "load the base that the request names, `base.path`",
+            code="model-adapter",
         )
 
 

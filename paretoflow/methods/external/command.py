@@ -160,6 +160,7 @@ class CommandMethod:
             f"the program {_how(ended, self._spec)}; its last words: {last}",
             f"run {attempt.launch.run_id}",
             f"its logs: {logs[0]}, {logs[1].name}",
+            code="training-program",
         )
         for log, text in ends.items():
             error.add_note(f"\n{log.name}, its end:\n{text}")

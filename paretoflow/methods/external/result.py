@@ -87,7 +87,9 @@ def read_result(file: Path, output: Path, names: Sequence[str], steps: int) -> t
     result = _parsed(file, steps)
     numbers = [c.step for c in result.checkpoints]
     if numbers != sorted(set(numbers)):
-        raise UserError(f"got the steps {numbers}; allowed: growing ones", str(file), _HINT)
+        raise UserError(
+            f"got the steps {numbers}; allowed: growing ones", str(file), _HINT, code="usage-result"
+        )
     return tuple(_saved(c, file, output, names) for c in result.checkpoints)
 
 
@@ -96,9 +98,13 @@ def _parsed(file: Path, steps: int) -> _Result:
         document = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         what = "the program ended well, and wrote no result"
-        raise UserError(what, str(file), f"write it before ending with status 0; {_HINT}") from None
+        raise UserError(
+            what, str(file), f"write it before ending with status 0; {_HINT}", code="usage-result"
+        ) from None
     except ValueError as error:
-        raise UserError(f"the result is no JSON: {error}", str(file), _HINT) from error
+        raise UserError(
+            f"the result is no JSON: {error}", str(file), _HINT, code="usage-result"
+        ) from error
     if isinstance(document, dict) and "checkpoints" not in document:
         version = {k: document.pop(k) for k in ("schema_version",) if k in document}
         document = {**version, "checkpoints": [{"step": steps, **document}]}
@@ -107,7 +113,9 @@ def _parsed(file: Path, steps: int) -> _Result:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
-        raise UserError(f"the result's {place}: {first['msg']}", str(file), _HINT) from error
+        raise UserError(
+            f"the result's {place}: {first['msg']}", str(file), _HINT, code="usage-result"
+        ) from error
 
 
 def _saved(found: _Checkpoint, file: Path, output: Path, names: Sequence[str]) -> Saved:
@@ -125,10 +133,14 @@ def _inside(found: _Checkpoint, file: Path, output: Path) -> Path:
     folder = (output / found.folder).resolve()
     if not all(p.resolve().is_relative_to(root) for p in (folder, *folder.glob("*"))):
         what = f"got the folder {found.folder!r} at step {found.step}; allowed: one inside {output}"
-        raise UserError(what, str(file), "write the adapter into the request's `output`")
+        raise UserError(
+            what, str(file), "write the adapter into the request's `output`", code="usage-result"
+        )
     if not folder.is_dir():
         what = f"there is no folder {found.folder!r} in {output}, named at step {found.step}"
-        raise UserError(what, str(file), "name it relative to the request's `output`")
+        raise UserError(
+            what, str(file), "name it relative to the request's `output`", code="usage-result"
+        )
     return folder
 
 
@@ -136,16 +148,28 @@ def _given(scores: Mapping[str, _Score], file: Path, names: Sequence[str]) -> Gi
     if set(scores) != set(names):
         got, allowed = ", ".join(scores) or "none", ", ".join(names)
         what = f"got scores of {got}; allowed: of every objective and nothing else: {allowed}"
-        raise UserError(what, str(file), "leave `scores` out to have the adapter evaluated here")
+        raise UserError(
+            what,
+            str(file),
+            "leave `scores` out to have the adapter evaluated here",
+            code="usage-result",
+        )
     values = [_values(scores[name]) for name in names]
     for name, found in zip(names, values, strict=True):
         if not np.isfinite(found).all():
             what = f"the score of {name} is not finite"
-            raise UserError(what, str(file), "a checkpoint needs a whole, finite score vector")
+            raise UserError(
+                what,
+                str(file),
+                "a checkpoint needs a whole, finite score vector",
+                code="usage-result",
+            )
     counts = {len(found) for found in values}
     if len(counts) > 1:
         what = f"got {sorted(counts)} prompt scores; allowed: as many for every objective"
-        raise UserError(what, str(file), "score every answer by every objective")
+        raise UserError(
+            what, str(file), "score every answer by every objective", code="usage-result"
+        )
     prompts = np.stack(values)
     errors = [_stderr(scores[name], found) for name, found in zip(names, values, strict=True)]
     return GivenScores(prompts.mean(axis=1), np.array(errors), prompts)

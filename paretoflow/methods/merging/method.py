@@ -57,7 +57,10 @@ def way_of(how: str) -> Callable[[MethodContext, AttemptContext], Mixed]:
         PluginError: If there is none.
     """
     if how not in WAYS:
-        raise PluginError(f"got the way to merge {how!r}; allowed: {', '.join(sorted(WAYS))}")
+        raise PluginError(
+            f"got the way to merge {how!r}; allowed: {', '.join(sorted(WAYS))}",
+            code="plugin-unknown",
+        )
     module, name = WAYS[how].split(":")
     way: Callable[[MethodContext, AttemptContext], Mixed] = getattr(import_module(module), name)
     return way

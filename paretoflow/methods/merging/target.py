@@ -60,6 +60,7 @@ def proxy_pairs(context: MethodContext, weights: FloatArray, each: int) -> list[
         raise MethodError(
             "no two answers to a prompt differ in any objective that has weight",
             hint="sample more candidates per prompt, or at a higher temperature",
+            code="training-nothing-to-learn",
         )
     return found
 

@@ -39,6 +39,7 @@ class Draws(Generic[T]):
             raise MethodError(
                 f"weights {np.round(weights, 4).tolist()} tell no two answers to a prompt apart",
                 hint="sample more candidates per prompt, or at a higher temperature",
+                code="training-nothing-to-learn",
             )
         count = len(items)
         return [items[self._shuffle(n // count, count)[n % count]] for n in numbers]

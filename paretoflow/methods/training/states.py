@@ -154,6 +154,7 @@ def require_state(folder: Path, parallel: Parallel) -> State:
             "the trainer state to resume from is torn: a file is missing or differs",
             str(folder),
             "resume from latest_state, which passes over torn ones, or start afresh",
+            code="training-state",
         )
     layout = Layout.of(parallel)
     if state.layout != layout:
@@ -161,6 +162,7 @@ def require_state(folder: Path, parallel: Parallel) -> State:
             f"the trainer state to resume from was saved by {state.layout}; allowed: {layout}",
             str(folder),
             "give the worker group the resources that it had, or start afresh",
+            code="training-state",
         )
     return state
 

@@ -190,7 +190,9 @@ class Steering:
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             what = f"what the run has seen of its thresholds cannot be read: {error}"
             hint = "start the run afresh"
-            raise MethodError(what, str(folder / CONTROL_FILE), hint) from error
+            raise MethodError(
+                what, str(folder / CONTROL_FILE), hint, code="training-state"
+            ) from error
 
 
 def _plain(look: Look | None) -> dict[str, Any] | None:

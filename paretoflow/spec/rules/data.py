@@ -63,7 +63,7 @@ def _template(template: str, *, has_passages: bool) -> Iterator[Fault]:
         parts = list(string.Formatter().parse(template))
     except ValueError as error:
         hint = "write each place as {column}, and a literal brace twice: {{ or }}"
-        yield Fault(path, f"the template cannot be read: {error}", hint)
+        yield Fault(path, f"the template cannot be read: {error}", hint, code="spec-not-allowed")
         return
     places = [name for _, name, _, _ in parts if name is not None]
     plain = re.compile(r"[^\W\d][\w -]*")
@@ -74,10 +74,15 @@ def _template(template: str, *, has_passages: bool) -> Iterator[Fault]:
     ]
     if odd:
         what = f"got the place {odd[0]} in the template; allowed: the name of a column in braces"
-        yield Fault(path, what, "write {column}; a literal brace is written twice: {{ or }}")
+        yield Fault(
+            path,
+            what,
+            "write {column}; a literal brace is written twice: {{ or }}",
+            code="spec-not-allowed",
+        )
     elif not places:
         what = "the template has no place, so all prompts would be the same"
-        yield Fault(path, what, "put columns in, for instance {question}")
+        yield Fault(path, what, "put columns in, for instance {question}", code="spec-not-allowed")
     elif "passages" in places and not has_passages:
         what = "the template has {passages}, and no column holds passages"
         yield Fault(path, what, "set data.columns.passages to a column")

@@ -21,7 +21,13 @@ def _template_arguments(draft: Draft) -> Iterator[Fault]:
         if name in _OWN_ARGUMENTS or not name.isidentifier():
             what = f"got {name!r}; allowed: arguments of the template's own"
             hint = "remove it: turns, tools and the place of the answer come from the sweep"
-            yield Fault(("model", "chat_template_kwargs", name), what, hint, at_key=True)
+            yield Fault(
+                ("model", "chat_template_kwargs", name),
+                what,
+                hint,
+                at_key=True,
+                code="spec-not-allowed",
+            )
 
 
 RULES: tuple[Rule, ...] = (_template_arguments,)

@@ -17,7 +17,12 @@ def _unique_names(draft: Draft) -> Iterator[Fault]:
     for index, objective in draft.objectives:
         if objective.name in first:
             what = f"two objectives are named `{objective.name}`"
-            yield Fault(("objectives", index, "name"), what, "give each its own name")
+            yield Fault(
+                ("objectives", index, "name"),
+                what,
+                "give each its own name",
+                code="spec-duplicate-key",
+            )
         first.setdefault(objective.name, index)
 
 
@@ -29,7 +34,7 @@ def _ranges(draft: Draft) -> Iterator[Fault]:
         if low >= high:
             what = f"got a range from {low:g} to {high:g}; allowed: the lower end first"
             hint = f"write `range: [{high:g}, {low:g}]`" if low > high else "give it a width"
-            yield Fault(("objectives", index, "range"), what, hint)
+            yield Fault(("objectives", index, "range"), what, hint, code="spec-not-allowed")
         elif objective.ref is not None:
             yield from _reference(index, objective, objective.ref, (low, high))
 
@@ -45,7 +50,12 @@ def _reference(
             f"got the reference value {ref:g}; allowed: {side} {best:g}, the best end of the "
             f"range, because `{objective.name}` is to be {objective.direction.value}d"
         )
-        yield Fault(("objectives", index, "ref"), what, f"the worst end is usual: `ref: {worst:g}`")
+        yield Fault(
+            ("objectives", index, "ref"),
+            what,
+            f"the worst end is usual: `ref: {worst:g}`",
+            code="spec-not-allowed",
+        )
 
 
 def _regexes(draft: Draft) -> Iterator[Fault]:
@@ -60,13 +70,18 @@ def _regexes(draft: Draft) -> Iterator[Fault]:
         words = [word.strip() for word in objective.keywords or [""]]
         if objective.keywords is not None and not all(words):
             what = "got an empty list or word; allowed: at least one word"
-            yield Fault((*path, "keywords"), what, "list the words that count")
+            yield Fault(
+                (*path, "keywords"), what, "list the words that count", code="spec-not-allowed"
+            )
         try:
             re.compile(objective.pattern or "", re.IGNORECASE if objective.ignore_case else 0)
         except (re.error, OverflowError, RecursionError) as error:
             what = f"the regular expression {objective.pattern!r} does not compile: {error}"
             yield Fault(
-                (*path, "pattern"), what, "mend it; put a backslash before a literal ( ) [ ] * + ?"
+                (*path, "pattern"),
+                what,
+                "mend it; put a backslash before a literal ( ) [ ] * + ?",
+                code="spec-not-allowed",
             )
 
 

@@ -32,7 +32,12 @@ def named_files(draft: Draft) -> Iterator[Fault]:
 
 def _missing_file(path: KeyPath, name: str) -> Iterator[Fault]:
     if Path(name).is_dir():
-        yield Fault(path, f"got the folder {name!r}; allowed: a file", "name the file in it")
+        yield Fault(
+            path,
+            f"got the folder {name!r}; allowed: a file",
+            "name the file in it",
+            code="spec-unusable-file",
+        )
     elif not Path(name).is_file():
         folder = Path(name).parent
         beside = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
@@ -42,17 +47,27 @@ def _missing_file(path: KeyPath, name: str) -> Iterator[Fault]:
         )
         hint = f"did you mean {str(folder / near)!r}?" if near else ""
         yield Fault(
-            path, what, hint or f"paths start at the folder of the command, {str(Path.cwd())!r}"
+            path,
+            what,
+            hint or f"paths start at the folder of the command, {str(Path.cwd())!r}",
+            code="spec-missing-file",
         )
 
 
 def _missing_folder(path: KeyPath, name: str, noun: str) -> Iterator[Fault]:
     if not Path(name).exists() and not (_HUB_ID.match(name) and not name.startswith(".")):
         what = f"there is no folder {name!r}, and it is no hub id"
-        yield Fault(path, what, f"give the folder of a saved {noun}, or a hub id like owner/name")
+        yield Fault(
+            path,
+            what,
+            f"give the folder of a saved {noun}, or a hub id like owner/name",
+            code="spec-missing-file",
+        )
     elif noun == "model" and Path(name).is_dir() and not (Path(name) / "config.json").is_file():
         what = f"the folder {name!r} holds no model: config.json is not there"
-        yield Fault(path, what, "name the folder that `save_pretrained` wrote")
+        yield Fault(
+            path, what, "name the folder that `save_pretrained` wrote", code="spec-unusable-file"
+        )
 
 
 def _is_file(path: str) -> bool:
@@ -75,10 +90,13 @@ def _storage_root(draft: Draft) -> Iterator[Fault]:
         found_there = path_fault(path)
         what, hint = found_there if found_there[0] else path_fault(str(Path(path).absolute()))
     if what:
-        yield Fault(("storage",), what, hint)
+        yield Fault(("storage",), what, hint, code="spec-not-allowed")
     elif not ("://" in storage and scheme.lower() != "file") and _is_file(path_of(storage)):
         yield Fault(
-            ("storage",), f"got {storage!r}, a file; allowed: a folder", "name another folder"
+            ("storage",),
+            f"got {storage!r}, a file; allowed: a folder",
+            "name another folder",
+            code="spec-not-allowed",
         )
 
 

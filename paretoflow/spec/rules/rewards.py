@@ -19,10 +19,12 @@ def reward_faults(spec: RewardSpec) -> list[Fault]:
         at: KeyPath = ("pairs", index, "path")
         if not source.path.endswith(SUFFIXES):
             what = f"got {source.path!r}; allowed: a file that ends in {', '.join(SUFFIXES)}"
-            faults.append(Fault(at, what, "convert it, or mend its name"))
+            faults.append(Fault(at, what, "convert it, or mend its name", code="spec-not-allowed"))
         elif not Path(source.path).is_file():
             hint = f"paths start at the folder of the command, {str(Path.cwd())!r}"
-            faults.append(Fault(at, f"there is no file {source.path!r}", hint))
+            faults.append(
+                Fault(at, f"there is no file {source.path!r}", hint, code="spec-missing-file")
+            )
         if spec.groups is not None and source.objective is not None:
             what = "the file names an objective, but groups are to be found"
             faults.append(Fault(("pairs", index, "objective"), what, "keep one of the two"))

@@ -28,8 +28,8 @@ from paretoflow.spec.search import (
 )
 from paretoflow.spec.shape import KeyPath, nearest
 
-Odd = tuple[str, str]
-"""What a value is refused for, and what to do about it."""
+Odd = tuple[str, str, str]
+"""What a value is refused for, what to do about it, and the code of the fault."""
 MOST_TRIED = 64
 """Of a range of whole numbers, every value is tried if there are no more; else both ends."""
 
@@ -54,9 +54,10 @@ def search_faults(draft: Draft, rules: Sequence[Rule]) -> Iterator[Fault]:
             if not odd:
                 parts = fitted(draft.method, draft.model, ((name, value),))
                 clashing = _clashing(_varied(draft, parts), rules, known)
-                odd = [(f"at {value:g} {what}", hint) for what, hint in clashing]
+                odd = [(f"at {value:g} {what}", hint, code) for what, hint, code in clashing]
             if odd:  # the first value at fault says enough about the axis
-                yield Fault((*path, *key), *odd[0])
+                what, hint, code = odd[0]
+                yield Fault((*path, *key), what, hint, code=code)
                 break
 
 
@@ -78,7 +79,7 @@ def _named(path: KeyPath, name: str, method: MethodSpec) -> list[Fault]:
     near = nearest(name, allowed)
     hint = f"did you mean `{near}`?" if near else f"these are what {method.type} can search"
     what = f"unknown axis `{name}`; allowed: {', '.join(dict.fromkeys(allowed))}"
-    return [Fault(path, what, hint, at_key=True)]
+    return [Fault(path, what, hint, at_key=True, code="spec-unknown-key")]
 
 
 def _shaped(path: KeyPath, axis: AxisSpec, method: MethodSpec) -> Iterator[Fault]:
@@ -87,17 +88,27 @@ def _shaped(path: KeyPath, axis: AxisSpec, method: MethodSpec) -> Iterator[Fault
     if (axis.choices is None) == (not ends) or len(ends) == 1:
         what = "got " + (", ".join(sorted(axis.model_fields_set)) or "nothing")
         what += "; allowed: low and high, or choices"
-        yield Fault(path, what, "write `{low: …, high: …}` or `{choices: [4, 8, 16]}`")
+        yield Fault(
+            path,
+            what,
+            "write `{low: …, high: …}` or `{choices: [4, 8, 16]}`",
+            code="spec-not-allowed",
+        )
     elif len(set(values)) < len(values) or (ends and ends[0] > ends[1]):
         what = "got one value twice" if axis.choices else f"got {ends[0]:g} to {ends[1]:g}"
         allowed = "different values" if axis.choices else "a range, the lower end first"
-        yield Fault(path, f"{what}; allowed: {allowed}", "mend the values")
+        yield Fault(path, f"{what}; allowed: {allowed}", "mend the values", code="spec-not-allowed")
     elif axis.scale == "log" and (axis.choices or ends[0] <= 0):
         what = "got a log scale; allowed: with a range above 0"
-        yield Fault((*path, "scale"), what, "remove it, or raise low")
+        yield Fault((*path, "scale"), what, "remove it, or raise low", code="spec-not-allowed")
     elif is_whole(str(path[1]), type(method)) and any(v != int(v) for v in values):
         odd = next(v for v in values if v != int(v))
-        yield Fault(path, f"got {odd:g}; allowed: whole numbers", "round the values")
+        yield Fault(
+            path,
+            f"got {odd:g}; allowed: whole numbers",
+            "round the values",
+            code="spec-not-allowed",
+        )
 
 
 def _tried(
@@ -122,14 +133,15 @@ def _odd(name: str, value: float, method: MethodSpec, model: ModelSpec) -> Itera
         allowed = " or ".join(allowed_by(detail) for detail in error.errors(include_url=False))
         home = home_of(name, type(method))
         place = "method" if home == "method" else f"model.{home}"
-        yield f"got {value:g}; allowed: {allowed}", f"it is to be {place}.{name}"
+        hint = f"it is to be {place}.{name}"
+        yield f"got {value:g}; allowed: {allowed}", hint, "spec-not-allowed"
 
 
 def _clashing(varied: Draft, rules: Sequence[Rule], known: set[Fault]) -> Iterator[Odd]:
     """Yield what the other rules have against a draft with a value in it."""
     for fault in chain.from_iterable(rule(varied) for rule in rules):
         if fault not in known:
-            yield f"it clashes with the rest: {fault.what}", fault.hint
+            yield f"it clashes with the rest: {fault.what}", fault.hint, fault.code
 
 
 def _varied(draft: Draft, parts: Fitted) -> Draft:

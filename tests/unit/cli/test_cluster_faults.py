@@ -14,6 +14,7 @@ from paretoflow.engine.session.folder import enter_folder
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.fenced_table import VERSION_KEY
 from tests.fake_head import Head, fake_head
+from tests.faults import Printed, only_printed
 from tests.sim.specs import circle_spec
 from tests.unit.cli.circle_job import CIRCLE
 from tests.unit.engine.telling import opened
@@ -30,13 +31,11 @@ def head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Head]:
         yield head
 
 
-def _said(capsys: pytest.CaptureFixture[str], words: list[str], status: int = 2) -> str:
+def _refused(
+    capsys: pytest.CaptureFixture[str], words: list[str], code: str, *values: str, status: int = 2
+) -> Printed:
     assert main(words) == status
-    captured = capsys.readouterr()
-    assert "Traceback" not in captured.err
-    assert captured.err.startswith("error: ")
-    assert "hint: " in captured.err
-    return captured.err
+    return only_printed(capsys.readouterr().err, code, *values)
 
 
 SUBMIT = ["submit", "job.yaml", "--address"]
@@ -48,43 +47,41 @@ def test_an_unknown_address(
 ) -> None:
     enter_folder(circle_spec(), tmp_path / "circle")
     what = "job.yaml" if verb == "submit" else "circle"
-    assert "connection was refused" in _said(
-        capsys, [verb, what, "--address", "http://127.0.0.1:1"]
-    )
+    address = "http://127.0.0.1:1"
+    _refused(capsys, [verb, what, "--address", address], "cluster-unreachable", address)
 
 
 def test_an_address_of_something_else(head: Head, capsys: pytest.CaptureFixture[str]) -> None:
     head.page = (200, "<html>It works!</html>")
-    assert "no dashboard of Ray" in _said(capsys, [*SUBMIT, head.address])
-    assert "is no address of a dashboard" in _said(capsys, [*SUBMIT, "ray://head:10001"])
+    _refused(capsys, [*SUBMIT, head.address], "cluster-address", head.address)
+    _refused(capsys, [*SUBMIT, "ray://head:10001"], "cluster-address", "'ray://head:10001'")
 
 
 def test_no_token_and_a_wrong_one(
     head: Head, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     head.token = "sesame"
-    assert "asks for a token, and none was found" in _said(capsys, [*SUBMIT, head.address])
+    missing = _refused(capsys, [*SUBMIT, head.address], "cluster-token")
+    assert "RAY_AUTH_TOKEN" not in missing.line
     monkeypatch.setenv("RAY_AUTH_TOKEN", "simsim")
-    said = _said(capsys, [*SUBMIT, head.address])
-    assert "refuses the token from RAY_AUTH_TOKEN" in said
-    assert "simsim" not in said
+    wrong = _refused(capsys, [*SUBMIT, head.address], "cluster-token")
+    assert "RAY_AUTH_TOKEN" in wrong.line
+    assert "simsim" not in wrong
 
 
 def test_a_token_file_that_is_not_there(
     head: Head, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "nowhere/token")
-    assert "no token in nowhere/token" in _said(capsys, [*SUBMIT, head.address])
+    _refused(capsys, [*SUBMIT, head.address], "cluster-token", "nowhere/token")
 
 
 def test_a_cluster_too_small_for_a_gang(head: Head, capsys: pytest.CaptureFixture[str]) -> None:
     head.nodes = [{"CPU": 4.0, "GPU": 2.0}, {"CPU": 64.0}]
     change = "engine.resources={ranks: 4, gpus_per_rank: 1}"
-    said = _said(capsys, [*SUBMIT, head.address, "--set", change])
-    assert (
-        "too small for a worker group: a worker group is 4 ranks, each of 1 CPU and 1 GPU" in said
-    )
-    assert "room for 2 of 4: 10.0.0.0 has 4 CPU, 2 GPU; 10.0.0.1 has 64 CPU, 0 GPU" in said
+    values = ("4 ranks", "1 CPU and 1 GPU", "2 of 4", "10.0.0.0 has 4 CPU, 2 GPU")
+    words = [*SUBMIT, head.address, "--set", change]
+    _refused(capsys, words, "cluster-too-small", *values, "10.0.0.1 has 64 CPU, 0 GPU")
     assert not head.asked
     assert not Path("sweeps").exists()
 
@@ -97,27 +94,28 @@ def test_check_asks_for_room_and_submits_nothing(
     assert main([*words, "engine.worker_groups=3"]) == 0
     assert f"room: {head.address} holds 3 of 3 " in capsys.readouterr().out
     assert main([*words, "engine.worker_groups=5"]) == 0
-    told = capsys.readouterr().out
-    assert "holds 3 of 5 " in told
-    assert "; the others wait for theirs" in told
-    said = _said(capsys, [*words, "engine.resources.gpus_per_rank=1"])
-    assert "too small for a worker group" in said
+    assert f"{head.address} holds 3 of 5 " in capsys.readouterr().out
+    _refused(capsys, [*words, "engine.resources.gpus_per_rank=1"], "cluster-too-small", "1 GPU")
     assert not head.asked
     assert not Path("sweeps").exists()
 
 
 @pytest.mark.parametrize(
-    ("words", "part"),
+    ("words", "code", "values"),
     [
-        (["--env", "NOT_SET_HERE"], "NOT_SET_HERE is not set"),
-        (["--working-dir", "nowhere"], "there is no folder 'nowhere'"),
-        (["--working-dir", ".", "--image", "me/flow:1"], "not both"),
+        (["--env", "NOT_SET_HERE"], "usage-missing-file", ("--env: ", "NOT_SET_HERE")),
+        (["--working-dir", "nowhere"], "usage-missing-file", ("--working-dir: ", "'nowhere'")),
+        (["--working-dir", ".", "--image", "me/flow:1"], "usage-option", ("--image: ",)),
     ],
 )
 def test_options_that_cannot_be_met(
-    head: Head, capsys: pytest.CaptureFixture[str], words: list[str], part: str
+    head: Head,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    code: str,
+    values: tuple[str, ...],
 ) -> None:
-    assert part in _said(capsys, [*SUBMIT, head.address, *words])
+    _refused(capsys, [*SUBMIT, head.address, *words], code, *values)
     assert not head.asked
 
 
@@ -126,13 +124,13 @@ def test_options_of_a_cluster_without_one(
 ) -> None:
     enter_folder(circle_spec(), tmp_path / "circle")
     for option in (["--follow"], ["--env", "A=1"], ["--image", "x"], ["--working-dir", "."]):
-        said = _said(capsys, ["resume", "circle", *option])
-        assert said.startswith(f"error: {option[0]}: it is for a sweep on a cluster")
+        told = _refused(capsys, ["resume", "circle", *option], "usage-option")
+        assert told.line.startswith(f"{option[0]}: ")
 
 
 @pytest.mark.parametrize("verb", ["resume", "status", "stop", "front"])
 def test_no_sweep_there(head: Head, capsys: pytest.CaptureFixture[str], verb: str) -> None:
-    assert "no sweep lives in" in _said(capsys, [verb, "nowhere"])
+    _refused(capsys, [verb, "nowhere"], "sweep-not-found", "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -151,9 +149,8 @@ def test_a_ledger_of_a_newer_version(
     open_ledger(root, writer=True, create=True, fsync=False).append([opened()])
     _make_newer(root)
     before = {p: p.read_bytes() for p in root.rglob("*") if p.is_file()}
-    said = _said(capsys, [head.address if w == "HEAD" else w for w in words], status=1)
-    assert "version 99" in said
-    assert "upgrade paretoflow" in said
+    words = [head.address if w == "HEAD" else w for w in words]
+    _refused(capsys, words, "schema-version", "99", status=1)
     assert {p: p.read_bytes() for p in root.rglob("*") if p.is_file()} == before
     assert not head.asked
 
@@ -167,8 +164,8 @@ def test_a_spec_of_a_newer_version(
     plain = json.loads((root / "spec.json").read_text())
     (root / "spec.json").write_text(json.dumps(plain | {"flavour": "sweet"}))
     before = (root / "spec.json").read_bytes()
-    said = _said(capsys, [head.address if w == "HEAD" else w for w in words], status=1)
-    assert "flavour" in said
+    words = [head.address if w == "HEAD" else w for w in words]
+    _refused(capsys, words, "schema-version", "flavour", status=1)
     assert (root / "spec.json").read_bytes() == before
 
 

@@ -131,7 +131,8 @@ def test_a_users_fault_is_told_without_a_traceback(verb, capsys):
 
     verb(fake)
     assert main(["status"]) == 2
-    assert capsys.readouterr().err == "error: sweeps/x: no sweep lives there\n  hint: run one\n"
+    told = "error[sweep-not-found]: sweeps/x: no sweep lives there\n  hint: run one\n"
+    assert capsys.readouterr().err == told
 
 
 def test_our_fault_is_raised(verb):
