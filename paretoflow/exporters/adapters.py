@@ -13,7 +13,7 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
-from paretoflow.core.errors import ModelError
+from paretoflow.core.errors import AdapterError, ModelError
 from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.views import SweepView
 from paretoflow.exporters.base_model import BaseModel, base_of, digest_in
@@ -90,11 +90,11 @@ def _copy_adapter(root: Folder, point: FrontPoint, adapters: Path) -> None:
     try:
         source = root.fetch(point.path, copy)
     except FileNotFoundError:
-        raise ModelError(
+        raise AdapterError(
             f"the adapter of {point.snapshot_id} is gone",
             where,
             "restore the folder, or export another --snapshot",
-            code="model-export",
+            code="adapter-gone",
         ) from None
     if source != copy:  # a local sweep: fetched in place
         _require_no_links(root, point)

@@ -12,6 +12,7 @@ from paretoflow.ledger import STORES
 from paretoflow.spec.capabilities import CAPABILITIES
 from paretoflow.spec.methods import GradientDpoMethodSpec, GrpoMethodSpec
 from paretoflow.spec.shape import models_of
+from tests.faults import only_printed
 
 
 def test_every_family_is_listed_with_a_summary_each():
@@ -94,4 +95,4 @@ def test_a_name_of_several_families_is_shown_for_each(capsys):
 
 def test_an_unknown_name_is_guessed(capsys):
     assert main(["plugins", "modppo"]) == 2
-    assert "did you mean 'modpo'?" in capsys.readouterr().err
+    only_printed(capsys.readouterr().err, "plugin-unknown", "'modppo'", "'modpo'")

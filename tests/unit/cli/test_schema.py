@@ -5,6 +5,7 @@ import json
 from paretoflow.cli.main import main
 from paretoflow.cli.schema import sweep_schema
 from paretoflow.spec.sweep import SweepSpec
+from tests.faults import only_printed
 
 
 def test_the_schema_names_every_key_with_its_description():
@@ -33,4 +34,4 @@ def test_the_command_prints_it_or_writes_it(capsys, tmp_path):
 
 def test_a_path_that_cannot_be_written_is_told(capsys, tmp_path):
     assert main(["schema", "-o", str(tmp_path / "no" / "x.json")]) == 2
-    assert "cannot be written" in capsys.readouterr().err
+    only_printed(capsys.readouterr().err, "storage-refused", str(tmp_path / "no" / "x.json"))

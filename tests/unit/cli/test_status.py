@@ -9,6 +9,7 @@ from paretoflow.cli.main import main
 from paretoflow.engine.session.folder import enter_folder
 from paretoflow.engine.state.events import seen
 from paretoflow.ledger import open_ledger
+from tests.faults import only_printed
 from tests.sim.oracles import BrokenOracle, CircleOracle
 from tests.sim.specs import circle_spec
 from tests.simulated_sweeps import simulated_sweep
@@ -124,9 +125,7 @@ def test_no_sweep_there_is_the_users_fault(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["status", str(tmp_path / "nowhere")]) == 2
-    error = capsys.readouterr().err
-    assert "no sweep lives in" in error
-    assert "hint: " in error
+    only_printed(capsys.readouterr().err, "sweep-not-found", str(tmp_path / "nowhere"))
 
 
 def test_help_is_there(capsys: pytest.CaptureFixture[str]) -> None:
