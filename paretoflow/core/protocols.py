@@ -259,6 +259,5 @@ class Method(Protocol):
             AdapterError: If an adapter to start from is gone or was changed.
             MethodError: If `resume_from` is torn or was saved by another kind of worker group.
             RunInterrupted: After `should_stop` said yes and the state was saved.
-            SpecError: If the ranks cannot share the batch evenly.
         """
         ...

@@ -28,6 +28,7 @@ from paretoflow.scoring.calibrate import REF_MARGIN
 from paretoflow.spec.capabilities import BEYOND_WEIGHTED
 from paretoflow.spec.nested import nested
 from paretoflow.spec.proposers import ProposerSpec
+from paretoflow.spec.rules.proposer import size_faults
 
 TRAINED = ("weighted", "constrained")
 """Kinds of launch that a trial can train; mixing adapters is for those who have adapters."""
@@ -116,7 +117,10 @@ class Asking:
         spec = _spec_of(proposer)
         self.problem = Problem(tuple(objectives))
         m = self.problem.m
-        chosen = nested(resolved(spec, m, runs, launches))
+        asked = resolved(spec, m, runs, launches)
+        for fault in size_faults(asked, m, runs):
+            raise fault.plain_error()
+        chosen = nested(asked)
         kinds = (BEYOND_WEIGHTED.get(p.type, LaunchKind.WEIGHTED) for _, p in chosen)
         # a constrained launch starts from a parent, and so does one that trains it on
         able = {*launches, "continued"} if LaunchKind.CONSTRAINED in launches else {*launches}

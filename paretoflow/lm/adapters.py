@@ -74,6 +74,15 @@ def fresh_adapter(
     return model
 
 
+def require_adaptable(lm: LanguageModel, lora: LoraSpec) -> None:
+    """Refuse an adapter that no run could train, before anything is sampled.
+
+    Raises:
+        ModelError: As `fresh_adapter`.
+    """
+    unload(fresh_adapter(lm, lora, 0))
+
+
 def _refuse_experts(model: PeftModel, lm: LanguageModel) -> None:
     """Refuse targets inside of experts: such an adapter can be neither merged nor served."""
     odd = sorted(model.peft_config[ADAPTER].target_parameters or ())

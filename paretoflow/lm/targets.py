@@ -10,9 +10,8 @@ from transformers.pytorch_utils import Conv1D
 
 from paretoflow.core.errors import ModelError
 from paretoflow.lm.base import LanguageModel
-from paretoflow.spec.models import LoraSpec
+from paretoflow.spec.models import ALL_LINEAR, LoraSpec
 
-ALL_LINEAR = "all-linear"
 _ATTENTION = re.compile("attn|attention")
 _EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
 """What configurations call their number of experts."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paretoflow.core.errors import SpecError
 from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal, WeightVector
 from paretoflow.front.simplex import even_simplex
 from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
@@ -17,7 +16,7 @@ from paretoflow.proposers.empty_box import SPARE_SHARE
 from paretoflow.proposers.initial import initial_launch
 from paretoflow.proposers.spread import farthest_first, spread_launch
 from paretoflow.proposers.wording import preference
-from paretoflow.spec.proposers.surrogates import MOST_CORNERED, OlsProposerSpec
+from paretoflow.spec.proposers.surrogates import OlsProposerSpec
 
 GRID = 256
 """Directions in which a point must be the best to be kept, beside those of the runs."""
@@ -53,9 +52,6 @@ class OlsProposer:
         m: Number of objectives, at most 4.
         runs: Runs of the sweep.
 
-    Raises:
-        SpecError: If there are too many objectives.
-
     References:
         Roijers 2016, Multi-objective decision-theoretic planning, alg. 3.1 (OLS). Departures: (1)
         noise, pending launches and spread weights as said; (2) every evaluated point counts for the
@@ -64,13 +60,6 @@ class OlsProposer:
     """
 
     def __init__(self, spec: OlsProposerSpec, *, m: int, runs: int) -> None:
-        if m > MOST_CORNERED:
-            raise SpecError(
-                f"got ols with {m} objectives; allowed: at most {MOST_CORNERED}, since the "
-                "corners of more are too many to visit",
-                "proposer.type",
-                "choose dirichlet or gp_hvi",
-            )
         self._m = m
         self._spare = max(m + 1, runs // SPARE_SHARE)
         self._epsilon = spec.epsilon

@@ -12,7 +12,7 @@ import numpy as np
 from paretoflow.core.errors import NonFiniteError, ShapeError, SpecError
 from paretoflow.core.values import Direction, FloatArray, ObjectiveInfo, Problem
 from paretoflow.front.orient import gains_of, ref_gains
-from paretoflow.spec.objectives import ObjectiveSpec, SystemObjectiveSpec, unmoved
+from paretoflow.spec.objectives import ObjectiveSpec, unmoved
 
 REF_MARGIN = 0.1
 """An undeclared reference value lies this share of the range beyond its worse end."""
@@ -37,16 +37,12 @@ def calibrate(specs: Sequence[ObjectiveSpec], scores: FloatArray) -> Problem:
     Raises:
         ShapeError: If `scores` has another shape.
         NonFiniteError: If a score is nan or infinite.
-        SpecError: If a system cost declares no range: the base's answers do not tell one.
     """
     scores = np.asarray(scores, dtype=np.float64)
     if scores.ndim != 2 or scores.shape[0] == 0 or scores.shape[1] != len(specs):
         raise ShapeError(f"scores must have shape (k, {len(specs)}), k >= 1, got {scores.shape}")
     if not np.isfinite(scores).all():
         raise NonFiniteError("the base's scores must be finite to calibrate from them")
-    for index, spec in enumerate(specs):
-        if spec.range is None and isinstance(spec, SystemObjectiveSpec):
-            raise _undeclared(index, spec, "the base's answers do not tell it")
     return Problem(tuple(_info(s, s.range or _span(scores[:, i])) for i, s in enumerate(specs)))
 
 

@@ -13,9 +13,9 @@ from paretoflow.spec.rungs import RungsSpec
 class ResourcesSpec(Spec):
     """What one group takes: one rank, or several that train a run together under DeepSpeed."""
 
-    ranks: int = Field(1, ge=1)
+    ranks: int = Field(1, ge=1, le=10_000)
     """Processes that share one run."""
-    cpus_per_rank: float = Field(1.0, gt=0)
+    cpus_per_rank: float = Field(1.0, ge=1e-4, le=10_000)
     """CPU cores of each rank; a rank without a GPU uses as many threads."""
     gpus_per_rank: float = Field(0.0, ge=0, le=1)
     """GPUs of each rank; a fraction shares one, for worker groups of one rank only."""
@@ -32,7 +32,7 @@ class LimitsSpec(Spec):
 
     run_s: float | None = Field(None, gt=0)
     """Wall-clock seconds after which an attempt is stopped and counts as a failure of its group."""
-    silent_s: float = Field(3600.0, gt=0)
+    silent_s: float = Field(3600.0, gt=0, le=1e12)
     """Seconds without a step, an evaluation or a sign of loading after which a group is hung."""
     heartbeat_s: float = Field(60.0, gt=0)
     """Seconds that a rank may leave a call of the driver unanswered before its group is ended."""
@@ -49,7 +49,7 @@ class LimitsSpec(Spec):
 class EngineSpec(Spec):
     """How runs are executed."""
 
-    worker_groups: int = Field(2, ge=1)
+    worker_groups: int = Field(2, ge=1, le=10_000)
     """Runs in training at the same time; each worker group keeps the base loaded."""
     launcher: Literal["core", "train"] = "core"
     """`core`: warm ranks, one run after another. `train`: Ray Train v2, afresh for each run."""

@@ -40,6 +40,7 @@ _ALLOWED = {
     "enum": "{expected}",
     "string_pattern_mismatch": "a text that matches {pattern}",
     "string_too_short": "a text that is not empty",
+    "string_too_long": "at most {max_length} characters",
     "too_short": "at least {min_length} entries",
     "too_long": "at most {max_length} entries",
 }

@@ -190,7 +190,7 @@ def require_valid(spec: SweepSpec) -> None:
     """
     faults = dict.fromkeys(faults_in(Draft.of(spec), files=False))
     if faults:
-        errors = [SpecError(f.what, ".".join(map(str, f.path)), f.hint) for f in faults]
+        errors = [f.plain_error() for f in faults]
         raise _together(errors, spec.name)
 
 

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from paretoflow.spec.base import Spec
+
+ALL_LINEAR = "all-linear"
+"""Adapt every linear layer but the output; of a mixture of experts, those of attention."""
 
 
 class LoraSpec(Spec):
     """Low-rank adapter (Hu et al. 2021, arXiv 2106.09685), through PEFT."""
 
-    rank: int = Field(16, ge=1)
+    rank: int = Field(16, ge=1, le=65_536)
     """Inner dimension of the adapter; more can learn more and costs memory in proportion."""
     alpha: float = Field(32.0, gt=0)
     """Scale of the adapter: its output is multiplied by alpha / rank."""
     dropout: float = Field(0.0, ge=0, lt=1)
     """Share of adapter inputs dropped in training."""
-    targets: str | tuple[str, ...] = "all-linear"
+    targets: str | tuple[str, ...] = ALL_LINEAR
     """Module names to adapt, or "all-linear"; of a mixture of experts that is attention alone."""
     ranks: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     """Ranks of single modules instead of `rank`, by how their names end, for instance `q_proj`."""
+
+
+LEAST_TEMPERATURE = 1e-4
+"""Below it logits divided by the temperature are too large for their number format."""
+
+
+def _no_trace(temperature: float) -> float:
+    if 0 < temperature < LEAST_TEMPERATURE:
+        raise PydanticCustomError("temperature", f"0, or at least {LEAST_TEMPERATURE:g}")
+    return temperature
 
 
 class GenerationSpec(Spec):
@@ -29,7 +43,7 @@ class GenerationSpec(Spec):
 
     max_new_tokens: int = Field(96, ge=1)
     """Longest answer, in tokens."""
-    temperature: float = Field(1.0, ge=0)
+    temperature: Annotated[float, Field(ge=0), AfterValidator(_no_trace)] = 1.0
     """Sampling temperature; 0 takes the most likely token."""
     top_p: float = Field(1.0, gt=0, le=1)
     """Samples from the fewest tokens that hold this share of the probability; 1 from all."""

@@ -45,6 +45,10 @@ class Fault:
     place: Place | None = None
     code: str = "spec-contradiction"
 
+    def plain_error(self) -> SpecError:
+        """Return it as an error, located by its key: what was made in Python has no lines."""
+        return SpecError(self.what, ".".join(map(str, self.path)), self.hint, code=self.code)
+
 
 @dataclass
 class Document:

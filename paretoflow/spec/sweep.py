@@ -18,7 +18,7 @@ from paretoflow.spec.tracking import TrackerSpec
 class SweepSpec(Spec):
     """One sweep: a base, prompts, objectives that pull against each other, a method, a budget."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=255)
     """Name of the sweep; it lives at `<storage>/<name>`."""
     seed: int = Field(0, ge=0)
     """Everything random follows from it."""

@@ -5,7 +5,7 @@ To add a tracker:
 1. join the union in `spec/tracking.py` with `type: Literal["<tag>"]` and its knobs;
 2. write `tracking/<tag>.py` with a class that is built from its spec and keeps the promises of
    `Tracker`;
-3. add its line to `TAGS`;
+3. add its line to `TAGS` and to `LIBRARIES`;
 4. add an example to `tests/contracts/test_trackers.py`, which proves the promises with the
    library's own client.
 
@@ -25,7 +25,7 @@ from typing import Protocol
 from paretoflow.core.errors import PluginError
 from paretoflow.spec.tracking import TrackerSpec
 
-__all__ = ["TAGS", "Point", "Subject", "Tracker", "build_tracker"]
+__all__ = ["LIBRARIES", "TAGS", "Point", "Subject", "Tracker", "build_tracker"]
 
 TAGS: dict[str, str] = {
     "tensorboard": "paretoflow.tracking.tensorboard:TensorboardTracker",
@@ -33,6 +33,9 @@ TAGS: dict[str, str] = {
     "wandb": "paretoflow.tracking.wandb:WandbTracker",
 }
 """Every tracker, as `module:Class`, imported only when used."""
+
+LIBRARIES = {"tensorboard": "tensorboardX", "mlflow": "mlflow", "wandb": "wandb"}
+"""Module of each tracker's client, which `check` looks for."""
 
 
 @dataclass(frozen=True)

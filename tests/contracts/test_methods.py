@@ -15,7 +15,6 @@ from paretoflow.core.errors import (
     NonFiniteLossError,
     RunInterrupted,
     ShapeError,
-    SpecError,
 )
 from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
@@ -287,13 +286,6 @@ def test_smaller_forward_passes_change_memory_not_the_result(plain, context, spe
     run = train(context, spec, MIXED, tmp_path, accumulation_factor=4)
     assert close(plain, run, 1e-4)
     assert run.checkpoints[0].cost.tokens == plain.checkpoints[0].cost.tokens
-
-
-@pytest.mark.frame
-def test_passes_that_cannot_share_the_batch_are_refused(context, spec, tmp_path):
-    with pytest.raises(SpecError, match="a multiple of 3") as caught:
-        train(context, spec, MIXED, tmp_path, accumulation_factor=3)
-    assert caught.value.where == "method.batch_size"
 
 
 def test_weights_of_the_wrong_length_are_refused(context, spec, tmp_path):

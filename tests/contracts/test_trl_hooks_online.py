@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import RunInterrupted, SpecError
+from paretoflow.core.errors import RunInterrupted
 from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.methods.training.states import latest_state
@@ -229,18 +229,6 @@ def test_rloo_is_pulled_to_the_base_and_not_to_its_parent(context, tmp_path):
     assert first.metrics["kl"] == pytest.approx(0.0, abs=1e-5)
     second = train(context, spec, MIXED, tmp_path, parent=first.folder).checkpoints[-1]
     assert abs(second.metrics["kl"]) > 1e-4
-
-
-@pytest.mark.parametrize("tag", sorted(SPECS))
-def test_gradients_of_objectives_are_refused_on_several_ranks(tag, context, tmp_path):
-    from paretoflow.core.protocols import Parallel
-    from paretoflow.methods.online.base import check_alone
-
-    spec = spec_of(tag, aggregation="grad_dynamic")
-    check_alone(spec.aggregation, Parallel())
-    with pytest.raises(SpecError, match="grad_dynamic") as caught:
-        check_alone(spec.aggregation, Parallel(0, 2))
-    assert caught.value.where == "method.aggregation"
 
 
 def same(one: Trained, other: Trained) -> bool:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from paretoflow.cli.local.functions import function_findings
 from paretoflow.cli.local.models import base_findings, base_folder, reward_findings
+from paretoflow.cli.local.modules import module_findings
 from paretoflow.cli.local.places import storage_findings
 from paretoflow.cli.local.programs import program_findings
+from paretoflow.cli.local.trackers import tracker_findings
 from paretoflow.core.data_facts import DataFacts
 from paretoflow.spec.capabilities import references_for
 from paretoflow.spec.data import PydocDataSpec
@@ -74,6 +76,8 @@ def look(spec: SweepSpec) -> LocalFindings:
     found = LocalFindings()
     found.take(storage_findings(spec))
     found.take(base_findings(spec.model))
+    found.take(module_findings(spec))
+    found.take(tracker_findings(spec))
     for index, objective in enumerate(spec.objectives):
         if isinstance(objective, RewardModelObjectiveSpec):
             found.take(reward_findings(("objectives", index), objective))

@@ -22,7 +22,7 @@ from paretoflow.core.values import FloatArray, Problem, Proposal
 from paretoflow.engine.failures.attribution import failure_in
 from paretoflow.engine.messages import Failure, Report
 from paretoflow.engine.runtime.early_stop import EarlyStopping, settles_itself
-from paretoflow.engine.runtime.loaded import loaded
+from paretoflow.engine.runtime.loaded import loaded, require_trainable
 from paretoflow.engine.runtime.protocols import Attempt, asked_to_stop
 from paretoflow.engine.runtime.results import Results, points_of
 from paretoflow.engine.runtime.run_files import RunFiles
@@ -84,6 +84,7 @@ class Executor:
         self._folder = as_folder(root)
         self._files = RunFiles(self._folder, parallel)
         found = loaded(spec, threads)
+        require_trainable(spec, found.lm, parallel)
         self._lm, self._prompts, self._inputs = found.lm, found.prompts, found.inputs
         names = [o.name for o in spec.objectives]
         self._pulse = Pulse()

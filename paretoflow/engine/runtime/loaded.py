@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from paretoflow.core.errors import SpecError
 from paretoflow.core.inputs import Inputs
-from paretoflow.core.protocols import Objective
+from paretoflow.core.protocols import Objective, Parallel
 from paretoflow.data.prompts import PromptSets
 from paretoflow.engine.runtime.inputs import inputs_of
 from paretoflow.engine.runtime.prompts import prompts_of
+from paretoflow.lm.adapters import require_adaptable
 from paretoflow.lm.base import LanguageModel, load_base
+from paretoflow.methods.external.command import require_startable
 from paretoflow.objectives import build as build_objective
 from paretoflow.spec.data import asks_in_turns
+from paretoflow.spec.methods import CommandMethodSpec
+from paretoflow.spec.search import axes_of, fitted
 from paretoflow.spec.sweep import SweepSpec
 
 
@@ -50,6 +55,32 @@ def loaded(spec: SweepSpec, threads: int | None = None, draw: Drawing = prompts_
     prompts = draw(spec, lm)
     scorers = scorers_of(spec, lm)
     return Loaded(lm, prompts, scorers, inputs_of(spec, lm, prompts, scorers))
+
+
+def require_trainable(spec: SweepSpec, lm: LanguageModel, parallel: Parallel) -> None:
+    """Refuse what no run could be trained with on this machine, before anything is sampled.
+
+    The rules of the spec cannot see it: it depends on the base, and on where the worker runs.
+
+    Raises:
+        ModelError: If no adapter fits the base as `model.lora` and the axes of `search` ask for it.
+        SpecError: If the base is in half precision on a CPU, and several workers or ZeRO are to
+            train it; or the program of `method: {type: command}` is not here.
+    """
+    if isinstance(spec.method, CommandMethodSpec):
+        require_startable(spec.method)
+        return
+    dtype = str(lm.model.dtype).removeprefix("torch.")
+    if lm.device == "cpu" and dtype != "float32" and not parallel.alone:
+        raise SpecError(
+            f"got a base in {dtype} on the CPU, several ranks or ZeRO; allowed: float32",
+            "model.dtype",
+            "set model.dtype to float32, or give each rank a GPU",
+            code="spec-contradiction",
+        )
+    axes = [axis for axis in axes_of(spec.search, spec.method) if axis.home == "lora"]
+    largest = tuple((axis.name, axis.value(1.0)) for axis in axes)
+    require_adaptable(lm, fitted(spec.method, spec.model, largest).lora)
 
 
 def loaded_base(spec: SweepSpec, threads: int | None = None) -> LanguageModel:

@@ -21,8 +21,7 @@ from paretoflow.methods.conditioned.prompts import (
 from paretoflow.methods.conditioned.sampling import Conditioner
 from paretoflow.methods.conditioned.serving import served_points, serving
 from paretoflow.methods.conditioned.sft import StageTrainer
-from paretoflow.methods.conditioned.stages import Example, Pulse, Stage, check_rounds
-from paretoflow.methods.training.arguments import check_batch
+from paretoflow.methods.conditioned.stages import Example, Pulse, Stage
 from paretoflow.methods.training.context import MethodContext, Run
 from paretoflow.methods.training.run import train_run
 from paretoflow.spec.methods.conditioned import DpaMethodSpec
@@ -49,8 +48,6 @@ class DpaMethod:
     """
 
     def __init__(self, spec: DpaMethodSpec, context: MethodContext) -> None:
-        check_batch(spec)
-        check_rounds(spec)
         self._spec = spec
         self._context = context
 

@@ -33,7 +33,6 @@ from paretoflow.methods.conditioned.heads import (
 from paretoflow.methods.conditioned.serving import served_points, serving
 from paretoflow.methods.offline.pair_trainer import PairBatch, PairTrainer
 from paretoflow.methods.preferences.pairs import PairStream, PairTable
-from paretoflow.methods.training.arguments import check_batch
 from paretoflow.methods.training.context import MethodContext, Run
 from paretoflow.methods.training.run import train_run
 from paretoflow.spec.methods.conditioned_heads import MahDpoMethodSpec
@@ -63,7 +62,6 @@ class MahDpoMethod:
     """
 
     def __init__(self, spec: MahDpoMethodSpec, context: MethodContext) -> None:
-        check_batch(spec)
         self._spec = spec
         self._context = context
         self._names = context.objective_names

@@ -28,7 +28,6 @@ from paretoflow.methods.conditioned.sampling import Conditioner
 from paretoflow.methods.conditioned.serving import served_points, serving
 from paretoflow.methods.conditioned.sft import StageTrainer
 from paretoflow.methods.conditioned.stages import Example, Pulse, Stage
-from paretoflow.methods.training.arguments import check_batch
 from paretoflow.methods.training.context import MethodContext, Run
 from paretoflow.methods.training.run import train_run
 from paretoflow.spec.methods.conditioned import RoundsBase
@@ -65,7 +64,6 @@ class MeetMethod:
     """
 
     def __init__(self, spec: MeetMethodSpec, context: MethodContext) -> None:
-        check_batch(spec)
         self._spec = spec
         # a bin must mean the same with every prompt
         self._context = replace(context, candidates=replace(context.candidates, standard="global"))

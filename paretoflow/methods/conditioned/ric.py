@@ -23,8 +23,7 @@ from paretoflow.methods.conditioned.prompts import (
 from paretoflow.methods.conditioned.sampling import Conditioner
 from paretoflow.methods.conditioned.serving import served_points, serving
 from paretoflow.methods.conditioned.sft import StageTrainer
-from paretoflow.methods.conditioned.stages import Example, Pulse, Stage, check_rounds
-from paretoflow.methods.training.arguments import check_batch
+from paretoflow.methods.conditioned.stages import Example, Pulse, Stage
 from paretoflow.methods.training.context import MethodContext, Run
 from paretoflow.methods.training.run import train_run
 from paretoflow.spec.methods.conditioned import RicMethodSpec
@@ -51,8 +50,6 @@ class RicMethod:
     """
 
     def __init__(self, spec: RicMethodSpec, context: MethodContext) -> None:
-        check_batch(spec)
-        check_rounds(spec)
         self._spec = spec
         # what is told to the model must mean the same with every prompt
         overall = replace(context.candidates, standard="global")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from paretoflow.core.errors import MethodError, SpecError
+from paretoflow.core.errors import MethodError
 from paretoflow.core.ids import rng_of
 from paretoflow.core.values import IntArray
 from paretoflow.spec.methods.conditioned import RoundsBase
@@ -75,20 +75,6 @@ def stage_at(spec: RoundsBase, step: int) -> tuple[int, int]:
         return 0, 0
     number = (step - opening) // spec.steps_of_round
     return number + 1, opening + number * spec.steps_of_round
-
-
-def check_rounds(spec: RoundsBase) -> None:
-    """Refuse rounds that leave no step for the base's answers.
-
-    Raises:
-        SpecError: If there are as many steps of rounds as steps, or more.
-    """
-    if spec.opening_steps < 1:
-        raise SpecError(
-            f"{spec.rounds} rounds of {spec.steps_of_round} steps leave nothing of {spec.steps}",
-            "method.rounds",
-            "lower method.rounds or method.round_steps, or raise method.steps",
-        )
 
 
 class Order:

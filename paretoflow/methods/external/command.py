@@ -29,7 +29,6 @@ from paretoflow.methods.external.request import (
     write_candidates,
 )
 from paretoflow.methods.external.result import Saved, read_result
-from paretoflow.methods.training.arguments import check_batch
 from paretoflow.methods.training.context import MethodContext
 from paretoflow.methods.training.states import (
     MANIFEST,
@@ -51,10 +50,8 @@ class CommandMethod:
     """
 
     def __init__(self, spec: CommandMethodSpec, context: MethodContext) -> None:
-        check_batch(spec)
         self._spec = spec
         self._context = context
-        _require_startable(spec)
 
     def train(self, attempt: AttemptContext, report: Callable[[Checkpoint], None]) -> None:
         """Train one launch; see `core.protocols.Method`.
@@ -65,7 +62,6 @@ class CommandMethod:
             ModelError: If it left no adapter, or one of another base.
             NonFiniteLossError: If an adapter or a metric is not finite.
             RunInterrupted: If it was stopped; its files are kept, for the next attempt.
-            SpecError: If the passes cannot share the batch evenly.
             ShapeError: If there are not as many weights as objectives.
         """
         files = ProgramFiles((attempt.folder / "program").absolute())
@@ -189,7 +185,7 @@ def _filled(word: str, places: Mapping[str, str]) -> str:
     return word
 
 
-def _require_startable(spec: CommandMethodSpec) -> None:
+def require_startable(spec: CommandMethodSpec) -> None:
     """Refuse a program or a variable that is not there, before anything is trained.
 
     Raises:

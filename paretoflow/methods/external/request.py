@@ -86,7 +86,6 @@ def launch_of(
 
     Raises:
         AdapterError: If the adapter to start from is gone or was changed.
-        SpecError: If the passes cannot share the batch evenly.
         ShapeError: If there are not as many weights as objectives.
     """
     proposal, problem, lm = attempt.launch.proposal, problem_of(context), context.lm

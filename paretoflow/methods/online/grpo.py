@@ -6,7 +6,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from paretoflow.methods.online.aggregators import build
 from paretoflow.methods.online.aggregators.base import group_normalised
-from paretoflow.methods.online.base import OnlineMethod, check_alone
+from paretoflow.methods.online.base import OnlineMethod
 from paretoflow.methods.online.trainer import (
     OnlineTrainer,
     online_arguments,
@@ -27,7 +27,6 @@ class GrpoMethod(OnlineMethod[GrpoMethodSpec]):
     """
 
     def _trainer(self, run: Run) -> GrpoTrainer:
-        check_alone(self._spec.aggregation, run.attempt.parallel)
         config = GRPOConfig(
             **online_arguments(run, self._spec, self._context),
             beta=self._spec.beta,

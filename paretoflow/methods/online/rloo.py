@@ -7,7 +7,7 @@ from trl import RLOOConfig, RLOOTrainer
 
 from paretoflow.methods.online.aggregators import RewardBatch, build
 from paretoflow.methods.online.aggregators.base import leave_one_out
-from paretoflow.methods.online.base import OnlineMethod, check_alone
+from paretoflow.methods.online.base import OnlineMethod
 from paretoflow.methods.online.trainer import (
     OnlineTrainer,
     online_arguments,
@@ -27,7 +27,6 @@ class RlooMethod(OnlineMethod[RlooMethodSpec]):
     """
 
     def _trainer(self, run: Run) -> RlooTrainer:
-        check_alone(self._spec.aggregation, run.attempt.parallel)
         config = RLOOConfig(
             **online_arguments(run, self._spec, self._context), beta=self._spec.beta
         )

@@ -6,27 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from paretoflow.core.errors import SpecError
 from paretoflow.core.protocols import Parallel
 
 if TYPE_CHECKING:
     from paretoflow.core.protocols import AttemptContext
     from paretoflow.lm.base import LanguageModel
     from paretoflow.spec.methods import MethodSpec
-
-
-def check_batch(spec: MethodSpec) -> None:
-    """Refuse a batch that the forward passes cannot share evenly.
-
-    Raises:
-        SpecError: If `batch_size` is no multiple of `gradient_accumulation`.
-    """
-    if spec.batch_size % spec.gradient_accumulation:
-        raise SpecError(
-            f"{spec.gradient_accumulation} passes cannot share a batch of {spec.batch_size} evenly",
-            "method.gradient_accumulation",
-            "choose a divisor of method.batch_size",
-        )
 
 
 def shared_arguments(
@@ -37,23 +22,15 @@ def shared_arguments(
     The trainer neither saves, evaluates, prints nor reports: `checkpoints.CheckpointCallback` does
     what is wanted, at each logged step.
 
-    Raises:
-        SpecError: If the ranks and passes cannot share the batch evenly, or DeepSpeed is to train a
-            half-precision base on the CPU.
+    The rules of the spec see to it that ranks and passes share the batch evenly.
     """
     on_cpu = lm.device == "cpu"
     dtype = lm.model.dtype
-    if on_cpu and dtype != torch.float32 and not attempt.parallel.alone:
-        raise SpecError(
-            f"got a base in {dtype} on the CPU, several ranks or ZeRO; allowed: float32",
-            "model.dtype",
-            "set model.dtype to float32, or give each rank a GPU",
-        )
     passes = spec.gradient_accumulation * attempt.launch.accumulation_factor
     return {
         "output_dir": str(attempt.folder),
         "max_steps": spec.steps,
-        "per_device_train_batch_size": _forward_batch(spec, attempt.parallel.ranks, passes),
+        "per_device_train_batch_size": spec.batch_size // (attempt.parallel.ranks * passes),
         "gradient_accumulation_steps": passes,
         "learning_rate": spec.learning_rate,
         "max_grad_norm": spec.max_grad_norm,
@@ -101,14 +78,3 @@ def _placement(parallel: Parallel, *, on_cpu: bool) -> dict[str, Any]:
         "deepspeed": deepspeed_config(parallel),
         "accelerator_config": {"use_configured_state": True},
     }
-
-
-def _forward_batch(spec: MethodSpec, ranks: int, passes: int) -> int:
-    if spec.batch_size % (ranks * passes):
-        raise SpecError(
-            f"got a batch of {spec.batch_size} for {ranks} ranks in {passes} passes each; allowed: "
-            f"a multiple of {ranks * passes}",
-            "method.batch_size",
-            "change method.batch_size, method.gradient_accumulation or engine.resources.ranks",
-        )
-    return spec.batch_size // (ranks * passes)

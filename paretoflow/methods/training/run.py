@@ -26,7 +26,7 @@ from paretoflow.methods.constrained.dual import DualController
 from paretoflow.methods.distributed.rank_files import lent
 from paretoflow.methods.distributed.ranks import Ranks, joined
 from paretoflow.methods.distributed.sharded import attributes_kept, release
-from paretoflow.methods.training.arguments import check_batch, shared_arguments
+from paretoflow.methods.training.arguments import shared_arguments
 from paretoflow.methods.training.checkpoints import CheckpointCallback
 from paretoflow.methods.training.context import MethodContext, Run
 from paretoflow.methods.training.states import require_state
@@ -162,7 +162,6 @@ class TrainedMethod(ABC, Generic[S]):
     """A method that only says how its trainer is built."""
 
     def __init__(self, spec: S, context: MethodContext) -> None:
-        check_batch(spec)
         self._spec = spec
         self._context = context
 

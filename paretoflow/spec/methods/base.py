@@ -78,7 +78,7 @@ class MethodBase(Spec):
 
     steps: int = Field(40, ge=1)
     """Optimiser steps of a run."""
-    batch_size: int = Field(8, ge=1)
+    batch_size: int = Field(8, ge=1, le=1_000_000)
     """Examples in an optimiser step, over all ranks of a worker group."""
     gradient_accumulation: int = Field(1, ge=1)
     """Forward passes that `batch_size` is divided over, to save memory."""

@@ -38,7 +38,7 @@ SelectSpec = Annotated[RpsSelectSpec | BestOfSelectSpec, Field(discriminator="ty
 class ServeSpec(Spec):
     """Which preferences the evaluator asks an artifact for; each is a candidate for the front."""
 
-    points: int = Field(11, ge=2)
+    points: int = Field(11, ge=2, le=10_000)
     """Preferences, evenly over the simplex. With more than two objectives: the smallest lattice
     with at least so many. Each costs an evaluation of every checkpoint."""
     select: SelectSpec | None = None

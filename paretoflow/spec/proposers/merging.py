@@ -31,7 +31,7 @@ class SoupsProposerSpec(MergingProposerSpec):
     """
 
     type: Literal["soups"]
-    points: int | None = Field(None, ge=1)
+    points: int | None = Field(None, ge=1, le=10_000)
     """Mixtures beside the experts, from coarse to fine; unset: as many as `stop.runs` leaves."""
     how: MergeWay = "cat"
     """How adapters are mixed: cat (exact), svd, factors, peft_linear, frank_wolfe or ibcl."""
@@ -47,7 +47,7 @@ class MapProposerSpec(MergingProposerSpec):
     """
 
     type: Literal["map"]
-    samples: int | None = Field(None, ge=1)
+    samples: int | None = Field(None, ge=1, le=10_000)
     """Mixtures that the quadratics are fitted to (in each pair, if nested); unset: half of what
     `stop.runs` leaves, but one to four for each of a quadratic's numbers."""
     verify: int | None = Field(None, ge=1)

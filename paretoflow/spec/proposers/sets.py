@@ -14,7 +14,7 @@ class SetProposerSpec(Spec):
 
     initial: int | None = Field(None, ge=1)
     """Weighted runs before the model, corners first; unset: corners, centre and two per axis."""
-    optimism: float = Field(0.5, ge=0)
+    optimism: float = Field(0.5, ge=0, le=1000)
     """Standard deviations above the mean that a prediction counts for."""
     redraw: bool = False
     """Whether runs on the front may be asked with other decoding (`temperature`, `top_p` of

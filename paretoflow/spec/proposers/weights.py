@@ -24,5 +24,5 @@ class DirichletProposerSpec(Spec):
     """Weights drawn from a Dirichlet distribution, the corners first."""
 
     type: Literal["dirichlet"]
-    alpha: float = Field(1.0, gt=0)
+    alpha: float = Field(1.0, gt=0, le=1e6)
     """Concentration: 1 is uniform on the simplex, less prefers the corners."""

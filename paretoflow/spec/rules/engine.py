@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from paretoflow.spec.capabilities import CAPABILITIES
@@ -13,6 +14,13 @@ from paretoflow.spec.models import ModelSpec, PretrainedModelSpec
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.shape import KeyPath
 
+LEAST_SHARE = 1e-4
+"""Of a GPU; Ray counts in ten-thousandths."""
+LONGEST_PREFIX = 253
+_ONE = r"[a-zA-Z0-9](?:[a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9])?"
+_LABEL = re.compile(_ONE)
+_PREFIX = re.compile(rf"(?:{_ONE})?(?:\.(?:{_ONE})?)*")
+_WANTED = re.compile(rf"!?(?:{_ONE}|(?:in)?\({_ONE}(?:, ?{_ONE})*\))")
 _RESOURCES: KeyPath = ("engine", "resources")
 
 
@@ -68,11 +76,34 @@ def _devices(draft: Draft) -> Iterator[Fault]:
         what += "land on one device, which their communication refuses"
         hint = "write 1, or a worker group of one rank"
         yield Fault((*_RESOURCES, "gpus_per_rank"), what, hint)
+    elif 0 < gpus < LEAST_SHARE:
+        what = f"got {gpus:g}; allowed: 0, or at least {LEAST_SHARE:g}, the least share that Ray "
+        what += "gives of a device"
+        yield Fault(
+            (*_RESOURCES, "gpus_per_rank"), what, "write 0 for none", code="spec-not-allowed"
+        )
     if isinstance(draft.model, PretrainedModelSpec) and draft.model.device == "cuda" and gpus == 0:
         what = "the model is to run on a GPU, and a rank gets none"
         hint = "set engine.resources.gpus_per_rank to 1, or the device to auto"
         yield Fault(("model", "device"), what, hint)
     yield from _precision(draft.model, resources)
+
+
+def _labels(draft: Draft) -> Iterator[Fault]:
+    """Yield faults of labels that Ray would not take."""
+    for key, value in draft.engine.resources.labels.items() if draft.engine else ():
+        path: KeyPath = (*_RESOURCES, "labels", key)
+        prefix, _, name = key.rpartition("/")
+        dns = len(prefix) <= LONGEST_PREFIX and _PREFIX.fullmatch(prefix)
+        if not _LABEL.fullmatch(name) or ("/" in key and not dns):
+            what = f"got the label {key!r}; allowed: letters, digits and `-_.` between them, at "
+            what += "most 63, after an optional domain and `/`"
+            hint = "write it as `ray status` or the cluster's page has it"
+            yield Fault(path, what, hint, at_key=True, code="spec-not-allowed")
+        if value and not _WANTED.fullmatch(value):
+            what = f"got {value!r}; allowed: a label, `!label`, `in(a, b)` or `!in(a, b)`"
+            hint = "in a label are letters, digits and `-_.`, at most 63"
+            yield Fault(path, what, hint, code="spec-not-allowed")
 
 
 def _precision(model: ModelSpec | None, resources: ResourcesSpec) -> Iterator[Fault]:
@@ -111,4 +142,4 @@ def _rungs(draft: Draft) -> Iterator[Fault]:
         yield Fault(("stop", "rungs", "first"), what, "remove it to begin at the first checkpoint")
 
 
-RULES: tuple[Rule, ...] = (_ranks, _aggregation, _offload, _devices, _cost, _rungs)
+RULES: tuple[Rule, ...] = (_ranks, _aggregation, _offload, _devices, _labels, _cost, _rungs)

@@ -11,6 +11,9 @@ from paretoflow.spec.objectives import ObjectiveSpec, RegexObjectiveSpec, System
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.shape import KeyPath
 
+WIDEST = 1e100
+"""Of a range: its powers stay finite, in hypervolumes as in variances."""
+
 
 def _unique_names(draft: Draft) -> Iterator[Fault]:
     first: dict[str, int] = {}
@@ -34,6 +37,10 @@ def _ranges(draft: Draft) -> Iterator[Fault]:
         if low >= high:
             what = f"got a range from {low:g} to {high:g}; allowed: the lower end first"
             hint = f"write `range: [{high:g}, {low:g}]`" if low > high else "give it a width"
+            yield Fault(("objectives", index, "range"), what, hint, code="spec-not-allowed")
+        elif high - low > WIDEST:
+            what = f"got a range from {low:g} to {high:g}; allowed: at most {WIDEST:g} wide"
+            hint = "give the scores worth telling apart"
             yield Fault(("objectives", index, "range"), what, hint, code="spec-not-allowed")
         elif objective.ref is not None:
             yield from _reference(index, objective, objective.ref, (low, high))

@@ -3,27 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import comb
 
 from paretoflow.spec.capabilities import BEYOND_WEIGHTED, BY_ANY_METHOD, CAPABILITIES
 from paretoflow.spec.draft import Draft, Rule
 from paretoflow.spec.nested import innermost, nested
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.proposers import (
+    LatticeProposerSpec,
     MergingProposerSpec,
     PortfolioProposerSpec,
+    ProposerSpec,
     ReevaluateProposerSpec,
     SoupsProposerSpec,
 )
 from paretoflow.spec.proposers.surrogates import MOST_CORNERED, OlsProposerSpec
 from paretoflow.spec.shape import KeyPath
 
+MOST_POINTS = 10_000
+"""Of a lattice, whose points are put into an order before the first launch."""
 
-def _corners(draft: Draft) -> Iterator[Fault]:
-    count = len(draft.objectives)
-    for place, proposer in nested(draft.proposer) if draft.proposer else ():
-        if isinstance(proposer, OlsProposerSpec) and count > MOST_CORNERED:
-            what = f"got ols with {count} objectives; allowed: at most {MOST_CORNERED}"
+
+def _sizes(draft: Draft) -> Iterator[Fault]:
+    if draft.proposer is None or draft.stop is None or len(draft.objectives) < 2:
+        return
+    yield from size_faults(draft.proposer, len(draft.objectives), draft.stop.runs)
+
+
+def size_faults(proposer: ProposerSpec, m: int, runs: int) -> Iterator[Fault]:
+    """Yield faults of proposers that take too many corners or points for so many objectives.
+
+    Args:
+        proposer: With those within it.
+        m: Number of objectives, at least 2.
+        runs: Runs of the sweep.
+    """
+    for place, inner in nested(proposer):
+        if isinstance(inner, OlsProposerSpec) and m > MOST_CORNERED:
+            what = f"got ols with {m} objectives; allowed: at most {MOST_CORNERED}"
             yield Fault((*place, "type"), what, "choose gp_hvi or dirichlet")
+        elif isinstance(inner, LatticeProposerSpec):
+            yield from _lattice(inner, place, m, runs)
+
+
+def _lattice(proposer: LatticeProposerSpec, place: KeyPath, m: int, runs: int) -> Iterator[Fault]:
+    divisions = proposer.divisions
+    if divisions is None and runs > MOST_POINTS:
+        what = f"got {runs} runs on a lattice; allowed: at most {MOST_POINTS}"
+        yield Fault((*place, "type"), what, "lower stop.runs, or choose dirichlet")
+    if divisions is not None and comb(divisions + m - 1, m - 1) > MOST_POINTS:
+        what = f"got {divisions} divisions of {m} objectives; allowed: few enough that the "
+        what += f"lattice has at most {MOST_POINTS} points"
+        hint = "lower it, remove it to fit stop.runs, or choose dirichlet"
+        yield Fault((*place, "divisions"), what, hint)
 
 
 def _initial_runs(draft: Draft) -> Iterator[Fault]:
@@ -117,5 +149,5 @@ def _distinct_arms(draft: Draft) -> Iterator[Fault]:
 
 
 RULES: tuple[Rule, ...] = (
-    _corners, _initial_runs, _launches, _merges, _second_looks, _distinct_arms,
+    _sizes, _initial_runs, _launches, _merges, _second_looks, _distinct_arms,
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice, product
 
 from pydantic import ValidationError
 
@@ -31,7 +31,10 @@ from paretoflow.spec.shape import KeyPath, nearest
 Odd = tuple[str, str, str]
 """What a value is refused for, what to do about it, and the code of the fault."""
 MOST_TRIED = 64
-"""Of a range of whole numbers, every value is tried if there are no more; else both ends."""
+"""Of a range of whole numbers, both ends are tried, and so many of those between: no batch has so
+many divisors in a row."""
+MOST_CORNERS = 256
+"""Of several axes of whole numbers, so many ends are tried together."""
 
 
 def search_faults(draft: Draft, rules: Sequence[Rule]) -> Iterator[Fault]:
@@ -45,10 +48,11 @@ def search_faults(draft: Draft, rules: Sequence[Rule]) -> Iterator[Fault]:
         return
     yield from _redrawn(draft, draft.search, draft.method)
     known = {fault for rule in rules for fault in rule(draft)}
+    found: list[Fault] = []
     for name, axis in draft.search.items():
         path: KeyPath = ("search", name)
         faults = list(_named(path, name, draft.method) or _shaped(path, axis, draft.method))
-        yield from faults
+        found += faults
         for key, value in () if faults else _tried(name, axis, draft.method):
             odd = list(_odd(name, value, draft.method, draft.model))
             if not odd:
@@ -57,8 +61,23 @@ def search_faults(draft: Draft, rules: Sequence[Rule]) -> Iterator[Fault]:
                 odd = [(f"at {value:g} {what}", hint, code) for what, hint, code in clashing]
             if odd:  # the first value at fault says enough about the axis
                 what, hint, code = odd[0]
-                yield Fault((*path, *key), what, hint, code=code)
+                found.append(Fault((*path, *key), what, hint, code=code))
                 break
+    yield from found or _together(draft, rules, known)
+
+
+def _together(draft: Draft, rules: Sequence[Rule], known: set[Fault]) -> Iterator[Fault]:
+    """Yield the fault of whole numbers that clash with each other, though each suits the rest."""
+    if not draft.search or draft.method is None or draft.model is None:
+        return
+    axes = [a for a in axes_of(draft.search, draft.method) if a.whole and a.home == "method"]
+    ends = [[(axis.name, axis.value(place)) for place in (0.0, 1.0)] for axis in axes]
+    for corner in islice(product(*ends) if len(axes) > 1 else (), MOST_CORNERS):
+        parts = fitted(draft.method, draft.model, corner)
+        for what, hint, code in _clashing(_varied(draft, parts), rules, known):
+            told = " and ".join(f"{name} {value:g}" for name, value in corner)
+            yield Fault(("search", axes[0].name), f"with {told} {what}", hint, code=code)
+            return
 
 
 def _redrawn(draft: Draft, search: Mapping[str, AxisSpec], method: MethodSpec) -> Iterator[Fault]:
@@ -120,8 +139,8 @@ def _tried(
     resolved = axes_of({name: axis}, method)[0]
     low, high = resolved.value(0.0), resolved.value(1.0)
     inside: Sequence[int] = ()
-    if resolved.whole and high - low <= MOST_TRIED:
-        inside = range(int(low) + 1, int(high))
+    if resolved.whole:
+        inside = range(int(low) + 1, int(high))[:MOST_TRIED]
     return list(chain([(("low",), low), (("high",), high)], (((), v) for v in inside)))
 
 

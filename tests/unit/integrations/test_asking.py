@@ -53,6 +53,7 @@ def test_a_reference_lies_a_tenth_beyond_the_worse_end():
             "asks for continued launches",
         ),
         (lambda: Asking(OBJECTIVES, proposer="soups"), "asks for merge launches"),
+        (lambda: Asking([objective(str(i), 0, 1) for i in range(5)], proposer="ols"), "at most 4"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(make, says):

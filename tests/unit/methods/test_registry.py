@@ -7,12 +7,9 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-import pytest
-
-from paretoflow.core.errors import SpecError
 from paretoflow.methods import TAGS
 from paretoflow.spec.capabilities import CAPABILITIES
-from paretoflow.spec.methods import DpoMethodSpec, GrpoMethodSpec, MethodSpec, ModpoMethodSpec
+from paretoflow.spec.methods import MethodSpec
 
 ROOT = Path(__file__).parents[3]
 
@@ -36,37 +33,3 @@ def test_the_family_imports_without_torch():
     code = "import sys, paretoflow.methods; assert not {'torch', 'trl', 'peft'} & set(sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-
-
-@pytest.mark.train
-@pytest.mark.parametrize(
-    ("spec", "field"),
-    [
-        (DpoMethodSpec(batch_size=8, gradient_accumulation=3), "method.gradient_accumulation"),
-        (
-            ModpoMethodSpec(type="modpo", batch_size=2, gradient_accumulation=4),
-            "method.gradient_accumulation",
-        ),
-        (GrpoMethodSpec(type="grpo", batch_size=6, generations=4), "method.batch_size"),
-    ],
-)
-def test_knobs_that_contradict_each_other_are_refused(spec, field, tiny_lm):
-    from paretoflow.methods import build
-    from tests.method_bench import make_context
-
-    with pytest.raises(SpecError) as caught:
-        build(spec, make_context(tiny_lm))
-    assert caught.value.where == field
-
-
-@pytest.mark.train
-def test_grpo_refuses_to_sample_at_temperature_zero(tiny_lm):
-    from dataclasses import replace
-
-    from paretoflow.methods import build
-    from paretoflow.spec.models import GenerationSpec
-    from tests.method_bench import make_context
-
-    context = replace(make_context(tiny_lm), generation=GenerationSpec(temperature=0))
-    with pytest.raises(SpecError, match="temperature 0"):
-        build(GrpoMethodSpec(type="grpo"), context)

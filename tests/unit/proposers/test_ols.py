@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import SpecError
 from paretoflow.core.values import LaunchKind
 from paretoflow.proposers import build
 from paretoflow.proposers.ols import Support, left_to_win, widest_corner
@@ -101,8 +100,3 @@ def test_without_epsilon_the_budget_goes_to_weights_far_from_all():
 
 def test_corners_beat_a_lattice_on_a_convex_front():
     assert swept(build(EXACT, m=2, runs=12), Front(zdt1()), 12)[0] > 0.92
-
-
-def test_five_objectives_are_refused_in_words():
-    with pytest.raises(SpecError, match="got ols with 5 objectives; allowed: at most 4"):
-        build(EXACT, m=5, runs=9)

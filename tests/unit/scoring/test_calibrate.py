@@ -60,11 +60,9 @@ def test_bad_scores_are_refused() -> None:
         calibrate([RECALL, LENGTH], np.array([[0.1, np.nan]]))
 
 
-def test_a_system_cost_is_not_calibrated() -> None:
+def test_a_system_cost_keeps_its_declared_range() -> None:
     size = SystemObjectiveSpec(type="system", name="size", measure="trainable_parameters")
     scores = np.column_stack([SCORES[:, 0], np.zeros(3)])
-    with pytest.raises(SpecError, match=r"objectives\[1\]\.range.*'size' declares no range"):
-        calibrate([RECALL, size], scores)
     declared = size.model_copy(update={"range": (0.0, 2e5)})
     info = calibrate([RECALL, declared], scores).objectives[1]
     assert (info.low, info.high, info.ref) == (0.0, 2e5, pytest.approx(2.2e5))

@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from paretoflow.core.errors import MethodError, SpecError
+from paretoflow.core.errors import MethodError
 from paretoflow.methods.conditioned.stages import (
     Example,
     Order,
     Stage,
-    check_rounds,
     read_stage,
     stage_at,
     write_stage,
@@ -28,13 +27,6 @@ def test_unset_shares_are_even_and_no_round_is_one_stage():
     assert [stage_at(even, step)[0] for step in range(9)] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     alone = RicMethodSpec(type="ric", steps=4, rounds=0)
     assert {stage_at(alone, step) for step in range(4)} == {(0, 0)}
-
-
-@pytest.mark.parametrize(("steps", "rounds", "each"), [(4, 2, 2), (1, 1, None), (3, 5, None)])
-def test_rounds_that_leave_the_first_stage_nothing_are_refused(steps, rounds, each):
-    with pytest.raises(SpecError, match="leave nothing of") as caught:
-        check_rounds(RicMethodSpec(type="ric", steps=steps, rounds=rounds, round_steps=each))
-    assert caught.value.where == "method.rounds"
 
 
 def test_every_example_comes_once_in_each_pass_in_another_order():

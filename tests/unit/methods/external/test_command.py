@@ -273,17 +273,17 @@ def test_a_folder_that_names_no_base_is_judged_by_its_shapes(context, adapter, t
     assert config["base_model_name_or_path"] == "tiny"
 
 
-def test_what_cannot_be_started_is_refused_before_a_run(context, adapter, monkeypatch):
-    from paretoflow.methods import build
+def test_what_cannot_be_started_is_refused_before_a_run(adapter, monkeypatch):
+    from paretoflow.methods.external.command import require_startable
 
     with pytest.raises(SpecError, match="no program 'no-such-program'") as caught:
-        build(CommandMethodSpec(type="command", argv=("no-such-program",)), context)
+        require_startable(CommandMethodSpec(type="command", argv=("no-such-program",)))
     assert caught.value.where == "method.argv"
     monkeypatch.setenv("SET", "x")
     with pytest.raises(
         SpecError, match="not set where the worker group runs: UNSET_NAME"
     ) as caught:
-        build(spec("", adapter, env=("SET", "UNSET_NAME")), context)
+        require_startable(spec("", adapter, env=("SET", "UNSET_NAME")))
     assert caught.value.where == "method.env"
 
 

@@ -1,0 +1,79 @@
+"""What an adapter or a method needs of the base's folder: modules by name, enough words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from paretoflow.cli.local.models import ModelFolder, base_folder
+from paretoflow.spec.methods import CommandMethodSpec, MeetMethodSpec
+from paretoflow.spec.models import ALL_LINEAR
+from paretoflow.spec.positions import Fault
+from paretoflow.spec.search import MODULE_RANK
+from paretoflow.spec.shape import KeyPath, nearest
+from paretoflow.spec.sweep import SweepSpec
+
+_RENAMES = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "auto_map")
+"""Keys of a configuration whose model names its modules otherwise than its files do."""
+
+
+def module_findings(spec: SweepSpec) -> Iterator[Fault]:
+    """Yield what the adapter and the method ask of the base that it does not have."""
+    base = base_folder(spec.model)
+    if base is None or isinstance(spec.method, CommandMethodSpec):
+        return
+    yield from _bins(spec, base)
+    names = _module_names(base)
+    for path, name in _named(spec) if names else ():
+        last = name.rpartition(".")[2]
+        if last not in names:
+            near = nearest(last, sorted(names))
+            hint = f"did you mean `{near}`?" if near else f"it has {', '.join(sorted(names))}"
+            what = f"got the module `{name}`, which {base.folder} does not have"
+            yield Fault(path, what, hint, code="model-targets")
+
+
+def _named(spec: SweepSpec) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the modules that a spec names, each with its place; regular expressions left out."""
+    lora = spec.model.lora
+    if not isinstance(lora.targets, str):
+        yield from ((("model", "lora", "targets", i), t) for i, t in enumerate(lora.targets))
+    if not isinstance(lora.targets, str) or lora.targets.lower() == ALL_LINEAR:
+        yield from ((("model", "lora", "ranks", name), name) for name in lora.ranks)
+        for axis in spec.search:
+            if axis.startswith(MODULE_RANK):
+                yield ("search", axis), axis.removeprefix(MODULE_RANK)
+
+
+def _module_names(base: ModelFolder) -> set[str]:
+    """Return the last parts of the names of modules; none where files do not tell them."""
+    if any(base.config.get(key) for key in _RENAMES):
+        return set()
+    names: set[str] = set()
+    for file in sorted(base.folder.glob("*.safetensors")):
+        found = _tensors(file)
+        if not found:
+            return set()
+        names.update(part for name in found for part in name.split(".")[:-1] if part.isidentifier())
+    return names
+
+
+def _tensors(file: Path) -> list[str]:
+    try:
+        with file.open("rb") as stream:
+            header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+        return [name for name in header if name != "__metadata__"]
+    except (OSError, ValueError, MemoryError, OverflowError):
+        return []  # what is damaged is told elsewhere
+
+
+def _bins(spec: SweepSpec, base: ModelFolder) -> Iterator[Fault]:
+    words = base.config.get("vocab_size")
+    if not isinstance(spec.method, MeetMethodSpec) or not isinstance(words, int):
+        return
+    most = words // len(spec.objectives)
+    if spec.method.bins > most:
+        what = f"got {spec.method.bins} bins, a word each and objective; allowed: at most {most}, "
+        what += f"since the base has {words} words"
+        yield Fault(("method", "bins"), what, "lower it; a few are usual", code="spec-not-allowed")
