@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from paretoflow.core.cost import Cost
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.ids import digest_of_folder, run_id_of, snapshot_id_of
 from paretoflow.core.status import Boundary, RunStatus
@@ -22,7 +24,7 @@ from paretoflow.core.values import (
     RunRecord,
     WeightVector,
 )
-from paretoflow.core.views import EvaluationRow, FrontView, SweepView
+from paretoflow.core.views import FrontView, SweepView
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.orient import gains_of, ref_gains
 from paretoflow.front.worth import worth
@@ -85,6 +87,16 @@ def measured(view: SweepView) -> SweepView:
         hypervolume_corrected=found.corrected,
     )
     return replace(view, front=front)
+
+
+def changed(point: FrontPoint, **changes: Any) -> FrontPoint:
+    """Return a point of a front with other fields, those of its evaluation among them."""
+    own = {f.name for f in fields(FrontPoint)}
+    scored = {name: value for name, value in changes.items() if name not in own}
+    arrays = {name: np.array(scored[name]) for name in ("scores", "stderr") if name in scored}
+    evaluation = replace(point.evaluation, **(scored | arrays))
+    rest = {name: value for name, value in changes.items() if name in own}
+    return replace(point, evaluation=evaluation, **rest)
 
 
 def _view(
@@ -175,20 +187,20 @@ def _unhappy(problem: Problem, index: int) -> list[RunRecord]:
 
 def _evaluation(
     problem: Problem, run: RunRecord | None, index: int, scores: tuple[float, ...]
-) -> EvaluationRow:
+) -> Evaluation:
     rng = np.random.default_rng(index)
     stderr = STDERR[: problem.m]
     spread = np.array(stderr)[:, None] * np.sqrt(PROMPTS)
     noise = rng.standard_normal((problem.m, PROMPTS))
     noise -= noise.mean(axis=1, keepdims=True)
     name = BASE_RUN_ID if run is None else snapshot_id_of(run.run_id, 0, 40)
-    return EvaluationRow(
+    return Evaluation(
         snapshot_id=name,
         run_id=BASE_RUN_ID if run is None else run.run_id,
         attempt=0,
         step=0 if run is None else 40,
-        scores=scores,
-        stderr=stderr,
+        scores=np.array(scores),
+        stderr=np.array(stderr),
         prompt_scores=np.array(scores)[:, None] + spread * noise,
         n=PROMPTS,
         weights=None if run is None else run.proposal.weights.values,
@@ -200,7 +212,7 @@ def _evaluation(
     )
 
 
-def _on_disk(root: Path, row: EvaluationRow, problem: Problem) -> EvaluationRow:
+def _on_disk(root: Path, row: Evaluation, problem: Problem) -> Evaluation:
     write_answers(root, row, problem)
     if not row.path:
         return row
@@ -211,7 +223,7 @@ def _on_disk(root: Path, row: EvaluationRow, problem: Problem) -> EvaluationRow:
     return replace(row, digest=digest_of_folder(folder))
 
 
-def write_answers(root: Path, row: EvaluationRow, problem: Problem) -> None:
+def write_answers(root: Path, row: Evaluation, problem: Problem) -> None:
     """Write the answers of an evaluation as the engine does."""
     count = 4
     columns = {
@@ -230,19 +242,11 @@ def write_answers(root: Path, row: EvaluationRow, problem: Problem) -> None:
         writer.write_table(table)
 
 
-def _point(row: EvaluationRow, run: RunRecord | None) -> FrontPoint:
+def _point(row: Evaluation, run: RunRecord | None) -> FrontPoint:
     return FrontPoint(
-        snapshot_id=row.snapshot_id,
-        run_id=row.run_id,
+        evaluation=row,
         kind="base" if run is None else run.proposal.kind.value,
         weights=row.weights,
-        scores=row.scores,
-        stderr=row.stderr,
-        n=row.n,
-        step=row.step,
-        path=row.path,
-        digest=row.digest,
         proposal=None if run is None else run.proposal,
         cost=row.cost,
-        diagnostics=row.diagnostics,
     )

@@ -18,8 +18,9 @@ from paretoflow.core.errors import UserError
 from paretoflow.storage.output import write_file
 
 if TYPE_CHECKING:
+    from paretoflow.core.evaluation import Evaluation
     from paretoflow.core.values import Problem
-    from paretoflow.front.compared import Difference, Measured, SidePoint
+    from paretoflow.front.compared import Difference, Measured
 
 _SHOWN = 15
 _SIDE = "DIR|URI[@N]|EXPORT"
@@ -110,7 +111,7 @@ def _side_facts(measured: Measured) -> dict[str, Any]:
     }
 
 
-def _point_facts(point: SidePoint, problem: Problem) -> dict[str, Any]:
+def _point_facts(point: Evaluation, problem: Problem) -> dict[str, Any]:
     return {
         "snapshot_id": point.snapshot_id,
         "scores": dict(zip(problem.names, point.scores, strict=True)),
@@ -153,7 +154,7 @@ def _show(found: Difference) -> None:
         console.print(f"note: {note}", markup=False)
 
 
-def _points(title: str, points: Sequence[SidePoint], problem: Problem) -> Table:
+def _points(title: str, points: Sequence[Evaluation], problem: Problem) -> Table:
     from paretoflow.cli.front import ARROWS
     from paretoflow.report.labels import score_text
 

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from paretoflow.core.data_facts import near_line
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.front_point import FrontPoint
-from paretoflow.core.values import FloatArray, Problem
+from paretoflow.core.values import Problem
 
 Interval = tuple[float, float]
 
@@ -77,30 +78,16 @@ class FreshFacts:
 
 
 @dataclass(frozen=True)
-class FreshScores:
-    """What a checkpoint scored on the fresh prompts.
-
-    Args:
-        digest: SHA-256 of its adapter; empty for the base.
-        prompt_scores: Raw score of every prompt, shape (m, n).
-    """
-
-    snapshot_id: str
-    digest: str
-    prompt_scores: FloatArray
-
-
-@dataclass(frozen=True)
 class Confirmation:
     """Scores of a front's points on fresh prompts.
 
     Args:
-        scores: By checkpoint; the base's among them.
+        scores: By checkpoint; the base's among them. Their digests are those of the adapters.
         left_out: Points of the front without such scores.
     """
 
     facts: FreshFacts
-    scores: Mapping[str, FreshScores]
+    scores: Mapping[str, Evaluation]
     left_out: tuple[str, ...] = ()
 
 
@@ -110,8 +97,7 @@ class ConfirmedPoint:
 
     Args:
         reported: As it stands on the front.
-        scores: Raw means on the fresh prompts, length m.
-        stderr: Their standard errors, length m.
+        fresh: On the fresh prompts.
         changes: 95 % interval of confirmed less reported, of each objective; unpaired, since the
             prompts are others.
         over_base: 95 % interval of the point's scores less the base's, of each objective; paired
@@ -121,11 +107,20 @@ class ConfirmedPoint:
     """
 
     reported: FrontPoint
-    scores: tuple[float, ...]
-    stderr: tuple[float, ...]
+    fresh: Evaluation
     changes: tuple[Interval, ...]
     over_base: tuple[Interval, ...]
     beaten_by: str
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """Return the raw means on the fresh prompts, length m."""
+        return tuple(self.fresh.scores.tolist())
+
+    @property
+    def stderr(self) -> tuple[float, ...]:
+        """Return their standard errors, length m."""
+        return tuple(self.fresh.stderr.tolist())
 
     @property
     def moved(self) -> tuple[bool, ...]:

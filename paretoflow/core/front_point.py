@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paretoflow.core.cost import Cost
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.merge import Merge
 from paretoflow.core.settings import Settings
 from paretoflow.core.values import Proposal
@@ -23,33 +24,75 @@ class FrontPoint:
     """One non-dominated evaluation with its provenance; scores are raw.
 
     Args:
+        evaluation: What it scored, and where its adapter lies.
+        kind: What its launch did; `base` for the base model.
         weights: What it was trained towards; where its adapter serves many preferences, the one it
             was asked for. None for the base model.
-        path: Adapter folder relative to the sweep's root; empty for the base model. Points that
-            differ by their condition share it.
-        digest: SHA-256 of the adapter folder.
-        diagnostics: Always-on extras: `kl`, `length_tokens`, `ranking_accuracy`, …
-        condition: How to ask the adapter for this preference; None where it serves one.
+        cost: Of its whole run.
         doubt: Probability that one other point of the front is truly better or equal in every
             objective, as far as the eval prompts tell; `rival` is the one that threatens it most.
     """
 
-    snapshot_id: str
-    run_id: str
+    evaluation: Evaluation
     kind: str
     weights: tuple[float, ...] | None
-    scores: tuple[float, ...]
-    stderr: tuple[float, ...]
-    n: int
-    step: int
-    path: str
-    digest: str
     proposal: Proposal | None
     cost: Cost
-    diagnostics: dict[str, float]
-    condition: Mapping[str, Any] | None = None
     doubt: float = 0.0
     rival: str = ""
+
+    @property
+    def snapshot_id(self) -> str:
+        """Return the name of its checkpoint, as in stored tables and JSON."""
+        return self.evaluation.snapshot_id
+
+    @property
+    def run_id(self) -> str:
+        """Return the run that it comes from; `base` for the base model."""
+        return self.evaluation.run_id
+
+    @property
+    def step(self) -> int:
+        """Return the optimiser steps after which it was saved."""
+        return self.evaluation.step
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """Return the raw means over the eval prompts, length m."""
+        return tuple(self.evaluation.scores.tolist())
+
+    @property
+    def stderr(self) -> tuple[float, ...]:
+        """Return the standard error of each mean, length m."""
+        return tuple(self.evaluation.stderr.tolist())
+
+    @property
+    def n(self) -> int:
+        """Return the number of eval prompts."""
+        return self.evaluation.n
+
+    @property
+    def path(self) -> str:
+        """Return the adapter's folder relative to the sweep's root; empty for the base model.
+
+        Points that differ by their condition share it.
+        """
+        return self.evaluation.path
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the adapter's folder."""
+        return self.evaluation.digest
+
+    @property
+    def diagnostics(self) -> Mapping[str, float]:
+        """Return the always-on extras: `kl`, `length_tokens`, `ranking_accuracy` and others."""
+        return self.evaluation.diagnostics
+
+    @property
+    def condition(self) -> Mapping[str, Any] | None:
+        """Return how to ask the adapter for this preference; None where it serves one."""
+        return self.evaluation.condition
 
     @property
     def checkpoint_id(self) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from paretoflow.core.candidates import Candidates as Candidates
 from paretoflow.core.candidates import Prompt as Prompt
 from paretoflow.core.cost import Cost
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.launch import AdapterRef, Launch
 from paretoflow.core.values import FloatArray, History, Proposal
 
@@ -160,21 +161,6 @@ class Served:
 
 
 @dataclass(frozen=True)
-class GivenScores:
-    """Scores that a trainer measured itself, on prompts of its own choice.
-
-    Args:
-        scores: Raw means, shape (m,), finite.
-        stderr: Standard errors, shape (m,).
-        prompt_scores: Raw scores, shape (m, n).
-    """
-
-    scores: FloatArray
-    stderr: FloatArray
-    prompt_scores: FloatArray
-
-
-@dataclass(frozen=True)
 class Checkpoint:
     """An adapter saved during training, for evaluation.
 
@@ -189,7 +175,8 @@ class Checkpoint:
         state: Folder of the trainer state at this step, whole, until the next one is saved; None
             for the final checkpoint.
         served: The preferences that it serves, each a point; empty where it serves `weights` alone.
-        given: Scores to record instead of evaluating; None evaluates.
+        given: Scores that the trainer measured itself, on prompts of its own choice, to record
+            instead of evaluating; None evaluates.
         effective: How the objectives really shared in what it learned from, on the simplex, shape
             (m,); None where the method cannot say.
         constraint: What a constrained run found of its thresholds on the validation prompts,
@@ -205,7 +192,7 @@ class Checkpoint:
     model: Any = None
     state: Path | None = None
     served: tuple[Served, ...] = ()
-    given: GivenScores | None = None
+    given: Evaluation | None = None
     effective: FloatArray | None = None
     constraint: Mapping[str, Any] | None = None
 

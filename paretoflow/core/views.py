@@ -1,22 +1,20 @@
 """What commands, reports and exports show of a sweep, as frozen values read from the ledger.
 
 FrontView       the front of a sweep at one moment
-EvaluationRow   the scores of one snapshot on the eval prompts
 SweepView       everything a report or an export shows
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from paretoflow.core.confirmed import ConfirmedFront
-from paretoflow.core.cost import Cost
 from paretoflow.core.data_facts import DataFacts
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.front_point import FrontPoint
-from paretoflow.core.values import FloatArray, Problem, RunRecord
+from paretoflow.core.values import Problem, RunRecord
 
 CUT_OFF = "cut_off"
 """Diagnostic: share of answers that ended only because they may be no longer."""
@@ -78,48 +76,6 @@ class FrontView:
 
 
 @dataclass(frozen=True)
-class EvaluationRow:
-    """The scores of one snapshot on the eval prompts; a full, finite vector.
-
-    Args:
-        scores: Raw means, length m.
-        stderr: Standard error of each mean, length m.
-        prompt_scores: Raw score of every prompt, shape (m, n).
-        weights: Weights in force when the snapshot was saved, or those that it was asked for; None
-            for the base.
-        at_s: Seconds since the sweep was opened first.
-        cost: Training since the run's previous snapshot, plus this evaluation.
-        path: Adapter folder relative to the sweep's root; empty for the base.
-        data: SHA-256 of the prompts of the sweep that it was scored in; empty where none is known.
-        condition: How the adapter was asked for this preference; None where it serves one.
-        draws: Answers to each prompt that the scores are means over; more than one where the
-            snapshot was evaluated again, whose cost is counted here too.
-        notes: What was found out before it, a sentence each; of the base alone.
-        inputs: SHA-256 of what its scores depend on; empty where it was not noted.
-    """
-
-    snapshot_id: str
-    run_id: str
-    attempt: int
-    step: int
-    scores: tuple[float, ...]
-    stderr: tuple[float, ...]
-    prompt_scores: FloatArray
-    n: int
-    weights: tuple[float, ...] | None
-    at_s: float
-    cost: Cost
-    path: str
-    digest: str
-    diagnostics: dict[str, float]
-    data: str = ""
-    condition: Mapping[str, Any] | None = None
-    draws: int = 1
-    notes: tuple[str, ...] = ()
-    inputs: str = ""
-
-
-@dataclass(frozen=True)
 class InputChange:
     """A change of what scores depend on, with which a sweep went on.
 
@@ -174,7 +130,7 @@ class SweepView:
     spec: dict[str, Any]
     front: FrontView
     runs: tuple[RunRecord, ...]
-    evaluations: tuple[EvaluationRow, ...]
+    evaluations: tuple[Evaluation, ...]
     curve: tuple[tuple[int, float, float], ...]
     root: str
     data_facts: DataFacts = field(default_factory=DataFacts)

@@ -13,17 +13,13 @@ import numpy as np
 
 from paretoflow.core.conditions import condition_json
 from paretoflow.core.errors import ExportError
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.inputs import Inputs
 from paretoflow.core.values import Direction, ObjectiveInfo, Problem
 from paretoflow.exporters.manifest import FORMAT, FORMAT_VERSION, MANIFEST
 from paretoflow.exporters.plain_files import LARGEST_TABLE, LARGEST_TEXT, content_of, opened
 from paretoflow.exporters.table_files import EXPORT_AGAIN, Row, read_rows
-from paretoflow.exporters.values import (
-    EvaluationCells,
-    Manifest,
-    ManifestConfirmation,
-    ManifestPoint,
-)
+from paretoflow.exporters.values import Manifest, ManifestConfirmation, ManifestPoint
 from paretoflow.front.worth import RULES
 
 _T = TypeVar("_T")
@@ -71,14 +67,23 @@ def read_manifest(out: Path) -> Manifest:
         ) from error
 
 
-def evaluation_cells(manifest: Manifest, out: Path) -> list[EvaluationCells]:
-    """Return the table of evaluations.
+def exported_evaluations(manifest: Manifest, out: Path) -> list[Evaluation]:
+    """Return the table of evaluations: of each what a check, a comparison or a confirmation needs.
 
     Raises:
         ExportError: If it is missing or damaged, or a score in it is no finite number.
     """
     names = manifest.problem.names
-    return _each_row(out, manifest.tables["evaluations"], lambda row: _cells(row, names))
+    return _each_row(out, manifest.tables["evaluations"], lambda row: _evaluation(row, names))
+
+
+def marked_as_front(manifest: Manifest, out: Path) -> list[bool]:
+    """Return of each row of that table whether it is marked as on the front.
+
+    Raises:
+        ExportError: If it is missing or damaged.
+    """
+    return _each_row(out, manifest.tables["evaluations"], lambda row: bool(row["on_front"]))
 
 
 def front_cells(manifest: Manifest, out: Path) -> list[ManifestPoint]:
@@ -221,17 +226,16 @@ def _point(plain: dict[str, Any], names: list[str]) -> ManifestPoint:
     )
 
 
-def _cells(row: Row, names: tuple[str, ...]) -> EvaluationCells:
+def _evaluation(row: Row, names: tuple[str, ...]) -> Evaluation:
     prompts = [row[f"prompt_scores_{name}"] for name in names]
     kept = np.array([], dtype=np.float64)
     if all(p is not None for p in prompts):
         kept = np.array([[_number(v) for v in p] for p in prompts], dtype=np.float64)
-    return EvaluationCells(
+    return Evaluation(
         snapshot_id=str(row["snapshot_id"]),
-        on_front=bool(row["on_front"]),
         n=int(row["n"]),
-        scores=_numbers(row, "score_", names),
-        stderr=tuple(_error(row[f"stderr_{name}"]) for name in names),
+        scores=np.array(_numbers(row, "score_", names)),
+        stderr=np.array([_error(row[f"stderr_{name}"]) for name in names]),
         prompt_scores=kept,
         data=str(row.get("data") or ""),
         digest=str(row["digest"] or ""),

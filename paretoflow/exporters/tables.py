@@ -15,9 +15,10 @@ import pyarrow as pa
 
 from paretoflow.core.conditions import condition_json
 from paretoflow.core.cost import Cost
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.values import Problem
-from paretoflow.core.views import EvaluationRow, FrontView, SweepView
+from paretoflow.core.views import FrontView, SweepView
 from paretoflow.front.orient import scores_of
 
 
@@ -37,7 +38,7 @@ def front_table(front: FrontView, place: str | None = "adapters/") -> pa.Table:
         "kind": _texts(p.kind for p in points),
         "step": pa.array([p.step for p in points], pa.int64()),
         "n": pa.array([p.n for p in points], pa.int64()),
-        **_scores(points, problem),
+        **_scores([p.evaluation for p in points], problem),
         **_weights([p.weights for p in points], problem),
         **_thresholds(points, problem),
         "target": _texts(
@@ -103,7 +104,7 @@ def _floats(values: Sequence[float | None]) -> pa.Array:
     return pa.array(values, pa.float64())
 
 
-def _scores(rows: Sequence[FrontPoint | EvaluationRow], problem: Problem) -> dict[str, pa.Array]:
+def _scores(rows: Sequence[Evaluation], problem: Problem) -> dict[str, pa.Array]:
     means = {
         f"score_{name}": _floats([r.scores[k] for r in rows])
         for k, name in enumerate(problem.names)
@@ -146,7 +147,7 @@ def _diagnostics(rows: Sequence[Mapping[str, float]]) -> dict[str, pa.Array]:
     return {f"diagnostic_{name}": _floats([row.get(name) for row in rows]) for name in names}
 
 
-def _per_prompt(rows: Sequence[EvaluationRow], index: int) -> pa.Array:
+def _per_prompt(rows: Sequence[Evaluation], index: int) -> pa.Array:
     """Return the scores of every prompt; null where none were kept, as in simulations."""
     kept = [r.prompt_scores[index].tolist() if r.prompt_scores.ndim == 2 else None for r in rows]
     return pa.array(kept, pa.list_(pa.float64()))

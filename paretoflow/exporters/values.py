@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from paretoflow.core.inputs import Inputs
 from paretoflow.core.settings import Settings
-from paretoflow.core.values import FloatArray, Problem
+from paretoflow.core.values import Problem
 from paretoflow.core.views import front_name
 
 
@@ -91,21 +91,3 @@ class Manifest:
     def front_name(self) -> str:
         """Return the sweep, and what its front is called."""
         return f"{self.sweep}, {front_name(self.snapshot, self.after)}"
-
-
-@dataclass(frozen=True)
-class EvaluationCells:
-    """The cells of one row of the table of evaluations that a check or a comparison needs.
-
-    Args:
-        prompt_scores: Raw score of every prompt, shape (m, n); shape (0,) where none were kept.
-    """
-
-    snapshot_id: str
-    on_front: bool
-    n: int
-    scores: tuple[float, ...]
-    stderr: tuple[float, ...]
-    prompt_scores: FloatArray
-    data: str
-    digest: str

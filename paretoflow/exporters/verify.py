@@ -17,11 +17,17 @@ from pathlib import Path
 import numpy as np
 
 from paretoflow.core.errors import ExportError
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.exporters.confirmed_faults import confirmation_faults
 from paretoflow.exporters.manifest import MANIFEST
 from paretoflow.exporters.plain_files import MOST_FILES, digest_in, folder_digest
-from paretoflow.exporters.reading import evaluation_cells, front_cells, read_manifest
-from paretoflow.exporters.values import EvaluationCells, Manifest, ManifestPoint
+from paretoflow.exporters.reading import (
+    exported_evaluations,
+    front_cells,
+    marked_as_front,
+    read_manifest,
+)
+from paretoflow.exporters.values import Manifest, ManifestPoint
 from paretoflow.front.bootstrap import hypervolume_interval
 from paretoflow.front.claimed import claimed_worth, clouds_of, same_prompts
 from paretoflow.front.dominance import nondominated
@@ -80,12 +86,13 @@ def verify_export(out: Path, digest: str = "", besides: str = "") -> Verified:
     digests = _digests(out, manifest.files.keys() & plain, odd)
     faults += _file_faults(manifest, plain, odd, digests)
     faults += _adapter_faults(manifest, odd, digests)
-    rows: list[EvaluationCells] = []
+    rows: list[Evaluation] = []
     try:
         if plain.issuperset(manifest.tables.values()):
             faults += _front_faults(manifest, front_cells(manifest, out))
-            rows = evaluation_cells(manifest, out)
+            rows = exported_evaluations(manifest, out)
             faults += _recomputed_faults(manifest, rows)
+            faults += _mark_faults(manifest, rows, marked_as_front(manifest, out))
             faults += confirmation_faults(manifest)
     except ExportError as error:
         faults.append(f"{Path(error.where).name}: {error.what}")
@@ -199,7 +206,7 @@ def _front_faults(manifest: Manifest, rows: Sequence[ManifestPoint]) -> Iterator
             yield f"{table}: the run, adapter or condition of {name} is not that of {MANIFEST}"
 
 
-def _recomputed_faults(manifest: Manifest, rows: Sequence[EvaluationCells]) -> Iterator[str]:
+def _recomputed_faults(manifest: Manifest, rows: Sequence[Evaluation]) -> Iterator[str]:
     """Yield where the manifest says something else than what follows from the evaluations."""
     table, problem = manifest.tables["evaluations"], manifest.problem
     if manifest.ref_point != tuple(o.ref for o in problem.objectives):
@@ -210,19 +217,29 @@ def _recomputed_faults(manifest: Manifest, rows: Sequence[EvaluationCells]) -> I
         row = by_id.get(point.snapshot_id)
         if row is None:
             yield f"{table}: lacks the point {point.snapshot_id}"
-        elif (row.scores, row.digest) != (point.scores, point.digest):
+        elif (_scores(row), row.digest) != (point.scores, point.digest):
             yield f"{table}: the scores or adapter of {point.snapshot_id} are not the manifest's"
-    names = {p.snapshot_id for p in manifest.points}
-    for row in rows:
-        if row.on_front != (row.snapshot_id in names):
-            yield f"{table}: {row.snapshot_id} is marked wrongly as on or off the front"
     if len(by_id) != len(rows):
         yield f"{table}: a checkpoint is there twice"
     yield from _front_differs(manifest, rows)
     yield from _volume_faults(manifest, rows)
 
 
-def _row_faults(row: EvaluationCells) -> Iterator[str]:
+def _mark_faults(
+    manifest: Manifest, rows: Sequence[Evaluation], marks: Sequence[bool]
+) -> Iterator[str]:
+    """Yield the rows that the table of evaluations marks wrongly as on or off the front."""
+    table, names = manifest.tables["evaluations"], {p.snapshot_id for p in manifest.points}
+    for row, marked in zip(rows, marks, strict=True):
+        if marked != (row.snapshot_id in names):
+            yield f"{table}: {row.snapshot_id} is marked wrongly as on or off the front"
+
+
+def _scores(row: Evaluation) -> tuple[float, ...]:
+    return tuple(row.scores.tolist())
+
+
+def _row_faults(row: Evaluation) -> Iterator[str]:
     if row.prompt_scores.ndim != 2:
         return
     if row.prompt_scores.shape[1] != row.n:
@@ -231,23 +248,23 @@ def _row_faults(row: EvaluationCells) -> Iterator[str]:
         yield f"a score of {row.snapshot_id} is not the mean of its prompts"
 
 
-def _front_differs(manifest: Manifest, rows: Sequence[EvaluationCells]) -> Iterator[str]:
+def _front_differs(manifest: Manifest, rows: Sequence[Evaluation]) -> Iterator[str]:
     """Yield the points that should be on the front and are not, and the other way round."""
     problem = manifest.problem
     scores = np.array([r.scores for r in rows]).reshape(-1, problem.m)
     on_front = nondominated(gains_of(scores, problem))
     # equal scores are one point of a front, and either may stand for them
-    expected = {r.scores for r, on in zip(rows, on_front, strict=True) if on}
+    expected = {_scores(r) for r, on in zip(rows, on_front, strict=True) if on}
     given = {p.scores for p in manifest.points}
     for row, on in zip(rows, on_front, strict=True):
-        if on and row.scores not in given:
+        if on and _scores(row) not in given:
             yield f"{MANIFEST}: lacks {row.snapshot_id}, which no evaluation dominates"
     for point in manifest.points:
         if point.scores not in expected:
             yield f"{MANIFEST}: {point.snapshot_id} is not on the front that the evaluations give"
 
 
-def _volume_faults(manifest: Manifest, rows: Sequence[EvaluationCells]) -> Iterator[str]:
+def _volume_faults(manifest: Manifest, rows: Sequence[Evaluation]) -> Iterator[str]:
     """Yield a hypervolume or an interval that does not follow from the evaluations."""
     problem = manifest.problem
     ref = ref_gains(problem)
@@ -266,7 +283,7 @@ def _volume_faults(manifest: Manifest, rows: Sequence[EvaluationCells]) -> Itera
 
 
 def _believed(
-    manifest: Manifest, rows: Sequence[EvaluationCells], reported: float
+    manifest: Manifest, rows: Sequence[Evaluation], reported: float
 ) -> tuple[float | None, tuple[float, float]]:
     """Return the corrected hypervolume and the interval, by the rule that the manifest names."""
     claimed = _of_front(manifest, rows)
@@ -281,7 +298,7 @@ def _believed(
     return None, hypervolume_interval(clouds, ref_gains(manifest.problem))
 
 
-def _of_front(manifest: Manifest, rows: Sequence[EvaluationCells]) -> list[int] | None:
+def _of_front(manifest: Manifest, rows: Sequence[Evaluation]) -> list[int] | None:
     """Return which rows are the front; None where scores of prompts were not kept, or differ."""
     names = {p.snapshot_id for p in manifest.points}
     claimed = [number for number, row in enumerate(rows) if row.snapshot_id in names]

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.values import FloatArray, Problem
 from paretoflow.front.orient import gains_of, ref_gains
 from paretoflow.front.worth import RULE, RULES, Rule, Worth, worth
 
 
-class Scored(Protocol):
-    """An evaluation whose scores of single prompts may have been kept."""
-
-    @property
-    def data(self) -> str:
-        """Digest of its prompts."""
-        ...
-
-    @property
-    def prompt_scores(self) -> FloatArray:
-        """Raw score of every prompt, shape (m, n)."""
-        ...
-
-
 def claimed_worth(
-    rows: Sequence[Scored],
+    rows: Sequence[Evaluation],
     claimed: Sequence[int],
     problem: Problem,
     rule: Rule = RULES[RULE],
@@ -52,16 +38,16 @@ def claimed_worth(
     return worth(clouds, [place[i] for i in claimed], ref_gains(problem), rule=rule)
 
 
-def same_prompts(rows: Sequence[Scored]) -> bool:
+def same_prompts(rows: Sequence[Evaluation]) -> bool:
     """Return whether rows have scores of single prompts, two or more, and all of the same."""
     kinds = {_prompts_of(row) for row in rows}
     return len(kinds) == 1 and len(shape := kinds.pop()[1]) == 2 and shape[1] >= 2
 
 
-def clouds_of(rows: Sequence[Scored], problem: Problem) -> FloatArray:
+def clouds_of(rows: Sequence[Evaluation], problem: Problem) -> FloatArray:
     """Return the gain of every prompt of evaluations on the same prompts, shape (k, m, n)."""
     return np.stack([gains_of(row.prompt_scores.T, problem).T for row in rows])
 
 
-def _prompts_of(row: Scored) -> tuple[str, tuple[int, ...]]:
+def _prompts_of(row: Evaluation) -> tuple[str, tuple[int, ...]]:
     return row.data, row.prompt_scores.shape

@@ -1,6 +1,5 @@
 """What a comparison of fronts is made of, and what comes of it, as frozen values.
 
-SidePoint    one point of a front that is compared
 Side         a front that is compared
 Measured     what one of the two is worth
 Difference   how they differ; made by `difference.difference`
@@ -12,35 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from paretoflow.core.values import FloatArray, Problem
+from paretoflow.core.evaluation import Evaluation
+from paretoflow.core.values import Problem
 from paretoflow.core.views import front_name
 
 Interval = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class SidePoint:
-    """One point of a front that is compared.
-
-    Args:
-        digest: SHA-256 of its adapter; empty for a base model.
-        scores: Raw means, length m.
-        stderr: Standard error of each mean, length m.
-        prompt_scores: Raw score of every prompt, shape (m, n); shape (0,) where none were kept.
-        data: SHA-256 of the prompts; empty where unknown.
-    """
-
-    snapshot_id: str
-    digest: str
-    scores: tuple[float, ...]
-    stderr: tuple[float, ...]
-    prompt_scores: FloatArray
-    data: str
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """Return what makes a point the same in two fronts: its name, weights and scores."""
-        return self.snapshot_id, self.digest, self.scores
 
 
 @dataclass(frozen=True)
@@ -59,9 +34,9 @@ class Side:
     sweep: str
     snapshot: int | None
     problem: Problem
-    points: tuple[SidePoint, ...]
+    points: tuple[Evaluation, ...]
     after: int | None = None
-    others: tuple[SidePoint, ...] = ()
+    others: tuple[Evaluation, ...] = ()
 
     @property
     def front_name(self) -> str:
@@ -85,7 +60,7 @@ class Measured:
     hypervolume: float
     corrected: float | None
     interval: Interval | None
-    beaten: tuple[SidePoint, ...]
+    beaten: tuple[Evaluation, ...]
     covers: float
 
 
@@ -109,9 +84,9 @@ class Difference:
     corrected: float | None
     interval: Interval | None
     paired: bool
-    kept: tuple[SidePoint, ...]
-    gained: tuple[SidePoint, ...]
-    lost: tuple[SidePoint, ...]
+    kept: tuple[Evaluation, ...]
+    gained: tuple[Evaluation, ...]
+    lost: tuple[Evaluation, ...]
     notes: tuple[str, ...]
 
 
@@ -145,7 +120,7 @@ class Standing:
         return ",".join(side.label for side in self.sides)
 
     @property
-    def points(self) -> tuple[SidePoint, ...]:
+    def points(self) -> tuple[Evaluation, ...]:
         """Return the points of all seeds."""
         return tuple(point for side in self.sides for point in side.points)
 

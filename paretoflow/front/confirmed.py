@@ -6,9 +6,7 @@ so their means there are as often too low as too high.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +18,7 @@ from paretoflow.core.confirmed import (
     FreshFacts,
 )
 from paretoflow.core.errors import UserError
+from paretoflow.core.evaluation import Evaluation, standard_errors
 from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.values import BASE_RUN_ID, FloatArray, Problem
 from paretoflow.core.views import FrontView, SweepView
@@ -46,8 +45,8 @@ def confirmed_front(front: FrontView, known: Confirmation) -> ConfirmedFront:
     for number, point in enumerate(kept):
         rivals = (j for j in range(len(kept)) if dominates(means[j], means[number]))
         rival = next(rivals, None)
-        scores = known.scores[point.snapshot_id].prompt_scores
-        points.append(_point(point, scores, base, "" if rival is None else kept[rival].snapshot_id))
+        beaten_by = "" if rival is None else kept[rival].snapshot_id
+        points.append(_point(point, known.scores[point.snapshot_id], base, beaten_by))
     reported = gains_of(np.array([p.scores for p in kept]), problem)
     return ConfirmedFront(
         problem=problem,
@@ -74,9 +73,7 @@ def confirmed_view(view: SweepView) -> FrontView:
             code="usage-no-point",
         )
     found = view.confirmation
-    points = [
-        replace(p.reported, scores=p.scores, stderr=p.stderr, n=found.facts.n) for p in found.points
-    ]
+    points = [_with_scores(p.reported, p.fresh) for p in found.points]
     return replace(
         view.front,
         points=tuple(points),
@@ -86,43 +83,46 @@ def confirmed_view(view: SweepView) -> FrontView:
     )
 
 
+def _with_scores(point: FrontPoint, fresh: Evaluation) -> FrontPoint:
+    evaluation = replace(
+        point.evaluation,
+        scores=fresh.scores,
+        stderr=fresh.stderr,
+        prompt_scores=fresh.prompt_scores,
+        n=fresh.n,
+    )
+    return replace(point, evaluation=evaluation)
+
+
 def _gains(prompt_scores: FloatArray, problem: Problem) -> FloatArray:
     return gains_of(prompt_scores.T, problem).T
 
 
-def _base_scores(known: Confirmation) -> FloatArray | None:
-    scores: Mapping[str, Any] = known.scores
-    found = [s.prompt_scores for name, s in scores.items() if name.startswith(BASE_RUN_ID)]
+def _base_scores(known: Confirmation) -> Evaluation | None:
+    found = [s for name, s in known.scores.items() if name.startswith(BASE_RUN_ID)]
     return found[0] if found else None
 
 
-def _base_changes(
-    facts: FreshFacts, scores: FloatArray | None, evals: int
-) -> tuple[BaseChange, ...]:
-    if scores is None or not facts.base:
+def _base_changes(facts: FreshFacts, base: Evaluation | None, evals: int) -> tuple[BaseChange, ...]:
+    if base is None or not facts.base:
         return ()
-    n = scores.shape[1]
-    means, errors = scores.mean(axis=1), scores.std(axis=1, ddof=1) / np.sqrt(n)
-    apart = np.hypot(errors, np.nan_to_num(np.array(facts.base_stderr)))
-    changes = _intervals(means - np.array(facts.base), apart, min(n, evals))
-    told = zip(facts.base, map(float, means), changes, strict=True)
+    apart = np.hypot(base.stderr, np.nan_to_num(np.array(facts.base_stderr)))
+    changes = _intervals(base.scores - np.array(facts.base), apart, min(base.n, evals))
+    told = zip(facts.base, base.scores.tolist(), changes, strict=True)
     return tuple(BaseChange(*each) for each in told)
 
 
 def _point(
-    point: FrontPoint, scores: FloatArray, base: FloatArray | None, beaten_by: str
+    point: FrontPoint, fresh: Evaluation, base: Evaluation | None, beaten_by: str
 ) -> ConfirmedPoint:
-    n = scores.shape[1]
-    means, errors = scores.mean(axis=1), scores.std(axis=1, ddof=1) / np.sqrt(n)
-    apart = np.hypot(errors, np.nan_to_num(np.array(point.stderr)))
-    changes = _intervals(means - np.array(point.scores), apart, min(n, point.n))
+    reported = point.evaluation
+    apart = np.hypot(fresh.stderr, np.nan_to_num(reported.stderr))
+    changes = _intervals(fresh.scores - reported.scores, apart, min(fresh.n, reported.n))
     over: tuple[Interval, ...] = ()
     if base is not None and point.run_id != BASE_RUN_ID:
-        more = scores - base
-        over = _intervals(more.mean(axis=1), more.std(axis=1, ddof=1) / np.sqrt(n), n)
-    return ConfirmedPoint(
-        point, tuple(map(float, means)), tuple(map(float, errors)), changes, over, beaten_by
-    )
+        more = fresh.prompt_scores - base.prompt_scores
+        over = _intervals(more.mean(axis=1), standard_errors(more), fresh.n)
+    return ConfirmedPoint(point, fresh, changes, over, beaten_by)
 
 
 def _intervals(middles: FloatArray, errors: FloatArray, n: int) -> tuple[Interval, ...]:

@@ -5,7 +5,6 @@ Both are measured against the first one's reference point, so that their volumes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +12,7 @@ import numpy as np
 from paretoflow.core.errors import UserError
 from paretoflow.core.values import FloatArray
 from paretoflow.front.claimed import claimed_worth
-from paretoflow.front.compared import Difference, Measured, Side, SidePoint
+from paretoflow.front.compared import Difference, Measured, Side
 from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.indicators import coverage
 from paretoflow.front.orient import gains_of, ref_gains
@@ -79,23 +78,9 @@ def aligned(a: Side, b: Side) -> tuple[Side, tuple[str, ...]]:
     notes += [f"the unit of {x.name} differs: {x.unit!r} and {y.unit!r}" for x, y in units]
     b = replace(b, problem=a.problem)
     if order != sorted(order):
-        points, others = (
-            tuple(_reordered(p, order) for p in all_) for all_ in (b.points, b.others)
-        )
+        points, others = (tuple(p.ordered(order) for p in all_) for all_ in (b.points, b.others))
         b = replace(b, points=points, others=others)
     return b, tuple(notes)
-
-
-def _reordered(point: SidePoint, order: Sequence[int]) -> SidePoint:
-    prompts = point.prompt_scores
-    return SidePoint(
-        point.snapshot_id,
-        point.digest,
-        tuple(point.scores[k] for k in order),
-        tuple(point.stderr[k] for k in order),
-        prompts[list(order)] if prompts.ndim == 2 else prompts,
-        point.data,
-    )
 
 
 def _listed(directions: dict[str, str]) -> str:

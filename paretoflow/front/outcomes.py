@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from paretoflow.core.evaluation import Evaluation, standard_errors
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import BASE_RUN_ID, FloatArray, LaunchKind, Problem, Proposal, RunRecord
-from paretoflow.core.views import EvaluationRow
 from paretoflow.front.orient import gains_of
 
 
@@ -98,7 +98,7 @@ def outcome_of(
 
 
 def outcomes_of(
-    problem: Problem, runs: Iterable[RunRecord], evaluations: Sequence[EvaluationRow]
+    problem: Problem, runs: Iterable[RunRecord], evaluations: Sequence[Evaluation]
 ) -> dict[str, Outcome]:
     """Return how each constrained launch that has finished ended, by run."""
     last = {row.run_id: row for row in evaluations}
@@ -111,7 +111,7 @@ def outcomes_of(
         parent = by_name.get(run.proposal.parent or "", last.get(BASE_RUN_ID))
         if parent is None:
             continue
-        ended, began = (gains_of(np.asarray(row.scores), problem) for row in (own, parent))
+        ended, began = (gains_of(row.scores, problem) for row in (own, parent))
         outcome = outcome_of(run.proposal, ended, began, difference_error(own, parent))
         if outcome is not None:
             found[run.run_id] = outcome
@@ -119,7 +119,7 @@ def outcomes_of(
 
 
 def outcome_facts(
-    problem: Problem | None, runs: Iterable[RunRecord], evaluations: Sequence[EvaluationRow]
+    problem: Problem | None, runs: Iterable[RunRecord], evaluations: Sequence[Evaluation]
 ) -> dict[str, Any] | None:
     """Return how the constrained launches ended as plain JSON values; None where none has yet."""
     found = {} if problem is None else outcomes_of(problem, runs, evaluations)
@@ -135,13 +135,12 @@ def outcome_facts(
     }
 
 
-def difference_error(one: EvaluationRow, other: EvaluationRow) -> FloatArray:
+def difference_error(one: Evaluation, other: Evaluation) -> FloatArray:
     """Return the standard error of the difference of two evaluations' scores, shape (m,).
 
     Prompt by prompt where both have the same prompts; else as of independent means.
     """
-    a, b = np.asarray(one.prompt_scores), np.asarray(other.prompt_scores)
+    a, b = one.prompt_scores, other.prompt_scores
     if one.data == other.data and a.shape == b.shape and a.ndim == 2 and a.shape[1] > 1:
-        spread = (a - b).std(axis=1, ddof=1)
-        return np.asarray(spread / np.sqrt(a.shape[1]))
+        return standard_errors(a - b)
     return np.asarray(np.hypot(one.stderr, other.stderr), dtype=np.float64)

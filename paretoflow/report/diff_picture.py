@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.shown import html_text as escape
 from paretoflow.core.values import Problem
-from paretoflow.front.compared import Difference, Side, SidePoint
+from paretoflow.front.compared import Difference, Side
 from paretoflow.report.labels import axis_title, change_text, interval_text, place_name, score_text
 from paretoflow.report.still import (
     ACCENT,
@@ -85,7 +86,7 @@ def diff_page(found: Difference) -> str:
     )
 
 
-def _list(title: str, points: Sequence[SidePoint], problem: Problem) -> str:
+def _list(title: str, points: Sequence[Evaluation], problem: Problem) -> str:
     if not points:
         return ""
     head = "".join(f"<th>{escape(axis_title(o))}</th>" for o in problem.objectives)

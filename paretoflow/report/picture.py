@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from paretoflow.core.front_point import FrontPoint
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.values import BASE_RUN_ID, FloatArray
-from paretoflow.core.views import EvaluationRow, SweepView
+from paretoflow.core.views import SweepView
 from paretoflow.front.orient import gains_of
 from paretoflow.front.selection import normalised_gains
 from paretoflow.report.labels import worth_text
@@ -43,11 +43,11 @@ def static_plot(view: SweepView, fmt: Format = "png") -> bytes:
     return picture.drawn(fmt)
 
 
-def _groups(view: SweepView) -> tuple[list[EvaluationRow], list[FrontPoint], list[EvaluationRow]]:
+def _groups(view: SweepView) -> tuple[list[Evaluation], list[Evaluation], list[Evaluation]]:
     """Return the dominated evaluations, the trained points of the front, and the base's."""
     shown = {p.snapshot_id for p in view.front.points}
     others = [e for e in view.evaluations if e.snapshot_id not in shown and e.run_id != BASE_RUN_ID]
-    front = [p for p in view.front.points if p.run_id != BASE_RUN_ID]
+    front = [p.evaluation for p in view.front.points if p.run_id != BASE_RUN_ID]
     return others, front, [e for e in view.evaluations if e.run_id == BASE_RUN_ID]
 
 
@@ -58,7 +58,8 @@ def _plane(axes: Any, view: SweepView, pair: Pair) -> None:
         *columns(dominated, pair), s=18, color=FADED, alpha=0.6, linewidths=0, label="dominated"
     )
     if problem.m == 2 and view.front.points:
-        axes.plot(*stairs(view.front.points, problem), color=ACCENT, alpha=0.45, linewidth=1)
+        points = [p.evaluation for p in view.front.points]
+        axes.plot(*stairs(points, problem), color=ACCENT, alpha=0.45, linewidth=1)
     if front:
         style = {"fmt": "o", "color": ACCENT, "markersize": 7, "label": "front"}
         mark(axes, front, pair, style)
@@ -71,7 +72,7 @@ def _parallel(axes: Any, view: SweepView) -> None:
     problem = view.front.problem
     dominated, front, base = _groups(view)
 
-    def heights(rows: Sequence[FrontPoint | EvaluationRow]) -> FloatArray:
+    def heights(rows: Sequence[Evaluation]) -> FloatArray:
         scores = np.array([r.scores for r in rows]).reshape(-1, problem.m)
         return normalised_gains(gains_of(scores, problem), problem)
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.shown import html_text as escape
 from paretoflow.core.values import FloatArray, Problem
 from paretoflow.core.views import FrontView
 from paretoflow.front.orient import gains_of
 from paretoflow.report.labels import axis_title
-from paretoflow.report.still import Scored
 
 WIDTH, HEIGHT, PAD = 420, 260, 34
 COLUMNS, LINES = 56, 14
@@ -44,7 +44,7 @@ def characters(front: FrontView) -> str:
     return _drawn(_unit_square(front), marks, front.problem)
 
 
-def overlay(fronts: Mapping[str, Sequence[Scored]], problem: Problem) -> str:
+def overlay(fronts: Mapping[str, Sequence[Evaluation]], problem: Problem) -> str:
     """Return several fronts as lines of text, each by its letter; a star where they meet.
 
     Args:

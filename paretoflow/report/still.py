@@ -9,11 +9,12 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 
 from paretoflow.core.errors import MissingExtraError
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.shown import html_text as escape
 from paretoflow.core.values import Direction, FloatArray, Problem
 from paretoflow.front.orient import gains_of, scores_of
@@ -26,20 +27,6 @@ PLANES = 3
 
 Format = Literal["png", "svg"]
 Pair = tuple[int, int]
-
-
-class Scored(Protocol):
-    """A point with its scores and their standard errors, length m each."""
-
-    @property
-    def scores(self) -> tuple[float, ...]:
-        """Raw means."""
-        ...
-
-    @property
-    def stderr(self) -> tuple[float, ...]:
-        """Standard error of each mean."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -126,12 +113,12 @@ class Still:
             text.set_parse_math(False)
 
 
-def columns(points: Sequence[Scored], pair: Pair) -> tuple[list[float], list[float]]:
+def columns(points: Sequence[Evaluation], pair: Pair) -> tuple[list[float], list[float]]:
     """Return the scores of points in two objectives."""
     return [p.scores[pair[0]] for p in points], [p.scores[pair[1]] for p in points]
 
 
-def mark(axes: Any, points: Sequence[Scored], pair: Pair, style: dict[str, Any]) -> None:
+def mark(axes: Any, points: Sequence[Evaluation], pair: Pair, style: dict[str, Any]) -> None:
     """Draw points with bars of one standard error; `style` is matplotlib's, with its `fmt`."""
     x_error, y_error = ([p.stderr[k] for p in points] for k in pair)
     axes.errorbar(
@@ -146,7 +133,7 @@ def mark(axes: Any, points: Sequence[Scored], pair: Pair, style: dict[str, Any])
 
 
 def strands(
-    axes: Any, points: Sequence[Scored], problem: Problem, style: dict[str, Any], label: str
+    axes: Any, points: Sequence[Evaluation], problem: Problem, style: dict[str, Any], label: str
 ) -> None:
     """Draw points as lines over all objectives, in shares of the frozen ranges, better on top."""
     scores = np.array([p.scores for p in points]).reshape(-1, problem.m)
@@ -162,7 +149,7 @@ def strands(
         )
 
 
-def stairs(points: Sequence[Scored], problem: Problem) -> FloatArray:
+def stairs(points: Sequence[Evaluation], problem: Problem) -> FloatArray:
     """Return the edge of what a front of two objectives dominates, as scores, shape (2, corners).
 
     Args:

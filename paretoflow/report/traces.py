@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from paretoflow.core.front_point import FrontPoint
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.values import BASE_RUN_ID, FloatArray
-from paretoflow.core.views import EvaluationRow, FrontView, SweepView
+from paretoflow.core.views import FrontView, SweepView
 from paretoflow.front.orient import gains_of, ref_gains, scores_of
 from paretoflow.report.hover import Hover
 
@@ -58,7 +58,7 @@ def clouds(view: SweepView, axes: int) -> list[Trace]:
     for kind in dict.fromkeys(p.kind for _, p in numbered):
         group = [(i, p) for i, p in numbered if p.kind == kind]
         labels = [str(i) for i, _ in group] if len(numbered) <= NUMBERED else []
-        trace = _cloud([p for _, p in group], axes, {"name": f"front, {kind}"})
+        trace = _cloud([p.evaluation for _, p in group], axes, {"name": f"front, {kind}"})
         trace |= {
             "hovertext": [hover.text(p.snapshot_id, f"point {i}") for i, p in group],
             "text": labels,
@@ -66,14 +66,14 @@ def clouds(view: SweepView, axes: int) -> list[Trace]:
         trace |= {"mode": "markers+text" if labels else "markers", "textposition": "top right"}
         trace["textfont"] = {"color": "var(--muted)", "size": 11}
         trace["marker"] = _marker("var(--accent)", SYMBOLS.get(kind, "circle"), 11 if flat else 6)
-        traces.append(trace | _error_bars([p.stderr for _, p in group], axes, "accent"))
+        traces.append(trace | _error_bars([p.evaluation for _, p in group], axes, "accent"))
     texts = [hover.text(e.snapshot_id, "base model") for e in base]
     trace = _cloud(base, axes, {"name": "base model", "hovertext": texts})
     trace["marker"] = _marker("var(--base)", "star" if flat else "circle", 15 if flat else 6)
-    return [*traces, trace | _error_bars([e.stderr for e in base], axes, "base")]
+    return [*traces, trace | _error_bars(base, axes, "base")]
 
 
-def _cloud(rows: Sequence[EvaluationRow | FrontPoint], axes: int, extra: Trace) -> Trace:
+def _cloud(rows: Sequence[Evaluation], axes: int, extra: Trace) -> Trace:
     columns = {"xyz"[k]: [r.scores[k] for r in rows] for k in range(axes)}
     return {"mode": "markers", "hoverinfo": "text", **columns, **extra}
 
@@ -87,7 +87,7 @@ def _marker(color: str, symbol: str, size: int) -> Trace:
     }
 
 
-def _error_bars(stderr: Sequence[Sequence[float]], axes: int, color: str) -> Trace:
+def _error_bars(rows: Sequence[Evaluation], axes: int, color: str) -> Trace:
     # WebGL does not blend half-transparent lines well
     style = {
         "type": "data",
@@ -96,7 +96,8 @@ def _error_bars(stderr: Sequence[Sequence[float]], axes: int, color: str) -> Tra
         "width": 0,
     }
     return {
-        f"error_{'xyz'[k]}": {**style, "array": [row[k] for row in stderr]} for k in range(axes)
+        f"error_{'xyz'[k]}": {**style, "array": [row.stderr[k] for row in rows]}
+        for k in range(axes)
     }
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.protocols import Prompt
 from paretoflow.scoring.arrow_files import write_table
-from paretoflow.scoring.evaluate import EvaluationResult
 from paretoflow.storage import Root, as_folder
 
 
@@ -22,7 +22,7 @@ def answers_path(root: Root, snapshot_id: str, draw: int = 0) -> str:
 
 
 def write_answers(
-    path: str, prompts: Sequence[Prompt], names: Sequence[str], result: EvaluationResult
+    path: str, prompts: Sequence[Prompt], names: Sequence[str], result: Evaluation
 ) -> None:
     """Write the answers of an evaluation as one Arrow file, a row per prompt.
 

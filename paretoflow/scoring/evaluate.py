@@ -20,7 +20,9 @@ import numpy as np
 from peft import PeftModel
 from transformers import PreTrainedModel
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.errors import MethodError
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.ids import seed_of
 from paretoflow.core.protocols import Candidates, Prompt, Served
 from paretoflow.core.values import FloatArray, IntArray
@@ -39,32 +41,6 @@ if TYPE_CHECKING:
 
 _PLAINLY = Served(np.empty(0), {})
 """Asks for nothing: the model and the prompts as they are."""
-
-
-@dataclass(frozen=True)
-class EvaluationResult:
-    """What one evaluation found: n prompts, m objectives.
-
-    Args:
-        scores: Raw means, shape (m,).
-        stderr: Standard error of each mean over prompts, shape (m,).
-        prompt_scores: Raw score of every prompt, shape (m, n).
-        completions: Answers in the order of the prompts, length n.
-        diagnostics: `kl` (nats per answer), `length_tokens` (mean, end-of-text token not counted),
-            `cut_off` (share of answers that ended only because they may be no longer) and the
-            signals of `signals.topk_signals`; with weights and held-out pairs those of
-            `signals.pair_signals`.
-        tokens: Tokens generated, those of answers that were not chosen included.
-        wall_s: Seconds that it took.
-    """
-
-    scores: FloatArray
-    stderr: FloatArray
-    prompt_scores: FloatArray
-    completions: tuple[str, ...]
-    diagnostics: dict[str, float]
-    tokens: int
-    wall_s: float
 
 
 @dataclass(frozen=True)
@@ -101,8 +77,14 @@ class Evaluator:
         weights: FloatArray | None = None,
         served: Served | None = None,
         draw: int = 0,
-    ) -> EvaluationResult:
-        """Score a policy on the evaluation prompts.
+    ) -> Evaluation:
+        """Score a policy on the evaluation prompts; return what it scored, without a name.
+
+        Diagnostics are `kl` (nats per answer), `length_tokens` (mean, end-of-text token not
+        counted), `cut_off` (share of answers that ended only because they may be no longer) and the
+        signals of `signals.topk_signals`; with weights and held-out pairs those of
+        `signals.pair_signals`. Tokens are all that were generated, those of answers that were not
+        chosen included.
 
         Args:
             model: A PEFT model on the base, or the base itself.
@@ -126,14 +108,15 @@ class Evaluator:
         }
         if weights is not None and self.held_out is not None:
             diagnostics |= self._ranking(model, self.held_out, weights, served)
-        return EvaluationResult(
+        wall_s = time.perf_counter() - started
+        return Evaluation(
             scores=scores.mean(axis=0),
             stderr=scores.std(axis=0, ddof=1) / np.sqrt(len(scores)),
             prompt_scores=np.ascontiguousarray(scores.T),
+            n=len(scores),
             completions=tuple(a.text.strip() for a in answers),
             diagnostics=diagnostics,
-            tokens=tokens,
-            wall_s=time.perf_counter() - started,
+            cost=Cost(wall_s, wall_s, tokens),
         )
 
     def signals(self, model: PreTrainedModel) -> dict[str, float]:

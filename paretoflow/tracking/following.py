@@ -11,9 +11,9 @@ from functools import partial
 from typing import Protocol
 
 from paretoflow.core.cost import Cost
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.ids import digest_of
 from paretoflow.core.values import Problem
-from paretoflow.core.views import EvaluationRow
 from paretoflow.ledger.tables import FrontRecord
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.spec.tracking import TrackerSpec
@@ -31,7 +31,7 @@ Guard = Callable[[Callable[[], None]], str | None]
 class State(Protocol):
     """The part of a sweep's state that is told."""
 
-    evaluations: list[EvaluationRow]
+    evaluations: list[Evaluation]
     cost: Cost
     finished: int
     failed: int
@@ -58,7 +58,7 @@ class _News:
     """Rows from step `first` on; `totals` belong to the last of them."""
 
     first: int
-    rows: tuple[EvaluationRow, ...]
+    rows: tuple[Evaluation, ...]
     names: tuple[str, ...]
     opened_at: float
     totals: Mapping[str, float]

@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from paretoflow.core.cost import Cost
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.ids import rng_of
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster
-from paretoflow.engine.state.events import ScoredCheckpoint, calibrated, evaluated, finished
+from paretoflow.engine.state.events import calibrated, evaluated, finished
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.ledger import Ledger
 from paretoflow.ledger.memory import MemoryLedger
@@ -59,10 +60,15 @@ def past(count: int, spec: SweepSpec) -> list[Event]:
             ),
             Event(f"started:{run_id}:0", EventKind.STARTED, i, run_id=run_id),
             evaluated(
-                ScoredCheckpoint(run_id, 0, 1, scores, np.full(2, 0.01), scores[:, None]),
-                time_s=i,
-                cost=Cost(1.0, 1.0, 0),
-                weights=weights.values,
+                Evaluation(
+                    scores=scores,
+                    stderr=np.full(2, 0.01),
+                    prompt_scores=scores[:, None],
+                    n=1,
+                    cost=Cost(1.0, 1.0, 0),
+                    weights=weights.values,
+                ).named(run_id, 0, 1),
+                i,
             ),
             finished(run_id, 0, i),
         ]

@@ -30,6 +30,7 @@ import numpy as np
 
 from paretoflow.core.cost import Cost
 from paretoflow.core.errors import MethodError, ModelError, RunInterrupted
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.ids import digest_of_folder
 from paretoflow.core.launch import Launch
 from paretoflow.core.protocols import Parallel
@@ -38,7 +39,7 @@ from paretoflow.engine.failures.attribution import failure_in
 from paretoflow.engine.messages import Failure, Report
 from paretoflow.engine.runtime.protocols import Attempt
 from paretoflow.engine.runtime.run_files import RunFiles
-from paretoflow.engine.state.events import ScoredCheckpoint, calibrated, evaluated, finished
+from paretoflow.engine.state.events import calibrated, evaluated, finished
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
 from paretoflow.methods.training.states import Layout, State, read_state, seal, state_folder
@@ -145,11 +146,15 @@ class CheapExecutor:
     def _row(
         self, run_id: str, attempt: int, step: int, scores: np.ndarray, **fields: Any
     ) -> Event:
-        noise = np.zeros_like(scores)
-        measured = ScoredCheckpoint(
-            run_id, attempt, step, scores, noise, np.repeat(scores[:, None], 4, 1)
+        found = Evaluation(
+            scores=scores,
+            stderr=np.zeros_like(scores),
+            prompt_scores=np.repeat(scores[:, None], 4, 1),
+            n=4,
+            cost=Cost(0.1, 0.1, 10),
+            **fields,
         )
-        return evaluated(measured, time_s=time.time(), cost=Cost(0.1, 0.1, 10), **fields)
+        return evaluated(found.named(run_id, attempt, step), time.time())
 
     def _pace_s(self) -> float:
         return self._pace("step_s")

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from paretoflow import proposers
 from paretoflow.core.ids import run_id_of, snapshot_id_of
 from paretoflow.core.launch import AdapterRef, Launch, PriorEvaluation
@@ -125,7 +123,7 @@ def parent_gains(state: SweepState, proposal: Proposal) -> FloatArray | None:
     if proposal.kind is not LaunchKind.CONSTRAINED or state.problem is None:
         return None
     row = state.row_of(proposal.parent or BASE_RUN_ID)
-    return gains_of(np.asarray(row.scores), state.problem)
+    return gains_of(row.scores, state.problem)
 
 
 def known_of(state: SweepState, run_id: str, proposal: Proposal) -> PriorEvaluation | None:

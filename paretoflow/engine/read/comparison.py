@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from paretoflow.core.errors import UserError
-from paretoflow.core.views import EvaluationRow, SweepView
+from paretoflow.core.views import SweepView
 from paretoflow.engine.read.sweep import read_sweep
-from paretoflow.exporters.reading import evaluation_cells, read_manifest
-from paretoflow.exporters.values import EvaluationCells
+from paretoflow.exporters.reading import exported_evaluations, read_manifest
 from paretoflow.exporters.writing import is_export
-from paretoflow.front.compared import Side, SidePoint
+from paretoflow.front.compared import Side
 
 
 def read_side(text: str) -> Side:
@@ -94,22 +93,16 @@ def _is_number(text: str) -> bool:
 def _side_of_view(view: SweepView, label: str) -> Side:
     rows = {r.snapshot_id: r for r in view.evaluations}
     front = view.front
-    points = tuple(_point(rows.pop(p.snapshot_id)) for p in front.points)
+    points = tuple(rows.pop(p.snapshot_id) for p in front.points)
     name = front.snapshot, front.problem
-    return Side(label, front.sweep, *name, points, front.after, tuple(map(_point, rows.values())))
+    return Side(label, front.sweep, *name, points, front.after, tuple(rows.values()))
 
 
 def _side_of_export(out: Path, label: str) -> Side:
     manifest = read_manifest(out)
-    rows = {r.snapshot_id: r for r in evaluation_cells(manifest, out)}
+    rows = {r.snapshot_id: r for r in exported_evaluations(manifest, out)}
     names = [p.snapshot_id for p in manifest.points if p.snapshot_id in rows]
-    points = tuple(_point(rows.pop(name)) for name in names)
+    points = tuple(rows.pop(name) for name in names)
     name = manifest.snapshot, manifest.problem
-    others = tuple(map(_point, rows.values()))
+    others = tuple(rows.values())
     return Side(label, manifest.sweep, *name, points, manifest.after, others)
-
-
-def _point(row: EvaluationRow | EvaluationCells) -> SidePoint:
-    return SidePoint(
-        row.snapshot_id, row.digest, row.scores, row.stderr, row.prompt_scores, row.data
-    )

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from paretoflow.core.confirmed import Confirmation, FreshFacts, FreshScores
+from paretoflow.core.confirmed import Confirmation, FreshFacts
 from paretoflow.core.errors import DamagedError
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.ids import digest_of
 from paretoflow.core.views import FrontView
 from paretoflow.storage import Folder
@@ -50,8 +51,7 @@ class ConfirmationFile:
     def __init__(self, root: Folder, key: str) -> None:
         self._root, self._name = root, f"{FOLDER}/{key}.arrow"
         self.facts: FreshFacts | None = None
-        self.scores: dict[str, FreshScores] = {}
-        self._completions: dict[str, list[str]] = {}
+        self.scores: dict[str, Evaluation] = {}
         if root.exists(self._name):
             self._read()
 
@@ -63,28 +63,31 @@ class ConfirmationFile:
             for row in table.to_pylist():
                 scores = np.array(row["prompt_scores"], dtype=np.float64)
                 name = str(row["snapshot_id"])
-                self.scores[name] = FreshScores(name, str(row["digest"]), scores)
-                self._completions[name] = row["completions"]
+                self.scores[name] = Evaluation.of_prompts(
+                    scores,
+                    snapshot_id=name,
+                    digest=str(row["digest"]),
+                    completions=tuple(row["completions"]),
+                )
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedError(
                 f"is damaged: {type(error).__name__} {error}", where, _HINT
             ) from error
 
-    def add(self, facts: FreshFacts, scores: FreshScores, completions: tuple[str, ...]) -> None:
-        """Write what a checkpoint scored, beside what is there; durable when it returns.
+    def add(self, facts: FreshFacts, scores: Evaluation) -> None:
+        """Write what a checkpoint scored, with its answers; durable when it returns.
 
         Raises:
             StorageError: If storage refuses.
         """
         self.facts = self.facts or facts
         self.scores[scores.snapshot_id] = scores
-        self._completions[scores.snapshot_id] = list(completions)
         rows = [
             {
                 "snapshot_id": name,
                 "digest": each.digest,
                 "prompt_scores": each.prompt_scores.tolist(),
-                "completions": self._completions[name],
+                "completions": list(each.completions),
             }
             for name, each in self.scores.items()
         ]

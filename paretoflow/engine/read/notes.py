@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.values import BASE_RUN_ID, FloatArray, Problem
-from paretoflow.core.views import CUT_OFF, EvaluationRow
+from paretoflow.core.views import CUT_OFF
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.orient import gains_of, ref_gains
+from paretoflow.front.outcomes import difference_error
 
 CUT_SHARE = 0.05
 """Share of answers that are cut off, from which on it is told."""
@@ -31,7 +33,7 @@ def notes_of(state: SweepState) -> tuple[str, ...]:
     return (*told, *(note for note in found if note))
 
 
-def _constant(rows: list[EvaluationRow], problem: Problem) -> list[str]:
+def _constant(rows: list[Evaluation], problem: Problem) -> list[str]:
     """Tell objectives in which all that was ever evaluated is alike."""
     if len(rows) < 2:
         return []
@@ -44,12 +46,12 @@ def _constant(rows: list[EvaluationRow], problem: Problem) -> list[str]:
     return notes
 
 
-def _scores(row: EvaluationRow, i: int) -> FloatArray:
+def _scores(row: Evaluation, i: int) -> FloatArray:
     """Return an objective's score of every prompt; of a simulation the mean is all there is."""
     return row.prompt_scores[i] if row.prompt_scores.size else np.array([row.scores[i]])
 
 
-def _beyond(rows: list[EvaluationRow], problem: Problem) -> str:
+def _beyond(rows: list[Evaluation], problem: Problem) -> str:
     """Tell that nothing counts towards the hypervolume, and by which objectives."""
     gains = gains_of(np.array([row.scores for row in rows]), problem)
     passes = gains > ref_gains(problem)
@@ -64,7 +66,7 @@ def _beyond(rows: list[EvaluationRow], problem: Problem) -> str:
     return f"no point is beyond the reference point, so the hypervolume is 0: {why}"
 
 
-def _within_errors(rows: list[EvaluationRow], front: list[EvaluationRow], problem: Problem) -> str:
+def _within_errors(rows: list[Evaluation], front: list[Evaluation], problem: Problem) -> str:
     """Tell that no point of the front is surely better than the base in anything."""
     base, trained = rows[0], [row for row in front if row.run_id != BASE_RUN_ID]
     if base.run_id != BASE_RUN_ID or len(rows) < 2:
@@ -77,19 +79,13 @@ def _within_errors(rows: list[EvaluationRow], front: list[EvaluationRow], proble
     )
 
 
-def _surely_better(row: EvaluationRow, base: EvaluationRow, problem: Problem) -> bool:
-    gained = gains_of(np.array([row.scores]), problem)[0]
-    gained = gained - gains_of(np.array([base.scores]), problem)[0]
-    alike = row.prompt_scores.size and row.prompt_scores.shape == base.prompt_scores.shape
-    if alike and row.n > 1:  # the same prompts: their differences tell more than two errors
-        apart = row.prompt_scores - base.prompt_scores
-        error = apart.std(axis=1, ddof=1) / np.sqrt(row.n)
-    else:
-        error = np.hypot(np.array(row.stderr), np.array(base.stderr))
-    return bool((gained > ERRORS * error).any())
+def _surely_better(row: Evaluation, base: Evaluation, problem: Problem) -> bool:
+    gained = gains_of(row.scores, problem)
+    gained = gained - gains_of(base.scores, problem)
+    return bool((gained > ERRORS * difference_error(row, base)).any())
 
 
-def _cut(rows: list[EvaluationRow], front: list[EvaluationRow]) -> str:
+def _cut(rows: list[Evaluation], front: list[Evaluation]) -> str:
     """Tell how many answers ended only because they may be no longer."""
     base = rows[0].diagnostics.get(CUT_OFF, 0.0) if rows[0].run_id == BASE_RUN_ID else 0.0
     shares = [row.diagnostics[CUT_OFF] for row in front if CUT_OFF in row.diagnostics]

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
 
 from paretoflow import __version__
@@ -233,7 +232,7 @@ def front_view(
         raise LedgerError("the sweep has no calibration yet", name)
     worth = front_worth(state)
     points = [front_point(state, number, worth) for number in range(state.front_size)]
-    points.sort(key=lambda p: -float(gains_of(np.asarray(p.scores), problem)[0]))
+    points.sort(key=lambda p: -float(gains_of(p.evaluation.scores, problem)[0]))
     return FrontView(
         sweep=name,
         snapshot=number,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.values import BASE_RUN_ID, RunRecord
-from paretoflow.core.views import EvaluationRow
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.claimed import claimed_worth
 from paretoflow.front.worth import Worth
@@ -32,26 +32,17 @@ def front_point(state: SweepState, number: int, worth: Worth | None) -> FrontPoi
     rival = -1 if worth is None else int(worth.rivals[number])
     run = state.runs.get(row.run_id)
     return FrontPoint(
-        snapshot_id=row.snapshot_id,
-        run_id=row.run_id,
+        evaluation=row,
         kind=run.proposal.kind.value if run else BASE_RUN_ID,
         weights=_preference(row, run),
-        scores=row.scores,
-        stderr=row.stderr,
-        n=row.n,
-        step=row.step,
-        path=row.path,
-        digest=row.digest,
         proposal=run.proposal if run else None,
         cost=run.cost if run else row.cost,
-        diagnostics=row.diagnostics,
-        condition=row.condition,
         doubt=0.0 if worth is None else float(worth.doubts[number]),
         rival="" if rival < 0 else state.evaluations[int(state.front_indices[rival])].snapshot_id,
     )
 
 
-def _preference(row: EvaluationRow, run: RunRecord | None) -> tuple[float, ...] | None:
+def _preference(row: Evaluation, run: RunRecord | None) -> tuple[float, ...] | None:
     """Return the weights that a point was trained towards, or asked for where it serves many."""
     if run is None:
         return None

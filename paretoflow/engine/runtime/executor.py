@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -92,7 +92,7 @@ class Executor:
         self._stage = Stage(spec, self._folder, self._lm, self._panel, self._prompts, self._pulse)
         digests = self._lm.digest, parallel.ranks, self._inputs.digest
         self._results = Results(self._folder, self._files, self._prompts, names, *digests)
-        self._base_signals: dict[str, float] = {}
+        self._base_signals: Mapping[str, float] = {}
         self._ready: _Ready | None = None
 
     def prepare(self, mailbox: Preparing = NOBODY) -> list[Event]:
@@ -273,10 +273,10 @@ class Executor:
         attempt.progress()
         if not self._first:
             return
-        m, asked = len(self._panel.names), setup.decoding
-        points = list(points_of(checkpoint, setup.evaluator, m, attempt.progress, asked))
+        names, asked = self._panel.names, setup.decoding
+        points = list(points_of(checkpoint, setup.evaluator, names, attempt.progress, asked))
         if watch is not None and not checkpoint.served:
-            watch.look(checkpoint, points[0].result.diagnostics)
+            watch.look(checkpoint, points[0].diagnostics)
         early = watch.reason if watch else ""
         events = self._results.of_checkpoint(launch, checkpoint, points, early)
         attempt.tell(Report(launch.run_id, launch.attempt, events))

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
-from paretoflow.core.confirmed import Confirmation, FreshFacts, FreshScores
+from paretoflow.core.confirmed import Confirmation, FreshFacts
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.ids import seed_of
 from paretoflow.core.inputs import Changes, Inputs, changes, require_none
@@ -56,25 +56,6 @@ class Progress:
 Watch = Callable[[Progress], None]
 
 
-class Evaluated(Protocol):
-    """A checkpoint's scores on the eval prompts."""
-
-    @property
-    def snapshot_id(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def scores(self) -> tuple[float, ...]:
-        """Raw means."""
-        ...
-
-    @property
-    def stderr(self) -> tuple[float, ...]:
-        """Their standard errors."""
-        ...
-
-
 @dataclass(frozen=True)
 class Subject:
     """A front that can be confirmed, with what it was scored by.
@@ -93,7 +74,7 @@ class Subject:
 
     root: Folder
     front: FrontView
-    base: Evaluated
+    base: Evaluation
     spec: SweepSpec
     settings: Mapping[str, Settings] = field(default_factory=dict)
     known: Inputs | None = None
@@ -147,7 +128,7 @@ class Confirming:
             watch(Progress(name, number, len(asked)))
             known = file.scores.get(name)
             if known is None or known.digest != digest:
-                file.add(scorer.facts, *scorer.scored(name, path, digest))
+                file.add(scorer.facts, scorer.scored(name, path, digest))
         watch(Progress("", len(asked), len(asked)))
         found = file.of_front(self.subject.front)
         assert found is not None  # its points have just been scored
@@ -197,13 +178,13 @@ class _Scorer:
             pairs=self._fresh.pairs,
             changes=changed,
             compared=not subject.private,
-            base=subject.base.scores,
-            base_stderr=subject.base.stderr,
+            base=tuple(subject.base.scores.tolist()),
+            base_stderr=tuple(subject.base.stderr.tolist()),
         )
         self.key = key_of({"data": self.facts.data, "inputs": found.inputs.digest})
 
-    def scored(self, name: str, path: str, digest: str) -> tuple[FreshScores, tuple[str, ...]]:
-        """Return a checkpoint's scores and its answers."""
+    def scored(self, name: str, path: str, digest: str) -> Evaluation:
+        """Return what a checkpoint scores, with its answers."""
         spec, settings = self._subject.spec, self._subject.settings.get(name, ())
         evaluator = Evaluator(
             self._lm,
@@ -215,8 +196,7 @@ class _Scorer:
         )
         folder = cached_adapter(self._subject.root, path, digest) if path else None
         with adapter_on(self._lm, folder) as model:
-            result = evaluator.evaluate(model)
-        return FreshScores(name, digest, result.prompt_scores), result.completions
+            return replace(evaluator.evaluate(model), snapshot_id=name, digest=digest)
 
 
 def _none_of(*_: object) -> PromptSets:

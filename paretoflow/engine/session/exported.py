@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from paretoflow.core.confirmed import ConfirmedFront
 from paretoflow.core.cost import Cost
 from paretoflow.core.errors import ExportError, UserError
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.views import FrontView
 from paretoflow.engine.read.confirmations import FOLDER
@@ -22,8 +24,8 @@ from paretoflow.engine.session.confirm import Subject
 from paretoflow.exporters.base_model import VARIABLE
 from paretoflow.exporters.confirming import write_confirmation
 from paretoflow.exporters.plain_files import LARGEST_TEXT, content_of
-from paretoflow.exporters.reading import evaluation_cells
-from paretoflow.exporters.values import EvaluationCells, Manifest, ManifestPoint
+from paretoflow.exporters.reading import exported_evaluations
+from paretoflow.exporters.values import Manifest, ManifestPoint
 from paretoflow.exporters.verify import verify_export
 from paretoflow.spec.load import load_spec_text
 from paretoflow.spec.public import PRIVATE
@@ -51,7 +53,7 @@ def exported_subject(out: Path, *, own_data: bool, overrides: Sequence[str] = ()
     if not any(p.adapter for p in manifest.points):
         what = f"holds no adapters: an export as {manifest.tag} is tables alone"
         raise ExportError(what, str(out), _WHOLE, code="export-incomplete")
-    rows = {row.snapshot_id: row for row in evaluation_cells(manifest, out)}
+    rows = {row.snapshot_id: row for row in exported_evaluations(manifest, out)}
     base = next((row for row in rows.values() if not row.digest), None)
     if base is None:
         raise ExportError(
@@ -76,7 +78,7 @@ def write_exported(out: Path, found: ConfirmedFront | None) -> None:
     write_confirmation(out, found, FOLDER)
 
 
-def _front_of(manifest: Manifest, rows: Mapping[str, EvaluationCells]) -> FrontView:
+def _front_of(manifest: Manifest, rows: Mapping[str, Evaluation]) -> FrontView:
     points = [_point(p, rows[p.snapshot_id]) for p in manifest.points]
     return FrontView(
         sweep=manifest.sweep,
@@ -93,22 +95,19 @@ def _front_of(manifest: Manifest, rows: Mapping[str, EvaluationCells]) -> FrontV
     )
 
 
-def _point(point: ManifestPoint, row: EvaluationCells) -> FrontPoint:
+def _point(point: ManifestPoint, row: Evaluation) -> FrontPoint:
     return FrontPoint(
-        snapshot_id=point.snapshot_id,
-        run_id=point.run_id,
+        evaluation=replace(
+            row,
+            run_id=point.run_id,
+            path=point.adapter or "",
+            digest=point.served or point.digest,
+            condition=json.loads(point.condition) if point.condition else None,
+        ),
         kind="",
         weights=None,
-        scores=point.scores,
-        stderr=row.stderr,
-        n=row.n,
-        step=0,
-        path=point.adapter or "",
-        digest=point.served or point.digest,
         proposal=None,
         cost=Cost(),
-        diagnostics={},
-        condition=json.loads(point.condition) if point.condition else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from paretoflow.core.launch import Launch
 from paretoflow.core.status import Boundary
 from paretoflow.engine.messages import Cause, Failure, Report
 from paretoflow.engine.simulation.fault_model import AttemptPlan, InjectedFault
-from paretoflow.engine.state.events import ScoredCheckpoint, evaluated, finished, paused
+from paretoflow.engine.state.events import evaluated, finished, paused
 
 _ENDS = {
     InjectedFault.CRASH: ("the simulated worker died", Cause.ERROR),
@@ -66,18 +66,11 @@ class SimulatedAttempt:
         assert course is not None
         point = course.points[index]
         spent_s, self.charged_s = now_s - self.charged_s, now_s
-        known = launch.known
-        where = ScoredCheckpoint(
-            launch.run_id,
-            launch.attempt,
-            known.step if known else course.first + index + 1,
-            point.scores,
-            point.stderr,
-            point.prompt_scores,
-            known=known.snapshot_id if known else "",
-        )
-        weights = launch.proposal.weights.values
-        row = evaluated(where, time_s=now_s, cost=Cost(spent_s, spent_s), weights=weights)
+        weights, known = launch.proposal.weights.values, launch.known
+        found = replace(point.evaluation, cost=Cost(spent_s, spent_s), weights=weights)
+        step = known.step if known else course.first + index + 1
+        name = known.snapshot_id if known else ""
+        row = evaluated(found.named(launch.run_id, launch.attempt, step, name), now_s)
         if index < len(course.points) - 1:
             return Report(launch.run_id, launch.attempt, (row,))
         ending = finished(launch.run_id, launch.attempt, now_s)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from paretoflow.core.cost import Cost
 from paretoflow.core.launch import Launch
 from paretoflow.core.values import BASE_RUN_ID, Problem
 from paretoflow.engine.live import GroupState
@@ -15,7 +14,7 @@ from paretoflow.engine.messages import Report
 from paretoflow.engine.oracles import AnyOracle, Oracle, Reevaluating
 from paretoflow.engine.simulation.cluster import SimulatedCluster
 from paretoflow.engine.simulation.fault_model import FaultModel
-from paretoflow.engine.state.events import ScoredCheckpoint, calibrated, evaluated
+from paretoflow.engine.state.events import calibrated, evaluated
 from paretoflow.ledger.tables import Event
 
 __all__ = [
@@ -52,11 +51,7 @@ class SimulatedBackend:
             return []
         rows = [calibrated(self._cluster.problem, self.now())]
         if base is not None:
-            where = ScoredCheckpoint(
-                BASE_RUN_ID, 0, 0, base.scores, base.stderr, base.prompt_scores
-            )
-            cost = Cost(base.cost, base.cost)
-            rows.append(evaluated(where, time_s=self.now(), cost=cost))
+            rows.append(evaluated(base.evaluation.named(BASE_RUN_ID, 0, 0), self.now()))
         return rows
 
     def now(self) -> float:

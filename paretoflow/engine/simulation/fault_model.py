@@ -147,7 +147,7 @@ def course_of(
     slow = faults.straggle_factor if fate.random() < faults.straggle else 1.0
     first = min(begun.checkpoints, len(points) - 1)
     left = tuple(points[first:])
-    costs = [p.cost * slow for p in left]
+    costs = [p.evaluation.cost.wall_s * slow for p in left]
     costs[0] *= 1.0 - begun.share if first == begun.checkpoints else 1.0
     ends = tuple(accumulate(costs))
     troubles = _troubles(ends, faults, launch.accumulation_factor, fate)

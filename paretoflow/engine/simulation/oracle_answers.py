@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from paretoflow.core.cost import Cost
 from paretoflow.core.errors import ObjectiveError, PluginError
+from paretoflow.core.evaluation import Evaluation, standard_errors
 from paretoflow.core.ids import rng_of, snapshot_id_of
 from paretoflow.core.launch import Launch
 from paretoflow.core.values import BASE_RUN_ID, FloatArray, Problem
@@ -29,17 +31,12 @@ class CheckedPoint:
     """One checkpoint of an oracle, found to be whole.
 
     Args:
-        cost: Virtual seconds.
-        scores: Raw, shape (m,).
-        stderr: Shape (m,).
-        prompt_scores: Shape (m, n); the scores themselves, n = 1, where there are no prompts.
+        evaluation: Without a name; its cost is in virtual seconds. Scores of prompts are the scores
+            themselves, n = 1, where there are no prompts.
         state: As the oracle gave it.
     """
 
-    cost: float
-    scores: FloatArray
-    stderr: FloatArray
-    prompt_scores: FloatArray
+    evaluation: Evaluation
     state: Any = None
 
 
@@ -125,7 +122,7 @@ class Answers:
 
     def _checked(self, told: Any, run_id: str) -> CheckedPoint:
         point = checked(told, self.problem, run_id)
-        count = point.prompt_scores.shape[1]
+        count = point.evaluation.n
         if self._prompts not in (None, count):
             raise ObjectiveError(
                 f"the oracle returned scores of {count} prompts, and of {self._prompts} before",
@@ -189,7 +186,9 @@ def checked(told: Any, problem: Problem, run_id: str) -> CheckedPoint:
             run_id,
             code="objective-not-finite",
         )
-    return CheckedPoint(float(point.cost), scores, stderr, rows, point.state)
+    cost = Cost(float(point.cost), float(point.cost))
+    found = Evaluation(scores=scores, stderr=stderr, prompt_scores=rows, n=rows.shape[1], cost=cost)
+    return CheckedPoint(found, point.state)
 
 
 def _from_tuple(told: tuple[Any, ...]) -> Checkpoint:
@@ -201,7 +200,7 @@ def _errors(prompts: FloatArray | None, m: int) -> FloatArray:
     """Return standard errors of means over prompts, shape (m,); 0 where one cannot tell."""
     if prompts is None or prompts.shape[1] < 2:
         return np.zeros(m)
-    return np.asarray(prompts.std(axis=1, ddof=1) / np.sqrt(prompts.shape[1]))
+    return standard_errors(prompts)
 
 
 def _array(values: Any) -> FloatArray:

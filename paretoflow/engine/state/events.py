@@ -6,50 +6,17 @@ A row that is told twice has the same id, so that the ledger takes it once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from paretoflow.core.cost import Cost
 from paretoflow.core.data_facts import DataFacts
-from paretoflow.core.ids import snapshot_id_of
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.inputs import Changes, Inputs, changes
-from paretoflow.core.values import BASE_RUN_ID, Direction, FloatArray, ObjectiveInfo, Problem
-from paretoflow.core.views import EvaluationRow
+from paretoflow.core.values import Direction, ObjectiveInfo, Problem
 from paretoflow.ledger.tables import Event, EventKind
-
-
-@dataclass(frozen=True)
-class ScoredCheckpoint:
-    """A checkpoint and its scores.
-
-    Args:
-        scores: Raw means, shape (m,).
-        stderr: Standard errors, shape (m,).
-        prompt_scores: Raw scores, shape (m, n).
-        condition: Number of the preference that it was asked for, of those that it serves; None
-            where it serves one.
-        known: Name of the checkpoint if it was evaluated before; empty for one of the run's own.
-    """
-
-    run_id: str
-    attempt: int
-    step: int
-    scores: FloatArray
-    stderr: FloatArray
-    prompt_scores: FloatArray
-    condition: int | None = None
-    known: str = ""
-
-    @property
-    def snapshot_id(self) -> str:
-        """Return the checkpoint's name; the base has the name of its own."""
-        if self.known:
-            return self.known
-        if self.run_id == BASE_RUN_ID:
-            return BASE_RUN_ID
-        return snapshot_id_of(self.run_id, self.attempt, self.step, self.condition)
 
 
 def calibrated(problem: Problem, time_s: float, data: DataFacts | None = None) -> Event:
@@ -100,32 +67,79 @@ def recorded(told: Iterable[Event], known: Problem | None, epoch: int) -> list[E
     return rows
 
 
-def evaluated(where: ScoredCheckpoint, *, time_s: float, cost: Cost, **fields: Any) -> Event:
-    """Return the row of one evaluated checkpoint.
+def evaluated(evaluation: Evaluation, time_s: float) -> Event:
+    """Return the row of one evaluation of a checkpoint, which has its name; see `evaluation_of`.
 
     Args:
-        where: Which checkpoint, and its scores.
+        evaluation: Named, with its cost.
         time_s: Seconds since the epoch.
-        cost: Training since the run's previous checkpoint, plus the evaluation.
-        **fields: Further fields of `Event`: weights, path, digest, payload.
     """
-    condition = "" if where.condition is None else f":{where.condition}"
+    number = "" if evaluation.number is None else f":{evaluation.number}"
+    told = {
+        "diagnostics": dict(evaluation.diagnostics),
+        "model": evaluation.model,
+        "data": evaluation.data,
+        "inputs": evaluation.inputs,
+        "code": evaluation.code,
+        "constraint": dict(evaluation.constraint or {}),
+        "given": evaluation.given,
+        "draw": evaluation.draw,
+        "notes": list(evaluation.notes),
+    }
+    payload = {key: value for key, value in told.items() if value}
+    if evaluation.condition is not None:
+        payload["condition"] = dict(evaluation.condition)
     return Event(
-        f"evaluated:{where.run_id}:{where.attempt}:{where.step}{condition}",
+        f"evaluated:{evaluation.run_id}:{evaluation.attempt}:{evaluation.step}{number}",
         EventKind.EVALUATED,
         time_s,
-        run_id=where.run_id,
-        attempt=where.attempt,
-        snapshot_id=where.snapshot_id,
-        step=where.step,
-        scores=tuple(float(v) for v in where.scores),
-        stderr=tuple(float(v) for v in where.stderr),
-        prompt_scores=tuple(tuple(float(v) for v in row) for row in where.prompt_scores),
-        n=where.prompt_scores.shape[1],
-        wall_s=cost.wall_s,
-        device_s=cost.device_s,
-        tokens=cost.tokens,
-        **fields,
+        run_id=evaluation.run_id,
+        attempt=evaluation.attempt,
+        snapshot_id=evaluation.snapshot_id,
+        step=evaluation.step,
+        scores=tuple(evaluation.scores.tolist()),
+        stderr=tuple(evaluation.stderr.tolist()),
+        prompt_scores=tuple(tuple(row) for row in evaluation.prompt_scores.tolist()),
+        n=evaluation.n,
+        weights=evaluation.weights or (),
+        path=evaluation.path,
+        digest=evaluation.digest,
+        wall_s=evaluation.cost.wall_s,
+        device_s=evaluation.cost.device_s,
+        tokens=evaluation.cost.tokens,
+        payload=payload,
+    )
+
+
+def evaluation_of(event: Event, opened_at: float) -> Evaluation:
+    """Return the evaluation that an EVALUATED row tells; the inverse of `evaluated`.
+
+    Args:
+        event: The row.
+        opened_at: When the sweep was opened first, seconds since the epoch.
+    """
+    told = event.payload
+    return Evaluation(
+        snapshot_id=event.snapshot_id,
+        run_id=event.run_id,
+        attempt=event.attempt,
+        step=event.step,
+        scores=np.asarray(event.scores, dtype=np.float64),
+        stderr=np.asarray(event.stderr, dtype=np.float64),
+        prompt_scores=np.asarray(event.prompt_scores, dtype=np.float64),
+        n=event.n,
+        weights=event.weights or None,
+        at_s=told.get(SEEN, event.time_s) - opened_at,
+        cost=Cost(event.wall_s, event.device_s, event.tokens),
+        path=event.path,
+        digest=event.digest,
+        diagnostics={k: float(v) for k, v in told.get("diagnostics", {}).items()},
+        data=str(told.get("data", "")),
+        condition=told.get("condition"),
+        given=bool(told.get("given", False)),
+        draw=int(told.get("draw", 0)),
+        notes=tuple(map(str, told.get("notes", ()))),
+        inputs=str(told.get("inputs", "")),
     )
 
 
@@ -194,30 +208,6 @@ def driver_time(event: Event) -> float | None:
         found = event.payload.get(SEEN)
         return None if found is None else float(found)
     return event.time_s
-
-
-def evaluation_of(event: Event, opened_at: float) -> EvaluationRow:
-    """Read an EVALUATED event as an evaluation."""
-    return EvaluationRow(
-        snapshot_id=event.snapshot_id,
-        run_id=event.run_id,
-        attempt=event.attempt,
-        step=event.step,
-        scores=event.scores,
-        stderr=event.stderr,
-        prompt_scores=np.asarray(event.prompt_scores, dtype=np.float64),
-        n=event.n,
-        weights=event.weights or None,
-        at_s=event.payload.get(SEEN, event.time_s) - opened_at,
-        cost=Cost(event.wall_s, event.device_s, event.tokens),
-        path=event.path,
-        digest=event.digest,
-        diagnostics={k: float(v) for k, v in event.payload.get("diagnostics", {}).items()},
-        data=str(event.payload.get("data", "")),
-        condition=event.payload.get("condition"),
-        notes=tuple(map(str, event.payload.get("notes", ()))),
-        inputs=str(event.payload.get("inputs", "")),
-    )
 
 
 def uncharged_share(event: Event, failed_s: float | None) -> float:

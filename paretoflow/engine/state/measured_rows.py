@@ -6,8 +6,8 @@ from array import array
 
 import numpy as np
 
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.values import FloatArray, History, Problem
-from paretoflow.core.views import EvaluationRow
 from paretoflow.engine.state.runs import EndedRuns
 from paretoflow.front.archive import Archive
 from paretoflow.front.dominance import nondominated
@@ -41,23 +41,23 @@ class MeasuredRows:
         self.corrected = 0.0
         self.front_version = 0
 
-    def add(self, row: EvaluationRow, ordinal: int) -> None:
+    def add(self, row: Evaluation, ordinal: int) -> None:
         """Add an evaluation.
 
         Args:
             row: Of a checkpoint that has none yet.
             ordinal: How many runs were proposed before its own; -1 for the base.
         """
-        gains = gains_of(np.asarray(row.scores), self.problem)
+        gains = gains_of(row.scores, self.problem)
         self.gains.append(gains)
-        self.stderr.append(np.asarray(row.stderr))
+        self.stderr.append(row.stderr)
         self._ordinals.append(ordinal)
         self._snapshot_ids.append(row.snapshot_id)
         if self.archive.add(gains, len(self._snapshot_ids) - 1):
             self.front_version += 1
             self.hypervolume = hypervolume(self.archive.gains, self.ref)
 
-    def replace(self, whole: EvaluationRow, index: int) -> None:
+    def replace(self, whole: Evaluation, index: int) -> None:
         """Change a row: its checkpoint was evaluated again.
 
         Rows that the old gains dominated may come back to the front.
@@ -66,8 +66,8 @@ class MeasuredRows:
             whole: What all draws say.
             index: Its place among the sweep's evaluations.
         """
-        self.gains.replace(index, gains_of(np.asarray(whole.scores), self.problem))
-        self.stderr.replace(index, np.asarray(whole.stderr))
+        self.gains.replace(index, gains_of(whole.scores, self.problem))
+        self.stderr.replace(index, whole.stderr)
         gains, before = self.gains.array, self.archive
         self.archive = Archive(self.problem.m)
         for row in np.flatnonzero(nondominated(gains)).tolist():

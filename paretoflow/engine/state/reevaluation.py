@@ -14,9 +14,9 @@ from dataclasses import replace
 import numpy as np
 
 from paretoflow.core.errors import DataError, LedgerError
+from paretoflow.core.evaluation import Evaluation, standard_errors
 from paretoflow.core.launch import PriorEvaluation
-from paretoflow.core.values import BASE_RUN_ID, FloatArray, LaunchKind, Proposal
-from paretoflow.core.views import EvaluationRow
+from paretoflow.core.values import BASE_RUN_ID, LaunchKind, Proposal
 
 
 class Reevaluations:
@@ -42,7 +42,7 @@ class Reevaluations:
         return self._numbers[run_id]
 
     def pool(
-        self, further: EvaluationRow, rows: list[EvaluationRow], place_of: Mapping[str, int]
+        self, further: Evaluation, rows: list[Evaluation], place_of: Mapping[str, int]
     ) -> int | None:
         """Let a further draw of a known checkpoint change its row.
 
@@ -73,7 +73,7 @@ class Reevaluations:
         return place
 
 
-def pooled(known: EvaluationRow, further: EvaluationRow) -> EvaluationRow:
+def pooled(known: Evaluation, further: Evaluation) -> Evaluation:
     """Return what two rows of one checkpoint say together; the first keeps its place and time.
 
     With scores of several prompts: a prompt's score is the mean over its draws, and the standard
@@ -100,15 +100,14 @@ def pooled(known: EvaluationRow, further: EvaluationRow) -> EvaluationRow:
     old, draws = known.draws, known.draws + 1
     prompts = (old * known.prompt_scores + further.prompt_scores) / draws
     if prompts.ndim == 2 and prompts.shape[1] > 1:
-        scores = prompts.mean(axis=1)
-        stderr = prompts.std(axis=1, ddof=1) / np.sqrt(prompts.shape[1])
+        scores, stderr = prompts.mean(axis=1), standard_errors(prompts)
     else:
-        scores = (old * np.array(known.scores) + np.array(further.scores)) / draws
-        stderr = np.hypot(old * np.array(known.stderr), np.array(further.stderr)) / draws
+        scores = (old * known.scores + further.scores) / draws
+        stderr = np.hypot(old * known.stderr, further.stderr) / draws
     return replace(
         known,
-        scores=_plain(scores),
-        stderr=_plain(stderr),
+        scores=scores,
+        stderr=stderr,
         prompt_scores=prompts,
         draws=draws,
         cost=known.cost + further.cost,
@@ -124,10 +123,6 @@ def _means(
         name: (draws * value + further[name]) / (draws + 1) if name in further else value
         for name, value in known.items()
     }
-
-
-def _plain(values: FloatArray) -> tuple[float, ...]:
-    return tuple(float(v) for v in values)
 
 
 def require_alike(known: PriorEvaluation, data: str, inputs: str = "") -> None:

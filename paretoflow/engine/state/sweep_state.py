@@ -10,6 +10,7 @@ import numpy as np
 from paretoflow.core.cost import Cost
 from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.errors import LedgerError
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.inputs import Inputs
 from paretoflow.core.status import Boundary, RunStatus
 from paretoflow.core.values import (
@@ -21,7 +22,7 @@ from paretoflow.core.values import (
     Proposal,
     RunRecord,
 )
-from paretoflow.core.views import EvaluationRow, InputChange
+from paretoflow.core.views import InputChange
 from paretoflow.engine.state.events import (
     driver_time,
     evaluation_of,
@@ -54,7 +55,7 @@ class SweepState:
     """
 
     failures: Failures = field(default_factory=Failures)
-    evaluations: list[EvaluationRow] = field(default_factory=list)
+    evaluations: list[Evaluation] = field(default_factory=list)
     curve: list[tuple[int, float, float]] = field(default_factory=list)
     resumed_at: dict[str, int] = field(default_factory=dict)
     gained: list[float] = field(default_factory=list)
@@ -142,7 +143,7 @@ class SweepState:
             self._outlook = self.seq, expected_gain(self.history(), self.open_proposals())
         return self._outlook[1]
 
-    def row_of(self, snapshot_id: str) -> EvaluationRow:
+    def row_of(self, snapshot_id: str) -> Evaluation:
         """Return the evaluation of a checkpoint."""
         return self.evaluations[self._row_of[snapshot_id]]
 

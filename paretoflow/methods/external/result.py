@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from paretoflow.core.errors import NonFiniteLossError, UserError
-from paretoflow.core.protocols import GivenScores
+from paretoflow.core.evaluation import Evaluation, standard_errors
 from paretoflow.core.values import FloatArray
 
 _HINT = "`pydoc paretoflow.methods.external` shows what a program writes"
@@ -67,7 +67,7 @@ class Saved:
     folder: Path
     tokens: int
     metrics: Mapping[str, float]
-    given: GivenScores | None
+    given: Evaluation | None
 
 
 def read_result(file: Path, output: Path, names: Sequence[str], steps: int) -> tuple[Saved, ...]:
@@ -144,7 +144,7 @@ def _inside(found: _Checkpoint, file: Path, output: Path) -> Path:
     return folder
 
 
-def _given(scores: Mapping[str, _Score], file: Path, names: Sequence[str]) -> GivenScores:
+def _given(scores: Mapping[str, _Score], file: Path, names: Sequence[str]) -> Evaluation:
     if set(scores) != set(names):
         got, allowed = ", ".join(scores) or "none", ", ".join(names)
         what = f"got scores of {got}; allowed: of every objective and nothing else: {allowed}"
@@ -172,7 +172,7 @@ def _given(scores: Mapping[str, _Score], file: Path, names: Sequence[str]) -> Gi
         )
     prompts = np.stack(values)
     errors = [_stderr(scores[name], found) for name, found in zip(names, values, strict=True)]
-    return GivenScores(prompts.mean(axis=1), np.array(errors), prompts)
+    return replace(Evaluation.of_prompts(prompts), stderr=np.array(errors))
 
 
 def _values(score: _Score) -> FloatArray:
@@ -186,4 +186,4 @@ def _stderr(score: _Score, values: FloatArray) -> float:
     """Return the standard error of the mean, nan where nothing tells it."""
     if isinstance(score, _Mean) and score.stderr is not None:
         return score.stderr
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.nan
+    return float(standard_errors(values[None])[0])

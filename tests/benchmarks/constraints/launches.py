@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.launch import AdapterRef, Launch
 from paretoflow.core.values import FloatArray, LaunchKind, Problem, Proposal, WeightVector
-from paretoflow.core.views import EvaluationRow
 from paretoflow.engine.runtime.executor import Executor
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
@@ -90,13 +90,13 @@ def opened(spec: SweepSpec) -> SweepState:
     return state
 
 
-def parents(state: SweepState) -> list[EvaluationRow]:
+def parents(state: SweepState) -> list[Evaluation]:
     """Return the last checkpoint of each run."""
     rows = {row.run_id: row for row in state.evaluations if row.run_id != "base"}
     return list(rows.values())
 
 
-def launches(task: str, state: SweepState, seed: int) -> list[tuple[Launch, EvaluationRow, float]]:
+def launches(task: str, state: SweepState, seed: int) -> list[tuple[Launch, Evaluation, float]]:
     """Return every extension of every parent in every objective, with its parent and slack."""
     problem = state.problem
     assert problem is not None
@@ -124,7 +124,7 @@ def launches(task: str, state: SweepState, seed: int) -> list[tuple[Launch, Eval
     return found
 
 
-def judged(problem: Problem, launch: Launch, parent: EvaluationRow, last: Any) -> dict[str, Any]:
+def judged(problem: Problem, launch: Launch, parent: Evaluation, last: Any) -> dict[str, Any]:
     """Return what came of a launch on the eval prompts, in shares of the ranges."""
     scale = ideal_gains(problem) - nadir_gains(problem)
     own = gains_of(np.array(last.prompt_scores, dtype=float).T, problem)

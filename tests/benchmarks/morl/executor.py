@@ -10,6 +10,7 @@ import torch
 
 from paretoflow import __version__
 from paretoflow.core.cost import Cost
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.ids import digest_of_folder, seed_of
 from paretoflow.core.launch import Launch
 from paretoflow.core.protocols import Parallel
@@ -18,7 +19,7 @@ from paretoflow.engine.failures.attribution import failure_in
 from paretoflow.engine.messages import Failure, Report
 from paretoflow.engine.runtime.protocols import Attempt
 from paretoflow.engine.runtime.run_files import RunFiles
-from paretoflow.engine.state.events import ScoredCheckpoint, calibrated, evaluated, finished
+from paretoflow.engine.state.events import calibrated, evaluated, finished
 from paretoflow.ledger.tables import Event
 from paretoflow.scoring.preparing import Preparing
 from paretoflow.storage import Root, as_folder
@@ -95,14 +96,16 @@ class MorlExecutor:
         returns, played = episode_returns(self._spec, policy, episodes, seed)
         spread = returns.std(axis=0, ddof=1) if episodes > 1 else np.zeros(returns.shape[1])
         stderr = spread / np.sqrt(episodes)
-        measured = ScoredCheckpoint(*where, trained.step, returns.mean(axis=0), stderr, returns.T)
         spent_s = time.perf_counter() - began if folder else 0.0
-        return evaluated(
-            measured,
-            time_s=time.time(),
+        found = Evaluation(
+            scores=returns.mean(axis=0),
+            stderr=stderr,
+            prompt_scores=returns.T,
+            n=episodes,
             cost=Cost(spent_s, spent_s, trained.played + played),
             weights=tuple(float(w) for w in trained.weights),
             path=self._files.name(folder) if folder else "",
             digest=digest_of_folder(folder) if folder else "",
-            payload={"code": __version__},
+            code=__version__,
         )
+        return evaluated(found.named(*where, trained.step), time.time())

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from paretoflow.core.cost import Cost
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.ids import snapshot_id_of
 from paretoflow.core.launch import Launch, PriorEvaluation
 from paretoflow.core.protocols import Proposer
@@ -188,9 +189,9 @@ class VirtualSweep:
         hours = luck.hours * slow * usual
         found = [] if luck.fails else self._answer(run, proposal)
         self._found[run] = found
-        whole, spent = sum(point.cost for point in found), 0.0
+        whole, spent = sum(point.evaluation.cost.wall_s for point in found), 0.0
         for number, point in enumerate(found):
-            spent += point.cost
+            spent += point.evaluation.cost.wall_s
             at = self._now + spent / whole * hours
             heapq.heappush(self._coming, Coming(at, run, number, worker))
         heapq.heappush(self._coming, Coming(self._now + hours, run, len(found), worker))
@@ -202,7 +203,14 @@ class VirtualSweep:
         name = str(proposal.parent)
         row = next(r for r in self._rows if r.snapshot == name)
         if self._truth is None:
-            return [CheckedPoint(1.0, row.truth, np.zeros(len(row.truth)), row.truth[:, None])]
+            exact = Evaluation(
+                scores=row.truth,
+                stderr=np.zeros(len(row.truth)),
+                prompt_scores=row.truth[:, None],
+                n=1,
+                cost=Cost(1.0, 1.0),
+            )
+            return [CheckedPoint(exact)]
         known = PriorEvaluation(name, run_name(row.run), 0, 1, row.draws, "", False, None)
         return self._answers.of(Launch(run_name(run), 0, proposal, known=known))
 
@@ -221,7 +229,7 @@ class VirtualSweep:
     def _measure(self, run: int, number: int, found: CheckedPoint) -> None:
         luck, proposal = self._luck[run], self._proposals[run]
         if is_look(proposal):
-            self._pool(str(proposal.parent), self._seen(found.scores, luck))
+            self._pool(str(proposal.parent), self._seen(found.evaluation.scores, luck))
         else:
             # the names that the oracle's checkpoints have: steps count from 1
             self._add(run, snapshot_id_of(run_name(run), 0, number + 1), found, luck)
@@ -231,9 +239,11 @@ class VirtualSweep:
     ) -> None:
         """Add a row, with the weather's noise if scores are not those of prompts."""
         if self._truth is not None:
-            self._rows.append(Row(run, name, found.scores, self._truth(found.state), found.stderr))
+            scored = found.evaluation
+            truth = self._truth(found.state)
+            self._rows.append(Row(run, name, scored.scores, truth, scored.stderr))
             return
-        truth = found.scores if lossless else found.scores - luck.loss
+        truth = found.evaluation.scores - (0.0 if lossless else luck.loss)
         error = np.full(len(truth), self._weather.noise)
         self._rows.append(Row(run, name, self._seen(truth, luck), truth, error))
 

@@ -112,15 +112,22 @@ def test_more_objectives_than_planes_are_drawn_side_by_side() -> None:
     pytest.importorskip("matplotlib")
     import numpy as np
 
+    from paretoflow.core.evaluation import Evaluation
     from paretoflow.core.values import Direction, ObjectiveInfo, Problem
-    from paretoflow.front.compared import Side, SidePoint
+    from paretoflow.front.compared import Side
     from paretoflow.front.difference import difference
     from paretoflow.report.diff_picture import diff_plot
 
     problem = Problem(
         tuple(ObjectiveInfo(n, Direction.MAXIMIZE, "", 0.0, 1.0, 0.0) for n in "abcd")
     )
-    point = SidePoint("p", "", (0.1, 0.2, 0.3, 0.4), (0.01,) * 4, np.empty(0), "")
+    point = Evaluation(
+        scores=np.array([0.1, 0.2, 0.3, 0.4]),
+        stderr=np.full(4, 0.01),
+        prompt_scores=np.empty(0),
+        n=0,
+        snapshot_id="p",
+    )
     both = difference(Side("x", "s", 0, problem, (point,)), Side("y", "s", 1, problem, (point,)))
     assert diff_plot(both).startswith(b"\x89PNG")
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from paretoflow.core.cost import Cost
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.values import (
     BASE_RUN_ID,
     Direction,
@@ -17,7 +18,7 @@ from paretoflow.core.values import (
     Proposal,
     WeightVector,
 )
-from paretoflow.engine.state.events import ScoredCheckpoint, calibrated, evaluated, finished
+from paretoflow.engine.state.events import calibrated, evaluated, finished
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.tables import Event, EventKind
 
@@ -66,8 +67,16 @@ def scored(
     values = np.asarray(scores, dtype=np.float64)
     stderr = np.array([0.01, 0.1])
     per_prompt = np.stack([values - stderr, values + stderr], axis=1)
-    where = ScoredCheckpoint(run_id, attempt, step, values, stderr, per_prompt)
-    return evaluated(where, time_s=at, cost=cost or Cost(), path=path, digest=digest)
+    found = Evaluation(
+        scores=values,
+        stderr=stderr,
+        prompt_scores=per_prompt,
+        n=2,
+        cost=cost or Cost(),
+        path=path,
+        digest=digest,
+    )
+    return evaluated(found.named(run_id, attempt, step), at)
 
 
 def base(scores: Sequence[float] = (0.5, 5.0), cost: Cost | None = None) -> Event:

@@ -19,7 +19,7 @@ from paretoflow.exporters import exporter_of
 from paretoflow.exporters.base_model import BaseKind, base_of
 from paretoflow.exporters.reading import read_manifest
 from paretoflow.exporters.verify import verify_export
-from tests.views import measured, two_objectives
+from tests.views import changed, measured, two_objectives
 
 TAGS = ["folder", "hub-folder", "vllm", "parquet", "json", "csv", "arrow"]
 ADAPTERS = {"folder": "adapters/", "hub-folder": "", "vllm": "adapters/"}
@@ -36,7 +36,7 @@ def evaluated(view: SweepView, config: dict[str, Any], **files: str) -> SweepVie
         for name, content in files.items():
             (folder / ".".join(name.rsplit("_", 1))).write_text(content)
         digests[point.snapshot_id] = digest_of_folder(folder)
-        points.append(dataclasses.replace(point, digest=digests[point.snapshot_id]))
+        points.append(changed(point, digest=digests[point.snapshot_id]))
     rows = tuple(
         dataclasses.replace(e, digest=digests.get(e.snapshot_id, e.digest))
         for e in view.evaluations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from paretoflow.lm.adapters import fresh_adapter, save_adapter, unload
 from paretoflow.lm.base import LanguageModel, render_chat
 from paretoflow.lm.generation import generate
 from paretoflow.spec.models import GenerationSpec, LoraSpec
-from tests.views import two_objectives
+from tests.views import changed, two_objectives
 
 pytestmark = pytest.mark.train
 
@@ -39,7 +38,7 @@ def adapter(tiny_lm: LanguageModel, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def point_of(**changes: Any) -> FrontPoint:
-    return dataclasses.replace(two_objectives().front.points[0], **changes)
+    return changed(two_objectives().front.points[0], **changes)
 
 
 def spec_of(data: dict[str, Any], **generation: Any) -> dict[str, Any]:

@@ -289,14 +289,15 @@ def test_many_faults_are_counted_and_the_first_shown(out: Path) -> None:
 
 
 def test_what_a_manifest_says_of_fresh_prompts_follows_from_its_scores(tmp_path: Path) -> None:
-    from paretoflow.core.confirmed import Confirmation, FreshFacts, FreshScores
+    from paretoflow.core.confirmed import Confirmation, FreshFacts
+    from paretoflow.core.evaluation import Evaluation
     from paretoflow.front.confirmed import confirmed_front
 
     view = measured(two_objectives(tmp_path / "sweep"))
     rng = np.random.default_rng(0)
     fresh = {
-        p.snapshot_id: FreshScores(
-            p.snapshot_id, "", np.array(p.scores)[:, None] + rng.normal(size=(2, 9)) * [[0.02], [2]]
+        p.snapshot_id: Evaluation.of_prompts(
+            p.evaluation.scores[:, None] + rng.normal(size=(2, 9)) * [[0.02], [2]]
         )
         for p in view.front.points
     }

@@ -19,7 +19,7 @@ from paretoflow.core.views import SweepView
 from paretoflow.exporters import exporter_of
 from paretoflow.exporters.verify import verify_export
 from paretoflow.exporters.vllm import serve_command
-from tests.views import measured, two_objectives
+from tests.views import changed, measured, two_objectives
 
 STAND_IN = """#!/bin/sh
 pwd
@@ -125,7 +125,7 @@ def test_what_vllm_cannot_serve_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="up to rank 512"):
         serve_command(["base"], ["a"], 513)
     view = two_objectives(tmp_path / "sweep")
-    bare = tuple(dataclasses.replace(p, path="", digest="") for p in view.front.points)
+    bare = tuple(changed(p, path="", digest="") for p in view.front.points)
     simulated = dataclasses.replace(view, front=dataclasses.replace(view.front, points=bare))
     with pytest.raises(ModelError, match="nothing for vLLM to serve"):
         exported(simulated, tmp_path / "out")
@@ -137,8 +137,8 @@ def test_an_adapter_that_is_no_lora_is_refused(tmp_path: Path) -> None:
     point = view.front.points[0]
     config = Path(view.root) / point.path / "adapter_config.json"
     config.write_text('{"peft_type": "IA3"}')
-    changed = dataclasses.replace(point, digest=digest_of_folder(config.parent))
-    front = dataclasses.replace(view.front, points=(changed, *view.front.points[1:]))
+    other = changed(point, digest=digest_of_folder(config.parent))
+    front = dataclasses.replace(view.front, points=(other, *view.front.points[1:]))
     with pytest.raises(ModelError, match="does not say its LoRA rank"):
         exported(dataclasses.replace(view, front=front), tmp_path / "out")
 
@@ -147,10 +147,10 @@ def test_the_base_on_the_front_is_routed_to_by_its_served_name(tmp_path: Path) -
     view = measured(two_objectives(tmp_path / "sweep"))
     row = dataclasses.replace(
         view.evaluations[0],
-        scores=(0.9, 33.0),
+        scores=np.array([0.9, 33.0]),
         prompt_scores=view.evaluations[0].prompt_scores + np.array([[0.59], [0.0]]),
     )
-    base = dataclasses.replace(
+    base = changed(
         view.front.points[0],
         snapshot_id="base",
         run_id="base",
@@ -224,7 +224,7 @@ def test_chats_are_asked_for_as_chats(tmp_path: Path) -> None:
 
 def test_a_point_with_its_own_temperature_says_so_in_its_rows(tmp_path: Path) -> None:
     view = two_objectives(tmp_path / "sweep")
-    first = dataclasses.replace(view.front.points[0], condition={"temperature": 0.2})
+    first = changed(view.front.points[0], condition={"temperature": 0.2})
     front = dataclasses.replace(view.front, points=(first, *view.front.points[1:]))
     out = exported(dataclasses.replace(view, front=front), tmp_path / "out")
     rows = json.loads((out / "routing.json").read_text())["table"]
@@ -245,7 +245,7 @@ def test_a_point_that_is_another_model_is_refused(
     tmp_path: Path, condition: dict[str, Any]
 ) -> None:
     view = two_objectives(tmp_path / "sweep")
-    point = dataclasses.replace(view.front.points[1], condition=condition)
+    point = changed(view.front.points[1], condition=condition)
     front = dataclasses.replace(view.front, points=(point,))
     with pytest.raises(ModelError, match="asked for by head_weights, which no request can say"):
         exported(dataclasses.replace(view, front=front), tmp_path / "out")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from paretoflow.core.errors import UserError
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.values import Direction, ObjectiveInfo, Problem
-from paretoflow.front.compared import Side, SidePoint
+from paretoflow.front.compared import Side
 from paretoflow.front.comparison import comparison
 from paretoflow.front.difference import difference
 
@@ -18,15 +19,22 @@ PROBLEM = Problem(tuple(ObjectiveInfo(n, UP, "", 0.0, 4.0, 0.0) for n in ("a", "
 PROMPTS = 6
 
 
-def point(*scores: float, noise: int | None = None, data: str = "prompts") -> SidePoint:
+def point(*scores: float, noise: int | None = None, data: str = "prompts") -> Evaluation:
     prompts = np.repeat(np.array(scores)[:, None], PROMPTS, axis=1)
     if noise is not None:
         drawn = np.random.default_rng(noise).normal(size=prompts.shape)
         prompts = prompts + drawn - drawn.mean(axis=1, keepdims=True)
-    return SidePoint(f"p{scores}", "", scores, (0.1,) * len(scores), prompts, data)
+    return Evaluation(
+        scores=np.array(scores, dtype=np.float64),
+        stderr=np.full(len(scores), 0.1),
+        prompt_scores=prompts,
+        n=PROMPTS,
+        snapshot_id=f"p{scores}",
+        data=data,
+    )
 
 
-def side(label: str, *points: SidePoint, problem: Problem = PROBLEM) -> Side:
+def side(label: str, *points: Evaluation, problem: Problem = PROBLEM) -> Side:
     return Side(label, label, 0, problem, points)
 
 
@@ -120,7 +128,7 @@ def test_units_that_differ_are_noted_once():
     assert len(found.notes) == 2
 
 
-def short(of: SidePoint) -> SidePoint:
+def short(of: Evaluation) -> Evaluation:
     return dataclasses.replace(of, prompt_scores=of.prompt_scores[:, :3])
 
 

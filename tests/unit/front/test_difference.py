@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from paretoflow.core.errors import UserError
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.values import Direction, ObjectiveInfo, Problem
-from paretoflow.front.compared import Side, SidePoint
+from paretoflow.front.compared import Side
 from paretoflow.front.difference import difference
 
 GAIN = ObjectiveInfo("gain", Direction.MAXIMIZE, "", 0.0, 4.0, 0.0)
@@ -15,14 +18,22 @@ COST = ObjectiveInfo("cost", Direction.MINIMIZE, "s", 0.0, 4.0, 4.0)
 PROBLEM = Problem((GAIN, COST))
 
 
-def point(name: str, gain: float, cost: float, data: str = "d", n: int = 20) -> SidePoint:
+def point(name: str, gain: float, cost: float, data: str = "d", n: int = 20) -> Evaluation:
     noise = np.random.default_rng(n).normal(0.0, 0.1, size=(2, n))
     noise -= noise.mean(axis=1, keepdims=True)
     prompts = np.array([[gain], [cost]]) + noise
-    return SidePoint(name, f"digest of {name}", (gain, cost), (0.1, 0.1), prompts, data)
+    return Evaluation(
+        scores=np.array([gain, cost], dtype=np.float64),
+        stderr=np.array([0.1, 0.1]),
+        prompt_scores=prompts,
+        n=n,
+        snapshot_id=name,
+        digest=f"digest of {name}",
+        data=data,
+    )
 
 
-def side(label: str, *points: SidePoint, problem: Problem = PROBLEM) -> Side:
+def side(label: str, *points: Evaluation, problem: Problem = PROBLEM) -> Side:
     return Side(label, "demo", 0, problem, points)
 
 
@@ -66,7 +77,7 @@ def test_both_unknown_prompts_are_not_paired() -> None:
 
 
 def test_without_scores_of_prompts_there_is_no_interval() -> None:
-    bare = SidePoint("s", "", (1.0, 1.0), (float("nan"),) * 2, np.empty(0), "")
+    bare = Evaluation(scores=np.ones(2), stderr=np.full(2, np.nan), prompt_scores=np.empty(0), n=0)
     found = difference(side("a", bare), side("b", point("r", 2, 1)))
     assert found.interval is None
     assert not found.paired
@@ -78,7 +89,7 @@ def test_without_scores_of_prompts_there_is_no_interval() -> None:
 def test_the_order_of_the_objectives_does_not_matter() -> None:
     turned = Problem((COST, GAIN))
     r = point("r", 3, 2)
-    swapped = SidePoint("r", r.digest, (2, 3), (0.1, 0.1), r.prompt_scores[::-1], r.data)
+    swapped = replace(r, scores=r.scores[::-1], prompt_scores=r.prompt_scores[::-1])
     a = side("a", r)
     found = difference(a, side("b", swapped, problem=turned))
     assert found.change == 0.0

@@ -8,7 +8,7 @@ from paretoflow.core.errors import UserError
 from paretoflow.core.values import Problem
 from paretoflow.core.views import FrontView
 from paretoflow.front.selection import landmarks, pick, that_count
-from tests.views import three_objectives, two_objectives
+from tests.views import changed, three_objectives, two_objectives
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_without_a_preference_the_free_objectives_count_equally() -> None:
 
 
 def test_a_tie_goes_to_the_point_that_is_better_elsewhere(front: FrontView) -> None:
-    worse = dataclasses.replace(front.points[0], snapshot_id="twin", scores=(0.52, 48.0))
+    worse = changed(front.points[0], snapshot_id="twin", scores=(0.52, 48.0))
     tied = dataclasses.replace(front, points=(worse, *front.points))
     assert pick(tied, {"coverage": 1.0}).scores == (0.52, 47.5)
 

@@ -9,7 +9,7 @@ import pytest
 
 from paretoflow.core.views import SweepView
 from paretoflow.report.figures import front_figures, growth_figures, plane_figure
-from tests.views import three_objectives, two_objectives
+from tests.views import changed, three_objectives, two_objectives
 
 
 def named(figure: dict[str, Any], name: str) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def test_the_shaded_region_has_the_area_of_the_hypervolume() -> None:
 
 def test_a_base_on_the_front_is_drawn_once_as_the_base() -> None:
     view = two_objectives()
-    base = dataclasses.replace(
+    base = changed(
         view.front.points[2], snapshot_id="base", run_id="base", kind="base", proposal=None
     )
     points = (*view.front.points[:2], base, *view.front.points[3:])

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.values import ObjectiveInfo, Problem
 from paretoflow.core.views import SweepView
 from paretoflow.report.picture import static_plot
@@ -19,11 +20,14 @@ def four_objectives() -> SweepView:
     extra: ObjectiveInfo = dataclasses.replace(GROUNDING, name="tone")
     problem = Problem((*view.front.problem.objectives, extra))
 
-    def wider(row: object) -> object:
-        scores, stderr = (*row.scores, 0.5), (*row.stderr, 0.1)  # type: ignore[attr-defined]
-        return dataclasses.replace(row, scores=scores, stderr=stderr)  # type: ignore[type-var]
+    def wider(row: Evaluation) -> Evaluation:
+        return dataclasses.replace(
+            row, scores=np.append(row.scores, 0.5), stderr=np.append(row.stderr, 0.1)
+        )
 
-    points = tuple(wider(p) for p in view.front.points)
+    points = tuple(
+        dataclasses.replace(p, evaluation=wider(p.evaluation)) for p in view.front.points
+    )
     front = dataclasses.replace(view.front, problem=problem, points=points)
     return dataclasses.replace(
         view, front=front, evaluations=tuple(wider(e) for e in view.evaluations)

@@ -11,7 +11,7 @@ from paretoflow.core.views import SweepView
 from paretoflow.exporters.tables import front_table
 from paretoflow.report.hover import Hover
 from paretoflow.report.sections import points_html, runs_html
-from tests.views import two_objectives
+from tests.views import changed, two_objectives
 
 SETTINGS = (("learning_rate", 0.00123), ("rank", 8))
 
@@ -47,7 +47,7 @@ def test_the_export_has_them_as_json(view: SweepView) -> None:
 
 def test_a_point_asked_otherwise_has_the_adapter_of_its_own_name(view: SweepView) -> None:
     point = view.front.points[0]
-    cool = replace(point, snapshot_id="r0001-c12345-a0-s0040", condition={"temperature": 0.5})
+    cool = changed(point, snapshot_id="r0001-c12345-a0-s0040", condition={"temperature": 0.5})
     assert cool.adapter_name == "r0001-c12345-a0-s0040"
-    served = replace(cool, snapshot_id="r0001-c12345-a0-s0040-c03")
+    served = changed(cool, snapshot_id="r0001-c12345-a0-s0040-c03")
     assert served.adapter_name == "r0001-c12345-a0-s0040"

@@ -5,7 +5,7 @@ import re
 from xml.etree import ElementTree
 
 from paretoflow.report.sketch import COLUMNS, LINES, characters, overlay, svg
-from tests.views import two_objectives
+from tests.views import changed, two_objectives
 
 
 def test_points_run_from_top_left_to_bottom_right() -> None:
@@ -28,7 +28,7 @@ def test_a_single_point_sits_in_the_middle() -> None:
 
 def test_the_svg_is_well_formed_and_escaped() -> None:
     front = two_objectives().front
-    points = tuple(dataclasses.replace(p, snapshot_id="<b>&") for p in front.points)
+    points = tuple(changed(p, snapshot_id="<b>&") for p in front.points)
     root = ElementTree.fromstring(svg(dataclasses.replace(front, points=points)))
     circles = root.findall("{http://www.w3.org/2000/svg}circle")
     assert len(circles) == 5
@@ -39,6 +39,7 @@ def test_the_svg_is_well_formed_and_escaped() -> None:
 
 def test_fronts_over_each_other_go_by_letters_and_meet_in_a_star() -> None:
     front = two_objectives().front
-    text = overlay({"A": front.points, "B": front.points[1:3]}, front.problem)
+    points = [p.evaluation for p in front.points]
+    text = overlay({"A": points, "B": points[1:3]}, front.problem)
     drawn = "".join(text.splitlines()[1 : LINES + 1])
     assert sorted(re.findall(r"[AB*]", drawn)) == ["*", "*", "A", "A", "A"]

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from paretoflow.core.errors import LedgerError, ObjectiveError, RunInterrupted
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.protocols import Prompt
 from paretoflow.core.values import FloatArray
 from paretoflow.lm import generation
 from paretoflow.lm.base import LanguageModel
 from paretoflow.lm.generation import generate
 from paretoflow.scoring import kept, panel
-from paretoflow.scoring.evaluate import EvaluationResult, Evaluator
+from paretoflow.scoring.evaluate import Evaluator
 from paretoflow.scoring.kept import Keeper
 from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.spec.models import GenerationSpec
@@ -222,7 +223,7 @@ def test_the_base_is_evaluated_in_pieces_as_in_one_go(
         except RunInterrupted:
             told += [text for text, _, _ in mailbox.told]
     assert told == ["sampling the base"] * 4 + ["scoring letters", "scoring length"] * 3
-    for field in dataclasses.fields(EvaluationResult):
+    for field in dataclasses.fields(Evaluation):
         if field.name != "wall_s":
             np.testing.assert_array_equal(getattr(found, field.name), getattr(expected, field.name))
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from paretoflow.core.cost import Cost
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.values import Direction, ObjectiveInfo, Problem
-from paretoflow.core.views import EvaluationRow
 from paretoflow.engine.failures.attribution import trouble_in
 from paretoflow.ledger.tables import FrontRecord
 from paretoflow.spec.tracking import TensorboardTrackerSpec, TrackerSpec
@@ -27,7 +27,7 @@ SPEC = TensorboardTrackerSpec(type="tensorboard")
 class FakeState:
     """The part of a state that is told, grown by hand."""
 
-    def __init__(self, rows: Sequence[EvaluationRow] = ()) -> None:
+    def __init__(self, rows: Sequence[Evaluation] = ()) -> None:
         self.evaluations = list(rows)
         self.cost = Cost(1.0, 2.0, 3)
         self.finished, self.failed = 4, 5
@@ -77,7 +77,7 @@ def follow(monkeypatch: pytest.MonkeyPatch) -> Follow:
     return make
 
 
-def rows(count: int, **changes: Any) -> list[EvaluationRow]:
+def rows(count: int, **changes: Any) -> list[Evaluation]:
     return list(two_objectives().evaluations[:count])
 
 

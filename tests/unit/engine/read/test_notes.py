@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from paretoflow.core.cost import Cost
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.values import BASE_RUN_ID, Direction, ObjectiveInfo, Problem
 from paretoflow.engine.read.notes import notes_of
-from paretoflow.engine.state.events import ScoredCheckpoint, calibrated, evaluated
+from paretoflow.engine.state.events import calibrated, evaluated
 from paretoflow.ledger.tables import Event
 from tests.unit.engine.telling import CALIBRATED, base, done, folded, opened, proposed, scored
 
@@ -25,10 +25,10 @@ def noisy(run_id: str, means: Sequence[float], spread: float, seed: int, cut: fl
     noise = np.random.default_rng(seed).standard_normal((2, 40))
     noise = (noise - noise.mean(axis=1, keepdims=True)) * [[spread], [10 * spread]]
     scores = np.array(means)[:, None] + noise
-    stderr = scores.std(axis=1, ddof=1) / np.sqrt(40)
-    where = ScoredCheckpoint(run_id, 0, int(run_id != BASE_RUN_ID), np.array(means), stderr, scores)
-    payload = {"diagnostics": {"cut_off": cut}}
-    return evaluated(where, time_s=0.0, cost=Cost(), payload=payload)
+    found = replace(
+        Evaluation.of_prompts(scores, diagnostics={"cut_off": cut}), scores=np.array(means)
+    )
+    return evaluated(found.named(run_id, 0, int(run_id != BASE_RUN_ID)), 0.0)
 
 
 def test_a_sweep_that_is_well_has_no_notes() -> None:

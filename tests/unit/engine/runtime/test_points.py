@@ -9,14 +9,17 @@ import pytest
 
 from paretoflow.core.cost import Cost
 from paretoflow.core.errors import MethodError, ShapeError
-from paretoflow.core.protocols import Checkpoint, GivenScores, Served
+from paretoflow.core.evaluation import Evaluation
+from paretoflow.core.protocols import Checkpoint, Served
 from paretoflow.engine.runtime.results import points_of
-from paretoflow.engine.state.events import ScoredCheckpoint, evaluated, evaluation_of
-from paretoflow.scoring.evaluate import EvaluationResult
+from paretoflow.engine.state.events import evaluated, evaluation_of
 
 PLAIN = Checkpoint(3, Path("a"), final=True, cost=Cost(), weights=np.array([0.4, 0.6]), metrics={})
 PROMPTS = np.array([[1.0, 2.0, 3.0], [0.5, 0.5, 2.0]])
-GIVEN = GivenScores(np.array([2.0, 1.0]), np.array([0.1, 0.2]), PROMPTS)
+GIVEN = Evaluation(
+    scores=np.array([2.0, 1.0]), stderr=np.array([0.1, 0.2]), prompt_scores=PROMPTS, n=3
+)
+NAMES = ("gain", "size")
 
 
 class Recorder:
@@ -25,22 +28,31 @@ class Recorder:
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
 
-    def evaluate(self, model: Any, weights: Any = None, served: Any = None) -> EvaluationResult:
+    def evaluate(self, model: Any, weights: Any = None, served: Any = None) -> Evaluation:
         self.asked.append((weights.tolist(), served))
         scores = np.array([float(len(self.asked)), 0.0])
-        return EvaluationResult(scores, scores, scores[:, None], ("x",), {}, 5, 0.1)
+        return Evaluation(
+            scores=scores,
+            stderr=scores,
+            prompt_scores=scores[:, None],
+            n=1,
+            completions=("x",),
+            diagnostics={"kl": 0.5},
+            cost=Cost(0.1, 0.1, 5),
+        )
 
 
 def points(checkpoint: Checkpoint, evaluator: Any = None) -> tuple[list[Any], int]:
     signs: list[int] = []
-    found = list(points_of(checkpoint, evaluator or Recorder(), 2, lambda: signs.append(1)))
+    found = list(points_of(checkpoint, evaluator or Recorder(), NAMES, lambda: signs.append(1)))
     return found, len(signs)
 
 
 def test_a_checkpoint_of_one_preference_is_one_point():
     evaluator = Recorder()
     (point,), signs = points(PLAIN, evaluator)
-    assert (point.condition, point.weights, point.payload) == (None, (0.4, 0.6), {})
+    assert (point.number, point.weights, point.condition) == (None, (0.4, 0.6), None)
+    assert (point.snapshot_id, point.diagnostics, point.cost.tokens) == ("", {"kl": 0.5}, 5)
     assert evaluator.asked == [([0.4, 0.6], None)]
     assert signs == 1
 
@@ -48,16 +60,17 @@ def test_a_checkpoint_of_one_preference_is_one_point():
 def test_what_a_run_found_of_its_thresholds_is_in_its_record():
     told = {"kept": True, "looks": 7}
     (point,), _ = points(replace(PLAIN, constraint=told))
-    assert point.payload == {"constraint": told}
+    assert point.constraint == told
+    assert evaluated(point, 1.0).payload["constraint"] == told
 
 
 def test_a_point_for_each_preference_that_is_served_in_order():
     served = tuple(Served(np.array([w, 1 - w]), {"prefix": f"{w}"}) for w in (0.0, 0.5, 1.0))
     evaluator = Recorder()
     found, signs = points(replace(PLAIN, served=served), evaluator)
-    assert [p.condition for p in found] == [0, 1, 2]
+    assert [p.number for p in found] == [0, 1, 2]
     assert [p.weights for p in found] == [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)]
-    assert [p.payload["condition"] for p in found] == [dict(s.condition) for s in served]
+    assert [p.condition for p in found] == [dict(s.condition) for s in served]
     assert [s for _, s in evaluator.asked] == list(served)
     assert signs == 3
 
@@ -78,10 +91,9 @@ def test_given_scores_are_taken_without_an_evaluation():
     evaluator = Recorder()
     (point,), _ = points(replace(PLAIN, given=GIVEN), evaluator)
     assert evaluator.asked == []
-    assert point.payload == {"given": True}
-    assert point.result.scores.tolist() == [2.0, 1.0]
-    assert point.result.completions == ()
-    assert (point.result.tokens, point.result.wall_s) == (0, 0.0)
+    assert point.given
+    assert (point.scores.tolist(), point.n) == ([2.0, 1.0], 3)
+    assert (point.completions, point.cost) == ((), Cost())
 
 
 @pytest.mark.parametrize(
@@ -108,12 +120,11 @@ def test_scores_are_given_or_evaluated_and_not_both():
 
 
 def test_each_condition_has_its_own_row_and_ordinary_names_stay():
-    where = ScoredCheckpoint("r0001-abc", 0, 40, GIVEN.scores, GIVEN.stderr, PROMPTS)
-    third = replace(where, condition=3)
+    where = GIVEN.named("r0001-abc", 0, 40)
+    third = replace(GIVEN, number=3, condition={"prefix": "p"}).named("r0001-abc", 0, 40)
     assert where.snapshot_id == "r0001-abc-a0-s0040"
     assert third.snapshot_id == "r0001-abc-a0-s0040-c03"
-    payload = {"condition": {"prefix": "p"}}
-    rows = [evaluated(w, time_s=1.0, cost=Cost(), payload=payload) for w in (where, third)]
+    rows = [evaluated(w, 1.0) for w in (where, third)]
     assert [r.event_id for r in rows] == [
         "evaluated:r0001-abc:0:40",
         "evaluated:r0001-abc:0:40:3",

@@ -197,7 +197,8 @@ def test_changed_inputs_damage_and_wrong_files_are_refused(
 
 
 def test_what_a_confirmation_says_by_hand() -> None:
-    from paretoflow.core.confirmed import Confirmation, FreshFacts, FreshScores
+    from paretoflow.core.confirmed import Confirmation, FreshFacts
+    from paretoflow.core.evaluation import Evaluation
     from paretoflow.front.confirmed import confirmed_front
     from tests.views import two_objectives
 
@@ -211,7 +212,7 @@ def test_what_a_confirmation_says_by_hand() -> None:
     }
     scores[best.snapshot_id] = np.array([0.40 + 0.01 * wave, 47.5 + wave])
     scores["base"] = np.array([0.31 + 0.01 * wave, 33.0 + wave])
-    known = {name: FreshScores(name, "", rows) for name, rows in scores.items()}
+    known = {name: Evaluation.of_prompts(rows) for name, rows in scores.items()}
     found = confirmed_front(front, Confirmation(facts, known))
     first = found.points[0]
     assert first.scores == pytest.approx((0.40, 47.5))
@@ -229,7 +230,8 @@ def test_what_a_confirmation_says_by_hand() -> None:
 def test_the_base_tells_how_the_prompts_differ_by_hand() -> None:
     from dataclasses import replace
 
-    from paretoflow.core.confirmed import Confirmation, FreshFacts, FreshScores
+    from paretoflow.core.confirmed import Confirmation, FreshFacts
+    from paretoflow.core.evaluation import Evaluation
     from paretoflow.front.confirmed import confirmed_front
     from paretoflow.report.labels import confirmed_text
     from tests.views import two_objectives
@@ -239,12 +241,10 @@ def test_the_base_tells_how_the_prompts_differ_by_hand() -> None:
     facts = FreshFacts.from_dict(noted.to_dict())
     wave = np.array([-1.0, 1, -1, 1])
     scores = {
-        p.snapshot_id: FreshScores(
-            p.snapshot_id, "", np.array([p.scores[0] + wave, p.scores[1] + wave])
-        )
+        p.snapshot_id: Evaluation.of_prompts(p.evaluation.scores[:, None] + wave)
         for p in front.points
     }
-    scores["base"] = FreshScores("base", "", np.array([0.61 + 0.01 * wave, 37.0 + wave]))
+    scores["base"] = Evaluation.of_prompts(np.array([0.61 + 0.01 * wave, 37.0 + wave]))
     found = confirmed_front(front, Confirmation(facts, scores))
     apart = np.hypot(0.02, 0.01 / np.sqrt(3))
     first, second = found.base

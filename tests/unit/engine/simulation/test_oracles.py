@@ -91,18 +91,19 @@ def test_a_snapshot_and_the_base_are_evaluated_again_by_name_and_state() -> None
     (point,) = asked.of(Launch("b", 0, proposal(), known=known(name, "a", 2)))
     asked.of(Launch("c", 0, proposal(), known=known("base", BASE_RUN_ID, 0)))
     assert oracle.again == [Snapshot(name, 2), Snapshot("base", 0)]
-    assert point.prompt_scores == pytest.approx(PROMPTS + 0.02)
+    assert point.evaluation.prompt_scores == pytest.approx(PROMPTS + 0.02)
 
 
 def test_means_and_errors_come_from_the_prompts() -> None:
-    point = checked(Checkpoint(1.0, prompt_scores=PROMPTS), PROBLEM, "a")
+    point = checked(Checkpoint(1.0, prompt_scores=PROMPTS), PROBLEM, "a").evaluation
     assert point.scores == pytest.approx([0.5, 6.0])
     # the spread of 0, 1, .5 is .5; of 4, 8, 6 it is 2
     assert point.stderr == pytest.approx(np.array([0.5, 2.0]) / np.sqrt(3))
-    given = checked(Checkpoint(1.0, [0.1, 1.0], [0.2, 0.3], PROMPTS), PROBLEM, "a")
+    given = checked(Checkpoint(1.0, [0.1, 1.0], [0.2, 0.3], PROMPTS), PROBLEM, "a").evaluation
     assert given.scores.tolist() == [0.1, 1.0]
     assert given.stderr.tolist() == [0.2, 0.3]
-    assert checked(Checkpoint(1.0, prompt_scores=PROMPTS[:, :1]), PROBLEM, "a").stderr.sum() == 0
+    single = checked(Checkpoint(1.0, prompt_scores=PROMPTS[:, :1]), PROBLEM, "a")
+    assert single.evaluation.stderr.sum() == 0
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ import pytest
 
 from paretoflow.core.cost import Cost
 from paretoflow.core.errors import DataError, LedgerError
+from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.launch import PriorEvaluation
 from paretoflow.core.values import BASE_RUN_ID, LaunchKind, Proposal
-from paretoflow.core.views import EvaluationRow
 from paretoflow.engine.loop.planner import first_launch, launch_of, stagnant
-from paretoflow.engine.state.events import ScoredCheckpoint, evaluated, evaluation_of
+from paretoflow.engine.state.events import evaluated, evaluation_of
 from paretoflow.engine.state.reevaluation import pooled, require_alike
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.dominance import nondominated
@@ -49,21 +49,21 @@ def seen_again(run_id: str, known: str, scores: tuple[float, float], attempt: in
 def row(prompts: list[list[float]], stderr: tuple[float, ...] = (), **changes: object) -> Event:
     scores = np.array(prompts)
     errors = np.array(stderr or scores.std(axis=1, ddof=1) / np.sqrt(scores.shape[1]))
-    where = ScoredCheckpoint("a", 0, 1, scores.mean(axis=1), errors, scores, **changes)  # type: ignore[arg-type]
-    return evaluated(where, time_s=0.0, cost=Cost(1.0))
+    found = replace(Evaluation.of_prompts(scores, cost=Cost(1.0), **changes), stderr=errors)
+    return evaluated(found.named("a", 0, 1), 0.0)
 
 
-def rows(*events: Event) -> list[EvaluationRow]:
+def rows(*events: Event) -> list[Evaluation]:
     return [evaluation_of(e, 0.0) for e in events]
 
 
 def test_draws_average_within_prompts_by_hand() -> None:
     first, second = rows(row([[0.0, 2.0], [1.0, 1.0]]), row([[2.0, 2.0], [3.0, 1.0]]))
-    assert first.stderr == (1.0, 0.0)
+    assert first.stderr.tolist() == [1.0, 0.0]
     both = pooled(first, second)
     assert both.prompt_scores.tolist() == [[1.0, 2.0], [2.0, 1.0]]
-    assert both.scores == (1.5, 1.5)
-    assert both.stderr == (0.5, 0.5)
+    assert both.scores.tolist() == [1.5, 1.5]
+    assert both.stderr.tolist() == [0.5, 0.5]
     assert (both.n, both.draws, both.cost.wall_s) == (2, 2, 2.0)
     third = pooled(both, second)
     np.testing.assert_allclose(third.prompt_scores, [[4 / 3, 2.0], [7 / 3, 1.0]])
@@ -73,7 +73,7 @@ def test_draws_average_within_prompts_by_hand() -> None:
 def test_errors_of_single_scores_add_as_independent_ones() -> None:
     first, second = rows(row([[1.0]], (0.3,)), row([[2.0]], (0.4,)))
     both = pooled(first, second)
-    assert both.scores == (1.5,)
+    assert both.scores.tolist() == [1.5]
     assert both.stderr == pytest.approx((0.25,))
     # three draws of one error: a third of the root of their squares' sum, whatever the order
     third = pooled(pooled(first, first), first)
@@ -85,7 +85,7 @@ def test_pairs_of_snapshots_stay_paired() -> None:
     rng = np.random.default_rng(0)
     easy = rng.normal(0.0, 10.0, 50)
 
-    def twice(shift: float) -> EvaluationRow:
+    def twice(shift: float) -> Evaluation:
         draws = (easy + shift + rng.normal(0.0, 0.1, 50) for _ in range(2))
         return pooled(*rows(*(row([draw.tolist()]) for draw in draws)))
 
@@ -149,7 +149,7 @@ def test_whoever_tells_a_look_twice_is_heard_once() -> None:
     once = folded(*LUCKY, *AGAIN, told, done("c"))
     retried = [failed("c", final=False), started("c", 1), late, told, done("c", 1)]
     twice = folded(*LUCKY, *AGAIN, *retried)
-    assert twice.evaluations[1].scores == once.evaluations[1].scores
+    assert twice.evaluations[1] == once.evaluations[1]
     assert twice.evaluations[1].draws == 2
 
 
