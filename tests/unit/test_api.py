@@ -12,7 +12,7 @@ import paretoflow
 from paretoflow.core.errors import SweepNotFoundError, UserError
 from paretoflow.core.views import SweepView
 from paretoflow.engine.read import sweep as engine_sweep
-from tests.views import three_objectives, two_objectives
+from tests.views import changed, three_objectives, two_objectives
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_pick_and_its_adapter(root: Path, view: SweepView) -> None:
     assert point.scores == (0.24, 14.8)
     adapter = front.adapter(point)
     assert adapter == (root / point.path).resolve()
-    assert front.adapter(dataclasses.replace(point, path="")) is None
+    assert front.adapter(changed(point, path="")) is None
     with pytest.raises(UserError):
         front.pick()
 
@@ -119,7 +119,7 @@ def test_tables(root: Path) -> None:
 
 def test_an_error_that_does_not_exist_is_null(root: Path, view: SweepView) -> None:
     front = paretoflow.open_sweep(root).front()
-    alone = dataclasses.replace(front[0], stderr=(float("nan"), 1.0), n=1)
+    alone = changed(front[0], stderr=(float("nan"), 1.0), n=1)
     assert front.point_dict(alone)["stderr"] == {"coverage": None, "length": 1.0}
 
 

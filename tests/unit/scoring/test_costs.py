@@ -108,9 +108,9 @@ def test_an_evaluation_measures_every_cost(evaluator: Evaluator) -> None:
     assert result.completions == plain.completions
     np.testing.assert_array_equal(result.prompt_scores[:2], plain.prompt_scores[:2])
     latency, speed, memory, size = result.prompt_scores[2:]
-    tokens = result.tokens
+    tokens = result.cost.tokens
     assert len(set(latency)) == 2  # four prompts in batches of three
-    assert 0 < latency.sum() < result.wall_s
+    assert 0 < latency.sum() < result.cost.wall_s
     assert (speed * latency).sum() == pytest.approx(tokens)
     assert len(set(memory)) == 1
     assert memory[0] > 100
@@ -136,4 +136,4 @@ def test_choosing_among_answers_is_paid_for_and_not_decided_by_cost(evaluator: E
     plain = replace(judge, costs=costs.NO_COSTS).evaluate(model, served=asked)
     assert chosen.completions == plain.completions
     latency, speed = chosen.prompt_scores[2:4]
-    assert (latency * speed).sum() == pytest.approx(chosen.tokens)
+    assert (latency * speed).sum() == pytest.approx(chosen.cost.tokens)

@@ -64,8 +64,8 @@ def test_scores_and_errors_come_from_the_answers(evaluator: Evaluator) -> None:
     np.testing.assert_allclose(result.scores, [letters.mean(), lengths.mean()])
     spread = np.sqrt(((lengths - lengths.mean()) ** 2).sum() / 3)
     assert result.stderr[1] == pytest.approx(spread / 2)  # four prompts
-    assert result.tokens >= result.diagnostics["length_tokens"] * 4
-    assert result.wall_s > 0
+    assert result.cost.tokens >= result.diagnostics["length_tokens"] * 4
+    assert result.cost.wall_s > 0
     topk = {"topk_entropy", "topk_entropy_renormalised", "topk_mass"}
     assert set(result.diagnostics) == {"kl", "length_tokens", "cut_off"} | topk
     assert result.diagnostics["kl"] == 0.0

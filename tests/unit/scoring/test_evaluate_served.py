@@ -134,10 +134,10 @@ def test_choosing_costs_all_answers_and_one_draw_is_no_choice(evaluator: Evaluat
     alone = evaluator.evaluate(model, LETTERS, asked())
     once = evaluator.evaluate(model, LETTERS, asked(draws=(asked(),)))
     assert once.completions == alone.completions
-    assert once.tokens == alone.tokens
+    assert once.cost.tokens == alone.cost.tokens
     thrice = evaluator.evaluate(model, LETTERS, asked(draws=(asked(),) * 3))
     each = [evaluator._answers(model, evaluator.prompts, asked(), number) for number in range(3)]
-    assert thrice.tokens == sum(a.tokens for answers in each for a in answers)
+    assert thrice.cost.tokens == sum(a.tokens for answers in each for a in answers)
     assert (thrice.prompt_scores[0] >= alone.prompt_scores[0]).all()
 
 

@@ -372,11 +372,11 @@ def test_a_front_whose_adapters_serve_many_preferences_says_what_to_do(
     from dataclasses import replace
 
     from paretoflow.cli.confirm import _points
-    from tests.views import two_objectives
+    from tests.views import changed, two_objectives
 
     front = two_objectives().front
     served = [
-        replace(p, snapshot_id=f"r0-a0-s0001-c{k:02d}", condition={"temperature": 1.0 + k})
+        changed(p, snapshot_id=f"r0-a0-s0001-c{k:02d}", condition={"temperature": 1.0 + k})
         for k, p in enumerate(front.points)
     ]
     with pytest.raises(UserError, match="no point of this front can be scored again") as caught:
