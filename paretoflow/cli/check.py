@@ -17,6 +17,8 @@ from paretoflow.cli.options import Format, FormatOption, Job, Overrides, Storage
 from paretoflow.cli.plan import Plan, plan_of, served_of, trained_runs
 from paretoflow.core.errors import ClusterError
 from paretoflow.spec.capabilities import CAPABILITIES
+from paretoflow.spec.data import DataSpec, row_sources
+from paretoflow.spec.data_given import GivenSpec
 from paretoflow.spec.engine import ResourcesSpec
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.spec.search import axes_of
@@ -169,7 +171,7 @@ def _sections(spec: SweepSpec, plan: Plan) -> Table:
     each = _group(engine.resources)
     rows = {
         "model": f"{model.type} {escape(getattr(model, 'path', ''))}".rstrip(),
-        "data": f"{data.type} {escape(getattr(data, 'path', ''))}".rstrip()
+        "data": f"{data.type} {escape(_read_from(data))}".rstrip()
         + f": {data.train} train, {data.eval} eval, {data.validation} validation prompts",
         "method": f"{method.type} ({_capabilities(spec)}), "
         f"{method.steps} steps of {method.batch_size}",
@@ -182,6 +184,12 @@ def _sections(spec: SweepSpec, plan: Plan) -> Table:
     if not spec.search:
         del rows["search"]
     return _pairs(rows)
+
+
+def _read_from(data: DataSpec) -> str:
+    if isinstance(data, GivenSpec):
+        return ", ".join(source.path for source in row_sources(data))
+    return getattr(data, "path", "")
 
 
 def _axes(spec: SweepSpec) -> str:
@@ -226,9 +234,10 @@ def _estimate(spec: SweepSpec, plan: Plan) -> Table:
     work, data, method, runs = plan.work, spec.data, spec.method, spec.stop.runs
     learnt = _LEARNT[CAPABILITIES[method.type].data]
     points, draws = served_of(spec)
-    shared = (
-        f"{data.train} x {data.candidates} + {work.held_out} = {work.sampled + work.held_out:,}"
-    )
+    shared = f"{work.held_out}"
+    if work.sampled:
+        both = work.sampled + work.held_out
+        shared = f"{data.train} x {data.candidates} + {work.held_out} = {both:,}"
     at_once = min(spec.engine.worker_groups, runs)
     rows = {
         "shared stage": f"{shared} answers sampled and scored on all objectives, once",

@@ -121,7 +121,9 @@ def work_of(spec: SweepSpec) -> Work:
     trains, merges = trained_runs(spec), merge_runs(spec)
     evaluations = 1 + trains * ceil(method.steps / every) * points + merges
     evaluated = (1 + (evaluations - 1) * draws) * data.eval
-    sampled, held_out = data.train * data.candidates, data.validation * data.held_out
+    learnt_from_base = getattr(data, "sampled", 1.0) > 0
+    sampled = data.train * data.candidates if learnt_from_base else 0
+    held_out = data.validation * data.held_out
     trained = trains * method.steps * method.batch_size
     answers_a_look = method.dual.draws * data.validation
     looks = _constrained_runs(spec) * looks_of(method) * answers_a_look

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from paretoflow.core.values import FloatArray, IntArray
 
@@ -18,6 +19,8 @@ from the prompt's mean; global: standard deviations over the answers to all prom
 scored.
 """
 
+LEAST_STD = 1e-8
+"""No objective's deviation counts as smaller."""
 _NOTHING = 1e-9
 """Objectives whose answers to a prompt differ by less, relative to their size, do not differ."""
 
@@ -44,10 +47,32 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """The base's scored answers to the train prompts, which every run learns from.
+class Given:
+    """What the first rows of a table have from people, and how much runs draw of them.
 
-    Sampled and scored once per sweep: P prompts with C answers each; empty answers are kept.
+    Args:
+        rows: How many rows people gave; those after them are the base's own answers.
+        share: Share of what a run draws that is of them.
+        names: Of the objectives, in the order of the gains; the order of drawing follows names, so
+            that it does not depend on the order of the objectives.
+        labels: Which of a row's first two answers each objective prefers, shape (rows, m): 1 the
+            first, -1 the second, 0 says nothing. None where the rows have ratings.
+        scored: Whether gains of labelled rows are scores; else they are 0.
+    """
+
+    rows: int
+    share: float
+    names: tuple[str, ...]
+    labels: IntArray | None = None
+    scored: bool = False
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Scored answers to the train prompts, which every run learns from.
+
+    The base's own, sampled and scored once per sweep, or what people gave (`given`): P rows, each a
+    prompt with C answers; empty answers of the base are kept.
 
     Args:
         prompts: Length P.
@@ -59,6 +84,9 @@ class Candidates:
         std: Standard deviation likewise, at least 1e-8.
         ref_logprobs: Sum of the base's log-probabilities over each answer's ids, shape (P, C).
         standard: The units of `standardised`.
+        given: What the first rows have from people; None where all are the base's own.
+        counts: Answers that a row has, shape (P,), where it has fewer than C: the others repeat its
+            first. None: C each.
 
     By hand, `prompt`: two prompts, one objective, gains (0, 2) and (10, 14): means 1 and 12,
     squared distances 1 + 1 + 4 + 4 over 2 (2 - 1) degrees of freedom, unit sqrt(5). `global`: mean
@@ -74,11 +102,32 @@ class Candidates:
     std: FloatArray
     ref_logprobs: FloatArray
     standard: Standard = "global"
+    given: Given | None = None
+    counts: IntArray | None = None
 
     @property
     def standardised(self) -> FloatArray:
-        """Return the gains in the units of `standard`, shape (P, C, m)."""
+        """Return the gains in the units of `standard`, shape (P, C, m).
+
+        What people gave and the base's own answers are on scales of their own, each in its units.
+        """
+        if self.given is not None and 0 < self.given.rows < len(self.gains):
+            parts = self._part(slice(self.given.rows)), self._part(slice(self.given.rows, None))
+            return np.concatenate([part.standardised for part in parts])
         return self.in_standard(self.gains, np.arange(len(self.gains)))
+
+    def _part(self, rows: slice) -> Candidates:
+        counts = None if self.counts is None else self.counts[rows]
+        gains = self.gains[rows]
+        there = gains[_present(gains, counts)]
+        return replace(
+            self,
+            gains=gains,
+            counts=counts,
+            mean=there.mean(axis=0),
+            std=np.maximum(there.std(axis=0), LEAST_STD),
+            given=None,
+        )
 
     def in_standard(self, gains: FloatArray, rows: IntArray) -> FloatArray:
         """Return what answers scored, in the units of `standard`.
@@ -101,9 +150,10 @@ class Candidates:
             return np.ones_like(self.std)
         if self.standard == "global":
             return self.std
-        count, each, _ = self.gains.shape
-        apart = self.gains - self.gains.mean(axis=1, keepdims=True)
-        within = np.sqrt(np.square(apart).sum(axis=(0, 1)) / max(count * (each - 1), 1))
+        present = _present(self.gains, self.counts)
+        apart = (self.gains - self._means()[:, None, :]) * present[:, :, None]
+        freedom = int(present.sum()) - len(present)
+        within = np.sqrt(np.square(apart).sum(axis=(0, 1)) / max(freedom, 1))
         nothing = within <= _NOTHING * np.abs(self.gains).max(axis=(0, 1), initial=0.0)
         return np.asarray(np.where(nothing, self.std, within), dtype=np.float64)
 
@@ -111,6 +161,21 @@ class Candidates:
         """Return what gains are counted from, shape (P, m)."""
         count, _, m = self.gains.shape
         if self.standard == "prompt":
-            return np.asarray(self.gains.mean(axis=1), dtype=np.float64)
+            return self._means()
         centre = self.mean if self.standard == "global" else np.zeros(m)
         return np.asarray(np.broadcast_to(centre, (count, m)), dtype=np.float64)
+
+    def _means(self) -> FloatArray:
+        """Return the mean gain of each prompt's answers, shape (P, m)."""
+        if self.counts is None:
+            return np.asarray(self.gains.mean(axis=1), dtype=np.float64)
+        present = _present(self.gains, self.counts)[:, :, None]
+        return np.asarray((self.gains * present).sum(axis=1) / self.counts[:, None])
+
+
+def _present(gains: FloatArray, counts: IntArray | None) -> NDArray[np.bool_]:
+    """Return which answers are there and repeat no other for want of one, shape (P, C)."""
+    rows, each, _ = gains.shape
+    if counts is None:
+        return np.ones((rows, each), dtype=bool)
+    return np.asarray(np.arange(each) < counts[:, None])

@@ -24,6 +24,12 @@ class DataFacts:
         near: Eval prompts that nearly repeat a train or validation prompt.
         evals: Eval prompts in all.
         pairs: The first of these and what they repeat, shortened.
+        learnt: What people gave that runs learn from, in words, for instance "pairs"; empty where
+            they learn from the base's own answers alone.
+        given: How many there are.
+        spoken: How many of them speak for each objective.
+        shared: How many speak for several objectives.
+        opposed: On how many of these they disagree which answer is the better.
     """
 
     rows: int = 0
@@ -33,6 +39,11 @@ class DataFacts:
     near: int = 0
     evals: int = 0
     pairs: tuple[tuple[str, str], ...] = ()
+    learnt: str = ""
+    given: int = 0
+    spoken: tuple[tuple[str, int], ...] = ()
+    shared: int = 0
+    opposed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -45,10 +56,13 @@ class DataFacts:
         found = {f.name: told[f.name] for f in fields(cls) if f.name in told}
         found["why"] = tuple(told.get("why", ()))
         found["pairs"] = tuple((a, b) for a, b in told.get("pairs", ()))
+        found["spoken"] = tuple((name, count) for name, count in told.get("spoken", ()))
         return cls(**found)
 
     def lines(self) -> Iterable[str]:
         """Yield what a person should know, a sentence each; nothing where all is well."""
+        if self.learnt:
+            yield self._given_line()
         if self.left_out:
             more = " …" if self.left_out > len(self.why) else ""
             told = shown("; ".join(self.why))
@@ -58,6 +72,13 @@ class DataFacts:
         if self.near:
             what = f"{self.near} of {self.evals} eval prompts"
             yield near_line(self.near, what, "a train or validation prompt", self.pairs)
+
+    def _given_line(self) -> str:
+        each = ", ".join(f"{name} {count}" for name, count in self.spoken)
+        line = f"runs learn from {self.given} {self.learnt}: {each}"
+        if self.shared:
+            line += f"; {self.shared} speak for several, {self.opposed} of them for either answer"
+        return line
 
 
 def near_line(near: int, what: str, other: str, pairs: Sequence[tuple[str, str]]) -> str:

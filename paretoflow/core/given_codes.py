@@ -132,7 +132,7 @@ GIVEN: Mapping[str, ErrorCode] = {
         "Use a chat model, or name a column of plain text in `data.columns.prompt`.",
     ),
     "data-empty": ErrorCode(
-        "A prompt is empty, or a file holds nothing.", "Remove the row, or fill it."
+        "A prompt or an answer is empty, or a file holds nothing.", "Remove the row, or fill it."
     ),
     "data-template": ErrorCode(
         "The template of the prompts cannot be read.",
@@ -143,8 +143,8 @@ GIVEN: Mapping[str, ErrorCode] = {
         "Add them to the data, or set `data.on_bad_row: skip`.",
     ),
     "data-too-long": ErrorCode(
-        "A prompt has more tokens than allowed.",
-        "Raise the limit, shorten the prompts, or set `data.on_bad_row: skip`.",
+        "A prompt or an answer has more tokens than allowed.",
+        "Raise the limit, shorten the text, or set `data.on_bad_row: skip`.",
     ),
     "data-too-few": ErrorCode(
         "There are fewer different prompts or pairs than asked for.",
@@ -157,6 +157,14 @@ GIVEN: Mapping[str, ErrorCode] = {
     "data-pair": ErrorCode(
         "A preference pair says nothing: both answers are the same or answer other prompts.",
         "Remove or correct the pair.",
+    ),
+    "data-rating": ErrorCode(
+        "An answer has no rating that is a finite number, or no other answer to compare it with.",
+        "Remove or correct the row.",
+    ),
+    "data-objective": ErrorCode(
+        "A row names an objective that the sweep lacks, or no row is about one that it has.",
+        "Correct the name, add rows for the objective, or raise `data.train`.",
     ),
     # models and adapters
     "model": ErrorCode("A model, tokenizer or adapter cannot be used.", "Read the message."),

@@ -213,6 +213,8 @@ class Capabilities:
             there is nothing to say.
         needs: What it needs beside data: "gradients" (one for each objective), "parents",
             "references" (reference answers), "groups" (annotators), "program".
+        given: What people gave that it can learn from: "pairs" (labelled ones), "scored pairs"
+            (such pairs, once the objectives have scored their answers) and "ratings".
     """
 
     paper: str
@@ -223,6 +225,7 @@ class Capabilities:
     launches: tuple[str, ...]
     distributed_note: str = ""
     needs: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
 
 
 class Method(Protocol):

@@ -15,12 +15,15 @@ import importlib
 from paretoflow.data.needs import NOTHING, Needs
 from paretoflow.data.prompts import Pools, PromptSets, RenderChat, draw
 from paretoflow.spec.data import DataSpec
+from paretoflow.spec.data_given import PreferencesDataSpec, RatingsDataSpec
 
 TAGS = {
     "pydoc": "paretoflow.data.pydoc:read",
     "jsonl": "paretoflow.data.jsonl:read",
     "parquet": "paretoflow.data.parquet:read",
     "hub": "paretoflow.data.hub:read",
+    "preferences": "paretoflow.data.given:read",
+    "ratings": "paretoflow.data.given:read",
 }
 """Where each source lives; imported only when asked for."""
 
@@ -48,6 +51,10 @@ def load_prompts(
             there are too few.
         MissingExtraError: If the source needs a library that is not installed.
     """
+    if isinstance(spec, PreferencesDataSpec | RatingsDataSpec):
+        from paretoflow.data.given import drawn, gathered
+
+        return drawn(gathered(spec, render_chat, needs.objectives), spec, seed, needs)
     return draw(read_pools(spec, render_chat), spec, seed, needs.unfit)
 
 

@@ -49,12 +49,25 @@ def turns_of_messages(value: Any, where: str) -> list[Turn]:
     Raises:
         DataError: If the value is not a list of turns with text, or holds nothing to answer.
     """
+    return _before_the_answer(all_turns(value, where), where)
+
+
+def all_turns(value: Any, where: str) -> list[Turn]:
+    """Return turns as {role, content} with text in both.
+
+    Raises:
+        DataError: If the value is not a list of turns with text.
+    """
     if not isinstance(value, list | tuple):
         raise DataError(
             f"messages must be {_ALLOWED}, got {_short(value)}", where, _HINT, code="data-messages"
         )
-    turns = [_turn(turn, number, where) for number, turn in enumerate(value, start=1)]
-    return _before_the_answer(turns, where)
+    return [_turn(turn, number, where) for number, turn in enumerate(value, start=1)]
+
+
+def marked_turns(text: str) -> int:
+    """Return how many turns of a marked dialogue a text holds, beside what it begins with."""
+    return len(_TURN.findall(text))
 
 
 def turns_of_dialogue(dialogue: str, where: str) -> tuple[str, list[Turn]]:

@@ -19,6 +19,7 @@ from paretoflow.spec.data import (
     JsonlDataSpec,
     ParquetDataSpec,
     PydocDataSpec,
+    row_sources,
 )
 
 FEWEST = 8
@@ -55,8 +56,11 @@ def spec_of_file(file: Path, data: DataSpec) -> DataSpec:
     if isinstance(data, PydocDataSpec):
         read = {"columns": ColumnsSpec(reference="reference", passages="passages")}
     else:
-        kept = ("columns", "template", "max_passage_words", "max_prompt_tokens", "on_bad_row")
-        read = {name: getattr(data, name) for name in kept}
+        source = row_sources(data)[0]
+        read = {name: getattr(source, name) for name in ("template", "max_passage_words")}
+        read |= {name: getattr(data, name) for name in ("max_prompt_tokens", "on_bad_row")}
+        names_prompts = {name: getattr(source.columns, name) for name in ColumnsSpec.model_fields}
+        read["columns"] = ColumnsSpec(**names_prompts)
     if names.endswith(".parquet"):
         return ParquetDataSpec(type="parquet", path=str(file), **read)
     if names.removesuffix(".gz").endswith((".jsonl", ".json")):

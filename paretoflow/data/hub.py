@@ -10,6 +10,9 @@ from paretoflow.data.prompts import Pools, RenderChat
 from paretoflow.data.rows import Row, RowReader
 from paretoflow.data.saved import is_saved
 from paretoflow.spec.data import HubDataSpec
+from paretoflow.spec.data_given import GivenSource
+
+AnyHub = HubDataSpec | GivenSource
 
 
 def read(spec: HubDataSpec, render_chat: RenderChat | None) -> Pools:
@@ -20,16 +23,17 @@ def read(spec: HubDataSpec, render_chat: RenderChat | None) -> Pools:
         MissingExtraError: If the datasets library is not installed.
     """
     reader = RowReader(spec, render_chat)
-    return reader.pools(spec.path, _rows(spec, _split(spec)))
+    return reader.pools(spec.path, rows_of(spec))
 
 
-def _rows(spec: HubDataSpec, split: Any) -> Iterator[Row]:
+def rows_of(spec: AnyHub) -> Iterator[Row]:
+    """Yield the rows of a split, each with its number; see `read` for what it refuses."""
     # a data set may have been saved to give arrays of numpy or torch
-    for number, row in enumerate(split.with_format(None), start=1):
+    for number, row in enumerate(_split(spec).with_format(None), start=1):
         yield f"{spec.path} ({spec.split}) row {number}", row
 
 
-def _split(spec: HubDataSpec) -> Any:
+def _split(spec: AnyHub) -> Any:
     try:
         import datasets
     except ImportError as error:
@@ -55,7 +59,7 @@ def _split(spec: HubDataSpec) -> Any:
     return _saved_split(saved, spec)
 
 
-def _saved_split(saved: Any, spec: HubDataSpec) -> Any:
+def _saved_split(saved: Any, spec: AnyHub) -> Any:
     if not isinstance(saved, dict):  # the folder of a single split, which has no name to ask for
         return saved
     if spec.split not in saved:

@@ -9,12 +9,14 @@ from typing import Any
 
 from paretoflow.core.data_facts import SHOWN, DataFacts
 from paretoflow.core.errors import DataError
+from paretoflow.core.feedback import Feedback
 from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Prompt
 from paretoflow.data.bad_rows import BadRows
 from paretoflow.data.identity import identity_of
 from paretoflow.data.near import near_pairs
 from paretoflow.spec.data import DataSpec
+from paretoflow.spec.data_given import GivenSpec
 
 RenderChat = Callable[..., str]
 """Turns chat turns ({role, content}) into a prompt that ends where the answer begins; given the
@@ -52,8 +54,10 @@ class PromptSets:
     """The prompts of a sweep; no two are the same prompt.
 
     Args:
-        digest: Hash of everything in the three sets, in order.
+        digest: Hash of everything in the three sets, in order, and of what people gave.
         facts: What became of the source's rows.
+        given: What people said of answers to each train prompt, in their order; empty where runs
+            learn from the base's own answers alone.
     """
 
     train: tuple[Prompt, ...]
@@ -61,6 +65,7 @@ class PromptSets:
     validation: tuple[Prompt, ...]
     digest: str
     facts: DataFacts = field(default_factory=DataFacts)
+    given: tuple[tuple[Feedback, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ def draw(
         DataError: If there are too few distinct prompts; or one is unfit and the spec says that bad
             rows are errors, or most are unfit.
     """
-    by_row = getattr(sizes, "drawn_by", "row") == "row"
+    by_row = not isinstance(sizes, GivenSpec) and getattr(sizes, "drawn_by", "row") == "row"
     arranged = _by_row if by_row else _by_content
     bad = BadRows(pools.bad.skip, pools.bad.count, list(pools.bad.first))
     order = arranged(pools.train, pools.places, seed)
@@ -115,7 +120,8 @@ def draw(
         own = arranged(pools.eval, (), seed)
         sets |= _taken(own, {"eval": sizes.eval}, f"{pools.source} (eval split)", unfit, bad)
     digest = digest_of({name: _plain(part) for name, part in sets.items()})
-    return PromptSets(**sets, digest=digest, facts=_facts(pools, sets, bad, repeated))
+    facts = _facts(pools, sets, bad, repeated)
+    return PromptSets(sets["train"], sets["eval"], sets["validation"], digest, facts)
 
 
 def _by_content(prompts: Sequence[Prompt], places: Sequence[str], seed: int) -> list[_Drawn]:
@@ -163,7 +169,8 @@ def _taken(
         if error is None:
             fit.append(drawn.prompt)
         elif drawn.where:
-            bad.take(DataError(error.what, drawn.where, error.hint, code=error.code))
+            where = error.where or drawn.where
+            bad.take(DataError(error.what, where, error.hint, code=error.code))
         else:  # the prompts are our own: there is no row to leave out
             raise DataError(error.what, source, error.hint, code=error.code)
     lost = bad.count - before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from paretoflow.data.chat import Turn, turns_of_dialogue, turns_of_messages
 from paretoflow.data.missing import is_missing, present
 from paretoflow.data.passages import passages_of
 from paretoflow.data.prompts import Pools, RenderChat, new_prompt
-from paretoflow.spec.data import HubDataSpec, JsonlDataSpec, ParquetDataSpec
+from paretoflow.spec.data import ColumnsSpec, RowsSpec
 
 Row = tuple[str, Mapping[str, Any] | DataError]
 """Where a row stands, for messages, and its columns, or why it could not be read."""
@@ -33,6 +33,7 @@ class RowReader:
     Args:
         spec: Names the columns, and says what a bad row does.
         render_chat: Renders chat turns; None for a model without a chat template.
+        used: Further columns with a role of their own.
 
     Raises:
         DataError: If the spec names more than one of messages, dialogue and template, or the
@@ -40,10 +41,13 @@ class RowReader:
     """
 
     def __init__(
-        self, spec: JsonlDataSpec | ParquetDataSpec | HubDataSpec, render_chat: RenderChat | None
+        self,
+        spec: RowsSpec,
+        render_chat: RenderChat | None,
+        used: Collection[str | None] = (),
     ) -> None:
-        self._columns = spec.columns
-        self._skip = spec.on_bad_row == "skip"
+        self._columns: ColumnsSpec = spec.columns
+        self._skip = getattr(spec, "on_bad_row", "error") == "skip"
         self._max_passage_words = spec.max_passage_words
         self._render_chat = render_chat
         self._template = None if spec.template is None else _parsed(spec.template)
@@ -75,6 +79,7 @@ class RowReader:
             spec.columns.passages,
             spec.columns.tools,
             None if given else spec.columns.prompt,
+            *used,
         }
         self._never: dict[str, DataError] = {}
         self._seen: set[str] = set()
@@ -93,23 +98,36 @@ class RowReader:
             try:
                 if isinstance(row, DataError):
                     raise row
-                prompts.append(self._prompt(where, row))
+                prompts.append(self.prompt(where, row))
                 places.append(where)
             except DataError as error:
                 bad.take(error)
         bad.require_few(len(prompts), source)
+        self.require_seen()
+        return Pools(source, tuple(prompts), places=tuple(places), bad=bad)
+
+    def require_seen(self) -> None:
+        """Refuse a source in which no row has a column that a row may lack.
+
+        Raises:
+            DataError: With the first row.
+        """
         for column, absent in self._never.items():
             if column not in self._seen:
                 raise absent
-        return Pools(source, tuple(prompts), places=tuple(places), bad=bad)
 
-    def _prompt(self, where: str, row: Mapping[str, Any]) -> Prompt:
+    def prompt(self, where: str, row: Mapping[str, Any]) -> Prompt:
+        """Return the prompt of one row.
+
+        Raises:
+            DataError: If it has none; names the row.
+        """
         columns = self._columns
         reference = ""
         passages: tuple[str, ...] = ()
         if columns.reference is not None:
             value = self._optional(row, columns.reference, where)
-            reference = _as_text(value, columns.reference, where)
+            reference = as_text(value, columns.reference, where)
         if columns.passages is not None:
             value = self._optional(row, columns.passages, where)
             passages = passages_of(value, self._max_passage_words, where)
@@ -121,7 +139,7 @@ class RowReader:
                 "drop the row or name another column",
                 code="data-empty",
             )
-        _refuse_half_characters((text, reference, *passages), where)
+        refuse_half_characters((text, reference, *passages), where)
         extra = {name: value for name, value in row.items() if name not in self._used}
         return new_prompt(text, reference=reference, passages=passages, messages=turns, extra=extra)
 
@@ -139,7 +157,7 @@ class RowReader:
         """Return the prompt's text and the turns it was rendered from, none for a plain one."""
         columns = self._columns
         if columns.messages is not None:
-            turns = turns_of_messages(_value(row, columns.messages, where), where)
+            turns = turns_of_messages(value_in(row, columns.messages, where), where)
             if self._render_chat is None:
                 hint = "use a model that has one, or name a plain column in data.columns.prompt"
                 raise DataError(
@@ -150,17 +168,17 @@ class RowReader:
                 )
             return self._chat(self._render_chat, turns, row, where), turns
         if columns.dialogue is not None:
-            dialogue = _as_text(_value(row, columns.dialogue, where), columns.dialogue, where)
+            dialogue = as_text(value_in(row, columns.dialogue, where), columns.dialogue, where)
             plain, turns = turns_of_dialogue(dialogue, where)
             if self._render_chat is None:
                 return plain, turns
             return self._chat(self._render_chat, turns, row, where), turns
         if self._template is not None:
             return self._filled(row, passages, where), []
-        value = _value(row, columns.prompt, where)
+        value = value_in(row, columns.prompt, where)
         if isinstance(value, int | float) and not is_missing(value):
             raise _not_text(value, columns.prompt, where)
-        return _as_text(value, columns.prompt, where), []
+        return as_text(value, columns.prompt, where), []
 
     def _chat(
         self, render: RenderChat, turns: list[Turn], row: Mapping[str, Any], where: str
@@ -187,7 +205,7 @@ class RowReader:
             if field == _PASSAGES:
                 pieces.append(" ".join(passages))
             elif field is not None:
-                values.append(_as_text(_value(row, field, where), field, where))
+                values.append(as_text(value_in(row, field, where), field, where))
                 pieces.append(values[-1])
         if values and not any(value.strip() for value in values):
             what = "the prompt is empty: all columns of the template are"
@@ -233,7 +251,12 @@ def _parsed(template: str) -> tuple[tuple[str, str | None], ...]:
     return tuple((literal, field) for literal, field, _, _ in pieces)
 
 
-def _value(row: Mapping[str, Any], column: str, where: str) -> Any:
+def value_in(row: Mapping[str, Any], column: str, where: str) -> Any:
+    """Return a column's value.
+
+    Raises:
+        DataError: If the row has no such column.
+    """
     if column not in row:
         raise _no_column(row, column, where)
     return row[column]
@@ -246,8 +269,12 @@ def _no_column(row: Mapping[str, Any], column: str, where: str) -> DataError:
     return DataError(what, where, hint, code="data-column")
 
 
-def _as_text(value: Any, column: str, where: str) -> str:
-    """Return a column's value as text: numbers are written out and what is missing is empty."""
+def as_text(value: Any, column: str, where: str) -> str:
+    """Return a column's value as text: numbers are written out and what is missing is empty.
+
+    Raises:
+        DataError: If it is neither.
+    """
     if isinstance(value, str):
         return value
     if is_missing(value):
@@ -269,7 +296,12 @@ def _not_text(value: Any, column: str, where: str) -> DataError:
     )
 
 
-def _refuse_half_characters(texts: Iterable[str], where: str) -> None:
+def refuse_half_characters(texts: Iterable[str], where: str) -> None:
+    """Refuse texts that cannot be encoded as UTF-8.
+
+    Raises:
+        DataError: With the place in the text.
+    """
     for text in texts:
         try:
             text.encode()

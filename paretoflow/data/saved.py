@@ -13,6 +13,7 @@ import pyarrow.ipc
 from paretoflow.core.errors import DataError
 from paretoflow.data.rows import Row
 from paretoflow.spec.data import HubDataSpec
+from paretoflow.spec.data_given import GivenSource
 
 _SPLITS, _STATE = "dataset_dict.json", "state.json"
 _HINT = "save the data set again with save_to_disk"
@@ -23,7 +24,7 @@ def is_saved(path: str) -> bool:
     return any((Path(path) / name).is_file() for name in (_SPLITS, _STATE))
 
 
-def saved_rows(spec: HubDataSpec) -> Iterator[Row]:
+def saved_rows(spec: HubDataSpec | GivenSource) -> Iterator[Row]:
     """Yield the rows of a saved split, each with its number.
 
     Raises:

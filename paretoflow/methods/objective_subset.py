@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from paretoflow.core.candidates import Given
 from paretoflow.core.launch import Launch
 from paretoflow.core.protocols import AttemptContext, Checkpoint, Method, Served
 from paretoflow.core.values import FloatArray, Problem, WeightVector
@@ -46,6 +47,7 @@ def narrowed_context(context: MethodContext, kept: list[int]) -> MethodContext:
             gains=candidates.gains[..., kept],
             mean=candidates.mean[kept],
             std=candidates.std[kept],
+            given=_narrowed_labels(candidates.given, kept),
         ),
         objective_names=tuple(context.objective_names[i] for i in kept),
         scale=context.scale[kept],
@@ -54,6 +56,13 @@ def narrowed_context(context: MethodContext, kept: list[int]) -> MethodContext:
         problem=problem and Problem(tuple(problem.objectives[i] for i in kept)),
         unmoved=(),
     )
+
+
+def _narrowed_labels(given: Given | None, kept: list[int]) -> Given | None:
+    if given is None:
+        return None
+    labels = None if given.labels is None else given.labels[:, kept]
+    return replace(given, names=tuple(given.names[i] for i in kept), labels=labels)
 
 
 class _Narrowed:

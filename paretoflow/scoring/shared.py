@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from paretoflow.core.candidates import LEAST_STD
 from paretoflow.core.errors import LedgerError
 from paretoflow.core.ids import digest_of, seed_of
 from paretoflow.core.protocols import Candidates, Prompt
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 TABLE_VERSION = 1
 _OLD_FIELDS = ("prompt_id", "text", "reference", "passages", "messages", "extra")
-_MIN_STD = 1e-8
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class SharedStage:
             prompt_ids=tuple(map(tuple, encode(self.lm, [p.text for p in prompts]))),
             gains=gains,
             mean=gains.mean(axis=(0, 1)),
-            std=np.maximum(gains.std(axis=(0, 1)), _MIN_STD),
+            std=np.maximum(gains.std(axis=(0, 1)), LEAST_STD),
             ref_logprobs=logprobs.reshape(count, per_prompt),
         )
 

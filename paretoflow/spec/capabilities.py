@@ -22,10 +22,13 @@ _COMMAND = {
     ),
 }
 
+_GIVEN = ("pairs", "ratings")
+"""What a method can learn from that compares two answers and needs no score of them."""
+_RATED = ("ratings",)
 _SAMPLES_ALONE = "it samples the policy in training, on one rank"
 
 
-def _conditioned(paper: str, data: str, note: str) -> Capabilities:
+def _conditioned(paper: str, data: str, note: str, given: tuple[str, ...] = ()) -> Capabilities:
     return Capabilities(
         paper=paper,
         kind="conditioned",
@@ -34,6 +37,7 @@ def _conditioned(paper: str, data: str, note: str) -> Capabilities:
         distributed="single",
         launches=("weighted",),
         distributed_note=note,
+        given=given,
     )
 
 
@@ -43,6 +47,7 @@ _CONDITIONED = {
         "Shen et al. 2025, arXiv 2510.01167",
         "pairs",
         "its hook on the output layer has been tried on one rank only",
+        _GIVEN,
     ),
     "meet": _conditioned(
         "Xue et al. 2023, arXiv 2310.00819",
@@ -65,11 +70,17 @@ _GRADIENTS = {
             "in the first"
         ),
         needs=("gradients",),
+        given=_GIVEN,
     ),
 }
 
 
-def _offline(paper: str, data: str = "pairs", distributed_note: str = "") -> Capabilities:
+def _offline(
+    paper: str,
+    data: str = "pairs",
+    distributed_note: str = "",
+    given: tuple[str, ...] = _GIVEN,
+) -> Capabilities:
     return Capabilities(
         paper=paper,
         kind="offline",
@@ -78,6 +89,7 @@ def _offline(paper: str, data: str = "pairs", distributed_note: str = "") -> Cap
         distributed="zero",
         launches=TRAINING_LAUNCHES,
         distributed_note=distributed_note,
+        given=given,
     )
 
 
@@ -86,15 +98,16 @@ _OFFLINE = {
         "Jung et al. 2024, arXiv 2404.04656",
         "scored",
         "the reward shift is the mean over all ranks",
+        _RATED,
     ),
     "dpo": _offline("Rafailov et al. 2023, arXiv 2305.18290"),
     "f_dpo": _offline("Wang et al. 2023, arXiv 2309.16240"),
     "ipo": _offline("Azar et al. 2023, arXiv 2310.12036"),
-    "lipo": _offline("Liu et al. 2024, arXiv 2402.01878", "lists"),
+    "lipo": _offline("Liu et al. 2024, arXiv 2402.01878", "lists", given=_RATED),
     "ln_dpo": _offline("Ahrabian et al. 2024, arXiv 2407.15229"),
-    "mm_dpo": _offline("Zhang et al. 2025, arXiv 2502.10391"),
-    "modpo": _offline("Zhou et al. 2023, arXiv 2310.03708"),
-    "pro": _offline("Liu et al. 2025, arXiv 2511.10656"),
+    "mm_dpo": _offline("Zhang et al. 2025, arXiv 2502.10391", given=_RATED),
+    "modpo": _offline("Zhou et al. 2023, arXiv 2310.03708", given=("scored pairs", *_RATED)),
+    "pro": _offline("Liu et al. 2025, arXiv 2511.10656", given=_RATED),
     "rpo": _offline("Liu et al. 2024, arXiv 2405.16436"),
 }
 
@@ -156,3 +169,18 @@ def references_for(spec: SweepSpec) -> tuple[str, ...]:
     if "references" in CAPABILITIES[spec.method.type].needs:
         found.append(f"method {spec.method.type}")
     return tuple(found)
+
+
+GIVEN = {"preferences": ("pairs", "scored pairs"), "ratings": _RATED}
+"""By the type of data that people gave: what a method must be able to learn from."""
+
+
+def learns_from(tag: str, data: str) -> bool:
+    """Return whether a method can learn from a type of data that people gave."""
+    return bool(set(GIVEN[data]) & set(CAPABILITIES[tag].given))
+
+
+def needs_scores(spec: SweepSpec) -> bool:
+    """Return whether the answers of given pairs are scored by the objectives before runs begin."""
+    pairs = spec.data.type == "preferences"
+    return pairs and "scored pairs" in CAPABILITIES[spec.method.type].given

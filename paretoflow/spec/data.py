@@ -1,4 +1,4 @@
-"""Where prompts come from.
+"""Where prompts come from, and what people said of answers to them.
 
 Every source is brought into one prompt schema (`core.protocols.Prompt`).
 """
@@ -9,46 +9,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from paretoflow.spec.base import Spec
+from paretoflow.spec.data_columns import ColumnsSpec as ColumnsSpec
+from paretoflow.spec.data_columns import SizesSpec
+from paretoflow.spec.data_given import (
+    GivenSpec,
+    PairSourceSpec,
+    PreferencesDataSpec,
+    RatingsDataSpec,
+    RatingSourceSpec,
+)
 
 
-class _SizesSpec(Spec):
-    """How many prompts each use gets; the three uses never share a prompt."""
-
-    train: int = Field(96, ge=2)
-    """Prompts that answers are sampled for and runs learn from."""
-    eval: int = Field(48, ge=2)
-    """Prompts every checkpoint is scored on: the same for all, so that they compare pairwise."""
-    validation: int = Field(16, ge=2)
-    """Prompts that the dual controller of a constrained run looks at."""
-    candidates: int = Field(4, ge=2)
-    """Answers sampled from the base for each train prompt, once per sweep."""
-    held_out: int = Field(4, ge=2)
-    """Answers sampled from the base for each validation prompt, once per sweep; their pairs, six of
-    a prompt's four, are those of the ranking accuracy."""
-
-
-class ColumnsSpec(Spec):
-    """Which columns of a source hold what. Give `prompt`, `messages` or `dialogue`."""
-
-    prompt: str = "prompt"
-    """Column with the plain prompt; used unless `template`, `messages` or `dialogue` is given."""
-    messages: str | None = None
-    """Column with chat turns ({role, content}, or ShareGPT's {from, value}); rendered by the
-    model's chat template. Content may be a list of text parts."""
-    tools: str | None = None
-    """Column with the tools that the chat template is told of, a list as OpenAI's; with `messages`
-    only."""
-    dialogue: str | None = None
-    """Column with a whole "\\n\\nHuman: … \\n\\nAssistant: …" dialogue; its last answer is dropped
-    and the turns before it are treated as `messages`."""
-    reference: str | None = None
-    """Column with the reference answer."""
-    passages: str | None = None
-    """Column with the texts to draw on: a string, a list of strings or of such lists."""
-
-
-class _RowsSpec(_SizesSpec):
+class _RowsSpec(SizesSpec):
     """What all sources of rows share."""
 
     columns: ColumnsSpec = ColumnsSpec()
@@ -72,7 +44,7 @@ class _RowsSpec(_SizesSpec):
     go on."""
 
 
-class PydocDataSpec(_SizesSpec):
+class PydocDataSpec(SizesSpec):
     """The embedded task: questions about Python's own documentation, drawn at run time."""
 
     type: Literal["pydoc"] = "pydoc"
@@ -109,12 +81,26 @@ class HubDataSpec(_RowsSpec):
 
 
 DataSpec = Annotated[
-    PydocDataSpec | JsonlDataSpec | ParquetDataSpec | HubDataSpec, Field(discriminator="type")
+    PydocDataSpec
+    | JsonlDataSpec
+    | ParquetDataSpec
+    | HubDataSpec
+    | PreferencesDataSpec
+    | RatingsDataSpec,
+    Field(discriminator="type"),
 ]
+RowsSpec = JsonlDataSpec | ParquetDataSpec | HubDataSpec | PairSourceSpec | RatingSourceSpec
+"""Whatever rows are read from, with the columns of its prompts."""
+
+
+def row_sources(spec: DataSpec) -> tuple[RowsSpec, ...]:
+    """Return whatever rows are read from; nothing of the embedded task."""
+    if isinstance(spec, PydocDataSpec):
+        return ()
+    return spec.sources if isinstance(spec, GivenSpec) else (spec,)
 
 
 def asks_in_turns(spec: DataSpec) -> bool:
     """Return whether prompts are chat turns, which a model's chat template renders."""
-    if isinstance(spec, PydocDataSpec):
-        return False
-    return spec.columns.messages is not None or spec.columns.dialogue is not None
+    columns = [source.columns for source in row_sources(spec)]
+    return any(c.messages is not None or c.dialogue is not None for c in columns)

@@ -154,3 +154,9 @@ ObjectiveSpec = Annotated[
 def unmoved(objectives: Sequence[ObjectiveSpec]) -> tuple[int, ...]:
     """Return the indices of the objectives that no training moves: the system costs."""
     return tuple(i for i, o in enumerate(objectives) if isinstance(o, SystemObjectiveSpec))
+
+
+def moved_names(objectives: Sequence[ObjectiveSpec]) -> tuple[str, ...]:
+    """Return the names of all others, which people may say something of."""
+    still = unmoved(objectives)
+    return tuple(o.name for i, o in enumerate(objectives) if i not in still)

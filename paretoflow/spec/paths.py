@@ -80,6 +80,8 @@ def _paths(root: Any) -> Iterator[tuple[KeyPath, str]]:
             places.append(("objectives", index, "path"))
     places += [("tracking", i, key) for i, _ in enumerate(trackers) for key in ("folder", "uri")]
     places += [("pairs", i, "path") for i, _ in enumerate(pairs)]
+    sources = _items(entry(root, "data"), "sources")
+    places += [("data", "sources", i, "path") for i, _ in enumerate(sources)]
     for path in places:
         value = root
         for key in path:

@@ -48,6 +48,9 @@ def public_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     data = spec.get("data", {})
     if "path" in data and not (data.get("type") == "hub" and on_hub(str(data["path"]))):
         public["data"]["path"] = PRIVATE
+    for source in public.get("data", {}).get("sources", ()):
+        if not on_hub(str(source["path"])):
+            source["path"] = PRIVATE
     return public
 
 

@@ -23,6 +23,10 @@ ROWS = [
         "gold": f"Because {i}.",
         "docs": [["Title", f"Fact {i}.", "Naïve 猫."]],
         "k": i,
+        "chosen": f"Since {i}.",
+        "rejected": "No idea.",
+        "all": ["Hm.", f"Since {i}."],
+        "stars": [1, 5],
     }
     for i in range(40)
 ]
@@ -32,6 +36,16 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "jsonl": {**COLUMNS, "path": "rows.jsonl"},
     "parquet": {**COLUMNS, "path": "rows.parquet"},
     "hub": {**COLUMNS, "path": "saved"},
+    "preferences": {"sources": [{**COLUMNS, "path": "rows.jsonl", "objective": "good"}]},
+    "ratings": {
+        "sources": [
+            {
+                "columns": {**COLUMNS["columns"], "completions": "all"},
+                "path": "rows.jsonl",
+                "ratings": {"good": "stars"},
+            }
+        ]
+    },
 }
 SIZES = {"train": 12, "eval": 8, "validation": 4}
 
@@ -39,7 +53,7 @@ SIZES = {"train": 12, "eval": 8, "validation": 4}
 @pytest.fixture
 def spec(tag: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataSpec:
     monkeypatch.chdir(tmp_path)
-    if tag == "jsonl":
+    if tag in ("jsonl", "preferences", "ratings"):
         Path("rows.jsonl").write_text("\n".join(json.dumps(row) for row in ROWS), encoding="utf-8")
     elif tag == "parquet":
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(ROWS), "rows.parquet")

@@ -132,7 +132,7 @@ def test_objective_losses_by_hand():
     from paretoflow.methods.gradients.trainer import objective_losses
 
     signs = torch.tensor([[1.0, -1.0], [1.0, 0.0]])
-    losses = objective_losses(torch.tensor([5.0, -5.0]), signs, 0.1)
+    losses = objective_losses(torch.tensor([5.0, -5.0]), signs, 0.1, torch.ones(2, 2))
     np.testing.assert_allclose(losses.numpy(), [0.724077, 0.487038], atol=1e-6)
 
 

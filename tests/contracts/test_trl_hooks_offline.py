@@ -184,12 +184,14 @@ def test_modpo_with_soft_labels_is_its_formula(context, parent, measured, tmp_pa
 
 
 def test_lipo_is_its_formula(context, parent, measured, tmp_path, logs):
-    from paretoflow.methods.preferences.draws import Draws
+    from paretoflow.methods.preferences.draws import Draws, Stratum
     from paretoflow.methods.preferences.lists import scored_lists
 
     spec = LipoMethodSpec(type="lipo", list_size=3, **SHARED)
     train(context, spec, MIXED, tmp_path, parent=parent)
-    lists = Draws(lambda weights: scored_lists(table_of(context), weights, 3), seed=0)
+    lists = Draws(
+        lambda weights: [Stratum(1.0, scored_lists(table_of(context), weights, 3))], seed=0
+    )
     losses = []
     for row in lists.draw(range(4), WEIGHTS):
         s = 0.1 * measured.ratios[row.prompt, list(row.answers)]
@@ -210,7 +212,7 @@ def test_bco_is_its_formula_and_shifts_by_the_step_before(
 
     spec = BcoMethodSpec(type="bco", beta=0.5, **{**SHARED, "steps": 2})
     train(context, spec, MIXED, tmp_path, parent=parent)
-    thumbs = Draws(ThumbTable(table_of(context), 0.5).labelled, seed=0)
+    thumbs = Draws(ThumbTable(table_of(context), 0.5).strata, seed=0)
     shift = 0.0
     for step in range(2):
         batch = thumbs.draw(range(4 * step, 4 * step + 4), WEIGHTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,24 @@ from paretoflow.cli.local.models import ModelFolder
 from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.errors import DataError
 from paretoflow.data import jsonl, load_prompts, parquet
+from paretoflow.data.given import drawn, gathered
 from paretoflow.data.needs import Needs
 from paretoflow.data.prompts import draw
 from paretoflow.data.rows import Row, RowReader, existing_file
 from paretoflow.data.saved import is_saved, saved_rows
-from paretoflow.spec.data import HubDataSpec, JsonlDataSpec, ParquetDataSpec, PydocDataSpec
+from paretoflow.spec.data import (
+    HubDataSpec,
+    JsonlDataSpec,
+    ParquetDataSpec,
+    PydocDataSpec,
+    RowsSpec,
+    asks_in_turns,
+    row_sources,
+)
+from paretoflow.spec.data_given import PreferencesDataSpec, RatingsDataSpec, kind_of
+from paretoflow.spec.objectives import moved_names
 from paretoflow.spec.positions import Fault
+from paretoflow.spec.shape import KeyPath
 from paretoflow.spec.sweep import SweepSpec
 
 MOST_ROWS = 50_000
@@ -50,23 +62,43 @@ def data_findings(
     found = DataFindings()
     data = spec.data
     assert not isinstance(data, PydocDataSpec)
-    if isinstance(data, HubDataSpec) and not is_saved(data.path):
-        where = "no saved data set" if Path(data.path).is_dir() else "on the hub"
-        found.notes.append(f"data: {data.path} is {where}, and was not looked at")
+    if unseen := [source for source in row_sources(data) if _is_away(source)]:
+        for source in unseen:
+            where = "no saved data set" if Path(source.path).is_dir() else "on the hub"
+            found.notes.append(f"data: {source.path} is {where}, and was not looked at")
         return found
     try:
         needs = _needs(spec, base, references, found)
-        rows = iter(_rows(data))
-        reader = RowReader(data, _renderer(base))
-        pools = reader.pools(data.path, islice(rows, MOST_ROWS))
-        if next(chain(rows, [None])) is not None:
-            told = f"data: of {data.path} the first {MOST_ROWS:,} rows were looked at"
-            found.notes.append(told)
-            return found
-        found.facts = draw(pools, data, spec.seed, needs.unfit).facts
+        found.facts = _facts(spec, needs, base, found)
     except DataError as error:
-        found.faults.append(_fault(error, data.path))
+        found.faults.append(_fault(error, row_sources(data)))
     return found
+
+
+def _facts(
+    spec: SweepSpec, needs: Needs, base: ModelFolder | None, found: DataFindings
+) -> DataFacts | None:
+    """Return what becomes of the rows; None of a file that is larger than is looked at."""
+    data, large = spec.data, []
+
+    def rows(source: RowsSpec) -> Iterator[Row]:
+        every = iter(_rows(source))
+        yield from islice(every, MOST_ROWS)
+        if next(every, None) is not None:
+            large.append(source.path)
+
+    if isinstance(data, PreferencesDataSpec | RatingsDataSpec):
+        everything = gathered(data, _renderer(base), needs.objectives, rows)
+    else:
+        assert not isinstance(data, PydocDataSpec)
+        pools = RowReader(data, _renderer(base)).pools(data.path, rows(data))
+    for path in large:
+        found.notes.append(f"data: of {path} the first {MOST_ROWS:,} rows were looked at")
+    if large:
+        return None
+    if isinstance(data, PreferencesDataSpec | RatingsDataSpec):
+        return drawn(everything, data, spec.seed, needs).facts
+    return draw(pools, data, spec.seed, needs.unfit).facts
 
 
 def embedded_findings(spec: SweepSpec) -> DataFindings:
@@ -81,11 +113,19 @@ def embedded_findings(spec: SweepSpec) -> DataFindings:
     return found
 
 
-def _rows(data: JsonlDataSpec | ParquetDataSpec | HubDataSpec) -> Iterator[Row]:
-    if isinstance(data, HubDataSpec):
-        return saved_rows(data)
-    read = parquet.rows_of if isinstance(data, ParquetDataSpec) else jsonl.rows_of
-    return read(existing_file(data.path))
+def _kind(source: RowsSpec) -> str:
+    return getattr(source, "type", None) or kind_of(source.path)
+
+
+def _is_away(source: RowsSpec) -> bool:
+    return _kind(source) == "hub" and not is_saved(source.path)
+
+
+def _rows(source: RowsSpec) -> Iterator[Row]:
+    if not isinstance(source, JsonlDataSpec | ParquetDataSpec) and _kind(source) == "hub":
+        return saved_rows(source)
+    read = parquet.rows_of if _kind(source) == "parquet" else jsonl.rows_of
+    return read(existing_file(source.path))
 
 
 def _renderer(base: ModelFolder | None) -> Callable[..., str] | None:
@@ -104,15 +144,16 @@ def _needs(
 ) -> Needs:
     """Return what a prompt needs; its length only where the text is the prompt as it stands."""
     assert not isinstance(spec.data, PydocDataSpec)
-    columns, own = spec.data.columns, spec.data.max_prompt_tokens
+    own, names = spec.data.max_prompt_tokens, moved_names(spec.objectives)
     window, new = base.window if base else None, spec.model.generation.max_new_tokens
     room = window - new if window is not None else None
     longest = min((n for n in (own, room) if n is not None), default=None)
-    if longest is None:
-        return Needs(references)
-    if columns.messages or columns.dialogue:
+    plainly = Needs(references, objectives=names)
+    if longest is None and getattr(spec.data, "max_answer_tokens", None) is None:
+        return plainly
+    if asks_in_turns(spec.data):
         found.notes.append("data: how long prompts are was not looked at: a chat template decides")
-        return Needs(references)
+        return plainly
     try:
         tokens = _counter(base)
     except ValueError as error:
@@ -120,14 +161,14 @@ def _needs(
         found.faults.append(
             Fault(("model", "path"), what, "copy the folder again, whole", code="model-tokenizer")
         )
-        return Needs(references)
+        return plainly
     if tokens is None:
         found.notes.append("data: how long prompts are was not looked at: no fast tokenizer here")
-        return Needs(references)
+        return plainly
     limit = "data.max_prompt_tokens"
     if longest != own:
         limit = f"the model's window of {window} less model.generation.max_new_tokens, {new}"
-    return Needs(references, tokens, longest, limit)
+    return Needs(references, tokens, longest, limit, window, names)
 
 
 def _counter(base: ModelFolder | None) -> Callable[[str], int] | None:
@@ -142,7 +183,14 @@ def _counter(base: ModelFolder | None) -> Callable[[str], int] | None:
     return lambda text: len(tokenizer.encode(text).ids)
 
 
-def _fault(error: DataError, path: str) -> Fault:
+def _fault(error: DataError, sources: Sequence[RowsSpec]) -> Fault:
     where = "" if error.where.startswith("data.") else f"{error.where}: "
-    key = ("data", "template") if error.where == "data.template" else ("data", "path")
-    return Fault(key, f"{where}{error.what}", error.hint, code=error.code)
+    return Fault(_key(error.where, sources), f"{where}{error.what}", error.hint, code=error.code)
+
+
+def _key(where: str, sources: Sequence[RowsSpec]) -> KeyPath:
+    """Return the key that an error in the data is told at: that of its file, if it is one's."""
+    if isinstance(sources[0], JsonlDataSpec | ParquetDataSpec | HubDataSpec):
+        return ("data", "template") if where == "data.template" else ("data", "path")
+    own = [i for i, source in enumerate(sources) if where.startswith(source.path)]
+    return ("data", "sources", own[0], "path") if own else ("data", "sources")

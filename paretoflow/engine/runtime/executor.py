@@ -103,7 +103,7 @@ class Executor:
         """
         lessons = self._stage.learn(mailbox)
         objectives = self._spec.objectives
-        problem = calibrate(objectives, raw_scores(lessons.candidates, objectives))
+        problem = calibrate(objectives, raw_scores(lessons.scored, objectives))
         problem = replace(problem, inputs=self._inputs)
         notes = self._notes(problem, lessons)
         self._freeze(problem, lessons)
@@ -114,7 +114,7 @@ class Executor:
 
     def _notes(self, problem: Problem, lessons: Lessons) -> list[str]:
         """Return what to know of the objectives before any run; refuse those that teach nothing."""
-        spec, scores = self._spec, raw_scores(lessons.candidates, self._spec.objectives)
+        spec, scores = self._spec, raw_scores(lessons.scored, self._spec.objectives)
         if spec.method.type != "command":  # a program may learn from what it likes
             require_differences(spec.objectives, scores)
         told = [note for o in self._panel.objectives for note in getattr(o, "notes", ())]

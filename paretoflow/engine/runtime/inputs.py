@@ -50,12 +50,22 @@ def inputs_of(
         if found:
             files[f"objectives.{objective.name}"] = found
     return Inputs(
-        prompts={name: joined(map(_digest, getattr(prompts, name))) for name in _SETS},
+        prompts={name: joined(_digests(prompts, name)) for name in _SETS},
         files=files,
         values=dict(_values(spec)),
         versions=_versions(spec.objectives),
         names={key: name for key, name in names.items() if name},
     )
+
+
+def _digests(prompts: PromptSets, name: str) -> Iterator[str]:
+    """Yield the digest of each prompt of a set; of a train prompt with what people gave."""
+    own = map(_digest, getattr(prompts, name))
+    if name != "train" or not prompts.given:
+        yield from own
+        return
+    for digest, said in zip(own, prompts.given, strict=True):
+        yield digest_of([digest, [one.plain() for one in said]])
 
 
 def _digest(prompt: Prompt) -> str:

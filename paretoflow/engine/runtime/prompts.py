@@ -10,6 +10,7 @@ from paretoflow.data.needs import Needs
 from paretoflow.data.prompts import PromptSets, RenderChat
 from paretoflow.lm.base import LanguageModel, encode, render_chat
 from paretoflow.spec.capabilities import references_for
+from paretoflow.spec.objectives import moved_names
 from paretoflow.spec.sweep import SweepSpec
 
 
@@ -46,4 +47,6 @@ def needs_of(spec: SweepSpec, lm: LanguageModel) -> Needs:
         tokens=lambda text: len(encode(lm, [text])[0]),
         longest=longest,
         limit=limit,
+        window=window,
+        objectives=moved_names(spec.objectives),
     )

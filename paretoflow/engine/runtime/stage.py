@@ -1,4 +1,8 @@
-"""What a worker samples and scores before the first launch, or reads where that was done before."""
+"""What a worker samples and scores before the first launch, or reads where that was done before.
+
+Where people gave what runs learn from, the base's answers to the train prompts are sampled only as
+far as runs draw of them too.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,13 @@ from paretoflow.data.prompts import PromptSets
 from paretoflow.lm.base import LanguageModel
 from paretoflow.scoring.costs import SystemCosts
 from paretoflow.scoring.evaluate import Evaluator
+from paretoflow.scoring.given import GivenStage, joined
 from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.scoring.preparing import Preparing
 from paretoflow.scoring.shared import SharedStage, standardised_by
 from paretoflow.scoring.signals import ASSUMED_BETA
+from paretoflow.spec.capabilities import needs_scores
+from paretoflow.spec.data_given import GivenSpec
 from paretoflow.spec.methods import units_of
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder
@@ -40,12 +47,16 @@ class Lessons:
     """What runs learn from, and what scores them.
 
     Args:
-        candidates: The base's scored answers to the training prompts.
+        candidates: What runs learn from: the base's scored answers to the training prompts, what
+            people gave, or both.
+        scored: Answers of the base as the objectives score them, to calibrate from: those runs
+            learn from, or the held-out ones.
         evaluator: Scores policies.
         of_base: Scores the base, and keeps its answers and scores as they come.
     """
 
     candidates: Candidates
+    scored: Candidates
     evaluator: Evaluator
     of_base: Evaluator
 
@@ -80,12 +91,13 @@ class Stage:
         self.pulse.tells = lambda: mailbox.doing("preparing", 0, 0)
         self.pulse.beat()
         shared = SharedStage(self.folder, self.lm, generation, self.panel, spec.objectives, mailbox)
-        candidates = shared.candidates(self.prompts.train, spec.data.candidates, spec.seed)
+        own, candidates = self._learnt(shared)
         held_out = shared.candidates(
             self.prompts.validation, spec.data.held_out, spec.seed, "held-out answers"
         )
         units = units_of(spec.method)
-        in_units = replace(candidates, standard=units)
+        scored = held_out if own is None else own
+        in_units = replace(scored, standard=units)
         if units != "global":  # few are held out: their own spread says little
             held_out = replace(held_out, std=in_units.unit)
         evaluator = Evaluator(
@@ -101,4 +113,20 @@ class Stage:
             self.pulse.beat,
         )
         keeper = shared.keeper("answers to evaluate the base")
-        return Lessons(candidates, evaluator, replace(evaluator, keeper=keeper))
+        return Lessons(candidates, scored, evaluator, replace(evaluator, keeper=keeper))
+
+    def _learnt(self, shared: SharedStage) -> tuple[Candidates | None, Candidates]:
+        """Return the base's own answers, None where no run draws of them, and what runs do draw."""
+        spec, prompts = self.spec, self.prompts
+        own, share = None, getattr(spec.data, "sampled", 1.0)
+        if share > 0:
+            own = shared.candidates(prompts.train, spec.data.candidates, spec.seed)
+        if not isinstance(spec.data, GivenSpec):
+            assert own is not None
+            return own, own
+        scores = needs_scores(spec)
+        rows = [
+            (p, one) for p, said in zip(prompts.train, prompts.given, strict=True) for one in said
+        ]
+        given = GivenStage(shared, 1.0 - share, scores).candidates(rows)
+        return own, given if own is None else joined(given, own)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from paretoflow.core.errors import LedgerError, SpecError
+from paretoflow.spec.data_given import kind_of
 from paretoflow.storage import Folder, Root, as_folder
 
 FOLDER_FILE = "folder.json"
@@ -89,8 +90,10 @@ def _missing(spec: Mapping[str, Any], here: Path) -> Iterator[str]:
     A model's path may be a hub id as well: whether it is there is left to who loads it.
     """
     data = spec.get("data", {})
-    if data.get("type") in ("jsonl", "parquet"):
-        path = Path(str(data["path"]))
+    files = [data["path"]] if data.get("type") in ("jsonl", "parquet") else []
+    sources = [source["path"] for source in data.get("sources", ())]
+    files += [path for path in sources if kind_of(path) != "hub"]
+    for path in map(Path, files):
         if not path.is_absolute() and not (here / path).is_file():
             yield str(path)
     for objective in spec.get("objectives", ()):

@@ -27,18 +27,26 @@ class GradientDpoMethod(TrainedMethod[GradientDpoMethodSpec]):
     the gradient of L_i over the adapter and a from `combiners`; with the linear one and one-hot
     weights this is DPO.
 
+    On pairs that people labelled, L_i is the mean over the pairs that objective i labels. Every
+    objective that has weight is drawn as often, and a pair counts in the loss of each objective
+    that labels it (`Pair.factors`): where all label the same pairs, as published; where each has
+    pairs of its own, a loss for each objective's own part of the batch.
+
     References:
-        Chen et al. 2026, arXiv 2602.02495 (RACO, combiner `raco`). Departures: (1) pairs are the
-        base's own answers, and an objective's preference is the sign of its scores' difference; (2)
-        pairs are taken where sum_i w_i |r_i - r_i'| is widest in standardised scores, so that the
-        objectives which count have a clear preference, in agreement or not; (3) AdamW takes the
-        step, and gradients are clipped to `max_grad_norm` after they are combined; (4) an objective
-        without weight has no say, see `combiners.coefficients`.
+        Chen et al. 2026, arXiv 2602.02495 (RACO, combiner `raco`). Departures: (1) where people
+        gave no pairs, these are the base's own answers, and an objective's preference is the sign
+        of its scores' difference; (2) they are taken where sum_i w_i |r_i - r_i'| is widest in
+        standardised scores, so that the objectives which count have a clear preference, in
+        agreement or not; (3) AdamW takes the step, and gradients are clipped to `max_grad_norm`
+        after they are combined; (4) an objective without weight has no say, see
+        `combiners.coefficients`.
     """
 
     def __init__(self, spec: GradientDpoMethodSpec, context: MethodContext) -> None:
         super().__init__(spec, context)
-        self._table = PairTable(context.candidates, spec.pairs_per_prompt, contested_margins)
+        self._table = PairTable(
+            context.candidates, spec.pairs_per_prompt, contested_margins, even=True
+        )
 
     def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
         """Return how the objectives shared in the margins of the pairs; see `TrainedMethod`."""

@@ -60,6 +60,7 @@ class GradientTrainer(RatioTrainer):
         self._trained = [p for p in run.model.parameters() if p.requires_grad]
         self._step_batches: list[dict[str, torch.Tensor]] = []
         self._signs = torch.empty(0)
+        self._factors = torch.empty(0)
         self._coefficients = torch.empty(0)
 
     def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
@@ -80,6 +81,7 @@ class GradientTrainer(RatioTrainer):
     def _batch(self, draws: Sequence[int]) -> RatioBatch:
         pairs = self._stream.draw(draws, self._run.controller.weights)
         self._signs = torch.tensor(preferences(pairs), device=self.args.device)
+        self._factors = torch.tensor(factors_of(pairs), device=self.args.device)
         return RatioBatch(answers_of(pairs), self._combined_loss)
 
     def _combined_loss(self, ratios: torch.Tensor) -> torch.Tensor:
@@ -93,7 +95,7 @@ class GradientTrainer(RatioTrainer):
 
     def _losses(self, ratios: torch.Tensor) -> torch.Tensor:
         better, worse = ratios.chunk(2)
-        return objective_losses(better - worse, self._signs, self._spec.beta)
+        return objective_losses(better - worse, self._signs, self._spec.beta, self._factors)
 
     def _combined_weights(self) -> FloatArray:
         weights, spec = self._run.controller.weights, self._spec.combiner
@@ -135,8 +137,15 @@ def preferences(pairs: Sequence[Pair]) -> FloatArray:
     return np.sign(np.round([pair.difference for pair in pairs], MARGIN_DECIMALS))
 
 
-def objective_losses(deltas: torch.Tensor, signs: torch.Tensor, beta: float) -> torch.Tensor:
-    """Return each objective's DPO loss, L_i = -mean_b |s_bi| log s(beta s_bi D_b), shape (m,).
+def factors_of(pairs: Sequence[Pair]) -> FloatArray:
+    """Return what each pair counts for in each objective's loss, shape (b, m): 1, or its own."""
+    return np.array([np.ones_like(p.difference) if p.factors is None else p.factors for p in pairs])
+
+
+def objective_losses(
+    deltas: torch.Tensor, signs: torch.Tensor, beta: float, factors: torch.Tensor
+) -> torch.Tensor:
+    """Return each objective's DPO loss, L_i = -mean_b f_bi |s_bi| log s(beta s_bi D_b), (m,).
 
     The mean is over all b pairs, also those that the objective does not tell apart, whose loss is
     0: so a batch may be divided over forward passes and ranks. In double precision, so that the
@@ -149,9 +158,10 @@ def objective_losses(deltas: torch.Tensor, signs: torch.Tensor, beta: float) -> 
         deltas: Log-ratio of the chosen answer minus that of the rejected, shape (b,).
         signs: 1, -1 or 0, shape (b, m).
         beta: Strength of the pull towards the base.
+        factors: What each pair counts for in each loss, shape (b, m).
     """
     margins = beta * signs.double() * deltas.double()[:, None]
-    return (softplus(-margins) * signs.abs()).mean(dim=0)
+    return (softplus(-margins) * signs.abs() * factors).mean(dim=0)
 
 
 def gram_of(rows: torch.Tensor) -> FloatArray:

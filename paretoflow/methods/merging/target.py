@@ -49,10 +49,11 @@ def proxy_pairs(context: MethodContext, weights: FloatArray, each: int) -> list[
     """
     table, found = PairTable(context.candidates, 1), []
     for objective in np.flatnonzero(weights).tolist():
-        rows = table.ranked(np.eye(len(weights))[objective])
+        alone = np.eye(len(weights))[objective]
+        rows = np.array([row for stratum in table.strata(alone) for row in stratum.items])
         kept = np.random.default_rng(objective).permutation(len(rows))[:each]
         for row in rows[kept]:
-            one = table.example(table.pair(row))
+            one = table.example(table.pair(row, alone))
             reference = one["ref_chosen_logps"] - one["ref_rejected_logps"]
             texts = one["prompt_ids"], one["chosen_ids"], one["rejected_ids"]
             found.append(WeightedPair(*texts, reference, weights[objective] / len(kept)))

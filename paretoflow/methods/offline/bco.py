@@ -53,7 +53,7 @@ class BcoMethod(TrainedMethod[BcoMethodSpec]):
         return self._table.effective(checkpoint.weights)
 
     def _trainer(self, run: Run) -> Trainer:
-        thumbs = Draws(self._table.labelled, run.attempt.launch.seed)
+        thumbs = Draws(self._table.strata, run.attempt.launch.seed)
 
         def make_batch(draws: Sequence[int]) -> RatioBatch:
             drawn = thumbs.draw(draws, run.controller.weights)

@@ -22,7 +22,8 @@ class DpoMethod(PairMethod[DpoMethodSpec]):
     References:
         Rafailov et al. 2023, arXiv 2305.18290, eq. 7. Azar et al. 2023, arXiv 2310.12036, eq. 17
         (ipo; per-token log-ratios as in TRL). Zhao et al. 2023, arXiv 2305.10425 (hinge).
-        Departures: (1) pairs are the base's own answers, ranked by scores and not by people; (2)
+        Departures: (1) where people gave no pairs (see `preferences.pairs`), they are the base's
+        own answers, ranked by scores; (2)
         the reference is the base, also for a run that starts from a parent, so all points of a
         front answer to one reference. (3) beta is 1 by default, where pairs of people's preferences
         ask for 0.1: the base's own answers are likely under it, so that a run which is trained for

@@ -13,7 +13,7 @@ from transformers import Trainer
 from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import FloatArray
 from paretoflow.methods.offline.ratio_trainer import RatioBatch, RatioTrainer
-from paretoflow.methods.preferences.draws import Draws
+from paretoflow.methods.preferences.draws import Draws, Stratum, by_source
 from paretoflow.methods.preferences.effective import shares
 from paretoflow.methods.preferences.lists import ScoredList, scored_lists
 from paretoflow.methods.training.context import Run
@@ -58,8 +58,12 @@ class LipoMethod(TrainedMethod[LipoMethodSpec]):
 
     def _trainer(self, run: Run) -> Trainer:
         candidates, size = self._context.candidates, self._spec.list_size
-        seed = run.attempt.launch.seed
-        lists = Draws(lambda weights: scored_lists(candidates, weights, size), seed)
+
+        def strata(weights: FloatArray) -> list[Stratum[ScoredList]]:
+            found = scored_lists(candidates, weights, size)
+            return by_source(candidates, found, lambda row: row.prompt)
+
+        lists = Draws(strata, run.attempt.launch.seed)
 
         def make_batch(draws: Sequence[int]) -> RatioBatch:
             drawn = lists.draw(draws, run.controller.weights)

@@ -22,7 +22,7 @@ from paretoflow.spec.methods import ModpoMethodSpec
 
 
 class ModpoMethod(PairMethod[ModpoMethodSpec]):
-    """MODPO on the base's scored answers.
+    """MODPO on scored answers, or on pairs that people labelled and the objectives scored.
 
     The anchor k is the objective with the largest weight, the first among equals; it ranks the
     pairs. With D the log-ratio to the base of the better answer minus that of the worse, and d_i
@@ -48,6 +48,9 @@ class ModpoMethod(PairMethod[ModpoMethodSpec]):
     in r of unit spread. Pair 1 with d_k = log 3, so a win in three of four: 0.75 * 0.575939 + 0.25
     * (0.575939 + 0.25) = 0.638439.
 
+    Of labelled pairs the anchor's own are drawn, as their labels say. A label of a person is one
+    sample, so these are hard.
+
     References:
         Zhou et al. 2023, arXiv 2310.03708. Departures: (1) the other rewards are the
         sweep's scores, standardised, in place of trained margin models; (2) the anchor is chosen by
@@ -71,7 +74,8 @@ class ModpoMethod(PairMethod[ModpoMethodSpec]):
         return modpo_batch(stream, draws, weights, self._spec)
 
     def _trainer(self, run: Run) -> Trainer:
-        if self._spec.labels == "hard":
+        given = self._context.candidates.given
+        if self._spec.labels == "hard" or (given is not None and given.labels is not None):
             return super()._trainer(run)
         stream = PairStream(self._table, run.attempt.launch.seed)
 

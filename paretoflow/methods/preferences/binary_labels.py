@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from paretoflow.core.protocols import Candidates
 from paretoflow.core.values import FloatArray, IntArray
+from paretoflow.methods.preferences.draws import Stratum, by_source
 from paretoflow.methods.preferences.effective import shares
 from paretoflow.methods.preferences.lists import distinct
 from paretoflow.methods.preferences.pairs import MARGIN_DECIMALS
@@ -51,6 +52,7 @@ class ThumbTable:
     """
 
     def __init__(self, candidates: Candidates, quantile: float) -> None:
+        self._candidates = candidates
         self._quantile = quantile
         self._of_prompts = candidates.standard != "global"
         self._scores = candidates.standardised
@@ -71,6 +73,10 @@ class ThumbTable:
         odds = self._odds(good, known)
         rows = zip(self._prompts[known], self._answers[known], good[known], strict=True)
         return [Thumb(int(p), int(a), bool(g), float(odds[p])) for p, a, g in rows]
+
+    def strata(self, weights: FloatArray) -> list[Stratum[Thumb]]:
+        """Return the answers of `labelled` to draw, by source."""
+        return by_source(self._candidates, self.labelled(weights), lambda thumb: thumb.prompt)
 
     def effective(self, weights: FloatArray) -> FloatArray | None:
         """Return each objective's share in how good answers differ from bad ones, shape (m,).

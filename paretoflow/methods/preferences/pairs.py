@@ -1,9 +1,15 @@
-"""Preference pairs from scored candidates, for any weights and at any moment of a run.
+"""Preference pairs from scored or labelled answers, for any weights and at any moment of a run.
 
 Pairs are never stored as chosen and rejected: the table keeps every pair of distinct answers with
 the difference of their scores, and the weights in force decide, batch by batch, which pairs are
 widest and which answer is the better. So a run whose weights move needs no second data set, and is
 exact from the first batch after the move.
+
+A pair that people labelled has no scores. What is minimised over such pairs is the weighted sum of
+the objectives' own losses, sum_i w_i mean over D_i of l, with D_i the pairs that objective i
+labels: so the weights decide of which objective a draw is, and its label which answer is the
+better. A pair that two objectives label the opposite way is drawn for either, and is then the soft
+label that the weighted sum asks for.
 """
 
 from __future__ import annotations
@@ -17,8 +23,9 @@ from numpy.typing import NDArray
 
 from paretoflow.core.protocols import Candidates
 from paretoflow.core.values import FloatArray, IntArray
-from paretoflow.methods.preferences.draws import Draws
-from paretoflow.methods.preferences.effective import shares
+from paretoflow.methods.preferences.draws import Draws, Stratum
+from paretoflow.methods.preferences.effective import normalised, shares
+from paretoflow.methods.preferences.labels import Labels
 
 MARGIN_DECIMALS = 9
 """Margins are compared after rounding: the order of summation must not make or break a tie."""
@@ -33,13 +40,17 @@ class Pair:
     Args:
         prompt: Index of the prompt.
         chosen, rejected: Indices of the answers among the prompt's candidates.
-        difference: Standardised gains of chosen minus rejected, shape (m,).
+        difference: Standardised gains of chosen minus rejected, shape (m,). Of a labelled pair
+            without scores: 1 where an objective prefers the chosen, -1 the rejected, 0 neither.
+        factors: What the pair counts for in the mean loss of each objective over its own pairs,
+            shape (m,); None where it counts once in all.
     """
 
     prompt: int
     chosen: int
     rejected: int
     difference: FloatArray
+    factors: FloatArray | None = None
 
 
 def weighted_margins(differences: FloatArray, weights: FloatArray) -> FloatArray:
@@ -55,11 +66,19 @@ class PairTable:
         pairs_per_prompt: Pairs taken from each prompt, widest margins first.
         margins: Score differences, shape (P, K, m), and weights, (m,), to margins, (P, K); their
             sign says which answer is the better.
+        even: Whether every objective that has weight gets as many of the labelled pairs, for a
+            method that weighs the objectives' losses itself.
     """
 
     def __init__(
-        self, candidates: Candidates, pairs_per_prompt: int, margins: Margins | None = None
+        self,
+        candidates: Candidates,
+        pairs_per_prompt: int,
+        margins: Margins | None = None,
+        *,
+        even: bool = False,
     ) -> None:
+        self._labels = Labels.of(candidates, even=even)
         self._margins = margins or weighted_margins
         self._candidates = candidates
         self._per_prompt = pairs_per_prompt
@@ -80,16 +99,17 @@ class PairTable:
         return spread
 
     def ranked(self, weights: FloatArray) -> IntArray:
-        """Return (prompt, chosen, rejected) of the widest pairs under the weights, shape (n, 3).
+        """Return (prompt, chosen, rejected) of the widest scored pairs under the weights, (n, 3).
 
         Prompts in order, widest margin first, earlier answers first among equals; a tie gives no
-        pair.
+        pair, and a labelled row none either.
 
         Args:
             weights: Shape (m,).
         """
         margins = np.round(self._margins(self._differences, weights), MARGIN_DECIMALS)
         margins[~self._distinct] = 0.0
+        margins[: self._labels.rows] = 0.0
         order = np.argsort(-np.abs(margins), axis=1, kind="stable")[:, : self._per_prompt]
         top = np.take_along_axis(margins, order, axis=1)
         first, second = self._first[order], self._second[order]
@@ -97,6 +117,23 @@ class PairTable:
         better, worse = np.where(top > 0, first, second), np.where(top > 0, second, first)
         rows = np.stack([prompts, better, worse], axis=-1)[top != 0]
         return rows.astype(np.int64)
+
+    def strata(self, weights: FloatArray) -> list[Stratum[IntArray]]:
+        """Return the pairs to draw as (prompt, chosen, rejected), by objective and by source.
+
+        Args:
+            weights: Shape (m,).
+        """
+        rows = self.ranked(weights)
+        given = self._candidates.given
+        if given is None:
+            return [Stratum(1.0, list(rows))]
+        theirs = rows[:, 0] < given.rows
+        return [
+            *(Stratum(given.share * s.share, s.items) for s in self._labels.strata(weights)),
+            Stratum(given.share, list(rows[theirs])),
+            Stratum(1.0 - given.share, list(rows[~theirs])),
+        ]
 
     def effective(
         self,
@@ -106,21 +143,43 @@ class PairTable:
     ) -> FloatArray | None:
         """Return each objective's share in the margins of the pairs under the weights, shape (m,).
 
+        Of labelled pairs without scores it is the share of the pairs that are drawn for it.
+
         Args:
             weights: Shape (m,).
             factors: In their place, each prompt's own, shape (P, m).
             ranking: The weights that rank the pairs, shape (m,); None: those.
         """
+        given = self._candidates.given
         rows = self.ranked(weights if ranking is None else ranking)
-        prompts, chosen, rejected = rows.T
-        apart = self._scores[prompts, chosen] - self._scores[prompts, rejected]
-        return shares(apart, weights if factors is None else factors[prompts])
+        if given is None or given.labels is None:
+            return self._shares(rows, weights if factors is None else factors[rows[:, 0]])
+        asked = self._labels.strata(weights if ranking is None else ranking)
+        drawn = normalised(weights) if asked else None
+        if given.scored and asked:
+            drawn = self._shares(np.concatenate([s.items for s in asked]), weights)
+        parts = (given.share, drawn), (1.0 - given.share, self._shares(rows, weights))
+        there = [share * found for share, found in parts if found is not None]
+        return normalised(np.sum(there, axis=0)) if there else None
 
-    def pair(self, row: IntArray) -> Pair:
-        """Return one row of `ranked` with its score difference."""
+    def _shares(self, rows: IntArray, weights: FloatArray) -> FloatArray | None:
+        prompts, chosen, rejected = rows.T
+        return shares(self._scores[prompts, chosen] - self._scores[prompts, rejected], weights)
+
+    def pair(self, row: IntArray, weights: FloatArray) -> Pair:
+        """Return a pair of `strata` with its score difference, or with what its labels say.
+
+        Args:
+            row: (prompt, chosen, rejected).
+            weights: Those that it was drawn under, shape (m,).
+        """
         prompt, chosen, rejected = (int(v) for v in row)
-        scores = self._scores[prompt]
-        return Pair(prompt, chosen, rejected, scores[chosen] - scores[rejected])
+        labels, scores = self._labels, self._scores[prompt]
+        if prompt >= labels.rows or labels.scored:
+            return Pair(prompt, chosen, rejected, scores[chosen] - scores[rejected])
+        signs = labels.signs[prompt] * (1 if chosen == 0 else -1)
+        factors = labels.factors(prompt, weights) if labels.even else None
+        return Pair(prompt, chosen, rejected, signs, factors)
 
     def example(self, pair: Pair) -> dict[str, Any]:
         """Return the pair as a row of TRL's preference collator, with the reference's values."""
@@ -139,7 +198,7 @@ class PairStream:
 
     def __init__(self, table: PairTable, seed: int) -> None:
         self.table = table
-        self._draws = Draws(lambda weights: list(table.ranked(weights)), seed)
+        self._draws = Draws(table.strata, seed)
 
     def draw(self, numbers: Sequence[int], weights: FloatArray) -> list[Pair]:
         """Return the pairs of the given draws under the weights.
@@ -147,16 +206,18 @@ class PairStream:
         Raises:
             MethodError: If no prompt has two answers that the weights tell apart.
         """
-        return [self.table.pair(row) for row in self._draws.draw(numbers, weights)]
+        rows = self._draws.draw(numbers, weights)
+        return [self.table.pair(row, weights) for row in rows]
 
 
 def _distinct_answers(
     candidates: Candidates, first: IntArray, second: IntArray
 ) -> NDArray[np.bool_]:
-    return np.array(
+    found = np.array(
         [
             [row[a] != row[b] for a, b in zip(first, second, strict=True)]
             for row in candidates.completion_ids
         ],
         dtype=bool,
     ).reshape(len(candidates.completion_ids), len(first))
+    return found if candidates.counts is None else found & (second < candidates.counts[:, None])

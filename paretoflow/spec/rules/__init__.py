@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from paretoflow.spec.draft import Draft, Rule
 from paretoflow.spec.positions import Fault
-from paretoflow.spec.rules import data, engine, method, model, objectives, places, proposer
+from paretoflow.spec.rules import data, engine, given, method, model, objectives, places, proposer
 from paretoflow.spec.rules.search import search_faults
 
 RULES: tuple[Rule, ...] = (
     *objectives.RULES,
     *data.RULES,
+    *given.RULES,
     *model.RULES,
     *method.RULES,
     *proposer.RULES,

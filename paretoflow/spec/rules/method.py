@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from paretoflow.spec.capabilities import CAPABILITIES
+from paretoflow.spec.data_given import GivenSpec
 from paretoflow.spec.draft import Draft, Rule
 from paretoflow.spec.methods import BcoMethodSpec, MethodSpec, OnlineMethodBase, RoundsBase
 from paretoflow.spec.positions import Fault
@@ -75,6 +76,9 @@ def _temperature(draft: Draft) -> Iterator[Fault]:
     path: KeyPath = ("model", "generation", "temperature")
     alike = "at temperature 0 all answers to a prompt are the same"
     hint = "1.0 samples the model as it is"
+    given = isinstance(draft.data, GivenSpec) and draft.data.sampled == 0
+    if given and not isinstance(method, RoundsBase | OnlineMethodBase):
+        return  # answers of the base are only evaluated
     if CAPABILITIES[method.type].data in ("pairs", "lists"):
         yield Fault(path, f"{alike}, so there are no pairs", hint)
     elif isinstance(method, RoundsBase | OnlineMethodBase):
@@ -87,6 +91,8 @@ def _pairs(draft: Draft) -> Iterator[Fault]:
     wanted: int | None = getattr(draft.method, "pairs_per_prompt", None)
     if wanted is None or draft.data is None:
         return
+    if isinstance(draft.data, GivenSpec) and draft.data.sampled == 0:
+        return  # there are as many as people gave
     most = draft.data.candidates * (draft.data.candidates - 1) // 2
     if wanted > most:
         what = f"got {wanted}; allowed: at most {most}, all pairs of data.candidates"

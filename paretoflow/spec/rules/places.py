@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from paretoflow.core.user import home_path
+from paretoflow.spec.data_given import kind_of
 from paretoflow.spec.draft import Draft, Rule
 from paretoflow.spec.models import PretrainedModelSpec
 from paretoflow.spec.objectives import RewardModelObjectiveSpec
 from paretoflow.spec.positions import Fault
+from paretoflow.spec.rules.data import placed
 from paretoflow.spec.shape import KeyPath, nearest
 from paretoflow.spec.uris import path_fault, path_of, uri_fault
 
@@ -19,10 +21,12 @@ _HUB_ID = re.compile(r"^[\w][\w.-]*(/[\w][\w.-]*)?$")
 
 def named_files(draft: Draft) -> Iterator[Fault]:
     """Find files and folders that are not there."""
-    if draft.data is not None and draft.data.type in ("jsonl", "parquet"):
-        yield from _missing_file(("data", "path"), draft.data.path)
-    elif draft.data is not None and draft.data.type == "hub":
-        yield from _missing_folder(("data", "path"), draft.data.path, "data set")
+    for place, source in placed(draft.data) if draft.data is not None else ():
+        kind = getattr(source, "type", None) or kind_of(source.path)
+        if kind == "hub":
+            yield from _missing_folder((*place, "path"), source.path, "data set")
+        else:
+            yield from _missing_file((*place, "path"), source.path)
     if isinstance(draft.model, PretrainedModelSpec):
         yield from _missing_folder(("model", "path"), draft.model.path, "model")
     for index, objective in draft.objectives:

@@ -78,7 +78,7 @@ def test_weights_that_tell_nothing_apart_are_an_error():
 def test_an_example_carries_ids_and_reference_of_its_answers():
     table = PairTable(candidates([[[0.0], [1]], [[5.0], [2]]]), 1)
     (row,) = [r for r in table.ranked(np.ones(1)) if r[0] == 1]
-    pair = table.pair(row)
+    pair = table.pair(row, np.ones(1))
     assert pair.difference.tolist() == [3.0]
     assert table.example(pair) == {
         "prompt_ids": [5, 1],

@@ -1,0 +1,227 @@
+"""Preference pairs and ratings as sources: prompts as any source gives them, and what is said.
+
+Which prompts are drawn is decided as for every source; what people said of answers goes with its
+prompt, however that is spelt and whichever file it is in. Neither the order of files nor that of
+rows changes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from paretoflow.core.data_facts import SHOWN, DataFacts
+from paretoflow.core.errors import DataError
+from paretoflow.core.feedback import Feedback
+from paretoflow.core.ids import digest_of
+from paretoflow.core.protocols import Prompt
+from paretoflow.data import hub, jsonl, parquet
+from paretoflow.data.answers import PairReader, RatingReader
+from paretoflow.data.bad_rows import BadRows
+from paretoflow.data.identity import identity_of
+from paretoflow.data.needs import Needs
+from paretoflow.data.prompts import Pools, PromptSets, RenderChat, draw
+from paretoflow.data.rows import Row, RowReader, existing_file
+from paretoflow.spec.data_given import (
+    GivenSource,
+    PairSourceSpec,
+    PreferencesDataSpec,
+    RatingsDataSpec,
+    kind_of,
+)
+
+Spec = PreferencesDataSpec | RatingsDataSpec
+ReadRows = Callable[[GivenSource], Iterable[Row]]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """All prompts of the sources, and what people said of answers to each, by its identity."""
+
+    pools: Pools
+    said: Mapping[str, tuple[Feedback, ...]]
+
+
+def read(spec: Spec, render_chat: RenderChat | None) -> Pools:
+    """Return the prompts alone; see `gathered`."""
+    return gathered(spec, render_chat, ()).pools
+
+
+def rows_of(source: GivenSource) -> Iterable[Row]:
+    """Return the rows of a source, by the kind that its name tells.
+
+    Raises:
+        DataError: If there is no such file or data set.
+        MissingExtraError: If a library is missing that reads it.
+    """
+    kind = kind_of(source.path)
+    if kind == "hub":
+        return hub.rows_of(source)
+    file = existing_file(source.path)
+    return parquet.rows_of(file) if kind == "parquet" else jsonl.rows_of(file)
+
+
+def gathered(
+    spec: Spec, render_chat: RenderChat | None, names: Sequence[str], rows: ReadRows = rows_of
+) -> Gathered:
+    """Read all sources.
+
+    Args:
+        spec: The sources.
+        render_chat: As for `load_prompts`.
+        names: Objectives that a column may name; empty where any will do.
+        rows: What reads the rows of a source.
+
+    Raises:
+        DataError: If a source cannot be read, or a row cannot be used and the spec allows none.
+    """
+    bad = BadRows(spec.on_bad_row == "skip")
+    found: list[tuple[Prompt, Feedback]] = []
+    sources: tuple[GivenSource, ...] = spec.sources
+    for source in sources:
+        own = BadRows(bad.skip)
+        read_here = list(_read(source, render_chat, names, rows(source), own))
+        own.require_few(len(read_here), source.path)
+        bad.count, bad.first = bad.count + own.count, [*bad.first, *own.first][:SHOWN]
+        found += read_here
+    said: dict[str, list[Feedback]] = {}
+    for prompt, one in found:
+        said.setdefault(identity_of(prompt), []).append(one)
+    whole = {}
+    for asked, all_said in said.items():
+        try:
+            whole[asked] = _merged(all_said)
+        except DataError as error:
+            bad.take(error)
+    kept = [(p, one.where) for p, one in found if identity_of(p) in whole]
+    name = spec.sources[0].path if len(spec.sources) == 1 else "data.sources"
+    bad.require_few(len(kept), name)
+    prompts, places = zip(*kept, strict=True) if kept else ((), ())
+    return Gathered(Pools(name, tuple(prompts), None, tuple(places), bad), whole)
+
+
+def drawn(found: Gathered, spec: Spec, seed: int, needs: Needs) -> PromptSets:
+    """Draw the sets of a sweep; what people said goes with the train prompts.
+
+    Raises:
+        DataError: As `prompts.draw` does; or if nothing in the train set speaks for an objective.
+    """
+
+    def unfit(prompt: Prompt) -> DataError | None:
+        said = found.said[identity_of(prompt)]
+        return needs.unfit(prompt) or needs.unfit_answers(prompt, said, spec.max_answer_tokens)
+
+    sets = draw(found.pools, spec, seed, unfit)
+    given = tuple(found.said[identity_of(prompt)] for prompt in sets.train)
+    facts = _facts(sets.facts, given)
+    spoken = dict(facts.spoken)
+    for name in needs.objectives:
+        if not spoken.get(name):
+            what = f"no {facts.learnt} of the {len(sets.train)} train prompts speak for `{name}`"
+            hint = "raise data.train, or add a source for it"
+            raise DataError(what, found.pools.source, hint, code="data-objective")
+    plain = [[one.plain() for one in said] for said in given]
+    return replace(sets, given=given, facts=facts, digest=digest_of([sets.digest, plain]))
+
+
+def _read(
+    source: GivenSource,
+    render_chat: RenderChat | None,
+    names: Sequence[str],
+    rows: Iterable[Row],
+    bad: BadRows,
+) -> Iterator[tuple[Prompt, Feedback]]:
+    answers: PairReader | RatingReader
+    if isinstance(source, PairSourceSpec):
+        answers = PairReader(source, names)
+    else:
+        answers = RatingReader(source)
+    prompts = RowReader(source, render_chat, answers.used)
+    for where, row in rows:
+        try:
+            if isinstance(row, DataError):
+                raise row
+            prompt = prompts.prompt(where, row)
+            yield prompt, answers.read(prompt, row, where)
+        except DataError as error:
+            bad.take(error)
+    prompts.require_seen()
+
+
+def _merged(said: Sequence[Feedback]) -> tuple[Feedback, ...]:
+    """Return what was said of answers to one prompt, each thing once, in an order of its own.
+
+    Raises:
+        DataError: If a single answer was rated, so that there is nothing to compare.
+    """
+    if said[0].ratings:
+        return (_rated(said),)
+    merged: dict[tuple[str, ...], list[dict[str, int]]] = {}
+    where: dict[tuple[str, ...], str] = {}
+    for one in said:
+        answers = tuple(sorted(one.answers))
+        turned = answers != one.answers
+        kept = merged.setdefault(answers, [])
+        where.setdefault(answers, one.where)
+        for name, index in one.better.items():
+            _put(kept, name, 1 - index if turned else index)
+    found = [
+        Feedback(answers, better, where=where[answers])
+        for answers, kept in merged.items()
+        for better in kept
+    ]
+    return tuple(sorted(found, key=lambda f: (f.answers, sorted(f.better.items()))))
+
+
+def _put(kept: list[dict[str, int]], name: str, index: int) -> None:
+    """Add a label to a pair; one that contradicts an earlier one makes the pair count again."""
+    if any(better.get(name) == index for better in kept):
+        return
+    free = next((better for better in kept if name not in better), None)
+    if free is None:
+        kept.append({name: index})
+    else:
+        free[name] = index
+
+
+def _rated(said: Sequence[Feedback]) -> Feedback:
+    """Return all rated answers to a prompt; of one that was rated again, the mean."""
+    ratings: dict[str, list[dict[str, float]]] = {}
+    for one in said:
+        for number, answer in enumerate(one.answers):
+            row = {name: values[number] for name, values in one.ratings.items()}
+            ratings.setdefault(answer, []).append(row)
+    answers = tuple(sorted(ratings))
+    if len(answers) < 2:
+        what = "only one answer to this prompt is rated; allowed: two or more, to be compared"
+        hint = "drop the row, or rate another answer"
+        raise DataError(what, said[0].where, hint, code="data-rating")
+    return Feedback(
+        answers,
+        ratings={
+            name: tuple(float(np.mean([row[name] for row in ratings[a]])) for a in answers)
+            for name in sorted(said[0].ratings)
+        },
+        where=said[0].where,
+    )
+
+
+def _facts(facts: DataFacts, given: Sequence[Sequence[Feedback]]) -> DataFacts:
+    found = [one for said in given for one in said]
+    rated = any(one.ratings for one in found)
+    spoken: dict[str, int] = {}
+    for one in found:
+        for name in one.ratings or one.better:
+            spoken[name] = spoken.get(name, 0) + (len(one.answers) if rated else 1)
+    several = [one for one in found if len(one.better) > 1]
+    return replace(
+        facts,
+        repeated=0,  # rows that ask the same add to what is said
+        learnt="rated answers" if rated else "pairs",
+        given=sum(len(one.answers) for one in found) if rated else len(found),
+        spoken=tuple(sorted(spoken.items())),
+        shared=len(several),
+        opposed=sum(len(set(one.better.values())) > 1 for one in several),
+    )
