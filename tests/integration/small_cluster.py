@@ -12,7 +12,7 @@ from typing import Any
 
 import ray
 
-from paretoflow.engine.ray.discovery import namespace_of
+from paretoflow.engine.groups.discovery import namespace_of
 from paretoflow.storage import LocalFolder
 
 STORE_BYTES = 80 * 2**20

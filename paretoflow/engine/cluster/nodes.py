@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import ray
 
-from paretoflow.core.errors import ClusterError
-from paretoflow.engine.cluster.capacity import shortfall
 from paretoflow.engine.cluster.dashboard import Node
-from paretoflow.spec.engine import ResourcesSpec
-
-JOIN_S = 5.0
-"""How long the nodes of a cluster that just starts may take to join."""
 
 
 def read_nodes() -> tuple[list[Node], list[Node]]:
@@ -50,23 +43,3 @@ def groups_named(prefix: str) -> dict[str, Any]:
         for key, row in placement_group_table().items()
         if row["name"].startswith(prefix) and row["state"] != "REMOVED"
     }
-
-
-def require_room(resources: ResourcesSpec) -> None:
-    """Refuse a cluster on which no group will ever fit; nodes may still be joining for a moment.
-
-    Raises:
-        ClusterError: If none fits, and no autoscaler says that it can add nodes.
-    """
-    until_s = time.monotonic() + JOIN_S
-    while lacking := shortfall(read_nodes()[0], resources):
-        if may_grow():
-            return
-        if time.monotonic() > until_s:
-            raise ClusterError(
-                lacking,
-                "engine.resources",
-                "ask for less, or add nodes that have it to the cluster",
-                code="cluster-too-small",
-            )
-        time.sleep(0.5)

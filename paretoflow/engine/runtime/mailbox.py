@@ -2,13 +2,14 @@
 
 Everything that happens goes into an outbox and stays there until the driver says that it is in the
 ledger: a driver that dies between hearing and recording leaves the next one to hear it again. Knows
-nothing of Ray.
+nothing of Ray, and of time no more than its clock.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from paretoflow.core.errors import FencedError, ParetoflowError, RunInterrupted, WorkerError
@@ -81,15 +82,35 @@ class PollReply:
     doing: Doing | None = None
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A call for news that is not answered yet.
+
+    Args:
+        phase: What the rank was about when it came.
+    """
+
+    request: PollRequest
+    phase: GroupPhase
+
+
 class Mailbox:
     """The state of one rank; every method may be called from any thread.
 
+    A call for news is `poll`, where a thread waits for it; `receive`, `has_news` and `answer` are
+    its steps, for whoever waits without one.
+
     Args:
         epoch: The driver that started the rank.
+        orphan_s: How long the rank goes on without hearing from a driver.
+        now: Returns seconds that nobody sets.
     """
 
-    def __init__(self, epoch: int, orphan_s: float) -> None:
+    def __init__(
+        self, epoch: int, orphan_s: float, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._news = threading.Condition()
+        self._now = now
         self._epoch = epoch
         self._orphan_s = orphan_s
         self._outbox: list[tuple[int, Message]] = []
@@ -100,8 +121,7 @@ class Mailbox:
         self._step = -1
         self._doing: Doing | None = None
         self._reason = self._suspended = ""
-        now = time.monotonic()
-        self._phase_at = self._moved_at = self._heard_at = now
+        self._phase_at = self._moved_at = self._heard_at = now()
 
     def check_epoch(self, epoch: int) -> None:
         """Record the epoch of a command.
@@ -114,7 +134,7 @@ class Mailbox:
             if epoch > self._epoch:
                 self._epoch = epoch
                 self._news.notify_all()
-            self._heard_at = time.monotonic()
+            self._heard_at = self._now()
 
     def _fence(self, epoch: int) -> None:
         if epoch < self._epoch:
@@ -124,29 +144,48 @@ class Mailbox:
                 "let the newer one work; `paretoflow status` says where it runs",
             )
 
-    def poll(self, call: PollRequest) -> PollReply:
+    def poll(self, request: PollRequest) -> PollReply:
         """Answer a call: at once if there is news for it, else after `wait_s` at the latest.
 
         Raises:
             FencedError: If a newer driver has called, or calls while this one waits.
         """
-        self.check_epoch(call.epoch)
+        waiting = self.receive(request)
         with self._news:
-            self._orphan_s = call.orphan_s
-            self._outbox = [item for item in self._outbox if item[0] > call.recorded]
-            phase = self._phase
-            self._news.wait_for(
-                lambda: (
-                    self._epoch != call.epoch
-                    or self._number > call.since
-                    or self._phase is not phase
-                ),
-                call.wait_s,
-            )
-            self._fence(call.epoch)
-            self._heard_at = now = time.monotonic()
+            self._news.wait_for(lambda: self.has_news(waiting), request.wait_s)
+            return self.answer(waiting)
+
+    def receive(self, request: PollRequest) -> Waiting:
+        """Take in a call: forget what its driver has recorded, and obey its limits.
+
+        Raises:
+            FencedError: If a newer driver has called.
+        """
+        self.check_epoch(request.epoch)
+        with self._news:
+            self._orphan_s = request.orphan_s
+            self._outbox = [item for item in self._outbox if item[0] > request.recorded]
+            return Waiting(request, self._phase)
+
+    def has_news(self, waiting: Waiting) -> bool:
+        """Return whether a call is to be answered now, however long it would wait."""
+        return (
+            self._epoch != waiting.request.epoch
+            or self._number > waiting.request.since
+            or self._phase is not waiting.phase
+        )
+
+    def answer(self, waiting: Waiting) -> PollReply:
+        """Answer a call with all that is new to it.
+
+        Raises:
+            FencedError: If a newer driver has called since.
+        """
+        with self._news:
+            self._fence(waiting.request.epoch)
+            self._heard_at = now = self._now()
             return PollReply(
-                tuple(item for item in self._outbox if item[0] > call.since),
+                tuple(item for item in self._outbox if item[0] > waiting.request.since),
                 self._phase,
                 self._launch,
                 self._training,
@@ -201,18 +240,18 @@ class Mailbox:
         """Put a report of the launch in work into the outbox."""
         with self._news:
             self._post(report)
-            self._moved_at = time.monotonic()
+            self._moved_at = self._now()
 
     def progress(self, step: int | None = None) -> None:
         """Note a sign of life, and the optimiser steps done where they are known."""
         with self._news:
-            self._moved_at = time.monotonic()
+            self._moved_at = self._now()
             self._step = self._step if step is None else step
 
     def doing(self, what: str, done: int, of: int) -> None:
         """Note a sign of life before the first launch, and how far the rank is."""
         with self._news:
-            self._moved_at = time.monotonic()
+            self._moved_at = self._now()
             if of or self._doing is None:  # a count says more than a mere sign
                 self._doing = Doing(what, done, of)
 
@@ -241,20 +280,16 @@ class Mailbox:
     def deserted(self) -> str:
         """Return why the rank is an orphan; empty while it hears from a driver."""
         with self._news:
-            silent_s = time.monotonic() - self._heard_at
+            silent_s = self._now() - self._heard_at
             orphaned = silent_s > self._orphan_s
             return f"no driver called for {self._orphan_s:g} s" if orphaned else ""
 
-    def wait_until_still(self, timeout_s: float) -> bool:
-        """Wait for loading or training to end; return whether it did."""
-        with self._news:
-            return self._news.wait_for(lambda: not self._at_work(), timeout_s)
-
-    def _at_work(self) -> bool:
+    def at_work(self) -> bool:
+        """Return whether the rank loads or trains."""
         return self._training or self._phase is GroupPhase.LOADING
 
     def _require_still(self) -> None:
-        if self._at_work():
+        if self.at_work():
             raise WorkerError(f"the worker is {self._phase.value} already")
 
     def _rest(self) -> None:
@@ -262,7 +297,7 @@ class Mailbox:
 
     def _enter(self, phase: GroupPhase) -> None:
         self._phase = phase
-        self._phase_at = self._moved_at = time.monotonic()
+        self._phase_at = self._moved_at = self._now()
         self._news.notify_all()
 
     def _post(self, message: Message) -> None:

@@ -10,7 +10,7 @@ import pytest
 from paretoflow.cli.main import main
 from paretoflow.core.errors import ParetoflowError, StorageError
 from paretoflow.engine.cluster.submit import job_name
-from paretoflow.engine.ray.discovery import namespace_of
+from paretoflow.engine.groups.discovery import namespace_of
 from paretoflow.engine.session.folder import enter_folder, sweep_root
 from paretoflow.engine.session.resume import load_sweep_spec
 from paretoflow.ledger import open_ledger

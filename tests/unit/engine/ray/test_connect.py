@@ -6,13 +6,11 @@ import socket
 import pytest
 
 from paretoflow.core.errors import ClusterError
-from paretoflow.engine.cluster.dashboard import Node
-from paretoflow.spec.engine import EngineSpec, ResourcesSpec
+from paretoflow.spec.engine import EngineSpec
 
 pytestmark = pytest.mark.ray
 pytest.importorskip("ray")
 ray_start = importlib.import_module("paretoflow.engine.ray.connect")
-cluster = importlib.import_module("paretoflow.engine.cluster.nodes")
 
 
 def test_an_address_where_nobody_is_ends_in_words_and_soon() -> None:
@@ -82,26 +80,3 @@ def test_a_head_that_does_not_let_us_in_is_told_from_one_that_is_not_there(
         with pytest.raises(ClusterError, match="does not let us in") as caught:
             ray_start.join(address, "n")
     assert "RAY_AUTH_TOKEN" in str(caught.value)
-
-
-def test_a_cluster_that_holds_no_gang_is_refused_unless_it_can_grow(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    node = Node("10.0.0.1", {"CPU": 4.0})
-    monkeypatch.setattr(cluster, "JOIN_S", 0.0)
-    monkeypatch.setattr(cluster, "read_nodes", lambda: ([node], [node]))
-    monkeypatch.setattr(cluster, "may_grow", lambda: False)
-    cluster.require_room(ResourcesSpec(ranks=4))
-    with pytest.raises(ClusterError, match="a worker group is 5 ranks, each of 1 CPU"):
-        cluster.require_room(ResourcesSpec(ranks=5))
-    monkeypatch.setattr(cluster, "may_grow", lambda: True)
-    cluster.require_room(ResourcesSpec(ranks=5))
-
-
-def test_nodes_that_still_join_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = iter([[], [], [Node("10.0.0.1", {"CPU": 4.0})]])
-    monkeypatch.setattr(cluster, "read_nodes", lambda: (next(looks), []))
-    monkeypatch.setattr(cluster, "may_grow", lambda: False)
-    monkeypatch.setattr(cluster.time, "sleep", lambda seconds: None)
-    cluster.require_room(ResourcesSpec())
-    assert list(looks) == []

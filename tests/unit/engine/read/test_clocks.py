@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from paretoflow.engine.groups.backend import GroupBackend
+from paretoflow.engine.groups.discovery import WorkerGroupFactory
 from paretoflow.engine.live import EVERY_S, LIVE_FILE, GroupPhase, GroupState, Live, live_json
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.loop.planner import exhausted
 from paretoflow.engine.messages import Report
 from paretoflow.engine.read.status import LOOK_AGAIN_S, SILENT_S, StandingReader, facts
+from paretoflow.engine.runtime.protocols import EXECUTOR
 from paretoflow.engine.session.folder import enter_folder
 from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster
 from paretoflow.engine.state.events import SEEN
@@ -23,6 +26,7 @@ from paretoflow.proposers import build
 from paretoflow.scoring.calibrate import declared_problem
 from tests.sim.oracles import CircleOracle
 from tests.sim.specs import circle_spec
+from tests.unit.engine.groups.by_hand import HandTransport
 from tests.unit.engine.telling import (
     CALIBRATED,
     base,
@@ -167,12 +171,15 @@ def test_in_ledgers_of_earlier_versions_the_drivers_own_words_count(ahead_s: flo
     assert not exhausted(circle_spec(stop={"runs": 9, "hours": 1.0}), state)
 
 
-def test_the_backends_clock_goes_on_when_that_of_the_machine_is_set(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    ray_backend = pytest.importorskip("paretoflow.engine.ray.backend")
-    backend = object.__new__(ray_backend.RayBackend)
-    backend._began_s = 1e9 - 50.0
-    monkeypatch.setattr(ray_backend.time, "monotonic", lambda: 60.0)
-    monkeypatch.setattr(ray_backend.time, "time", lambda: 0.0)
+def test_the_backends_clock_goes_on_when_that_of_the_machine_is_set() -> None:
+    class Set(HandTransport):
+        def time(self) -> float:
+            return 1e9 if self.now_s == 1000.0 else 0.0
+
+    transport = Set()
+    spec = circle_spec()
+    factory = WorkerGroupFactory(spec, "/a/s", EXECUTOR, transport)
+    backend = GroupBackend(spec, transport, factory, lambda run_id, damaged: [])
+    transport.sleep(10.0)
+    assert transport.time() == 0.0
     assert backend.now() == 1e9 + 10.0

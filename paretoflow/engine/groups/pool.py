@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from paretoflow.core.errors import ParetoflowError, WorkerError
+from paretoflow.core.errors import ClusterError, ParetoflowError, WorkerError
 from paretoflow.engine.cluster.admission import Queue, pause_s, waits_for
-from paretoflow.engine.cluster.nodes import draining_nodes, read_nodes, require_room
+from paretoflow.engine.cluster.capacity import shortfall
+from paretoflow.engine.groups.discovery import WorkerGroupFactory, WorkerGroupName
+from paretoflow.engine.groups.transport import Transport
+from paretoflow.engine.groups.worker_group import WorkerGroup
+from paretoflow.engine.groups.worker_handle import GroupOptions
 from paretoflow.engine.live import GroupPhase, GroupState
 from paretoflow.engine.messages import Failure
-from paretoflow.engine.ray.discovery import WorkerGroupFactory, WorkerGroupName
-from paretoflow.engine.ray.worker_group import WorkerGroup
-from paretoflow.engine.ray.worker_handle import GroupOptions
-from paretoflow.spec.engine import EngineSpec
+from paretoflow.spec.engine import EngineSpec, ResourcesSpec
 
 START_FAILURES = 3
 """Worker groups in a row that a slot may lose before they have loaded."""
 LOOK_S = 2.0
 """How often the cluster is asked what is free and what is to be taken away."""
+JOIN_S = 5.0
+"""How long the nodes of a cluster that just starts may take to join."""
 UNKNOWN_S = 30.0
 """How often groups are looked for that a driver before asked for while this one took over."""
 
@@ -27,17 +29,17 @@ UNKNOWN_S = 30.0
 class WorkerGroupPool:
     """The worker groups of a driver by slot.
 
-    Args:
-        alone: Whether this process has the Ray to itself: nothing is found there or taken away.
-
     Attributes:
         closing: Whether the sweep stops: no worker group is asked for any more.
     """
 
-    def __init__(self, engine: EngineSpec, factory: WorkerGroupFactory, *, alone: bool) -> None:
+    def __init__(
+        self, engine: EngineSpec, factory: WorkerGroupFactory, transport: Transport
+    ) -> None:
         self._engine = engine
         self._factory = factory
-        self._alone = alone
+        self._transport = transport
+        self._monotonic = transport.monotonic
         self._groups: dict[int, WorkerGroup] = {}
         self._names: dict[int, WorkerGroupName] = {}
         self._queue = Queue(engine.resources.ranks > 1, engine.limits.wait_s)
@@ -69,10 +71,11 @@ class WorkerGroupPool:
             FencedError: If a newer driver has them.
         """
         self._options = options
-        for name, group in ({} if self._alone else self._factory.adopt(options)).items():
+        adopted = {} if self._transport.private else self._factory.adopt(options)
+        for name, group in adopted.items():
             self._groups[group.slot], self._names[group.slot] = group, name
         if not self._groups:
-            require_room(self._engine.resources)
+            require_room(self._engine.resources, self._transport)
         for slot in range(self._engine.worker_groups):
             if slot not in self._groups:
                 self._queue.enter(slot, 0.0)
@@ -82,7 +85,7 @@ class WorkerGroupPool:
         """Let groups ask for resources whose turn it is; take back what was asked for too long."""
         if self.closing:
             return
-        now = time.monotonic()
+        now = self._monotonic()
         for slot in self._queue.late(now):
             self._groups.pop(slot).dismiss()
             del self._names[slot]
@@ -102,7 +105,7 @@ class WorkerGroupPool:
         del self._groups[group.slot], self._names[group.slot]
         self._queue.admitted(group.slot)
         pause = pause_s(self._start_failures.get(group.slot, 0))
-        self._queue.enter(group.slot, time.monotonic() + pause)
+        self._queue.enter(group.slot, self._monotonic() + pause)
 
     def record_start_failure(self, slot: int, error: ParetoflowError | Failure) -> None:
         """Count a worker group that never got to work.
@@ -127,19 +130,19 @@ class WorkerGroupPool:
             FencedError: If a newer driver does.
             WorkerError: If the local Ray has lost its only node: no other comes.
         """
-        now = time.monotonic()
+        now = self._monotonic()
         if now - self._looked_s < LOOK_S:
             return
         self._looked_s, self._reason = now, ""
-        if self._alone:
-            if not read_nodes()[0]:
+        if self._transport.private:
+            if not self._transport.nodes()[0]:
                 raise WorkerError(
                     "the local Ray has lost its node: its raylet was killed, perhaps for want of "
                     "memory; the same command starts another and goes on",
                     code="worker-died",
                 )
             return
-        draining = draining_nodes()
+        draining = self._transport.draining()
         for group in self if draining else ():
             if group.nodes & draining.keys():
                 group.drain("the node is to be taken back")
@@ -159,13 +162,13 @@ class WorkerGroupPool:
             error = self._errors[slot]
             words = error.message if isinstance(error, Failure) else str(error)
             return GroupState(
-                slot, GroupPhase.WAITING, time.time(), reason=f"to try again: {words}"
+                slot, GroupPhase.WAITING, self._transport.time(), reason=f"to try again: {words}"
             )
         if not self._reason:
-            whole, free = read_nodes()
+            whole, free = self._transport.nodes()
             self._reason = waits_for(whole, self._engine.resources, free)
         if group is None:
-            return GroupState(slot, GroupPhase.WAITING, time.time(), reason=self._reason)
+            return GroupState(slot, GroupPhase.WAITING, self._transport.time(), reason=self._reason)
         return replace(group.state(), reason=self._reason)
 
     def dismiss(self) -> None:
@@ -178,3 +181,23 @@ class WorkerGroupPool:
         """Let go of all worker groups as they are."""
         self._groups.clear()
         self._names.clear()
+
+
+def require_room(resources: ResourcesSpec, transport: Transport) -> None:
+    """Refuse a cluster on which no group will ever fit; nodes may still be joining for a moment.
+
+    Raises:
+        ClusterError: If none fits, and no autoscaler says that it can add nodes.
+    """
+    until_s = transport.monotonic() + JOIN_S
+    while lacking := shortfall(transport.nodes()[0], resources):
+        if transport.may_grow():
+            return
+        if transport.monotonic() > until_s:
+            raise ClusterError(
+                lacking,
+                "engine.resources",
+                "ask for less, or add nodes that have it to the cluster",
+                code="cluster-too-small",
+            )
+        transport.sleep(0.5)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import ray
-from ray.exceptions import ActorUnavailableError, RayTaskError
-
-from paretoflow.core.errors import ParetoflowError
+from paretoflow.engine.groups.transport import Actor, CallError, Reply, Transport
+from paretoflow.engine.groups.worker import WorkerLocation
 from paretoflow.engine.live import GroupPhase
 from paretoflow.engine.messages import Report
-from paretoflow.engine.ray.worker_actor import WorkerLocation
 from paretoflow.engine.runtime.mailbox import Message, PollReply, PollRequest
 from paretoflow.spec.engine import LimitsSpec
 from paretoflow.spec.sweep import SweepSpec
 
-CALLS = "calls"
-"""Concurrency group of the actors' methods: they answer beside the work."""
 START_S = 600.0
 """Longest time that a placed rank takes to start its process, environment included."""
 
@@ -29,12 +23,14 @@ class GroupOptions:
     """What all worker groups of a driver have in common.
 
     Args:
-        epoch: The driver's.
+        transport: What carries its calls.
+        epoch: Its epoch in the ledger.
         wait_s: How long a rank waits for news before it answers that there is none.
         alone: Whether the ranks of a worker group need not meet: there is one, without DeepSpeed,
             or Ray Train sees to it.
     """
 
+    transport: Transport
     epoch: int
     limits: LimitsSpec
     wait_s: float
@@ -59,7 +55,7 @@ class WorkerHandle:
         place: Where it runs; None before it said so.
     """
 
-    actor: Any
+    actor: Actor
     options: GroupOptions
     reply: PollReply | None = None
     ended: Report | None = None
@@ -69,14 +65,14 @@ class WorkerHandle:
     _since: int = -1
     _told: int = -1
     _recorded: int = -1
-    _news: Any = None
+    _news: Reply = None
     _asked_s: float | None = None
-    _answers: dict[Any, Callable[[Any], None]] = field(default_factory=dict)
+    _answers: dict[Reply, Callable[[Any], None]] = field(default_factory=dict)
 
     def ask(self, method: str, *args: object, then: Callable[[Any], None] | None = None) -> None:
         """Call a method of the rank, and pass on what it returns once it has."""
-        call = getattr(self.actor, method).options(concurrency_group=CALLS)
-        self._answers[call.remote(*args)] = then or _ignore
+        reply = self.options.transport.call(self.actor, method, *args)
+        self._answers[reply] = then or _ignore
 
     def note_location(self, place: WorkerLocation) -> None:
         """Note where the rank runs."""
@@ -86,40 +82,43 @@ class WorkerHandle:
         """Ask for news, unless that is asked already."""
         if self._news is None:
             self._news = self.call()
-            self._asked_s = self._asked_s or time.monotonic()
+            self._asked_s = self._asked_s or self.options.transport.monotonic()
 
-    def call(self, *, wait: bool = True) -> Any:
-        """Return Ray's handle of a call for news."""
+    def call(self, *, wait: bool = True) -> Reply:
+        """Call for news; return the handle of the reply."""
         options = self.options
         wait_s = options.wait_s if wait else 0.0
-        call = PollRequest(
+        request = PollRequest(
             options.epoch, self._since, self._recorded, wait_s, options.limits.orphan_s
         )
-        return self.actor.poll.options(concurrency_group=CALLS).remote(call)
+        return options.transport.call(self.actor, "poll", request)
 
-    def awaited(self) -> Iterator[Any]:
-        """Return Ray's handles of all that it may answer."""
+    def awaited(self) -> Iterator[Reply]:
+        """Return the handles of all replies that may come."""
         yield from self._answers
         if self._news is not None:
             yield self._news
 
-    def take(self, answered: set[Any]) -> list[Message]:
+    def take(self, answered: set[Reply]) -> list[Message]:
         """Take in what it answered; return the messages that are new.
 
         Raises:
             ParetoflowError: What the rank raised, for instance FencedError.
-            RayError: If the rank is gone.
+            CallError: If the rank is gone.
         """
-        for ref in [r for r in self._answers if r in answered]:
-            then = self._answers.pop(ref)
-            then(got(ref))
+        result = self.options.transport.result
+        for reply in [r for r in self._answers if r in answered]:
+            then = self._answers.pop(reply)
+            then(result(reply))
         if self._news not in answered:
             return []
         news, self._news = self._news, None
         try:
-            return self.take_reply(got(news))
-        except ActorUnavailableError:  # the network blinked; the heartbeat's limit runs on
-            return []
+            return self.take_reply(result(news))
+        except CallError as error:
+            if error.unreachable:  # the network blinked; the heartbeat's limit runs on
+                return []
+            raise
 
     def take_reply(self, reply: PollReply) -> list[Message]:
         """Take in an answer; return the messages that are new."""
@@ -142,7 +141,8 @@ class WorkerHandle:
         Args:
             placed_s: Monotonic time from which it could start.
         """
-        limits, now, reply = self.options.limits, time.monotonic(), self.reply
+        limits, reply = self.options.limits, self.reply
+        now = self.options.transport.monotonic()
         if reply is None:
             late = now - placed_s > START_S
             return f"the worker did not start within {START_S:g} s" if late else ""
@@ -158,22 +158,6 @@ class WorkerHandle:
         reply = self.reply
         working = reply is not None and (reply.training or reply.phase is GroupPhase.LOADING)
         return reply.still_s if reply is not None and working else None
-
-
-def got(ref: Any) -> Any:
-    """Return what a call returned.
-
-    Raises:
-        ParetoflowError: What it raised.
-        RayError: If the actor is gone, or raised anything else.
-    """
-    try:
-        return ray.get(ref)
-    except RayTaskError as error:
-        cause = getattr(error, "cause", None)
-        if isinstance(cause, ParetoflowError):
-            raise cause from error
-        raise
 
 
 def _ignore(answer: object) -> None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
-
-import ray
+from dataclasses import dataclass, replace
 
 from paretoflow.core.errors import ParetoflowError, WorkerError
 from paretoflow.core.launch import Launch
 from paretoflow.core.status import Boundary
 from paretoflow.core.values import Problem
 from paretoflow.engine.failures.attribution import death_of, failure_of
+from paretoflow.engine.groups.transport import Placement, Reply
+from paretoflow.engine.groups.worker import WorkerLocation
+from paretoflow.engine.groups.worker_handle import WorkerHandle
 from paretoflow.engine.live import GroupPhase, GroupState
 from paretoflow.engine.messages import Cause, Failure, Report
-from paretoflow.engine.ray.worker_actor import WorkerLocation
-from paretoflow.engine.ray.worker_handle import WorkerHandle
 from paretoflow.engine.runtime.mailbox import LoadResult, Message, PollReply
 from paretoflow.ledger.tables import Event
 
@@ -45,8 +42,8 @@ class WorkerGroup:
     """One worker group: `listen` and `take` in turn.
 
     Args:
-        group: Ray's placement group; None for a supervisor, which holds no resources.
-        ready: Ray's handle of the group's placement; None once it is placed.
+        placement: Its resources; None for a supervisor, which holds none.
+        ready: What comes once they are there; None from then on.
 
     Attributes:
         launch: What it trains, or has trained without telling the end yet.
@@ -57,8 +54,8 @@ class WorkerGroup:
 
     slot: int
     workers: list[WorkerHandle]
-    placement: Any
-    ready: Any = None
+    placement: Placement | None
+    ready: Reply | None = None
     launch: Launch | None = None
     leaving: str = ""
     calibrated: tuple[Event, ...] | None = None
@@ -66,9 +63,13 @@ class WorkerGroup:
     _meeting: tuple[str, int] | None = None
     _began_s: float = 0.0
     _failed_s: float | None = None
-    _placed_s: float = field(default_factory=time.monotonic)
     _phase: GroupPhase = GroupPhase.WAITING
-    _since_s: float = field(default_factory=time.time)
+
+    def __post_init__(self) -> None:
+        self._options = self.workers[0].options
+        self._transport = self._options.transport
+        self._monotonic = self._transport.monotonic
+        self._placed_s, self._since_s = self._monotonic(), self._transport.time()
 
     @property
     def phase(self) -> GroupPhase:
@@ -83,7 +84,7 @@ class WorkerGroup:
 
     @property
     def nodes(self) -> set[str]:
-        """Return Ray's ids of the nodes that it is on."""
+        """Return the ids of the nodes that it is on."""
         return {m.place.node_id for m in self.workers if m.place}
 
     def state(self) -> GroupState:
@@ -104,7 +105,7 @@ class WorkerGroup:
 
     def _note_phase(self) -> None:
         if self.phase is not self._phase:
-            self._phase, self._since_s = self.phase, time.time()
+            self._phase, self._since_s = self.phase, self._transport.time()
 
     def ask_locations(self) -> None:
         """Ask where the ranks run, and, if they train together, where they can meet."""
@@ -115,7 +116,7 @@ class WorkerGroup:
 
     @property
     def _alone(self) -> bool:
-        return self.workers[0].options.alone
+        return self._options.alone
 
     def load(self, problem: Problem | None) -> None:
         """Make the ranks load that have not; without a problem, the first one alone.
@@ -131,7 +132,7 @@ class WorkerGroup:
 
     def begin(self, launch: Launch) -> None:
         """Start an attempt on all ranks."""
-        self.launch, self._began_s, self._failed_s = launch, time.monotonic(), None
+        self.launch, self._began_s, self._failed_s = launch, self._monotonic(), None
         for worker in self.workers:
             worker.ended = None
             worker.ask("begin", worker.options.epoch, launch)
@@ -167,22 +168,22 @@ class WorkerGroup:
         for worker in self.workers:
             worker.listen()
 
-    def awaited(self) -> Iterator[Any]:
-        """Return Ray's handles of all that the worker group may answer."""
+    def awaited(self) -> Iterator[Reply]:
+        """Return the handles of all replies that may come."""
         if self.ready is not None:
             yield self.ready
         for worker in self.workers:
             yield from worker.awaited()
 
-    def take(self, answered: set[Any]) -> list[Report]:
+    def take(self, answered: set[Reply]) -> list[Report]:
         """Take in what was answered; return news of its launch.
 
         Raises:
             ParetoflowError: What a rank raised, for instance FencedError.
-            RayError: If a rank is gone.
+            CallError: If a rank is gone.
         """
         if self.ready in answered:
-            self.ready, self._placed_s = None, time.monotonic()
+            self.ready, self._placed_s = None, self._monotonic()
         reports: list[Report] = []
         for worker in self.workers:
             for message in worker.take(answered):
@@ -203,12 +204,12 @@ class WorkerGroup:
             return [message]
         worker.ended = message
         if message.failure is not None:
-            self._failed_s = self._failed_s or time.monotonic()
+            self._failed_s = self._failed_s or self._monotonic()
         return []
 
     def _end(self) -> list[Report]:
         """Return the end of the launch, once every rank has ended it or one has failed for long."""
-        given_up = self._failed_s is not None and time.monotonic() - self._failed_s > GRACE_S
+        given_up = self._failed_s is not None and self._monotonic() - self._failed_s > GRACE_S
         if self.launch is None or not (given_up or all(m.ended for m in self.workers)):
             return []
         launch, self.launch = self.launch, None
@@ -237,7 +238,7 @@ class WorkerGroup:
         replies = [reply for reply, _ in told]
         if any(m.ended for m in self.workers) or any(h.training for h in replies):
             self.launch = replies[0].launch
-            self._began_s = time.monotonic() - max(h.phase_s for h in replies)
+            self._began_s = self._monotonic() - max(h.phase_s for h in replies)
             self._close_ranks(replies)
         return all(h.launch == replies[0].launch for h in replies)
 
@@ -271,20 +272,20 @@ class WorkerGroup:
     def _stuck(self) -> str:
         """Return that no rank gets on; while one does, the others may well wait for it."""
         still = [m.still_s for m in self.workers if m.still_s is not None]
-        limit = self.workers[0].options.limits.silent_s
+        limit = self._options.limits.silent_s
         if not still or min(still) <= limit:
             return ""
         return f"the worker hangs: no sign of progress for engine.limits.silent_s = {limit:g} s"
 
     def _overdue(self) -> str:
-        limit = self.workers[0].options.limits.run_s
-        if self.launch is None or limit is None or time.monotonic() - self._began_s <= limit:
+        limit = self._options.limits.run_s
+        if self.launch is None or limit is None or self._monotonic() - self._began_s <= limit:
             return ""
         return f"the attempt ran past engine.limits.run_s = {limit:g} s"
 
     def dismiss(self) -> None:
         """End the ranks and give their resources back."""
         for worker in self.workers:
-            ray.kill(worker.actor, no_restart=True)
+            self._transport.kill(worker.actor)
         if self.placement is not None:
-            ray.util.remove_placement_group(self.placement)
+            self._transport.remove(self.placement)

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
-from ray.exceptions import RayError
-
-from paretoflow.core.errors import ChangedInputsError, FencedError, ParetoflowError
+from paretoflow.core.errors import (
+    ChangedInputsError,
+    DamagedError,
+    FencedError,
+    ParetoflowError,
+)
 from paretoflow.core.launch import Launch
 from paretoflow.core.values import Problem
 from paretoflow.engine.failures.attribution import failure_of
 from paretoflow.engine.failures.backoff import Backoffs
+from paretoflow.engine.groups.pool import WorkerGroupPool
+from paretoflow.engine.groups.transport import CallError, Reply, Transport
+from paretoflow.engine.groups.worker_group import WorkerGroup
 from paretoflow.engine.live import GroupPhase
 from paretoflow.engine.messages import Cause, Failure, Report
-from paretoflow.engine.ray.errors import loss_of
-from paretoflow.engine.ray.pool import WorkerGroupPool
-from paretoflow.engine.ray.transport import answered
-from paretoflow.engine.ray.worker_group import WorkerGroup
-from paretoflow.ledger.fragments import read_fragments
-from paretoflow.ledger.tables import EventKind
-from paretoflow.storage import Folder
+from paretoflow.ledger.tables import Event, EventKind
+
+Fragments = Callable[[str, Callable[[DamagedError], None]], Sequence[Event]]
+"""Returns the rows that a run has made durable, and tells of each fragment that is damaged."""
 
 
 class GroupMonitor:
     """Watches over the worker groups of a pool.
 
     Args:
-        folder: The sweep's.
+        transport: What carries their calls.
+        fragments: Reads what a run has written.
         pool: The pool.
         now: Returns the backend's time, in seconds since the epoch.
         alone: Whether a worker goes on by itself when its run has failed: no other waits for it.
@@ -39,9 +42,16 @@ class GroupMonitor:
     """
 
     def __init__(
-        self, folder: Folder, pool: WorkerGroupPool, now: Callable[[], float], *, alone: bool
+        self,
+        transport: Transport,
+        fragments: Fragments,
+        pool: WorkerGroupPool,
+        now: Callable[[], float],
+        *,
+        alone: bool,
     ) -> None:
-        self._folder = folder
+        self._transport = transport
+        self._fragments = fragments
         self._pool = pool
         self._now = now
         self._alone = alone
@@ -59,17 +69,17 @@ class GroupMonitor:
         self._pool.admit()
         for group in self._pool:
             group.listen()
-        told = answered([r for g in self._pool for r in g.awaited()], timeout_s)
+        told = self._transport.wait([r for g in self._pool for r in g.awaited()], timeout_s)
         return [report for group in self._pool for report in self._take(group, told)]
 
-    def _take(self, group: WorkerGroup, answered: set[Any]) -> list[Report]:
+    def _take(self, group: WorkerGroup, answered: set[Reply]) -> list[Report]:
         run_id = group.launch.run_id if group.launch else ""
         try:
             told = group.take(answered)
         except FencedError:
             raise
-        except RayError as error:
-            return self.lose(group, loss_of(error, run_id))
+        except CallError as error:
+            return self.lose(group, error.failure_of(run_id))
         except ParetoflowError as error:
             return self.lose(group, failure_of(error))
         failure = group.trouble()
@@ -116,9 +126,7 @@ class GroupMonitor:
 
     def _lost(self, launch: Launch, failure: Failure) -> Report:
         aside: list[str] = []
-        events = read_fragments(
-            self._folder, run_id=launch.run_id, damaged=lambda e: aside.append(e.where)
-        )
+        events = self._fragments(launch.run_id, lambda e: aside.append(e.where))
         done = any(event.kind is EventKind.FINISHED for event in events)
         if aside:
             told = f"{failure.message}; damaged and set aside: {', '.join(aside)}"

@@ -1,27 +1,23 @@
-"""What the answers of several ranks add up to, with ranks that are mailboxes in this process."""
+"""What the answers of several workers add up to, with workers whose jobs are done by hand."""
 
 from __future__ import annotations
 
-import importlib
-import time
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from paretoflow.core.errors import FencedError, ModelError
 from paretoflow.core.launch import Launch
 from paretoflow.core.status import Boundary
+from paretoflow.engine.groups.worker import WorkerLocation
+from paretoflow.engine.groups.worker_group import GRACE_S, WorkerGroup
+from paretoflow.engine.groups.worker_handle import START_S, GroupOptions, WorkerHandle
 from paretoflow.engine.live import GroupPhase
 from paretoflow.engine.messages import Cause, Failure, Report
-from paretoflow.engine.runtime.mailbox import LoadResult, Mailbox, PollRequest
+from paretoflow.engine.runtime.mailbox import LoadResult, PollRequest
 from paretoflow.spec.engine import LimitsSpec
+from tests.unit.engine.groups.by_hand import HandTransport, worker_config
 from tests.unit.engine.telling import CALIBRATED, PROBLEM, proposal
-
-pytestmark = pytest.mark.ray
-pytest.importorskip("ray")
-groups = importlib.import_module("paretoflow.engine.ray.worker_group")
-worker = importlib.import_module("paretoflow.engine.ray.worker_handle")
-gang_module = importlib.import_module("paretoflow.engine.ray.worker_actor")
 
 LAUNCH = Launch("a", 0, proposal())
 FAILED = Failure(Boundary.METHOD, "broke", retryable=True)
@@ -31,73 +27,30 @@ NO_SPACE = Failure(Boundary.STORE, "no space left", True, "", Cause.OUTAGE, "no 
 ANOTHER = Failure(Boundary.WORKER, "another rank of the worker group failed", retryable=True)
 
 
-class Answer:
-    """What a call returned or raised; stands for Ray's handle of it."""
-
-    def __init__(self, work: Any) -> None:
-        self._work = work
-
-    def get(self) -> Any:
-        return self._work()
+@pytest.fixture
+def at() -> HandTransport:
+    return HandTransport()
 
 
-class Method:
-    def __init__(self, work: Any) -> None:
-        self._work = work
-
-    def options(self, concurrency_group: str) -> Method:
-        assert concurrency_group == worker.CALLS
-        return self
-
-    def remote(self, *args: Any) -> Answer:
-        return Answer(lambda: self._work(*args))
-
-
-class FakeRank:
-    """A rank whose work is done by hand, through its mailbox."""
-
-    def __init__(self, number: int) -> None:
-        self.mailbox = Mailbox(epoch=1, orphan_s=100.0)
-        self.loads: list[Any] = []
-        self.poll = Method(self.mailbox.poll)
-        self.begin = Method(lambda epoch, launch: self.mailbox.begin(launch))
-        self.drain = Method(lambda epoch, reason: self.mailbox.drain(reason))
-        self.suspend = Method(lambda epoch, *which: self.mailbox.suspend(*which))
-        self.load = Method(self._load)
-        self.meeting_point = Method(lambda: ("10.0.0.1", 1234))
-        place = gang_module.WorkerLocation(f"node{number}", f"10.0.0.{number}", 1)
-        self.location = Method(lambda: place)
-
-    def _load(self, epoch: int, problem: Any, meeting: Any) -> None:
-        self.loads.append((problem, meeting))
-        self.mailbox.loading()
-
-
-@pytest.fixture(autouse=True)
-def no_ray(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    ended: list[Any] = []
-    monkeypatch.setattr(worker.ray, "get", lambda ref: ref.get())
-    monkeypatch.setattr(groups.ray, "kill", lambda actor, no_restart: ended.append(actor))
-    monkeypatch.setattr(groups.ray.util, "remove_placement_group", ended.append)
-    return ended
-
-
-def gang_of(ranks: int, **limits: float) -> Any:
-    options = worker.GroupOptions(1, LimitsSpec(**limits), 0.0, ranks == 1)
-    workers = [worker.WorkerHandle(FakeRank(number), options) for number in range(ranks)]
-    group = groups.WorkerGroup(0, workers, "group")
+def group_of(at: HandTransport, ranks: int, **limits: float) -> WorkerGroup:
+    options = GroupOptions(at, 1, LimitsSpec(**limits), 0.0, ranks == 1)
+    placement = at.place("group", one_node=True)
+    workers = [
+        WorkerHandle(at.start(f"group-{rank}", worker_config(rank, ranks), placement), options)
+        for rank in range(ranks)
+    ]
+    group = WorkerGroup(0, workers, placement)
     group.ask_locations()
     return group
 
 
-def poll(group: Any) -> list[Report]:
+def poll(group: WorkerGroup) -> list[Report]:
     """Let every rank answer what it was asked."""
     group.listen()
-    told: list[Report] = group.take(set(group.awaited()))
-    return told
+    return group.take(set(group.awaited()))
 
 
-def load(group: Any) -> None:
+def load(group: WorkerGroup) -> None:
     poll(group)
     group.load(PROBLEM)
     poll(group)
@@ -106,14 +59,15 @@ def load(group: Any) -> None:
     poll(group)
 
 
-def test_ranks_that_train_together_meet_before_they_load() -> None:
-    group = gang_of(2)
+def test_ranks_that_train_together_meet_before_they_load(at: HandTransport) -> None:
+    group = group_of(at, 2)
     group.load(PROBLEM)
-    assert group.workers[0].actor.loads == []
+    assert group.workers[0].actor.jobs == []
     poll(group)
     group.load(PROBLEM)
     poll(group)
-    assert [m.actor.loads for m in group.workers] == [[(PROBLEM, ("10.0.0.1", 1234))]] * 2
+    assert [m.actor.meetings for m in group.workers] == [[("10.0.0.0", 1234)]] * 2
+    assert [len(m.actor.jobs) for m in group.workers] == [1, 1]
     assert group.phase is GroupPhase.LOADING
     for m in group.workers:
         m.actor.mailbox.loaded(LoadResult())
@@ -123,23 +77,23 @@ def test_ranks_that_train_together_meet_before_they_load() -> None:
     assert group.state().where == ("10.0.0.0", "10.0.0.1")
 
 
-def test_the_first_rank_does_the_shared_stage_alone() -> None:
-    group = gang_of(2)
+def test_the_first_rank_does_the_shared_stage_alone(at: HandTransport) -> None:
+    group = group_of(at, 2)
     poll(group)
     group.load(None)
     poll(group)
-    assert [len(m.actor.loads) for m in group.workers] == [1, 0]
+    assert [len(m.actor.jobs) for m in group.workers] == [1, 0]
     group.workers[0].actor.mailbox.loaded(LoadResult((CALIBRATED,)))
     poll(group)
     assert group.calibrated == (CALIBRATED,)
     assert group.phase is GroupPhase.LOADING
     group.load(PROBLEM)
     poll(group)
-    assert [len(m.actor.loads) for m in group.workers] == [1, 1]
+    assert [len(m.actor.jobs) for m in group.workers] == [1, 1]
 
 
-def test_the_first_rank_alone_is_asked_to_pause_a_run() -> None:
-    group = gang_of(2)
+def test_the_first_rank_alone_is_asked_to_pause_a_run(at: HandTransport) -> None:
+    group = group_of(at, 2)
     load(group)
     group.begin(LAUNCH)
     poll(group)
@@ -155,8 +109,8 @@ def test_the_first_rank_alone_is_asked_to_pause_a_run() -> None:
     assert (report.ended, report.failure, group.phase) == (True, None, GroupPhase.IDLE)
 
 
-def test_a_launch_is_over_when_every_rank_has_ended_it() -> None:
-    group = gang_of(2)
+def test_a_launch_is_over_when_every_rank_has_ended_it(at: HandTransport) -> None:
+    group = group_of(at, 2)
     load(group)
     group.begin(LAUNCH)
     assert poll(group) == []
@@ -171,8 +125,8 @@ def test_a_launch_is_over_when_every_rank_has_ended_it() -> None:
     assert group.phase is GroupPhase.IDLE
 
 
-def test_of_several_failures_the_one_that_tells_most_counts() -> None:
-    group = gang_of(2)
+def test_of_several_failures_the_one_that_tells_most_counts(at: HandTransport) -> None:
+    group = group_of(at, 2)
     load(group)
     group.begin(LAUNCH)
     poll(group)
@@ -182,30 +136,28 @@ def test_of_several_failures_the_one_that_tells_most_counts() -> None:
     assert report.failure == FULL
 
 
-def test_a_rank_that_waits_for_a_failed_one_is_not_waited_for_long(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    group = gang_of(2)
+def test_a_rank_that_waits_for_a_failed_one_is_not_waited_for_long(at: HandTransport) -> None:
+    group = group_of(at, 2)
     load(group)
     group.begin(LAUNCH)
     poll(group)
     group.workers[1].actor.mailbox.ended(FAILED)
     assert poll(group) == []
-    monkeypatch.setattr(groups, "GRACE_S", -1.0)
+    at.now_s += GRACE_S + 1
     (report,) = poll(group)
     assert report.failure == FAILED
 
 
-def test_a_gang_whose_rank_is_told_to_leave_takes_no_launch_any_more() -> None:
-    group = gang_of(2)
+def test_a_group_whose_rank_is_told_to_leave_takes_no_launch_any_more(at: HandTransport) -> None:
+    group = group_of(at, 2)
     load(group)
     group.workers[1].actor.mailbox.drain("its node goes")
     poll(group)
     assert (group.phase, group.state().reason) == (GroupPhase.LEAVING, "its node goes")
 
 
-def test_a_run_put_down_for_one_rank_says_why_whichever_rank_tells_first() -> None:
-    group = gang_of(2)
+def test_a_run_put_down_for_one_rank_says_why_whichever_rank_tells_first(at: HandTransport) -> None:
+    group = group_of(at, 2)
     load(group)
     group.begin(LAUNCH)
     poll(group)
@@ -219,8 +171,8 @@ def test_a_run_put_down_for_one_rank_says_why_whichever_rank_tells_first() -> No
     assert report.failure.message == "its node goes: stopped after step 2"
 
 
-def test_why_a_gang_could_not_load_is_kept() -> None:
-    group = gang_of(1)
+def test_why_a_group_could_not_load_is_kept(at: HandTransport) -> None:
+    group = group_of(at, 1)
     poll(group)
     group.load(PROBLEM)
     poll(group)
@@ -228,22 +180,22 @@ def test_why_a_gang_could_not_load_is_kept() -> None:
     poll(group)
     assert isinstance(group.error, ModelError)
     group.load(PROBLEM)  # it is replaced, not asked again
-    assert len(group.workers[0].actor.loads) == 1
+    assert len(group.workers[0].actor.jobs) == 1
 
 
-def adopted(group: Any) -> tuple[Any, bool]:
+def adopted(group: WorkerGroup) -> tuple[WorkerGroup, bool]:
     """Return the worker group as a newer driver finds it, and whether its ranks agree."""
-    options = worker.GroupOptions(2, LimitsSpec(), 0.0, len(group.workers) == 1)
-    workers = [worker.WorkerHandle(m.actor, options) for m in group.workers]
-    found = groups.WorkerGroup(0, workers, "group")
-    place = gang_module.WorkerLocation("node", "10.0.0.9", 1)
+    options = replace(group.workers[0].options, epoch=2, limits=LimitsSpec())
+    workers = [WorkerHandle(m.actor, options) for m in group.workers]
+    found = WorkerGroup(0, workers, "group")
+    place = WorkerLocation("node", "10.0.0.9", 1)
     call = PollRequest(2, -1, -1, 0.0, 100.0)
     agree = found.adopt([(m.actor.mailbox.poll(call), place) for m in group.workers])
     return found, agree
 
 
-def test_a_new_driver_finds_a_gang_at_work_and_hears_the_end() -> None:
-    group = gang_of(2)
+def test_a_new_driver_finds_a_group_at_work_and_hears_the_end(at: HandTransport) -> None:
+    group = group_of(at, 2)
     load(group)
     group.begin(LAUNCH)
     poll(group)
@@ -257,8 +209,8 @@ def test_a_new_driver_finds_a_gang_at_work_and_hears_the_end() -> None:
         poll(group)
 
 
-def test_an_end_that_no_driver_recorded_is_heard_again() -> None:
-    group = gang_of(1)
+def test_an_end_that_no_driver_recorded_is_heard_again(at: HandTransport) -> None:
+    group = group_of(at, 1)
     load(group)
     group.begin(LAUNCH)
     poll(group)
@@ -269,8 +221,8 @@ def test_an_end_that_no_driver_recorded_is_heard_again() -> None:
     assert [r.failure for r in poll(found)] == [FAILED]
 
 
-def test_an_end_that_is_recorded_is_not_heard_again() -> None:
-    group = gang_of(1)
+def test_an_end_that_is_recorded_is_not_heard_again(at: HandTransport) -> None:
+    group = group_of(at, 1)
     load(group)
     group.begin(LAUNCH)
     poll(group)
@@ -283,8 +235,10 @@ def test_an_end_that_is_recorded_is_not_heard_again() -> None:
     assert (found.launch, found.phase) == (None, GroupPhase.IDLE)
 
 
-def test_a_rank_whose_end_was_recorded_apart_from_the_others_is_not_waited_for() -> None:
-    group = gang_of(2)
+def test_a_rank_whose_end_was_recorded_apart_is_not_waited_for(
+    at: HandTransport,
+) -> None:
+    group = group_of(at, 2)
     load(group)
     group.begin(LAUNCH)
     poll(group)
@@ -300,16 +254,16 @@ def test_a_rank_whose_end_was_recorded_apart_from_the_others_is_not_waited_for()
     assert poll(found) == [Report("a", 0, ended=True)]
 
 
-def test_ranks_that_a_launch_reached_in_part_disagree() -> None:
-    group = gang_of(2)
+def test_ranks_that_a_launch_reached_in_part_disagree(at: HandTransport) -> None:
+    group = group_of(at, 2)
     load(group)
     group.workers[0].actor.mailbox.begin(LAUNCH)
     _, agree = adopted(group)
     assert not agree
 
 
-def test_a_launch_that_is_over_is_forgotten_and_one_in_training_is_not() -> None:
-    group = gang_of(1)
+def test_a_launch_that_is_over_is_forgotten_and_one_in_training_is_not(at: HandTransport) -> None:
+    group = group_of(at, 1)
     load(group)
     group.begin(LAUNCH)
     poll(group)
@@ -321,42 +275,42 @@ def test_a_launch_that_is_over_is_forgotten_and_one_in_training_is_not() -> None
     assert found.launch is None
 
 
-def test_limits_of_a_run_and_of_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    group = gang_of(1, run_s=50, silent_s=20, heartbeat_s=5)
+def test_limits_of_a_run_and_of_silence(at: HandTransport) -> None:
+    group = group_of(at, 1, run_s=50, silent_s=20, heartbeat_s=5)
     load(group)
     group.begin(LAUNCH)
     poll(group)
     assert group.trouble() is None
-    start = time.monotonic()
+    start_s = at.now_s
     group.listen()
-    monkeypatch.setattr(time, "monotonic", lambda: start + 6)
+    at.now_s = start_s + 6
     assert "does not answer, for longer than engine.limits.heartbeat_s = 5 s" in words(group)
-    monkeypatch.setattr(time, "monotonic", lambda: start + 21)
+    at.now_s = start_s + 21
     group.take(set(group.awaited()))
     assert "no sign of progress for engine.limits.silent_s = 20 s" in words(group)
     group.workers[0].actor.mailbox.progress(3)
     poll(group)
     assert group.trouble() is None
-    monkeypatch.setattr(time, "monotonic", lambda: start + 51)
+    at.now_s = start_s + 51
     group.workers[0].actor.mailbox.progress(4)
     poll(group)
     assert "ran past engine.limits.run_s = 50 s" in words(group)
     assert group.state().step == 4
 
 
-def test_ranks_may_stand_still_while_one_of_them_gets_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ranks_may_stand_still_while_one_of_them_gets_on(at: HandTransport) -> None:
     """The first rank evaluates for long; the others wait for it and give no sign."""
-    group = gang_of(3, silent_s=20, heartbeat_s=1000)
+    group = group_of(at, 3, silent_s=20, heartbeat_s=1000)
     load(group)
     group.begin(LAUNCH)
     poll(group)
-    start = time.monotonic()
+    start_s = at.now_s
     for after_s in (15, 30, 45):
-        monkeypatch.setattr(time, "monotonic", lambda after_s=after_s: start + after_s)
+        at.now_s = start_s + after_s
         group.workers[0].actor.mailbox.progress()
         poll(group)
         assert group.trouble() is None
-    monkeypatch.setattr(time, "monotonic", lambda: start + 70)
+    at.now_s = start_s + 70
     poll(group)
     assert "no sign of progress for engine.limits.silent_s = 20 s" in words(group)
 
@@ -372,9 +326,9 @@ def test_ranks_may_stand_still_while_one_of_them_gets_on(monkeypatch: pytest.Mon
     ],
 )
 def test_what_befell_one_rank_counts_and_not_what_the_others_noticed(
-    told: tuple[Failure, ...], noticed: Failure
+    at: HandTransport, told: tuple[Failure, ...], noticed: Failure
 ) -> None:
-    group = gang_of(len(told))
+    group = group_of(at, len(told))
     load(group)
     group.begin(LAUNCH)
     poll(group)
@@ -384,23 +338,22 @@ def test_what_befell_one_rank_counts_and_not_what_the_others_noticed(
     assert end.failure == noticed
 
 
-def test_a_worker_that_never_starts_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    group = gang_of(1)
+def test_a_worker_that_never_starts_is_given_up(at: HandTransport) -> None:
+    group = group_of(at, 1)
     group.listen()
     assert group.trouble() is None
-    late = time.monotonic() + worker.START_S + 1
-    monkeypatch.setattr(time, "monotonic", lambda: late)
+    at.now_s += START_S + 1
     assert "did not start within" in words(group)
 
 
-def words(group: Any) -> str:
+def words(group: WorkerGroup) -> str:
     failure = group.trouble()
     assert failure is not None
     assert failure.boundary is Boundary.WORKER
     return str(failure.message)
 
 
-def test_a_dismissed_gang_leaves_nothing_behind(no_ray: list[Any]) -> None:
-    group = gang_of(2)
+def test_a_dismissed_group_leaves_nothing_behind(at: HandTransport) -> None:
+    group = group_of(at, 2)
     group.dismiss()
-    assert no_ray == [*(m.actor for m in group.workers), "group"]
+    assert at.ended == [*(m.actor for m in group.workers), "group"]
