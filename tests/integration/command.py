@@ -91,7 +91,7 @@ class Command:
 
     def workers(self) -> list[psutil.Process]:
         """Return Ray's worker processes of this command that train."""
-        return [p for p in self._members() if _command_line(p).startswith("ray::Worker")]
+        return [p for p in self._members() if _command_line(p).startswith("ray::RayWorker")]
 
     def raylets(self) -> list[psutil.Process]:
         """Return the raylets that this command has started."""

@@ -26,7 +26,7 @@ def kill_driver(life: Life, moments: random.Random) -> bool:
 
 def kill_rank(life: Life, moments: random.Random) -> bool:
     """Kill one worker process with -9, if there is one yet."""
-    return _kill_one(life, "ray::Worker", moments)
+    return _kill_one(life, "ray::RayWorker", moments)
 
 
 def kill_raylet(life: Life, moments: random.Random) -> bool:
