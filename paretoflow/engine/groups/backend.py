@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from paretoflow.core.errors import FencedError, UserError
 from paretoflow.core.launch import Launch
+from paretoflow.core.status import Boundary
 from paretoflow.core.values import Problem
 from paretoflow.engine.groups.discovery import WorkerGroupFactory
 from paretoflow.engine.groups.monitor import Fragments, GroupMonitor
@@ -15,7 +16,7 @@ from paretoflow.engine.groups.transport import Transport
 from paretoflow.engine.groups.worker_group import WorkerGroup
 from paretoflow.engine.groups.worker_handle import GroupOptions, wait_s_of
 from paretoflow.engine.live import GroupPhase, GroupState
-from paretoflow.engine.messages import Report
+from paretoflow.engine.messages import Cause, Failure, Report
 from paretoflow.engine.state.events import problem_of
 from paretoflow.ledger.tables import Event
 from paretoflow.spec.sweep import SweepSpec
@@ -26,6 +27,10 @@ ANSWER_S = 5.0
 """How long the cluster may take to answer before it is taken to be gone."""
 DISMISS_S = 5.0
 """How long ending the worker groups may take, and the local cluster."""
+
+GONE = Failure(
+    Boundary.WORKER, "its worker group went before the launch", retryable=True, cause=Cause.LOST
+)
 
 
 class GroupBackend:
@@ -130,8 +135,15 @@ class GroupBackend:
                 yield group
 
     def launch(self, launch: Launch) -> None:
-        """Start an attempt on an idle worker group."""
-        next(self._idle()).begin(launch)
+        """Start an attempt on an idle worker group; report it as lost if none is left.
+
+        The group that was counted on may go while the decision is written down.
+        """
+        group = next(self._idle(), None)
+        if group is not None:
+            group.begin(launch)
+        else:
+            self._stash.append(Report(launch.run_id, launch.attempt, ended=True, failure=GONE))
 
     def drop(self, launch: Launch) -> None:
         """Stop an attempt by replacing its worker group, unless it is over."""

@@ -45,6 +45,7 @@ class WorkerGroupPool:
         self._queue = Queue(engine.resources.ranks > 1, engine.limits.wait_s)
         self._start_failures: dict[int, int] = {}
         self._errors: dict[int, ParetoflowError | Failure] = {}
+        self._options: GroupOptions | None = None
         self._looked_s = self._unknown_s = 0.0
         self._reason = ""
         self.closing = False
@@ -83,7 +84,7 @@ class WorkerGroupPool:
 
     def admit(self) -> None:
         """Let groups ask for resources whose turn it is; take back what was asked for too long."""
-        if self.closing:
+        if self.closing or self._options is None:
             return
         now = self._monotonic()
         for slot in self._queue.late(now):
@@ -131,8 +132,8 @@ class WorkerGroupPool:
             WorkerError: If the local Ray has lost its only node: no other comes.
         """
         now = self._monotonic()
-        if now - self._looked_s < LOOK_S:
-            return
+        if self._options is None or now - self._looked_s < LOOK_S:
+            return  # a driver may wait for storage before it has taken anything over
         self._looked_s, self._reason = now, ""
         if self._transport.private:
             if not self._transport.nodes()[0]:

@@ -108,6 +108,8 @@ class HandTransport:
         return HandReply(work)
 
     def wait(self, replies: Collection[Any], timeout_s: float) -> set[Any]:
+        if not replies:
+            self.now_s += timeout_s
         return set(replies)
 
     wait_for_all = wait
