@@ -92,6 +92,7 @@ class Kept:
                 f"the table holds {len(self.rows)} rows; its name says {self.total}",
                 f"{self._folder.uri}/{self._file}",
                 "delete it; it is made again",
+                code="ledger-inconsistent",
             )
 
     @property
@@ -138,13 +139,19 @@ class Kept:
         expected = pa.schema([("row", pa.int64()), *self._schema])
         if not table.schema.equals(expected):
             raise LedgerError(
-                "the table has other columns than it should", path, "delete it; it is made again"
+                "the table has other columns than it should",
+                path,
+                "delete it; it is made again",
+                code="ledger-inconsistent",
             )
         values = table.to_pylist()
         numbers = [value.pop("row") for value in values]
         if not all(number in range(self.total) for number in numbers):
             raise LedgerError(
-                "the table holds other rows than its name says", path, "delete it; it is made again"
+                "the table holds other rows than its name says",
+                path,
+                "delete it; it is made again",
+                code="ledger-inconsistent",
             )
         self.rows.update(zip(numbers, values, strict=True))
 

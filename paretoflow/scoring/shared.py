@@ -125,6 +125,7 @@ class SharedStage:
                 "the table holds other prompts than its name says",
                 path,
                 "delete it, and it will be made again",
+                code="ledger-inconsistent",
             )
         return self._candidates(
             prompts,

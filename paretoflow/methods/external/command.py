@@ -197,10 +197,12 @@ def require_startable(spec: CommandMethodSpec) -> None:
             f"there is no program {program!r} on this machine",
             "method.argv",
             "install it where the worker groups run, or name it by its path; there is no shell",
+            code="spec-missing-file",
         )
     if unset := [name for name in spec.env if name not in os.environ]:
         raise SpecError(
             f"not set where the worker group runs: {', '.join(unset)}",
             "method.env",
             "set it in the environment of the machine or of the cluster's job, or leave it out",
+            code="spec-variable",
         )

@@ -10,6 +10,7 @@ import pytest
 from paretoflow.core.errors import ChangedInputsError
 from paretoflow.core.ids import digest_of
 from paretoflow.core.inputs import Inputs, changes, joined, require_same
+from tests.faults import raises
 
 
 def prompts(*texts: str) -> str:
@@ -127,7 +128,7 @@ def test_a_patch_of_a_library_is_told_and_stops_nothing(kind: str) -> None:
 
 def test_several_changes_are_told_one_a_line() -> None:
     new = changed(prompts={**INPUTS.prompts, "eval": prompts(*"xyw")}, values={})
-    with pytest.raises(ChangedInputsError, match="3 things have changed") as caught:
+    with raises("changed-inputs", "3 things") as caught:
         require_same(INPUTS, new)
     assert caught.value.what.count("\n  ") == 3
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)

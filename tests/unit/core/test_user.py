@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from paretoflow.core.errors import UserError
 from paretoflow.core.user import home_path, user_name
 from paretoflow.engine.cluster.dashboard import find_token
 from paretoflow.engine.session.stop_request import StopRequest, request_stop
 from paretoflow.storage import as_folder
+from tests.faults import raises
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def test_a_user_without_a_name_is_its_number(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("nameless")
 @pytest.mark.parametrize("text", ["~", "~/sweeps", "~nobody-has-this-name/x"])
 def test_a_home_that_is_not_there_is_the_users_fault(text: str) -> None:
-    with pytest.raises(UserError, match="has no home folder") as caught:
+    with raises("usage-missing-file", "home") as caught:
         home_path(text)
     assert caught.value.where == text
-    with pytest.raises(UserError, match="has no home folder"):
+    with raises("usage-missing-file", "home"):
         as_folder(text)
 
 

@@ -16,6 +16,7 @@ from paretoflow.core.values import (
     Proposal,
     WeightVector,
 )
+from tests.faults import raises
 
 
 @pytest.mark.parametrize("values", [(1.0,), (0.25, 0.75), (0.0, 1.0), (1 / 3, 1 / 3, 1 / 3)])
@@ -54,7 +55,7 @@ def test_scaling_to_the_simplex() -> None:
 
 @pytest.mark.parametrize("values", [[], [0, 0], [-1, 2], [float("nan"), 1], [float("inf"), 1]])
 def test_what_cannot_be_scaled_is_refused(values: list[float]) -> None:
-    with pytest.raises(ShapeError, match="positive sum"):
+    with raises("shape", "positive sum"):
         WeightVector.of(values)
 
 

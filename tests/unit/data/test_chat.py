@@ -6,6 +6,7 @@ import pytest
 
 from paretoflow.core.errors import DataError
 from paretoflow.data.chat import turns_of_dialogue, turns_of_messages
+from tests.faults import raises
 
 USER, ANSWER = {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}
 
@@ -19,13 +20,13 @@ def test_the_last_answer_is_dropped_and_earlier_ones_stay() -> None:
     "value", ["Hi", [1], [{"role": "user"}], [{"role": "user", "content": ["x"]}], None]
 )
 def test_other_shapes_of_messages_are_refused(value: Any) -> None:
-    with pytest.raises(DataError, match=r"row 1: messages must be a list of \{role, content\}"):
+    with raises("data-messages", "row 1", "messages"):
         turns_of_messages(value, "row 1")
 
 
 @pytest.mark.parametrize("value", [[], [ANSWER], [{"role": "user", "content": " "}, ANSWER]])
 def test_messages_with_nothing_to_answer_are_refused(value: Any) -> None:
-    with pytest.raises(DataError, match="row 1: no user turn"):
+    with raises("data-messages", "row 1", "user"):
         turns_of_messages(value, "row 1")
 
 
@@ -50,12 +51,12 @@ def test_dialogue_that_waits_for_an_answer_is_kept_whole() -> None:
 
 @pytest.mark.parametrize("dialogue", ["", "plain text", "Once:\n\nHuman: Hi\n\nAssistant: x"])
 def test_text_that_is_no_dialogue_is_refused(dialogue: str) -> None:
-    with pytest.raises(DataError, match="row 1: a dialogue must begin"):
+    with raises("data-messages", "row 1", "dialogue"):
         turns_of_dialogue(dialogue, "row 1")
 
 
 def test_dialogue_with_nothing_to_answer_is_refused() -> None:
-    with pytest.raises(DataError, match="row 1: no user turn"):
+    with raises("data-messages", "row 1", "user"):
         turns_of_dialogue("\n\nAssistant: Hello", "row 1")
 
 

@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
-import pytest
 
-from paretoflow.core.errors import DataError
 from paretoflow.core.protocols import Prompt
 from paretoflow.data.parquet import read
 from paretoflow.spec.data import ColumnsSpec, ParquetDataSpec
+from tests.faults import raises
 
 
 def prompts(path: Path, columns: ColumnsSpec | None = None) -> tuple[Prompt, ...]:
@@ -28,11 +27,11 @@ def test_nested_columns_become_passages(tmp_path: Path) -> None:
 def test_faulty_row_is_named_by_its_number(tmp_path: Path) -> None:
     table = pyarrow.table({"prompt": ["a", "b", ""]})
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet", row_group_size=2)
-    with pytest.raises(DataError, match=r"a\.parquet row 3: the prompt is empty"):
+    with raises("data-empty", "a.parquet", "row 3"):
         prompts(tmp_path / "a.parquet")
 
 
 def test_another_format_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_text("{}")
-    with pytest.raises(DataError, match=r"a\.parquet: cannot be read as Parquet"):
+    with raises("data-unreadable", "a.parquet"):
         prompts(tmp_path / "a.parquet")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from paretoflow.core.errors import DataError
 from paretoflow.data.passages import passages_of
+from tests.faults import raises
 
 LISTS = [["Title", "One two three.", "Four five."], ["Title", "Six."], ["Title alone"]]
 
@@ -56,5 +56,5 @@ def test_text_is_cut_into_sentences_and_its_white_space_folded() -> None:
     "value", [3, {"a": 1}, [1], [["t", 2]], [["t", ["deep"]]], [{"text": "x"}]]
 )
 def test_anything_else_is_refused_with_its_place(value: Any) -> None:
-    with pytest.raises(DataError, match=r"f\.jsonl:3: passages must be .*data\.columns\.passages"):
+    with raises("data-value", "f.jsonl:3", "data.columns.passages"):
         passages_of(value, None, "f.jsonl:3")

@@ -8,6 +8,7 @@ from paretoflow.core.errors import DataError
 from paretoflow.core.protocols import Prompt
 from paretoflow.data.prompts import Pools, PromptSets, draw, new_prompt
 from paretoflow.spec.data import PydocDataSpec
+from tests.faults import raises
 
 
 def pool(count: int, prefix: str = "q") -> tuple[Prompt, ...]:
@@ -79,7 +80,7 @@ def test_a_sources_own_eval_split_is_kept_apart() -> None:
     sets = draw(Pools("rows", pool(6) + evaluation, evaluation), sizes(4, 3, 2), 0)
     assert {p.text[0] for p in sets.eval} == {"e"}
     assert {p.text[0] for p in (*sets.train, *sets.validation)} == {"q"}
-    with pytest.raises(DataError, match=r"rows \(eval split\): 5 distinct"):
+    with raises("data-too-few", "5 distinct"):
         draw(Pools("rows", pool(6), evaluation), sizes(4, 6, 2), 0)
 
 

@@ -9,6 +9,7 @@ from paretoflow.core.errors import DataError
 from paretoflow.core.protocols import Prompt
 from paretoflow.data.rows import RowReader
 from paretoflow.spec.data import ColumnsSpec, JsonlDataSpec
+from tests.faults import raises
 
 TURNS = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
 DIALOGUE = "\n\nHuman: Hi\n\nAssistant: Hello"
@@ -58,7 +59,7 @@ def test_messages_are_rendered_and_kept() -> None:
 
 
 def test_messages_need_a_chat_template() -> None:
-    with pytest.raises(DataError, match=r"f\.jsonl:7: chat messages, but the model has no chat"):
+    with raises("data-chat-template", "f.jsonl:7"):
         read({"chat": TURNS}, {"messages": "chat"})
 
 
@@ -79,23 +80,23 @@ def test_missing_column_names_those_there_are_and_the_nearest() -> None:
 
 
 def test_missing_column_of_a_template_is_named() -> None:
-    with pytest.raises(DataError, match="no column 'quest'; there are 'question'"):
+    with raises("data-column", "'quest'", "'question'"):
         read({"question": "?"}, template="{quest}")
 
 
 @pytest.mark.parametrize("row", [{"prompt": ""}, {"prompt": " \n"}, {"prompt": None}])
 def test_an_empty_prompt_is_refused_with_its_row(row: dict[str, Any]) -> None:
-    with pytest.raises(DataError, match=r"f\.jsonl:7: the prompt is empty"):
+    with raises("data-empty", "f.jsonl:7"):
         read(row)
 
 
 def test_chat_turns_in_a_text_column_are_refused() -> None:
-    with pytest.raises(DataError, match=r"column 'prompt' must hold text.*data\.columns\.messages"):
+    with raises("data-value", "'prompt'", "data.columns.messages"):
         read({"prompt": TURNS})
 
 
 def test_half_a_character_is_refused() -> None:
-    with pytest.raises(DataError, match="half a character at position 2"):
+    with raises("data-value", "position 2"):
         read({"prompt": "ab\ud83d"})
 
 
@@ -105,24 +106,24 @@ def test_null_reference_is_no_reference() -> None:
 
 @pytest.mark.parametrize("template", ["{", "}", "{}", "{a!r}", "{a:>3}", "x {a"])
 def test_malformed_templates_are_refused_before_any_row(template: str) -> None:
-    with pytest.raises(DataError, match=r"data\.template: malformed"):
+    with raises("data-template", "data.template"):
         RowReader(JsonlDataSpec(type="jsonl", path="f", template=template), None)
 
 
 def test_a_template_cannot_reach_into_values() -> None:
-    with pytest.raises(DataError, match=r"no column 'prompt\.__class__'"):
+    with raises("data-column", "'prompt.__class__'"):
         read({"prompt": "x"}, template="{prompt.__class__}")
 
 
 def test_place_for_passages_needs_their_column() -> None:
-    with pytest.raises(DataError, match=r"data\.columns\.passages"):
+    with raises("data-template", "data.columns.passages"):
         RowReader(JsonlDataSpec(type="jsonl", path="f", template="{passages}"), None)
 
 
 def test_two_sources_of_the_prompt_are_refused() -> None:
     columns = ColumnsSpec(messages="a")
     spec = JsonlDataSpec(type="jsonl", path="f", columns=columns, template="{b}")
-    with pytest.raises(DataError, match=r"data\.columns\.messages and data\.template each say"):
+    with raises("data-template", "data.columns.messages", "data.template"):
         RowReader(spec, None)
 
 
@@ -138,5 +139,5 @@ def test_tools_reach_the_chat_template() -> None:
     assert read({"chat": TURNS, "tools": tools}, columns, with_tools).extra == {}
     read({"chat": TURNS, "tools": None}, columns, with_tools)
     assert seen == [tools, None]
-    with pytest.raises(DataError, match="'tools' must hold a list of tools, got 'look'"):
+    with raises("data-value", "'tools'", "'look'"):
         read({"chat": TURNS, "tools": "look"}, columns, with_tools)

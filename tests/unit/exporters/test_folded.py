@@ -12,9 +12,9 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 
-from paretoflow.core.errors import ModelError
 from paretoflow.core.ids import digest_of_folder
 from paretoflow.exporters.folded import fold
+from tests.faults import raises
 
 pytestmark = pytest.mark.train
 
@@ -125,7 +125,7 @@ def test_what_vllm_would_serve_otherwise_is_refused_by_name(
     tmp_path: Path, options: dict[str, Any], said: str
 ) -> None:
     folder, _ = saved(tmp_path / "mine", **options)
-    with pytest.raises(ModelError, match="mine") as refused:
+    with raises("model-export", "mine") as refused:
         fold(folder)
     assert said in refused.value.what
     assert "--format folder" in refused.value.hint
@@ -150,7 +150,7 @@ def test_a_configuration_beyond_plain_factors_is_refused(
     folder, _ = saved(tmp_path / "mine")
     path = folder / "adapter_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(ModelError, match="mine"):
+    with raises("model-export", "mine"):
         fold(folder)
 
 
@@ -158,7 +158,7 @@ def test_a_configuration_beyond_plain_factors_is_refused(
 def test_a_broken_configuration_is_named(tmp_path: Path, text: str) -> None:
     folder, _ = saved(tmp_path / "mine")
     (folder / "adapter_config.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(ModelError, match=r"adapter_config\.json of the adapter mine"):
+    with raises("model-unreadable", "adapter_config.json"):
         fold(folder)
 
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from paretoflow.core.errors import ModelError
 from paretoflow.core.ids import digest_of_folder
 from paretoflow.core.views import SweepView
 from paretoflow.exporters import exporter_of
 from paretoflow.exporters.base_model import BaseKind, base_of
 from paretoflow.exporters.reading import read_manifest
 from paretoflow.exporters.verify import verify_export
+from tests.faults import raises
 from tests.views import changed, measured, two_objectives
 
 TAGS = ["folder", "hub-folder", "vllm", "parquet", "json", "csv", "arrow"]
@@ -97,7 +97,7 @@ def test_a_rewritten_adapter_is_checked_as_it_is_written(tmp_path: Path, tag: st
     config = json.loads((out / f"{point.adapter}" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] is None
     (out / f"{point.adapter}" / "base.json").write_text("{}")
-    with pytest.raises(Exception, match="the adapter is not the one"):
+    with raises("export-damaged", "adapter"):
         verify_export(out)
 
 
@@ -152,7 +152,7 @@ def test_what_is_no_plain_file_is_not_followed(tmp_path: Path, tag: str, where: 
         moved = folder if where == "adapter" else folder.parent
         shutil.move(moved, moved.with_name("moved"))
         moved.symlink_to(moved.with_name("moved"))
-    with pytest.raises(ModelError, match="does not follow"):
+    with raises("model-export", "follow"):
         exporter_of(tag).export(view, out, lambda: b"", force=False)
     assert not out.exists()
 

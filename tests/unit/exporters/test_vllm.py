@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from paretoflow.core.errors import ModelError
 from paretoflow.core.ids import digest_of_folder
 from paretoflow.core.views import SweepView
 from paretoflow.exporters import exporter_of
 from paretoflow.exporters.verify import verify_export
 from paretoflow.exporters.vllm import serve_command
+from tests.faults import raises
 from tests.views import changed, measured, two_objectives
 
 STAND_IN = """#!/bin/sh
@@ -122,12 +122,12 @@ def test_the_rank_is_rounded_up_to_one_that_vllm_takes(rank: int, asked: int) ->
 
 
 def test_what_vllm_cannot_serve_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="up to rank 512"):
+    with raises("model-export", "rank 512"):
         serve_command(["base"], ["a"], 513)
     view = two_objectives(tmp_path / "sweep")
     bare = tuple(changed(p, path="", digest="") for p in view.front.points)
     simulated = dataclasses.replace(view, front=dataclasses.replace(view.front, points=bare))
-    with pytest.raises(ModelError, match="nothing for vLLM to serve"):
+    with raises("model-export", "vLLM"):
         exported(simulated, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -139,7 +139,7 @@ def test_an_adapter_that_is_no_lora_is_refused(tmp_path: Path) -> None:
     config.write_text('{"peft_type": "IA3"}')
     other = changed(point, digest=digest_of_folder(config.parent))
     front = dataclasses.replace(view.front, points=(other, *view.front.points[1:]))
-    with pytest.raises(ModelError, match="does not say its LoRA rank"):
+    with raises("model-export", "LoRA"):
         exported(dataclasses.replace(view, front=front), tmp_path / "out")
 
 
@@ -247,6 +247,6 @@ def test_a_point_that_is_another_model_is_refused(
     view = two_objectives(tmp_path / "sweep")
     point = changed(view.front.points[1], condition=condition)
     front = dataclasses.replace(view.front, points=(point,))
-    with pytest.raises(ModelError, match="asked for by head_weights, which no request can say"):
+    with raises("model-export", "head_weights"):
         exported(dataclasses.replace(view, front=front), tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -6,6 +6,7 @@ from paretoflow.core.errors import NonFiniteError, ShapeError
 from paretoflow.core.values import FloatArray
 from paretoflow.front.archive import Archive
 from paretoflow.front.dominance import nondominated
+from tests.faults import raises
 from tests.unit.front.shapes import sphere, tied_gains
 
 
@@ -66,7 +67,7 @@ def test_pitfall_1_a_bad_row_is_refused_and_changes_nothing() -> None:
     for bad in ([np.nan, 5.0], [np.inf, 5.0]):
         with pytest.raises(NonFiniteError):
             archive.add(bad, 1)
-    with pytest.raises(NonFiniteError, match="rows 1"):
+    with raises("non-finite", "rows 1"):
         archive.extend([[5.0, 5.0], [np.nan, 0.0]], 1)
     with pytest.raises(ShapeError):
         archive.add([1.0, 2.0, 3.0], 1)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import NonFiniteError, ShapeError
 from paretoflow.front.bootstrap import hypervolume_interval
 from paretoflow.front.hypervolume import hypervolume
+from tests.faults import raises
 
 
 def test_constant_scores_leave_no_doubt() -> None:
@@ -60,19 +60,19 @@ def test_empty_front_and_points_behind_the_reference_are_worth_nothing() -> None
 def test_non_finite_scores_are_refused_and_the_point_named() -> None:
     gains = np.ones((3, 2, 5))
     gains[1, 0, 2] = np.nan
-    with pytest.raises(NonFiniteError, match=r"points \[1\]"):
+    with raises("non-finite", "[1]"):
         hypervolume_interval(gains, [0, 0])
 
 
 def test_misfits_are_refused() -> None:
     gains = np.ones((3, 2, 5))
-    with pytest.raises(ShapeError, match="k, m, n"):
+    with raises("shape", "(2, 5)"):
         hypervolume_interval(gains[0], [0, 0])
-    with pytest.raises(ShapeError, match="n >= 1"):
+    with raises("shape", "(3, 2, 0)"):
         hypervolume_interval(gains[:, :, :0], [0, 0])
-    with pytest.raises(ShapeError, match="reference"):
+    with raises("shape", "reference"):
         hypervolume_interval(gains, [0, 0, 0])
-    with pytest.raises(ShapeError, match="draws"):
+    with raises("shape", "draws"):
         hypervolume_interval(gains, [0, 0], draws=0)
-    with pytest.raises(ShapeError, match="level"):
+    with raises("shape", "level"):
         hypervolume_interval(gains, [0, 0], level=1.0)

@@ -1,8 +1,7 @@
 import numpy as np
-import pytest
 
-from paretoflow.core.errors import NonFiniteError, ShapeError
 from paretoflow.front.checks import gains_array, ref_and_gains, vector
+from tests.faults import raises
 
 
 def test_nothing_counts_as_no_rows() -> None:
@@ -18,15 +17,15 @@ def test_integers_and_lists_become_float64() -> None:
 
 
 def test_errors_say_what_was_got_and_what_to_do() -> None:
-    with pytest.raises(ShapeError, match=r"weights must have shape \(n, m\), got \(2,\)"):
+    with raises("shape", "(2,)"):
         gains_array([1.0, 2.0], name="weights")
-    with pytest.raises(ShapeError, match=r"3 columns, got shape \(1, 2\)"):
+    with raises("shape", "3 columns", "2)"):
         gains_array([[1.0, 2.0]], m=3)
-    with pytest.raises(NonFiniteError, match=r"rows 0, 2 \(leave failed evaluations out"):
+    with raises("non-finite", "rows 0", "2"):
         gains_array([[np.nan], [1.0], [np.inf]])
-    with pytest.raises(ShapeError, match=r"ref must have shape \(2,\), got \(\)"):
+    with raises("shape", "shape"):
         vector(1.0, 2, "ref")
-    with pytest.raises(NonFiniteError, match="ref must be finite"):
+    with raises("non-finite", "1.0", "finite"):
         vector([1.0, np.nan], 2, "ref")
 
 

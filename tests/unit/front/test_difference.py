@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import UserError
 from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.values import Direction, ObjectiveInfo, Problem
 from paretoflow.front.compared import Side
 from paretoflow.front.difference import difference
+from tests.faults import raises
 
 GAIN = ObjectiveInfo("gain", Direction.MAXIMIZE, "", 0.0, 4.0, 0.0)
 COST = ObjectiveInfo("cost", Direction.MINIMIZE, "s", 0.0, 4.0, 4.0)
@@ -118,6 +118,6 @@ def test_another_reference_point_or_unit_is_said() -> None:
 )
 def test_other_objectives_are_refused_by_name(other: ObjectiveInfo) -> None:
     b = side("b", point("p", 1, 1), problem=Problem((GAIN, other)))
-    with pytest.raises(UserError, match="the objectives differ: gain") as caught:
+    with raises("usage-not-comparable", "objectives") as caught:
         difference(side("a", point("p", 1, 1)), b)
     assert f"{other.name} ({other.direction.value}) in b" in caught.value.what

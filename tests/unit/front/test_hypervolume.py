@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paretoflow.core.errors import NonFiniteError, ShapeError
 from paretoflow.core.values import FloatArray
 from paretoflow.front.hypervolume import (
     contributions,
@@ -14,6 +13,7 @@ from paretoflow.front.hypervolume import (
     hypervolume,
     improvement,
 )
+from tests.faults import raises
 from tests.unit.front.shapes import sphere, tied_gains
 
 CORNER = np.array([[2.0, 1.0], [1.0, 2.0]])
@@ -136,11 +136,11 @@ def test_contributions_and_improvement_by_hand() -> None:
 def test_pitfalls_1_and_2_non_finite_rows_are_refused_not_ignored(bad: float) -> None:
     gains = [[1.0, 2.0], [bad, 5.0]]
     for function in (hypervolume, contributions, count_beyond_ref):
-        with pytest.raises(NonFiniteError, match="rows 1"):
+        with raises("non-finite", "rows 1"):
             function(gains, [0, 0])
-    with pytest.raises(NonFiniteError, match="candidates"):
+    with raises("non-finite", "candidates"):
         improvement(gains, CORNER, [0, 0])
-    with pytest.raises(NonFiniteError, match="reference"):
+    with raises("non-finite", "reference"):
         hypervolume(CORNER, [0.0, bad])
 
 
@@ -180,13 +180,13 @@ def test_pitfall_7_empty_one_objective_and_reference_of_another_length() -> None
     assert contributions([[3], [5]], [1]).tolist() == [0.0, 4.0]
     for ref in ([0], [0, 0, 0], 0.0, []):
         for function in (hypervolume, contributions, count_beyond_ref):
-            with pytest.raises(ShapeError, match="reference"):
+            with raises("shape", "reference"):
                 function(CORNER, ref)
-    with pytest.raises(ShapeError, match="reference"):
+    with raises("shape", "reference"):
         hypervolume(np.empty((0, 3)), [0, 0])
-    with pytest.raises(ShapeError, match="reference"):
+    with raises("shape", "reference"):
         hypervolume([], [])
-    with pytest.raises(ShapeError, match="candidates"):
+    with raises("shape", "candidates"):
         improvement([[1, 2, 3]], CORNER, [0, 0])
 
 

@@ -4,9 +4,9 @@ import sys
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import ShapeError
 from paretoflow.core.values import Direction
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains, ref_gains, scores_of
+from tests.faults import raises
 from tests.unit.front.shapes import problem_of
 
 MIXED = problem_of(Direction.MAXIMIZE, Direction.MINIMIZE)
@@ -45,7 +45,7 @@ def test_empty_and_infinite_scores_pass_through() -> None:
 
 @pytest.mark.parametrize("scores", [1.0, [1.0], [1.0, 2.0, 3.0], [[1.0]], np.zeros((1, 1, 2))])
 def test_another_number_of_objectives_is_refused(scores: object) -> None:
-    with pytest.raises(ShapeError, match="shape"):
+    with raises("shape", "shape"):
         gains_of(scores, MIXED)  # type: ignore[arg-type]
 
 

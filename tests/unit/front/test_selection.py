@@ -8,6 +8,7 @@ from paretoflow.core.errors import UserError
 from paretoflow.core.values import Problem
 from paretoflow.core.views import FrontView
 from paretoflow.front.selection import landmarks, pick, that_count
+from tests.faults import raises
 from tests.views import changed, three_objectives, two_objectives
 
 
@@ -94,7 +95,7 @@ def test_landmarks_leave_out_what_does_not_count(front: FrontView) -> None:
 
 
 def test_no_point_meets_the_constraints(front: FrontView) -> None:
-    with pytest.raises(UserError, match="none of the 5 points") as caught:
+    with raises("usage-no-point", "the 5") as caught:
         pick(front, at_least={"coverage": 0.5}, at_most={"length": 40.0})
     # (0.46, 35.5) lacks 0.04 / 0.5 = 0.08 of its range, (0.52, 47.5) lacks 7.5 / 50 = 0.15
     assert front.points[1].snapshot_id in caught.value.hint
@@ -125,7 +126,7 @@ def test_faults_are_told_with_a_hint(
 
 def test_an_empty_front_has_nothing_to_pick(front: FrontView) -> None:
     empty = dataclasses.replace(front, points=())
-    with pytest.raises(UserError, match="no points yet"):
+    with raises("usage-no-point", "points"):
         pick(empty, {"coverage": 1.0})
     assert landmarks(empty) == []
 

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from paretoflow.core.errors import NonFiniteError, ShapeError
 from paretoflow.front.simplex import (
     das_dennis,
     even_simplex,
@@ -16,6 +15,7 @@ from paretoflow.front.simplex import (
     symmetric_simplex,
     uniform_simplex,
 )
+from tests.faults import raises
 
 
 def test_lattice_by_hand() -> None:
@@ -80,7 +80,7 @@ def test_spread_order_of_nothing_one_and_bad_weights() -> None:
     assert spread_order([]).shape == (0,)
     assert spread_order([[1.0]]).tolist() == [0]
     assert spread_order([[0.5, 0.5], [0.5, 0.5]]).tolist() == [0, 1]
-    with pytest.raises(NonFiniteError, match="weights"):
+    with raises("non-finite", "weights"):
         spread_order([[np.nan, 1.0]])
 
 
@@ -121,9 +121,9 @@ def test_sizes_that_make_no_sense_are_refused() -> None:
         lambda: uniform_simplex(0, 1, 0),
         lambda: even_simplex(2, -1),
     ):
-        with pytest.raises(ShapeError, match="got"):
+        with raises("shape", "got"):
             call()
-    with pytest.raises(ShapeError, match="draw uniform"):
+    with raises("shape", "draw uniform"):
         das_dennis(10, 20)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from paretoflow.core.errors import NonFiniteError, ShapeError
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.worth import FRESH, RULE, RULES, worth, worth_less
+from tests.faults import raises
 
 NOW = RULES[RULE]
 
@@ -139,13 +139,13 @@ def test_many_objectives_are_corrected_as_well(m: int) -> None:
 
 def test_misfits_and_what_is_not_finite_are_refused() -> None:
     clouds = np.ones((3, 2, 5))
-    with pytest.raises(ShapeError, match="k, m, n"):
+    with raises("shape", "(2, 5)"):
         worth(clouds[0], [0], [0, 0])
-    with pytest.raises(ShapeError, match="n >= 2"):
+    with raises("shape", "(3, 2, 1)"):
         worth(clouds[:, :, :1], [0], [0, 0])
-    with pytest.raises(ShapeError, match="reference"):
+    with raises("shape", "reference"):
         worth(clouds, [0], [0])
     clouds[1, 0, 2] = np.nan
-    with pytest.raises(NonFiniteError, match=r"evaluations \[1\]"):
+    with raises("non-finite", "[1]"):
         worth(clouds, [0], [0, 0])
     assert worth(np.ones((1, 2, 5)), [], [0, 0]).interval == (0, 0)

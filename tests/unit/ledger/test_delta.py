@@ -15,11 +15,10 @@ from deltalake import DeltaTable
 
 from paretoflow.core.errors import (
     FencedError,
-    LedgerError,
-    StorageError,
     SweepNotFoundError,
 )
 from paretoflow.ledger import delta_log, fenced_table, open_ledger
+from tests.faults import raises
 from tests.unit.ledger.rows_for_tests import evaluated, front, last_entry, log_of
 
 REPOSITORY = Path(__file__).parents[3]
@@ -41,7 +40,7 @@ def _wait_for_line(output: Path, process: subprocess.Popen[bytes], count: int = 
 
 def test_no_ledger_is_a_fault_of_the_user_that_names_the_folder(tmp_path: Path) -> None:
     for writer in (False, True):
-        with pytest.raises(SweepNotFoundError, match=r"nowhere: .*paretoflow run"):
+        with raises("sweep-not-found", "paretoflow"):
             open_ledger(tmp_path / "nowhere", writer=writer)
     with pytest.raises(SweepNotFoundError):
         open_ledger(tmp_path / "nowhere", writer=False, create=True)
@@ -50,7 +49,7 @@ def test_no_ledger_is_a_fault_of_the_user_that_names_the_folder(tmp_path: Path) 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(StorageError, match="storage failed: File exists"):
+    with raises("storage-refused", "File exists"):
         open_ledger(tmp_path / "file" / "sweep", writer=True, create=True)
 
 
@@ -213,7 +212,7 @@ def test_events_of_a_commit_whose_end_was_not_seen_are_reported_by_the_next_appe
 
     with monkeypatch.context() as patch:
         patch.setattr(fenced_table, "sync_commit", fail)
-        with pytest.raises(LedgerError, match="Input/output error"):
+        with raises("ledger-storage", "Input/output"):
             ledger.append([evaluated(0)])
     added = ledger.append([evaluated(0), evaluated(1)])
     assert [(e.run_id, e.seq) for e in added] == [("r0000", 0), ("r0001", 1)]
@@ -235,11 +234,11 @@ def test_a_table_that_never_stops_changing_gives_up_with_advice(
 ) -> None:
     ledger = open_ledger(tmp_path, writer=True, create=True)
     monkeypatch.setattr(fenced_table.FencedTable, "_write", lambda *_: False)
-    with pytest.raises(LedgerError, match="lost to other writers"):
+    with raises("ledger", "writers"):
         ledger.append([evaluated(0)])
-    with pytest.raises(LedgerError, match="lost to other writers"):
+    with raises("ledger", "writers"):
         ledger.record_front(front(0))
-    with pytest.raises(LedgerError, match="lost to other writers"):
+    with raises("ledger", "writers"):
         open_ledger(tmp_path, writer=True)
 
 

@@ -14,6 +14,7 @@ from paretoflow.ledger import delta, fenced_table, open_ledger
 from paretoflow.ledger.delta import DeltaLedger
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
+from tests.faults import raises
 from tests.unit.ledger.rows_for_tests import evaluated, front, log_of
 
 ROWS = 12
@@ -129,7 +130,7 @@ def _name_of_row(seq: int) -> str:
 
 def test_two_files_that_changed_names_are_refused(sweep: Path) -> None:
     _swap(_data(sweep, 2), _data(sweep, 8))
-    with pytest.raises(DamagedError, match="another digest"):
+    with raises("damaged", "another digest"):
         open_ledger(sweep, writer=False).events()
 
 
@@ -141,7 +142,7 @@ def test_what_merging_replaced_heals_a_merged_file(
     added = ledger.append([evaluated(50)])
     (merged,) = (sweep / "ledger" / "events").glob("all-*.parquet")
     merged.write_bytes(merged.read_bytes()[:-1])
-    with pytest.raises(DamagedError, match="all-"):
+    with raises("damaged", "all-"):
         open_ledger(sweep, writer=False).events()
     again = open_ledger(sweep, writer=True).events()
     assert len(again) == ROWS + 1
@@ -173,7 +174,7 @@ def test_a_damaged_checkpoint_is_mended_by_the_driver(sweep: Path) -> None:
     (checkpoint,) = log_of(sweep).glob("*.checkpoint.parquet")
     for damage in (b"", checkpoint.read_bytes()[:200], bytes(500)):
         checkpoint.write_bytes(damage)
-        with pytest.raises(DamagedError, match=r"checkpoint\.parquet"):
+        with raises("damaged", "checkpoint.parquet"):
             open_ledger(sweep, writer=False)
     assert open_ledger(sweep, writer=True).events() == whole
 
@@ -209,7 +210,7 @@ def test_a_table_of_an_earlier_version_opens_and_its_holes_are_seen(tmp_path: Pa
     assert [e.seq for e in whole] == [0, 1, 2, 3]
     assert ledger.events() == whole
     _entry(tmp_path, 3).write_bytes(b"")
-    with pytest.raises(DamagedError, match=r"row 1 \(of 4\) missing"):
+    with raises("damaged-gone", "row 1", "4)", "missing"):
         open_ledger(tmp_path, writer=False).events()
     assert [e.event_id for e in open_ledger(tmp_path, writer=True).events()] == [
         e.event_id for e in whole

@@ -6,13 +6,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from paretoflow.core.errors import DamagedError, LedgerError, SchemaVersionError, StorageError
+from paretoflow.core.errors import DamagedError
 from paretoflow.ledger.fragments import (
     read_fragments,
     write_fragment,
 )
 from paretoflow.ledger.rows import events_to_table
 from paretoflow.ledger.tables import Event, EventKind
+from tests.faults import raises
 from tests.unit.ledger.rows_for_tests import evaluated
 
 
@@ -92,7 +93,7 @@ def test_a_kind_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     table = table.set_column(table.column_names.index("kind"), "kind", kinds)
     with pa.ipc.new_file(str(path), table.schema) as writer:
         writer.write_table(table)
-    with pytest.raises(SchemaVersionError, match=r"kind 'dreamt'.*upgrade paretoflow"):
+    with raises("schema-version", "'dreamt'"):
         read_fragments(tmp_path)
 
 
@@ -131,7 +132,7 @@ def test_a_damaged_fragment_is_named_and_never_skipped(tmp_path: Path, damage: s
     path.write_bytes(
         {"empty": b"", "half": content[: len(content) // 2], "garbage": b"x" * 500}[damage]
     )
-    with pytest.raises(LedgerError, match="move it out of the folder") as caught:
+    with raises("damaged", "folder") as caught:
         read_fragments(tmp_path)
     assert caught.value.where == str(path)
 
@@ -143,7 +144,7 @@ def test_a_fragment_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     )
     with pa.ipc.new_file(str(path), table.schema) as writer:
         writer.write_table(table)
-    with pytest.raises(SchemaVersionError, match="version 99"):
+    with raises("schema-version", "version 99"):
         read_fragments(tmp_path)
 
 
@@ -153,14 +154,14 @@ def test_a_fragment_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     ids=["none", "two runs", "no run", "a run outside"],
 )
 def test_a_fragment_is_about_one_run(tmp_path: Path, events: list[Event]) -> None:
-    with pytest.raises(LedgerError, match="one run"):
+    with raises("ledger", "one run"):
         write_fragment(tmp_path, events)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_that_refuses_is_named(tmp_path: Path) -> None:
     (tmp_path / "fragments").write_text("a file in the way")
-    with pytest.raises(StorageError, match=r"storage failed: .*check free space"):
+    with raises("storage-refused", "File exists"):
         write_fragment(tmp_path, [evaluated(1)])
 
 
@@ -185,7 +186,7 @@ def test_no_flipped_bit_is_read_as_another_result(tmp_path: Path) -> None:
 def test_fragments_that_changed_places_are_refused(tmp_path: Path) -> None:
     one, other = (_written(tmp_path, [evaluated(i)]) for i in (1, 2))
     _swap(one, other)
-    with pytest.raises(DamagedError, match="name is of other events"):
+    with raises("damaged", "r0002"):
         read_fragments(tmp_path, known={evaluated(1).event_id})
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from paretoflow.core.errors import LedgerError, SchemaVersionError
 from paretoflow.ledger import fenced_table, open_ledger
 from paretoflow.ledger.migrations import MIGRATIONS, Migration, pending_migrations
 from paretoflow.ledger.tables import SCHEMA_VERSION
+from tests.faults import raises
 from tests.unit.ledger.rows_for_tests import evaluated
 
 STEPS = tuple(Migration(f"to {version}", version, lambda _: None) for version in (2, 3))
@@ -25,9 +25,9 @@ def test_only_the_steps_above_the_found_version_are_pending(found: int, names: l
 
 
 def test_newer_and_too_old_versions_are_refused() -> None:
-    with pytest.raises(SchemaVersionError, match=r"here: .*version 4; .*up to 3 \(upgrade"):
+    with raises("schema-version", "version 4", "3"):
         pending_migrations(4, "here", STEPS, 3)
-    with pytest.raises(LedgerError, match="no migration leads from it to 3"):
+    with raises("ledger", "3", "migration"):
         pending_migrations(0, "here", STEPS, 3)
 
 

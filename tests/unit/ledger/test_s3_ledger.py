@@ -8,10 +8,11 @@ import time
 import pytest
 from deltalake import DeltaTable
 
-from paretoflow.core.errors import FencedError, LedgerError, StorageError, SweepNotFoundError
+from paretoflow.core.errors import FencedError, SweepNotFoundError
 from paretoflow.ledger import delta_log, fenced_table, new_table, open_ledger, probe
 from paretoflow.ledger.fragments import read_fragments, write_fragment
 from paretoflow.storage import Folder, as_folder, patience
+from tests.faults import raises
 from tests.s3_server import KEYS, Proxy
 from tests.unit.ledger.rows_for_tests import evaluated, front
 
@@ -43,7 +44,7 @@ def test_a_storage_that_cannot_put_if_absent_is_refused_by_name(
 ) -> None:
     s3_proxy.strip = frozenset({"if-none-match"})
     root = as_folder(f"s3://{s3_bucket}/sweeps/one")
-    with pytest.raises(StorageError, match="cannot put if absent") as caught:
+    with raises("storage-no-put-if-absent", "absent") as caught:
         open_ledger(root, writer=True, create=True)
     assert s3_bucket in caught.value.where
     assert "conditional writes" in caught.value.hint
@@ -60,7 +61,7 @@ def test_a_storage_that_refuses_is_told_at_once(root: Folder, s3_proxy: Proxy) -
         lambda: open_ledger(root, writer=False),
         lambda: open_ledger(root.below("other"), writer=True, create=True),
     ):
-        with pytest.raises(StorageError, match="does not let these credentials in") as caught:
+        with raises("storage-denied", "AWS_SECRET_ACCESS_KEY") as caught:
             call()
         assert KEYS["AWS_SECRET_ACCESS_KEY"] not in str(caught.value)
     s3_proxy.status = None
@@ -69,7 +70,7 @@ def test_a_storage_that_refuses_is_told_at_once(root: Folder, s3_proxy: Proxy) -
 
 def test_a_bucket_that_is_not_there_is_named(root: Folder) -> None:
     for writer in (False, True):
-        with pytest.raises(StorageError, match="no bucket 'no-such-bucket'"):
+        with raises("storage-no-bucket", "'no-such-bucket'"):
             open_ledger("s3://no-such-bucket/sweeps", writer=writer, create=writer)
 
 
@@ -106,10 +107,10 @@ def test_an_outage_longer_than_patience_is_told_and_nothing_is_lost(
     kept = ledger.append([evaluated(0)])
     s3_proxy.stop()
     monkeypatch.setattr(patience, "PATIENCE_S", 0.3)
-    with pytest.raises(LedgerError, match="storage failed") as caught:
+    with raises("ledger-storage", "storage failed") as caught:
         ledger.append([evaluated(1)])
     assert "\n" not in str(caught.value)
-    with pytest.raises(StorageError, match=r"no answer for 0\.3 s"):
+    with raises("storage-no-answer", "for 0.3"):
         write_fragment(root, [evaluated(1)])
     s3_proxy.start()
     kept += ledger.append([evaluated(1)])
@@ -175,7 +176,7 @@ def test_a_torn_last_log_entry_says_what_to_do(root: Folder, cut: str) -> None:
     whole = root.read(entry)
     root.write(entry, {"empty": b"", "half": whole[: len(whole) // 2]}[cut])
     for writer in (False, True):
-        with pytest.raises(LedgerError, match=r"cut short.*move this file") as caught:
+        with raises("damaged", "short") as caught:
             open_ledger(root, writer=writer)
         assert caught.value.where == f"{root}/{entry}"
     root.delete(entry)

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from paretoflow.core.errors import DataError
 from paretoflow.core.protocols import Prompt
 from paretoflow.objectives import build
 from paretoflow.spec.objectives import GroundingObjectiveSpec
+from tests.faults import raises
 
 PASSAGES = ("The first sentence stands here.", "A second one follows: naïve, Ünïcode.")
 
@@ -36,7 +36,7 @@ def test_passages_shorter_than_an_ngram_ground_nothing() -> None:
 
 
 def test_missing_passages_are_refused_with_their_prompt() -> None:
-    with pytest.raises(DataError, match=r"objective grounded: row 0, prompt p1.*columns.passages"):
+    with raises("data-reference", "row 0", "p1", "columns.passages"):
         score("x", passages=())
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from paretoflow.core.errors import PluginError
 from paretoflow.core.protocols import Objective, Prompt
 from paretoflow.objectives import build
 from paretoflow.spec.objectives import ImportObjectiveSpec
+from tests.faults import raises
 
 
 @pytest.fixture
@@ -32,26 +32,24 @@ def test_function_beside_the_job_gets_prompts_answers_and_kwargs(source: Path) -
 
 
 def test_missing_module_says_where_it_was_looked_for(source: Path) -> None:
-    with pytest.raises(
-        PluginError, match="objective mine: cannot import 'no_such_module'"
-    ) as caught:
+    with raises("plugin-import", "'no_such_module'") as caught:
         load("no_such_module:f")
     assert str(source.parent) in caught.value.hint
 
 
 def test_a_module_that_does_not_parse_is_the_users_fault(source: Path) -> None:
     source.write_text("def f(:\n")
-    with pytest.raises(PluginError, match="cannot import 'own_scorer'"):
+    with raises("plugin-import", "'own_scorer'"):
         load("own_scorer:f")
 
 
 def test_missing_function_lists_what_there_is(source: Path) -> None:
     source.write_text("def scorer(prompts, completions):\n    return []\n")
-    with pytest.raises(PluginError, match=r"no 'score' \(it defines scorer\)"):
+    with raises("plugin-import", "'score'"):
         load("own_scorer:score")
 
 
 def test_something_that_cannot_be_called_is_refused(source: Path) -> None:
     source.write_text("f = 3\n")
-    with pytest.raises(PluginError, match="own_scorer:f is a int, not a function"):
+    with raises("plugin-import", "own_scorer:f"):
         load("own_scorer:f")

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import pytest
-
-from paretoflow.core.errors import ModelError
 from paretoflow.objectives import build
 from paretoflow.spec.objectives import LengthObjectiveSpec
+from tests.faults import raises
 
 
 def test_tokens_need_a_tokenizer() -> None:
     spec = LengthObjectiveSpec(type="length", name="size", count="tokens")
-    with pytest.raises(ModelError, match="objective size: counting tokens"):
+    with raises("model-tokenizer", "objective size"):
         build(spec)
 
 

@@ -16,6 +16,7 @@ from paretoflow.objectives.reward_model import _LOADED, RewardModel, RewardModel
 from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.spec.objectives import RewardModelObjectiveSpec
 from tests.classifiers import save_decoder, save_encoder
+from tests.faults import raises
 from tests.tiny_models import save_model
 
 pytestmark = pytest.mark.train
@@ -232,7 +233,7 @@ def test_a_tokenizer_with_more_tokens_than_the_table_is_refused(tmp_path: Path) 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.add_special_tokens({"sep_token": "<sep>"})
     tokenizer.save_pretrained(folder)
-    with pytest.raises(ModelError, match=r"1 tokens beyond .* '<sep>'"):
+    with raises("model-tokenizer", "1 tokens", "'<sep>'"):
         reward(folder)
 
 
@@ -265,17 +266,17 @@ def test_a_text_longer_than_the_window_is_cut_at_its_beginning_and_told(
 
 
 def test_an_output_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"rm: output 3 of a model with 3 outputs.*from 0 to 2"):
+    with raises("model-unsupported", "output 3", "with 3", "from 0", "2"):
         reward(save_decoder(tmp_path), output=3)
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="objective rm: cannot load"):
+    with raises("model-unreadable", "objective"):
         reward(tmp_path)
 
 
 def test_a_model_without_a_trained_head_is_refused(tmp_path: Path, tiny_base_dir: Path) -> None:
-    with pytest.raises(ModelError, match=r"no trained weights for score\.weight"):
+    with raises("model-incomplete", "score.weight"):
         reward(tiny_base_dir)
 
 

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from paretoflow.core.errors import DataError
 from paretoflow.core.protocols import Prompt
 from paretoflow.objectives import build
 from paretoflow.spec.objectives import RougeObjectiveSpec
+from tests.faults import raises
 
 
 def longest_common_subsequence(a: list[str], b: list[str]) -> int:
@@ -21,7 +21,7 @@ def longest_common_subsequence(a: list[str], b: list[str]) -> int:
 def test_missing_reference_is_refused_with_its_prompt() -> None:
     prompts = [Prompt("a1", "?", reference="x"), Prompt("b2", "?", reference=" ")]
     scorer = build(RougeObjectiveSpec(type="rouge", name="complete"))
-    with pytest.raises(DataError, match=r"objective complete: row 1, prompt b2.*columns.reference"):
+    with raises("data-reference", "row 1", "b2", "columns.reference"):
         scorer.score(prompts, ["x", "y"])
 
 

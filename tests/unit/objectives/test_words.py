@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paretoflow.core.errors import DataError
 from paretoflow.core.protocols import Prompt
 from paretoflow.objectives import build
 from paretoflow.objectives.words import words_of
@@ -18,6 +17,7 @@ from paretoflow.spec.objectives import (
     RegexObjectiveSpec,
     RougeObjectiveSpec,
 )
+from tests.faults import raises
 
 SCRIPTS = {
     "Chinese": "列表是一种可变序列",
@@ -80,7 +80,7 @@ def test_letters_that_rouge_knows_alone_are_no_match() -> None:
     prompt = Prompt("p", "q", "Größe Übermaß Äpfel")
     spec = RougeObjectiveSpec(type="rouge", name="r", variant="rouge1")
     assert build(spec).score([prompt], ["gr e berma pfel"])[0] == 0
-    with pytest.raises(DataError, match="without a word"):
+    with raises("data-reference", "word"):
         build(spec).score([Prompt("p", "q", "… !?")], ["x"])
 
 

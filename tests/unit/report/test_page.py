@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from paretoflow.core.errors import MissingExtraError
 from paretoflow.core.views import SweepView
 from paretoflow.report import page
 from paretoflow.report.page import json_for_html, render
 from paretoflow.report.samples import answers_in
 from paretoflow.report.sections import spent
+from tests.faults import raises
 from tests.views import three_objectives, two_objectives
 
 EVIL = "</script><script>alert('x')</script><img src=http://evil.example onerror=alert(1)>"
@@ -149,7 +149,7 @@ def test_cost_counts_every_run_and_the_base() -> None:
 def test_without_plotly_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
-    with pytest.raises(MissingExtraError, match=r"paretoflow\[report\]"):
+    with raises("missing-extra", "paretoflow[report]"):
         page.plotly_script()
 
 

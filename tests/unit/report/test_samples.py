@@ -2,10 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from paretoflow.core.errors import LedgerError
 from paretoflow.report.samples import answers_in, shown_points, side_by_side
+from tests.faults import raises
 from tests.views import two_objectives
 
 
@@ -39,7 +37,7 @@ def test_damaged_answers_are_named(tmp_path: Path) -> None:
     path = tmp_path / "answers" / "base.arrow"
     path.parent.mkdir()
     path.write_bytes(b"not arrow at all, but long enough to be looked at")
-    with pytest.raises(LedgerError, match=r"base\.arrow"):
+    with raises("damaged", "base.arrow"):
         answers_in(tmp_path)("base")
 
 

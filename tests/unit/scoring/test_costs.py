@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import ObjectiveError
 from paretoflow.core.protocols import Prompt, Served
 from paretoflow.lm.adapters import fresh_adapter, unload
 from paretoflow.lm.base import LanguageModel
@@ -18,6 +17,7 @@ from paretoflow.scoring.evaluate import Evaluator
 from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.spec.models import GenerationSpec, LoraSpec
 from paretoflow.spec.objectives import LengthObjectiveSpec, Measure, SystemObjectiveSpec
+from tests.faults import raises
 
 pytestmark = pytest.mark.train
 MEASURES: tuple[Measure, ...] = ("latency", "tokens_per_s", "memory", "trainable_parameters")
@@ -88,13 +88,13 @@ def test_a_system_that_tells_no_peak_is_an_error_in_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(costs, "_PROCESS", tmp_path / "nowhere")
-    with pytest.raises(ObjectiveError, match="objective ram: the system does not tell"):
+    with raises("objective", "objective"):
         MEMORY.watched("cpu").__enter__()
     with SystemCosts(((0, "s", "latency"),)).watched("cpu") as seen:
         assert np.isnan(seen.peak_mib)
     (tmp_path / "status").write_text("Name:\tpython\n")
     monkeypatch.setattr(costs, "_PROCESS", tmp_path)
-    with pytest.raises(ObjectiveError, match="objective ram"), MEMORY.watched("cpu"):
+    with raises("objective", "objective ram"), MEMORY.watched("cpu"):
         pass
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import MethodError
 from paretoflow.core.ids import seed_of
 from paretoflow.core.protocols import Prompt, Served
 from paretoflow.core.values import FloatArray
@@ -21,6 +20,7 @@ from paretoflow.lm.logprobs import sequence_logprobs
 from paretoflow.scoring.evaluate import Evaluator
 from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.spec.models import GenerationSpec, LoraSpec
+from tests.faults import raises
 
 pytestmark = pytest.mark.train
 GEN = GenerationSpec(max_new_tokens=6)
@@ -143,5 +143,5 @@ def test_choosing_costs_all_answers_and_one_draw_is_no_choice(evaluator: Evaluat
 
 def test_a_choice_without_a_scale_is_refused(evaluator: Evaluator) -> None:
     blind = replace(evaluator, standardised=None)
-    with pytest.raises(MethodError, match="standardises"):
+    with raises("training", "standardises"):
         blind.evaluate(blind.lm.model, LETTERS, asked(draws=(asked(),) * 2))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import LedgerError, ObjectiveError, RunInterrupted
+from paretoflow.core.errors import LedgerError, RunInterrupted
 from paretoflow.core.protocols import Prompt
 from paretoflow.core.values import FloatArray
 from paretoflow.lm import generation
@@ -24,6 +24,7 @@ from paretoflow.spec.models import GenerationSpec
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.storage import as_folder
 from tests.conftest import TINY_TEXTS
+from tests.faults import raises
 from tests.unit.scoring.conftest import Length, Letters
 
 pytestmark = pytest.mark.train
@@ -183,7 +184,7 @@ def test_an_error_of_one_scorer_costs_nothing_of_the_others(
         keeper, panel=ObjectivePanel(names, scorers), objectives=tuple(specs)
     )
     answers = ["a" * i for i in range(ROWS)]
-    with pytest.raises(ObjectiveError, match="the judge does not answer"):
+    with raises("objective-raised"):
         mine.score(PROMPTS, answers)
     before = letters.calls
     moody.mended = True

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import DataError, ObjectiveError, ShapeError
+from paretoflow.core.errors import DataError
 from paretoflow.core.protocols import Prompt
 from paretoflow.scoring.panel import ObjectivePanel
+from tests.faults import raises
 
 PROMPTS = [Prompt(f"id{i}", "?") for i in range(3)]
 ANSWERS = ["a", "bb", "ccc"]
@@ -54,9 +55,7 @@ def test_an_empty_batch_is_scored_without_asking() -> None:
 
 
 def test_a_scorer_that_raises_is_named_and_its_error_kept() -> None:
-    with pytest.raises(
-        ObjectiveError, match=r"objective bad: raised KeyError: 'k', on 3 answers.*id0"
-    ) as caught:
+    with raises("objective-raised", "KeyError", "'k'", "3 answers", "id0") as caught:
         panel_with(raising(KeyError("k"))).score(PROMPTS, ANSWERS)
     assert isinstance(caught.value.__cause__, KeyError)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
@@ -64,28 +63,24 @@ def test_a_scorer_that_raises_is_named_and_its_error_kept() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, None])
 def test_a_value_that_is_not_finite_names_row_and_prompt(value: float | None) -> None:
-    with pytest.raises(
-        ObjectiveError, match=r"objective bad: returned (nan|-?inf) for row 1, prompt id1.*'bb'"
-    ):
+    with raises("objective-not-finite", "row 1", "id1", "'bb'"):
         panel_with(lambda texts: [1.0, value, 2.0]).score(PROMPTS, ANSWERS)
 
 
 @pytest.mark.parametrize("returned", [[1.0], [1.0] * 4, 1.0, [[1.0]] * 3, []])
 def test_a_wrong_shape_says_what_came_back(returned: Any) -> None:
-    with pytest.raises(
-        ObjectiveError, match=r"objective bad: returned shape \(.*\) for 3 answers.*need \(3,\)"
-    ):
+    with raises("objective-shape", "for 3", "(3,)"):
         panel_with(lambda texts: returned).score(PROMPTS, ANSWERS)
 
 
 @pytest.mark.parametrize("returned", [["a", "b", "c"], [[1.0], [1.0, 2.0], [1.0]], {"x": 1}])
 def test_what_is_no_number_is_an_objectives_failure(returned: Any) -> None:
-    with pytest.raises(ObjectiveError, match=r"objective bad: raised (ValueError|TypeError)"):
+    with raises("objective-raised"):
         panel_with(lambda texts: returned).score(PROMPTS, ANSWERS)
 
 
 def test_the_users_own_fault_stays_the_users() -> None:
-    with pytest.raises(DataError, match="no reference"):
+    with raises("data", "no reference"):
         panel_with(raising(DataError("no reference"))).score(PROMPTS, ANSWERS)
 
 
@@ -95,9 +90,9 @@ def test_an_interrupt_is_let_through() -> None:
 
 
 def test_unequal_lengths_are_refused() -> None:
-    with pytest.raises(ShapeError, match="3 prompts for 1 completions"):
+    with raises("shape", "3 prompts", "for 1"):
         panel_with(len).score(PROMPTS, ["a"])
-    with pytest.raises(ShapeError, match="2 names for 1 objectives"):
+    with raises("shape", "2 names", "for 1"):
         ObjectivePanel(["a", "b"], [GOOD])
 
 

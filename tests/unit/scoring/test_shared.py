@@ -20,6 +20,7 @@ from paretoflow.scoring.shared import SharedStage, raw_scores
 from paretoflow.spec.models import GenerationSpec
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.storage import as_folder
+from tests.faults import raises
 from tests.unit.scoring.conftest import Letters
 
 pytestmark = pytest.mark.train
@@ -147,11 +148,11 @@ def test_a_damaged_table_is_named(
     with pytest.raises(LedgerError, match=path.name):
         stage.candidates(prompts, 2, 0)
     write_table(path, pa.table({"row": [0], "else": ["a"]}))
-    with pytest.raises(LedgerError, match="other columns"):
+    with raises("ledger-inconsistent", "other columns"):
         stage.candidates(prompts, 2, 0)
     path.write_bytes(whole)
     write_table(path, read_table(path).slice(0, 3))
-    with pytest.raises(LedgerError, match="holds 3 rows; its name says 8"):
+    with raises("ledger-inconsistent", "holds 3", "says 8"):
         stage.candidates(prompts, 2, 0)
 
 
@@ -175,7 +176,7 @@ def test_the_one_table_of_an_older_sweep_is_read(
     write_table(there, pa.table(table))
     _assert_same(old.candidates(prompts, 2, 0), built)
     write_table(there, pa.table({"prompt_id": ["someone else's"]}))
-    with pytest.raises(LedgerError, match="other prompts"):
+    with raises("ledger-inconsistent", "other prompts"):
         old.candidates(prompts, 2, 0)
 
 

@@ -8,6 +8,7 @@ from paretoflow.core.errors import SpecError
 from paretoflow.spec.load import load_spec_text
 from paretoflow.spec.methods.aggregators import LinearSpec, NormalizeThenSumSpec, PamaSpec
 from paretoflow.spec.sweep import SweepSpec
+from tests.faults import raises
 
 SWEEP = "name: x\nobjectives:\n  - {name: a, type: length}\n  - {name: b, type: rouge}\n"
 
@@ -56,7 +57,7 @@ def test_what_is_wrong_is_said_with_what_is_allowed(aggregation, words):
 @pytest.mark.parametrize(("ranks", "zero"), [(2, 0), (1, 2)])
 def test_gradients_of_objectives_are_taken_on_one_rank(ranks, zero):
     resources = f"engine: {{resources: {{ranks: {ranks}, zero: {zero}}}}}\n"
-    with pytest.raises(SpecError, match="grad_dynamic") as caught:
+    with raises("spec-contradiction", "grad_dynamic") as caught:
         loaded("{type: grpo, aggregation: grad_dynamic}", resources)
     assert "hv_dynamic" in f"{caught.value.faults[0]}"
     assert loaded("{type: grpo, aggregation: grad_dynamic}").name == "x"

@@ -11,6 +11,7 @@ from paretoflow.spec.load import load_spec_text
 from paretoflow.spec.paths import expanded, written_out
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.rewards_load import load_reward_spec
+from tests.faults import raises
 
 ENV = {"HOME": "/home/me", "DATA": "/data", "RUN_1": "r1"}
 OBJECTIVES = """
@@ -131,11 +132,11 @@ def test_paths_of_reward_training_are_written_out(surroundings: Path) -> None:
         f"{surroundings}/out",
     )
     job.write_text(job.read_text().replace("~/out", "$NOT_SET/out"))
-    with pytest.raises(SpecError, match=r"rewards\.yaml:2:9 output: .*NOT_SET is not set"):
+    with raises("spec-variable", "rewards.yaml:2:9", "NOT_SET"):
         load_reward_spec(job)
 
 
 def test_a_storage_given_in_python_is_written_out(surroundings: Path) -> None:
     assert written_out("$WORK/s", "storage") == f"{surroundings}/s"
-    with pytest.raises(SpecError, match=r"storage: got .*NOT_SET is not set"):
+    with raises("spec-variable", "NOT_SET"):
         written_out("$NOT_SET/s", "storage")

@@ -13,6 +13,7 @@ from paretoflow.core.errors import RenamedKeyWarning, SpecError
 from paretoflow.spec.engine import EngineSpec
 from paretoflow.spec.load import load_spec_text
 from paretoflow.spec.sweep import SweepSpec
+from tests.faults import raises
 
 GOOD = "name: x\nobjectives:\n  - {name: a, type: length}\n  - {name: b, type: length}\n"
 OLD = GOOD + "engine:\n  retries: 0\n  workers: 3\n"
@@ -66,7 +67,7 @@ def test_both_names_at_once_are_refused() -> None:
 def test_a_wrong_value_under_the_old_name_is_found_where_it_stands() -> None:
     with (
         pytest.warns(RenamedKeyWarning),
-        pytest.raises(SpecError, match=r"job\.yaml:7:12 engine\.worker_groups: got 0"),
+        raises("spec-not-allowed", "job.yaml:7:12", "engine.worker_groups", "0"),
     ):
         load_spec_text(OLD.replace("workers: 3", "workers: 0"), "job.yaml")
 

@@ -11,6 +11,7 @@ from paretoflow.core.errors import SpecError
 from paretoflow.spec.load import load_spec_text
 from paretoflow.spec.methods import MethodSpec, ProMethodSpec
 from paretoflow.spec.search import HELD, Axis, axes_of, axis_names, fitted, home_of
+from tests.faults import raises
 
 TOP = "name: x\nobjectives:\n  - {name: a, type: length}\n"
 TOP += "  - {name: b, type: regex, keywords: [x]}\nsearch:\n"
@@ -118,7 +119,7 @@ def test_what_is_refused_says_where_and_what_instead(axis: str, place: str, says
 def test_a_whole_range_is_tried_value_by_value() -> None:
     method = "method: {type: grpo, batch_size: 8, generations: 4}\n"
     axis = "  generations: {low: 2, high: 4}\n"
-    with pytest.raises(SpecError, match="at 3 it clashes with the rest: got batch_size 8"):
+    with raises("spec-contradiction", "3 it", "batch_size", "8"):
         load_spec_text(TOP + axis + method, "job.yaml")
     listed = load_spec_text(TOP + "  generations: {choices: [2, 4]}\n" + method, "job.yaml")
     assert axes_of(listed.search, listed.method)[0].choices == (2, 4)
@@ -134,11 +135,11 @@ def test_what_the_spec_is_faulty_for_is_told_once_and_not_of_an_axis() -> None:
 def test_to_ask_otherwise_needs_an_axis_of_decoding() -> None:
     proposer = "proposer: {type: psl, redraw: true}\n"
     assert load_spec_text(TOP + GOOD + proposer, "job.yaml").name == "x"
-    with pytest.raises(SpecError, match="got redraw without an axis of decoding"):
+    with raises("spec-contradiction", "job.yaml", "decoding"):
         load_spec_text(TOP + "  beta: {low: 0.1, high: 1}\n" + proposer, "job.yaml")
 
 
 def test_what_serves_all_preferences_from_one_adapter_is_not_asked_otherwise() -> None:
     text = TOP + GOOD + "proposer: {type: psl, redraw: true}\nmethod: {type: dpa}\n"
-    with pytest.raises(SpecError, match="got psl, which needs merge launches"):
+    with raises("spec-contradiction", "job.yaml", "launches"):
         load_spec_text(text, "job.yaml")

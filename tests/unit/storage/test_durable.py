@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from paretoflow.core.errors import StorageError
 from paretoflow.storage import durable
+from tests.faults import raises
 
 
 def test_a_file_is_put_once(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_a_file_system_without_hard_links_is_refused(
 
     durable.require_hard_links(tmp_path)
     monkeypatch.setattr(os, "link", refuse)
-    with pytest.raises(StorageError, match="supports hard links"):
+    with raises("storage-no-put-if-absent", "supports"):
         durable.require_hard_links(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -8,6 +8,7 @@ import pytest
 
 from paretoflow.core.errors import StorageError
 from paretoflow.storage import LocalFolder, as_folder, file_at
+from tests.faults import raises
 
 
 def test_paths_and_file_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +74,7 @@ def test_a_full_disk_keeps_what_was_there(small_disk: Path, tmp_path: Path) -> N
         lambda: folder.put("b", bytes(2**20)),
         lambda: folder.send(big, "adapters"),
     ):
-        with pytest.raises(StorageError, match="No space left"):
+        with raises("storage-refused", "space"):
             call()
     assert folder.read("a") == b"old"
     assert [p.name for p in small_disk.iterdir()] == ["a"]

@@ -8,6 +8,7 @@ import pytest
 from paretoflow.core.errors import StorageError
 from paretoflow.storage import as_folder, patience
 from paretoflow.storage.objects import ObjectFolder
+from tests.faults import raises
 from tests.s3_server import KEYS, Proxy, ask
 
 
@@ -78,7 +79,7 @@ def test_a_bucket_that_is_not_there_is_named(s3_bucket: str) -> None:
         lambda: folder.write("spec.json", b"{}"),
         lambda: folder.names(),
     ):
-        with pytest.raises(StorageError, match="no bucket 'no-such-bucket'") as caught:
+        with raises("storage-no-bucket", "'no-such-bucket'") as caught:
             call()
         assert caught.value.hint
 
@@ -97,7 +98,7 @@ def test_a_refusal_is_told_at_once_without_secrets(
         lambda: folder.delete("spec.json"),
     ):
         before = len(s3_proxy.requests)
-        with pytest.raises(StorageError, match="does not let these credentials in") as caught:
+        with raises("storage-denied", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") as caught:
             call()
         assert s3_bucket in caught.value.what
         assert "AWS_ACCESS_KEY_ID" in caught.value.hint
@@ -147,7 +148,7 @@ def test_patience_ends(s3_bucket: str, s3_proxy: Proxy, monkeypatch: pytest.Monk
     folder = ObjectFolder(f"s3://{s3_bucket}/sweeps")
     s3_proxy.stop()
     monkeypatch.setattr(patience, "PATIENCE_S", 0.3)
-    with pytest.raises(StorageError, match=r"no answer for 0\.3 s") as caught:
+    with raises("storage-no-answer", "for 0.3") as caught:
         folder.write("a", b"1")
     assert "AWS_ENDPOINT_URL" in caught.value.hint
 

@@ -10,6 +10,7 @@ import pytest
 
 from paretoflow.core.errors import StorageError
 from paretoflow.storage.output import whole_folder, write_file
+from tests.faults import raises
 
 
 def left_in(folder: Path) -> set[str]:
@@ -61,7 +62,7 @@ def test_a_place_that_cannot_be_is_named_with_what_to_do(
     (tmp_path / "file").write_text("x")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     before = left_in(tmp_path)
-    with pytest.raises(StorageError, match="cannot be written") as caught:
+    with raises("storage-refused", "written") as caught:
         write_file(tmp_path / place, b"content")
     assert said in caught.value.hint
     assert caught.value.where.startswith(str(tmp_path))
@@ -72,7 +73,7 @@ def test_a_place_that_cannot_be_is_named_with_what_to_do(
 @pytest.mark.parametrize("place", ["file/below/x", "n" * 300])
 def test_a_folder_that_cannot_be_is_named_with_what_to_do(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(StorageError, match="cannot be written"), whole_folder(tmp_path / place):
+    with raises("storage-refused", "written"), whole_folder(tmp_path / place):
         pass
     assert left_in(tmp_path) == {"file"}
 
@@ -91,10 +92,10 @@ def test_a_full_disk_leaves_what_was_there(small_disk: Path) -> None:
     with whole_folder(out) as stage:
         (stage / "a").write_bytes(b"good")
     too_much = b"x" * (64 << 20)
-    with pytest.raises(StorageError, match="No space left") as caught:
+    with raises("storage-refused", "space") as caught:
         write_file(page, too_much)
     assert "free some space" in caught.value.hint
-    with pytest.raises(StorageError, match=r"out: .*No space left"), whole_folder(out) as stage:
+    with raises("storage-refused", "space"), whole_folder(out) as stage:
         (stage / "a").write_bytes(too_much)
     assert page.read_bytes() == (out / "a").read_bytes() == b"good"
     assert left_in(small_disk) == {"page", "out"}

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from paretoflow.cli.main import main
-from paretoflow.core.errors import ParetoflowError, StorageError
+from paretoflow.core.errors import ParetoflowError
 from paretoflow.engine.cluster.submit import job_name
 from paretoflow.engine.groups.discovery import namespace_of
 from paretoflow.engine.session.folder import enter_folder, sweep_root
 from paretoflow.engine.session.resume import load_sweep_spec
 from paretoflow.ledger import open_ledger
 from paretoflow.storage import LocalFolder, as_folder
+from tests.faults import raises
 from tests.sim.specs import circle_spec
 from tests.unit.ledger.rows_for_tests import evaluated
 
@@ -94,11 +95,11 @@ def test_an_impossible_name_is_refused_before_anything_is_written(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = tmp_path / name
-    with pytest.raises(StorageError, match="no sweep can live there: the path has") as caught:
+    with raises("storage-address", "sweep") as caught:
         open_ledger(root, writer=True, create=True)
     assert str(caught.value).isascii()
     assert str(caught.value).isprintable()
-    with pytest.raises(StorageError, match="choose another folder"):
+    with raises("storage-address", "choose"):
         sweep_root(circle_spec().model_copy(update={"storage": str(root)}))
     job = tmp_path / "job.yaml"
     text = Path("jobs/quickstart.yaml").read_text(encoding="utf-8")

@@ -14,6 +14,7 @@ from paretoflow.engine.runtime.run_files import RunFiles
 from paretoflow.storage import as_folder, private
 from paretoflow.storage.cache import adapter_cache
 from paretoflow.storage.private import private_folder, scratch_folder
+from tests.faults import raises
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_one_that_others_could_look_into_is_closed(temporary: Path, mode: int) -
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770, 0o702])
 def test_one_that_others_could_write_into_is_refused(temporary: Path, mode: int) -> None:
     scratch_folder().chmod(mode)
-    with pytest.raises(UserError, match="other users can write into it") as caught:
+    with raises("usage", "TMPDIR", "users") as caught:
         scratch_folder()
     assert "TMPDIR" in caught.value.hint
 
@@ -67,14 +68,14 @@ def test_a_link_is_not_followed(temporary: Path, target: str) -> None:
     elif target == "a file":
         there.touch()
     (temporary / f"paretoflow-{os.getuid()}").symlink_to(there)
-    with pytest.raises(UserError, match="it is a link"):
+    with raises("usage", "link"):
         scratch_folder()
     assert there.exists() is (target != "nothing")
 
 
 def test_a_file_in_its_place_is_refused(temporary: Path) -> None:
     (temporary / f"paretoflow-{os.getuid()}").touch()
-    with pytest.raises(UserError, match="it is no folder"):
+    with raises("usage", "folder"):
         scratch_folder()
 
 
@@ -83,7 +84,7 @@ def test_a_sweep_of_an_object_store_keeps_its_states_there(temporary: Path, s3_b
     assert files.root.parent == scratch_folder()
     assert not files.root.exists() or _mode(files.root.parent) == 0o700
     scratch_folder().chmod(0o777)
-    with pytest.raises(UserError, match="not to be trusted"):
+    with raises("usage", "trusted"):
         RunFiles(as_folder(f"s3://{s3_bucket}/sweeps/one"), Parallel())
 
 
@@ -94,7 +95,7 @@ def test_copies_of_adapters_are_kept_in_the_users_cache_or_in_scratch(
     assert adapter_cache() == temporary / "cache" / "paretoflow" / "adapters"
     assert _mode(temporary / "cache" / "paretoflow") == 0o700
     (temporary / "cache" / "paretoflow").chmod(0o777)
-    with pytest.raises(UserError, match="other users can write"):
+    with raises("usage", "XDG_CACHE_HOME", "users"):
         adapter_cache()
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.delenv("HOME")
