@@ -10,9 +10,9 @@ from typing import Any
 from paretoflow.core.errors import DataError
 from paretoflow.core.feedback import Feedback
 from paretoflow.core.protocols import Prompt
+from paretoflow.data.cells import refuse_half_characters, value_in
 from paretoflow.data.chat import all_turns, marked_turns, turns_of_dialogue
 from paretoflow.data.missing import is_missing
-from paretoflow.data.rows import refuse_half_characters, value_in
 from paretoflow.spec.data_given import PairSourceSpec, RatingSourceSpec
 
 _DROP = "drop the row"

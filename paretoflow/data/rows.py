@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import string
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from paretoflow.core.errors import DataError, UserError
 from paretoflow.core.protocols import Prompt
 from paretoflow.data.bad_rows import BadRows
+from paretoflow.data.cells import as_text, no_column, not_text, refuse_half_characters, value_in
 from paretoflow.data.chat import Turn, turns_of_dialogue, turns_of_messages
 from paretoflow.data.missing import is_missing, present
 from paretoflow.data.passages import passages_of
@@ -148,7 +148,7 @@ class RowReader:
         if column in row:
             self._seen.add(column)
             return row[column]
-        self._never.setdefault(column, _no_column(row, column, where))
+        self._never.setdefault(column, no_column(row, column, where))
         return None
 
     def _rendered(
@@ -177,7 +177,7 @@ class RowReader:
             return self._filled(row, passages, where), []
         value = value_in(row, columns.prompt, where)
         if isinstance(value, int | float) and not is_missing(value):
-            raise _not_text(value, columns.prompt, where)
+            raise not_text(value, columns.prompt, where)
         return as_text(value, columns.prompt, where), []
 
     def _chat(
@@ -249,64 +249,3 @@ def _parsed(template: str) -> tuple[tuple[str, str | None], ...]:
                 code="data-template",
             )
     return tuple((literal, field) for literal, field, _, _ in pieces)
-
-
-def value_in(row: Mapping[str, Any], column: str, where: str) -> Any:
-    """Return a column's value.
-
-    Raises:
-        DataError: If the row has no such column.
-    """
-    if column not in row:
-        raise _no_column(row, column, where)
-    return row[column]
-
-
-def _no_column(row: Mapping[str, Any], column: str, where: str) -> DataError:
-    near = difflib.get_close_matches(column, list(row), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "see data.columns and data.template"
-    what = f"no column {column!r}; there are {', '.join(map(repr, row)) or 'none'}"
-    return DataError(what, where, hint, code="data-column")
-
-
-def as_text(value: Any, column: str, where: str) -> str:
-    """Return a column's value as text: numbers are written out and what is missing is empty.
-
-    Raises:
-        DataError: If it is neither.
-    """
-    if isinstance(value, str):
-        return value
-    if is_missing(value):
-        return ""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    raise _not_text(value, column, where)
-
-
-def _not_text(value: Any, column: str, where: str) -> DataError:
-    hint = "name another column, or write the values as text"
-    if isinstance(value, list | tuple):
-        first = value[0] if value else None
-        turns = isinstance(first, Mapping) and bool({"role", "from"} & set(first))
-        if turns:
-            hint = "chat turns belong in data.columns.messages"
-    return DataError(
-        f"column {column!r} must hold text, got {repr(value)[:80]}", where, hint, code="data-value"
-    )
-
-
-def refuse_half_characters(texts: Iterable[str], where: str) -> None:
-    """Refuse texts that cannot be encoded as UTF-8.
-
-    Raises:
-        DataError: With the place in the text.
-    """
-    for text in texts:
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:  # JSON can say "\\ud83d" alone; no tokenizer takes it
-            what = f"text that is no valid Unicode: half a character at position {error.start}"
-            raise DataError(
-                what, where, "write the row's file again from its source", code="data-value"
-            ) from error

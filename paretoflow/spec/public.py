@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from paretoflow.core.shown import without_secrets
+from paretoflow.spec.data_given import kind_of
 
 PRIVATE = "(private)"
 """Stands for a value that is left out."""
@@ -49,7 +50,8 @@ def public_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     if "path" in data and not (data.get("type") == "hub" and on_hub(str(data["path"]))):
         public["data"]["path"] = PRIVATE
     for source in public.get("data", {}).get("sources", ()):
-        if not on_hub(str(source["path"])):
+        path = str(source["path"])
+        if kind_of(path) != "hub" or not on_hub(path):
             source["path"] = PRIVATE
     return public
 

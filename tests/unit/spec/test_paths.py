@@ -90,11 +90,23 @@ def test_one_rule_for_every_path(surroundings: Path) -> None:
     assert spec["method"]["argv"] == argv
 
 
+def test_sources_of_pairs_and_ratings_are_paths_too(surroundings: Path) -> None:
+    (surroundings / "a.jsonl").write_text("{}")
+    text = "name: x\ndata: {type: preferences, sources: [{path: $WORK/a.jsonl}, {path: o/n}]}"
+    spec = load_spec_text(text + OBJECTIVES, "job.yaml").model_dump(mode="json")
+    paths = [source["path"] for source in spec["data"]["sources"]]
+    assert paths == [f"{surroundings}/a.jsonl", "o/n"]
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [
         ("storage: $NOT_SET/x", "job.yaml:2:10 storage"),
         ("data: {type: jsonl, path: ~/$NOT_SET}", "job.yaml:2:27 data.path"),
+        (
+            "data: {type: preferences, sources: [{path: a/b}, {path: $NOT_SET}]}",
+            "job.yaml:2:57 data.sources.1.path",
+        ),
         ("model: {type: pretrained, path: $NOT_SET}", "job.yaml:2:33 model.path"),
         ("method: {type: command, argv: [$NOT_SET/x]}", "job.yaml:2:32 method.argv.0"),
     ],

@@ -39,6 +39,8 @@ def test_a_spec_without_secrets_stays_as_it_is() -> None:
         {"data": {"type": "jsonl", "path": "LEAK/patients.jsonl"}},
         {"data": {"type": "parquet", "path": "LEAK.parquet"}},
         {"data": {"type": "hub", "path": "/mnt/LEAK"}},
+        {"data": {"type": "preferences", "sources": [{"path": "LEAK/pairs.jsonl"}]}},
+        {"data": {"type": "preferences", "sources": [{"path": "a/b"}, {"path": "/mnt/LEAK"}]}},
         {"storage": "s3://LEAK-bucket/ann"},
         {"storage": "/home/LEAK/sweeps"},
         {"storage": "$LEAK/sweeps"},

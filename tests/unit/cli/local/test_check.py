@@ -76,6 +76,66 @@ def test_data_that_fit_are_valid(kind: str, capsys: Any) -> None:
     assert "data" in shown
 
 
+PAIRS = """\
+name: job
+data:
+  type: preferences
+  sources:
+    - {path: helpful.jsonl, objective: helpful}
+    - {path: harmless.jsonl, columns: {objective: about}}
+  MORE
+  train: 12
+  eval: 8
+  validation: 4
+objectives:
+  - {name: helpful, type: length}
+  - {name: harmless, type: length, direction: minimize}
+"""
+
+
+def compared(capsys: Any, more: str = "sampled: 0", **changes: Any) -> tuple[int, str]:
+    """Run `check` on pairs, the fourth harmless one of which is changed."""
+    rows = [{"prompt": f"Is {i} odd?", "chosen": f"Y{i}", "rejected": "N"} for i in range(30)]
+    harmless = [{**row, "about": "harmless"} for row in rows]
+    harmless[3] |= changes
+    for name, told in (("helpful", rows), ("harmless", harmless)):
+        Path(f"{name}.jsonl").write_text("\n".join(map(json.dumps, told)))
+    Path("job.yaml").write_text(PAIRS.replace("MORE", more))
+    status = main(["check", "job.yaml"])
+    shown = capsys.readouterr()
+    return status, shown.out + shown.err
+
+
+def test_pairs_that_fit_are_counted_by_objective(capsys: Any) -> None:
+    status, shown = compared(capsys)
+    assert (status, printed(shown)) == (0, [])
+    told = "runs learn from 12 pairs: harmless 12, helpful 12; 12 speak for several, 0 of them"
+    assert told in shown
+    assert "16 answers sampled and scored" in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"rejected": "Y3"}, "data-pair", "chosen and rejected are the same answer"),
+        ({"chosen": ""}, "data-empty", "'chosen' holds an empty answer"),
+        ({"about": "harmful"}, "data-objective", "names the objective 'harmful'"),
+    ],
+)
+def test_a_pair_that_says_nothing_is_told_with_its_file_and_line(
+    changes: dict[str, str], code: str, words: str, capsys: Any
+) -> None:
+    status, shown = compared(capsys, **changes)
+    (fault,) = printed(shown)
+    assert (status, fault.code) == (2, code)
+    assert (
+        f"harmless.jsonl:4: {words}" in shown
+        or f"harmless.jsonl:4: column 'about' {words}" in shown
+    )
+    assert "data.sources.1.path" in shown
+    assert compared(capsys, more="on_bad_row: skip", **changes)[0] == 0
+
+
 @pytest.mark.parametrize("kind", ["jsonl", "parquet", "hub"])
 @pytest.mark.parametrize(
     ("rows", "fault"),

@@ -12,6 +12,7 @@ from paretoflow.engine.session.home import FOLDER_FILE, home_of, note_home
 from tests.sim.specs import circle_spec
 
 ROWS = {"data": {"type": "jsonl", "path": "rows/d.jsonl"}}
+PAIRS = {"data": {"type": "preferences", "sources": [{"path": "a/b"}, {"path": "rows/p.jsonl"}]}}
 SCORER = {"objectives": [{"type": "import", "path": "own.scores:vowels"}]}
 NOTHING: dict[str, Any] = {"data": {"type": "pydoc"}, "objectives": [{"type": "length"}]}
 
@@ -41,7 +42,12 @@ def test_a_sweep_of_an_earlier_version_starts_at_the_current_folder(begun: Path)
 
 @pytest.mark.parametrize(
     ("spec", "file"),
-    [(ROWS, "rows/d.jsonl"), (SCORER, "own.py"), (SCORER, "own/scores.py")],
+    [
+        (ROWS, "rows/d.jsonl"),
+        (PAIRS, "rows/p.jsonl"),
+        (SCORER, "own.py"),
+        (SCORER, "own/scores.py"),
+    ],
 )
 def test_a_project_that_was_moved_goes_on_where_its_files_are(
     begun: Path, spec: dict[str, Any], file: str
