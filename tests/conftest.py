@@ -28,6 +28,22 @@ TINY_TEXTS = [
 ]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to `make test-full` all but a few cases, evenly spread, of a test marked `few`."""
+    cases: dict[tuple[object, str], list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("few") and not item.get_closest_marker("full"):
+            cases.setdefault((item.parent, getattr(item, "originalname", "")), []).append(item)
+    for of_one in cases.values():
+        mark = of_one[0].get_closest_marker("few")
+        assert mark is not None
+        (count,) = mark.args
+        kept = {i * len(of_one) // count for i in range(count)}
+        for index in set(range(len(of_one))) - kept:
+            of_one[index].add_marker(pytest.mark.full)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _settled() -> None:
     """Take what has been imported so far out of the garbage collector's sight: it is a lot."""

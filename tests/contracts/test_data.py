@@ -82,6 +82,7 @@ def test_union_table_and_examples_name_the_same_tags() -> None:
     assert union == set(TAGS) == set(EXAMPLES)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("tag", TAGS)
 def test_sets_have_their_sizes_and_share_nothing(spec: DataSpec) -> None:
     sets = load(spec)

@@ -74,7 +74,14 @@ SPECS: dict[str, MethodSpec] = {
 }
 ONE_OF_EACH = ("command", "dpo", "gradient_dpo", "grpo", "lipo", "mah_dpo", "meet", "ric")
 """A tag for each trainer: what `run.train_run` does around it does not depend on the loss."""
+OF_THE_FRAME = ("command", "dpo", "grpo", "meet")
+"""Pairs, samples, stages and a program: `make test` tries the frame around these alone."""
 MIXED = weighted(0.5, 0.3, 0.2)
+
+
+def few_of(tag: str) -> Any:
+    """Return a tag, marked for `make test-full` where `make test` looks at others of its kind."""
+    return tag if tag in OF_THE_FRAME else pytest.param(tag, marks=pytest.mark.full)
 
 
 def turns(*values: str) -> pytest.MarkDecorator:
@@ -91,14 +98,14 @@ def turns(*values: str) -> pytest.MarkDecorator:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test its tags.
 
-    One of each trainer where only the frame around it is looked at, every tag for a law of the
-    loss; elsewhere the tags beyond one of each trainer are for `make test-full`.
+    One of each way to train where only the frame around it is looked at, every tag for a law of
+    the loss, one of each trainer elsewhere; all others are for `make test-full`.
     """
     if "spec" not in metafunc.fixturenames or "value" in metafunc.fixturenames:
         return
     marked = {mark.name for mark in metafunc.definition.iter_markers()}
     if "frame" in marked:
-        tags = [*ONE_OF_EACH]
+        tags = [few_of(tag) for tag in ONE_OF_EACH]
     elif "law" in marked:
         tags = sorted(TAGS)
     else:

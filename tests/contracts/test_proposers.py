@@ -147,6 +147,7 @@ def test_the_first_launches_need_no_pymoo() -> None:
     assert out.stdout.splitlines() == [f"{t} {2 if t in ('map', 'soups') else 3}" for t in tags]
 
 
+@pytest.mark.few(110)
 @pytest.mark.parametrize(("m", "name"), CASES)
 def test_answers_are_sound_on_any_history(tag: str, m: int, name: str) -> None:
     history, pending = histories(m)[name]
@@ -255,6 +256,7 @@ def test_a_failed_opening_is_not_launched_for_ever(tag: str) -> None:
     assert not failed & {p.weights for p in chosen}
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize(("name", "workers"), SWEEPS)
 def test_the_whole_budget_is_used_with_sound_launches(tag: str, name: str, workers: int) -> None:
     oracle = Front(FRONTS[name], noise=0.02, failures=0.1)
@@ -269,6 +271,7 @@ def test_the_whole_budget_is_used_with_sound_launches(tag: str, name: str, worke
     assert len({p.seed for p in launches}) == RUNS
 
 
+@pytest.mark.few(5)
 def test_a_history_of_ten_thousand_evaluations_is_answered(tag: str) -> None:
     rng = np.random.default_rng(0)
     gains = rng.dirichlet(np.ones(3), 10_000) ** 0.6

@@ -144,6 +144,7 @@ DYNAMIC = {
 }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("tag", "metric"), [("hv_dynamic", "hypervolume_factor"), ("grad_dynamic", "weight/length")]
 )

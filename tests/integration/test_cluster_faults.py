@@ -65,6 +65,7 @@ def test_a_run_survives_whatever_its_worker_does(sweep: Sweep, cluster: SmallClu
     assert (second.attempt, second.payload["factor"], second.payload["resumed_from"]) == (0, 1, 0)
 
 
+@pytest.mark.full
 def test_a_worker_whose_disk_is_full_waits_and_its_run_goes_on_once_there_is_space(
     sweep: Sweep, cluster: SmallCluster
 ) -> None:
@@ -110,6 +111,7 @@ def test_runs_of_a_lost_node_go_on_elsewhere(sweep: Sweep, cluster: SmallCluster
     assert {e.attempt for e in results(sweep).values()} == {1}
 
 
+@pytest.mark.full
 def test_runs_of_a_node_that_is_to_be_taken_back_are_saved_and_go_on_from_there(
     sweep: Sweep, cluster: SmallCluster
 ) -> None:

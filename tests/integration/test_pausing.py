@@ -17,6 +17,7 @@ from paretoflow.engine.session.run import run_sweep
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
+@pytest.mark.full
 def test_a_warm_gang_pauses_what_is_outdone_and_trains_the_next_run(tmp_path: Path) -> None:
     spec = circle_spec(
         storage=str(tmp_path),

@@ -179,6 +179,7 @@ def test_an_export_and_a_report_come_out_of_the_store(trained: str, tmp_path: Pa
     assert open_sweep_folder(sweep.root).root.uri == trained
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("verb", ["status", "front", "pick", "report"])
 def test_a_uri_that_cannot_be_read_is_told_in_one_line(
     trained: str, verb: str, s3_proxy: Proxy, capsys: pytest.CaptureFixture[str]

@@ -140,6 +140,7 @@ def test_sigterm_that_ends_the_head_of_the_cluster_too_closes_the_sweep(sweep: S
     assert (last.kind, last.message) == (EventKind.CLOSED, "stopped by a signal (SIGTERM)")
 
 
+@pytest.mark.full
 def test_a_local_ray_that_lost_its_node_ends_the_command_and_the_next_goes_on(
     sweep: Sweep,
 ) -> None:

@@ -179,6 +179,7 @@ def test_orphans_save_their_runs_and_give_their_resources_back(
     assert not list(sweep.root.glob("adapters/*/*/checkpoint-*"))
 
 
+@pytest.mark.full
 def test_ctrl_c_saves_what_is_in_training_and_the_next_command_goes_on_from_there(
     sweep: Sweep, cluster: SmallCluster
 ) -> None:

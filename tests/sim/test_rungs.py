@@ -59,6 +59,7 @@ def swept(spec: SweepSpec, **faults: float) -> list[Event]:
     return store.events
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("tag", ["empty_box", "lattice", "cmorl"])
 def test_the_same_sweep_twice_pauses_the_same_runs(tag: str) -> None:
     spec = spec_of(proposer={"type": tag}, engine={"worker_groups": 4, "retries": 20})

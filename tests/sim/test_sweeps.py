@@ -34,6 +34,7 @@ def _same(a: Simulation, b: Simulation) -> bool:
     return a.launches == b.launches and a.front == b.front and a.virtual_s == b.virtual_s
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("tag", ["auto", "lattice", "dirichlet", "cmorl", "empty_box"])
 def test_the_same_job_twice_gives_identical_launches(tag: str) -> None:
     spec = circle_spec(proposer={"type": tag})

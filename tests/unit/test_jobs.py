@@ -56,6 +56,7 @@ def test_a_resolved_spec_loads_again_as_it_is(elsewhere):
     assert load_spec_text(spec.model_dump_json(), "spec.json") == spec
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("seed", range(4))
 def test_a_job_with_typing_accidents_loads_or_is_explained(seed, elsewhere):
     rng = random.Random(seed)

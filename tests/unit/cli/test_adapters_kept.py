@@ -49,6 +49,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str, str]] = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_a_lost_or_changed_adapter_is_handed_over_by_nobody(
     sweep: tuple[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str

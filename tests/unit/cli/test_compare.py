@@ -86,6 +86,7 @@ def test_a_common_reference_point_may_be_given(sweeps, capsys):
     assert [o["ref"] for o in facts["objectives"]] == [0.05, 70.0]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("kind", "names"), [("html", ["dpo", "gr[po]"]), ("png", ["three", "three"])]
 )

@@ -109,6 +109,7 @@ def test_a_terminal_of_another_encoding_is_printed_on(export: Path, encoding: st
     assert r"\u0434\u043e\u043c" in refused.stderr
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("redirect", "status"),
     [
@@ -192,6 +193,7 @@ def test_a_crash_shows_neither_secrets_nor_control_characters() -> None:
 SECRETS = ("s3://AKIA:{}@bucket/x", "https://me:{}@host/x", "s3://bucket/x?token={}")
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize("place", SECRETS)
 @pytest.mark.parametrize(
     "words",

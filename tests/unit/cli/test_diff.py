@@ -84,6 +84,7 @@ def test_a_front_against_itself_does_not_differ(
     assert "5 kept, 0 gained, 0 lost" in text
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("kind", ["png", "svg", "html"])
 @pytest.mark.parametrize("made", [two_objectives, three_objectives])
 def test_diff_draws_both_fronts(

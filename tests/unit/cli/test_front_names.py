@@ -34,6 +34,7 @@ def _front_in(text: str) -> str:
     return re.search(r"circle, (.*?)[:\n]", text).group(1)  # type: ignore[union-attr]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "newer", [[(2.0, 2.0)], [(1.5, 0.1)], [(0.1, 1.5), (1.5, 0.1)]], ids=["all", "one", "two"]
 )

@@ -32,6 +32,7 @@ def loaded_by(cwd, *argv):
     return int(status), heavy
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "argv",
     [

@@ -41,6 +41,7 @@ def test_a_malformed_yaml_is_located_and_explained(folder, capsys, text, line, f
     assert "Traceback" not in shown.err
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["open bracket", "negative beta", "scheme"])
 def test_a_malformed_yaml_ends_the_process_with_status_2(folder, name):
     text, line = next(case[1:3] for case in CASES if case[0] == name)

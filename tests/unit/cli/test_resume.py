@@ -70,6 +70,7 @@ def test_only_what_may_change_is_changed(capsys: pytest.CaptureFixture[str]) -> 
     assert Path(ROOT, "spec.json").read_bytes() == before
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("place", ["absolute", "relative"])
 def test_it_goes_on_from_any_folder_in_that_of_its_first_command(
     backend: type[Backend],

@@ -110,6 +110,7 @@ def test_a_finished_sweep_is_not_run_again_and_can_grow(
     assert sum(" finished in " in line for line in grown) == 1
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("notice", "status", "why"),
     [

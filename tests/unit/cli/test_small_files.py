@@ -51,6 +51,7 @@ def sweep(written: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(written, tmp_path / written.name))
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("kind", CONTENTS)
 def test_a_damaged_spec_is_named(
     sweep: Path, kind: str, capsys: pytest.CaptureFixture[str]
@@ -63,6 +64,7 @@ def test_a_damaged_spec_is_named(
         assert str(sweep / "spec.json") in told.err.replace("\n", "")
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("kind", CONTENTS)
 def test_a_damaged_board_is_as_none(
     sweep: Path, kind: str, capsys: pytest.CaptureFixture[str]

@@ -64,6 +64,7 @@ def test_a_negative_snapshot_counts_from_the_end(
     assert shown[2]["snapshot"] == 0
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("number", ["99", "-99"])
 @pytest.mark.parametrize("verb", ["front", "pick", "report", "export"])
 def test_a_snapshot_that_is_not_there_is_the_users_fault(

@@ -99,6 +99,7 @@ def test_of_many_gangs_the_telling_ones_are_shown(shown: Callable[..., list[str]
     assert len(lines) < 30
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("width", [60, 80, 200])
 @pytest.mark.parametrize("count", [0, 1, 10, 11, 1000])
 def test_it_fits_every_terminal(shown: Callable[..., list[str]], count: int, width: int) -> None:

@@ -315,6 +315,7 @@ FAILURES = [
 ]
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("fails", FAILURES)
 @pytest.mark.parametrize("deep", [False, True])
 def test_a_submission_that_failed_leaves_nothing_behind(
@@ -335,6 +336,7 @@ def test_a_submission_that_failed_leaves_nothing_behind(
     assert len(head.asked) == 1
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("fails", FAILURES)
 def test_a_submission_that_failed_leaves_a_sweep_as_it_was(
     head: Head, monkeypatch: pytest.MonkeyPatch, fails: Callable[..., None]

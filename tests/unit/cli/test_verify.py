@@ -25,6 +25,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(folder)
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("tag", sorted(TAGS))
 def test_every_format_can_be_exported_and_verified_as_told(
     tag: str, root: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

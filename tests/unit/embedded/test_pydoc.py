@@ -20,6 +20,7 @@ from paretoflow.embedded.pydoc import (
 DOC = "Return the first one. It must exist. Nothing is copied. The order is kept."
 
 
+@pytest.mark.full
 def test_the_task_is_the_same_in_another_process() -> None:
     program = (
         "from paretoflow.core.ids import digest_of; "

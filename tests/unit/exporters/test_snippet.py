@@ -64,6 +64,7 @@ def scored(lm: LanguageModel, adapter: Path, prompt: str, gen: GenerationSpec) -
 LOCAL = BaseModel(BaseKind.LOCAL, "models/mine", dtype="float32", digest="abc")
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("data", "prompt"),
     [

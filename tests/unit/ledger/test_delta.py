@@ -109,7 +109,8 @@ def test_many_processes_may_make_it_at_once(tmp_path: Path) -> None:
         while finished < 2 and time.monotonic() < deadline:
             finished = sum(p.poll() is not None for p in processes)
             time.sleep(0.02)
-        time.sleep(0.2)
+        (winner_index,) = (i for i, p in enumerate(processes) if p.poll() is None)
+        _wait_for_line(tmp_path / f"out{winner_index}", processes[winner_index], count=2)
     finally:
         for process in processes:
             process.kill()

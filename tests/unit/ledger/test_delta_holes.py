@@ -68,6 +68,7 @@ LOG_DAMAGE: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("kind", LOG_DAMAGE)
 def test_a_damaged_log_is_refused_and_its_driver_mends_it(sweep: Path, kind: str) -> None:
     whole = open_ledger(sweep, writer=False).events()
@@ -110,6 +111,7 @@ DATA_DAMAGE: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("kind", DATA_DAMAGE)
 def test_a_damaged_data_file_is_refused_and_healed_from_fragments(sweep: Path, kind: str) -> None:
     whole = open_ledger(sweep, writer=False).events()

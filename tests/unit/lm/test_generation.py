@@ -113,6 +113,7 @@ def test_a_batch_shares_its_time_out_evenly(tiny_lm: LanguageModel) -> None:
     assert 0 < sum(seconds) < whole
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
 def test_draws_follow_the_softmax(tiny_lm: LanguageModel, temperature: float) -> None:
     """Pearson's statistic over the likely tokens stays under the 99.9 % point of chi-squared."""

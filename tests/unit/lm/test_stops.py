@@ -34,6 +34,7 @@ def stop_of(lm: LanguageModel) -> str:
     return text[middle : middle + 3]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("batch_size", [1, 5, 64])
 def test_an_answer_ends_before_the_first_stop_text(tiny_lm: LanguageModel, batch_size: int) -> None:
     stop, free = stop_of(tiny_lm), answers(tiny_lm)

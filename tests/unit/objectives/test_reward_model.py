@@ -59,6 +59,7 @@ def test_outputs_equal_the_model_called_on_one_text(tmp_path: Path, pad: str | N
     np.testing.assert_allclose(got, want, atol=1e-5)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("pad", ["<pad>", "<eos>", None])
 def test_batching_and_padding_change_nothing(tmp_path: Path, pad: str | None) -> None:
     # chat texts end with <eos>: padded with <eos>, it must not count in some batches only

@@ -60,6 +60,7 @@ def test_by_hand() -> None:
     assert asked.alone(1) == [4]
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("seed", range(6))
 def test_a_memory_changes_no_answer(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sweep whose runs end out of order, some very late, and are now and then charged again."""

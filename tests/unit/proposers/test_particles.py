@@ -95,6 +95,7 @@ def test_particles_reach_configurations_that_their_preferences_want(
     assert ((found >= 0) & (found <= 1)).all()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("algorithm", ["nsga3", "moead"])
 def test_evolution_finds_a_set_that_is_as_good(model: GainModel, algorithm: str) -> None:
     starts = np.hstack([np.full((4, 2), 0.5), np.random.default_rng(2).random((4, 1))])

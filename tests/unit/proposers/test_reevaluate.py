@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import History, LaunchKind, Proposal
@@ -144,6 +145,7 @@ def _misjudged(seed: int, *, aimed: bool) -> tuple[float, int]:
     return abs(promised), int((on != nondominated(truth)).sum())
 
 
+@pytest.mark.full
 def test_looks_where_it_is_doubtful_beat_looks_in_turn() -> None:
     aimed, even = (
         np.mean([_misjudged(seed, aimed=aimed) for seed in range(5)], axis=0)

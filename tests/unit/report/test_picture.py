@@ -34,6 +34,7 @@ def four_objectives() -> SweepView:
     )
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("build", [two_objectives, three_objectives, four_objectives])
 def test_a_png_for_any_number_of_objectives(build: object) -> None:
     data = static_plot(build())  # type: ignore[operator]

@@ -46,6 +46,7 @@ def test_two_heads_learn_what_conflicts_and_a_sweep_loads_them(
     assert config["id2label"] == {"0": "full", "1": "brief"}
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("changes", "folders"),
     [

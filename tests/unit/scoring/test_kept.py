@@ -64,6 +64,7 @@ def _told_by(keeper: Keeper, patience: int = 10_000) -> tuple[Keeper, Patient]:
     return dataclasses.replace(keeper, mailbox=mailbox), mailbox
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("batch_size", [1, 3, 4, 16])
 @pytest.mark.parametrize("every_s", [0.0, 1e6])
 def test_interrupted_at_every_batch_the_answers_are_those_of_one_go(

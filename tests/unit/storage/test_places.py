@@ -81,6 +81,7 @@ BAD = [
 ]  # fmt: skip
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("name", GOOD)
 def test_a_ledger_can_live_below_a_folder_with_an_odd_name(tmp_path: Path, name: str) -> None:
     root = tmp_path / name / "sweep"

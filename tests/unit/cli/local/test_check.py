@@ -314,6 +314,7 @@ def test_a_cluster_is_asked_for_room_when_it_is_named(capsys: Any) -> None:
     assert time.monotonic() - started < 20
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("size", ["data.eval", "data.train"])
 def test_more_prompts_than_the_embedded_task_has_are_told(size: str, capsys: Any) -> None:
     write_job("")

@@ -99,6 +99,7 @@ def scraped(address: str) -> Figures:
     }
 
 
+@pytest.mark.full
 @pytest.mark.ray
 def test_prometheus_finds_every_figure_at_the_nodes_metrics_port(address: str) -> None:
     from paretoflow.engine.ray.metrics import SweepMetrics

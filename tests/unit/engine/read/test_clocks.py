@@ -55,6 +55,7 @@ def _write(root: Path, time_s: float, host: str = "head") -> None:
     (root / LIVE_FILE).write_bytes(live_json(live))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("host", ["head", HERE])
 @pytest.mark.parametrize("ahead_s", [-86_400.0, -300.0, 300.0, 86_400.0])
 def test_a_driver_that_writes_is_at_work_whatever_its_clock(
@@ -133,6 +134,7 @@ def _runs_within(hours: float, ahead_s: float) -> tuple[int, float]:
     return driver.state.finished, driver.state.elapsed_s()
 
 
+@pytest.mark.full
 def test_a_worker_whose_clock_is_ahead_does_not_use_up_the_hours() -> None:
     hours = _runs_within(1e9, 0.0)[1] / 2 / 3600
     even = _runs_within(hours, 0.0)

@@ -49,6 +49,7 @@ def test_a_ledger_cut_off_at_its_end_is_refused(sweep: Path, count: int) -> None
                 read(sweep)
 
 
+@pytest.mark.full
 def test_every_entry_lost_is_noticed_or_changes_nothing(sweep: Path, written: Path) -> None:
     whole = read_sweep(written).front
     for table in ("events", "fronts"):

@@ -131,6 +131,7 @@ def test_pick_returns_the_condition_and_how_to_use_it(swept: Any, capsys: Any) -
     assert "rps of 2" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("tag", ["folder", "hub-folder", "vllm", "csv", "json", "arrow", "parquet"])
 def test_exports_hold_the_adapter_once_and_verify(tag: str, swept: Any, tmp_path: Path) -> None:
     from paretoflow.api import open_sweep

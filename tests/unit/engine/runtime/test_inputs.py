@@ -184,6 +184,7 @@ def test_the_same_in_another_folder_gets_ready(begun: tuple[Path, Problem]) -> N
     assert executor(spec_of(model__generation__batch_size=2)).ready(begun[1]) == []
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("kind", FILES)
 def test_a_file_that_changed_is_named(home: Path, begun: tuple[Path, Problem], kind: str) -> None:
     change, words = FILES[kind]
@@ -196,6 +197,7 @@ def test_a_file_that_changed_is_named(home: Path, begun: tuple[Path, Problem], k
     assert "--accept-change" in caught.value.hint
 
 
+@pytest.mark.few(3)
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_a_setting_that_changed_is_named(begun: tuple[Path, Problem], kind: str) -> None:

@@ -93,6 +93,7 @@ def test_the_time_of_answers_is_measured(state: Any) -> None:
         assert wait > 0
 
 
+@pytest.mark.full
 def test_mixes_and_further_looks_are_measured_too(tiny_base_dir: Path, tmp_path: Path) -> None:
     proposer = {"type": "reevaluate", "of": {"type": "soups", "how": "frank_wolfe", "points": 3}}
     stop = {"runs": 8}
@@ -122,6 +123,7 @@ def test_one_artifact_for_all_preferences_serves_those_that_training_moves(
     assert len({e.scores[SIZE] for e in rows}) == 1
 
 
+@pytest.mark.full
 def test_constraints_on_a_cost_do_not_stop_a_sweep(tiny_base_dir: Path, tmp_path: Path) -> None:
     proposer = {"type": "cmorl", "initial": 3}
     state = swept(tiny_base_dir, tmp_path, COSTS[:1], proposer=proposer, stop={"runs": 6})

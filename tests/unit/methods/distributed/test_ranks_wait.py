@@ -43,6 +43,7 @@ print("told", json.dumps(told))
 """
 
 
+@pytest.mark.full
 def test_the_process_group_is_told_how_long_to_wait() -> None:
     """Two ranks and one on a CPU, down to torch; on GPUs as far as accelerate, which has none."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}

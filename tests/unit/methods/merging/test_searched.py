@@ -81,6 +81,7 @@ def trace(metrics: Any, name: str) -> list[float]:
     return [v for _, v in found]
 
 
+@pytest.mark.full
 def test_frank_wolfe_never_raises_its_loss_and_leaves_noise_alone(
     context: Any,
     finals: list[Path],

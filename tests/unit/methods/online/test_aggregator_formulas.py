@@ -179,6 +179,7 @@ def chosen(aggregation: object, lag: float, estimate: Any, spreads: Any = (1.0, 
     return float(np.mean(told))
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("estimate", [group_normalised, leave_one_out])
 @pytest.mark.parametrize("weighted", [True, False])
 def test_an_objective_that_lags_is_chosen(estimate, weighted):
