@@ -9,7 +9,9 @@ every refresh.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import time
 from collections.abc import Callable
 
@@ -18,7 +20,7 @@ from deltalake import CommitProperties, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
-from paretoflow.core.errors import FencedError, LedgerError
+from paretoflow.core.errors import FencedError, LedgerError, StorageError
 from paretoflow.ledger.data_files import data_file, span_of
 from paretoflow.ledger.dead_files import remove_dead_files, table_files
 from paretoflow.ledger.delta_log import ADDS_KEY, REMOVES_KEY, storage_errors, sync_commit
@@ -26,7 +28,7 @@ from paretoflow.ledger.delta_reader import EPOCH_ID, POSITION_ID, DeltaReader
 from paretoflow.ledger.migrations import pending_migrations
 from paretoflow.ledger.new_table import VERSION_KEY
 from paretoflow.storage import Folder
-from paretoflow.storage.patience import passes
+from paretoflow.storage.patience import disk_error, passes
 
 COMMIT_ATTEMPTS = 20
 TAKEOVER_ATTEMPTS = 200
@@ -127,8 +129,12 @@ class FencedTable(DeltaReader):
         if self.stored_epoch > self.epoch:
             raise _fenced(self.stored_epoch, self.epoch, self.folder)
 
-    def too_busy(self) -> LedgerError:
-        """Return the error for a commit that lost every attempt to other writers."""
+    def too_busy(self) -> LedgerError | StorageError:
+        """Return the error for a commit whose every attempt found its place in the log taken."""
+        if self.folder.local is not None:
+            entry = self.folder.local / "_delta_log" / f"{self._delta.version() + 1:020d}.json"
+            if entry.is_dir():  # no writer makes one
+                return disk_error(OSError(errno.EISDIR, os.strerror(errno.EISDIR)), str(entry))
         return LedgerError(
             "every commit lost to other writers",
             self.folder.uri,

@@ -15,16 +15,14 @@ import io
 import json
 import random
 import shutil
-import signal
 import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pyarrow as pa
@@ -38,6 +36,7 @@ from paretoflow.ledger.rows import events_to_table
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.scoring.arrow_files import write_table
 from tests.faults import printed
+from tests.fuzz.limits import at_most
 from tests.sim.oracles import CircleOracle
 from tests.sim.specs import circle_spec
 from tests.simulated_sweeps import simulated_sweep
@@ -284,20 +283,6 @@ def prepared(at: Path) -> Place:
     return Place(root, clean, readers, answers, events)
 
 
-@contextlib.contextmanager
-def _limited() -> Iterator[None]:
-    def ring(signum: int, frame: FrameType | None) -> None:
-        raise TimeoutError(f"it takes more than {LIMIT_S} s")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(LIMIT_S)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def damaged(place: Place, rng: random.Random) -> tuple[Path, str]:
     """Damage one file of the sweep, of every kind of file alike; return which, and how."""
     files = _files(place.root)
@@ -334,7 +319,7 @@ def faults_of(place: Place, path: Path, rng: random.Random) -> list[str]:
 
 def _fault(place: Place, name: str, read: Callable[[Path], Any]) -> list[str]:
     try:
-        with _limited():
+        with at_most(LIMIT_S):
             found = read(place.root)
     except ParetoflowError as error:
         where = str(error)

@@ -14,7 +14,6 @@ import io
 import json
 import os
 import random
-import signal
 import sys
 import tempfile
 import time
@@ -22,7 +21,6 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import yaml
@@ -34,11 +32,13 @@ from paretoflow.spec.load import load_spec
 from paretoflow.spec.shape import variants
 from paretoflow.spec.sweep import SweepSpec
 from tests.faults import printed
+from tests.fuzz.limits import Hang, at_most
 
 JOBS = Path(__file__).parents[2] / "jobs"
 LIMIT_S = 20
 """Seconds of the processor that one mutant may take; the slowest honest one takes a few."""
 SIMULATED = 0.2
+DEEP = 100
 """Share of the mutants that pass which are simulated too."""
 
 SEEDS = [
@@ -124,8 +124,10 @@ NAMES = names()
 
 
 def paths_of(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the path of every value below a value."""
+    """Yield the path of every value below a value, down to the depth that no spec has."""
     items: Any = ()
+    if len(path) > DEEP:
+        return
     if isinstance(value, dict):
         items = value.items()
     elif isinstance(value, list):
@@ -204,26 +206,6 @@ def grown(text: str, rng: random.Random) -> str:
         lambda: text + "objectives:\n" + "  - {name: a, type: length}\n" * depth,
     ]  # fmt: skip
     return rng.choice(grow)()
-
-
-class Hang(Exception):  # noqa: N818
-    """A mutant took longer than `LIMIT_S`."""
-
-
-def _ring(signum: int, frame: FrameType | None) -> None:
-    raise Hang
-
-
-@contextlib.contextmanager
-def at_most(seconds: int) -> Iterator[None]:
-    """Raise `Hang` after so many seconds of the processor; only in the main thread."""
-    before = signal.signal(signal.SIGPROF, _ring)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
 
 
 class _Oracle:

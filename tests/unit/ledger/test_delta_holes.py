@@ -244,3 +244,13 @@ def test_a_reader_whose_files_were_merged_away_looks_again(
     for i in range(100, 110):
         ledger.append([evaluated(i)])
     assert reader._events.read().num_rows == ROWS + 10  # a handle that did not look at the log anew
+
+
+@pytest.mark.parametrize("table", ["events", "fronts"])
+def test_a_folder_in_place_of_the_last_entry_is_named(sweep: Path, table: str) -> None:
+    entry = max((sweep / "ledger" / table / "_delta_log").glob("*.json"))
+    entry.unlink()
+    entry.mkdir()
+    with pytest.raises(StorageError) as caught:
+        open_ledger(sweep, writer=True)
+    assert caught.value.where == str(entry)
