@@ -26,7 +26,6 @@ from typing import Any
 import yaml
 
 from paretoflow.cli.main import main
-from paretoflow.core.errors import ParetoflowError
 from paretoflow.engine.session.simulate import simulate
 from paretoflow.spec.load import load_spec
 from paretoflow.spec.shape import variants
@@ -245,9 +244,8 @@ def fault_of(text: str, folder: Path, rng: random.Random) -> str:
 
 def _simulate(job: Path) -> None:
     spec = load_spec(job)
-    if spec.stop.runs > 20:
-        return
-    with contextlib.suppress(ParetoflowError):
+    declared = all(objective.range is not None for objective in spec.objectives)
+    if spec.stop.runs <= 20 and declared:  # without a base there is nothing to calibrate from
         simulate(spec, _Oracle(len(spec.objectives)))
 
 
