@@ -118,12 +118,9 @@ def _tampered(out: Path, faults: Sequence[str]) -> ExportError:
     shown = [f"\n  {fault}" for fault in faults[:SHOWN]]
     more = f"\n  … and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
     count = f"{len(faults)} things are" if len(faults) > 1 else "one thing is"
-    return ExportError(
-        f"{count} not as exported:{''.join(shown)}{more}",
-        str(out),
-        "do not use it; export it again, or fetch a whole copy",
-        code="export-damaged",
-    )
+    what = f"{count} not as exported:{''.join(shown)}{more}"
+    hint = "do not use it; export it again, or fetch a whole copy"
+    return ExportError(what, str(out), hint, code="export-damaged")
 
 
 def _digests(out: Path, names: Iterable[str], odd: dict[str, str]) -> dict[str, str]:

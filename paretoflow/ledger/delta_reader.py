@@ -112,7 +112,8 @@ class DeltaReader:
                         "a data file is gone", where, heal_hint(self.folder), code="damaged-gone"
                     ) from error
             except DamagedError as error:
-                raise DamagedError(error.what, error.where, heal_hint(self.folder)) from error
+                hint = heal_hint(self.folder)
+                raise DamagedError(error.what, error.where, hint, code=error.code) from error
         raise AssertionError("unreachable")
 
     def names(self, after: int = -1) -> list[str]:

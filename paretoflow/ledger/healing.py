@@ -77,6 +77,7 @@ def make_whole(table: FencedTable, error: DamagedError, spare: Spare) -> str:
                     f"{error.what}; neither data files nor fragments hold {rows_named(lost)}",
                     error.where,
                     "restore the folder of the sweep, or this file, from a copy",
+                    code=error.code,
                 ) from error
             rows = pa.concat_tables([rows, rest.cast(rows.schema)])
         if table.rewrite(rows, max([table.position, *rows[table.order].to_pylist()])):

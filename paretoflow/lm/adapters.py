@@ -65,9 +65,8 @@ def fresh_adapter(
             model = get_peft_model(lm.model, config)
     except ValueError as error:
         _clean(lm.model)
-        raise ModelError(
-            f"no adapter fits: {error}", lm.name, "see model.lora.targets", code="model-targets"
-        ) from error
+        what, hint = f"no adapter fits: {error}", "see model.lora.targets"
+        raise ModelError(what, lm.name, hint, code="model-targets") from error
     _refuse_experts(model, lm)
     _require_adapted(model, lm, lora.ranks)
     model.base_digest = lm.digest
@@ -101,12 +100,8 @@ def _require_adapted(model: PeftModel, lm: LanguageModel, ranks: Mapping[str, in
         unload(model)
         allowed = ", ".join(sorted({place.rpartition(".")[2] for place in places}))
         what = f"`{odd[0]}` bears no adapter; allowed: {allowed}"
-        raise ModelError(
-            what,
-            lm.name,
-            "see model.lora.ranks and the `rank.` axes of search",
-            code="model-targets",
-        )
+        hint = "see model.lora.ranks and the `rank.` axes of search"
+        raise ModelError(what, lm.name, hint, code="model-targets")
 
 
 def load_adapter(lm: LanguageModel, folder: Path, *, trainable: bool) -> PeftModel:
@@ -128,9 +123,8 @@ def load_adapter(lm: LanguageModel, folder: Path, *, trainable: bool) -> PeftMod
         _clean(lm.model)
         lines = str(error).strip().splitlines() or [type(error).__name__]
         what = f"the adapter cannot be put on {lm.name}: {' '.join(lines[:2])}"
-        raise ModelError(
-            what, str(folder), "it must be a PEFT folder for this base", code="model-adapter"
-        ) from error
+        hint = "it must be a PEFT folder for this base"
+        raise ModelError(what, str(folder), hint, code="model-adapter") from error
     try:
         _require_whole(model, lm, folder)
     except ModelError:
@@ -163,7 +157,9 @@ def _require_whole(model: PeftModel, lm: LanguageModel, folder: Path) -> None:
     odd = not_finite(own)
     if odd:
         what = f"the adapter's weights are not finite: {odd[0]}"
-        raise ModelError(what, str(folder), "take the checkpoint before it", code="model-adapter")
+        raise ModelError(
+            what, str(folder), "take the checkpoint before it", code="model-not-finite"
+        )
     if model.peft_config[ADAPTER].target_parameters:  # PEFT renames these as it reads them
         return
     with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
@@ -282,12 +278,9 @@ def _check_folder(lm: LanguageModel, folder: Path) -> None:
         name for name in ("adapter_config.json", WEIGHTS_FILE) if not (folder / name).is_file()
     ]
     if missing:
-        raise ModelError(
-            f"no PEFT adapter: {' and '.join(missing)} missing",
-            str(folder),
-            "name a folder written by PEFT with safetensors",
-            code="model-incomplete",
-        )
+        what = f"no PEFT adapter: {' and '.join(missing)} missing"
+        hint = "name a folder written by PEFT with safetensors"
+        raise ModelError(what, str(folder), hint, code="model-incomplete")
     if not (folder / BASE_FILE).is_file():  # trained elsewhere: only shapes can be compared
         return
     try:
@@ -295,9 +288,8 @@ def _check_folder(lm: LanguageModel, folder: Path) -> None:
         name, digest = base["name"], base["digest"]
     except (ValueError, KeyError, TypeError) as error:
         hint = "restore the adapter's folder from a copy"
-        raise ModelError(
-            f"{BASE_FILE} cannot be read: {error}", str(folder), hint, code="model-unreadable"
-        ) from error
+        what = f"{BASE_FILE} cannot be read: {error}"
+        raise ModelError(what, str(folder), hint, code="model-unreadable") from error
     if digest and digest != lm.digest:
         raise ModelError(
             f"the adapter was trained on {name} (digest {digest[:12]}), the base is {lm.name} "

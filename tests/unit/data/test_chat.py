@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from paretoflow.core.errors import DataError
 from paretoflow.data.chat import turns_of_dialogue, turns_of_messages
 from tests.faults import raises
 
@@ -97,21 +96,21 @@ def test_sharegpt_speakers_are_roles() -> None:
 
 
 @pytest.mark.parametrize(
-    ("turn", "message"),
+    ("turn", "values"),
     [
-        ({"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}, "'image_url'; al"),
-        ({"role": "user", "content": [*PARTS, {"type": "input_audio"}]}, "'input_audio'; allowed"),
-        ({"role": "user", "content": [{"type": "text"}]}, "a text part of turn 1 has no text"),
-        ({"role": "user", "content": None}, "turn 1 has no content"),
-        ({"role": "user", "content": float("nan")}, "turn 1 has no content"),
-        ({"role": "user", "content": 3}, "turn 1 has 3"),
-        ({"role": None, "content": "x"}, "turn 1 has no role"),
-        ({"from": "narrator", "value": "x"}, "turn 1 is from 'narrator'; allowed: human"),
-        ({"from": "human", "value": None}, "turn 1 has no content"),
-        ({"role": "assistant", "content": None, "tool_calls": []}, "turn 1 has no content"),
-        ({"role": "assistant", "content": "", "tool_calls": "look()"}, "tool calls 'look"),
+        ({"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}, ["'image_url'"]),
+        ({"role": "user", "content": [*PARTS, {"type": "input_audio"}]}, ["'input_audio'"]),
+        ({"role": "user", "content": [{"type": "text"}]}, ["turn 1", "{'type': 'text'}"]),
+        ({"role": "user", "content": None}, ["turn 1", "no content"]),
+        ({"role": "user", "content": float("nan")}, ["turn 1", "no content"]),
+        ({"role": "user", "content": 3}, ["turn 1", " 3"]),
+        ({"role": None, "content": "x"}, ["turn 1", "no role"]),
+        ({"from": "narrator", "value": "x"}, ["turn 1", "'narrator'", "human"]),
+        ({"from": "human", "value": None}, ["turn 1", "no content"]),
+        ({"role": "assistant", "content": None, "tool_calls": []}, ["turn 1", "no content"]),
+        ({"role": "assistant", "content": "", "tool_calls": "look()"}, ["'look()'"]),
     ],
 )
-def test_turns_that_are_no_text_are_told(turn: dict[str, Any], message: str) -> None:
-    with pytest.raises(DataError, match=rf"row 1: .*{message}"):
+def test_turns_that_are_no_text_are_told(turn: dict[str, Any], values: list[str]) -> None:
+    with raises("data-messages", "row 1: ", *values):
         turns_of_messages([turn, USER], "row 1")

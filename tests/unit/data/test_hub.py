@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from paretoflow.core.errors import DataError
 from paretoflow.data.hub import read
 from paretoflow.spec.data import HubDataSpec
 from tests.faults import raises
@@ -46,24 +45,22 @@ def test_arguments_reach_the_hub_client(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(
-    ("error", "message"),
+    ("error", "fault"),
     [
-        (
-            ConnectionError("offline"),
-            r"owner/set: the hub cannot be reached: offline .*save_to_disk",
-        ),
-        (FileNotFoundError("none"), r"owner/set: cannot be loaded: none .*data\.path"),
-        (ValueError("Unknown split"), r"owner/set: cannot be loaded: Unknown split .*data\.split"),
+        (ConnectionError("offline"), ("data-not-found", "offline", "save_to_disk")),
+        (FileNotFoundError("none"), ("data-unreadable", "none", "data.path")),
+        (ValueError("Unknown split"), ("data-unreadable", "Unknown split", "data.split")),
     ],
 )
 def test_failures_of_the_hub_are_the_users_to_mend(
-    monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+    monkeypatch: pytest.MonkeyPatch, error: Exception, fault: tuple[str, ...]
 ) -> None:
     def load_dataset(path: str, **options: Any) -> Any:
         raise error
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    with pytest.raises(DataError, match=message):
+    code, *values = fault
+    with raises(code, "owner/set: ", *values):
         texts("owner/set")
 
 

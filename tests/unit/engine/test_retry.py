@@ -6,6 +6,7 @@ import pytest
 
 from paretoflow.core.errors import FencedError, LedgerError, SchemaVersionError
 from paretoflow.engine.retry import OUTAGE_S, RETRY_S, patiently
+from tests.faults import raises
 
 
 class Storage:
@@ -37,7 +38,7 @@ def test_a_write_is_tried_until_storage_is_back() -> None:
 
 def test_patience_ends() -> None:
     storage = Storage([LedgerError("away")] * 1000)
-    with pytest.raises(LedgerError, match="away"):
+    with raises("ledger", "away"):
         patiently(storage.write, storage.now, storage.pause)
     assert OUTAGE_S - RETRY_S <= storage.now_s <= OUTAGE_S
 

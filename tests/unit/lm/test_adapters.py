@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from paretoflow.core.errors import ModelError
 from paretoflow.core.ids import digest_of_folder
 from paretoflow.lm.adapters import adapter_on, fresh_adapter, load_adapter, save_adapter, unload
 from paretoflow.lm.base import LanguageModel
 from paretoflow.spec.models import LoraSpec
+from tests.faults import raises
 
 pytestmark = pytest.mark.train
 LORA = LoraSpec(rank=4, alpha=8.0)
@@ -155,21 +155,21 @@ def test_an_adapter_of_another_base_is_refused(lm: LanguageModel, tmp_path: Path
     unload(model)
     base = {"name": "another", "digest": "0" * 64}
     (tmp_path / "a" / "base.json").write_text(json.dumps(base))
-    with pytest.raises(ModelError, match="trained on another"):
+    with raises("model-adapter", "trained"):
         load_adapter(lm, tmp_path / "a", trainable=False)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "message"),
+    ("name", "content", "code", "value"),
     [
-        ("adapter_model.safetensors", None, r"adapter_model\.safetensors missing"),
-        ("adapter_model.safetensors", b"not a tensor", "cannot be put on"),
-        ("adapter_config.json", b"{", "cannot be put on"),
-        ("base.json", b"[]", r"base\.json cannot be read"),
+        ("adapter_model.safetensors", None, "model-incomplete", "adapter_model.safetensors"),
+        ("adapter_model.safetensors", b"not a tensor", "model-adapter", ""),
+        ("adapter_config.json", b"{", "model-adapter", ""),
+        ("base.json", b"[]", "model-unreadable", "base.json"),
     ],
 )
 def test_a_broken_folder_is_refused_and_the_base_stays_bare(
-    lm: LanguageModel, tmp_path: Path, name: str, content: bytes | None, message: str
+    lm: LanguageModel, tmp_path: Path, name: str, content: bytes | None, code: str, value: str
 ) -> None:
     model = fresh_adapter(lm, LORA, seed=0)
     save_adapter(model, tmp_path / "a")
@@ -177,7 +177,7 @@ def test_a_broken_folder_is_refused_and_the_base_stays_bare(
     (tmp_path / "a" / name).unlink()
     if content is not None:
         (tmp_path / "a" / name).write_bytes(content)
-    with pytest.raises(ModelError, match=message):
+    with raises(code, str(tmp_path / "a"), value):
         load_adapter(lm, tmp_path / "a", trainable=False)
 
 
@@ -187,7 +187,7 @@ def test_an_adapter_of_another_shape_is_refused(lm: LanguageModel, tmp_path: Pat
     unload(model)
     path = tmp_path / "a" / "adapter_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "r": 8}))
-    with pytest.raises(ModelError, match="size mismatch"):
+    with raises("model-adapter", "size mismatch"):
         load_adapter(lm, tmp_path / "a", trainable=False)
 
 
@@ -196,30 +196,38 @@ TABLE = "base_model.model.model.embed_tokens.weight"
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "code", "value"),
     [
-        (lambda t: {k: v for k, v in t.items() if k != UP}, "no counterpart.*up_proj"),
-        (lambda t: {k: v for k, v in t.items() if "layers.1" not in k}, "14 of its weights"),
-        (lambda t: t | {UP.replace(".1.", ".7."): t[UP].clone()}, "no counterpart.*layers.7"),
-        (lambda t: t | {TABLE: torch.zeros(382, 32)}, "the base's own: model.embed_tokens"),
-        (lambda t: t | {UP: t[UP] * float("nan")}, f"not finite.*{UP.rpartition('.')[0]}"),
-        (lambda t: t | {UP: t[UP] + float("-inf")}, "not finite"),
+        (lambda t: {k: v for k, v in t.items() if k != UP}, "model-adapter", "up_proj"),
+        (
+            lambda t: {k: v for k, v in t.items() if "layers.1" not in k},
+            "model-adapter",
+            "14 of its",
+        ),
+        (lambda t: t | {UP.replace(".1.", ".7."): t[UP].clone()}, "model-adapter", "layers.7"),
+        (lambda t: t | {TABLE: torch.zeros(382, 32)}, "model-adapter", "model.embed_tokens"),
+        (
+            lambda t: t | {UP: t[UP] * float("nan")},
+            "model-not-finite",
+            UP.rpartition(".")[0],
+        ),
+        (lambda t: t | {UP: t[UP] + float("-inf")}, "model-not-finite", "up_proj"),
     ],
 )
 def test_an_adapter_that_is_not_whole_is_refused_and_the_base_stays_bare(
-    lm: LanguageModel, tmp_path: Path, change: Any, message: str
+    lm: LanguageModel, tmp_path: Path, change: Any, code: str, value: str
 ) -> None:
     model = fresh_adapter(lm, LORA, seed=0)
     save_adapter(model, tmp_path / "a")
     unload(model)
     path = tmp_path / "a" / "adapter_model.safetensors"
     save_file(change(load_file(path)), path, metadata={"format": "pt"})
-    with pytest.raises(ModelError, match=message):
+    with raises(code, str(tmp_path / "a"), value):
         load_adapter(lm, tmp_path / "a", trainable=False)
 
 
 def test_targets_that_name_no_module_are_refused(lm: LanguageModel) -> None:
-    with pytest.raises(ModelError, match="no adapter fits"):
+    with raises("model-targets", "no_such_layer", "adapter"):
         fresh_adapter(lm, LoraSpec(targets=("no_such_layer",)), seed=0)
 
 

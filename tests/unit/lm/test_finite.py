@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from paretoflow.core.errors import ModelError, NonFiniteLossError
+from paretoflow.core.errors import ModelError
 from paretoflow.engine.failures.attribution import failure_of
 from paretoflow.lm.adapters import fresh_adapter, unload
 from paretoflow.lm.base import LanguageModel, encode
@@ -15,6 +15,7 @@ from paretoflow.lm.generation import generate
 from paretoflow.lm.logprobs import sequence_logprobs
 from paretoflow.spec.models import GenerationSpec, LoraSpec
 from tests.conftest import TINY_TEXTS
+from tests.faults import raises
 
 pytestmark = pytest.mark.train
 GEN = GenerationSpec(max_new_tokens=4, batch_size=3)
@@ -61,10 +62,10 @@ def test_of_a_trained_model_the_run_fails_and_is_not_tried_again(tiny_lm: Langua
             for name, weight in model.named_parameters():
                 if "lora_B" in name:
                     weight.fill_(float("nan"))
-        with pytest.raises(NonFiniteLossError, match="token 1 of the answer") as caught:
+        with raises("training-not-finite", "token 1") as caught:
             generate(model, tiny_lm, TINY_TEXTS, [0, 1, 2, 3], GEN)
         ids = encode(tiny_lm, TINY_TEXTS)
-        with pytest.raises(NonFiniteLossError, match="answer 0 of 4"):
+        with raises("training-not-finite", "answer 0", "4"):
             sequence_logprobs(model, tiny_lm, ids, [(3, 4)] * 4, 2)
     finally:
         unload(model)
@@ -80,7 +81,7 @@ def test_a_later_token_is_found_too(tiny_lm: LanguageModel) -> None:
 
     hook = head.register_forward_hook(spoil)
     try:
-        with pytest.raises(ModelError, match="token 3 of the answer"):
+        with raises("model-not-finite", "token 3"):
             generate(tiny_lm.model, tiny_lm, TINY_TEXTS[:2], [5, 6], GEN)
     finally:
         hook.remove()
@@ -90,7 +91,7 @@ def test_the_likelihood_of_a_given_answer_must_be_finite(tiny_lm: LanguageModel)
     ids = encode(tiny_lm, TINY_TEXTS)
     with (
         damaged(tiny_lm, "model.norm.weight", float("nan")),
-        pytest.raises(ModelError, match="answer 0 of 4, whose likelihood"),
+        raises("model-not-finite", "answer 0", "4"),
     ):
         sequence_logprobs(tiny_lm.model, tiny_lm, ids, [(3, 4), (5,), (), (6,)], 2)
 
@@ -121,5 +122,5 @@ def test_an_online_run_fails_at_the_step_that_samples(
     mixture = IpoMdMethodSpec(type="ipo_md", **shared)
     with damaged(tiny_lm, "model.layers.0.mlp.up_proj.weight", float("nan")):
         for spec in (online, mixture):
-            with pytest.raises(NonFiniteLossError, match="an answer that step 1 samples"):
+            with raises("training-not-finite", "step 1"):
                 train(context, spec, weighted(0.5, 0.3, 0.2), tmp_path)

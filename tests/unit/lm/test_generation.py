@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from paretoflow.core.errors import DataError
 from paretoflow.lm.base import LanguageModel, encode
 from paretoflow.lm.generation import Answer, cut_off, generate
 from paretoflow.lm.logprobs import sequence_logprobs
 from paretoflow.spec.models import GenerationSpec
 from tests.conftest import TINY_TEXTS
+from tests.faults import raises
 
 pytestmark = pytest.mark.train
 
@@ -147,7 +147,7 @@ def test_the_models_mode_is_left_as_it_was(tiny_lm: LanguageModel) -> None:
 
 
 def test_a_prompt_without_room_for_an_answer_is_refused(tiny_lm: LanguageModel) -> None:
-    with pytest.raises(DataError, match=r"prompt 1 has \d+ tokens .* takes 256 in all"):
+    with raises("data-too-long", "prompt 1", "takes 256"):
         generate(
             tiny_lm.model,
             tiny_lm,

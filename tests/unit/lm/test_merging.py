@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from paretoflow.core.errors import ModelError, ShapeError
 from paretoflow.lm.adapters import adapter_on, fresh_adapter, save_adapter, unload
 from paretoflow.lm.base import LanguageModel
 from paretoflow.lm.lora_files import Factors, LoraAdapter, read_lora, write_lora
@@ -23,6 +22,7 @@ from paretoflow.lm.merging import (
     peft_linear,
 )
 from paretoflow.spec.models import LoraSpec
+from tests.faults import raises
 
 pytestmark = pytest.mark.train
 
@@ -121,34 +121,34 @@ def test_inner_products_are_those_of_what_the_parents_add() -> None:
 
 @pytest.mark.parametrize("way", [averaged_factors, peft_linear])
 def test_factors_of_other_ranks_cannot_be_averaged(way: Any) -> None:
-    with pytest.raises(ModelError, match=r"ranks \[4, 6\]; allowed: one") as caught:
+    with raises("model-merge", "[4", "6]") as caught:
         way([adapter(0), adapter(1, 6)], np.array([0.5, 0.5]))
     assert "cat" in caught.value.hint
 
 
 def test_factors_of_other_scales_cannot_be_averaged() -> None:
-    with pytest.raises(ModelError, match=r"scales alpha / rank \[1.0, 2.0\]"):
+    with raises("model-merge", "/", "[1.0", "2.0]"):
         averaged_factors([adapter(0), adapter(1, scale=1.0)], np.array([0.5, 0.5]))
 
 
 def test_other_targets_and_other_bases_are_refused_by_name() -> None:
     narrow = adapter(1, sides=(60, 49))
-    with pytest.raises(ModelError, match=r"targets differ: 2 modules .* m.a") as caught:
+    with raises("model-merge", "2 modules", "m.a") as caught:
         concatenated([adapter(0), narrow], np.ones(2))
     assert caught.value.where == "p1"
     other = LoraAdapter(narrow.modules, dict(CONFIG), {"digest": "e"}, Path("p1"))
-    with pytest.raises(ModelError, match=r"another base: tiny \(digest e\), and .* \(digest d\)"):
+    with raises("model-merge", "digest e", "digest d"):
         concatenated([adapter(0), other], np.ones(2))
 
 
 @pytest.mark.parametrize("wrong", [[0.5], [0.5, np.nan], [[0.5, 0.5]]])
 def test_coefficients_of_another_shape_are_refused(wrong: Any) -> None:
-    with pytest.raises(ShapeError, match="coefficient for each parent"):
+    with raises("shape", "coefficient"):
         concatenated([adapter(0), adapter(1)], np.array(wrong))
 
 
 def test_no_parents_are_refused() -> None:
-    with pytest.raises(ShapeError, match="at least one parent"):
+    with raises("shape", "parent"):
         concatenated([], np.array([]))
 
 
@@ -241,6 +241,6 @@ def test_a_broken_parent_is_named(
     trained: list[Path], tmp_path: Path, name: str, text: str | None
 ) -> None:
     copy = damaged(trained[0], tmp_path, name, text)
-    with pytest.raises(ModelError, match="cannot be merged") as caught:
+    with raises("model-merge", "merged") as caught:
         read_lora(copy)
     assert caught.value.where == str(copy)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from paretoflow.core.errors import ModelError
 from paretoflow.objectives.reward_model import RewardModel
 from paretoflow.rewards.backbone import embedded_differences, load_backbone
 from paretoflow.rewards.pairs import read_pairs
 from paretoflow.spec.objectives import RewardModelObjectiveSpec
 from tests.classifiers import save_encoder
+from tests.faults import raises
 
 pytestmark = pytest.mark.train
 
@@ -67,16 +67,16 @@ def test_the_seed_decides_the_heads(make_spec: Any) -> None:
 
 
 def test_a_base_that_is_none(make_spec: Any, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="cannot be loaded") as caught:
+    with raises("model-unreadable", "loaded") as caught:
         load_backbone(make_spec(model={"path": str(tmp_path), "device": "cpu"}), ("a",))
     assert caught.value.where == str(tmp_path)
     model = make_spec().model.model_dump()
     astray = make_spec(model=model | {"lora": {"targets": ["nothing_like_it"]}})
-    with pytest.raises(ModelError, match="cannot be loaded"):
+    with raises("model-unreadable", "loaded"):
         load_backbone(astray, ("a",))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there(make_spec: Any) -> None:
-    with pytest.raises(ModelError, match="torch sees no GPU"):
+    with raises("model-no-gpu", "GPU"):
         load_backbone(make_spec(model={"device": "cuda"}), ("a",))

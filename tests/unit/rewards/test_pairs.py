@@ -12,6 +12,7 @@ from paretoflow.core.errors import DataError
 from paretoflow.data.identity import identity_of
 from paretoflow.rewards.pairs import PreferencePair, read_pairs, regrouped, split_pairs
 from paretoflow.spec.rewards import RewardSpec
+from tests.faults import raises
 from tests.unit.rewards.conftest import rows
 
 GOOD = {"prompt": "Why?", "chosen": "So.", "rejected": "No.", "objective": "calm"}
@@ -77,20 +78,20 @@ def test_a_bad_row_is_named_with_its_line(write: Any, row: Any, told: str) -> No
 
 
 def test_files_without_pairs_or_json(tmp_path: Path, write: Any) -> None:
-    with pytest.raises(DataError, match="holds no pair"):
+    with raises("data-empty", "holds"):
         read_pairs(spec_of(write("a.jsonl", [])))
     (tmp_path / "b.jsonl").write_text('{"prompt": \n', encoding="utf-8")
-    with pytest.raises(DataError, match="not JSON"):
+    with raises("data-unreadable", "JSON"):
         read_pairs(spec_of(str(tmp_path / "b.jsonl")))
     (tmp_path / "c.parquet").write_text("no table", encoding="utf-8")
-    with pytest.raises(DataError, match="cannot be read as Parquet"):
+    with raises("data-unreadable", "Parquet"):
         read_pairs(spec_of(str(tmp_path / "c.parquet")))
 
 
 def test_dialogues_that_share_no_prompt_are_refused(write: Any) -> None:
     start = "\n\nHuman: Hi\n\nAssistant:"
     row = {"chosen": f"{start} a", "rejected": "\n\nHuman: Ho\n\nAssistant: b", "objective": "x"}
-    with pytest.raises(DataError, match="differ before the last answer of both"):
+    with raises("data-pair", "differ"):
         read_pairs(spec_of(write("a.jsonl", [row]), columns={"prompt": None}))
 
 
@@ -132,7 +133,7 @@ def test_one_prompt_is_on_one_side_however_it_is_spelt(write: Any) -> None:
 
 def test_an_objective_with_one_prompt_is_refused(write: Any) -> None:
     spec = spec_of(write("a.jsonl", [GOOD]))
-    with pytest.raises(DataError, match="objective calm has pairs of 1 prompt"):
+    with raises("data-too-few", "1 prompt"):
         split_pairs(read_pairs(spec), spec)
 
 
@@ -147,5 +148,5 @@ def test_a_missing_value_is_no_text(write: Any, field: str, value: Any) -> None:
 
 def test_a_blank_annotator_is_nobody(write: Any) -> None:
     spec = spec_of(write("a.jsonl", [{**GOOD, "annotator": " "}]), groups={})
-    with pytest.raises(DataError, match=r"a\.jsonl:1: nobody is named as annotator"):
+    with raises("data-value", "a.jsonl:1"):
         read_pairs(spec)

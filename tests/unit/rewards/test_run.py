@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import UserError
 from paretoflow.core.ids import digest_of_folder
 from paretoflow.core.protocols import Prompt
 from paretoflow.objectives import build
 from paretoflow.rewards.run import train_rewards
 from paretoflow.spec.objectives import RewardModelObjectiveSpec
+from tests.faults import raises
 from tests.unit.rewards.conftest import rows
 
 pytestmark = pytest.mark.train
@@ -86,14 +86,14 @@ def test_an_interruption_leaves_no_trace(make_spec: Any, tmp_path: Path) -> None
     with pytest.raises(KeyboardInterrupt):
         train_rewards(spec, interrupted, force=True)
     assert digest_of_folder(tmp_path / "out") == before
-    with pytest.raises(UserError, match="already there"):
+    with raises("usage-occupied", "already there"):
         train_rewards(spec, interrupted)
     train_rewards(spec.model_copy(update={"seed": 5}), lambda _: None, force=True)
     assert digest_of_folder(tmp_path / "out") != before
     assert len(list(tmp_path.iterdir())) == 3
     (tmp_path / "taken").mkdir()
     taken = spec.model_copy(update={"output": str(tmp_path / "taken")})
-    with pytest.raises(UserError, match="holds no rewards"):
+    with raises("usage-occupied", "rewards"):
         train_rewards(taken, interrupted, force=True)
 
 
@@ -110,7 +110,7 @@ def test_groups_of_annotators_become_objectives(make_spec: Any, write: Any, tmp_
     groups = json.loads((tmp_path / "out/annotators.json").read_text())
     assert groups == {f"full-{i}": 0 for i in range(6)} | {f"brief-{i}": 1 for i in range(2)}
     lonely = make_spec(pairs=[{"path": write("who.jsonl", found)}], groups={"count": 20})
-    with pytest.raises(UserError, match="8 annotators cannot make 20 groups"):
+    with raises("usage-option", "8 annotators", "make 20"):
         train_rewards(lonely.model_copy(update={"output": str(tmp_path / "x")}), lambda _: None)
 
 

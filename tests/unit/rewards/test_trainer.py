@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from paretoflow.core.errors import NonFiniteLossError
 from paretoflow.rewards.backbone import Backbone, load_backbone
 from paretoflow.rewards.more import MoreWeights
 from paretoflow.rewards.pairs import read_pairs, split_pairs
 from paretoflow.rewards.trainer import Draws, RewardTrainer, collated
 from paretoflow.spec.rewards import RewardSpec
+from tests.faults import raises
 
 pytestmark = pytest.mark.train
 
@@ -134,7 +134,7 @@ def test_a_training_that_blows_up_is_told(make_spec: Any, tmp_path: Path) -> Non
     trainer, backbone = _trainer(make_spec(), tmp_path, ("full", "brief"))
     with torch.no_grad():
         backbone.head.weight.fill_(float("nan"))
-    with pytest.raises(NonFiniteLossError, match="loss is nan at step 1"):
+    with raises("training-not-finite", "step 1"):
         trainer.train()
 
 

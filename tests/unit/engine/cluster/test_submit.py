@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from paretoflow.core.errors import ClusterError, UserError
+from paretoflow.core.errors import UserError
 from paretoflow.engine.cluster.dashboard import Dashboard, Token
 from paretoflow.engine.cluster.submit import Jobs, Surrounding, entrypoint, environment, job_name
 from tests.fake_head import Head, fake_head
+from tests.faults import raises
 
 URI = "s3://bucket/sweeps/circle"
 FIRST = job_name("circle", URI)
@@ -77,7 +78,7 @@ def test_what_the_cluster_refuses_is_said(head: Head, monkeypatch: pytest.Monkey
     jobs = _jobs(head)
     monkeypatch.setattr(jobs, "_all", dict)
     head.jobs[FIRST] = "RUNNING"
-    with pytest.raises(ClusterError, match="already exists") as caught:
+    with raises("cluster-refused", "already exists") as caught:
         jobs.submit(Surrounding())
     assert caught.value.where == head.address
 
@@ -93,7 +94,7 @@ def test_the_address_that_was_given_is_taken_whatever_the_environment_says(
 def test_a_token_that_is_taken_back_is_a_fault_of_the_user(head: Head) -> None:
     jobs = _jobs(head)
     head.token = "changed"
-    with pytest.raises(ClusterError, match="refuses the token"):
+    with raises("cluster-token", "refuses"):
         jobs.live()
 
 
@@ -134,7 +135,7 @@ def test_a_log_that_always_breaks_off_is_given_up(
     head.jobs[FIRST] = "RUNNING"
     jobs = _jobs(head)
     _talking(head, jobs, *[("one\n",)] * 9)
-    with pytest.raises(ClusterError, match="the job goes on"):
+    with raises("cluster-unreachable", "paretoflow-circle-"):
         jobs.follow(FIRST, lambda text: None)
 
 
@@ -161,7 +162,7 @@ def test_a_surrounding_in_rays_words(tmp_path: Path) -> None:
 
 
 def test_an_impossible_surrounding_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="not both"):
+    with raises("usage-option", "not both"):
         Surrounding(tmp_path, "me/flow:1").as_runtime_env()
-    with pytest.raises(UserError, match="there is no folder"):
+    with raises("usage-missing-file", "folder"):
         Surrounding(tmp_path / "none").as_runtime_env()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from paretoflow.core.errors import UserError
 from paretoflow.engine.cluster.upload import upload_of
+from tests.faults import raises
 
 pytestmark = pytest.mark.ray
 packaging = pytest.importorskip("ray._private.runtime_env.packaging")
@@ -87,5 +87,5 @@ def test_an_empty_folder_is_no_fault(tmp_path: Path) -> None:
     upload = upload_of(tmp_path, None)
     assert str(upload) == f"uploads {tmp_path}: 0 files, 0.0 kB"
     upload.require_room(1)
-    with pytest.raises(UserError, match=r"Ray takes less than 0\.0 kB"):
+    with raises("usage-option", "0.0", "kB"):
         upload.require_room(0)

@@ -4,13 +4,14 @@ from collections import Counter
 
 import pytest
 
-from paretoflow.core.errors import FencedError, LedgerError, ModelError
+from paretoflow.core.errors import FencedError, ModelError
 from paretoflow.core.launch import Launch
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import Problem
 from paretoflow.engine.messages import Report
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import Event, EventKind
+from tests.faults import raises
 from tests.sim.specs import circle_spec
 from tests.unit.engine.scripted import ScriptedBackend, crash, driver_over, result, told
 from tests.unit.engine.telling import PROBLEM, failed
@@ -146,7 +147,7 @@ def test_what_cannot_be_set_up_closes_the_backend_and_tells_why() -> None:
 
     store = MemoryStore()
     backend = NoModel(store)
-    with pytest.raises(ModelError, match="no weights"):
+    with raises("model", "no weights"):
         driver_over(store, backend).run()
     assert backend.closed == 1
     assert [e.kind for e in store.events] == [EventKind.OPENED]
@@ -194,5 +195,5 @@ def test_whoever_watches_sees_the_stages_and_every_state() -> None:
 def test_a_ledger_that_no_run_could_have_written_is_refused() -> None:
     store = MemoryStore()
     MemoryLedger(store).append([failed("r0000-000000", final=True)])
-    with pytest.raises(LedgerError, match="never proposed"):
+    with raises("ledger-inconsistent", "never proposed"):
         driver_over(store, ScriptedBackend(store)).run()

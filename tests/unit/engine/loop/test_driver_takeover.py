@@ -17,6 +17,7 @@ from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.proposers import build
 from paretoflow.spec.sweep import SweepSpec
+from tests.faults import raises
 from tests.sim.specs import circle_spec
 from tests.unit.engine.scripted import ScriptedBackend, driver_over, result, told
 from tests.unit.engine.telling import done, scored
@@ -186,7 +187,7 @@ def test_storage_that_stays_away_ends_the_driver_and_leaves_the_gangs() -> None:
     spec = circle_spec(stop={"runs": 4}, proposer=LATTICE)
     ledger = AwayLedger(store, times=10**6)
     proposer = build(spec.proposer, m=2, runs=4)
-    with pytest.raises(LedgerError, match="connection refused"):
+    with raises("ledger", "connection refused"):
         Driver(spec, ledger, backend, proposer).run()
     assert 10**6 - ledger.times > 0.5 * OUTAGE_S / RETRY_S
     assert (backend.closed, backend.left) == (0, 1)

@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
-from paretoflow.core.errors import ClusterError
 from paretoflow.spec.engine import EngineSpec
+from tests.faults import raises
 
 pytestmark = pytest.mark.ray
 pytest.importorskip("ray")
@@ -17,20 +17,20 @@ def test_an_address_where_nobody_is_ends_in_words_and_soon() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and nobody listens
         port = taken.getsockname()[1]
-        with pytest.raises(ClusterError, match=f"no Ray cluster answers at 127.0.0.1:{port}"):
+        with raises("cluster-unreachable", f"127.0.0.1:{port}"):
             ray_start.join(f"127.0.0.1:{port}", "n")
 
 
 @pytest.mark.parametrize(
-    ("address", "words"),
+    ("address", "code", "value"),
     [
-        ("http://head:8265", "use `paretoflow submit`"),
-        ("ray://head:10001", "use `paretoflow submit`"),
-        ("head:", "cannot join the Ray cluster at head:"),
+        ("http://head:8265", "cluster-address", "`paretoflow submit`"),
+        ("ray://head:10001", "cluster-address", "`paretoflow submit`"),
+        ("head:", "cluster-unreachable", " head:"),
     ],
 )
-def test_an_address_of_another_kind_is_refused(address: str, words: str) -> None:
-    with pytest.raises(ClusterError, match=words):
+def test_an_address_of_another_kind_is_refused(address: str, code: str, value: str) -> None:
+    with raises(code, "--address: ", value):
         ray_start.join(address, "n")
 
 
@@ -41,7 +41,7 @@ def test_a_version_that_does_not_match_is_no_missing_cluster(
         raise RuntimeError("Version mismatch: The cluster was started with:\n Ray 2.1")
 
     monkeypatch.setattr(ray_start.ray, "init", init)
-    with pytest.raises(ClusterError, match="cannot join the Ray cluster at auto: Version mismatch"):
+    with raises("cluster-unreachable", "mismatch"):
         ray_start.join("auto", "n")
 
 
@@ -60,9 +60,9 @@ def test_a_local_ray_that_does_not_start_ends_in_words(
         raise error
 
     monkeypatch.setattr(ray_start.ray, "init", init)
-    with pytest.raises(ClusterError, match=f"the local Ray did not start: .*{words}") as caught:
+    with raises("cluster-unreachable", "ray: ", words) as caught:
         ray_start.start_local(EngineSpec(), "n")
-    assert "the same command again" in caught.value.hint
+    assert "/tmp" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,6 @@ def test_a_head_that_does_not_let_us_in_is_told_from_one_that_is_not_there(
     monkeypatch.setattr(ray_start.ray, "init", init)
     with socket.create_server(("127.0.0.1", 0)) as head:
         address = f"127.0.0.1:{head.getsockname()[1]}"
-        with pytest.raises(ClusterError, match="does not let us in") as caught:
+        with raises("cluster-unreachable", "RAY_AUTH_TOKEN") as caught:
             ray_start.join(address, "n")
     assert "RAY_AUTH_TOKEN" in str(caught.value)

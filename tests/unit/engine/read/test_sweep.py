@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import LedgerError, SnapshotNotFoundError, SweepNotFoundError
 from paretoflow.engine.read.sweep import (
     front_ids,
     front_view,
@@ -17,6 +16,7 @@ from paretoflow.engine.read.sweep import (
 from paretoflow.engine.read.worth import front_interval
 from paretoflow.engine.session.folder import enter_folder
 from paretoflow.ledger import open_ledger
+from tests.faults import raises
 from tests.sim.specs import circle_spec
 from tests.unit.engine.telling import CALIBRATED, base, folded, opened, proposed, scored, started
 
@@ -64,31 +64,31 @@ def test_a_snapshot_that_does_not_exist_names_those_that_do(
     finished_sweep: Path, number: int
 ) -> None:
     last = len(open_ledger(finished_sweep, writer=False).fronts()) - 1
-    with pytest.raises(SnapshotNotFoundError, match=f"no front snapshot {number} .*0 to {last}"):
+    with raises("snapshot-not-found", f"snapshot {number} ", f"0 to {last}"):
         read_sweep(finished_sweep, number)
 
 
 def test_a_folder_without_a_sweep_is_told_apart_from_a_damaged_one(tmp_path: Path) -> None:
-    with pytest.raises(SweepNotFoundError, match="no sweep lives in"):
+    with raises("sweep-not-found", "sweep"):
         read_sweep(tmp_path / "nowhere")
     (tmp_path / "file").touch()
-    with pytest.raises(SweepNotFoundError, match="no sweep lives in"):
+    with raises("sweep-not-found", "sweep"):
         read_spec(tmp_path / "file")
     (tmp_path / "spec.json").write_text('{"name": ')
-    with pytest.raises(LedgerError, match=r"spec\.json: not readable as JSON"):
+    with raises("damaged", "spec.json", "JSON"):
         read_sweep(tmp_path)
 
 
 def test_a_sweep_without_any_evaluation_has_no_front_yet(tmp_path: Path) -> None:
     enter_folder(circle_spec(), tmp_path)
-    with pytest.raises(SweepNotFoundError, match="there is no ledger"):
+    with raises("sweep-not-found", "ledger"):
         read_sweep(tmp_path)
     open_ledger(tmp_path, writer=True, create=True, fsync=False).append([opened()])
-    with pytest.raises(SweepNotFoundError, match="no evaluation yet"):
+    with raises("sweep-not-found", "evaluation"):
         read_sweep(tmp_path)
-    with pytest.raises(SnapshotNotFoundError, match="none yet"):
+    with raises("snapshot-not-found", "none yet"):
         read_sweep(tmp_path, 0)
-    with pytest.raises(LedgerError, match="no calibration"):
+    with raises("ledger", "no calibration"):
         front_view(open_sweep_folder(tmp_path).state, "circle", ())
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from paretoflow.core.errors import ModelError, SpecError
 from paretoflow.ledger.tables import Event
 from paretoflow.spec.sweep import SweepSpec
 from tests.classifiers import save_encoder
+from tests.faults import raises
 from tests.unit.engine.small_sweep import small_sweep
 
 pytestmark = pytest.mark.train
@@ -44,7 +44,7 @@ def test_odd_objectives_are_recorded_with_the_base(tiny_base_dir: Path, tmp_path
 
 def test_a_sweep_with_nothing_to_learn_from_is_refused(tiny_base_dir: Path, tmp_path: Path) -> None:
     other = NEVER | {"name": "other", "pattern": "qqqq"}
-    with pytest.raises(SpecError, match="all 12 answers of the base have the same scores: never 0"):
+    with raises("spec-no-range", "all 12", "never 0"):
         prepared(tiny_base_dir, tmp_path, NEVER, other)
 
 
@@ -56,5 +56,5 @@ def test_a_base_whose_logits_are_not_finite_is_refused(tiny_base_dir: Path, tmp_
     name = "model.layers.1.mlp.down_proj.weight"
     tensors[name] = tensors[name].fill_(3e38)  # each is finite, their sums are not
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ModelError, match="not finite at token 1 of the answer to prompt"):
+    with raises("model-not-finite", "token 1"):
         prepared(folder, tmp_path, NEVER, LENGTH)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults import raises
 from tests.unit.engine.small_sweep import small_sweep
 
 pytestmark = pytest.mark.train
@@ -169,7 +170,6 @@ def test_vllm_routes_to_one_model_and_says_how_to_ask(swept: Any, tmp_path: Path
 
 def test_a_changed_condition_is_found(swept: Any, tmp_path: Path) -> None:
     from paretoflow.api import open_sweep
-    from paretoflow.core.errors import ExportError
     from paretoflow.exporters.verify import verify_export
 
     root, _ = swept
@@ -177,7 +177,7 @@ def test_a_changed_condition_is_found(swept: Any, tmp_path: Path) -> None:
     manifest = json.loads((out / "manifest.json").read_text())
     next(p for p in manifest["points"] if p["condition"])["condition"]["prefix"] = "Lie: "
     (out / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(ExportError, match="condition of r0000-abcdef"):
+    with raises("export-damaged", "r0000-abcdef"):
         verify_export(out)
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from paretoflow.core.cost import Cost
-from paretoflow.core.errors import MethodError
 from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.engine.runtime import early_stop
 from paretoflow.engine.runtime.early_stop import LOOKS_FILE, EarlyStopping, settles_itself
 from paretoflow.spec.methods import DpoMethodSpec, DualSpec
 from paretoflow.spec.methods.base import EarlyStopSpec
+from tests.faults import raises
 
 pytestmark = pytest.mark.train
 SPEC = EarlyStopSpec(signal="entropy_and_mass", evaluations=1, drop=0.1)
@@ -58,7 +58,7 @@ def test_the_last_checkpoint_ends_nothing_early_and_one_without_signals_counts_f
 def test_a_state_without_looks_begins_anew_and_a_damaged_file_is_told(tmp_path: Path) -> None:
     assert EarlyStopping(SPEC, 40, BASE, tmp_path).reason == ""
     (tmp_path / LOOKS_FILE).write_text('[{"step": 1}]')
-    with pytest.raises(MethodError, match="cannot be read") as caught:
+    with raises("training-state", "read") as caught:
         EarlyStopping(SPEC, 40, BASE, tmp_path)
     assert LOOKS_FILE in caught.value.where
 

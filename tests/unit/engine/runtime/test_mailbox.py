@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from paretoflow.core.errors import FencedError, ModelError, RunInterrupted, WorkerError
+from paretoflow.core.errors import FencedError, ModelError, RunInterrupted
 from paretoflow.core.launch import Launch
 from paretoflow.core.status import Boundary
 from paretoflow.engine.live import GroupPhase
 from paretoflow.engine.messages import Failure, Report
 from paretoflow.engine.runtime.mailbox import LoadResult, Mailbox, PollRequest
+from tests.faults import raises
 from tests.unit.engine.telling import CALIBRATED, proposal
 
 LAUNCH = Launch("a", 1, proposal())
@@ -80,7 +81,7 @@ def test_a_launch_from_its_beginning_to_its_end(mailbox: Mailbox) -> None:
     assert (reply.phase, reply.launch, reply.training) == (GroupPhase.BUSY, LAUNCH, True)
     assert reply.step == 7
     assert reply.still_s < 5
-    with pytest.raises(WorkerError, match="busy already"):
+    with raises("worker", "busy already"):
         mailbox.begin(LAUNCH)
     mailbox.ended(None)
     reply = mailbox.poll(CALL)
@@ -112,7 +113,7 @@ def test_a_rank_that_leaves_finishes_saving_and_takes_nothing_more(mailbox: Mail
     assert isinstance(report, Report)
     assert report.failure is not None
     assert report.failure.message == "its machine goes: stopped after step 2"
-    with pytest.raises(RunInterrupted, match="the worker leaves: its machine goes"):
+    with raises("interrupted", "machine"):
         mailbox.begin(LAUNCH)
 
 

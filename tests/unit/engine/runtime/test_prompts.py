@@ -11,6 +11,7 @@ from paretoflow.engine.read.sweep import read_spec
 from paretoflow.engine.session.folder import drawn_as_begun, enter_folder
 from paretoflow.spec.models import GenerationSpec
 from paretoflow.spec.sweep import SweepSpec
+from tests.faults import raises
 from tests.sim.specs import circle_spec
 
 ROUGE = [
@@ -54,7 +55,7 @@ def test_a_prompt_that_the_window_cannot_hold_is_named_by_its_row(rows: Path, ti
     sets = prompts_of(spec.model_copy(update={"data": data}), tiny_lm)
     assert sets.facts.left_out == 1
     data = data.model_copy(update={"max_prompt_tokens": 3})
-    with pytest.raises(DataError, match=r"12 of 12 rows cannot .* most 3, data\.max_prompt_tokens"):
+    with raises("data-bad-rows", "12 rows", "3", "data.max_prompt_tokens"):
         prompts_of(spec.model_copy(update={"data": data}), tiny_lm)
 
 
@@ -64,7 +65,7 @@ def test_a_missing_reference_is_told_before_anything_is_sampled(rows: Path, tiny
 
     with rows.open("a") as file:
         file.write('\n{"q": "And?", "a": NaN}')
-    with pytest.raises(DataError, match=r"rows\.jsonl:13: no reference answer, which a needs"):
+    with raises("data-reference", "rows.jsonl:13"):
         prompts_of(spec_of(rows, train=8), tiny_lm)
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from paretoflow.core.errors import AdapterError
 from paretoflow.core.launch import AdapterRef
 from paretoflow.core.protocols import Parallel
 from paretoflow.core.status import Boundary
@@ -16,6 +15,7 @@ from paretoflow.engine.runtime import run_files
 from paretoflow.engine.runtime.run_files import RunFiles
 from paretoflow.methods.training.states import Layout, State, seal, state_folder
 from paretoflow.storage import Folder, LocalFolder
+from tests.faults import raises
 
 
 class Store(LocalFolder):
@@ -137,9 +137,9 @@ def test_adapters_are_found_by_name_and_digest(folder: Folder) -> None:
     digests = [digest_of_files({"adapter_config.json": name.encode()}) for name in names]
     found = [files.adapter(AdapterRef(*one)) for one in zip(names, digests, strict=True)]
     assert [(p / "adapter_config.json").read_text() for p in found] == names
-    with pytest.raises(AdapterError, match="adapters/gone: the adapter is gone"):
+    with raises("adapter-gone", "adapters/gone"):
         files.adapter(AdapterRef("adapters/gone", digests[0]))
-    with pytest.raises(AdapterError, match=r"b/a0/merged: the adapter is not .*adapter_config"):
+    with raises("adapter-changed", "b/a0/merged", "adapter_config"):
         files.adapter(AdapterRef(names[1], digests[0]))
 
 

@@ -26,6 +26,7 @@ from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.proposers import build
 from paretoflow.scoring.calibrate import declared_problem
+from tests.faults import raises
 from tests.sim.oracles import CircleOracle
 from tests.sim.specs import circle_spec
 from tests.unit.engine.telling import CALIBRATED, base, folded
@@ -77,7 +78,7 @@ def noted_in(root: str) -> Sequence[dict[str, Any]]:
 
 def test_a_change_stops_the_session_before_anything_is_trained(tmp_path: Path) -> None:
     root = session(tmp_path, 2, FIRST)
-    with pytest.raises(ChangedInputsError, match="data: 1 of 2 eval prompts differ"):
+    with raises("changed-inputs", "1", "2 eval"):
         session(tmp_path, 4, OTHER)
     assert len(paretoflow.open_sweep(root).view().runs) == 2
     session(tmp_path, 3, FIRST)  # put back, it goes on

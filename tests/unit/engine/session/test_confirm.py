@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from paretoflow.cli.main import main
-from paretoflow.core.errors import ChangedInputsError, DamagedError, DataError, UserError
+from paretoflow.core.errors import UserError
+from tests.faults import raises
 from tests.unit.engine.small_sweep import small_sweep
 
 pytestmark = pytest.mark.train
@@ -99,7 +100,7 @@ def test_no_fresh_prompt_is_one_of_the_sweep(swept: Path) -> None:
     assert (len(found.prompts), found.available, found.repeated) == (8, 12, 8)
     more = fresh_of(Pools("here", rows), sets, 1, 11, lambda prompt: None, 2)
     assert more.prompts[:8] == found.prompts
-    with pytest.raises(DataError, match="12 fresh prompts are there, but 13 are needed") as caught:
+    with raises("data-too-few", "12 fresh", "but 13") as caught:
         fresh_of(Pools("here", rows), sets, 1, 13, lambda prompt: None, 2)
     assert "--data FILE; or lower --n to at most 12" in caught.value.hint
 
@@ -175,21 +176,21 @@ def test_changed_inputs_damage_and_wrong_files_are_refused(
     swept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     view, confirming = asked(swept, file=tmp_path / "rows.txt")
-    with pytest.raises(DataError, match=r"rows.txt is neither .jsonl"):
+    with raises("data-unreadable", "rows.txt"):
         confirming.run(view.front.points, lambda progress: None)
     _, gone = asked(swept, file=tmp_path / "none.jsonl")
-    with pytest.raises(UserError, match="no such file"):
+    with raises("data-not-found", "none.jsonl"):
         gone.run(view.front.points, lambda progress: None)
     data = Path(json.loads((swept / "spec.json").read_text())["data"]["path"])
     kept = data.read_text()
     data.write_text(kept.replace("about?", "for?"))
-    with pytest.raises(ChangedInputsError, match="prompts differ"):
+    with raises("changed-inputs", "prompts differ"):
         asked(swept)[1].run(view.front.points, lambda progress: None)
     data.write_text(kept)
     (file,) = (swept / "confirmed").iterdir()
     whole = file.read_bytes()
     file.write_bytes(whole[:200] + b"x" + whole[201:])
-    with pytest.raises(DamagedError, match="damaged"):
+    with raises("damaged", "damaged"):
         confirmed(swept)
     file.write_bytes(whole)
     assert main(["confirm", str(swept), "--n", "99"]) == 2
@@ -379,7 +380,7 @@ def test_a_front_whose_adapters_serve_many_preferences_says_what_to_do(
         changed(p, snapshot_id=f"r0-a0-s0001-c{k:02d}", condition={"temperature": 1.0 + k})
         for k, p in enumerate(front.points)
     ]
-    with pytest.raises(UserError, match="no point of this front can be scored again") as caught:
+    with raises("usage-no-point", "scored") as caught:
         _points(replace(front, points=tuple(served)), [], "here")
     assert "score its answers on prompts of your own" in caught.value.hint
     assert "its adapter serves many preferences" in capsys.readouterr().err
@@ -404,7 +405,7 @@ def test_code_that_an_export_names_runs_only_if_the_user_says_so(tmp_path: Path)
     with pytest.raises(UserError) as caught:
         _require_trust(spec, tmp_path, set())
     assert caught.value.hint == "if you trust it, --set model.trust_remote_code=true"
-    with pytest.raises(UserError, match="calls mod:score of this machine") as caught:
+    with raises("usage-private", "mod:score") as caught:
         _require_trust(spec, tmp_path, {"model.trust_remote_code"})
     assert caught.value.hint == "if you trust it, --set objectives.0.path=mod:score"
     _require_trust(spec, tmp_path, {"model.trust_remote_code", "objectives.0.path"})

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from paretoflow import __version__
-from paretoflow.core.errors import SchemaVersionError, SpecError, SweepNotFoundError
+from paretoflow.core.errors import SweepNotFoundError
 from paretoflow.engine.session.folder import enter_folder, sweep_root
 from paretoflow.engine.session.resume import changed_keys, load_sweep_spec
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event, EventKind
+from tests.faults import raises
 from tests.sim.specs import circle_spec
 
 
@@ -41,20 +42,20 @@ def test_what_may_change_is_changed(root: Path) -> None:
 
 @pytest.mark.parametrize("change", ["seed=4", "method.beta=1", "storage=/x", "name=y", "beta", ""])
 def test_what_may_not_change_is_refused(root: Path, change: str) -> None:
-    with pytest.raises(SpecError, match="allowed: engine, stop, tracking"):
+    with raises("spec-fixed", "tracking"):
         load_sweep_spec(root, [change])
 
 
 def test_a_faulty_change_is_named(root: Path) -> None:
-    with pytest.raises(SpecError, match=r"stop\.rums"):
+    with raises("spec-unknown-key", "stop.rums"):
         load_sweep_spec(root, ["stop.rums=3"])
-    with pytest.raises(SpecError, match=r"stop\.runs"):
+    with raises("spec-wrong-type", "stop.runs"):
         load_sweep_spec(root, ["stop.runs=none"])
 
 
 def test_a_folder_of_another_name_is_refused(root: Path) -> None:
     root.rename(root.parent / "copy")
-    with pytest.raises(SpecError, match="named 'circle'") as caught:
+    with raises("spec-fixed", "'circle'") as caught:
         load_sweep_spec(root.parent / "copy")
     assert "move it back" in caught.value.hint
 
@@ -65,7 +66,7 @@ def test_a_spec_of_a_newer_version_names_both(root: Path) -> None:
     ledger = open_ledger(root, writer=True, create=True, fsync=False)
     payload = {"code_version": "9.1"}
     ledger.append([Event("opened:0", EventKind.OPENED, 0.0, payload=payload)])
-    with pytest.raises(SchemaVersionError, match="flavour") as caught:
+    with raises("schema-version", "flavour") as caught:
         load_sweep_spec(root)
     assert __version__ in caught.value.what
     assert "version 9.1 wrote it" in caught.value.hint
@@ -73,7 +74,7 @@ def test_a_spec_of_a_newer_version_names_both(root: Path) -> None:
 
 def test_a_spec_of_a_newer_version_that_nobody_has_begun(root: Path) -> None:
     (root / "spec.json").write_text('{"name": "circle"}')
-    with pytest.raises(SchemaVersionError, match="objectives"):
+    with raises("schema-version", "objectives"):
         load_sweep_spec(root)
 
 
@@ -86,7 +87,7 @@ def test_files_need_not_be_on_this_machine(tmp_path: Path) -> None:
     data = {"type": "jsonl", "path": "/not/here.jsonl", "columns": {"prompt": "q"}}
     spec = circle_spec(storage=str(tmp_path), data=data)
     enter_folder(spec, sweep_root(spec))
-    with pytest.raises(SpecError, match=r"no file '/not/here\.jsonl'"):
+    with raises("spec-missing-file", "'/not/here.jsonl'"):
         load_sweep_spec(tmp_path / "circle")
     assert load_sweep_spec(tmp_path / "circle", files=False) == spec
 
@@ -100,5 +101,5 @@ def test_what_differs_from_the_sweep_that_runs(root: Path) -> None:
     del plain["engine"]["limits"]  # as a version would that did not know them
     (root / "spec.json").write_text(json.dumps(plain))
     assert changed_keys(same, root) == []
-    with pytest.raises(SpecError, match="runs there already, with another seed"):
+    with raises("spec-fixed", "already"):
         changed_keys(same.model_copy(update={"seed": 77}), root)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paretoflow.core.errors import MissingExtraError, PluginError, SpecError
+from paretoflow.core.errors import PluginError
 from paretoflow.engine.read.sweep import read_spec
 from paretoflow.engine.session import run as session
 from paretoflow.engine.session.folder import drawn_as_begun, enter_folder, sweep_root
@@ -14,6 +14,7 @@ from paretoflow.engine.session.simulate import load_oracle, simulate
 from paretoflow.engine.state.events import calibrated
 from paretoflow.ledger import open_ledger
 from paretoflow.scoring.calibrate import declared_problem
+from tests.faults import raises
 from tests.sim.oracles import CircleOracle
 from tests.sim.specs import circle_spec
 from tests.simulated_sweeps import simulated_sweep
@@ -65,7 +66,7 @@ def test_what_is_compared_may_not_change(tmp_path: Path, changes: dict, named: s
     problem = declared_problem(circle_spec().objectives)
     open_ledger(tmp_path, writer=True, create=True).append([calibrated(problem, 0.0)])
     before = (tmp_path / "spec.json").read_bytes()
-    with pytest.raises(SpecError, match=rf"lives there already, with another {named} \(") as caught:
+    with raises("spec-fixed", "'circle'", f" {named} (") as caught:
         enter_folder(circle_spec(**changes), tmp_path)
     assert "only engine, stop, storage, tracking may change" in caught.value.hint
     assert (tmp_path / "spec.json").read_bytes() == before
@@ -124,7 +125,7 @@ def test_a_simulation_needs_declared_ranges() -> None:
     plain = circle_spec().model_dump(mode="json")
     plain["objectives"][1]["range"] = None
     spec = type(circle_spec()).model_validate(plain)
-    with pytest.raises(SpecError, match="'right' declares no range"):
+    with raises("spec-no-range", "'right'"):
         simulate(spec, CircleOracle())
 
 
@@ -140,7 +141,7 @@ def test_a_simulation_tells_its_launches_in_order() -> None:
 def test_a_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.delitem(sys.modules, "paretoflow.engine.ray.backend", raising=False)
-    with pytest.raises(MissingExtraError, match=r"needs ray, .*pip install"):
+    with raises("missing-extra"):
         session._ray_backend()
 
 
@@ -153,5 +154,5 @@ def test_a_sweep_from_before_a_setting_existed_goes_on(tmp_path: Path) -> None:
     enter_folder(drawn_as_begun(spec, root), root)
     assert "model" in read_spec(root)
     assert read_spec(root)["method"]["beta"] == 0.1  # as it was by default then
-    with pytest.raises(SpecError, match="another seed"):
+    with raises("spec-fixed", "another seed"):
         enter_folder(spec.model_copy(update={"seed": 4}), root)

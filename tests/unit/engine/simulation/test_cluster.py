@@ -15,6 +15,7 @@ from paretoflow.engine.simulation.backend import FaultModel, SimulatedBackend, S
 from paretoflow.engine.simulation.fault_model import Saved
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.spec.engine import EngineSpec
+from tests.faults import raises
 from tests.unit.engine.simulation.test_backend import Fixed
 from tests.unit.engine.telling import PROBLEM, proposal
 
@@ -71,7 +72,7 @@ def test_an_older_driver_is_refused() -> None:
     old, _ = driver(shared, 3)
     new, _ = driver(shared, 4)
     new.launch(launch("a"))
-    with pytest.raises(FencedError, match="obey driver epoch 4, not 3"):
+    with raises("fenced", "epoch 4", "3"):
         old.launch(launch("b"))
     with pytest.raises(FencedError):
         old.poll(0.5)

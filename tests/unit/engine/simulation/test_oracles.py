@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import ObjectiveError, PluginError
 from paretoflow.core.ids import snapshot_id_of
 from paretoflow.core.launch import Launch, PriorEvaluation
 from paretoflow.core.merge import Merge
@@ -18,6 +17,7 @@ from paretoflow.engine.session.simulate import simulate
 from paretoflow.engine.simulation.oracle_answers import Answers, checked
 from paretoflow.ledger.memory import MemoryLedger
 from paretoflow.ledger.tables import EventKind
+from tests.faults import raises
 from tests.sim.specs import circle_spec
 from tests.unit.engine.telling import PROBLEM, proposal
 
@@ -107,17 +107,21 @@ def test_means_and_errors_come_from_the_prompts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("told", "code", "value"),
     [
-        (Checkpoint(1.0), "without scores"),
-        (Checkpoint(1.0, prompt_scores=PROMPTS.T), r"prompt scores of shape \(3, 2\), not \(2, n"),
-        (Checkpoint(1.0, prompt_scores=PROMPTS[:, :0]), "prompt scores of shape"),
-        (Checkpoint(1.0, prompt_scores=PROMPTS * np.array([[1], [np.nan]])), "score for words"),
-        (Checkpoint(np.inf, prompt_scores=PROMPTS), "score for cost"),
+        (Checkpoint(1.0), "objective-shape", "without"),
+        (Checkpoint(1.0, prompt_scores=PROMPTS.T), "objective-shape", "(3, 2), not (2, n"),
+        (Checkpoint(1.0, prompt_scores=PROMPTS[:, :0]), "objective-shape", "(2, 0)"),
+        (
+            Checkpoint(1.0, prompt_scores=PROMPTS * np.array([[1], [np.nan]])),
+            "objective-not-finite",
+            "words",
+        ),
+        (Checkpoint(np.inf, prompt_scores=PROMPTS), "objective-not-finite", "cost"),
     ],
 )
-def test_what_is_not_whole_is_refused(told: Checkpoint, words: str) -> None:
-    with pytest.raises(ObjectiveError, match=words):
+def test_what_is_not_whole_is_refused(told: Checkpoint, code: str, value: str) -> None:
+    with raises(code, value):
         checked(told, PROBLEM, "a")
 
 
@@ -128,7 +132,7 @@ def test_all_checkpoints_are_scored_on_as_many_prompts() -> None:
 
     asked = answers(Wavering())
     asked.of_base()
-    with pytest.raises(ObjectiveError, match="scores of 2 prompts, and of 3 before"):
+    with raises("objective-shape", "2 prompts", "3"):
         asked.of(Launch("a", 0, proposal()))
 
 
@@ -138,13 +142,13 @@ def test_what_cannot_be_answered_says_why() -> None:
             return []
 
     again = Launch("b", 0, proposal(), known=known("x", "a", 2))
-    with pytest.raises(PluginError, match="Plain cannot evaluate x again"):
+    with raises("plugin", "evaluate"):
         answers(Plain()).of(again)
-    with pytest.raises(PluginError, match="the state of x is not here"):
+    with raises("plugin", "state"):
         answers(Counting()).of(again)
-    with pytest.raises(PluginError, match="the state of y is not here"):
+    with raises("plugin", "state"):
         answers(Counting()).of(Launch("b", 0, proposal(parent="y")))
-    with pytest.raises(ObjectiveError, match="no checkpoint"):
+    with raises("objective", "no checkpoint"):
         answers(Plain()).of(Launch("b", 0, proposal()))
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import MethodError
 from paretoflow.spec.methods import MahDpoMethodSpec
 from paretoflow.spec.methods.conditioned import ServeSpec
+from tests.faults import raises
 from tests.method_bench import Trained, make_context, plain_dpo, read_adapter, train, weighted
 
 pytestmark = pytest.mark.train
@@ -141,10 +141,10 @@ def test_a_mixture_written_out_answers_as_it_was_served(folder, tiny_lm, tmp_pat
 def test_a_mixture_of_what_has_no_such_heads_is_refused(folder, tmp_path):
     from paretoflow.methods.conditioned.heads import write_mixture
 
-    with pytest.raises(MethodError, match="breadth"):
+    with raises("training", "breadth"):
         write_mixture(folder, {"length": 1.0}, tmp_path / "mixture")
     (tmp_path / "plain").mkdir()
-    with pytest.raises(MethodError, match="no adapter with heads"):
+    with raises("training", "adapter"):
         write_mixture(tmp_path / "plain", {"length": 1.0}, tmp_path / "mixture")
 
 
@@ -225,6 +225,6 @@ def test_heads_hang_beside_any_targets(targets, context):
 
 def test_a_parent_without_heads_is_refused(context, tmp_path):
     parent = train(context, plain_dpo(**SHARED), MIXED, tmp_path).checkpoints[-1].folder
-    with pytest.raises(MethodError, match="rank 0 on the output layer"):
+    with raises("training", "rank 0"):
         train(context, SPEC, MIXED, tmp_path, parent=parent)
     assert "forward" not in vars(context.lm.model)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import MethodError
 from paretoflow.spec.methods import MeetMethodSpec
 from paretoflow.spec.methods.conditioned import RpsSelectSpec, ServeSpec
+from tests.faults import raises
 from tests.method_bench import Trained, make_context, plain_dpo, train, weighted
 
 pytestmark = pytest.mark.train
@@ -92,7 +92,7 @@ def test_control_words_are_spare_and_one_token_each(context, controls):
 def test_too_small_a_vocabulary_is_refused(context):
     from paretoflow.methods.conditioned.control_tokens import make_controls
 
-    with pytest.raises(MethodError, match="allowed: 600 or more"):
+    with raises("training", "600"):
         make_controls(context.lm, context.candidates, context.objective_names, 200)
 
 
@@ -203,5 +203,5 @@ def test_neighbours_of_a_preference_can_be_asked_for(context, tmp_path):
 
 def test_a_parent_without_control_tokens_is_refused(context, tmp_path):
     parent = train(context, plain_dpo(**SHARED), MIXED, tmp_path).checkpoints[-1].folder
-    with pytest.raises(MethodError, match="without control tokens"):
+    with raises("training", "control"):
         train(context, SPEC, MIXED, tmp_path, parent=parent)

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import DataError, MethodError
 from paretoflow.lm.base import encode
 from paretoflow.methods.conditioned.prompts import put_before
 from paretoflow.methods.conditioned.stages import Stage
 from paretoflow.spec.methods import RicMethodSpec
+from tests.faults import raises
 from tests.method_bench import make_context, train, weighted
 
 pytestmark = pytest.mark.train
@@ -97,14 +97,14 @@ def test_without_replay_a_round_learns_its_own_answers_alone(context):
 
 def test_rewards_that_are_not_finite_end_the_run(context):
     broken = replace(context, rewards=lambda prompts, texts: np.full((len(texts), 3), np.nan))
-    with pytest.raises(MethodError, match="not finite"):
+    with raises("training", "not finite"):
         stages(broken).following(Stage(0, ()), context.lm.model, int)
 
 
 def test_prompts_that_do_not_fit_with_their_condition_are_told_before_training(context):
     config = SimpleNamespace(get_text_config=lambda: SimpleNamespace(max_position_embeddings=20))
     small = replace(context.lm, model=SimpleNamespace(config=config, named_modules=list))
-    with pytest.raises(DataError, match="with its condition before it"):
+    with raises("data-too-long", "20", "condition"):
         stages(replace(context, lm=small)).first()
 
 

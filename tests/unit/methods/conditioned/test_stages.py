@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
-from paretoflow.core.errors import MethodError
 from paretoflow.methods.conditioned.stages import (
     Example,
     Order,
@@ -12,6 +9,7 @@ from paretoflow.methods.conditioned.stages import (
     write_stage,
 )
 from paretoflow.spec.methods import DpaMethodSpec, RicMethodSpec
+from tests.faults import raises
 
 EXAMPLES = tuple(Example((n,), (n, 9)) for n in range(5))
 
@@ -39,7 +37,7 @@ def test_every_example_comes_once_in_each_pass_in_another_order():
 
 
 def test_a_stage_without_examples_is_told():
-    with pytest.raises(MethodError, match="nothing to learn from"):
+    with raises("training-nothing-to-learn", "nothing"):
         Order(Stage(2, ()), 0)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import NonFiniteError, ShapeError
+from paretoflow.core.errors import NonFiniteError
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.methods.constrained.constraint import Constraint, Look, paired
 from paretoflow.methods.constrained.settling import Looks, search
+from tests.faults import raises
 
 EVEN = np.ones(2)
 
@@ -40,7 +41,7 @@ def test_one_prompt_says_nothing_of_its_error():
 
 
 def test_looks_of_other_prompts_are_refused():
-    with pytest.raises(ShapeError, match="validation gains"):
+    with raises("shape", "validation gains"):
         paired(1, np.zeros((3, 2)), np.zeros((2, 2)))
     with pytest.raises(NonFiniteError):
         paired(1, np.array([[np.nan]]), np.zeros((1, 1)))

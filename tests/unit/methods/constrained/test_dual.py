@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import NonFiniteError, ShapeError
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.methods.constrained.dual import DualController
 from paretoflow.spec.methods import DualSpec
+from tests.faults import raises
 
 PLAIN = DualSpec(lr=1.0, lookahead=0)
 BARRIER = DualSpec(form="barrier", sharpness=20, lookahead=0)
@@ -77,11 +77,11 @@ def test_the_caller_cannot_move_the_weights_by_hand():
 
 def test_nonsense_is_refused():
     controller = DualController(DualSpec(), constrained((1.0, 0.0), (0.0, 0.0)), np.ones(2))
-    with pytest.raises(NonFiniteError, match="validation gains"):
+    with raises("non-finite", "validation gains"):
         controller.update(np.array([np.nan, 0.0]))
-    with pytest.raises(ShapeError, match="shape"):
+    with raises("shape", "shape"):
         controller.update(np.zeros(3))
-    with pytest.raises(ShapeError, match="scale"):
+    with raises("shape", "scale"):
         DualController(DualSpec(), constrained((1.0, 0.0), (0.0, 0.0)), np.ones(3))
 
 

@@ -16,7 +16,6 @@ from paretoflow.core.errors import (
     ModelError,
     NonFiniteLossError,
     RunInterrupted,
-    SpecError,
     UserError,
 )
 from paretoflow.core.status import Boundary
@@ -30,6 +29,7 @@ from paretoflow.core.values import (
 )
 from paretoflow.engine.failures.attribution import failure_of
 from paretoflow.spec.methods import CommandMethodSpec
+from tests.faults import raises
 from tests.method_bench import NAMES, Trained, make_context, read_adapter, train, weighted
 
 pytestmark = pytest.mark.train
@@ -276,13 +276,11 @@ def test_a_folder_that_names_no_base_is_judged_by_its_shapes(context, adapter, t
 def test_what_cannot_be_started_is_refused_before_a_run(adapter, monkeypatch):
     from paretoflow.methods.external.command import require_startable
 
-    with pytest.raises(SpecError, match="no program 'no-such-program'") as caught:
+    with raises("spec-missing-file", "'no-such-program'") as caught:
         require_startable(CommandMethodSpec(type="command", argv=("no-such-program",)))
     assert caught.value.where == "method.argv"
     monkeypatch.setenv("SET", "x")
-    with pytest.raises(
-        SpecError, match="not set where the worker group runs: UNSET_NAME"
-    ) as caught:
+    with raises("spec-variable", "UNSET_NAME") as caught:
         require_startable(spec("", adapter, env=("SET", "UNSET_NAME")))
     assert caught.value.where == "method.env"
 
@@ -310,7 +308,7 @@ answer(folder="adapter", metrics={"times": len(before)})
 
     state = None
     for _ in range(2):
-        with pytest.raises(RunInterrupted, match="asked to stop and ended") as caught:
+        with raises("interrupted", "asked") as caught:
             train(context, method, weighted(0, 1, 0), tmp_path, resume_from=state, stopping=ready)
         state = caught.value.state
         assert caught.value.cost.wall_s > 0
@@ -318,7 +316,7 @@ answer(folder="adapter", metrics={"times": len(before)})
     assert last.checkpoints[0].metrics == {"times": 2.0}
     assert told(last.folder)["resume_from"] == told(last.folder)["output"]
     (state / "notes" / "count").write_text("torn")
-    with pytest.raises(MethodError, match="torn"):
+    with raises("training-state", "torn"):
         train(context, method, weighted(0, 1, 0), tmp_path, resume_from=state)
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import NonFiniteLossError, UserError
+from paretoflow.core.errors import UserError
 from paretoflow.methods.external.result import Saved, read_result
+from tests.faults import raises
 
 NAMES = ("coverage", "length")
 
@@ -120,7 +121,7 @@ def test_a_wrong_answer_is_refused_by_name(case, output):
 
 
 def test_no_answer_is_refused(output):
-    with pytest.raises(UserError, match="ended well, and wrote no result"):
+    with raises("usage-result", "result"):
         read_result(output / "nowhere.json", output, NAMES, 1)
 
 
@@ -134,7 +135,7 @@ def test_a_link_may_not_lead_out(where, output, tmp_path):
     else:
         (output / "c").mkdir()
         (output / "c" / "adapter_config.json").symlink_to(elsewhere / "adapter_config.json")
-    with pytest.raises(UserError, match="allowed: one inside"):
+    with raises("usage-result", "output", "inside"):
         read(output, {"folder": "c"})
     (output / "latest").symlink_to(output / "a")
     assert read(output, {"folder": "latest"})[0].folder == output / "a"
@@ -142,5 +143,5 @@ def test_a_link_may_not_lead_out(where, output, tmp_path):
 
 def test_a_metric_that_is_not_finite_is_a_run_that_blew_up(output):
     answer = {"folder": "a", "metrics": {"loss": math.nan, "margin": 1.0}}
-    with pytest.raises(NonFiniteLossError, match="loss is nan at step 40"):
+    with raises("training-not-finite", "step 40"):
         read(output, answer)

@@ -9,7 +9,6 @@ from typing import Any, get_args
 import pytest
 import torch
 
-from paretoflow.core.errors import MethodError, ModelError, PluginError
 from paretoflow.core.launch import AdapterRef
 from paretoflow.core.merge import Merge
 from paretoflow.core.protocols import Checkpoint, Parallel
@@ -18,6 +17,7 @@ from paretoflow.lm.lora_files import read_lora, write_lora
 from paretoflow.methods.merging import WAYS
 from paretoflow.methods.merging.method import MergeMethod, way_of
 from paretoflow.spec.proposers import MergeWay
+from tests.faults import raises
 from tests.unit.methods.merging.asking import logits_of, merged, request_of
 
 pytestmark = pytest.mark.train
@@ -74,9 +74,9 @@ def test_a_parent_of_another_base_is_refused(
     stranger = replace(parent, base={"name": "other", "digest": "f" * 64})
     write_lora(stranger, tmp_path / "stranger")
     strangers = [tmp_path / "stranger"] * 2
-    with pytest.raises(ModelError, match="another base"):
+    with raises("model-merge", "another base"):
         merged(context, tmp_path / "a", [finals[0], strangers[0]], "cat", (0.5, 0.5))
-    with pytest.raises(ModelError, match="trained on other"):
+    with raises("model-adapter", "other"):
         merged(context, tmp_path / "b", strangers, "cat", (0.5, 0.5))
 
 
@@ -84,7 +84,7 @@ def test_ranks_that_a_way_cannot_merge_are_refused(
     context: Any, finals: list[Path], tmp_path: Path
 ) -> None:
     wide = merged(context, tmp_path / "wide", finals, "cat", (0.5, 0.5)).folder
-    with pytest.raises(ModelError, match=r"ranks \[4, 8\]"):
+    with raises("model-merge", "[4", "8]"):
         merged(context, tmp_path / "no", [finals[0], wide], "factors", (0.5, 0.5))
     merged(context, tmp_path / "yes", [finals[0], wide], "cat", (0.5, 0.5))
 
@@ -92,11 +92,11 @@ def test_ranks_that_a_way_cannot_merge_are_refused(
 def test_an_unknown_way_and_missing_parents_are_named(
     context: Any, finals: list[Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(PluginError, match="'ties'; allowed: cat, factors"):
+    with raises("plugin-unknown", "'ties'"):
         merged(context, tmp_path, finals, "ties", (0.5, 0.5))
     for merge in (None, Merge("cat", ("a", "b"), (0.5, 0.5))):
         request = request_of(merge, tuple(finals[:1]), tmp_path)
-        with pytest.raises(MethodError, match="got 1 adapters for a merge of"):
+        with raises("training", "1 adapters"):
             MergeMethod(context).train(request, lambda c: None)
 
 

@@ -18,6 +18,7 @@ from paretoflow.methods.merging.frank_wolfe import goals
 from paretoflow.methods.merging.ibcl import drawn
 from paretoflow.methods.merging.method import MergeMethod
 from paretoflow.methods.merging.target import WeightedPair, logprobs, proxy_pairs, target_loss
+from tests.faults import raises
 from tests.unit.methods.merging.asking import merged, request_of
 
 pytestmark = pytest.mark.train
@@ -57,7 +58,7 @@ def test_the_target_loss_of_the_base_is_log_two_and_by_hand_elsewhere(
 
 def test_candidates_without_pairs_are_refused(context: Any) -> None:
     flat = replace(context.candidates, gains=np.zeros_like(context.candidates.gains))
-    with pytest.raises(MethodError, match="no two answers"):
+    with raises("training-nothing-to-learn", "answers"):
         proxy_pairs(replace(context, candidates=flat), np.array([1.0, 0.0, 0.0]), 3)
 
 

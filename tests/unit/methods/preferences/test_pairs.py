@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import MethodError
 from paretoflow.methods.preferences.pairs import PairStream, PairTable
+from tests.faults import raises
 from tests.unit.methods.offline_bench import candidates
 
 
@@ -71,7 +71,7 @@ def test_a_draw_depends_on_number_weights_and_seed_alone():
 
 def test_weights_that_tell_nothing_apart_are_an_error():
     stream = PairStream(PairTable(candidates([[[1.0, 0], [1, 2]]]), 2), seed=0)
-    with pytest.raises(MethodError, match="apart"):
+    with raises("training-nothing-to-learn", "apart"):
         stream.draw([0], np.array([1.0, 0.0]))
 
 

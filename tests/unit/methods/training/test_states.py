@@ -19,6 +19,7 @@ from paretoflow.methods.training.states import (
     seal,
     state_folder,
 )
+from tests.faults import raises
 
 ALONE = Layout.of(Parallel())
 
@@ -56,7 +57,7 @@ def test_a_file_that_is_missing_or_half_written_tears_a_state(file, half, tmp_pa
         (folder / file).write_bytes(whole[: len(whole) // 2])
     assert read_state(folder) is None
     assert latest_state([tmp_path]) is None
-    with pytest.raises(MethodError, match="torn"):
+    with raises("training-state", "torn"):
         require_state(folder, Parallel())
 
 
