@@ -28,8 +28,8 @@ class DataFacts:
             they learn from the base's own answers alone.
         given: How many there are.
         spoken: How many of them speak for each objective.
-        shared: How many speak for several objectives.
-        opposed: On how many of these they disagree which answer is the better.
+        shared: How many have labels of several objectives.
+        opposed: On how many of these the labels disagree.
     """
 
     rows: int = 0
@@ -77,7 +77,7 @@ class DataFacts:
         each = ", ".join(f"{name} {count}" for name, count in self.spoken)
         line = f"runs learn from {self.given} {self.learnt}: {each}"
         if self.shared:
-            line += f"; {self.shared} speak for several, {self.opposed} of them for either answer"
+            line += f"; {self.shared} have labels of several, which disagree on {self.opposed}"
         return line
 
 

@@ -202,6 +202,12 @@ TAGS: dict[str, dict[str, str]] = {
         "hf": "hub",
         "datasets": "hub",
         "embedded": "pydoc",
+        "pairs": "preferences",
+        "preference": "preferences",
+        "dpo": "preferences",
+        "rating": "ratings",
+        "scores": "ratings",
+        "scored": "ratings",
     },
     "objectives": {
         "python": "import",

@@ -73,7 +73,8 @@ def test_sources_of_one_objective_each_meet_at_a_prompt_however_it_is_spelt(tmp_
     assert facts.spoken == (("harmless", 4), ("helpful", 4))
     assert facts.repeated == 0
     (line,) = [line for line in facts.lines() if "learn" in line]
-    assert line.startswith("runs learn from 4 pairs: harmless 4, helpful 4; 4 speak for several")
+    assert line.startswith("runs learn from 4 pairs: harmless 4, helpful 4; 4 have labels of ")
+    assert line.endswith("disagree on 4")
 
 
 def test_a_column_names_the_objective_and_neither_files_nor_rows_have_an_order(tmp_path):
