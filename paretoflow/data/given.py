@@ -114,7 +114,10 @@ def drawn(found: Gathered, spec: Spec, seed: int, needs: Needs) -> PromptSets:
         return needs.unfit(prompt) or needs.unfit_answers(prompt, said, spec.max_answer_tokens)
 
     sets = draw(found.pools, spec, seed, unfit)
-    given = tuple(found.said[identity_of(prompt)] for prompt in sets.train)
+    given, held_out = (
+        tuple(found.said[identity_of(prompt)] for prompt in part)
+        for part in (sets.train, sets.validation)
+    )
     facts = _facts(sets.facts, given)
     spoken = dict(facts.spoken)
     for name in needs.objectives:
@@ -122,8 +125,9 @@ def drawn(found: Gathered, spec: Spec, seed: int, needs: Needs) -> PromptSets:
             what = f"no {facts.learnt} of the {len(sets.train)} train prompts speak for `{name}`"
             hint = "raise data.train, or add a source for it"
             raise DataError(what, found.pools.source, hint, code="data-objective")
-    plain = [[one.plain() for one in said] for said in given]
-    return replace(sets, given=given, facts=facts, digest=digest_of([sets.digest, plain]))
+    plain = [[[one.plain() for one in said] for said in part] for part in (given, held_out)]
+    digest = digest_of([sets.digest, plain])
+    return replace(sets, given=given, given_held_out=held_out, facts=facts, digest=digest)
 
 
 def _read(

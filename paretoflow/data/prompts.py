@@ -58,6 +58,7 @@ class PromptSets:
         facts: What became of the source's rows.
         given: What people said of answers to each train prompt, in their order; empty where runs
             learn from the base's own answers alone.
+        given_held_out: Likewise of each validation prompt; no run learns from it.
     """
 
     train: tuple[Prompt, ...]
@@ -66,6 +67,7 @@ class PromptSets:
     digest: str
     facts: DataFacts = field(default_factory=DataFacts)
     given: tuple[tuple[Feedback, ...], ...] = ()
+    given_held_out: tuple[tuple[Feedback, ...], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from paretoflow.core.views import CUT_OFF
 from paretoflow.lm.base import LanguageModel, encode
 from paretoflow.lm.generation import Answer, cut_off, generate
 from paretoflow.lm.logprobs import sequence_logprobs
+from paretoflow.scoring.agreement import agreement
 from paretoflow.scoring.costs import NO_COSTS, SystemCosts
 from paretoflow.scoring.signals import ASSUMED_BETA, HeldOutPairs, pair_signals, topk_signals
 from paretoflow.spec.models import GenerationSpec
@@ -57,6 +58,8 @@ class Evaluator:
         costs: Objectives that are measured as the policy answers, and scored 0 by the panel.
         beat: Called after every batch, as a sign of life.
         keeper: Samples and scores instead, and keeps what is made; for the base alone.
+        given: What people said of answers to prompts that no run learns from; None where they said
+            nothing.
     """
 
     lm: LanguageModel
@@ -70,6 +73,7 @@ class Evaluator:
     costs: SystemCosts = NO_COSTS
     beat: Callable[[], None] = lambda: None
     keeper: Keeper | None = None
+    given: Candidates | None = None
 
     def evaluate(
         self,
@@ -108,6 +112,9 @@ class Evaluator:
         }
         if weights is not None and self.held_out is not None:
             diagnostics |= self._ranking(model, self.held_out, weights, served)
+        if weights is not None and self.given is not None and self.given.given is not None:
+            logprobs = self._logprobs(model, self.given, served)
+            diagnostics |= agreement(self.given, self.given.given, logprobs)
         wall_s = time.perf_counter() - started
         return Evaluation(
             scores=scores.mean(axis=0),
@@ -232,21 +239,25 @@ class Evaluator:
         self, model: PreTrainedModel, held_out: Candidates, weights: FloatArray, served: Served
     ) -> dict[str, float]:
         """Return what the held-out pairs say; nothing when every one is a tie."""
-        per_prompt = len(held_out.completions[0])
-        prompts: Sequence[Sequence[int]] = held_out.prompt_ids
+        logprobs = self._logprobs(model, held_out, served)
+        merits = held_out.standardised @ np.asarray(weights)
+        return pair_signals(HeldOutPairs.of(logprobs, held_out, merits), self.beta)
+
+    def _logprobs(self, model: PreTrainedModel, table: Candidates, served: Served) -> FloatArray:
+        """Return the log-probability of every answer of a table, shape (P, C)."""
+        per_prompt = len(table.completions[0])
+        prompts: Sequence[Sequence[int]] = table.prompt_ids
         if served.rewrite is not None:
-            prompts = encode(self.lm, _texts(held_out.prompts, served))
+            prompts = encode(self.lm, _texts(table.prompts, served))
         with _asked(model, served) as policy:
-            logprobs = sequence_logprobs(
+            return sequence_logprobs(
                 policy,
                 self.lm,
                 [ids for ids in prompts for _ in range(per_prompt)],
-                [ids for row in held_out.completion_ids for ids in row],
+                [ids for row in table.completion_ids for ids in row],
                 self.generation.batch_size,
                 self.beat,
             ).reshape(-1, per_prompt)
-        merits = held_out.standardised @ np.asarray(weights)
-        return pair_signals(HeldOutPairs.of(logprobs, held_out, merits), self.beta)
 
 
 @contextmanager

@@ -69,6 +69,10 @@ def test_runs_move_as_the_labels_of_their_objective_ask_for(tmp_path, method, sa
     trained = sorted((e for e in state.evaluations if e.step), key=lambda e: e.step)
     ends = {tuple(np.round(e.weights, 3)): e.scores for e in trained}
     assert ends[1.0, 0.0][0] < ends[0.0, 1.0][0]
+    for name, end in (("brief", (1.0, 0.0)), ("full", (0.0, 1.0))):
+        told = [e.diagnostics for e in trained if tuple(np.round(e.weights, 3)) == end]
+        if method != "mah_dpo":
+            assert told[-1][f"pair_accuracy/{name}"] == 1.0  # of prompts that no run saw
     base = next(e.scores for e in state.evaluations if e.step == 0)
     if method != "mah_dpo":
         assert ends[1.0, 0.0][0] < base[0] < ends[0.0, 1.0][0]

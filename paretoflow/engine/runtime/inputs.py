@@ -59,12 +59,13 @@ def inputs_of(
 
 
 def _digests(prompts: PromptSets, name: str) -> Iterator[str]:
-    """Yield the digest of each prompt of a set; of a train prompt with what people gave."""
+    """Yield the digest of each prompt of a set, with what people said of answers to it."""
     own = map(_digest, getattr(prompts, name))
-    if name != "train" or not prompts.given:
+    given = {"train": prompts.given, "validation": prompts.given_held_out}.get(name, ())
+    if not given:
         yield from own
         return
-    for digest, said in zip(own, prompts.given, strict=True):
+    for digest, said in zip(own, given, strict=True):
         yield digest_of([digest, [one.plain() for one in said]])
 
 

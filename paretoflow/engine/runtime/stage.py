@@ -6,11 +6,12 @@ far as runs draw of them too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from paretoflow.core.feedback import Feedback
 from paretoflow.core.ids import seed_of
-from paretoflow.core.protocols import Candidates
+from paretoflow.core.protocols import Candidates, Prompt
 from paretoflow.data.prompts import PromptSets
 from paretoflow.lm.base import LanguageModel
 from paretoflow.scoring.costs import SystemCosts
@@ -111,6 +112,7 @@ class Stage:
             getattr(spec.method, "beta", 0) or ASSUMED_BETA,
             SystemCosts.of(spec.objectives),
             self.pulse.beat,
+            given=self._said_of_held_out(shared),
         )
         keeper = shared.keeper("answers to evaluate the base")
         return Lessons(candidates, scored, evaluator, replace(evaluator, keeper=keeper))
@@ -124,9 +126,19 @@ class Stage:
         if not isinstance(spec.data, GivenSpec):
             assert own is not None
             return own, own
-        scores = needs_scores(spec)
-        rows = [
-            (p, one) for p, said in zip(prompts.train, prompts.given, strict=True) for one in said
-        ]
-        given = GivenStage(shared, 1.0 - share, scores).candidates(rows)
+        rows = _rows(prompts.train, prompts.given)
+        given = GivenStage(shared, 1.0 - share, needs_scores(spec)).candidates(rows)
         return own, given if own is None else joined(given, own)
+
+    def _said_of_held_out(self, shared: SharedStage) -> Candidates | None:
+        """Return what people said of answers to the validation prompts; None where nothing."""
+        rows = _rows(self.prompts.validation, self.prompts.given_held_out)
+        return GivenStage(shared, 1.0, scores=False).candidates(rows) if rows else None
+
+
+def _rows(
+    prompts: Sequence[Prompt], given: Sequence[Sequence[Feedback]]
+) -> list[tuple[Prompt, Feedback]]:
+    if not given:
+        return []
+    return [(prompt, one) for prompt, said in zip(prompts, given, strict=True) for one in said]
