@@ -119,15 +119,34 @@ def drawn(found: Gathered, spec: Spec, seed: int, needs: Needs) -> PromptSets:
         for part in (sets.train, sets.validation)
     )
     facts = _facts(sets.facts, given)
-    spoken = dict(facts.spoken)
-    for name in needs.objectives:
-        if not spoken.get(name):
-            what = f"no {facts.learnt} of the {len(sets.train)} train prompts speak for `{name}`"
-            hint = "raise data.train, or add a source for it"
-            raise DataError(what, found.pools.source, hint, code="data-objective")
+    _require_something(needs.objectives, given, facts, found.pools.source)
     plain = [[[one.plain() for one in said] for said in part] for part in (given, held_out)]
     digest = digest_of([sets.digest, plain])
     return replace(sets, given=given, given_held_out=held_out, facts=facts, digest=digest)
+
+
+def _require_something(
+    names: Sequence[str], given: Sequence[Sequence[Feedback]], facts: DataFacts, source: str
+) -> None:
+    """Refuse a train set in which an objective tells no two answers apart."""
+    told = {name for said in given for one in said for name in _tells(one)}
+    spoken = dict(facts.spoken)
+    for name in names:
+        where = f"the {len(given)} train prompts"
+        if not spoken.get(name):
+            what = f"no {facts.learnt} of {where} speak for `{name}`"
+            hint = "raise data.train, or add a source for it"
+            raise DataError(what, source, hint, code="data-objective")
+        if name not in told:
+            what = f"`{name}` rates all answers to a prompt alike, to each of {where}"
+            hint = "raise data.train, or name another column in `ratings`"
+            raise DataError(what, source, hint, code="data-objective")
+
+
+def _tells(said: Feedback) -> Iterator[str]:
+    """Yield the objectives that tell two of the answers apart."""
+    yield from said.better
+    yield from (name for name, row in said.ratings.items() if len(set(row)) > 1)
 
 
 def _read(

@@ -50,7 +50,7 @@ def test_a_layout_reads_rows_like_the_one_shown(place, row, text, tmp_path, monk
     shown = yaml.safe_load(text)
     rows = [_numbered(json.loads(row), number) for number in range(ROWS)]
     if "response" in rows[0]:  # a second answer to each prompt
-        rows += [{**one, "response": "Nine."} for one in rows]
+        rows += [{**one, "response": "Nine.", "helpfulness": 1, "verbosity": 3} for one in rows]
     for source in shown["data"]["sources"]:
         lines = "".join(json.dumps(one) + "\n" for one in rows)
         Path(source["path"]).write_text(lines, encoding="utf-8")

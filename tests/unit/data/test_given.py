@@ -358,6 +358,13 @@ def test_an_objective_without_a_pair_among_the_train_prompts_is_refused(tmp_path
         load("preferences", {"path": path})
 
 
+def test_ratings_that_tell_no_two_answers_apart_are_refused(tmp_path):
+    rows = [row | {"s": len(row["prompt"])} for row in steer()]
+    with pytest.raises(DataError, match="`harmless` rates all answers to a prompt alike") as caught:
+        load("ratings", {**STEER, "path": write(tmp_path / "a.jsonl", rows)})
+    assert caught.value.code == "data-objective"
+
+
 def test_a_source_with_other_columns_is_refused_even_where_bad_rows_are_left_out(tmp_path):
     good = {"path": write(tmp_path / "a.jsonl", pairs(30)), "objective": "helpful"}
     odd = [{"question": "Q", "yes": "a", "no": "b"}] * 3
