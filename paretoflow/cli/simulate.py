@@ -71,7 +71,7 @@ def simulate(
 
     given = {"stop.runs": runs, "seed": seed, "engine.worker_groups": worker_groups}
     changes = [f"{key}={value}" for key, value in given.items() if value is not None]
-    spec = load_spec(job, [*(overrides or ()), *changes])
+    spec = load_spec(job, [*(overrides or ()), *changes], simulated=True)
     result = run_simulation(
         spec, load_oracle(oracle), faults=FaultModel(crash=crash, straggle=straggle)
     )

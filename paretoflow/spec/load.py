@@ -38,6 +38,7 @@ def load_spec(
     storage: str | None = None,
     *,
     files: bool = True,
+    simulated: bool = False,
 ) -> SweepSpec:
     """Read a sweep YAML.
 
@@ -46,11 +47,13 @@ def load_spec(
         overrides: Each as `a.b=value`, put over the file's values in order.
         storage: Replaces the file's `storage`.
         files: Whether the files and folders that it names must be on this machine.
+        simulated: Whether it is to be simulated, without a base.
 
     Raises:
         SpecError: With every fault found in `faults`.
     """
-    return load_spec_text(read_text(Path(path)), str(path), overrides, storage, files=files)
+    document = read_yaml(read_text(Path(path)), str(path))
+    return _located(document, overrides, storage, files=files, simulated=simulated)[0]
 
 
 def load_located(
@@ -91,6 +94,7 @@ def _located(
     *,
     files: bool,
     stored: bool = False,
+    simulated: bool = False,
 ) -> tuple[SweepSpec, Document]:
     if not isinstance(document.value, dict):
         empty = document.value is None and not document.faults
@@ -113,7 +117,7 @@ def _located(
     # a value that could not be read is told once
     lost = {fault.path for fault in document.faults}
     faults += [*document.faults, *(fault for fault in field_faults if fault.path not in lost)]
-    faults += faults_in(draft, files=files)
+    faults += faults_in(draft, files=files, simulated=simulated)
     if spec is None or faults:
         raise error_of(document, faults)
     return spec, document
@@ -182,13 +186,17 @@ def error_of(document: Document, faults: Sequence[Fault]) -> SpecError:
     return _together([by_text[text] for text in errors], document.source)
 
 
-def require_valid(spec: SweepSpec) -> None:
+def require_valid(spec: SweepSpec, *, simulated: bool = False) -> None:
     """Refuse a spec that was made in Python and breaks a rule; a YAML is asked when it is read.
+
+    Args:
+        spec: All of it.
+        simulated: Whether it is to be simulated, without a base.
 
     Raises:
         SpecError: With every fault found in `faults`, each with its key.
     """
-    faults = dict.fromkeys(faults_in(Draft.of(spec), files=False))
+    faults = dict.fromkeys(faults_in(Draft.of(spec), files=False, simulated=simulated))
     if faults:
         errors = [f.plain_error() for f in faults]
         raise _together(errors, spec.name)

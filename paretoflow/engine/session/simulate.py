@@ -26,6 +26,7 @@ from paretoflow.engine.simulation.backend import (
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.memory import MemoryLedger
 from paretoflow.scoring.calibrate import declared_problem
+from paretoflow.spec.load import require_valid
 from paretoflow.spec.sweep import SweepSpec
 
 ORACLES = {"llm_like": "paretoflow.engine.simulation.llm_like:LlmLikeOracle"}
@@ -109,8 +110,10 @@ def simulate(
     """Run the same planner and ledger against an oracle, in virtual time.
 
     Raises:
-        SpecError: If an objective declares no range: there is nothing to calibrate it from.
+        SpecError: If the spec breaks a rule, or an objective declares no range: there is nothing to
+            calibrate it from.
     """
+    require_valid(spec, simulated=True)
     problem = declared_problem(spec.objectives)
     cluster = SimulatedCluster(oracle, problem, spec.engine, seed=spec.seed, faults=faults)
     proposer = proposer_of(spec)

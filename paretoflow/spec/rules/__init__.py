@@ -27,13 +27,15 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def faults_in(draft: Draft, *, files: bool) -> list[Fault]:
+def faults_in(draft: Draft, *, files: bool, simulated: bool = False) -> list[Fault]:
     """Return every fault of a draft, those of launches with settings of `search` included.
 
     Args:
         draft: The valid parts of a sweep YAML.
         files: Whether the files and folders that it names must be on this machine.
+        simulated: Whether it is to be simulated, without a base.
     """
     found = [fault for rule in RULES for fault in rule(draft)]
     found += places.named_files(draft) if files else ()
+    found += objectives.undeclared(draft) if simulated else ()
     return [*found, *search_faults(draft, RULES)]

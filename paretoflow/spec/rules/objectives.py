@@ -107,4 +107,14 @@ def _system_costs(draft: Draft) -> Iterator[Fault]:
         yield Fault(("objectives", costs[0][0], "type"), what, "add what the answers are to be")
 
 
+def undeclared(draft: Draft) -> Iterator[Fault]:
+    """Yield objectives without a range, which a simulation has no base to take it from."""
+    for index, objective in draft.objectives:
+        if objective.range is None:
+            what = f"`{objective.name}` declares no range, and a simulation has no base to take it "
+            what += "from"
+            hint = "add `range: [low, high]` in raw units"
+            yield Fault(("objectives", index), what, hint, code="spec-no-range")
+
+
 RULES: tuple[Rule, ...] = (_unique_names, _ranges, _regexes, _system_costs)

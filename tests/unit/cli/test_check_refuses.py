@@ -178,3 +178,11 @@ def test_a_tracker_without_its_client_is_refused(folder, capsys, monkeypatch):
     monkeypatch.setitem(tracking.LIBRARIES, "wandb", "no_such_client")
     (told,) = refusals("tracking: [{type: tensorboard}, {type: wandb}]", capsys)
     assert re.match(r"error\[missing-extra\]: job\.yaml:\d+:\d+ tracking\.1\.type: ", told)
+
+
+def test_a_simulation_names_the_place_of_an_objective_without_a_range(folder, capsys):
+    Path("job.yaml").write_text(f"name: x\n{TWO}\n")
+    assert main(["simulate", "job.yaml", "--oracle", "llm_like"]) == 2
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error[")]
+    for line, place in zip(told, ("2:14 objectives.a: ", "2:39 objectives.b: "), strict=True):
+        assert line.startswith(f"error[spec-no-range]: job.yaml:{place}")

@@ -14,6 +14,7 @@ from paretoflow.engine.session.simulate import load_oracle, simulate
 from paretoflow.engine.state.events import calibrated
 from paretoflow.ledger import open_ledger
 from paretoflow.scoring.calibrate import declared_problem
+from paretoflow.spec.proposers import OlsProposerSpec
 from tests.faults import raises
 from tests.sim.oracles import CircleOracle
 from tests.sim.specs import circle_spec
@@ -125,7 +126,18 @@ def test_a_simulation_needs_declared_ranges() -> None:
     plain = circle_spec().model_dump(mode="json")
     plain["objectives"][1]["range"] = None
     spec = type(circle_spec()).model_validate(plain)
-    with raises("spec-no-range", "'right'"):
+    with raises("spec-no-range", "objectives.1", "`right`"):
+        simulate(spec, CircleOracle())
+
+
+def test_a_simulation_asks_the_rules_of_a_spec_that_was_made_in_python() -> None:
+    proposer = OlsProposerSpec(type="ols")
+    five = tuple(
+        o.model_copy(update={"name": f"o{i}"})
+        for i, o in enumerate((*circle_spec().objectives * 3,)[:5])
+    )
+    spec = circle_spec().model_copy(update={"proposer": proposer, "objectives": five})
+    with raises("spec-contradiction", "proposer.type", "ols"):
         simulate(spec, CircleOracle())
 
 
