@@ -134,10 +134,6 @@ GIVEN: Mapping[str, ErrorCode] = {
     "data-empty": ErrorCode(
         "A prompt or an answer is empty, or a file holds nothing.", "Remove the row, or fill it."
     ),
-    "data-template": ErrorCode(
-        "The template of the prompts cannot be read.",
-        "Write columns as `{column}`, and a literal brace twice.",
-    ),
     "data-reference": ErrorCode(
         "A prompt lacks the reference answer or the passages that an objective needs.",
         "Add them to the data, or set `data.on_bad_row: skip`.",

@@ -34,10 +34,6 @@ class RowReader:
         spec: Names the columns, and says what a bad row does.
         render_chat: Renders chat turns; None for a model without a chat template.
         used: Further columns with a role of their own.
-
-    Raises:
-        DataError: If the spec names more than one of messages, dialogue and template, or the
-            template is malformed.
     """
 
     def __init__(
@@ -51,34 +47,14 @@ class RowReader:
         self._max_passage_words = spec.max_passage_words
         self._render_chat = render_chat
         self._template = None if spec.template is None else _parsed(spec.template)
-        rivals = {
-            "data.columns.messages": spec.columns.messages,
-            "data.columns.dialogue": spec.columns.dialogue,
-            "data.template": spec.template,
-        }
-        given = [name for name, value in rivals.items() if value is not None]
-        if len(given) > 1:
-            raise DataError(
-                f"{' and '.join(given)} each say what the prompt is",
-                hint="keep one",
-                code="data-template",
-            )
-        fields = {field for _, field in self._template or ()}
-        if _PASSAGES in fields and spec.columns.passages is None:
-            hint = "name the column that holds them in data.columns.passages"
-            raise DataError(
-                "the template has a place for {passages}",
-                "data.template",
-                hint,
-                code="data-template",
-            )
+        shaped = (spec.columns.messages, spec.columns.dialogue, spec.template) != (None, None, None)
         self._used = {
             spec.columns.messages,
             spec.columns.dialogue,
             spec.columns.reference,
             spec.columns.passages,
             spec.columns.tools,
-            None if given else spec.columns.prompt,
+            None if shaped else spec.columns.prompt,
             *used,
         }
         self._never: dict[str, DataError] = {}
@@ -233,19 +209,5 @@ def existing_file(path: str) -> Path:
 
 def _parsed(template: str) -> tuple[tuple[str, str | None], ...]:
     """Split a template into (literal text, column or None) pieces."""
-    hint = "write places as {column} and braces that stand for themselves as {{ and }}"
-    try:
-        pieces = list(string.Formatter().parse(template))
-    except ValueError as error:
-        raise DataError(
-            f"malformed template: {error}", "data.template", hint, code="data-template"
-        ) from error
-    for _, field, layout, conversion in pieces:
-        if field == "" or layout or conversion:
-            raise DataError(
-                f"malformed place in {repr(template)[:80]}",
-                "data.template",
-                hint,
-                code="data-template",
-            )
-    return tuple((literal, field) for literal, field, _, _ in pieces)
+    # the rules of the spec see to it that it can be split, and into columns alone
+    return tuple((literal, field) for literal, field, _, _ in string.Formatter().parse(template))

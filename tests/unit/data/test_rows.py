@@ -104,27 +104,9 @@ def test_null_reference_is_no_reference() -> None:
     assert read({"prompt": "?", "gold": None}, {"reference": "gold"}).reference == ""
 
 
-@pytest.mark.parametrize("template", ["{", "}", "{}", "{a!r}", "{a:>3}", "x {a"])
-def test_malformed_templates_are_refused_before_any_row(template: str) -> None:
-    with raises("data-template", "data.template"):
-        RowReader(JsonlDataSpec(type="jsonl", path="f", template=template), None)
-
-
 def test_a_template_cannot_reach_into_values() -> None:
     with raises("data-column", "'prompt.__class__'"):
         read({"prompt": "x"}, template="{prompt.__class__}")
-
-
-def test_place_for_passages_needs_their_column() -> None:
-    with raises("data-template", "data.columns.passages"):
-        RowReader(JsonlDataSpec(type="jsonl", path="f", template="{passages}"), None)
-
-
-def test_two_sources_of_the_prompt_are_refused() -> None:
-    columns = ColumnsSpec(messages="a")
-    spec = JsonlDataSpec(type="jsonl", path="f", columns=columns, template="{b}")
-    with raises("data-template", "data.columns.messages", "data.template"):
-        RowReader(spec, None)
 
 
 def test_tools_reach_the_chat_template() -> None:
