@@ -11,11 +11,11 @@ import pyarrow.parquet
 import pytest
 from pydantic import TypeAdapter
 
-from paretoflow.core.errors import DataError
 from paretoflow.core.protocols import Prompt
 from paretoflow.data import TAGS, load_prompts
 from paretoflow.data.prompts import PromptSets
 from paretoflow.spec.data import DataSpec
+from tests.faults import raises
 
 ROWS = [
     {
@@ -121,5 +121,5 @@ def test_more_train_prompts_leave_the_other_sets_alone(spec: DataSpec, tag: str)
 def test_too_large_a_set_is_refused_with_counts_and_the_number_to_lower(
     spec: DataSpec, tag: str
 ) -> None:
-    with pytest.raises(DataError, match=r"train 100000.*lower data\.train to at most \d+"):
+    with raises("data-too-few", "train 100000", "data.train"):
         load(spec_of(tag, train=100_000))

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from paretoflow.core.errors import ModelError, PluginError, UserError
 from paretoflow.core.ids import digest_of_folder
 from paretoflow.core.views import SweepView
 from paretoflow.exporters import TAGS, Exporter, build_exporter, exporter_of
@@ -27,7 +26,8 @@ from paretoflow.spec.exporters import (
     ParquetExportSpec,
     VllmExportSpec,
 )
-from tests.views import measured, three_objectives, two_objectives
+from tests.faults import raises
+from tests.views import changed, measured, three_objectives, two_objectives
 
 EXAMPLES: dict[str, ExporterSpec] = {
     "folder": FolderExportSpec(),
@@ -62,7 +62,7 @@ def out(tmp_path: Path) -> Path:
 
 def repointed(view: SweepView, **changes: object) -> SweepView:
     """Return the view with its first point changed."""
-    point = dataclasses.replace(view.front.points[0], **changes)  # type: ignore[arg-type]
+    point = changed(view.front.points[0], **changes)
     front = dataclasses.replace(view.front, points=(point, *view.front.points[1:]))
     return dataclasses.replace(view, front=front)
 
@@ -76,9 +76,9 @@ def test_tags_union_and_examples_are_the_same() -> None:
 
 def test_an_unknown_tag_is_refused_with_the_nearest() -> None:
     spec = FolderExportSpec.model_construct(type="foldr")  # type: ignore[arg-type]
-    with pytest.raises(PluginError, match="did you mean folder"):
+    with raises("plugin-unknown", "'foldr'", "folder?"):
         build_exporter(spec)
-    with pytest.raises(PluginError, match="did you mean parquet"):
+    with raises("plugin-unknown", "'parket'", "parquet?"):
         exporter_of("parket")
 
 
@@ -117,7 +117,7 @@ class TestEveryExporter:
     ) -> None:
         exporter.export(view, out, PICTURE, force=False)
         (out / "note").write_bytes(b"older")
-        with pytest.raises(UserError, match="--force"):
+        with raises("usage-occupied", str(out), "--force"):
             exporter.export(view, out, PICTURE, force=False)
         assert (out / "note").read_bytes() == b"older"
         exporter.export(view, out, PICTURE, force=True)
@@ -129,11 +129,11 @@ class TestEveryExporter:
     ) -> None:
         out.mkdir(parents=True)
         (out / "thesis.txt").write_text("precious")
-        with pytest.raises(UserError, match="not an export"):
+        with raises("usage-occupied", str(out)):
             exporter.export(view, out, PICTURE, force=True)
         link = out.parent / "link"
         link.symlink_to(out)
-        with pytest.raises(UserError, match="not an export"):
+        with raises("usage-occupied", str(link)):
             exporter.export(view, link, PICTURE, force=True)
         assert (out / "thesis.txt").read_text() == "precious"
 
@@ -145,7 +145,7 @@ class TestExportersOfAdapters:
     ) -> None:
         adapter = Path(view.root) / view.front.points[0].path / "adapter_model.safetensors"
         adapter.write_bytes(b"other weights")
-        with pytest.raises(ModelError, match="not the one that was evaluated"):
+        with raises("adapter-changed", "adapter_model.safetensors"):
             exporter.export(view, out, PICTURE, force=False)
         assert list(out.parent.iterdir()) == []
 
@@ -154,7 +154,7 @@ class TestExportersOfAdapters:
     ) -> None:
         folder = Path(view.root) / view.front.points[0].path
         folder.rename(folder.with_name("elsewhere"))
-        with pytest.raises(ModelError, match="is gone"):
+        with raises("adapter-gone", str(folder)):
             exporter.export(view, out, PICTURE, force=False)
 
     def test_links_are_not_followed(
@@ -163,14 +163,14 @@ class TestExportersOfAdapters:
         secret = tmp_path / "secret"
         secret.write_text("secret")
         (Path(view.root) / view.front.points[0].path / "extra").symlink_to(secret)
-        with pytest.raises(ModelError, match="links"):
+        with raises("model-export", "links"):
             exporter.export(view, out, PICTURE, force=False)
 
     @pytest.mark.parametrize("name", ["../../escaped", "/etc/escaped", "..", ".hidden", "a/b", ""])
     def test_names_cannot_leave_the_export(
         self, exporter: Exporter, view: SweepView, out: Path, name: str
     ) -> None:
-        with pytest.raises(ModelError, match="not the name of a checkpoint"):
+        with raises("model-export", repr(name)):
             exporter.export(repointed(view, snapshot_id=name), out, PICTURE, force=False)
         assert list(out.parent.iterdir()) == []
 
@@ -178,7 +178,7 @@ class TestExportersOfAdapters:
         self, exporter: Exporter, view: SweepView, out: Path, tmp_path: Path
     ) -> None:
         (tmp_path / "other").mkdir()
-        with pytest.raises(ModelError, match="outside its sweep"):
+        with raises("model-export", "../../other"):
             exporter.export(repointed(view, path="../../other"), out, PICTURE, force=False)
 
 
@@ -267,7 +267,7 @@ def test_folder_card_names_a_pretrained_base(view: SweepView, out: Path) -> None
 
 
 def test_folder_of_a_front_with_only_the_base(view: SweepView, out: Path) -> None:
-    base = dataclasses.replace(
+    base = changed(
         view.front.points[0],
         snapshot_id="base",
         run_id="base",

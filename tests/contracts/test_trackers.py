@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from paretoflow.core.errors import MissingExtraError, PluginError
+from paretoflow.core.errors import MissingExtraError
 from paretoflow.spec.tracking import (
     MlflowTrackerSpec,
     TensorboardTrackerSpec,
@@ -23,6 +23,7 @@ from paretoflow.spec.tracking import (
     WandbTrackerSpec,
 )
 from paretoflow.tracking import TAGS, Point, Subject, Tracker, build_tracker
+from tests.faults import raises
 
 SUBJECT = Subject("demo", "demo-0123456789", {"method": "dpo", "objectives": "length, coverage"})
 LIBRARIES = {"tensorboard": "tensorboardX", "mlflow": "mlflow", "wandb": "wandb"}
@@ -146,7 +147,7 @@ def test_tags_union_and_examples_are_the_same(tmp_path: Path) -> None:
 
 def test_an_unknown_tag_is_refused_with_the_nearest() -> None:
     spec = WandbTrackerSpec.model_construct(type="wanbd")  # type: ignore[arg-type]
-    with pytest.raises(PluginError, match="did you mean wandb"):
+    with raises("plugin-unknown", "'wanbd'", "wandb?"):
         build_tracker(spec)
 
 

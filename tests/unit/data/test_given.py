@@ -19,6 +19,7 @@ from paretoflow.data import load_prompts
 from paretoflow.data.needs import Needs
 from paretoflow.data.prompts import PromptSets
 from paretoflow.spec.data import DataSpec
+from tests.faults import raises
 
 NAMES = ("harmless", "helpful")
 SIZES = {"train": 4, "eval": 2, "validation": 2}
@@ -169,7 +170,7 @@ def test_whole_turns_are_cut_at_the_prompt(tmp_path, prompt_in):
         "whole": True,
     }
     options = {"render": lambda t: t[-1]["content"], "names": ("helpful",)}
-    with pytest.raises(DataError, match="'rejected' does not begin with the turns") as caught:
+    with raises("data-pair", "'rejected'") as caught:
         load("preferences", source, **options)
     assert caught.value.where.endswith("a.jsonl:5")
     sets = load("preferences", source, on_bad_row="skip", train=3, **options)
@@ -316,7 +317,7 @@ def test_a_bad_rating_is_named_by_file_and_line(tmp_path, case):
 def test_a_single_rated_answer_cannot_be_compared(tmp_path):
     rows = [row for row in steer() if row["prompt"] != "Q3" or row["response"] == "y"]
     path = write(tmp_path / "a.jsonl", rows)
-    with pytest.raises(DataError, match="only one answer to this prompt is rated") as caught:
+    with raises("data-rating", "10", "answer") as caught:
         load("ratings", {**STEER, "path": path})
     assert caught.value.where == f"{path}:10"
     sets = load("ratings", {**STEER, "path": path}, on_bad_row="skip", train=3)
@@ -326,7 +327,7 @@ def test_a_single_rated_answer_cannot_be_compared(tmp_path):
 def test_ratings_that_fit_no_answer_are_refused(tmp_path):
     rows = listed()
     rows[1]["h"] = [1, 2]
-    with pytest.raises(DataError, match="'h' must hold 3 ratings, one for each answer"):
+    with raises("data-rating", "'h'", "hold 3"):
         load("ratings", {**LISTED, "path": write(tmp_path / "a.jsonl", rows)})
 
 
@@ -334,7 +335,7 @@ def test_an_unknown_objective_in_the_column_is_refused_with_the_nearest(tmp_path
     rows = pairs(objective="helpful")
     rows[5]["objective"] = "helpfull"
     path = write(tmp_path / "a.jsonl", rows)
-    with pytest.raises(DataError, match="names the objective 'helpfull'; allowed") as caught:
+    with raises("data-objective", "'helpfull'") as caught:
         load("preferences", {"path": path})
     assert (caught.value.where, caught.value.hint[:23]) == (f"{path}:6", "did you mean 'helpful'?")
 
@@ -343,18 +344,18 @@ def test_a_label_that_names_no_answer_is_refused(tmp_path):
     rows = [{"prompt": f"Q{i}", "a": "x", "b": "y", "best": 2} for i in range(8)]
     source = {"columns": {"answers": ["a", "b"]}, "better": {"helpful": "best"}}
     path = write(tmp_path / "a.jsonl", rows)
-    with pytest.raises(DataError, match=r"holds 2; allowed: 0, 1, 'a' or 'b'"):
+    with raises("data-value", "holds 2", "0", "1", "'a'", "'b'"):
         load("preferences", {**source, "path": path})
     for row in rows:
         row["best"] = None
     write(tmp_path / "a.jsonl", rows)
-    with pytest.raises(DataError, match="no objective says which answer is the better: best"):
+    with raises("data-pair", "objective"):
         load("preferences", {**source, "path": path})
 
 
 def test_an_objective_without_a_pair_among_the_train_prompts_is_refused(tmp_path):
     path = write(tmp_path / "a.jsonl", pairs(objective="helpful"))
-    with pytest.raises(DataError, match="no pairs of the 4 train prompts speak for `harmless`"):
+    with raises("data-objective", "the 4", "`harmless`"):
         load("preferences", {"path": path})
 
 
@@ -369,9 +370,9 @@ def test_a_source_with_other_columns_is_refused_even_where_bad_rows_are_left_out
     good = {"path": write(tmp_path / "a.jsonl", pairs(30)), "objective": "helpful"}
     odd = [{"question": "Q", "yes": "a", "no": "b"}] * 3
     other = {"path": write(tmp_path / "b.jsonl", odd), "objective": "harmless"}
-    with pytest.raises(DataError, match=r"no column 'prompt'; there are 'question', 'yes', 'no'"):
+    with raises("data-column", "'prompt'", "'question'", "'yes'", "'no'"):
         load("preferences", good, other)
-    with pytest.raises(DataError, match="3 of 3 rows cannot be used") as caught:
+    with raises("data-bad-rows", "3 rows") as caught:
         load("preferences", good, other, on_bad_row="skip")
     assert caught.value.where.endswith("b.jsonl")
 
@@ -383,12 +384,12 @@ def test_an_answer_that_does_not_fit_is_told_with_its_row(tmp_path):
         {"type": "preferences", "sources": [source], **SIZES, "max_answer_tokens": 20}
     )
     needs = Needs(objectives=("helpful",), tokens=lambda text: len(text.split()))
-    with pytest.raises(DataError, match="an answer has 30 tokens; allowed: at most 20") as caught:
+    with raises("data-too-long", "30 tokens", "20") as caught:
         load_prompts(spec, seed=0, render_chat=None, needs=needs)
     assert caught.value.where == f"{path}:3"
     wide = spec.model_copy(update={"max_answer_tokens": None})
     narrow = Needs(objectives=("helpful",), tokens=needs.tokens, window=31)
-    with pytest.raises(DataError, match="prompt and answer have 32 tokens; allowed: at most 31"):
+    with raises("data-too-long", "have 32", "31"):
         load_prompts(wide, seed=0, render_chat=None, needs=narrow)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paretoflow.core.errors import RunInterrupted
 from paretoflow.core.feedback import Feedback
 from paretoflow.core.protocols import Prompt
 from paretoflow.lm.answers import answer_ids
@@ -21,6 +20,7 @@ from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.scoring.shared import SharedStage
 from paretoflow.spec.models import GenerationSpec
 from paretoflow.spec.objectives import ObjectiveSpec
+from tests.faults import raises
 from tests.unit.scoring.test_kept import Patient
 
 pytestmark = pytest.mark.train
@@ -99,7 +99,7 @@ def test_what_was_kept_is_not_made_again_and_an_interruption_loses_nothing(
 ):
     monkeypatch.setattr(kept, "KEEP_EVERY_S", 0.0)
     hasty = dataclasses.replace(shared, mailbox=Patient(patience=1))
-    with pytest.raises(RunInterrupted, match="reading given answers, 2 of 6 done"):
+    with raises("interrupted", "2", "6 done"):
         GivenStage(hasty, 1.0, scores=False).candidates(rows)
     whole = GivenStage(shared, 1.0, scores=False).candidates(rows)
     monkeypatch.delattr("paretoflow.scoring.given.sequence_logprobs")

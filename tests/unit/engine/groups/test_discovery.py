@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from paretoflow.core.errors import FencedError
 from paretoflow.engine.groups.discovery import (
     WorkerGroupFactory,
     WorkerGroupName,
@@ -14,6 +13,7 @@ from paretoflow.engine.groups.discovery import (
 )
 from paretoflow.engine.groups.worker_handle import GroupOptions
 from paretoflow.engine.runtime.protocols import EXECUTOR
+from tests.faults import raises
 from tests.sim.specs import circle_spec
 from tests.unit.engine.groups.by_hand import HandTransport
 
@@ -107,6 +107,6 @@ def test_groups_of_a_driver_that_was_fenced_meanwhile_are_removed(at: HandTransp
 def test_groups_of_a_newer_driver_tell_that_there_is_one(at: HandTransport) -> None:
     made = factory_of(at)
     made.create(0, options_of(at, 3))
-    with pytest.raises(FencedError, match=r"a newer driver \(epoch 3\)"):
+    with raises("fenced", "3)", "driver"):
         made.remove_unknown(set(), epoch=2)
     assert len(at.workers) == 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from paretoflow.core.errors import ClusterError, ModelError, WorkerError
+from paretoflow.core.errors import ModelError
 from paretoflow.core.status import Boundary
 from paretoflow.engine.cluster.dashboard import Node
 from paretoflow.engine.groups.discovery import WorkerGroupFactory
@@ -25,6 +25,7 @@ from paretoflow.engine.messages import Failure
 from paretoflow.engine.runtime.mailbox import LoadResult
 from paretoflow.engine.runtime.protocols import EXECUTOR
 from paretoflow.spec.engine import ResourcesSpec
+from tests.faults import raises
 from tests.sim.specs import circle_spec
 from tests.unit.engine.groups.by_hand import HandTransport
 from tests.unit.engine.telling import PROBLEM
@@ -111,7 +112,7 @@ def test_a_group_that_never_gets_to_work_is_replaced_ever_later_and_then_given_u
         at.now_s += 0.1
         pool.admit()
         assert in_slot(pool, 0) is not group
-    with pytest.raises(WorkerError, match="no worker gets to work: the worker died"):
+    with raises("worker-start", "worker"):
         pool.record_start_failure(0, DIED)
 
 
@@ -169,7 +170,7 @@ def test_a_private_cluster_that_lost_its_only_node_ends_the_sweep(at: HandTransp
     at.private = True
     pool = pool_of(at, workers=1)
     at.whole = []
-    with pytest.raises(WorkerError, match="has lost its node"):
+    with raises("worker-died", "lost"):
         pool.check_cluster()
 
 
@@ -182,7 +183,7 @@ def test_a_cluster_without_room_for_one_group_is_refused_unless_it_can_grow(
         require_room(ResourcesSpec(ranks=ranks), at)
         return
     began_s = at.now_s
-    with pytest.raises(ClusterError, match="room for 4 of 5"):
+    with raises("cluster-too-small", "for 4", "5"):
         require_room(ResourcesSpec(ranks=ranks), at)
     assert at.now_s - began_s >= JOIN_S, "nodes may be joining"
     at.grows = True
