@@ -40,8 +40,10 @@ def _split(spec: AnyHub) -> Any:
         raise MissingExtraError.of("data.type hub", "datasets", "train") from error
     try:
         if not is_saved(spec.path):
+            below = getattr(spec, "data_dir", None)
+            more = {} if below is None else {"data_dir": below}
             return datasets.load_dataset(
-                spec.path, name=spec.config, split=spec.split, revision=spec.revision
+                spec.path, name=spec.config, split=spec.split, revision=spec.revision, **more
             )
         saved = datasets.load_from_disk(spec.path)
     except ConnectionError as error:

@@ -57,6 +57,8 @@ class _SourceSpec(Spec):
     """Split to read, of a folder or hub id."""
     config: str | None = None
     """Configuration, of a hub id."""
+    data_dir: str | None = None
+    """Folder of the data set that is read, of a hub id with several, for instance helpful-base."""
     revision: str | None = None
     """Branch, tag or commit, of a hub id."""
     template: str | None = None

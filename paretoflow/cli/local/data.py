@@ -65,7 +65,9 @@ def data_findings(
     if unseen := [source for source in row_sources(data) if _is_away(source)]:
         for source in unseen:
             where = "no saved data set" if Path(source.path).is_dir() else "on the hub"
-            found.notes.append(f"data: {source.path} is {where}, and was not looked at")
+            below = getattr(source, "data_dir", None)
+            name = source.path if below is None else f"{source.path}, {below},"
+            found.notes.append(f"data: {name} is {where}, and was not looked at")
         return found
     try:
         needs = _needs(spec, base, references, found)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from paretoflow.data.hub import read
+from paretoflow.data.hub import read, rows_of
 from paretoflow.spec.data import HubDataSpec
+from paretoflow.spec.data_given import PairSourceSpec
 from tests.faults import raises
 
 datasets = pytest.importorskip("datasets")
@@ -42,6 +43,20 @@ def test_arguments_reach_the_hub_client(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     assert len(texts("owner/set", config="c", split="s", revision="r")) == 3
     assert seen == [("owner/set", {"name": "c", "split": "s", "revision": "r"})]
+
+
+def test_a_source_of_pairs_may_be_one_folder_of_a_hub_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def load_dataset(path: str, **options: Any) -> Any:
+        seen.append(options)
+        return datasets.Dataset.from_list(ROWS)
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    source = PairSourceSpec(path="owner/set", objective="a", data_dir="helpful-base")
+    assert [row["k"] for _, row in rows_of(source)] == [0, 1, 2]
+    plain = {"name": None, "split": "train", "revision": None}
+    assert seen == [{**plain, "data_dir": "helpful-base"}]
 
 
 @pytest.mark.parametrize(
