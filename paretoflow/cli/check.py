@@ -115,7 +115,7 @@ def plan_json(spec: SweepSpec, plan: Plan) -> dict[str, Any]:
 def plan_parts(spec: SweepSpec, plan: Plan) -> list[RenderableType]:
     """Return the plan for a person, part by part."""
     name, folder = escape(spec.name), escape(plan.folder)
-    news = "a sweep is there already: run goes on with it" if plan.exists else "new"
+    news = "a sweep exists there, and run continues it" if plan.exists else "new"
     return [
         f"[bold]{name}[/bold] is valid; it lives in {folder} ({news})",
         "",

@@ -43,8 +43,8 @@ def conclude(ending: Ending, again: Sequence[str] = ()) -> None:
         for line in lines[-TAIL:]:
             echo(f"    {line}", err=True)
     if again:
-        made = "goes on, and makes the runs that failed alike again" if ending.again else "goes on"
-        hint = f"mend the cause; then this {made}: {shlex.join(again)}"
+        made = "repeats the runs that failed alike" if ending.again else "continues"
+        hint = f"remove the cause; this command {made}: {shlex.join(again)}"
         echo(f"  hint: {hint}", err=True)
     raise typer.Exit(1)
 

@@ -51,7 +51,7 @@ VERBS: dict[str, Verb] = {
     ),
     "run": Verb(
         "paretoflow.cli.run:run",
-        "Run a sweep, or go on with one that was interrupted.",
+        "Run a sweep, or continue one that was interrupted.",
         ("paretoflow run jobs/quickstart.yaml",),
     ),
     "submit": Verb(
@@ -64,7 +64,7 @@ VERBS: dict[str, Verb] = {
     ),
     "resume": Verb(
         "paretoflow.cli.resume:resume",
-        "Go on with a sweep from its folder alone, here or on a cluster.",
+        "Continue a sweep from its folder alone, here or on a cluster.",
         (
             "paretoflow resume sweeps/quickstart --set stop.runs=20",
             "paretoflow resume s3://bucket/sweeps/quickstart --address http://head:8265 --follow",

@@ -160,7 +160,7 @@ class Progress:
         ended = [r for r in state.runs.values() if r.status in _ENDED]
         self._shown = {r.run_id: (r.status, r.attempt) for r in ended}
         if state.runs:
-            self._say(f"going on: {len(ended)} of {self._spec.stop.runs} runs ended before")
+            self._say(f"continuing: {len(ended)} of {self._spec.stop.runs} runs ended before")
         return len(ended)
 
     def _say(self, line: str) -> None:
@@ -205,7 +205,7 @@ class Progress:
         stage = (
             str(self._doing or self._note)
             if not state.runs
-            else "Ctrl-C stops safely; the same command goes on"
+            else "Ctrl-C stops safely; the same command continues"
         )
         return Group(grid, Text(facts + spent), self._training(), Text(stage, style="dim"))
 

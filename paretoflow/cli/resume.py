@@ -38,7 +38,7 @@ def resume(
     no_fsync: NoFsync = False,
     accept_change: AcceptChange = False,
 ) -> None:
-    """Go on with a sweep that was interrupted, or let a finished one grow; needs no YAML.
+    """Continue a sweep that was interrupted, or let a finished one grow; needs no YAML.
 
     Nothing that finished is done again. Only `engine`, `stop` and `tracking` may change, for
     instance `--set stop.runs=20`.
@@ -81,7 +81,7 @@ def at_home(root: Folder, address: str | None) -> Iterator[None]:
     here = Path.cwd()
     home = here if address is not None else home_of(root, read_spec(root))
     if home != here:
-        echo(f"going on in {home}, where it was begun", err=True)
+        echo(f"continuing in {home}, where the sweep began", err=True)
     with chdir(home):
         yield
 

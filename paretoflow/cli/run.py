@@ -90,7 +90,7 @@ def run_here(
                 spec, watch=watch, address=address, fsync=fsync, accept_change=accept_change
             )
     except KeyboardInterrupt as asked:
-        told = f"stopped; nothing that finished is lost. Go on with: {shlex.join(words)}"
+        told = f"stopped; nothing that finished is lost. Continue with: {shlex.join(words)}"
         console.print(told, markup=False, soft_wrap=True)
         raise typer.Exit(128 + getattr(asked, "number", signal.SIGINT)) from None
     state = open_sweep_folder(root).state

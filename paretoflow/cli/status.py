@@ -161,10 +161,11 @@ def _state(facts: dict[str, Any], sweep: str) -> str:
     if state == "running":
         return f"running; driver {where} last heard {heard} ago"
     if facts["sure"]:
-        return f"no driver since {heard}: go on with `paretoflow resume {sweep}`"
+        sign = f"interrupted: the last sign of a driver was {heard} ago"
+        return f"{sign}; continue with `paretoflow resume {sweep}`"
     at = datetime.fromtimestamp(facts["last_sign_s"], UTC).strftime("%Y-%m-%d %H:%M:%S")
-    sign = f"driver {where} gives no sign; its last was at {at} UTC by its own clock"
-    return f"{sign}: if none lives, go on with `paretoflow resume {sweep}`"
+    sign = f"no sign of driver {where}; the last was at {at} UTC by its own clock"
+    return f"{sign}. If it is dead, continue with `paretoflow resume {sweep}`"
 
 
 def _groups(facts: dict[str, Any], width: int) -> list[RenderableType]:

@@ -58,18 +58,24 @@ def _ask(
     from paretoflow.storage import as_folder
 
     if standing.state.closed:
-        return f"nothing runs: it ended before: {standing.state.closed}", 0
+        return f"nothing to stop: the sweep has ended ({standing.state.closed})", 0
     if standing.phase == "submitted":  # a driver forgets what was asked before its start
         return "no driver has begun yet; the cluster's --address ends its job", 1
     request_stop(as_folder(sweep))
     if standing.phase == "interrupted":
         silent = duration(standing.silent_s)
-        return f"no driver since {silent}; the request is there in case one is left", 0
+        return (
+            f"the last sign of a driver was {silent} ago; one that still lives finds the request",
+            0,
+        )
     driver = f" {standing.live.driver}" if standing.live else ""
     echo(f"asked the driver{driver} to save its runs and stop …")
     if _obeyed(reader, wait_s):
-        return f"{_STOPPED}; go on with: paretoflow resume {shlex.quote(sweep)}", 0
-    return f"not yet after {wait_s:g} s: it stops after what it does now; ask its status", 1
+        return f"{_STOPPED}; continue with: paretoflow resume {shlex.quote(sweep)}", 0
+    return (
+        f"the driver has not stopped after {wait_s:g} s; `paretoflow status` shows when it has",
+        1,
+    )
 
 
 def _obeyed(reader: StandingReader, patience_s: float) -> bool:

@@ -208,7 +208,7 @@ def _follow(jobs: Jobs, name: str, uri: str, address: str) -> None:
     try:
         end = jobs.follow(name, echo_log)
     except KeyboardInterrupt:
-        echo(f"\n{name} goes on without you", err=True)
+        echo(f"\n{name} keeps running", err=True)
         _say_how_to_go_on(uri, address)
         raise
     echo(f"{name} {end.status.lower()}: {end.message}", err=True)

@@ -47,5 +47,5 @@ class BadRows:
         if self.count > good:
             told = "; ".join(self.first[:3])
             what = f"{self.count} of {self.count + good} rows cannot be used: {told}"
-            hint = "mend the file, or data.columns; skip is for a few bad rows"
+            hint = "repair the file, or correct data.columns; skip is for a few bad rows"
             raise DataError(what, source, hint, code="data-bad-rows")

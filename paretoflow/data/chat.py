@@ -130,7 +130,9 @@ def _speaker(name: Any, number: int, where: str) -> str:
     role = _SHAREGPT.get(name.lower()) if isinstance(name, str) else None
     if role is None:
         what = f"turn {number} is from {_short(name)}; allowed: {', '.join(_SHAREGPT)}"
-        raise DataError(what, where, "mend the row, or write {role, content}", code="data-messages")
+        raise DataError(
+            what, where, "correct the row, or write {role, content}", code="data-messages"
+        )
     return role
 
 
@@ -154,7 +156,7 @@ def _text(content: Any, number: int, where: str) -> str:
             )
         if not isinstance(text, str):
             what = f"a text part of turn {number} has no text: {_short(part)}"
-            raise DataError(what, where, "mend the row", code="data-messages")
+            raise DataError(what, where, "correct the row", code="data-messages")
         texts.append(text)
     return "\n".join(texts)
 
@@ -163,7 +165,7 @@ def _calls(calls: Any, number: int, where: str) -> list[Any]:
     """Return tool calls with their arguments as values: chat templates write them as JSON."""
     if not isinstance(calls, list | tuple) or not all(isinstance(c, Mapping) for c in calls):
         what = f"turn {number} has the tool calls {_short(calls)}; allowed: a list of mappings"
-        raise DataError(what, where, "mend the row", code="data-messages")
+        raise DataError(what, where, "correct the row", code="data-messages")
     plain = []
     for call in calls:
         kept = present(call)

@@ -174,6 +174,6 @@ def _value(values: Mapping[str, Any], column: str, where: str, kinds: tuple[type
         names = " or ".join(words[kind] for kind in kinds)
         what = f"column {column!r} must hold {names}, got {repr(value)[:80]}"
         raise DataError(
-            what, where, "mend the row, or name another column in columns", code="data-value"
+            what, where, "correct the row, or name another column in columns", code="data-value"
         )
     return value

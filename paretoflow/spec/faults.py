@@ -182,7 +182,7 @@ def _hint(path: KeyPath, detail: ErrorDetails, value: Any, root: Any) -> str:
     parts = list(_first_aid(detail, value))
     description = description_at(path, root)
     return "; ".join(
-        [*parts, f"this is: {description}"] if description else parts or ["mend the value"]
+        [*parts, f"this is: {description}"] if description else parts or ["correct the value"]
     )
 
 

@@ -94,7 +94,9 @@ def _key(document: Document, here: Any, path: KeyPath, part: str) -> tuple[str |
         return _index(document, here, path, part)
     if not isinstance(here, dict):
         what = f"`{document.dotted(path)}` is {shown(here)}, which has no key `{part}`"
-        return part, Fault((), what, "set the whole of it, or mend it first", code="spec-override")
+        return part, Fault(
+            (), what, "set the whole of it, or correct it first", code="spec-override"
+        )
     annotation = annotation_at(path, document.value)
     model = model_at(annotation, here)
     # a key of a section with no or a faulty type is checked once the type is known

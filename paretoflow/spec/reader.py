@@ -83,7 +83,10 @@ def read_yaml(text: str, source: str) -> Document:
     except (ValueError, OverflowError):  # PyYAML hands an impossible code point to chr() as it is
         what = r"an escape such as \U in a quoted text names no character"
         raise SpecError(
-            what, source, "mend it, or use single quotes, which take no escapes", code="spec-syntax"
+            what,
+            source,
+            "correct it, or use single quotes, which take no escapes",
+            code="spec-syntax",
         ) from None
     if node is not None:
         document.values[()] = _place(node, source)
@@ -188,7 +191,7 @@ class _Reader:
             return _SCALARS[kind](node.value)
         except ValueError:
             what = f"got {shown(node.value)}, which is no {_NOUNS.get(kind, kind)}"
-            self._fault(node, path, what, "mend the value", "spec-wrong-type")
+            self._fault(node, path, what, "correct the value", "spec-wrong-type")
             return None
 
     def _fault(self, node: yaml.Node, path: KeyPath, what: str, hint: str, code: str) -> None:

@@ -82,7 +82,7 @@ def _fault(root: Any, detail: Any) -> Fault:
     field = model.model_fields.get(str(path[-1]))
     meaning = " ".join(((field.description if field else None) or "").split())
     what = f"got {shown(value_at(path, root))}; allowed: {allowed_by(detail)}"
-    hint = f"this is: {meaning}" if meaning else "mend the value"
+    hint = f"this is: {meaning}" if meaning else "correct the value"
     return Fault(path, what, hint, code=code_of([detail]))
 
 

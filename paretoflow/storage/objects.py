@@ -247,7 +247,7 @@ def _require_bucket(client: _Client) -> None:
     if info.type == pyarrow.fs.FileType.NotFound:
         what, hint = (
             f"there is no bucket {client.bucket!r}",
-            "create it, or mend its name in the URI",
+            "create it, or correct its name in the URI",
         )
         raise StorageError(what, uri, hint, code="storage-no-bucket")
 

@@ -83,7 +83,7 @@ def storage_error(error: Exception, uri: str, asked_s: float) -> StorageError:
         return StorageError(
             f"there is no bucket {bucket!r}",
             uri,
-            "create it, or mend its name in the URI",
+            "create it, or correct its name in the URI",
             code="storage-no-bucket",
         )
     if _REFUSED.search(text) or _NO_CREDENTIALS.search(text):

@@ -152,7 +152,7 @@ def test_what_a_killed_command_said_was_finished_is_in_the_ledger(killed: Stage)
 def test_the_same_command_goes_on_after_a_kill(killed: Stage, completed: Stage) -> None:
     assert completed.status == 0
     assert completed.events[: len(killed.events)] == killed.events
-    assert "going on: " in completed.text
+    assert "continuing: " in completed.text
     assert "done: all 3 runs are launched" in completed.text
     finished = completed.runs(EventKind.FINISHED)
     assert len(finished) == len(set(finished)) == 3
@@ -189,7 +189,7 @@ def test_the_base_is_evaluated_and_sampled_from_once(grown: Stage) -> None:
 
 def test_ctrl_c_stops_safely_and_says_how_to_go_on(completed: Stage, interrupted: Stage) -> None:
     assert interrupted.status == 130
-    assert "stopped; nothing that finished is lost. Go on with: " in interrupted.text
+    assert "stopped; nothing that finished is lost. Continue with: " in interrupted.text
     assert "Traceback" not in interrupted.text
     added = interrupted.events[len(completed.events) :]
     (stopped,) = (e for e in added if e.kind is EventKind.STOPPED)

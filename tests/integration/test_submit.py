@@ -134,7 +134,7 @@ def test_it_stops_when_asked_through_its_folder(
 ) -> None:
     status, text = call("stop", str(laptop.root), "--address", laptop.head.address)
     assert status == 0, text
-    assert "stopped; go on with: paretoflow resume" in text
+    assert "stopped; continue with: paretoflow resume" in text
     last = laptop.events()[-1]
     assert (last.kind, last.message[:11]) == (EventKind.CLOSED, "stopped by ")
     assert _facts(call, laptop)["state"] == "ended"
@@ -148,7 +148,7 @@ def test_it_goes_on_from_its_folder_alone_and_is_followed(
     status, text = call("resume", str(laptop.root), "--address", laptop.head.address, "--follow")
     assert status == 0, text
     assert "-2 at " in text
-    assert "going on: " in text
+    assert "continuing: " in text
     assert f"done: all {RUNS} runs are launched" in text
     assert "-2 succeeded: " in text
     events = laptop.events()

@@ -188,7 +188,7 @@ def test_ctrl_c_saves_what_is_in_training_and_the_next_command_goes_on_from_ther
         assert eventually(lambda: sweep.begun() == 2)
         first.interrupt()
         assert first.wait() == 130
-    assert "Go on with: paretoflow run" in first.text
+    assert "Continue with: paretoflow run" in first.text
     with cluster.joined():
         assert ranks_of(sweep.root) == []
         assert eventually(lambda: free_cpus() == 2.0)

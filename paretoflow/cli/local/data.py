@@ -67,7 +67,7 @@ def data_findings(
             where = "no saved data set" if Path(source.path).is_dir() else "on the hub"
             below = getattr(source, "data_dir", None)
             name = source.path if below is None else f"{source.path}, {below},"
-            found.notes.append(f"data: {name} is {where}, and was not looked at")
+            found.notes.append(f"data: {name} is {where}, and was not checked")
         return found
     try:
         needs = _needs(spec, base, references, found)
@@ -95,7 +95,7 @@ def _facts(
         assert not isinstance(data, PydocDataSpec)
         pools = RowReader(data, _renderer(base)).pools(data.path, rows(data))
     for path in large:
-        found.notes.append(f"data: of {path} the first {MOST_ROWS:,} rows were looked at")
+        found.notes.append(f"data: of {path} the first {MOST_ROWS:,} rows were checked")
     if large:
         return None
     if isinstance(data, PreferencesDataSpec | RatingsDataSpec):
@@ -154,7 +154,7 @@ def _needs(
     if longest is None and getattr(spec.data, "max_answer_tokens", None) is None:
         return plainly
     if asks_in_turns(spec.data):
-        found.notes.append("data: how long prompts are was not looked at: a chat template decides")
+        found.notes.append("data: how long prompts are was not checked: a chat template decides")
         return plainly
     try:
         tokens = _counter(base)
@@ -165,7 +165,7 @@ def _needs(
         )
         return plainly
     if tokens is None:
-        found.notes.append("data: how long prompts are was not looked at: no fast tokenizer here")
+        found.notes.append("data: how long prompts are was not checked: no fast tokenizer here")
         return plainly
     limit = "data.max_prompt_tokens"
     if longest != own:

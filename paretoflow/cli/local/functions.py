@@ -28,7 +28,7 @@ Named = Function | ast.ClassDef | ast.expr | None
 
 
 def function_findings(path: KeyPath, objective: ImportObjectiveSpec) -> Iterator[Fault | str]:
-    """Yield what is wrong with the function that an objective names, and what was not looked at."""
+    """Yield what is wrong with the function that an objective names, and what was not checked."""
     module, _, name = objective.path.partition(":")
     place = (*path, "path")
     try:
@@ -42,20 +42,20 @@ def function_findings(path: KeyPath, objective: ImportObjectiveSpec) -> Iterator
         )
         return
     if file is None:
-        yield f"{objective.path}: its module is no Python source, so the function was not looked at"
+        yield f"{objective.path}: its module is no Python source, so the function was not checked"
         return
     try:
         tree = ast.parse(file.read_bytes(), str(file))
     except (SyntaxError, ValueError, RecursionError) as error:
         line = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
         yield Fault(
-            place, f"{file}{line}: {error.args[0]}", "mend the module", code="spec-unusable-file"
+            place, f"{file}{line}: {error.args[0]}", "repair the module", code="spec-unusable-file"
         )
         return
     names, open_ended = _names(tree.body)
     if name not in names:
         if open_ended:
-            yield f"{objective.path}: its module imports its names, so it was not looked at"
+            yield f"{objective.path}: its module imports its names, so it was not checked"
             return
         own = [n for n, node in names.items() if isinstance(node, Function) and n[0] != "_"]
         near = difflib.get_close_matches(name, names, n=1)
@@ -84,7 +84,7 @@ def _callable(
             code="spec-unusable-file",
         )
     elif not isinstance(node, Function) or getattr(node, "decorator_list", None):
-        yield f"{objective.path}: what it takes was not looked at, it is no plain function"
+        yield f"{objective.path}: what it takes was not checked, it is no plain function"
     else:
         yield from _signature(path, objective, node, f"{file}:{node.lineno}")
 

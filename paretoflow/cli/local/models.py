@@ -66,13 +66,13 @@ def base_folder(model: ModelSpec) -> ModelFolder | None:
 
 
 def base_findings(model: ModelSpec) -> Iterator[Fault | str]:
-    """Yield what is wrong with the base's folder, or that it was not looked at."""
+    """Yield what is wrong with the base's folder, or that it was not checked."""
     path: KeyPath = ("model", "path")
     if isinstance(model, EmbeddedModelSpec):
         yield from _room(model, base_folder(model))
         return
     if not Path(model.path).is_dir():
-        yield f"model: {model.path} is on the hub, and was not looked at"
+        yield f"model: {model.path} is on the hub, and was not checked"
         return
     base = base_folder(model)
     if base is None:
@@ -97,10 +97,10 @@ def base_findings(model: ModelSpec) -> Iterator[Fault | str]:
 
 
 def reward_findings(path: KeyPath, objective: RewardModelObjectiveSpec) -> Iterator[Fault | str]:
-    """Yield what is wrong with a reward model's folder, or that it was not looked at."""
+    """Yield what is wrong with a reward model's folder, or that it was not checked."""
     folder = Path(objective.path)
     if not folder.is_dir():
-        yield f"{objective.name}: {objective.path} is on the hub, and was not looked at"
+        yield f"{objective.name}: {objective.path} is on the hub, and was not checked"
         return
     config = _json(folder / "config.json")
     if not config:

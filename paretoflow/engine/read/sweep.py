@@ -33,7 +33,7 @@ from paretoflow.storage import Folder, Root, as_folder
 
 SPEC_FILE = "spec.json"
 _SPEC_HINT = (
-    "restore it from a copy, or move it away and run the same YAML again: it is written anew"
+    "restore it from a copy, or move it away and run the same YAML again, which writes it again"
 )
 _SAME_VOLUME = 1e-9
 """Relative: another version may add up in another order."""

@@ -110,7 +110,7 @@ def _drive(
 
     def recover() -> list[Event]:
         for healed in getattr(ledger, "healed", ()):
-            observers.watch(driver.state, f"mended: {healed}")
+            observers.watch(driver.state, f"repaired: {healed}")
         return read_fragments(
             root,
             known=ledger.ids(),

@@ -87,7 +87,7 @@ def _regexes(draft: Draft) -> Iterator[Fault]:
             yield Fault(
                 (*path, "pattern"),
                 what,
-                "mend it; put a backslash before a literal ( ) [ ] * + ?",
+                "correct it; put a backslash before a literal ( ) [ ] * + ?",
                 code="spec-not-allowed",
             )
 

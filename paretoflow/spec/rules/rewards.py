@@ -19,7 +19,9 @@ def reward_faults(spec: RewardSpec) -> list[Fault]:
         at: KeyPath = ("pairs", index, "path")
         if not source.path.endswith(SUFFIXES):
             what = f"got {source.path!r}; allowed: a file that ends in {', '.join(SUFFIXES)}"
-            faults.append(Fault(at, what, "convert it, or mend its name", code="spec-not-allowed"))
+            faults.append(
+                Fault(at, what, "convert it, or correct its name", code="spec-not-allowed")
+            )
         elif not Path(source.path).is_file():
             hint = f"paths start at the folder of the command, {str(Path.cwd())!r}"
             faults.append(

@@ -116,7 +116,9 @@ def _shaped(path: KeyPath, axis: AxisSpec, method: MethodSpec) -> Iterator[Fault
     elif len(set(values)) < len(values) or (ends and ends[0] > ends[1]):
         what = "got one value twice" if axis.choices else f"got {ends[0]:g} to {ends[1]:g}"
         allowed = "different values" if axis.choices else "a range, the lower end first"
-        yield Fault(path, f"{what}; allowed: {allowed}", "mend the values", code="spec-not-allowed")
+        yield Fault(
+            path, f"{what}; allowed: {allowed}", "correct the values", code="spec-not-allowed"
+        )
     elif axis.scale == "log" and (axis.choices or ends[0] <= 0):
         what = "got a log scale; allowed: with a range above 0"
         yield Fault((*path, "scale"), what, "remove it, or raise low", code="spec-not-allowed")

@@ -63,7 +63,7 @@ def test_an_existing_sweep_is_announced(job, capsys):
     folder.mkdir(parents=True)
     (folder / "spec.json").write_text("{}")
     assert main(["check", job]) == 0
-    assert "a sweep is there already: run goes on with it" in capsys.readouterr().out
+    assert "a sweep exists there" in capsys.readouterr().out
 
 
 def test_a_faulty_option_is_told(job, capsys):

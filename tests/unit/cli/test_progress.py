@@ -138,7 +138,7 @@ def test_going_on_is_one_line_and_time_left_counts_this_session_alone(
     state.finished = 2
     shown.progress(state, "")
     assert shown.lines() == [
-        "going on: 1 of 4 runs ended before",
+        "continuing: 1 of 4 runs ended before",
         "[1/4] r0000-aaaaaa pending",
         "[2/4] r0000-aaaaaa finished in 30 s: front 3, hypervolume 1.25, about 1 min 00 s left",
     ]

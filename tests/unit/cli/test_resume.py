@@ -27,7 +27,7 @@ def test_a_sweep_goes_on_without_its_yaml(
     capsys.readouterr()
     assert main(["resume", ROOT, "--no-fsync"]) == 0
     text = capsys.readouterr().out
-    assert text.startswith("going on: ")
+    assert text.startswith("continuing: ")
     assert "6 runs finished, 0 failed, 0 pending" in text
     state = open_sweep_folder(Path(ROOT)).state
     assert (state.finished, state.failed) == (6, 0)

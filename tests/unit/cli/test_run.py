@@ -162,7 +162,7 @@ def test_a_sweep_in_which_no_run_finished_fails_and_shows_why(
     assert 'raise ValueError("this oracle knows nothing")' in captured.err
     assert "Traceback" not in captured.out
     assert f"paretoflow run job.yaml{' --set ' + extra[1] if extra else ''}" in captured.err
-    assert ("makes the runs that failed alike again" in captured.err) == early
+    assert ("failed alike: paretoflow run" in captured.err) == early
     assert sum(" failed (method): " in line for line in captured.out.splitlines()) == (
         1 if "stop.runs=1" in extra else 3 if early else 6
     )

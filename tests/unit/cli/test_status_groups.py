@@ -112,8 +112,8 @@ def test_a_driver_that_fell_silent(shown: Callable[..., list[str]]) -> None:
     # one look at what a driver on another machine wrote: its clock is its own
     lines = shown(2, 200, SILENT_S + 600)
     assert lines[1] == (
-        "state        driver head:42 gives no sign; its last was at 1970-01-12 13:46:40 UTC by its "
-        "own clock: if none lives, go on with `paretoflow resume sweeps/circle`"
+        "state        no sign of driver head:42; the last was at 1970-01-12 13:46:40 UTC by its "
+        "own clock. If it is dead, continue with `paretoflow resume sweeps/circle`"
     )
 
 
