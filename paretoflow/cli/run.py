@@ -35,15 +35,14 @@ def run(
     Exit status: 0 done, though single runs may have failed; 1 where no run finished, or
     `stop.failures` runs in a row failed alike; 2 for a fault in what was given; 130 interrupted.
     """
-    from paretoflow.cli.local import load_and_look
-    from paretoflow.spec.load import load_spec
+    from paretoflow.cli.local import load_and_look, load_for_elsewhere
 
     again = ["paretoflow", "run", str(job), *as_options(overrides)]
     again += ["--storage", storage] if storage else []
     if address is None:
         spec, _ = load_and_look(job, overrides or (), storage)
     else:  # programs, functions and models need be on the cluster's machines only
-        spec = load_spec(job, overrides or (), storage)
+        spec = load_for_elsewhere(job, overrides or (), storage)
     run_here(spec, again, address=address, fsync=not no_fsync, accept_change=accept_change)
 
 

@@ -160,12 +160,12 @@ def _job_to_attach_to(jobs: Jobs, folder: Folder) -> str | None:
 
 def _spec_for_elsewhere(job: Path, overrides: Sequence[str], storage: str | None) -> SweepSpec:
     """Read a YAML whose files may be on the cluster only; say which of them are not here."""
-    from paretoflow.spec.load import load_spec
+    from paretoflow.cli.local import load_for_elsewhere
 
     try:
-        return load_spec(job, overrides, storage)
+        return load_for_elsewhere(job, overrides, storage)
     except SpecError as error:
-        spec = load_spec(job, overrides, storage, files=False)
+        spec = load_for_elsewhere(job, overrides, storage, files=False)
         for fault in error.faults:
             _note(f"not on this machine, so it must be on the cluster: {fault.where}: {fault.what}")
         return spec

@@ -57,14 +57,19 @@ def load_spec(
 
 
 def load_located(
-    path: Path, overrides: Sequence[str] = (), storage: str | None = None
+    path: Path,
+    overrides: Sequence[str] = (),
+    storage: str | None = None,
+    *,
+    files: bool = True,
 ) -> tuple[SweepSpec, Document]:
     """Read a sweep YAML as `load_spec` does; return where each value stands too.
 
     Raises:
         SpecError: With every fault found in `faults`.
     """
-    return _located(read_yaml(read_text(Path(path)), str(path)), overrides, storage, files=True)
+    document = read_yaml(read_text(Path(path)), str(path))
+    return _located(document, overrides, storage, files=files)
 
 
 def load_spec_text(

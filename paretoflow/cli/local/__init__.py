@@ -20,6 +20,7 @@ from paretoflow.spec.capabilities import references_for
 from paretoflow.spec.data import PydocDataSpec
 from paretoflow.spec.load import error_of, load_located
 from paretoflow.spec.methods import CommandMethodSpec
+from paretoflow.spec.models import EmbeddedModelSpec
 from paretoflow.spec.objectives import ImportObjectiveSpec, RewardModelObjectiveSpec
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.sweep import SweepSpec
@@ -69,6 +70,34 @@ def load_and_look(
     if found.faults:
         raise error_of(document, found.faults)
     return spec, found
+
+
+def load_for_elsewhere(
+    job: Path, overrides: Sequence[str], storage: str | None, *, files: bool = True
+) -> SweepSpec:
+    """Read the YAML of a sweep for a cluster, and look at what is the same on every machine.
+
+    That is the embedded base and the embedded task; all else that it names may be there only.
+
+    Args:
+        job: The file.
+        overrides: Put over the file's values.
+        storage: Replaces the file's `storage`.
+        files: Whether the files and folders that it names must be on this machine too.
+
+    Raises:
+        SpecError: With every fault of the YAML; or, where it has none, of what it names.
+    """
+    spec, document = load_located(job, overrides, storage, files=files)
+    found = LocalFindings()
+    if isinstance(spec.model, EmbeddedModelSpec):
+        found.take(base_findings(spec.model))
+        found.take(module_findings(spec))
+    if isinstance(spec.data, PydocDataSpec):
+        _look_at_data(spec, found)
+    if found.faults:
+        raise error_of(document, found.faults)
+    return spec
 
 
 def look(spec: SweepSpec) -> LocalFindings:

@@ -176,6 +176,24 @@ def test_files_that_only_the_cluster_has_are_a_note(
     assert len(head.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ("model.lora.targets=[nosuch]", "model.lora.targets.0"),
+        ("model.generation.max_new_tokens=4096", "model.generation.max_new_tokens"),
+        ("method={type: command, argv: [x], batch_size: 0}", "method.batch_size"),
+    ],
+)
+def test_what_no_machine_could_run_is_refused_and_not_submitted(
+    head: Head, capsys: pytest.CaptureFixture[str], change: str, key: str
+) -> None:
+    away = "data={type: jsonl, path: /mnt/x.jsonl}"
+    for extra in ([], ["--set", away]):
+        assert main([*SUBMIT, head.address, "--set", change, *extra]) == 2
+        assert f" {key}: " in capsys.readouterr().err.splitlines()[0] + " "
+    assert head.asked == []
+
+
 def test_a_local_folder_and_a_head_elsewhere_is_a_note(
     head: Head, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
