@@ -19,17 +19,18 @@
                 below five objectives, where the launch that promises most comes first (`lead`)
     reevaluate  another proposer's launches, and a share that evaluates doubtful checkpoints again
 
-What several share, by noun: `asked` (which launches were asked for), `initial` (the weighted stage
-that opens a sweep), `extremes` (ends of the front that are to be trained for again), `spread` (far
-from everything tried), `boxes` (gaps of the front), `wording`, `experts` (what there is to merge),
-`mixtures` (merge launches), `quadratics` (of merges), `gaussian` (a Gaussian process for each
-objective), `kernels` (how fast outcomes change), `particles` (the Pareto set of such a model),
-`configurations` (of its inputs: weights with settings), `settings` (what launches set beside
-weights), `doubt` (which points may be wrongly on the front, or off it), `belief` (what runs at
-untried weights come to), `corners` (bounds by weighted runs), `gain` (what many points would add to
-a front), `improvements` (what continuations change), `hyperbolas` (fits of that), `arms` (of a
-portfolio), `lead` (what launches promise, before arms compete), `arrival` (whether runs end where
-they arrive, and how far another would go).
+What several share, by noun: `stepwise` (one launch after another), `gaps` (opening, ends, gaps,
+spread), `ranges` (gains in shares of the ranges), `asked` (which launches were asked for),
+`initial` (the weighted stage that opens a sweep), `extremes` (ends of the front that are to be
+trained for again), `spread` (far from everything tried), `boxes` (gaps of the front), `wording`,
+`experts` (what there is to merge), `mixtures` (merge launches), `quadratics` (of merges),
+`gaussian` (a Gaussian process for each objective), `kernels` (how fast outcomes change),
+`particles` (the Pareto set of such a model), `configurations` (of its inputs: weights with
+settings), `settings` (what launches set beside weights), `doubt` (which points may be wrongly on
+the front, or off it), `belief` (what runs at untried weights come to), `corners` (bounds by
+weighted runs), `gain` (what many points would add to a front), `improvements` (what continuations
+change), `hyperbolas` (fits of that), `arms` (of a portfolio), `lead` (what launches promise, before
+arms compete), `arrival` (whether runs end where they arrive, and how far another would go).
 When to stop: `outlook` (what a further run should add).
 
 How to add one (the tag is the YAML `proposer.type` and the module's name):
@@ -37,8 +38,8 @@ How to add one (the tag is the YAML `proposer.type` and the module's name):
 1. Its knobs: a spec in `spec/proposers.py` with `type: Literal["<tag>"]`, joined to `ProposerSpec`.
 2. Its code: `proposers/<tag>.py` with a class `(spec, *, m, runs)` that satisfies
    `core.protocols.Proposer`; one that chooses settings too takes `axes` and is in `SEARCHING`.
-   Write the choice of one launch and let `asked.one_by_one` repeat it: then a batch spreads out for
-   the same reason that single launches do.
+   Derive it from `stepwise.StepwiseProposer` and write the choice of one launch: then a batch
+   spreads out for the same reason that single launches do.
 3. One line in `TAGS` below.
 4. One line in `SPECS` of `tests/contracts/test_proposers.py`, which then runs the suite over it.
 

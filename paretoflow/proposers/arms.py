@@ -15,7 +15,7 @@ from paretoflow.core.ids import rng_of
 from paretoflow.core.values import FloatArray, History, Proposal, RunRecord
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.hypervolume import improvement
-from paretoflow.proposers.boxes import scale_of
+from paretoflow.proposers.ranges import normalised, normalised_errors, normalised_ref
 from paretoflow.proposers.spread import farthest_first
 
 PORTFOLIO = "portfolio"
@@ -117,10 +117,8 @@ def gains_of_runs(history: History, runs: Sequence[int]) -> list[float]:
         history: Ended runs and evaluations.
         runs: Their indices, at least one.
     """
-    scale = scale_of(history)
-    rows = (history.gains - history.nadir) / scale
-    lowered = rows - history.stderr / scale
-    ref = (history.ref - history.nadir) / scale
+    rows, ref = normalised(history), normalised_ref(history)
+    lowered = rows - normalised_errors(history)
     places = np.flatnonzero(np.isin(history.run_index, runs))
     added = dict.fromkeys(runs, 0.0)
     front = _front_before(rows, int(places[0])) if len(places) else rows[:0]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from paretoflow.core.values import FloatArray, History, IntArray, LaunchKind
-from paretoflow.proposers.boxes import scale_of
 from paretoflow.proposers.improvements import LEAST_RISE
+from paretoflow.proposers.ranges import normalised, normalised_errors
 
 ERRORS = 2.0
 """Standard errors that a mean rise must exceed to count."""
@@ -113,7 +113,7 @@ def further_of(history: History, left: float) -> Further:
         history: Ended runs and evaluations.
         left: See `Ends.left`.
     """
-    gains, errors = _normalised(history)
+    gains, errors = normalised(history), normalised_errors(history)
     rows = {name: row for row, name in enumerate(history.snapshot_ids)}
     found: list[tuple[int, tuple[float, ...], int, int, float]] = []
     for run, record in enumerate(history.runs):
@@ -144,7 +144,7 @@ def ends_of(history: History) -> Ends:
 
     Runs with one checkpoint tell nothing, nor do those that went on from a parent.
     """
-    gains, errors = _normalised(history)
+    gains, errors = normalised(history), normalised_errors(history)
     pairs, weights = [], []
     for run, record in enumerate(history.runs):
         proposal = record.proposal
@@ -166,12 +166,6 @@ def ends_of(history: History) -> Ends:
         errors=np.hypot(errors[last], errors[middle]),
         before=gains[middle] - start,
     )
-
-
-def _normalised(history: History) -> tuple[FloatArray, FloatArray]:
-    """Return gains and their standard errors, each (n, m)."""
-    scale = scale_of(history)
-    return (history.gains - history.nadir) / scale, history.stderr / scale
 
 
 def _half_way(rows: IntArray) -> int:

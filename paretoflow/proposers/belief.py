@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from paretoflow.core.values import FloatArray, History, IntArray, LaunchKind, Proposal, WeightVector
-from paretoflow.proposers.boxes import Landscape, Way, scale_of
+from paretoflow.proposers.boxes import Landscape, Way
 from paretoflow.proposers.corners import envelope, within_supports
 from paretoflow.proposers.gain import OpenRegion, outcome_grid
 from paretoflow.proposers.gaussian import POSTERIOR_POINTS, GainModel
 from paretoflow.proposers.kernels import spread_part
+from paretoflow.proposers.ranges import normalised, normalised_errors
 
 SMALLEST = 1e-3
 """A weighted sum that rises less, in normalised gains, is no new policy, however exact."""
@@ -115,9 +116,8 @@ def known_runs(history: History) -> Known:
     weights = np.array([w for _, w in kept], dtype=np.float64).reshape(-1, history.problem.m)
     part = spread_part(weights, POSTERIOR_POINTS)
     rows, weights = np.array([row for row, _ in kept], dtype=np.int64)[part], weights[part]
-    scale = scale_of(history)
-    gains = (history.gains[rows] - history.nadir) / scale
-    return Known(rows, weights, GainModel.fitted(weights, gains, history.stderr[rows] / scale))
+    gains, errors = normalised(history)[rows], normalised_errors(history)[rows]
+    return Known(rows, weights, GainModel.fitted(weights, gains, errors))
 
 
 def belief_of(known: Known, land: Landscape, pending: Sequence[Proposal]) -> Belief:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from paretoflow.core.values import FloatArray, History, IntArray, LaunchKind, Proposal
 from paretoflow.front.dominance import nondominated
 from paretoflow.proposers.asked import Asked
+from paretoflow.proposers.ranges import normalised_ref, scale_of
 from paretoflow.proposers.spread import farthest_first
 
 NARROWEST = 0.01
@@ -142,15 +143,9 @@ def landscape(history: History, asked: Asked, pending: Sequence[Proposal]) -> La
         rows=rows[kept],
         startable=trained[kept],
         questions=tuple((thresholds - history.nadir) / scale for thresholds in towards),
-        ref=(history.ref - history.nadir) / scale,
+        ref=normalised_ref(history),
         waiting=len(pending),
     )
-
-
-def scale_of(history: History) -> FloatArray:
-    """Return the length of each objective's frozen range, shape (m,); 1 where it is empty."""
-    scale = history.ideal - history.nadir
-    return np.asarray(np.where(scale > 0, scale, 1.0), dtype=np.float64)
 
 
 def largest_box(land: Landscape, slack: float) -> Way | None:

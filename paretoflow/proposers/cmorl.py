@@ -14,11 +14,12 @@ import numpy as np
 from paretoflow.core.values import FloatArray, History, IntArray, LaunchKind, Proposal, WeightVector
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.indicators import crowding_distance
-from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
-from paretoflow.proposers.boxes import scale_of
+from paretoflow.proposers.asked import Asked, Choose, seed_for
 from paretoflow.proposers.initial import initial_count, initial_launch
 from paretoflow.proposers.keeping import kept_so_far, slack_of
+from paretoflow.proposers.ranges import scale_of
 from paretoflow.proposers.spread import spread_launch
+from paretoflow.proposers.stepwise import StepwiseProposer
 from paretoflow.proposers.wording import bounds, improve
 from paretoflow.spec.proposers import CmorlProposerSpec
 
@@ -52,7 +53,7 @@ class Round:
         return [(p, i) for p in self.parents for i in hopeful(p) if (p, i) not in self.asked]
 
 
-class CmorlProposer:
+class CmorlProposer(StepwiseProposer):
     """C-MORL's two stages, asynchronous.
 
     A round selects `select` policies of the front, extremes first, then by crowding distance,
@@ -86,17 +87,15 @@ class CmorlProposer:
     """
 
     def __init__(self, spec: CmorlProposerSpec, *, m: int, runs: int) -> None:
+        super().__init__()
         self._m = m
         self._initial = initial_count(m, spec.initial)
         self._select = spec.select
         self._slack = spec.slack
         self._beta = spec.beta
-        self._memory = AskedMemory()
 
-    def propose(
-        self, history: History, pending: Sequence[Proposal], count: int, seed: int
-    ) -> list[Proposal]:
-        """Return the next launches; none while all that could be extended is still in training."""
+    def _chooser(self, history: History, seed: int) -> Choose:
+        """Return how one launch is chosen; none while all that could be extended trains."""
         rows = {name: row for row, name in enumerate(history.snapshot_ids)}
 
         def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
@@ -115,7 +114,7 @@ class CmorlProposer:
             why = "No run gave a policy that is worth extending"
             return spread_launch(asked, names, seed, why, "cmorl")
 
-        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+        return choose
 
     def _current(
         self, history: History, rounds: list[Round], hopeful: Hopeful, *, waiting: bool

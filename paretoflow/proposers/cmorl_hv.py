@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal
-from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
-from paretoflow.proposers.boxes import Box, Landscape, landscape, open_boxes, scale_of
+from paretoflow.proposers.asked import Asked, seed_for
+from paretoflow.proposers.boxes import Box, Landscape, open_boxes
 from paretoflow.proposers.cmorl import starting_weights
-from paretoflow.proposers.empty_box import SPARE_SHARE
-from paretoflow.proposers.extremes import extreme_launch
 from paretoflow.proposers.gain import OpenRegion
-from paretoflow.proposers.initial import initial_count, initial_launch
+from paretoflow.proposers.gaps import GapProposer
 from paretoflow.proposers.keeping import Kept, kept_so_far, slack_of
-from paretoflow.proposers.spread import spread_launch
+from paretoflow.proposers.ranges import scale_of
 from paretoflow.proposers.wording import bounds, improve
 from paretoflow.spec.proposers import CmorlHvProposerSpec
 
@@ -57,7 +54,7 @@ class Step:
         return round(self.gain, 12), -round(self.travel, 12), -round(self.width, 12)
 
 
-class CmorlHvProposer:
+class CmorlHvProposer(GapProposer):
     """Extends the policy beside the gap of the front where a point would add most hypervolume.
 
     The oracle is C-MORL's: from a policy r of the front, raise one objective l while the others
@@ -100,36 +97,22 @@ class CmorlHvProposer:
         extended in one objective instead of all; thresholds come from the neighbour, not from beta.
     """
 
+    tag = "cmorl_hv"
+
     def __init__(self, spec: CmorlHvProposerSpec, *, m: int, runs: int) -> None:
-        self._initial = initial_count(m, spec.initial)
-        self._spare = max(self._initial, runs // SPARE_SHARE)
+        super().__init__(m, runs, spec.initial)
         self._reach = spec.reach
-        self._memory = AskedMemory()
 
-    def propose(
-        self, history: History, pending: Sequence[Proposal], count: int, seed: int
-    ) -> list[Proposal]:
-        """Return the next launches; none only while the opening stage is still in training."""
-        names = history.problem.names
+    def _filling(
+        self, land: Landscape, history: History, asked: Asked, seed: int
+    ) -> Proposal | None:
+        """Return the extension that would add most hypervolume."""
+        step = best_step(land, self._reach, kept_so_far(history))
+        return None if step is None else _launch(step, land, history, seed_for(seed, asked))
 
-        def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
-            first = initial_launch(asked, self._initial, names, seed, "cmorl_hv")
-            if first is not None:
-                return first
-            end = extreme_launch(history, asked, seed, "cmorl_hv")
-            if end is not None:
-                return end
-            land = landscape(history, asked, pending)
-            step = best_step(land, self._reach, kept_so_far(history))
-            if step is not None:
-                return _launch(step, land, history, seed_for(seed, asked))
-            opening = any(p.tag == "initial" for p in pending)
-            if opening and len(asked) >= self._spare:
-                return None
-            why = "No policy lies beside a gap that is open"
-            return spread_launch(asked, names, seed, why, "cmorl_hv")
-
-        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+    def _no_gap(self, *, opening: bool) -> str:
+        """Return why none is made."""
+        return "No policy lies beside a gap that is open"
 
 
 def best_step(land: Landscape, reach: float, record: Kept | None = None) -> Step | None:

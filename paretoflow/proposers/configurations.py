@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from paretoflow.core.settings import Settings
 from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal, WeightVector
-from paretoflow.proposers.boxes import scale_of
 from paretoflow.proposers.gaussian import POSTERIOR_POINTS, GainModel, GaussianProcess
 from paretoflow.proposers.kernels import Kernel, fitted_kernel, spread_part
+from paretoflow.proposers.ranges import normalised, normalised_errors
 from paretoflow.spec.search import Axis
 
 APART = 1e-3
@@ -75,15 +75,15 @@ class KernelMemory:
 
 def known_runs(history: History, axes: Sequence[Axis], memory: KernelMemory) -> Known:
     """Return the runs from the base, by their last evaluations, and a model of them."""
-    m, scale = history.problem.m, scale_of(history)
+    m = history.problem.m
     last = {run: row for row, run in enumerate(history.run_index.tolist()) if run >= 0}
     fits = [i for i, run in enumerate(history.runs) if is_point(run.proposal, axes)]
     taken = points_of((history.runs[i].proposal for i in fits), axes, m)
     ended = np.array([k for k, i in enumerate(fits) if i in last], dtype=np.int64)
     ended = ended[spread_part(taken[ended], POSTERIOR_POINTS)]
     rows = np.array([last[fits[k]] for k in ended], dtype=np.int64)
-    gains = (history.gains - history.nadir) / scale
-    model = memory.model_of(taken[ended], gains[rows], history.stderr[rows] / scale)
+    gains = normalised(history)
+    model = memory.model_of(taken[ended], gains[rows], normalised_errors(history)[rows])
     others = gains[np.setdiff1d(history.front, rows)]
     snapshots = tuple(history.snapshot_ids[row] for row in rows)
     return Known(taken[ended], model, others, taken, snapshots, np.isin(rows, history.front))

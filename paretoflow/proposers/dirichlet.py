@@ -8,8 +8,9 @@ import numpy as np
 
 from paretoflow.core.ids import rng_of
 from paretoflow.core.values import History, LaunchKind, Proposal, WeightVector
-from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
+from paretoflow.proposers.asked import Asked, Choose, seed_for
 from paretoflow.proposers.initial import initial_launch
+from paretoflow.proposers.stepwise import StepwiseProposer
 from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers import DirichletProposerSpec
 
@@ -17,7 +18,7 @@ ATTEMPTS = 32
 """Draws before a repetition is accepted: a tiny concentration draws little but corners."""
 
 
-class DirichletProposer:
+class DirichletProposer(StepwiseProposer):
     """Draws weights from a symmetric Dirichlet distribution, the corners first; looks at no result.
 
     Args:
@@ -27,21 +28,19 @@ class DirichletProposer:
     """
 
     def __init__(self, spec: DirichletProposerSpec, *, m: int, runs: int) -> None:
+        super().__init__()
         self._m = m
         self._alpha = spec.alpha
-        self._memory = AskedMemory()
 
-    def propose(
-        self, history: History, pending: Sequence[Proposal], count: int, seed: int
-    ) -> list[Proposal]:
-        """Return `count` weighted launches."""
+    def _chooser(self, history: History, seed: int) -> Choose:
+        """Return how one launch is chosen: the corners first, then draws."""
         names = history.problem.names
 
         def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal:
             corner = initial_launch(asked, self._m, names, seed, "dirichlet")
             return corner or self._draw(asked, names, seed)
 
-        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+        return choose
 
     def _draw(self, asked: Asked, names: Sequence[str], seed: int) -> Proposal:
         run_seed = seed_for(seed, asked)

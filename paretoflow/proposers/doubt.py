@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from paretoflow.core.values import FloatArray, History, IntArray
 from paretoflow.front.hypervolume import improvement
+from paretoflow.proposers.ranges import normalised, normalised_errors, normalised_ref
 from paretoflow.proposers.spread import even_sample
 
 EDGE = 2.0
@@ -46,14 +47,13 @@ class Doubts:
     @classmethod
     def of(cls, history: History) -> Doubts:
         """Look at a history; without any standard error nothing is in doubt."""
-        span = history.ideal - history.nadir
-        gains = (history.gains - history.nadir) / span
-        stderr = np.nan_to_num(history.stderr) / span
+        gains = normalised(history)
+        stderr = np.nan_to_num(normalised_errors(history))
         rows = open_to_doubt(gains, stderr, even_sample(history.front, LARGEST))
         rows = even_sample(rows, LARGEST) if stderr.any() else rows[:0]
         on_front = np.isin(rows, history.front)
         gains, stderr = gains[rows], stderr[rows]
-        ref = (history.ref - history.nadir) / span
+        ref = normalised_ref(history)
         wrong = wrong_chances(gains, stderr, on_front)
         stake = np.zeros(len(rows))
         doubtful = np.flatnonzero(wrong >= DOUBTFUL)

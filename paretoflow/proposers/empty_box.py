@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from paretoflow.core.values import History, LaunchKind, Proposal, WeightVector
-from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
-from paretoflow.proposers.boxes import Box, Landscape, Way, landscape, largest_box, scale_of
-from paretoflow.proposers.extremes import extreme_launch
-from paretoflow.proposers.initial import initial_count, initial_launch
-from paretoflow.proposers.spread import spread_launch
+from paretoflow.proposers.asked import Asked, seed_for
+from paretoflow.proposers.boxes import Box, Landscape, Way, largest_box
+from paretoflow.proposers.gaps import GapProposer
+from paretoflow.proposers.ranges import scale_of
 from paretoflow.proposers.wording import bounds, improve
 from paretoflow.spec.proposers import EmptyBoxProposerSpec
 
-SPARE_SHARE = 4
-"""While the opening stage trains, idle groups may spend a budget's quarter on further weights."""
 
-
-class EmptyBoxProposer:
+class EmptyBoxProposer(GapProposer):
     """Fills the gaps of the front, the largest first.
 
     After the opening stage, each launch takes the largest box that the front leaves open and that
@@ -43,36 +37,24 @@ class EmptyBoxProposer:
         so that a box which a trainer failed to fill from one side is tried from the other.
     """
 
+    tag = "empty_box"
+
     def __init__(self, spec: EmptyBoxProposerSpec, *, m: int, runs: int) -> None:
-        self._initial = initial_count(m, spec.initial)
-        self._spare = max(self._initial, runs // SPARE_SHARE)
+        super().__init__(m, runs, spec.initial)
         self._slack = spec.slack
-        self._memory = AskedMemory()
 
-    def propose(
-        self, history: History, pending: Sequence[Proposal], count: int, seed: int
-    ) -> list[Proposal]:
-        """Return the next launches; none only while the opening stage is still in training."""
-        names = history.problem.names
+    def _filling(
+        self, land: Landscape, history: History, asked: Asked, seed: int
+    ) -> Proposal | None:
+        """Return the launch into the largest box."""
+        way = largest_box(land, self._slack)
+        if way is None:
+            return None
+        return box_launch(way, land, history, seed_for(seed, asked), self.tag)
 
-        def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
-            first = initial_launch(asked, self._initial, names, seed, "empty_box")
-            if first is not None:
-                return first
-            end = extreme_launch(history, asked, seed, "empty_box")
-            if end is not None:
-                return end
-            land = landscape(history, asked, pending)
-            way = largest_box(land, self._slack)
-            if way is not None:
-                return box_launch(way, land, history, seed_for(seed, asked), "empty_box")
-            opening = any(p.tag == "initial" for p in pending)
-            if opening and len(asked) >= self._spare:
-                return None
-            why = "No gap to fill is known " + ("yet" if opening else "any more")
-            return spread_launch(asked, names, seed, why, "empty_box")
-
-        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+    def _no_gap(self, *, opening: bool) -> str:
+        """Return why no box is filled."""
+        return "No gap to fill is known " + ("yet" if opening else "any more")
 
 
 def starting_weights(box: Box) -> WeightVector:

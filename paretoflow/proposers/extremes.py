@@ -12,7 +12,7 @@ import numpy as np
 
 from paretoflow.core.values import History, LaunchKind, Proposal, WeightVector
 from paretoflow.proposers.asked import Asked, seed_for
-from paretoflow.proposers.boxes import scale_of
+from paretoflow.proposers.ranges import normalised, normalised_errors
 
 BEATEN = 0.05
 """Another run must be ahead of those for an objective alone by more than this share of a range."""
@@ -59,8 +59,8 @@ def _better_than(
     started = np.flatnonzero(history.run_index != -1)
     if not len(started):
         return None
-    gains = history.gains[:, objective] / scale_of(history)[objective]
-    errors = history.stderr[:, objective] / scale_of(history)[objective]
+    gains = normalised(history)[:, objective]
+    errors = normalised_errors(history)[:, objective]
     best = int(started[gains[started].argmax()])
     rows = np.flatnonzero(np.isin(history.run_index, own))
     if not len(rows) or failed_only:

@@ -17,13 +17,15 @@ from paretoflow.core.values import (
 )
 from paretoflow.front.orient import scores_of
 from paretoflow.front.simplex import das_dennis, even_simplex
-from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
+from paretoflow.proposers.asked import Asked, Choose, seed_for
 from paretoflow.proposers.belief import Known, Promise, belief_of, best_promise, known_runs
-from paretoflow.proposers.boxes import landscape, largest_box, scale_of
-from paretoflow.proposers.empty_box import SPARE_SHARE, box_launch
+from paretoflow.proposers.boxes import landscape, largest_box
+from paretoflow.proposers.empty_box import box_launch
 from paretoflow.proposers.extremes import extreme_launch
-from paretoflow.proposers.initial import initial_count, initial_launch
+from paretoflow.proposers.initial import SPARE_SHARE, initial_count, initial_launch
+from paretoflow.proposers.ranges import scale_of
 from paretoflow.proposers.spread import spread_launch
+from paretoflow.proposers.stepwise import StepwiseProposer
 from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers import GpHviProposerSpec
 
@@ -39,7 +41,7 @@ APART = 1e-3
 """Candidates nearer than this to a launch repeat it."""
 
 
-class GpHviProposer:
+class GpHviProposer(StepwiseProposer):
     """Takes the weights that are expected to add the most hypervolume, or a gap that adds more.
 
     After the opening stage, a Gaussian process for each objective predicts what a run at given
@@ -75,16 +77,14 @@ class GpHviProposer:
     """
 
     def __init__(self, spec: GpHviProposerSpec, *, m: int, runs: int) -> None:
+        super().__init__()
         self._initial = initial_count(m, spec.initial)
         self._spare = max(self._initial, runs // SPARE_SHARE)
         self._constrained = spec.constrained and m < MANY_OBJECTIVES
         self._slack = spec.slack
-        self._memory = AskedMemory()
 
-    def propose(
-        self, history: History, pending: Sequence[Proposal], count: int, seed: int
-    ) -> list[Proposal]:
-        """Return the next launches; none only while the opening stage is still in training."""
+    def _chooser(self, history: History, seed: int) -> Choose:
+        """Return how one launch is chosen; none only while the opening stage trains."""
         names = history.problem.names
         known = cache(lambda: known_runs(history))
 
@@ -104,7 +104,7 @@ class GpHviProposer:
                 return spread_launch(asked, names, seed, why, "gp_hvi")
             return self._informed(known(), history, asked, pending, seed)
 
-        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+        return choose
 
     def _informed(
         self,

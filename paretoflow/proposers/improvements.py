@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from paretoflow.core.values import FloatArray, History, IntArray, LaunchKind, WeightVector
-from paretoflow.proposers.boxes import scale_of
 from paretoflow.proposers.hyperbolas import fitted_hyperbolas, hyperbola
+from paretoflow.proposers.ranges import normalised, normalised_errors
 
 WIDTH, SPREAD = 0.1, 0.03
 """Continuations are neighbours if they began within `WIDTH` in each objective; their weight falls
@@ -77,7 +77,7 @@ def observed_changes(history: History, *, from_base: bool = True) -> Changes:
             pairs.append((last, row))
         last, last_run = row, run
     index = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    gains = (history.gains - history.nadir) / scale_of(history)
+    gains = normalised(history)
     towards = [history.runs[history.run_index[row]].proposal.weights.values for _, row in pairs]
     return Changes(
         starts=gains[index[:, 0]],
@@ -99,7 +99,7 @@ def still_rising(history: History) -> bool | None:
         return None
     weights = changes.weights[-LATEST_CHANGES:]
     rises = (weights * changes.deltas[-LATEST_CHANGES:]).sum(axis=1)
-    errors = ((history.stderr / scale_of(history)) ** 2).mean(axis=0)
+    errors = (normalised_errors(history) ** 2).mean(axis=0)
     doubt = np.sqrt(2 * (weights**2 @ errors).mean() / len(rises))
     return bool(rises.mean() > max(LEAST_RISE, 2 * doubt))
 

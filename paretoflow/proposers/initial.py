@@ -17,6 +17,9 @@ from paretoflow.proposers.wording import preference
 LARGEST_LATTICE = 4096
 """Candidates beyond corners and centre: a lattice up to this size, else as many even points."""
 
+SPARE_SHARE = 4
+"""While the opening stage trains, idle groups may spend a budget's quarter on further weights."""
+
 
 def initial_count(m: int, initial: int | None) -> int:
     """Return how many launches open the sweep: `initial`; corners and centre if unset."""

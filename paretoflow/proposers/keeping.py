@@ -13,7 +13,7 @@ import numpy as np
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import FloatArray, History
 from paretoflow.front.outcomes import outcome_of
-from paretoflow.proposers.boxes import scale_of
+from paretoflow.proposers.ranges import scale_of
 
 ENOUGH = 2
 """Launches in vain towards an objective before their like are left out: one may be bad luck."""

@@ -7,12 +7,13 @@ from functools import lru_cache
 
 from paretoflow.core.values import History, LaunchKind, Proposal, WeightVector
 from paretoflow.front.simplex import das_dennis, lattice_at_least, spread_order
-from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
+from paretoflow.proposers.asked import Asked, Choose, seed_for
+from paretoflow.proposers.stepwise import StepwiseProposer
 from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers import LatticeProposerSpec
 
 
-class LatticeProposer:
+class LatticeProposer(StepwiseProposer):
     """Takes the weights of a lattice in a fixed order and is done at its end; looks at no result.
 
     Args:
@@ -26,15 +27,13 @@ class LatticeProposer:
     """
 
     def __init__(self, spec: LatticeProposerSpec, *, m: int, runs: int) -> None:
+        super().__init__()
         self._m = m
         self._runs = runs
         self._divisions = spec.divisions
-        self._memory = AskedMemory()
 
-    def propose(
-        self, history: History, pending: Sequence[Proposal], count: int, seed: int
-    ) -> list[Proposal]:
-        """Return the next lattice points that no weighted launch has tried; empty at the end."""
+    def _chooser(self, history: History, seed: int) -> Choose:
+        """Return how one launch is chosen: the next lattice point that none has tried, if any."""
         order = ordered_lattice(self._m, self._divisions, self._runs)
 
         def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
@@ -51,7 +50,7 @@ class LatticeProposer:
                     )
             return None
 
-        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+        return choose
 
 
 @lru_cache(maxsize=8)

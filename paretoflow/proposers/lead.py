@@ -15,13 +15,14 @@ from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal, We
 from paretoflow.proposers.arrival import ends_of, further_of
 from paretoflow.proposers.asked import Asked, seed_for
 from paretoflow.proposers.belief import belief_of, best_promise, known_runs
-from paretoflow.proposers.boxes import MAX_POINTS, Way, landscape, largest_box, scale_of
+from paretoflow.proposers.boxes import MAX_POINTS, Way, landscape, largest_box
 from paretoflow.proposers.cmorl_hv import dominated
 from paretoflow.proposers.empty_box import box_launch
 from paretoflow.proposers.extremes import extreme_launch
 from paretoflow.proposers.gain import OpenRegion
 from paretoflow.proposers.gp_hvi import candidates, weighted_launch
 from paretoflow.proposers.pg_predict import Continuation, continuations
+from paretoflow.proposers.ranges import normalised
 from paretoflow.proposers.spread import farthest_first
 from paretoflow.proposers.wording import preference
 
@@ -83,7 +84,7 @@ class Prospects:
         self._asked = asked
         self._pending = pending
         self._root, self._seed = seed, seed_for(seed, asked)
-        self._gains = (history.gains - history.nadir) / scale_of(history)
+        self._gains = normalised(history)
         self._rows = {name: row for row, name in enumerate(history.snapshot_ids)}
         self._land = landscape(history, asked, pending)
         self._ends = ends_of(history)

@@ -10,7 +10,7 @@ import numpy as np
 from paretoflow.core.ids import rng_of, seed_of
 from paretoflow.core.merge import Merge
 from paretoflow.core.values import FloatArray, History, Proposal
-from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
+from paretoflow.proposers.asked import Asked, Choose, seed_for
 from paretoflow.proposers.experts import TrainedRuns, expert_count, expert_launch
 from paretoflow.proposers.mixtures import DECIMALS, merge_launch, mixture_weights
 from paretoflow.proposers.quadratics import (
@@ -21,6 +21,7 @@ from paretoflow.proposers.quadratics import (
 )
 from paretoflow.proposers.spread import farthest_first
 from paretoflow.proposers.stages import NODE, SAMPLE, VERIFY, Node, Stage, Survey
+from paretoflow.proposers.stepwise import StepwiseProposer
 from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers import MapProposerSpec
 
@@ -32,7 +33,7 @@ LEAST = 0.05
 """Coefficients that sum to less mix next to nothing."""
 
 
-class MapProposer:
+class MapProposer(StepwiseProposer):
     """Model merging with amortised Pareto front.
 
     Coefficients c lie in the unit cube: theta_0 + sum_i c_i (theta_i - theta_0). After the experts,
@@ -59,15 +60,13 @@ class MapProposer:
     """
 
     def __init__(self, spec: MapProposerSpec, *, m: int, runs: int) -> None:
+        super().__init__()
         self._spec = spec
         self._count = expert_count(m, spec.experts)
         self._samples = spec.samples or sample_count(spec, self._count, runs)
-        self._memory = AskedMemory()
 
-    def propose(
-        self, history: History, pending: Sequence[Proposal], count: int, seed: int
-    ) -> list[Proposal]:
-        """Return the next launches; fewer while those run that all further ones depend on."""
+    def _chooser(self, history: History, seed: int) -> Choose:
+        """Return how one launch is chosen; none while those run that all further ones depend on."""
         runs, names, survey = TrainedRuns(history), history.problem.names, Survey(history)
 
         def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
@@ -80,7 +79,7 @@ class MapProposer:
             choice = _Choice(self._spec, self._samples, names, seed_for(seed, asked), seed)
             return choice.next(survey, nodes, pending)
 
-        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+        return choose
 
 
 def sample_count(spec: MapProposerSpec, experts: int, runs: int) -> int:

@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 
 from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal, WeightVector
 from paretoflow.front.hypervolume import hypervolume, improvement
-from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
+from paretoflow.proposers.asked import Asked, Choose, seed_for
 from paretoflow.proposers.configurations import KernelMemory
 from paretoflow.proposers.experts import Expert, TrainedRuns, expert_launch, trains
 from paretoflow.proposers.gaussian import GainModel
 from paretoflow.proposers.initial import initial_count, initial_weights
 from paretoflow.proposers.mixtures import grid, merge_launch, merge_of, mixture_weights
 from paretoflow.proposers.quadratics import Quadratics
+from paretoflow.proposers.ranges import normalised, normalised_errors, normalised_ref
 from paretoflow.proposers.spread import even_sample
+from paretoflow.proposers.stepwise import StepwiseProposer
 from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers import MergeScreenProposerSpec
 
@@ -29,7 +31,7 @@ LEAST = 1e-3
 """Share of the present hypervolume that a mixture must promise: less is nothing more to win."""
 
 
-class MergeScreenProposer:
+class MergeScreenProposer(StepwiseProposer):
     """Mixes experts, and trains where a trained run should beat the best mixture.
 
     The experts are the corners and the centre. The corners' adapters are mixed; a quadratic in the
@@ -55,15 +57,13 @@ class MergeScreenProposer:
     """
 
     def __init__(self, spec: MergeScreenProposerSpec, *, m: int, runs: int) -> None:
+        super().__init__()
         self._spec = spec
         self._count = initial_count(m, spec.initial)
-        self._memory = AskedMemory()
         self._kernels = KernelMemory()
 
-    def propose(
-        self, history: History, pending: Sequence[Proposal], count: int, seed: int
-    ) -> list[Proposal]:
-        """Return the next launches; fewer while the experts run that are to be mixed."""
+    def _chooser(self, history: History, seed: int) -> Choose:
+        """Return how one launch is chosen; none while the experts run that are to be mixed."""
         runs, names = TrainedRuns(history), history.problem.names
         screens: list[_Screen] = []
 
@@ -80,7 +80,7 @@ class MergeScreenProposer:
             choice = _Choice(asked, names, seed, self._spec.margin)
             return choice.next(screens[0].awaiting(pending))
 
-        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+        return choose
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,7 @@ class _Screen:
     @classmethod
     def of(cls, history: History, parents: tuple[Expert, ...], memory: KernelMemory) -> _Screen:
         """Read a history, with nothing pending."""
-        span = history.ideal - history.nadir
-        gains, stderr = (history.gains - history.nadir) / span, history.stderr / span
+        gains, stderr = normalised(history), normalised_errors(history)
         last = {run: row for row, run in enumerate(history.run_index.tolist())}
         asked = [(r.proposal, last.get(i, -1)) for i, r in enumerate(history.runs)]
         mixtures = [(c, row) for p, row in asked if (c := _coefficients(p, parents)) is not None]
@@ -129,9 +128,9 @@ class _Screen:
                 np.array([w for w, _ in runs]), gains[rows], np.nan_to_num(stderr[rows])
             ),
             reached=gains[even_sample(history.front, LARGEST)],
-            ref=(history.ref - history.nadir) / span,
+            ref=normalised_ref(history),
             under_way=np.empty((0, count)),
-            coming=np.empty((0, len(span))),
+            coming=np.empty((0, gains.shape[1])),
         )
 
     def awaiting(self, pending: Sequence[Proposal]) -> _Screen:

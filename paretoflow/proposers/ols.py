@@ -9,12 +9,12 @@ import numpy as np
 
 from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal, WeightVector
 from paretoflow.front.simplex import even_simplex
-from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
-from paretoflow.proposers.boxes import scale_of
+from paretoflow.proposers.asked import Asked, Choose, seed_for
 from paretoflow.proposers.corners import corner_weights, envelope, value_bounds
-from paretoflow.proposers.empty_box import SPARE_SHARE
-from paretoflow.proposers.initial import initial_launch
+from paretoflow.proposers.initial import SPARE_SHARE, initial_launch
+from paretoflow.proposers.ranges import normalised, normalised_errors
 from paretoflow.proposers.spread import farthest_first, spread_launch
+from paretoflow.proposers.stepwise import StepwiseProposer
 from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers.surrogates import OlsProposerSpec
 
@@ -28,7 +28,7 @@ LEAST = 1e-6
 """Widths below this are rounding."""
 
 
-class OlsProposer:
+class OlsProposer(StepwiseProposer):
     """Trains at the corner weight where the bound leaves most to win.
 
     The known points make an envelope over all weights, whose corners are where a new policy can
@@ -60,16 +60,14 @@ class OlsProposer:
     """
 
     def __init__(self, spec: OlsProposerSpec, *, m: int, runs: int) -> None:
+        super().__init__()
         self._m = m
         self._spare = max(m + 1, runs // SPARE_SHARE)
         self._epsilon = spec.epsilon
         self._z = spec.z
-        self._memory = AskedMemory()
 
-    def propose(
-        self, history: History, pending: Sequence[Proposal], count: int, seed: int
-    ) -> list[Proposal]:
-        """Return the next launches; none when nothing is left to win, or while a corner trains."""
+    def _chooser(self, history: History, seed: int) -> Choose:
+        """Return how one launch is chosen; none while a corner trains, or at the end."""
         names = history.problem.names
 
         def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
@@ -89,7 +87,7 @@ class OlsProposer:
                 return _launch(corner, names, seed_for(seed, asked))
             return spread_launch(asked, names, seed, "No corner promises anything more", "ols")
 
-        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+        return choose
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,7 @@ def support_of(history: History, z: float) -> Support:
         history: Ended runs and evaluations.
         z: Standard errors by which scores are lowered.
     """
-    m, scale = history.problem.m, scale_of(history)
+    m = history.problem.m
     found = {run for run in history.run_index.tolist() if run >= 0}
     launched = [history.runs[run].proposal for run in sorted(found)]
     of_runs = {p.weights.values for p in launched if p.kind is LaunchKind.WEIGHTED}
@@ -167,11 +165,11 @@ def support_of(history: History, z: float) -> Support:
     apart = farthest_first(weights, weights[corners], MOST_RUNS - len(corners))
     weights = weights[sorted([*corners, *apart])]
     front = history.front
-    gains = (history.gains[front] - history.nadir) / scale
+    gains = normalised(history)[front]
     directions = np.vstack([weights, np.eye(m), even_simplex(m, GRID)])
     best = np.unique((directions @ gains.T).argmax(axis=1)) if len(front) else front
     top = gains.max(axis=0, initial=1.0) if len(front) else np.ones(m)
-    return Support(gains[best], z * (history.stderr[front] / scale)[best], weights, top)
+    return Support(gains[best], z * normalised_errors(history)[front][best], weights, top)
 
 
 def widest_corner(support: Support, tried: FloatArray) -> Corner | None:

@@ -10,11 +10,10 @@ import numpy as np
 
 from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal, WeightVector
 from paretoflow.front.simplex import lattice_at_least
-from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
-from paretoflow.proposers.boxes import landscape, scale_of
+from paretoflow.proposers.asked import Asked, Choose, seed_for
+from paretoflow.proposers.boxes import landscape
 from paretoflow.proposers.cmorl import ranked_policies
 from paretoflow.proposers.cmorl_hv import dominated
-from paretoflow.proposers.empty_box import SPARE_SHARE
 from paretoflow.proposers.gain import OpenRegion
 from paretoflow.proposers.improvements import (
     WIDTH,
@@ -23,8 +22,10 @@ from paretoflow.proposers.improvements import (
     predicted_changes,
     weights_behind,
 )
-from paretoflow.proposers.initial import initial_count, initial_launch
+from paretoflow.proposers.initial import SPARE_SHARE, initial_count, initial_launch
+from paretoflow.proposers.ranges import normalised
 from paretoflow.proposers.spread import farthest_first, spread_launch
+from paretoflow.proposers.stepwise import StepwiseProposer
 from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers import PgPredictProposerSpec
 
@@ -38,7 +39,7 @@ Continuation = tuple[str, tuple[float, ...]]
 """A parent and the weights it is trained on with."""
 
 
-class PgPredictProposer:
+class PgPredictProposer(StepwiseProposer):
     """Trains a policy of the front on, with the weights that promise most hypervolume.
 
     A launch here is a weighted one with a parent: plain training goes on from its adapter. What a
@@ -67,15 +68,13 @@ class PgPredictProposer:
     """
 
     def __init__(self, spec: PgPredictProposerSpec, *, m: int, runs: int) -> None:
+        super().__init__()
         self._initial = initial_count(m, spec.initial)
         self._spare = max(self._initial, runs // SPARE_SHARE)
         self._least = spec.min_deltas
-        self._memory = AskedMemory()
 
-    def propose(
-        self, history: History, pending: Sequence[Proposal], count: int, seed: int
-    ) -> list[Proposal]:
-        """Return the next launches; none only while the opening stage is still in training."""
+    def _chooser(self, history: History, seed: int) -> Choose:
+        """Return how one launch is chosen; none only while the opening stage trains."""
         names = history.problem.names
         known = Known(history)
 
@@ -97,7 +96,7 @@ class PgPredictProposer:
             why = "No policy can be trained on " + ("yet" if opening else "in a new way")
             return spread_launch(asked, names, seed, why, "pg_predict")
 
-        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+        return choose
 
 
 def continuations(launches: Iterable[Proposal]) -> Iterator[Continuation]:
@@ -205,8 +204,7 @@ class Known:
 
     @cached_property
     def _gains(self) -> FloatArray:
-        scale = scale_of(self._history)
-        return np.asarray((self._history.gains - self._history.nadir) / scale, dtype=np.float64)
+        return normalised(self._history)
 
     def _arrivals(self, coming: Sequence[Continuation]) -> list[FloatArray]:
         """Return where pending continuations are believed to arrive, each of shape (m,)."""

@@ -18,17 +18,17 @@ from paretoflow.proposers.arms import (
     worths,
 )
 from paretoflow.proposers.arrival import ends_of
-from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
-from paretoflow.proposers.empty_box import SPARE_SHARE
+from paretoflow.proposers.asked import Asked, Choose, seed_for
 from paretoflow.proposers.improvements import still_rising
-from paretoflow.proposers.initial import initial_count, initial_launch
+from paretoflow.proposers.initial import SPARE_SHARE, initial_count, initial_launch
 from paretoflow.proposers.lead import CONTINUING, GAPS, MODEL, Prospects
 from paretoflow.proposers.settings import drawn
+from paretoflow.proposers.stepwise import StepwiseProposer
 from paretoflow.spec.proposers import PortfolioProposerSpec
 from paretoflow.spec.search import Axis
 
 
-class PortfolioProposer:
+class PortfolioProposer(StepwiseProposer):
     """Lets a bandit choose who chooses: arms by the hypervolume their launches added per cost.
 
     After the opening stage, which is nobody's, each launch is an arm's. For each arm a worth is
@@ -57,6 +57,7 @@ class PortfolioProposer:
     def __init__(
         self, spec: PortfolioProposerSpec, *, m: int, runs: int, axes: Sequence[Axis] = ()
     ) -> None:
+        super().__init__()
         arms = spec.arms or ()
         self._arms: dict[str, Proposer] = {
             arm.type: build(arm, m=m, runs=runs, axes=axes) for arm in arms
@@ -66,13 +67,10 @@ class PortfolioProposer:
         self._lead = spec.lead
         self._initial = initial_count(m, spec.initial)
         self._spare = max(self._initial, runs // SPARE_SHARE)
-        self._memory = AskedMemory()
         self._restored = RestoredRuns()
 
-    def propose(
-        self, history: History, pending: Sequence[Proposal], count: int, seed: int
-    ) -> list[Proposal]:
-        """Return the next launches; fewer where no arm has anything to propose."""
+    def _chooser(self, history: History, seed: int) -> Choose:
+        """Return how one launch is chosen; none where no arm has anything to propose."""
         names = history.problem.names
         outcomes = cache(lambda: outcomes_of(history))
         seen = self._restored.of(history)
@@ -108,7 +106,7 @@ class PortfolioProposer:
                 idle.append(arm)
             return None
 
-        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+        return choose
 
     def _is_held(self, rising: bool | None, pending: Sequence[Proposal]) -> bool:
         """Return whether continuing policies is left to others while they have anything."""

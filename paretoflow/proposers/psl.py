@@ -15,8 +15,7 @@ from paretoflow.core.values import FloatArray, History, LaunchKind, Proposal
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.hypervolume import improvement
 from paretoflow.front.simplex import uniform_simplex
-from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
-from paretoflow.proposers.boxes import scale_of
+from paretoflow.proposers.asked import Asked, Choose, seed_for
 from paretoflow.proposers.configurations import (
     KernelMemory,
     Known,
@@ -27,13 +26,14 @@ from paretoflow.proposers.configurations import (
     redraws,
     repeats,
 )
-from paretoflow.proposers.empty_box import SPARE_SHARE
 from paretoflow.proposers.gaussian import GainModel
-from paretoflow.proposers.initial import initial_count, initial_launch
+from paretoflow.proposers.initial import SPARE_SHARE, initial_count, initial_launch
 from paretoflow.proposers.kernels import spread_part
 from paretoflow.proposers.particles import Push, evolved_set, optimistic, pareto_set, tchebycheff
+from paretoflow.proposers.ranges import normalised_ref
 from paretoflow.proposers.settings import drawn
 from paretoflow.proposers.spread import spread_launch
+from paretoflow.proposers.stepwise import StepwiseProposer
 from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers.sets import SetProposerSpec
 from paretoflow.spec.search import Axis
@@ -48,7 +48,7 @@ REDRAW_COST = 0.2
 """Of a launch that trains nothing, in launches that train."""
 
 
-class PslProposer:
+class PslProposer(StepwiseProposer):
     """Learns which configurations make the front, and takes the one that adds the most to it.
 
     After the opening stage, whose settings are drawn evenly, a Gaussian process for each objective
@@ -82,6 +82,7 @@ class PslProposer:
     def __init__(
         self, spec: SetProposerSpec, *, m: int, runs: int, axes: Sequence[Axis] = ()
     ) -> None:
+        super().__init__()
         self._axes = tuple(axes)
         self._initial = initial_count(m, spec.initial)
         if spec.initial is None:
@@ -90,13 +91,10 @@ class PslProposer:
         self._optimism = spec.optimism
         self._redraws = spec.redraw and any(axis.home == "generation" for axis in axes)
         self._inner = getattr(spec, "inner", "psl")
-        self._memory = AskedMemory()
         self._kernels = KernelMemory()
 
-    def propose(
-        self, history: History, pending: Sequence[Proposal], count: int, seed: int
-    ) -> list[Proposal]:
-        """Return the next launches; none only while the opening stage is still in training."""
+    def _chooser(self, history: History, seed: int) -> Choose:
+        """Return how one launch is chosen; none only while the opening stage trains."""
         names = history.problem.names
         known = cache(lambda: known_runs(history, self._axes, self._kernels))
 
@@ -113,7 +111,7 @@ class PslProposer:
             why = "Few runs tell yet what configurations come to"
             return self._spread(asked, names, seed, why)
 
-        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+        return choose
 
     def _spread(self, asked: Asked, names: Sequence[str], seed: int, why: str) -> Proposal:
         return drawn(spread_launch(asked, names, seed, why, self.tag), self._axes, len(asked), seed)
@@ -138,7 +136,7 @@ class PslProposer:
         if self._redraws:
             offers += redraws(known, self._axes, rng_of(run_seed, "redraws"))
         points = np.array([offer.point for offer in offers])
-        gains = prospect.gains_of(points, (history.ref - history.nadir) / scale_of(history))
+        gains = prospect.gains_of(points, normalised_ref(history))
         gains[repeats(points, taken)] = 0.0
         costs = np.array([REDRAW_COST if offer.source else 1.0 for offer in offers])
         best = int((gains / costs).argmax())

@@ -12,15 +12,16 @@ from paretoflow.core.status import RunStatus
 from paretoflow.core.values import History, LaunchKind, Proposal
 from paretoflow.front.orient import scores_of
 from paretoflow.proposers import build
-from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
+from paretoflow.proposers.asked import Asked, Choose, seed_for
 from paretoflow.proposers.doubt import Doubts
+from paretoflow.proposers.stepwise import StepwiseProposer
 from paretoflow.spec.proposers import ReevaluateProposerSpec
 from paretoflow.spec.search import Axis
 
 ROUNDING = 1e-9
 
 
-class ReevaluateProposer:
+class ReevaluateProposer(StepwiseProposer):
     """Spends a share of launches on evaluating checkpoints again, where that tells most.
 
     Every launch but these is the inner proposer's, as it would have been, and bears its tag. The
@@ -50,14 +51,12 @@ class ReevaluateProposer:
     def __init__(
         self, spec: ReevaluateProposerSpec, *, m: int, runs: int, axes: Sequence[Axis] = ()
     ) -> None:
+        super().__init__()
         self._spec = spec
         self._inner = build(spec.of, m=m, runs=runs, axes=axes)
-        self._memory = AskedMemory()
 
-    def propose(
-        self, history: History, pending: Sequence[Proposal], count: int, seed: int
-    ) -> list[Proposal]:
-        """Return the next launches; fewer where the inner proposer waits or has ended."""
+    def _chooser(self, history: History, seed: int) -> Choose:
+        """Return how one launch is chosen; none where the inner proposer waits or has ended."""
         looks = _Looks(history)
 
         def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
@@ -68,7 +67,7 @@ class ReevaluateProposer:
                     return look
             return next(iter(self._inner.propose(history, pending, 1, seed)), None)
 
-        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+        return choose
 
 
 class _Looks:

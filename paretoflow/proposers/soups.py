@@ -9,7 +9,7 @@ import numpy as np
 
 from paretoflow.core.merge import Merge
 from paretoflow.core.values import FloatArray, History, Proposal
-from paretoflow.proposers.asked import Asked, AskedMemory, one_by_one, seed_for
+from paretoflow.proposers.asked import Asked, Choose, seed_for
 from paretoflow.proposers.experts import Expert, TrainedRuns, expert_count, expert_launch
 from paretoflow.proposers.mixtures import (
     Options,
@@ -19,11 +19,12 @@ from paretoflow.proposers.mixtures import (
     merges_asked,
     mixture_weights,
 )
+from paretoflow.proposers.stepwise import StepwiseProposer
 from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers import SoupsProposerSpec
 
 
-class SoupsProposer:
+class SoupsProposer(StepwiseProposer):
     """Trains experts, then proposes each mixture of a grid; done at the grid's end.
 
     A mixture is proposed as soon as those experts are trained that it needs. `frank_wolfe` needs
@@ -45,15 +46,13 @@ class SoupsProposer:
     """
 
     def __init__(self, spec: SoupsProposerSpec, *, m: int, runs: int) -> None:
+        super().__init__()
         self._spec = spec
         self._count = expert_count(m, spec.experts)
         self._points = spec.points or max(runs - self._count, 1)
-        self._memory = AskedMemory()
 
-    def propose(
-        self, history: History, pending: Sequence[Proposal], count: int, seed: int
-    ) -> list[Proposal]:
-        """Return the next launches; fewer while experts run, none at the end of the grid."""
+    def _chooser(self, history: History, seed: int) -> Choose:
+        """Return how one launch is chosen; none while experts run, none at the end of the grid."""
         runs, names = TrainedRuns(history), history.problem.names
         known = merges_asked([r.proposal for r in history.runs])
 
@@ -64,7 +63,7 @@ class SoupsProposer:
             tried = known | merges_asked(pending)
             return self._mixture(team.experts, tried, names, seed_for(seed, asked))
 
-        return one_by_one(choose, self._memory.asked_of(history, pending), pending, count)
+        return choose
 
     def _mixture(
         self,

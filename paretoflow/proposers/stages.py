@@ -9,6 +9,7 @@ import numpy as np
 
 from paretoflow.core.values import FloatArray, History, Proposal, WeightVector
 from paretoflow.proposers.experts import Expert
+from paretoflow.proposers.ranges import normalised
 
 _BASE = -1
 SAMPLE, NODE, VERIFY = "sample", "node", "verify"
@@ -94,8 +95,7 @@ class Survey:
 
     def __init__(self, history: History) -> None:
         self._history = history
-        span = history.ideal - history.nadir
-        self._gains = (history.gains - history.nadir) / span
+        self._gains = normalised(history)
         self._base = self._gains[history.run_index == _BASE][:1]
         rows = {run: row for row, run in enumerate(history.run_index.tolist())}
         self._ended = [
