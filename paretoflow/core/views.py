@@ -37,8 +37,32 @@ def front_number(snapshot: int | None, after: int | None) -> dict[str, int | Non
     return {"snapshot": snapshot} | ({"after_snapshot": after} if snapshot is None else {})
 
 
+class NamedFront:
+    """What a front is called; for values that say of which sweep and snapshot it is.
+
+    Args:
+        sweep: Its name.
+        snapshot: Number of the front snapshot that it is; None where it is none.
+        after: The last front snapshot before it, where it is none itself.
+    """
+
+    sweep: str
+    snapshot: int | None
+    after: int | None
+
+    @property
+    def name(self) -> str:
+        """Return what it is called; two fronts of a sweep never have the same name."""
+        return front_name(self.snapshot, self.after)
+
+    @property
+    def front_name(self) -> str:
+        """Return the sweep, and what its front is called."""
+        return f"{self.sweep}, {self.name}"
+
+
 @dataclass(frozen=True)
-class FrontView:
+class FrontView(NamedFront):
     """The front of a sweep at one moment.
 
     Args:
@@ -68,11 +92,6 @@ class FrontView:
     after: int | None = None
     notes: tuple[str, ...] = ()
     hypervolume_corrected: float | None = None
-
-    @property
-    def name(self) -> str:
-        """Return what it is called; two fronts never have the same name."""
-        return front_name(self.snapshot, self.after)
 
 
 @dataclass(frozen=True)

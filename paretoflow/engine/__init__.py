@@ -11,7 +11,7 @@ A package imports only what stands below it here:
     failures     from an error to the boundary that it crossed; outages; backing off
 
 At the bottom are `messages` (between driver and backend), `live` (what worker groups do now),
-`oracles` (what a simulation asks, for those who write one) and `retry`.
+and `oracles` (what a simulation asks, for those who write one).
 
 What decides is pure or knows only the ledger; what touches Ray is thin.
 """

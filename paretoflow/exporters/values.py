@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from paretoflow.core.inputs import Inputs
 from paretoflow.core.settings import Settings
 from paretoflow.core.values import Problem
-from paretoflow.core.views import front_name
+from paretoflow.core.views import NamedFront
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class ManifestConfirmation:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class Manifest(NamedFront):
     """A manifest as values.
 
     Args:
@@ -86,8 +86,3 @@ class Manifest:
     rule: int = 1
     inputs: Inputs | None = None
     confirmation: ManifestConfirmation | None = None
-
-    @property
-    def front_name(self) -> str:
-        """Return the sweep, and what its front is called."""
-        return f"{self.sweep}, {front_name(self.snapshot, self.after)}"

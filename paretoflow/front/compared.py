@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.values import Problem
-from paretoflow.core.views import front_name
+from paretoflow.core.views import NamedFront
 
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Side:
+class Side(NamedFront):
     """A front that is compared.
 
     Args:
@@ -37,11 +37,6 @@ class Side:
     points: tuple[Evaluation, ...]
     after: int | None = None
     others: tuple[Evaluation, ...] = ()
-
-    @property
-    def front_name(self) -> str:
-        """Return the sweep, and what its front is called."""
-        return f"{self.sweep}, {front_name(self.snapshot, self.after)}"
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from paretoflow.ledger.log_check import heal_hint, suspect
 from paretoflow.ledger.new_table import VERSION_KEY
 from paretoflow.ledger.tables import SCHEMA_VERSION
 from paretoflow.storage import Folder, as_folder
-from paretoflow.storage.patience import patiently
+from paretoflow.storage.patience import asked
 
 POSITION_ID = "paretoflow.position"
 EPOCH_ID = "paretoflow.epoch"
@@ -66,7 +66,7 @@ class DeltaReader:
     def _open(self) -> Any:
         folder, options = self.folder, delta_options(self.folder)
         try:
-            return patiently(lambda: DeltaTable(folder.uri, storage_options=options), folder.uri)
+            return asked(lambda: DeltaTable(folder.uri, storage_options=options), folder.uri)
         except (DeltaError, OSError) as error:
             refuse_torn_entry(folder)
             where = suspect(folder)

@@ -21,8 +21,9 @@ import pyarrow as pa
 import pyarrow.fs
 
 from paretoflow.core.errors import StorageError
+from paretoflow.core.shown import first_line
 from paretoflow.spec.uris import uri_fault
-from paretoflow.storage.patience import ATTEMPTS, Result, patiently
+from paretoflow.storage.patience import ATTEMPTS, Result, asked
 
 _CONNECT_S = 5.0
 _SILENT_S = 20.0
@@ -215,7 +216,7 @@ class ObjectFolder:
         return to
 
     def _ask(self, call: Callable[[], Result]) -> Result:
-        return patiently(call, self.uri, self._patience_s)
+        return asked(call, self.uri, self._patience_s)
 
     def _upload(self, name: str, content: Any) -> None:
         def upload() -> None:
@@ -241,7 +242,7 @@ def _require_bucket(client: _Client) -> None:
     """Tell a bucket that is not there from an object that is not."""
     uri = f"{client.scheme}://{client.bucket}"
     try:
-        info = patiently(lambda: _filesystem(client).get_file_info(client.bucket), uri)
+        info = asked(lambda: _filesystem(client).get_file_info(client.bucket), uri)
     except StorageError:
         return  # whoever may not look at the bucket may still be let at its objects
     if info.type == pyarrow.fs.FileType.NotFound:
@@ -277,7 +278,7 @@ def _region_of(bucket: str, endpoint: str) -> str:
     try:
         region: str = pyarrow.fs.resolve_s3_region(bucket)
     except OSError as error:
-        what = f"cannot find the region of bucket {bucket!r}: {str(error).splitlines()[0]}"
+        what = f"cannot find the region of bucket {bucket!r}: {first_line(error)}"
         hint = "set AWS_REGION, or AWS_ENDPOINT_URL for a store that is not Amazon's"
         raise StorageError(what, f"s3://{bucket}", hint, code="storage-no-bucket") from error
     return region

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import errno
 import re
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from paretoflow.core import retry
 from paretoflow.core.errors import StorageError
+from paretoflow.core.retry import Patience, patiently
 
-PATIENCE_S = 180.0
-"""Seconds of failing requests after which storage counts as gone."""
 ATTEMPTS = 2
 """Requests that the client itself makes before it reports a failure."""
 _FIRST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 5.0
 
 _PASSING = re.compile(
     r"NETWORK_CONNECTION|SLOW_DOWN|THROTTLING|SERVICE_UNAVAILABLE|INTERNAL_FAILURE|REQUEST_TIME_OUT"
@@ -34,31 +32,26 @@ _NO_CREDENTIALS = re.compile(r"(?i)no credentials|credentials provider|169\.254\
 Result = TypeVar("Result")
 
 
-def patiently(call: Callable[[], Result], uri: str, patience_s: float | None = None) -> Result:
-    """Return what a call returns, making it again while its failure is one that passes.
+def asked(call: Callable[[], Result], uri: str, patience_s: float | None = None) -> Result:
+    """Return what a request of storage returns, made again while its failure is one that passes.
 
     Args:
-        call: Talks to storage; safe to repeat.
+        call: Safe to repeat.
         uri: Place to name in an error.
-        patience_s: Seconds; `PATIENCE_S` by default.
+        patience_s: Seconds of failing requests after which storage counts as gone; `OUTAGE_S` by
+            default.
 
     Raises:
         FileNotFoundError: From the call, as it is.
         StorageError: If storage refuses, or goes on failing.
     """
-    patience_s = PATIENCE_S if patience_s is None else patience_s
-    deadline = time.monotonic() + patience_s
-    pause = _FIRST_PAUSE_S
-    while True:
-        try:
-            return call()
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            if not passes(error) or time.monotonic() + pause > deadline:
-                raise storage_error(error, uri, patience_s) from error
-        time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE_S)
+    for_s = retry.OUTAGE_S if patience_s is None else patience_s
+    try:
+        return patiently(call, Patience((OSError,), passes, for_s, _FIRST_PAUSE_S))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise storage_error(error, uri, for_s) from error
 
 
 def passes(error: Exception) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from paretoflow.core.errors import FencedError, StorageError, UserError
+from paretoflow.core.errors import FencedError, LedgerError, StorageError, UserError
 from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Proposer
+from paretoflow.core.retry import RETRY_S, Patience, patiently
 from paretoflow.core.status import RunStatus
 from paretoflow.engine.loop import driver_rows as rows
 from paretoflow.engine.loop.hooks import Hooks, StopRequestedError
@@ -17,7 +18,6 @@ from paretoflow.engine.loop.pausing import Rungs
 from paretoflow.engine.loop.planner import Decision, decide, failing, first_launch, is_final
 from paretoflow.engine.messages import Backend, Report
 from paretoflow.engine.read.sweep import front_ids, front_record
-from paretoflow.engine.retry import RETRY_S, patiently
 from paretoflow.engine.state.events import recorded, seen
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.ledger import Ledger
@@ -257,14 +257,11 @@ class Driver:
             self._hooks.groups(groups)
 
     def _patiently(self, write: Callable[[], _T]) -> _T:
-        return patiently(
-            write,
-            self._backend.now,
-            self._backend.pause,
-            told=lambda error: self._hooks.watch(
-                self.state, f"trying again in {RETRY_S:g} s: {error}"
-            ),
-        )
+        def told(error: Exception) -> None:
+            self._hooks.watch(self.state, f"trying again in {RETRY_S:g} s: {error}")
+
+        now, pause = self._backend.now, self._backend.pause
+        return patiently(write, Patience((LedgerError,), now=now, pause=pause, told=told))
 
     def _accept_front(self) -> None:
         """Record the front once no run that would change it at this instant is half told."""

@@ -7,7 +7,6 @@ the temporary folder, and what must last is sent before anybody is told of it.
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
@@ -15,7 +14,7 @@ from paretoflow.core.errors import LedgerError
 from paretoflow.core.ids import digest_of
 from paretoflow.core.launch import AdapterRef
 from paretoflow.core.protocols import Parallel
-from paretoflow.engine.retry import OUTAGE_S, patiently
+from paretoflow.core.retry import OUTAGE_S, Patience, patiently
 from paretoflow.methods.training.states import MANIFEST, discard_states, discard_torn, latest_state
 from paretoflow.storage import Folder
 from paretoflow.storage.adapters import checked_adapter
@@ -83,13 +82,8 @@ class RunFiles:
             LedgerError: What storage refused with at last.
             OSError: Likewise.
         """
-        patiently(
-            write,
-            time.monotonic,
-            time.sleep,
-            away=(LedgerError, OSError),
-            for_s=OUTAGE_S if self._folder.local else 0.0,
-        )
+        for_s = OUTAGE_S if self._folder.local else 0.0
+        patiently(write, Patience((LedgerError, OSError), for_s=for_s))
 
     def name(self, path: Path) -> str:
         """Return the name of a run's folder in the sweep's."""

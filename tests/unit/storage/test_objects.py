@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from paretoflow.core import retry
 from paretoflow.core.errors import StorageError
-from paretoflow.storage import as_folder, patience
+from paretoflow.storage import as_folder
 from paretoflow.storage.objects import ObjectFolder
 from tests.faults import raises
 from tests.s3_server import KEYS, Proxy, ask
@@ -117,7 +118,7 @@ def test_what_passes_is_waited_for(
         if len(s3_proxy.requests) > 4:
             s3_proxy.status = None
 
-    monkeypatch.setattr(patience.time, "sleep", mend)
+    monkeypatch.setattr(retry.time, "sleep", mend)
     s3_proxy.status = status
     folder.write("a", b"1")
     assert len(s3_proxy.requests) > 4
@@ -138,7 +139,7 @@ def test_a_server_that_is_away_is_waited_for(
             s3_proxy.start()
 
     s3_proxy.stop()
-    monkeypatch.setattr(patience.time, "sleep", wait)
+    monkeypatch.setattr(retry.time, "sleep", wait)
     folder.write("a", b"1")
     assert pauses == [0.1, 0.2, 0.4]
     assert folder.read("a") == b"1"
@@ -147,7 +148,7 @@ def test_a_server_that_is_away_is_waited_for(
 def test_patience_ends(s3_bucket: str, s3_proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = ObjectFolder(f"s3://{s3_bucket}/sweeps")
     s3_proxy.stop()
-    monkeypatch.setattr(patience, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(retry, "OUTAGE_S", 0.3)
     with raises("storage-no-answer", "for 0.3") as caught:
         folder.write("a", b"1")
     assert "AWS_ENDPOINT_URL" in caught.value.hint

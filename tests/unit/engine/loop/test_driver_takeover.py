@@ -8,11 +8,11 @@ import pytest
 
 from paretoflow.core.errors import FencedError, LedgerError, StorageError
 from paretoflow.core.launch import Launch
+from paretoflow.core.retry import OUTAGE_S, RETRY_S
 from paretoflow.core.status import Boundary
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.loop.hooks import Hooks
 from paretoflow.engine.messages import Cause, Failure, Report
-from paretoflow.engine.retry import OUTAGE_S, RETRY_S
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.proposers import build

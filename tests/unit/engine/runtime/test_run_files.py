@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from paretoflow.core import retry
 from paretoflow.core.launch import AdapterRef
 from paretoflow.core.protocols import Parallel
 from paretoflow.core.status import Boundary
 from paretoflow.engine.failures.attribution import failure_in
-from paretoflow.engine.runtime import run_files
 from paretoflow.engine.runtime.run_files import RunFiles
 from paretoflow.methods.training.states import Layout, State, seal, state_folder
 from paretoflow.storage import Folder, LocalFolder
@@ -107,8 +107,8 @@ def test_a_full_disk_is_waited_for_and_one_that_stays_full_fails_the_write(
     def sleep(seconds: float) -> None:
         now[0] += seconds
 
-    monkeypatch.setattr(run_files.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(run_files.time, "sleep", sleep)
+    monkeypatch.setattr(retry.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(retry.time, "sleep", sleep)
     tries: list[float] = []
 
     def write() -> None:
@@ -122,7 +122,7 @@ def test_a_full_disk_is_waited_for_and_one_that_stays_full_fails_the_write(
     now[0] = -1e6
     with pytest.raises(OSError, match="No space left"):
         files.patiently(write)
-    assert now[0] == -1e6 + run_files.OUTAGE_S
+    assert now[0] == -1e6 + retry.OUTAGE_S
     now[0] = 0.0
     with pytest.raises(OSError, match="No space left"):  # its client was patient before
         RunFiles(Store(tmp_path), Parallel()).patiently(write)
