@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from paretoflow.core.confirmed import ConfirmedFront, ConfirmedPoint
     from paretoflow.core.front_point import FrontPoint
     from paretoflow.core.views import FrontView
-    from paretoflow.engine.session.confirm import Progress
+    from paretoflow.engine.session.confirm import ConfirmProgress
 
 Place = Annotated[
     str,
@@ -154,7 +154,7 @@ def _of_export(
     front = subject.front
     points = _points(front, wishes, str(out))
 
-    def watch(progress: Progress) -> None:
+    def watch(progress: ConfirmProgress) -> None:
         # whatever ends the command, the export is sound: what is there is told, with its digests
         kept = confirmation_of(subject.root, front)
         write_exported(out, None if kept is None else confirmed_front(front, kept))
@@ -192,7 +192,7 @@ def _asked(front: FrontView, wishes: Wishes) -> list[FrontPoint]:
     return [pick(front, *wishes)] if any(wishes) else list(front.points)
 
 
-def _tell(progress: Progress) -> None:
+def _tell(progress: ConfirmProgress) -> None:
     if progress.snapshot_id:
         echo(f"{progress.done} of {progress.of} scored; now {progress.snapshot_id}", err=True)
 

@@ -25,7 +25,7 @@ COUNT_EVERY_S = 20.0
 _ENDED = (RunStatus.FINISHED, RunStatus.FAILED)
 
 
-class Doing(Protocol):
+class WorkStage(Protocol):
     """How far the work before the first run is; printed as text."""
 
     @property
@@ -43,12 +43,12 @@ class GroupProgress(AtWork, Protocol):
     """The part of a worker group's state that is shown."""
 
     @property
-    def doing(self) -> Doing | None:
+    def doing(self) -> WorkStage | None:
         """Return how far it is with what comes before the first run; None where it is not told."""
         ...
 
 
-class State(Protocol):
+class ShownState(Protocol):
     """The part of a sweep's state that is shown."""
 
     finished: int
@@ -71,7 +71,7 @@ class State(Protocol):
         ...
 
 
-class Progress:
+class ProgressLines:
     """Shows runs, front size, hypervolume and time left.
 
     Use it as a context manager and call it with each new state.
@@ -84,8 +84,8 @@ class Progress:
         self._first: int | None = None
         self._training_since: float | None = None
         self._note = ""
-        self._state: State | None = None
-        self._doing: Doing | None = None
+        self._state: ShownState | None = None
+        self._doing: WorkStage | None = None
         self._groups: Sequence[GroupProgress] = ()
         self._paces = Paces(spec.method.steps)
         self._counted_s = self._started
@@ -97,7 +97,7 @@ class Progress:
             else None
         )
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressLines:
         """Start the live display."""
         if self._live:
             self._live.start()
@@ -113,7 +113,7 @@ class Progress:
         if self._live:
             self._live.stop()
 
-    def __call__(self, state: State, note: str) -> None:
+    def __call__(self, state: ShownState, note: str) -> None:
         """Take in a state; `note` names a stage before the first run."""
         self._state = state
         if self._first is None:
@@ -148,14 +148,14 @@ class Progress:
         if self._live:
             self._live.update(self._panel(self._state) if self._state else str(doing or ""))
 
-    def _count(self, doing: Doing) -> None:
+    def _count(self, doing: WorkStage) -> None:
         if self._live:
             return
         if doing.done == doing.of or time.monotonic() - self._counted_s >= COUNT_EVERY_S:
             self._counted_s = time.monotonic()
             self._say(f"{doing}")
 
-    def _begin(self, state: State) -> int:
+    def _begin(self, state: ShownState) -> int:
         """Take in what an earlier session ended, without a line for each; return how many."""
         ended = [r for r in state.runs.values() if r.status in _ENDED]
         self._shown = {r.run_id: (r.status, r.attempt) for r in ended}
@@ -166,7 +166,7 @@ class Progress:
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def _line(self, run: RunRecord, state: State) -> str:
+    def _line(self, run: RunRecord, state: ShownState) -> str:
         done = f"[{state.finished + state.failed}/{self._spec.stop.runs}]"
         if run.status is RunStatus.FINISHED:
             ending = (
@@ -183,7 +183,7 @@ class Progress:
         after = f" after a failure ({run.boundary}): {run.message}" if run.message else ""
         return f"{done} {run.run_id} {run.status}{after}"
 
-    def _left(self, state: State) -> str:
+    def _left(self, state: ShownState) -> str:
         """Estimate the time left from the pace of the runs that this session ended."""
         ended = state.finished + state.failed - (self._first or 0)
         left = self._spec.stop.runs - state.finished - state.failed
@@ -192,7 +192,7 @@ class Progress:
         pace = (time.monotonic() - self._training_since) / ended
         return f", about {duration(pace * left)} left"
 
-    def _panel(self, state: State) -> Group:
+    def _panel(self, state: ShownState) -> Group:
         total, ended = self._spec.stop.runs, state.finished + state.failed
         running = sum(r.status is RunStatus.RUNNING for r in state.runs.values())
         grid = Table.grid(padding=(0, 2))

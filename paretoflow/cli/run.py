@@ -70,7 +70,7 @@ def run_here(
     """
     from paretoflow.cli.ending import conclude
     from paretoflow.cli.front import show_front
-    from paretoflow.cli.progress import Progress
+    from paretoflow.cli.progress import ProgressLines
     from paretoflow.engine.loop.hooks import Watching
     from paretoflow.engine.read.sweep import open_sweep_folder
     from paretoflow.engine.session.ending import Ending
@@ -83,7 +83,7 @@ def run_here(
     console = new_console()
     words = [*again, "--address", address] if address else again
     try:
-        with Progress(spec, console) as progress:
+        with ProgressLines(spec, console) as progress:
             watch = Watching(progress, progress.groups)
             reason = run_sweep(
                 spec, watch=watch, address=address, fsync=fsync, accept_change=accept_change

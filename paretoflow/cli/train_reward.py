@@ -19,7 +19,7 @@ from paretoflow.cli.console import new_console
 
 if TYPE_CHECKING:
     from paretoflow.rewards.metrics import RewardMetrics
-    from paretoflow.rewards.run import Progress
+    from paretoflow.rewards.run import TrainingProgress
     from paretoflow.spec.rewards import RewardSpec
 
 _LINES = 10
@@ -85,7 +85,7 @@ def _trained(spec: RewardSpec, console: Console, *, force: bool) -> Sequence[Rew
     with Bar(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
         task = bar.add_task("reading pairs", total=None)
 
-        def show(at: Progress) -> None:
+        def show(at: TrainingProgress) -> None:
             told = f"{at.model}, loss {at.loss:.4f}"
             bar.update(task, description=told, completed=at.step, total=at.steps)
 
@@ -98,7 +98,7 @@ class _Printed:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def __call__(self, at: Progress) -> None:
+    def __call__(self, at: TrainingProgress) -> None:
         if at.step % max(at.steps // _LINES, 1) == 0:
             line = f"{at.model}: step {at.step} of {at.steps}, loss {at.loss:.4f}"
             self._console.print(line, markup=False)

@@ -17,20 +17,20 @@ item, the standard errors, length m, may follow.
 
 The long one also knows names, the state that training goes on from, and prompts:
 
-    train(task, rng) -> [Checkpoint(cost, scores, prompt_scores, state), …]
+    train(task, rng) -> [OracleCheckpoint(cost, scores, prompt_scores, state), …]
 
 `task` is a `TrainingTask`: the proposal, the names of the run and of its checkpoints, and the state
 that the oracle itself gave with the checkpoint that the launch starts from, None for the base. An
-oracle with `train` may have two more methods: `base(problem, rng) -> Checkpoint` answers for the
-untrained model, which is then evaluated as in a real sweep, and `evaluate(snapshot, rng) ->
-Checkpoint` evaluates a checkpoint again. By hand, a policy that learns one step at a time:
+oracle with `train` may have two more methods: `base(problem, rng) -> OracleCheckpoint` answers for
+the untrained model, which is then evaluated as in a real sweep, and `evaluate(snapshot, rng) ->
+OracleCheckpoint` evaluates a checkpoint again. By hand, a policy that learns one step at a time:
 
     class Steps:
         def train(self, task, rng):
             start = np.zeros(2) if task.start is None else task.start
             end = start + 0.1 * np.asarray(task.proposal.weights)
             per_prompt = end[:, None] + rng.normal(0, 0.05, (2, 48))
-            return [Checkpoint(60.0, prompt_scores=per_prompt, state=end)]
+            return [OracleCheckpoint(60.0, prompt_scores=per_prompt, state=end)]
 
 A non-finite score or an exception is a failed attempt. States are kept in memory, as they are: give
 a new one with each checkpoint. `engine.simulation.llm_like` is a whole oracle of the long kind.
@@ -49,7 +49,7 @@ from paretoflow.core.values import Problem, Proposal
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class OracleCheckpoint:
     """One checkpoint as an oracle tells it.
 
     Args:
@@ -67,6 +67,10 @@ class Checkpoint:
     stderr: Any = None
     prompt_scores: Any = None
     state: Any = None
+
+
+Checkpoint = OracleCheckpoint
+"""Its former name, for oracles that were written with it."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class Oracle(Protocol):
 class Training(Protocol):
     """An oracle whose runs go on from where others ended."""
 
-    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[OracleCheckpoint]:
         """Return every checkpoint, in order."""
         ...
 
@@ -126,7 +130,7 @@ AnyOracle = Oracle | Training
 class WithBase(Protocol):
     """An oracle that can also tell what the untrained model comes to."""
 
-    def base(self, problem: Problem, rng: np.random.Generator) -> Checkpoint:
+    def base(self, problem: Problem, rng: np.random.Generator) -> OracleCheckpoint:
         """Return the base's evaluation; launches from it are asked with no state."""
         ...
 
@@ -135,7 +139,7 @@ class WithBase(Protocol):
 class Evaluating(Protocol):
     """A training oracle that can also evaluate again what a launch or the base has made."""
 
-    def evaluate(self, snapshot: Snapshot, rng: np.random.Generator) -> Checkpoint:
+    def evaluate(self, snapshot: Snapshot, rng: np.random.Generator) -> OracleCheckpoint:
         """Return one more evaluation of a checkpoint on the same prompts."""
         ...
 

@@ -90,7 +90,7 @@ class EndedTrial:
     stderr: tuple[float, ...] = ()
 
 
-class Asking:
+class TrialProposer:
     """A proposer that is asked about the trials of another tuner.
 
     Args:

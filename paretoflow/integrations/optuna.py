@@ -28,8 +28,8 @@ from paretoflow.core.errors import MissingExtraError, SpecError
 from paretoflow.core.values import LaunchKind, ObjectiveInfo, Proposal, WeightVector
 from paretoflow.integrations.asking import (
     TRAINED,
-    Asking,
     EndedTrial,
+    TrialProposer,
     finite_scores,
     launch_config,
 )
@@ -82,7 +82,7 @@ class ParetoSampler(BaseSampler):
         seed: int = 0,
         others: BaseSampler | None = None,
     ) -> None:
-        self._asking = Asking(
+        self._asking = TrialProposer(
             objectives, proposer=proposer, runs=runs, launches=launches, seed=seed
         )
         self._others = RandomSampler(seed) if others is None else others

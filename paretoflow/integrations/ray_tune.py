@@ -37,8 +37,8 @@ from paretoflow.front.orient import gains_of
 from paretoflow.front.selection import normalised_gains
 from paretoflow.integrations.asking import (
     TRAINED,
-    Asking,
     EndedTrial,
+    TrialProposer,
     finite_scores,
     launch_config,
 )
@@ -83,7 +83,7 @@ class ParetoSearcher(Searcher):
     ) -> None:
         modes = [_MODES[o.direction] for o in objectives]
         super().__init__(metric=[o.name for o in objectives], mode=modes)
-        self._asking = Asking(
+        self._asking = TrialProposer(
             objectives, proposer=proposer, runs=runs, launches=launches, seed=seed
         )
         self._launches: dict[str, Proposal] = {}

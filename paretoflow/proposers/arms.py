@@ -30,7 +30,7 @@ PRIOR = 2.0
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ArmOutcome:
     """What one ended launch was worth.
 
     Args:
@@ -85,7 +85,7 @@ class RestoredRuns:
         return known[1]
 
 
-def outcomes_of(history: History) -> list[Outcome]:
+def outcomes_of(history: History) -> list[ArmOutcome]:
     """Return what the latest ended launches of arms were worth, in the order of the runs.
 
     Each evaluation is worth what it adds to the hypervolume of those before it in the ledger, its
@@ -105,7 +105,7 @@ def outcomes_of(history: History) -> list[Outcome]:
     mean = float(seconds[seconds > 0].mean()) if (seconds > 0).any() else 1.0
     costs = np.where(seconds > 0, seconds, mean) / mean
     return [
-        Outcome(arm_of(history.runs[i].proposal), gain, cost)
+        ArmOutcome(arm_of(history.runs[i].proposal), gain, cost)
         for i, gain, cost in zip(rated, gains, costs.tolist(), strict=True)
     ]
 
@@ -133,7 +133,7 @@ def gains_of_runs(history: History, runs: Sequence[int]) -> list[float]:
 
 
 def worths(
-    outcomes: Sequence[Outcome], arms: Sequence[str], discount: float, *seed: int | str
+    outcomes: Sequence[ArmOutcome], arms: Sequence[str], discount: float, *seed: int | str
 ) -> Mapping[str, float]:
     """Draw, for each arm, what a run of it may be worth: hypervolume for a run of mean cost.
 

@@ -30,7 +30,7 @@ the front has too many points for that, the outcome one deviation above the mean
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownRuns:
     """The weighted runs that a model is fitted to, and the model.
 
     Args:
@@ -102,7 +102,7 @@ class Promise:
     sd: FloatArray
 
 
-def known_runs(history: History) -> Known:
+def known_runs(history: History) -> KnownRuns:
     """Return the last evaluations of the weighted runs, and a model of them.
 
     A run that continued a parent is none: what it came to is not what its weights lead to.
@@ -117,10 +117,10 @@ def known_runs(history: History) -> Known:
     part = spread_part(weights, POSTERIOR_POINTS)
     rows, weights = np.array([row for row, _ in kept], dtype=np.int64)[part], weights[part]
     gains, errors = normalised(history)[rows], normalised_errors(history)[rows]
-    return Known(rows, weights, GainModel.fitted(weights, gains, errors))
+    return KnownRuns(rows, weights, GainModel.fitted(weights, gains, errors))
 
 
-def belief_of(known: Known, land: Landscape, pending: Sequence[Proposal]) -> Belief:
+def belief_of(known: KnownRuns, land: Landscape, pending: Sequence[Proposal]) -> Belief:
     """Return the belief before a choice.
 
     Points that the model does not know, for instance of constrained launches, count as they are.

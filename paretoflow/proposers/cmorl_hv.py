@@ -13,7 +13,7 @@ from paretoflow.proposers.boxes import Box, Landscape, open_boxes
 from paretoflow.proposers.cmorl import starting_weights
 from paretoflow.proposers.gain import OpenRegion
 from paretoflow.proposers.gaps import GapProposer
-from paretoflow.proposers.keeping import Kept, kept_so_far, slack_of
+from paretoflow.proposers.keeping import KeepingRecord, kept_so_far, slack_of
 from paretoflow.proposers.ranges import scale_of
 from paretoflow.proposers.wording import bounds, improve
 from paretoflow.spec.proposers import CmorlHvProposerSpec
@@ -115,7 +115,7 @@ class CmorlHvProposer(GapProposer):
         return "No policy lies beside a gap that is open"
 
 
-def best_step(land: Landscape, reach: float, record: Kept | None = None) -> Step | None:
+def best_step(land: Landscape, reach: float, record: KeepingRecord | None = None) -> Step | None:
     """Return the extension that would add most hypervolume; None when no gap is worth a run.
 
     Args:

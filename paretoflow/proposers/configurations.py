@@ -24,7 +24,7 @@ NEW_RUNS = 4
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownPoints:
     """What the history tells of configurations.
 
     Args:
@@ -73,7 +73,7 @@ class KernelMemory:
         return GainModel(tuple(GaussianProcess.conditioned(k, points, *c) for k, c in pairs))
 
 
-def known_runs(history: History, axes: Sequence[Axis], memory: KernelMemory) -> Known:
+def known_runs(history: History, axes: Sequence[Axis], memory: KernelMemory) -> KnownPoints:
     """Return the runs from the base, by their last evaluations, and a model of them."""
     m = history.problem.m
     last = {run: row for row, run in enumerate(history.run_index.tolist()) if run >= 0}
@@ -86,7 +86,7 @@ def known_runs(history: History, axes: Sequence[Axis], memory: KernelMemory) -> 
     model = memory.model_of(taken[ended], gains[rows], normalised_errors(history)[rows])
     others = gains[np.setdiff1d(history.front, rows)]
     snapshots = tuple(history.snapshot_ids[row] for row in rows)
-    return Known(taken[ended], model, others, taken, snapshots, np.isin(rows, history.front))
+    return KnownPoints(taken[ended], model, others, taken, snapshots, np.isin(rows, history.front))
 
 
 def is_point(proposal: Proposal, axes: Sequence[Axis]) -> bool:
@@ -139,7 +139,7 @@ def offer_near(point: FloatArray, axes: Sequence[Axis], source: str = "") -> Off
     return Offer(weights, settings, point_of(weights, settings, axes), source)
 
 
-def redraws(known: Known, axes: Sequence[Axis], rng: np.random.Generator) -> list[Offer]:
+def redraws(known: KnownPoints, axes: Sequence[Axis], rng: np.random.Generator) -> list[Offer]:
     """Return the runs on the front, each with some other ways to draw its answers.
 
     Training does not see decoding, so such a configuration has the adapter of its run.

@@ -18,7 +18,7 @@ from paretoflow.core.values import (
 from paretoflow.front.orient import scores_of
 from paretoflow.front.simplex import das_dennis, even_simplex
 from paretoflow.proposers.asked import Asked, Choose, seed_for
-from paretoflow.proposers.belief import Known, Promise, belief_of, best_promise, known_runs
+from paretoflow.proposers.belief import KnownRuns, Promise, belief_of, best_promise, known_runs
 from paretoflow.proposers.boxes import landscape, largest_box
 from paretoflow.proposers.empty_box import box_launch
 from paretoflow.proposers.extremes import extreme_launch
@@ -108,7 +108,7 @@ class GpHviProposer(StepwiseProposer):
 
     def _informed(
         self,
-        known: Known,
+        known: KnownRuns,
         history: History,
         asked: Asked,
         pending: Sequence[Proposal],

@@ -28,7 +28,7 @@ _BASE, _OPEN = -1, -2
 
 
 @dataclass(frozen=True)
-class Changes:
+class PolicyChanges:
     """Continuations under fixed weights: where each began, its weights, and what changed.
 
     Args:
@@ -46,7 +46,7 @@ class Changes:
         return len(self.starts)
 
 
-def observed_changes(history: History, *, from_base: bool = True) -> Changes:
+def observed_changes(history: History, *, from_base: bool = True) -> PolicyChanges:
     """Return every continuation in a history, run by run.
 
     Each evaluation of a weighted run continues the one before; the first one its parent, or the
@@ -79,7 +79,7 @@ def observed_changes(history: History, *, from_base: bool = True) -> Changes:
     index = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     gains = normalised(history)
     towards = [history.runs[history.run_index[row]].proposal.weights.values for _, row in pairs]
-    return Changes(
+    return PolicyChanges(
         starts=gains[index[:, 0]],
         weights=np.array(towards, dtype=np.float64).reshape(-1, m),
         deltas=gains[index[:, 1]] - gains[index[:, 0]],
@@ -112,7 +112,7 @@ def weights_behind(history: History, row: int) -> WeightVector:
 
 
 def predicted_changes(
-    changes: Changes, starts: FloatArray, candidates: Sequence[FloatArray]
+    changes: PolicyChanges, starts: FloatArray, candidates: Sequence[FloatArray]
 ) -> list[FloatArray] | None:
     """Return what continuations of policies would change, for some weights of each.
 
@@ -149,7 +149,7 @@ def predicted_changes(
     return [hyperbola(w.T, model).T for w, model in zip(candidates, models, strict=True)]
 
 
-def _neighbours(changes: Changes, start: FloatArray) -> tuple[IntArray, FloatArray] | None:
+def _neighbours(changes: PolicyChanges, start: FloatArray) -> tuple[IntArray, FloatArray] | None:
     """Return the continuations that count as near, (k,), and how much each does, (k,)."""
     if len(np.unique(changes.weights, axis=0)) < DISTINCT:
         return None

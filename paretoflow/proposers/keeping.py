@@ -21,7 +21,7 @@ _SAME = 1e-9
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeepingRecord:
     """Finished constrained launches, each with the target and the least slack that it had.
 
     Args:
@@ -43,7 +43,7 @@ class Kept:
         return vain >= ENOUGH and not well
 
 
-def kept_so_far(history: History) -> Kept:
+def kept_so_far(history: History) -> KeepingRecord:
     """Return the record of the constrained launches that have finished."""
     rows = {name: row for row, name in enumerate(history.snapshot_ids)}
     last = {int(run): row for row, run in enumerate(history.run_index) if run >= 0}
@@ -61,7 +61,7 @@ def kept_so_far(history: History) -> Kept:
         bounds = gains[own] - outcome.room
         asked = (outcome.target, slack_of((gains[parent] - bounds) / scale, outcome.target))
         (well if outcome.kept and outcome.improved else in_vain).append(asked)
-    return Kept(tuple(well), tuple(in_vain))
+    return KeepingRecord(tuple(well), tuple(in_vain))
 
 
 def slack_of(allowed: FloatArray, target: int) -> float:

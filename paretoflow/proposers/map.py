@@ -20,7 +20,7 @@ from paretoflow.proposers.quadratics import (
     unknowns,
 )
 from paretoflow.proposers.spread import farthest_first
-from paretoflow.proposers.stages import NODE, SAMPLE, VERIFY, Node, Stage, Survey
+from paretoflow.proposers.stages import NODE, SAMPLE, VERIFY, MergeNode, MergeStage, Survey
 from paretoflow.proposers.stepwise import StepwiseProposer
 from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers import MapProposerSpec
@@ -111,11 +111,11 @@ class _Choice:
         self._seed = seed
 
     def next(
-        self, survey: Survey, nodes: list[Node], pending: Sequence[Proposal]
+        self, survey: Survey, nodes: list[MergeNode], pending: Sequence[Proposal]
     ) -> Proposal | None:
         """Return the next merge; None when nothing is worth it now."""
         while self._spec.variant == "nested" and len(nodes) > 2:
-            above: list[Node | None] = []
+            above: list[MergeNode | None] = []
             for i in range(0, len(nodes) - 1, 2):
                 stage = survey.stage(nodes[i : i + 2], pending)
                 proposal = self._sample(stage) or self._node(stage)
@@ -128,7 +128,7 @@ class _Choice:
         stage = survey.stage(nodes, pending)
         return self._sample(stage) or self._verified(stage)
 
-    def _sample(self, stage: Stage) -> Proposal | None:
+    def _sample(self, stage: MergeStage) -> Proposal | None:
         """Return the next mixture to fit to; None when all were asked for."""
         number, count = len(stage.of(SAMPLE)), len(stage.parents)
         if number >= self._samples:
@@ -140,7 +140,7 @@ class _Choice:
         spread = unknowns(count) if self._spec.variant == "bayesian" else self._samples
         return self._launch(stage, latin_hypercube(spread, count, place)[number], SAMPLE, where)
 
-    def _unsure(self, stage: Stage) -> FloatArray:
+    def _unsure(self, stage: MergeStage) -> FloatArray:
         """Return the mixture of many where doubt times promise is largest."""
         draws = self._draws(stage)
         fit = self._fit(stage)
@@ -152,7 +152,7 @@ class _Choice:
         chosen: FloatArray = draws[int(merit.argmax())]
         return chosen
 
-    def _node(self, stage: Stage) -> Proposal | None:
+    def _node(self, stage: MergeStage) -> Proposal | None:
         """Return the mixture that goes up the tree; None when it was asked for or must wait."""
         if stage.of(NODE) or any(not x.over for x in stage.of(SAMPLE)):
             return None
@@ -161,7 +161,7 @@ class _Choice:
         best = int((self._fit(stage).outcomes(draws) @ towards.array).argmax())
         return self._launch(stage, draws[best], NODE, "Best of a pair by its fit, to be mixed on")
 
-    def _verified(self, stage: Stage) -> Proposal | None:
+    def _verified(self, stage: MergeStage) -> Proposal | None:
         """Return the next mixture of the predicted front; None when it must wait, or is done."""
         asked = len(stage.of(VERIFY))
         if any(not x.over for x in stage.of(SAMPLE)) or asked == self._spec.verify:
@@ -180,13 +180,13 @@ class _Choice:
         lonely = draws[farthest_first(draws, tried, 1)[0]]
         return self._launch(stage, lonely, VERIFY, "Far from all, the predicted front is used up")
 
-    def _fit(self, stage: Stage) -> Quadratics:
+    def _fit(self, stage: MergeStage) -> Quadratics:
         return Quadratics.fitted(*stage.known(), logit=self._spec.logit)
 
-    def _draws(self, stage: Stage) -> FloatArray:
+    def _draws(self, stage: MergeStage) -> FloatArray:
         return latin_hypercube(CANDIDATES, len(stage.parents), rng_of(self._run_seed, "map"))
 
-    def _launch(self, stage: Stage, coefficients: FloatArray, tag: str, why: str) -> Proposal:
+    def _launch(self, stage: MergeStage, coefficients: FloatArray, tag: str, why: str) -> Proposal:
         given = np.round(coefficients, DECIMALS)
         weights = mixture_weights(given, [p.weights for p in stage.parents])
         svd = self._spec.how == "svd" and self._spec.rank is not None
@@ -201,7 +201,7 @@ class _Choice:
         return merge_launch(merge, weights, self._run_seed, reason, ("map", tag))
 
 
-def _top(stage: Stage) -> Node | None:
+def _top(stage: MergeStage) -> MergeNode | None:
     """Return what goes up the tree from a pair; its better parent if the mixture failed."""
     chosen = stage.of(NODE)
     if not chosen or not chosen[0].over:

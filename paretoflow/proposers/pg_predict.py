@@ -17,7 +17,7 @@ from paretoflow.proposers.cmorl_hv import dominated
 from paretoflow.proposers.gain import OpenRegion
 from paretoflow.proposers.improvements import (
     WIDTH,
-    Changes,
+    PolicyChanges,
     observed_changes,
     predicted_changes,
     weights_behind,
@@ -76,7 +76,7 @@ class PgPredictProposer(StepwiseProposer):
     def _chooser(self, history: History, seed: int) -> Choose:
         """Return how one launch is chosen; none only while the opening stage trains."""
         names = history.problem.names
-        known = Known(history)
+        known = KnownContinuations(history)
 
         def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
             first = initial_launch(asked, self._initial, names, seed, "pg_predict")
@@ -119,7 +119,7 @@ class Outlook:
     arrivals: FloatArray
 
 
-class Known:
+class KnownContinuations:
     """What a history says about continuations, worked out once for all launches chosen from it."""
 
     def __init__(self, history: History) -> None:
@@ -128,7 +128,7 @@ class Known:
         self._arrived: dict[Continuation, FloatArray] = {}
 
     @cached_property
-    def changes(self) -> Changes:
+    def changes(self) -> PolicyChanges:
         """Return what was changed by continuations so far."""
         return observed_changes(self._history)
 

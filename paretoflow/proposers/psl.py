@@ -18,7 +18,7 @@ from paretoflow.front.simplex import uniform_simplex
 from paretoflow.proposers.asked import Asked, Choose, seed_for
 from paretoflow.proposers.configurations import (
     KernelMemory,
-    Known,
+    KnownPoints,
     Offer,
     known_runs,
     offer_near,
@@ -118,7 +118,7 @@ class PslProposer(StepwiseProposer):
 
     def _informed(
         self,
-        known: Known,
+        known: KnownPoints,
         history: History,
         asked: Asked,
         pending: Sequence[Proposal],
@@ -172,7 +172,7 @@ class PslProposer(StepwiseProposer):
             tag="redraw",
         )
 
-    def _set(self, prospect: Prospect, known: Known, run_seed: int) -> FloatArray:
+    def _set(self, prospect: Prospect, known: KnownPoints, run_seed: int) -> FloatArray:
         """Return configurations to choose from, shape (q, d): the learnt set, and its starts."""
         m = prospect.front.shape[1]
         rng = rng_of(run_seed, "pool")

@@ -17,7 +17,7 @@ SAMPLE, NODE, VERIFY = "sample", "node", "verify"
 
 
 @dataclass(frozen=True)
-class Node:
+class MergeNode:
     """An adapter that is to be mixed: an expert, or a mixture further down the tree.
 
     Args:
@@ -30,7 +30,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Mixture:
+class AskedMerge:
     """A merge that was asked for.
 
     Args:
@@ -40,7 +40,7 @@ class Mixture:
 
     proposal: Proposal
     over: bool = False
-    node: Node | None = None
+    node: MergeNode | None = None
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ class Mixture:
 
 
 @dataclass(frozen=True)
-class Stage:
+class MergeStage:
     """The mixtures of some parents.
 
     Args:
@@ -62,11 +62,11 @@ class Stage:
         base: The base model's normalised gains, shape (1, m); none, shape (0, m), if not known.
     """
 
-    parents: tuple[Node, ...]
-    mixtures: tuple[Mixture, ...]
+    parents: tuple[MergeNode, ...]
+    mixtures: tuple[AskedMerge, ...]
     base: FloatArray
 
-    def of(self, tag: str) -> list[Mixture]:
+    def of(self, tag: str) -> list[AskedMerge]:
         """Return the mixtures with a tag."""
         return [x for x in self.mixtures if x.proposal.tag == tag]
 
@@ -99,16 +99,16 @@ class Survey:
         self._base = self._gains[history.run_index == _BASE][:1]
         rows = {run: row for row, run in enumerate(history.run_index.tolist())}
         self._ended = [
-            Mixture(run.proposal, True, self._node(run.proposal.weights, rows.get(index, -1)))
+            AskedMerge(run.proposal, True, self._node(run.proposal.weights, rows.get(index, -1)))
             for index, run in enumerate(history.runs)
             if run.proposal.merge is not None and run.proposal.proposer == "map"
         ]
 
-    def expert(self, expert: Expert) -> Node:
+    def expert(self, expert: Expert) -> MergeNode:
         """Return a trained expert as a node."""
-        return Node(expert.snapshots[-1], expert.weights, self._gains[expert.row])
+        return MergeNode(expert.snapshots[-1], expert.weights, self._gains[expert.row])
 
-    def stage(self, parents: Sequence[Node], pending: Sequence[Proposal]) -> Stage:
+    def stage(self, parents: Sequence[MergeNode], pending: Sequence[Proposal]) -> MergeStage:
         """Return what is known of mixtures of these parents.
 
         Args:
@@ -116,11 +116,11 @@ class Survey:
             pending: Launches under way, those just chosen included.
         """
         names = tuple(p.snapshot for p in parents)
-        waiting = [Mixture(p) for p in pending if p.proposer == "map"]
+        waiting = [AskedMerge(p) for p in pending if p.proposer == "map"]
         own = tuple(x for x in [*self._ended, *waiting] if x.parents == names)
-        return Stage(tuple(parents), own, self._base)
+        return MergeStage(tuple(parents), own, self._base)
 
-    def _node(self, weights: WeightVector, row: int) -> Node | None:
+    def _node(self, weights: WeightVector, row: int) -> MergeNode | None:
         if row < 0:
             return None
-        return Node(self._history.snapshot_ids[row], weights, self._gains[row])
+        return MergeNode(self._history.snapshot_ids[row], weights, self._gains[row])

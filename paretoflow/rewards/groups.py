@@ -42,7 +42,7 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Mixture:
+class GroupMixture:
     """Groups and their rewards.
 
     Args:
@@ -99,7 +99,7 @@ def choose_groups(
     return per_annotator.argmin(axis=1), -float(per_annotator.min(axis=1).sum())
 
 
-def find_groups(differences: FloatArray, annotators: IntArray, search: Search) -> Mixture:
+def find_groups(differences: FloatArray, annotators: IntArray, search: Search) -> GroupMixture:
     """Return the likeliest mixture of all starts.
 
     Args:
@@ -111,7 +111,7 @@ def find_groups(differences: FloatArray, annotators: IntArray, search: Search) -
     counts = np.bincount(annotators)[:, None]
     means = np.zeros((len(counts), differences.shape[1]))
     np.add.at(means, annotators, differences)
-    best: Mixture | None = None
+    best: GroupMixture | None = None
     for _ in range(search.restarts):
         found = _climb(differences, annotators, _start(means / counts, search.groups, rng), search)
         if best is None or found.log_likelihood > best.log_likelihood:
@@ -122,7 +122,7 @@ def find_groups(differences: FloatArray, annotators: IntArray, search: Search) -
 
 def _climb(
     differences: FloatArray, annotators: IntArray, groups: IntArray, search: Search
-) -> Mixture:
+) -> GroupMixture:
     """Refit and reassign in turns until nobody changes group."""
     for _ in range(search.iterations):
         weights = np.stack(
@@ -139,7 +139,7 @@ def _climb(
     order = np.argsort(-sizes, kind="stable")
     rank: IntArray = np.empty_like(order)
     rank[order] = np.arange(search.groups)
-    return Mixture(rank[groups], weights[order], log_likelihood)
+    return GroupMixture(rank[groups], weights[order], log_likelihood)
 
 
 def _start(means: FloatArray, groups: int, rng: np.random.Generator) -> IntArray:

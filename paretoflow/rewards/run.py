@@ -39,7 +39,7 @@ ANNOTATORS_FILE = "annotators.json"
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """How far a training is.
 
     Args:
@@ -67,7 +67,7 @@ class _Job:
 
 
 def train_rewards(
-    spec: RewardSpec, told: Callable[[Progress], None], *, force: bool = False
+    spec: RewardSpec, told: Callable[[TrainingProgress], None], *, force: bool = False
 ) -> tuple[RewardMetrics, ...]:
     """Train what the spec asks for; return what held-out pairs say of the saved models.
 
@@ -135,14 +135,14 @@ def _jobs(spec: RewardSpec, names: tuple[str, ...]) -> list[_Job]:
 
 
 def _train_all(
-    spec: RewardSpec, sets: PairSets, stage: Path, told: Callable[[Progress], None]
+    spec: RewardSpec, sets: PairSets, stage: Path, told: Callable[[TrainingProgress], None]
 ) -> tuple[RewardMetrics, ...]:
     jobs = _jobs(spec, sets.names)
     metrics: list[RewardMetrics] = []
     for number, job in enumerate(jobs):
-        start = Progress(job.folder, number * spec.steps, len(jobs) * spec.steps, math.nan)
+        start = TrainingProgress(job.folder, number * spec.steps, len(jobs) * spec.steps, math.nan)
 
-        def tell(step: int, loss: float, start: Progress = start) -> None:
+        def tell(step: int, loss: float, start: TrainingProgress = start) -> None:
             told(replace(start, step=start.step + step, loss=loss))
 
         _train(spec, job, sets, stage, tell)

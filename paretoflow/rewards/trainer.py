@@ -36,7 +36,7 @@ class Draw:
     rejected: dict[str, list[int]]
 
 
-class Draws(torch.utils.data.Dataset[Draw]):
+class RewardPairs(torch.utils.data.Dataset[Draw]):
     """The pairs of a whole training in order: in each forward pass as many of every objective.
 
     Each objective's pairs come in a shuffled order, then in a new one, without end.
@@ -106,7 +106,7 @@ class RewardTrainer(RisesFromItsFirstStep, Trainer):
         super().__init__(
             model=backbone.model,
             args=_arguments(spec, len(sets), backbone.device, scratch),
-            train_dataset=Draws(backbone, sets, spec),
+            train_dataset=RewardPairs(backbone, sets, spec),
             data_collator=lambda draws: collated(backbone, draws),
         )
         self.remove_callback(PrinterCallback)

@@ -21,7 +21,7 @@ from paretoflow.lm.answers import answer_ids
 from paretoflow.lm.base import encode
 from paretoflow.lm.logprobs import sequence_logprobs
 from paretoflow.scoring.calibrate import orientation
-from paretoflow.scoring.kept import Kept
+from paretoflow.scoring.kept import KeptRows
 from paretoflow.scoring.shared import SharedStage
 
 _LOGPROBS = pa.schema({"completion_ids": pa.list_(pa.int32()), "logprob": pa.float64()})
@@ -97,7 +97,7 @@ class GivenStage:
         """Return the token ids and the base's log-probabilities of all answers."""
         shared, texts = self.shared, [[prompt.text, answer] for prompt, answer in flat]
         name = f"given-{digest_of([shared.lm.digest, texts])[:32]}"
-        kept = Kept(shared.root, name, _LOGPROBS, len(flat))
+        kept = KeptRows(shared.root, name, _LOGPROBS, len(flat))
         missing = [row for row in range(len(flat)) if row not in kept.rows]
         # answers of like length together, which a batch pads to one
         missing.sort(key=lambda row: (len(flat[row][0].text) + len(flat[row][1]), row))
@@ -110,7 +110,7 @@ class GivenStage:
         found = [kept.rows[row] for row in range(len(flat))]
         return [tuple(r["completion_ids"]) for r in found], np.array([r["logprob"] for r in found])
 
-    def _rate(self, kept: Kept, flat: Sequence[tuple[Prompt, str]], rows: list[int]) -> None:
+    def _rate(self, kept: KeptRows, flat: Sequence[tuple[Prompt, str]], rows: list[int]) -> None:
         shared, lm = self.shared, self.shared.lm
         prompts = [flat[row][0].text for row in rows]
         ids = answer_ids(lm, prompts, [flat[row][1] for row in rows])

@@ -49,7 +49,7 @@ _ANSWERS = pa.schema(
 _SCORES = pa.schema({"score": pa.float64()})
 
 
-class Kept:
+class KeptRows:
     """The rows of one table.
 
     Args:
@@ -190,12 +190,12 @@ class Keeper:
             RunInterrupted: If the mailbox asks for it; what was made is kept.
             StorageError: If storage refuses.
         """
-        kept = Kept(self.root, _answers_name(lm, prompts, seeds, gen), _ANSWERS, len(prompts))
+        kept = KeptRows(self.root, _answers_name(lm, prompts, seeds, gen), _ANSWERS, len(prompts))
         if not kept.whole:
             self._sample(kept, sample(model, lm, prompts, seeds, gen, kept.rows))
         return [_answer(kept.rows[row]) for row in range(len(prompts))]
 
-    def _sample(self, kept: Kept, batches: Iterator[tuple[list[int], list[Answer]]]) -> None:
+    def _sample(self, kept: KeptRows, batches: Iterator[tuple[list[int], list[Answer]]]) -> None:
         try:
             for rows, answers in batches:
                 kept.add(rows, [_plain(answer) for answer in answers])
@@ -227,19 +227,21 @@ class Keeper:
         columns = [[kept.rows[row]["score"] for row in range(kept.total)] for kept in tables]
         return np.array(columns, dtype=np.float64).T.reshape(len(completions), len(tables))
 
-    def _tell(self, what: str, kept: Kept) -> None:
+    def _tell(self, what: str, kept: KeptRows) -> None:
         self.mailbox.doing(what, len(kept.rows), kept.total)
         if self.mailbox.stopping():
             raise RunInterrupted(f"stopped while {what}, {len(kept.rows)} of {kept.total} done")
 
-    def _score_tables(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[Kept]:
+    def _score_tables(
+        self, prompts: Sequence[Prompt], completions: Sequence[str]
+    ) -> list[KeptRows]:
         texts = digest_of([[asdict(p) for p in prompts], list(completions)])
         keys = [
             {"objective": spec.model_dump(mode="json", exclude=NO_EFFECT_ON_SCORES), "code": code}
             for spec, code in zip(self.objectives, self.panel.digests, strict=True)
         ]
         names = [f"scores-{digest_of([texts, key])[:32]}" for key in keys]
-        return [Kept(self.root, name, _SCORES, len(completions)) for name in names]
+        return [KeptRows(self.root, name, _SCORES, len(completions)) for name in names]
 
 
 def sampling(generation: GenerationSpec) -> dict[str, object]:

@@ -19,7 +19,7 @@ class PairsSpec(Spec):
     """Objective that all of its pairs speak for; unset: the column `columns.objective` says."""
 
 
-class PairColumnsSpec(Spec):
+class RewardColumnsSpec(Spec):
     """Which columns of the files hold what."""
 
     prompt: str | None = "prompt"
@@ -77,7 +77,7 @@ class RewardSpec(Spec):
     """The files."""
     output: str = Field("rewards", min_length=1)
     """New folder for models and metrics; `-o` overrides it."""
-    columns: PairColumnsSpec = PairColumnsSpec()
+    columns: RewardColumnsSpec = RewardColumnsSpec()
     """Which columns hold what."""
     model: RewardBaseSpec = RewardBaseSpec()
     """The model that reward heads are put on."""

@@ -39,7 +39,7 @@ LIBRARIES = {"tensorboard": "tensorboardX", "mlflow": "mlflow", "wandb": "wandb"
 
 
 @dataclass(frozen=True)
-class Subject:
+class TrackedSweep:
     """The sweep that is told of.
 
     Args:
@@ -71,7 +71,7 @@ class Point:
 class Tracker(Protocol):
     """One client; built without touching network or disk, used from one thread."""
 
-    def open(self, subject: Subject) -> int:
+    def open(self, subject: TrackedSweep) -> int:
         """Begin, or go on with what was told of the sweep before.
 
         Returns:

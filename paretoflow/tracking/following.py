@@ -17,7 +17,7 @@ from paretoflow.core.values import Problem
 from paretoflow.ledger.tables import FrontRecord
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.spec.tracking import TrackerSpec
-from paretoflow.tracking import Point, Subject, Tracker, build_tracker
+from paretoflow.tracking import Point, TrackedSweep, Tracker, build_tracker
 
 CLOSE_S = 10.0
 """Longest wait for what is left to be told, when a driver ends."""
@@ -28,7 +28,7 @@ Guard = Callable[[Callable[[], None]], str | None]
 """Does some work; returns why it failed in one line, or None."""
 
 
-class State(Protocol):
+class FollowedState(Protocol):
     """The part of a sweep's state that is told."""
 
     evaluations: list[Evaluation]
@@ -82,7 +82,7 @@ def _named(prefix: str, values: Iterable[tuple[str, float]]) -> dict[str, float]
     return {f"{prefix}/{name}": value for name, value in values}
 
 
-_Item = Subject | _News | Point | bool
+_Item = TrackedSweep | _News | Point | bool
 """What a tracker is told, in this order: the subject; news and points; whether the sweep ended."""
 
 
@@ -115,7 +115,7 @@ class _Teller(threading.Thread):
                 self.trouble = trouble
 
     def _pass_on(self, item: _Item) -> None:
-        if isinstance(item, Subject):
+        if isinstance(item, TrackedSweep):
             self._known = self._tracker.open(item)
         elif isinstance(item, _News):
             points = list(item.points(self._known))
@@ -157,7 +157,7 @@ class Trackers:
         self._opened_at: float | None = None
         self._tellers = [_Teller(spec.type, build_tracker(spec), guard) for spec in specs]
 
-    def follow(self, state: State) -> None:
+    def follow(self, state: FollowedState) -> None:
         """Tell what is new since the last call; cheap enough for every tick of a driver."""
         if not self._tellers or state.problem is None or state.opened_at is None:
             return
@@ -177,7 +177,7 @@ class Trackers:
         key = f"{self._sweep}-{digest_of([self._sweep, opened_at])[:10]}"
         for teller in self._tellers:
             teller.start()
-        self._tell(Subject(self._sweep, key, self._facts))
+        self._tell(TrackedSweep(self._sweep, key, self._facts))
 
     def front(self, record: FrontRecord) -> None:
         """Tell of an accepted front, with its interval, at the step of the last evaluation."""
@@ -216,7 +216,7 @@ class Trackers:
         self._tellers = [t for t in self._tellers if t.trouble is None]
 
 
-def totals_of(state: State) -> dict[str, float]:
+def totals_of(state: FollowedState) -> dict[str, float]:
     """Return what is told of the sweep as a whole."""
     return {
         "front/hypervolume": state.hypervolume,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from paretoflow.spec.tracking import MlflowTrackerSpec
-from paretoflow.tracking import Point, Subject
+from paretoflow.tracking import Point, TrackedSweep
 from paretoflow.tracking.library import client_library
 
 KEY_TAG = "paretoflow.key"
@@ -36,7 +36,7 @@ class MlflowTracker:
             client_library("sqlalchemy", "MLflow on a database")
             client_library("alembic", "MLflow on a database")
 
-    def open(self, subject: Subject) -> int:
+    def open(self, subject: TrackedSweep) -> int:
         """Make the run, or find it by its tag and return the number of evaluations it knows."""
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # its chatter would tear a display
         self._client = self._library.MlflowClient(tracking_uri=self._spec.uri)

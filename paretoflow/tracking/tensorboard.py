@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from paretoflow.core.user import home_path
 from paretoflow.spec.tracking import TensorboardTrackerSpec
-from paretoflow.tracking import Point, Subject
+from paretoflow.tracking import Point, TrackedSweep
 from paretoflow.tracking.library import client_library
 
 
@@ -25,7 +25,7 @@ class TensorboardTracker:
         self._library = client_library("tensorboardX", "TensorBoard")
         self._summaries = client_library("tensorboardX.proto.summary_pb2", "TensorBoard")
 
-    def open(self, subject: Subject) -> int:
+    def open(self, subject: TrackedSweep) -> int:
         """Begin a file; return 0, as it tells everything."""
         folder = str(self._folder / subject.key)
         self._writer = self._library.SummaryWriter(folder, purge_step=0)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from paretoflow.core.errors import UserError
 from paretoflow.core.user import home_path
 from paretoflow.spec.tracking import WandbTrackerSpec
-from paretoflow.tracking import Point, Subject
+from paretoflow.tracking import Point, TrackedSweep
 from paretoflow.tracking.library import client_library
 
 
@@ -26,7 +26,7 @@ class WandbTracker:
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # told to nobody but the tracker
         self._library = client_library("wandb", "Weights & Biases")
 
-    def open(self, subject: Subject) -> int:
+    def open(self, subject: TrackedSweep) -> int:
         """Begin the run, or go on with it and return its next step.
 
         Offline files cannot be gone on with: each session writes one that tells everything.

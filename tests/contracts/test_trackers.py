@@ -22,10 +22,12 @@ from paretoflow.spec.tracking import (
     TrackerSpec,
     WandbTrackerSpec,
 )
-from paretoflow.tracking import TAGS, Point, Subject, Tracker, build_tracker
+from paretoflow.tracking import TAGS, Point, TrackedSweep, Tracker, build_tracker
 from tests.faults import raises
 
-SUBJECT = Subject("demo", "demo-0123456789", {"method": "dpo", "objectives": "length, coverage"})
+SUBJECT = TrackedSweep(
+    "demo", "demo-0123456789", {"method": "dpo", "objectives": "length, coverage"}
+)
 LIBRARIES = {"tensorboard": "tensorboardX", "mlflow": "mlflow", "wandb": "wandb"}
 SECRET = "0123456789abcdef" * 3
 
@@ -228,10 +230,10 @@ def test_wandb_online_without_a_key_never_asks(tmp_path: Path) -> None:
     script = (
         "from paretoflow.core.errors import UserError\n"
         "from paretoflow.spec.tracking import WandbTrackerSpec\n"
-        "from paretoflow.tracking import Subject, build_tracker\n"
+        "from paretoflow.tracking import TrackedSweep, build_tracker\n"
         "tracker = build_tracker(WandbTrackerSpec(type='wandb'))\n"
         "try:\n"
-        "    tracker.open(Subject('demo', 'demo-0', {}))\n"
+        "    tracker.open(TrackedSweep('demo', 'demo-0', {}))\n"
         "except UserError as error:\n"
         "    print('refused:', error.what)\n"
     )

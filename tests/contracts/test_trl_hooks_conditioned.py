@@ -46,12 +46,12 @@ def test_the_collator_pads_on_the_right_and_keeps_labels():
 def test_the_loss_is_that_of_all_answer_tokens_of_a_step(context, tmp_path, monkeypatch):
     """By the base's own log-probabilities: a fresh adapter changes nothing in the first step."""
     from paretoflow.lm.logprobs import sequence_logprobs
-    from paretoflow.methods.conditioned.stages import Order
+    from paretoflow.methods.conditioned.stages import ExampleOrder
     from paretoflow.methods.training.checkpoints import CheckpointCallback
 
     losses: list[float] = []
     drawn: list[Any] = []
-    on_log, draw = CheckpointCallback.on_log, Order.draw
+    on_log, draw = CheckpointCallback.on_log, ExampleOrder.draw
 
     def logged(self: Any, args: Any, state: Any, control: Any, **given: Any) -> None:
         losses.extend([given["logs"]["loss"]] if "loss" in given["logs"] else [])
@@ -63,7 +63,7 @@ def test_the_loss_is_that_of_all_answer_tokens_of_a_step(context, tmp_path, monk
         return found
 
     monkeypatch.setattr(CheckpointCallback, "on_log", logged)
-    monkeypatch.setattr(Order, "draw", noted)
+    monkeypatch.setattr(ExampleOrder, "draw", noted)
     spec = RicMethodSpec(**SHARED, rounds=0, gradient_accumulation=2)
     train(context, spec, MIXED, tmp_path)
     first = drawn[:4]

@@ -42,7 +42,7 @@ from paretoflow.engine.runtime.run_files import RunFiles
 from paretoflow.engine.state.events import calibrated, evaluated, finished
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
-from paretoflow.methods.training.states import Layout, State, read_state, seal, state_folder
+from paretoflow.methods.training.states import Layout, TrainerState, read_state, seal, state_folder
 from paretoflow.scoring.calibrate import declared_problem
 from paretoflow.scoring.preparing import Preparing
 from paretoflow.spec.sweep import SweepSpec
@@ -112,7 +112,7 @@ class CheapExecutor:
         state.mkdir(parents=True, exist_ok=True)
         (state / "step.txt").write_text(str(step))
         if self._parallel.rank == 0:
-            seal(State(state, step, Layout.of(self._parallel), ()), ["step.txt"])
+            seal(TrainerState(state, step, Layout.of(self._parallel), ()), ["step.txt"])
         raise RunInterrupted(f"stopped after step {step}", state=state, step=step)
 
     def _finish(self, launch: Launch, attempt: Attempt, folder: Path, resumed: int) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from paretoflow.engine.cluster.capacity import labelled, room
-from paretoflow.engine.cluster.dashboard import Node
+from paretoflow.engine.cluster.dashboard import ClusterNode
 from paretoflow.spec.engine import ResourcesSpec
 
 FIRST_PAUSE_S = 2.0
@@ -77,12 +77,14 @@ class Queue:
         return chosen
 
 
-def fits_one_node(nodes: Sequence[Node], resources: ResourcesSpec) -> bool:
+def fits_one_node(nodes: Sequence[ClusterNode], resources: ResourcesSpec) -> bool:
     """Return whether an empty node could hold the whole worker group."""
     return any(room([node], resources) for node in nodes)
 
 
-def waits_for(nodes: Sequence[Node], resources: ResourcesSpec, free: Sequence[Node]) -> str:
+def waits_for(
+    nodes: Sequence[ClusterNode], resources: ResourcesSpec, free: Sequence[ClusterNode]
+) -> str:
     """Return what a worker group waits for: its bundles, their label, and how much of each is free.
 
     Args:
@@ -100,7 +102,9 @@ def waits_for(nodes: Sequence[Node], resources: ResourcesSpec, free: Sequence[No
     return f"waits for {wanted}: {_supply(nodes, resources, free)}"
 
 
-def _supply(nodes: Sequence[Node], resources: ResourcesSpec, free: Sequence[Node]) -> str:
+def _supply(
+    nodes: Sequence[ClusterNode], resources: ResourcesSpec, free: Sequence[ClusterNode]
+) -> str:
     with_label = [i for i, node in enumerate(nodes) if labelled(node.labels, resources.labels)]
     if not with_label:
         return "no node has that label" if nodes else "the cluster has no nodes"

@@ -8,18 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from paretoflow.engine.cluster.dashboard import Node
+from paretoflow.engine.cluster.dashboard import ClusterNode
 from paretoflow.spec.engine import ResourcesSpec
 
 _SHOWN = 5
 
 
-def room(nodes: Sequence[Node], resources: ResourcesSpec) -> int:
+def room(nodes: Sequence[ClusterNode], resources: ResourcesSpec) -> int:
     """Return the number of worker groups that empty nodes hold at the same time."""
     return sum(_ranks(node, resources) for node in nodes) // resources.ranks
 
 
-def shortfall(nodes: Sequence[Node], resources: ResourcesSpec) -> str:
+def shortfall(nodes: Sequence[ClusterNode], resources: ResourcesSpec) -> str:
     """Return what the nodes lack for one worker group; empty when one fits."""
     if room(nodes, resources):
         return ""
@@ -39,13 +39,13 @@ def shortfall(nodes: Sequence[Node], resources: ResourcesSpec) -> str:
     )
 
 
-def _line(node: Node, resources: ResourcesSpec) -> str:
+def _line(node: ClusterNode, resources: ResourcesSpec) -> str:
     has = f"{node.resources.get('CPU', 0):g} CPU, {node.resources.get('GPU', 0):g} GPU"
     label = "" if labelled(node.labels, resources.labels) else ", without the label"
     return f"{node.address} has {has}{label}"
 
 
-def _ranks(node: Node, resources: ResourcesSpec) -> int:
+def _ranks(node: ClusterNode, resources: ResourcesSpec) -> int:
     if not labelled(node.labels, resources.labels):
         return 0
     by_cpu = math.floor(node.resources.get("CPU", 0) / resources.cpus_per_rank + 1e-6)

@@ -30,7 +30,7 @@ _ADDRESS = f"give the head's dashboard, for instance http://head:{PORT}"
 
 
 @dataclass(frozen=True)
-class Node:
+class ClusterNode:
     """One living machine of a cluster.
 
     Args:
@@ -138,7 +138,7 @@ class Dashboard:
             raise self._no_head("its answer names no Ray version")
         return str(found["ray_version"])
 
-    def nodes(self) -> list[Node]:
+    def nodes(self) -> list[ClusterNode]:
         """Return the living nodes.
 
         Raises:
@@ -148,7 +148,7 @@ class Dashboard:
         try:
             rows = found["data"]["result"]["result"]
             return [
-                Node(row["node_ip"], row["resources_total"] or {}, row.get("labels") or {})
+                ClusterNode(row["node_ip"], row["resources_total"] or {}, row.get("labels") or {})
                 for row in rows
                 if row["state"] == "ALIVE"
             ]

@@ -6,16 +6,18 @@ from typing import Any
 
 import ray
 
-from paretoflow.engine.cluster.dashboard import Node
+from paretoflow.engine.cluster.dashboard import ClusterNode
 
 
-def read_nodes() -> tuple[list[Node], list[Node]]:
+def read_nodes() -> tuple[list[ClusterNode], list[ClusterNode]]:
     """Return the living nodes with all that they have, and the same with what is free now."""
     free = ray._private.state.available_resources_per_node()
     living = [node for node in ray.nodes() if node["Alive"]]
-    whole = [Node(n["NodeManagerAddress"], n["Resources"], n.get("Labels", {})) for n in living]
+    whole = [
+        ClusterNode(n["NodeManagerAddress"], n["Resources"], n.get("Labels", {})) for n in living
+    ]
     left = [
-        Node(n["NodeManagerAddress"], free.get(n["NodeID"], {}), n.get("Labels", {}))
+        ClusterNode(n["NodeManagerAddress"], free.get(n["NodeID"], {}), n.get("Labels", {}))
         for n in living
     ]
     return whole, left

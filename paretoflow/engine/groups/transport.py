@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
-from paretoflow.engine.cluster.dashboard import Node
+from paretoflow.engine.cluster.dashboard import ClusterNode
 from paretoflow.engine.groups.worker import WorkerConfig
 from paretoflow.engine.messages import Failure
 
@@ -121,7 +121,7 @@ class Transport(Clock, Protocol):
         """Give the resources of a worker group back; what runs in them ends."""
         ...
 
-    def nodes(self) -> tuple[list[Node], list[Node]]:
+    def nodes(self) -> tuple[list[ClusterNode], list[ClusterNode]]:
         """Return the living nodes with all that they have, and the same with what is free now."""
         ...
 

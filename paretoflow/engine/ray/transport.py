@@ -19,7 +19,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from paretoflow.core.errors import ParetoflowError
 from paretoflow.engine.cluster.admission import demand
-from paretoflow.engine.cluster.dashboard import Node
+from paretoflow.engine.cluster.dashboard import ClusterNode
 from paretoflow.engine.cluster.nodes import draining_nodes, groups_named, may_grow, read_nodes
 from paretoflow.engine.groups.discovery import namespace_of, threads_of
 from paretoflow.engine.groups.transport import CallError
@@ -167,7 +167,7 @@ class RayTransport:
         """Give a placement group's resources back."""
         ray.util.remove_placement_group(placement)
 
-    def nodes(self) -> tuple[list[Node], list[Node]]:
+    def nodes(self) -> tuple[list[ClusterNode], list[ClusterNode]]:
         """Return the living nodes with all that they have, and the same with what is free now."""
         return read_nodes()
 

@@ -39,7 +39,7 @@ LEFT_OVER = "rows of the sweep's data that are in none of its sets"
 
 
 @dataclass(frozen=True)
-class Progress:
+class ConfirmProgress:
     """How far a confirmation is.
 
     Args:
@@ -53,7 +53,7 @@ class Progress:
     of: int
 
 
-Watch = Callable[[Progress], None]
+Watch = Callable[[ConfirmProgress], None]
 
 
 @dataclass(frozen=True)
@@ -125,11 +125,11 @@ class Confirming:
         asked: list[tuple[str, str, str]] = [(self.subject.base.snapshot_id, "", "")]
         asked += [(p.snapshot_id, p.path, p.digest) for p in points if p.snapshot_id != asked[0][0]]
         for number, (name, path, digest) in enumerate(asked):
-            watch(Progress(name, number, len(asked)))
+            watch(ConfirmProgress(name, number, len(asked)))
             known = file.scores.get(name)
             if known is None or known.digest != digest:
                 file.add(scorer.facts, scorer.scored(name, path, digest))
-        watch(Progress("", len(asked), len(asked)))
+        watch(ConfirmProgress("", len(asked), len(asked)))
         found = file.of_front(self.subject.front)
         assert found is not None  # its points have just been scored
         return found

@@ -29,7 +29,7 @@ from paretoflow.engine.simulation.fault_model import (
     AttemptPlan,
     FaultModel,
     InjectedFault,
-    Saved,
+    SavedProgress,
     course_of,
 )
 from paretoflow.engine.simulation.oracle_answers import Answers, CheckedPoint
@@ -211,7 +211,7 @@ class SimulatedCluster:
 
     def _write(self, attempt: SimulatedAttempt, report: Report) -> None:
         self.storage.write(report.events)
-        self.storage.save(report.run_id, Saved(report.events[0].step))
+        self.storage.save(report.run_id, SavedProgress(report.events[0].step))
         attempt.over |= report.ended
         self._send(attempt, report)
 

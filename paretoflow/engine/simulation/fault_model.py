@@ -77,7 +77,7 @@ class InjectedFault(StrEnum):
 
 
 @dataclass(frozen=True)
-class Saved:
+class SavedProgress:
     """How far a run has come, for its next attempt.
 
     Args:
@@ -88,7 +88,7 @@ class Saved:
     checkpoints: int = 0
     share: float = 0.0
 
-    def __lt__(self, other: Saved) -> bool:
+    def __lt__(self, other: SavedProgress) -> bool:
         """Return whether the other is farther."""
         return (self.checkpoints, self.share) < (other.checkpoints, other.share)
 
@@ -107,7 +107,7 @@ class AttemptPlan:
         stall_s: How long it is silent then.
     """
 
-    begun: Saved
+    begun: SavedProgress
     first: int
     points: tuple[CheckedPoint, ...]
     ends: tuple[float, ...]
@@ -115,21 +115,21 @@ class AttemptPlan:
     trouble_s: float = float("inf")
     stall_s: float = 0.0
 
-    def reached(self, after_s: float) -> Saved:
+    def reached(self, after_s: float) -> SavedProgress:
         """Return how far the attempt is some seconds after its start."""
         done = sum(end <= after_s for end in self.ends)
         if done == len(self.ends):
-            return Saved(self.first + done)
+            return SavedProgress(self.first + done)
         before = self.ends[done - 1] if done else 0.0
         share = (after_s - before) / max(self.ends[done] - before, 1e-12)
         start = self.begun.share if done == 0 else 0.0
-        return Saved(self.first + done, start + (1.0 - start) * share)
+        return SavedProgress(self.first + done, start + (1.0 - start) * share)
 
 
 def course_of(
     points: Sequence[CheckedPoint],
     launch: Launch,
-    begun: Saved,
+    begun: SavedProgress,
     faults: FaultModel,
     silent_s: float,
     fate: np.random.Generator,

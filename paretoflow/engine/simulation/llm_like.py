@@ -22,7 +22,7 @@ import numpy as np
 
 from paretoflow.core.ids import rng_of
 from paretoflow.core.values import FloatArray, LaunchKind, Problem, Proposal
-from paretoflow.engine.oracles import Checkpoint, Snapshot, TrainingTask
+from paretoflow.engine.oracles import OracleCheckpoint, Snapshot, TrainingTask
 from paretoflow.front.orient import ideal_gains, nadir_gains, scores_of
 
 STEP = 0.1
@@ -133,12 +133,12 @@ class LlmLikeOracle:
             self._worlds[m] = made_world(m, self._seed, self._prompts)
         return self._worlds[m]
 
-    def base(self, problem: Problem, rng: np.random.Generator) -> Checkpoint:
+    def base(self, problem: Problem, rng: np.random.Generator) -> OracleCheckpoint:
         """Return what the untrained model scores."""
         world = self.world(problem.m)
         return self._scored(np.zeros(world.slopes.shape[1]), problem, 0.0, rng)
 
-    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[OracleCheckpoint]:
         """Return a run's checkpoints; their states are policies, shape (d,), with the problem."""
         problem, proposal = task.problem, task.proposal
         if proposal.merge is not None:
@@ -157,7 +157,7 @@ class LlmLikeOracle:
                 found.append(self._scored(x, problem, cost, rng))
         return found
 
-    def evaluate(self, snapshot: Snapshot, rng: np.random.Generator) -> Checkpoint:
+    def evaluate(self, snapshot: Snapshot, rng: np.random.Generator) -> OracleCheckpoint:
         """Return a policy's scores on the same prompts with other answers."""
         x, problem = snapshot.state
         return self._scored(x, problem, MERGE_S, rng)
@@ -179,10 +179,12 @@ class LlmLikeOracle:
 
     def _scored(
         self, x: FloatArray, problem: Problem, cost: float, rng: np.random.Generator
-    ) -> Checkpoint:
+    ) -> OracleCheckpoint:
         chances = self.world(problem.m).on_prompts(x)
         passed = rng.binomial(self._prompts.answers, chances) / self._prompts.answers
-        return Checkpoint(cost, prompt_scores=_scores(passed.T, problem).T, state=(x, problem))
+        return OracleCheckpoint(
+            cost, prompt_scores=_scores(passed.T, problem).T, state=(x, problem)
+        )
 
 
 class _Pull:

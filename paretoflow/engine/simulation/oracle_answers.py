@@ -16,8 +16,8 @@ from paretoflow.core.launch import Launch
 from paretoflow.core.values import BASE_RUN_ID, FloatArray, Problem
 from paretoflow.engine.oracles import (
     AnyOracle,
-    Checkpoint,
     Evaluating,
+    OracleCheckpoint,
     Reevaluating,
     Snapshot,
     Training,
@@ -149,14 +149,14 @@ def checked(told: Any, problem: Problem, run_id: str) -> CheckedPoint:
     By hand: two prompts scored 0 and 1 have the mean .5 with the error sqrt(.5) / sqrt(2) = .5.
 
     Args:
-        told: A `Checkpoint`, or (cost, scores) with standard errors behind them or not.
+        told: A `OracleCheckpoint`, or (cost, scores) with standard errors behind them or not.
         problem: The objectives.
         run_id: Named in errors.
 
     Raises:
         ObjectiveError: If the score vector is not of length m and finite, or the cost is none.
     """
-    point = told if isinstance(told, Checkpoint) else _from_tuple(told)
+    point = told if isinstance(told, OracleCheckpoint) else _from_tuple(told)
     prompts = None if point.prompt_scores is None else _array(point.prompt_scores)
     if prompts is not None and (prompts.ndim != 2 or not prompts.size or len(prompts) != problem.m):
         raise ObjectiveError(
@@ -191,9 +191,9 @@ def checked(told: Any, problem: Problem, run_id: str) -> CheckedPoint:
     return CheckedPoint(found, point.state)
 
 
-def _from_tuple(told: tuple[Any, ...]) -> Checkpoint:
+def _from_tuple(told: tuple[Any, ...]) -> OracleCheckpoint:
     cost, scores, *rest = told
-    return Checkpoint(cost, scores, rest[0] if rest else None)
+    return OracleCheckpoint(cost, scores, rest[0] if rest else None)
 
 
 def _errors(prompts: FloatArray | None, m: int) -> FloatArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from paretoflow.engine.simulation.fault_model import Saved
+from paretoflow.engine.simulation.fault_model import SavedProgress
 from paretoflow.ledger.tables import Event, EventKind
 
 _LAST = (EventKind.FINISHED, EventKind.PAUSED)
@@ -15,7 +15,7 @@ class SimulatedStorage:
 
     def __init__(self) -> None:
         self._rows: dict[str, dict[str, Event]] = {}
-        self._saved: dict[str, Saved] = {}
+        self._saved: dict[str, SavedProgress] = {}
 
     def __iter__(self) -> Iterator[Event]:
         """Iterate over the events of all fragments."""
@@ -34,13 +34,13 @@ class SimulatedStorage:
         """Return the events of all fragments, less the known ones, by run, attempt and step."""
         return _in_order([row for row in self if row.event_id not in known])
 
-    def save(self, run_id: str, reached: Saved) -> None:
+    def save(self, run_id: str, reached: SavedProgress) -> None:
         """Keep a run's state for its next attempt, unless one farther on is there."""
         self._saved[run_id] = max(self.saved(run_id), reached)
 
-    def saved(self, run_id: str) -> Saved:
+    def saved(self, run_id: str) -> SavedProgress:
         """Return how far a run was saved."""
-        return self._saved.get(run_id, Saved())
+        return self._saved.get(run_id, SavedProgress())
 
 
 def _in_order(rows: Collection[Event]) -> list[Event]:

@@ -21,7 +21,7 @@ from paretoflow.methods.conditioned.prompts import (
 from paretoflow.methods.conditioned.sampling import Conditioner
 from paretoflow.methods.conditioned.serving import served_points, serving
 from paretoflow.methods.conditioned.sft import StageTrainer
-from paretoflow.methods.conditioned.stages import Example, Pulse, Stage
+from paretoflow.methods.conditioned.stages import Example, ExampleStage, Pulse
 from paretoflow.methods.training.context import MethodContext, Run
 from paretoflow.methods.training.run import train_run
 from paretoflow.spec.methods.conditioned import DpaMethodSpec
@@ -77,7 +77,7 @@ class DpaStages:
     context: MethodContext
     seed: int
 
-    def first(self) -> Stage:
+    def first(self) -> ExampleStage:
         """Return, for each prompt and direction, the base's best answer along it."""
         table = self.context.candidates
         count, each, _ = table.gains.shape
@@ -89,9 +89,9 @@ class DpaStages:
             Example(row, table.completion_ids[p][b])
             for row, p, b in zip(ids, prompts, best, strict=True)
         )
-        return Stage(0, tuple(examples))
+        return ExampleStage(0, tuple(examples))
 
-    def following(self, before: Stage, model: Any, pulse: Pulse) -> tuple[Stage, int]:
+    def following(self, before: ExampleStage, model: Any, pulse: Pulse) -> tuple[ExampleStage, int]:
         """Sample N answers with a direction in the prompt; keep the best along it."""
         number, each = before.number + 1, self.spec.samples
         prompts = self._conditioner.prompts(number, self.spec.round_prompts)
@@ -103,7 +103,7 @@ class DpaStages:
         chosen = (sampled.answers[i * each + b].token_ids for i, b in enumerate(best))
         ids = self._conditioner.ids(asked)
         own = tuple(Example(row, answer) for row, answer in zip(ids, chosen, strict=True))
-        return Stage(number, (), own), sampled.tokens
+        return ExampleStage(number, (), own), sampled.tokens
 
     @property
     def _conditioner(self) -> Conditioner:

@@ -27,7 +27,7 @@ from paretoflow.methods.conditioned.prompts import put_before
 from paretoflow.methods.conditioned.sampling import Conditioner
 from paretoflow.methods.conditioned.serving import served_points, serving
 from paretoflow.methods.conditioned.sft import StageTrainer
-from paretoflow.methods.conditioned.stages import Example, Pulse, Stage
+from paretoflow.methods.conditioned.stages import Example, ExampleStage, Pulse
 from paretoflow.methods.training.context import MethodContext, Run
 from paretoflow.methods.training.run import train_run
 from paretoflow.spec.methods.conditioned import RoundsBase
@@ -111,7 +111,7 @@ class ControlStages:
         self._controls = controls
         self._seed = seed
 
-    def first(self) -> Stage:
+    def first(self) -> ExampleStage:
         """Return all of the base's answers."""
         table, names = self._context.candidates, self._context.objective_names
         each, m = table.standardised.shape[1:]
@@ -123,9 +123,9 @@ class ControlStages:
         answers = [ids for row in table.completion_ids for ids in row]
         ids = Conditioner(self._context, self._seed).ids(asked)
         examples = (Example(p, a) for p, a in zip(ids, answers, strict=True) if a)
-        return Stage(0, tuple(examples))
+        return ExampleStage(0, tuple(examples))
 
-    def following(self, before: Stage, model: Any, pulse: Pulse) -> tuple[Stage, int]:
+    def following(self, before: ExampleStage, model: Any, pulse: Pulse) -> tuple[ExampleStage, int]:
         """Return the stage as it is: nothing is sampled."""
         return before, 0
 

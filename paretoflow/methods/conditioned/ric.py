@@ -23,7 +23,7 @@ from paretoflow.methods.conditioned.prompts import (
 from paretoflow.methods.conditioned.sampling import Conditioner
 from paretoflow.methods.conditioned.serving import served_points, serving
 from paretoflow.methods.conditioned.sft import StageTrainer
-from paretoflow.methods.conditioned.stages import Example, Pulse, Stage
+from paretoflow.methods.conditioned.stages import Example, ExampleStage, Pulse
 from paretoflow.methods.training.context import MethodContext, Run
 from paretoflow.methods.training.run import train_run
 from paretoflow.spec.methods.conditioned import RicMethodSpec
@@ -90,11 +90,11 @@ class RicStages:
     bounds: tuple[FloatArray, FloatArray]
     seed: int
 
-    def first(self) -> Stage:
+    def first(self) -> ExampleStage:
         """Return all of the base's answers, each behind its scores."""
-        return Stage(0, self._base_examples(np.arange(self._scores.shape[0])))
+        return ExampleStage(0, self._base_examples(np.arange(self._scores.shape[0])))
 
-    def following(self, before: Stage, model: Any, pulse: Pulse) -> tuple[Stage, int]:
+    def following(self, before: ExampleStage, model: Any, pulse: Pulse) -> tuple[ExampleStage, int]:
         """Sample the policy at the edge of the range; keep what is near the front."""
         number = before.number + 1
         conditioner = Conditioner(self.context, self.seed)
@@ -113,7 +113,7 @@ class RicStages:
         )
         good = np.flatnonzero(near_front(self._scores, self.spec.quantile))
         replayed = rng.permutation(good)[: round(self.spec.replay * len(prompts))]
-        return Stage(number, self._base_examples(replayed), before.own + own), sampled.tokens
+        return ExampleStage(number, self._base_examples(replayed), before.own + own), sampled.tokens
 
     @property
     def _scores(self) -> FloatArray:

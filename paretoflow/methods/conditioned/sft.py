@@ -26,8 +26,8 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from paretoflow.lm.schedule import RisesFromItsFirstStep
 from paretoflow.methods.conditioned.stages import (
     Example,
-    Order,
-    Stage,
+    ExampleOrder,
+    ExampleStage,
     Stages,
     read_stage,
     stage_at,
@@ -62,8 +62,8 @@ class StageTrainer(SavesAdapter, RisesFromItsFirstStep, SFTTrainer):
         self._spec = spec
         self._run = run
         self._stages = stages
-        self._stage: Stage | None = None
-        self._order: Order | None = None
+        self._stage: ExampleStage | None = None
+        self._order: ExampleOrder | None = None
         self._collated = DataCollatorForLanguageModeling(pad_token_id=tokenizer.pad_token_id)
         super().__init__(
             model=run.model,
@@ -97,7 +97,7 @@ class StageTrainer(SavesAdapter, RisesFromItsFirstStep, SFTTrainer):
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         self._stage = read_stage(Path(resume_from_checkpoint))
 
-    def _entered(self, number: int) -> Order:
+    def _entered(self, number: int) -> ExampleOrder:
         """Return the order of a stage; sample its examples if the run gets there."""
         if self._stage is None:
             self._stage = self._stages.first()
@@ -107,7 +107,7 @@ class StageTrainer(SavesAdapter, RisesFromItsFirstStep, SFTTrainer):
             self._total_train_tokens += tokens
             self._order = None
         if self._order is None:
-            self._order = Order(self._stage, self._run.attempt.launch.seed)
+            self._order = ExampleOrder(self._stage, self._run.attempt.launch.seed)
         return self._order
 
     def _send_telemetry(self) -> None:

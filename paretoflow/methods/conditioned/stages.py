@@ -28,7 +28,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Stage:
+class ExampleStage:
     """What is learnt until the next sampling.
 
     Args:
@@ -50,11 +50,11 @@ class Stage:
 class Stages(Protocol):
     """How a method makes its stages; the same seed and policy give the same."""
 
-    def first(self) -> Stage:
+    def first(self) -> ExampleStage:
         """Return the stage that the base's answers give."""
         ...
 
-    def following(self, before: Stage, model: Any, pulse: Pulse) -> tuple[Stage, int]:
+    def following(self, before: ExampleStage, model: Any, pulse: Pulse) -> tuple[ExampleStage, int]:
         """Sample the policy; return the next stage, and the tokens sampled for it.
 
         Args:
@@ -77,13 +77,13 @@ def stage_at(spec: RoundsBase, step: int) -> tuple[int, int]:
     return number + 1, opening + number * spec.steps_of_round
 
 
-class Order:
+class ExampleOrder:
     """The order in which one run meets a stage's examples: shuffle after shuffle, without end.
 
     A draw is a pure function of (stage, number, seed).
     """
 
-    def __init__(self, stage: Stage, seed: int) -> None:
+    def __init__(self, stage: ExampleStage, seed: int) -> None:
         if not stage.examples:
             raise MethodError(
                 f"stage {stage.number} has nothing to learn from",
@@ -107,7 +107,7 @@ class Order:
         return self._shuffled[1]
 
 
-def write_stage(folder: Path, stage: Stage) -> None:
+def write_stage(folder: Path, stage: ExampleStage) -> None:
     """Write a stage beside trainer state: the policy that it was sampled from will be gone."""
     plain = {
         "number": stage.number,
@@ -117,7 +117,7 @@ def write_stage(folder: Path, stage: Stage) -> None:
     (folder / STATE_FILE).write_text(json.dumps(plain, separators=(",", ":")))
 
 
-def read_stage(folder: Path) -> Stage | None:
+def read_stage(folder: Path) -> ExampleStage | None:
     """Return the stage that trainer state was saved in; None where it was the first."""
     path = folder / STATE_FILE
     if not path.is_file():
@@ -126,4 +126,4 @@ def read_stage(folder: Path) -> Stage | None:
     base, own = (
         tuple(Example(tuple(p), tuple(a)) for p, a in plain[part]) for part in ("base", "own")
     )
-    return Stage(plain["number"], base, own)
+    return ExampleStage(plain["number"], base, own)

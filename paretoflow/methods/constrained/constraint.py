@@ -17,7 +17,7 @@ from paretoflow.core.values import FloatArray, LaunchKind, Proposal
 
 
 @dataclass(frozen=True)
-class Look:
+class ParentComparison:
     """What a policy in training is worth beside its parent.
 
     Args:
@@ -34,7 +34,7 @@ class Look:
     share: float = 1.0
 
 
-def paired(step: int, gains: FloatArray, start: FloatArray, share: float = 1.0) -> Look:
+def paired(step: int, gains: FloatArray, start: FloatArray, share: float = 1.0) -> ParentComparison:
     """Return a look from the gains of n validation prompts, (n, m), and the parent's on the same.
 
     By hand: gains 3 and 5 where the parent had 2 and 2 changed by 1 and 3: mean 2, standard
@@ -52,7 +52,7 @@ def paired(step: int, gains: FloatArray, start: FloatArray, share: float = 1.0) 
         raise NonFiniteError("validation gains must be finite")
     change, n = gains - start, len(gains)
     spread = change.std(axis=0, ddof=1) if n > 1 else np.zeros(gains.shape[1])
-    return Look(step, change.mean(axis=0), np.asarray(spread / np.sqrt(n)), share)
+    return ParentComparison(step, change.mean(axis=0), np.asarray(spread / np.sqrt(n)), share)
 
 
 @dataclass(frozen=True)
@@ -116,29 +116,29 @@ class Constraint:
         """Return whether the parent keeps all thresholds itself."""
         return bool((self.allowed <= 0).all())
 
-    def room(self, look: Look) -> FloatArray:
+    def room(self, look: ParentComparison) -> FloatArray:
         """Return how far each gain is above its bound in shares of the range, shape (m,).
 
         Below 0 where it misses, inf where there is no bound.
         """
         return np.asarray((look.change - self.allowed) / self.scale)
 
-    def margin(self, look: Look) -> float:
+    def margin(self, look: ParentComparison) -> float:
         """Return the least room after the caution; at least 0 means that the look keeps all."""
         careful = self.room(look) - self.caution * look.stderr / self.scale
         return float(careful.min())
 
-    def kept(self, look: Look) -> bool:
+    def kept(self, look: ParentComparison) -> bool:
         """Return whether a look keeps all thresholds."""
         return self.margin(look) >= 0
 
-    def gain(self, look: Look) -> float:
+    def gain(self, look: ParentComparison) -> float:
         """Return by what share of the range the target improved; 0 where there is none."""
         if self.target is None:
             return 0.0
         return float(look.change[self.target] / self.scale[self.target])
 
-    def better(self, look: Look, than: Look) -> bool:
+    def better(self, look: ParentComparison, than: ParentComparison) -> bool:
         """Return whether a look is better: one that keeps all, then the target, then the miss.
 
         Of equals the later one is: where nothing tells them apart, training has its way.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from paretoflow.methods.constrained.constraint import Constraint, Look
+from paretoflow.methods.constrained.constraint import Constraint, ParentComparison
 
 NEAREST = 0.1
 """Share of a stretch that a mixture keeps from both of its ends: a look there would say nothing."""
@@ -29,12 +29,12 @@ class Looks:
     """
 
     constraint: Constraint
-    best: Look | None = None
-    beyond: Look | None = None
+    best: ParentComparison | None = None
+    beyond: ParentComparison | None = None
     taken: int = 0
-    seen: list[Look] = field(default_factory=list)
+    seen: list[ParentComparison] = field(default_factory=list)
 
-    def take(self, look: Look) -> tuple[bool, bool]:
+    def take(self, look: ParentComparison) -> tuple[bool, bool]:
         """Take a look in; return whether its policy is the best now, and whether it is `beyond`."""
         self.taken += 1
         self.seen.append(look)
@@ -52,11 +52,11 @@ class Looks:
 
 def search(
     constraint: Constraint,
-    low: Look,
-    high: Look,
+    low: ParentComparison,
+    high: ParentComparison,
     checks: int,
-    measure: Callable[[float], Look],
-) -> Look:
+    measure: Callable[[float], ParentComparison],
+) -> ParentComparison:
     """Return the best look among mixtures of a policy that keeps the thresholds and one that won't.
 
     Regula falsi on the least margin, with `NEAREST` kept from either end; where a mixture keeps the

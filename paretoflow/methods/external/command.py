@@ -16,7 +16,7 @@ from paretoflow.methods.external.adapters import adopted
 from paretoflow.methods.external.process import (
     End,
     Ended,
-    Order,
+    ProgramCall,
     environment,
     run_program,
     tail,
@@ -28,12 +28,12 @@ from paretoflow.methods.external.request import (
     problem_of,
     write_candidates,
 )
-from paretoflow.methods.external.result import Saved, read_result
+from paretoflow.methods.external.result import ProgramCheckpoint, read_result
 from paretoflow.methods.training.context import MethodContext
 from paretoflow.methods.training.states import (
     MANIFEST,
     Layout,
-    State,
+    TrainerState,
     require_state,
     seal,
     state_folder,
@@ -90,11 +90,11 @@ class CommandMethod:
         write_candidates(files.candidates, self._context.candidates, problem_of(self._context))
         files.request.write_text(json.dumps(launch, indent=1) + "\n", encoding="utf-8")
 
-    def _order(self, files: ProgramFiles) -> Order:
+    def _order(self, files: ProgramFiles) -> ProgramCall:
         request, result = str(files.request), str(files.result)
         places = {"{request}": request, "{result}": result, "{python}": sys.executable}
         extra = {"PARETOFLOW_REQUEST": request, "PARETOFLOW_RESULT": result}
-        return Order(
+        return ProgramCall(
             argv=[_filled(word, places) for word in self._spec.argv],
             env=environment(self._spec.env, extra),
             logs=files.place,
@@ -105,7 +105,7 @@ class CommandMethod:
     def _report(
         self,
         attempt: AttemptContext,
-        saved: Sequence[Saved],
+        saved: Sequence[ProgramCheckpoint],
         wall_s: float,
         report: Callable[[Checkpoint], None],
     ) -> None:
@@ -138,7 +138,7 @@ class CommandMethod:
         files.candidates.unlink()
         names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
         multipliers = (0.0,) * len(self._context.objective_names)
-        seal(State(folder, 0, Layout.of(attempt.parallel), multipliers), sorted(names))
+        seal(TrainerState(folder, 0, Layout.of(attempt.parallel), multipliers), sorted(names))
         how = "killed" if ended.status == -9 else "ended"
         return RunInterrupted(
             f"the program was asked to stop and {how}; the next attempt finds its files",

@@ -40,7 +40,7 @@ class End(StrEnum):
 
 
 @dataclass(frozen=True)
-class Order:
+class ProgramCall:
     """A program to run.
 
     Args:
@@ -82,7 +82,7 @@ def environment(names: Sequence[str], extra: Mapping[str, str]) -> dict[str, str
     return {**always, **{name: os.environ[name] for name in names}, **extra}
 
 
-def run_program(order: Order, stopping: Callable[[], bool]) -> Ended:
+def run_program(order: ProgramCall, stopping: Callable[[], bool]) -> Ended:
     """Run a program until it ends, its time is up, or `stopping` says yes; nothing of it is left.
 
     Args:

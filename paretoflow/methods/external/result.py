@@ -54,7 +54,7 @@ class _Result(_Part):
 
 
 @dataclass(frozen=True)
-class Saved:
+class ProgramCheckpoint:
     """One checkpoint of a program.
 
     Args:
@@ -70,7 +70,9 @@ class Saved:
     given: Evaluation | None
 
 
-def read_result(file: Path, output: Path, names: Sequence[str], steps: int) -> tuple[Saved, ...]:
+def read_result(
+    file: Path, output: Path, names: Sequence[str], steps: int
+) -> tuple[ProgramCheckpoint, ...]:
     """Return a program's checkpoints, by step.
 
     Args:
@@ -118,13 +120,15 @@ def _parsed(file: Path, steps: int) -> _Result:
         ) from error
 
 
-def _saved(found: _Checkpoint, file: Path, output: Path, names: Sequence[str]) -> Saved:
+def _saved(found: _Checkpoint, file: Path, output: Path, names: Sequence[str]) -> ProgramCheckpoint:
     bad = [f"{k} is {v}" for k, v in found.metrics.items() if not math.isfinite(v)]
     if bad:
         what = f"{', '.join(bad)} at step {found.step}"
         raise NonFiniteLossError(what, str(file), "lower method.learning_rate")
     given = None if found.scores is None else _given(found.scores, file, names)
-    return Saved(found.step, _inside(found, file, output), found.tokens, found.metrics, given)
+    return ProgramCheckpoint(
+        found.step, _inside(found, file, output), found.tokens, found.metrics, given
+    )
 
 
 def _inside(found: _Checkpoint, file: Path, output: Path) -> Path:

@@ -20,7 +20,13 @@ from paretoflow.methods.distributed.rank_files import collect
 from paretoflow.methods.distributed.ranks import require_deepspeed
 from paretoflow.methods.distributed.sharded import shard_of
 from paretoflow.methods.training.context import MethodContext, Run
-from paretoflow.methods.training.states import Layout, State, discard_states, seal, state_folder
+from paretoflow.methods.training.states import (
+    Layout,
+    TrainerState,
+    discard_states,
+    seal,
+    state_folder,
+)
 from paretoflow.methods.training.steering import Steering
 from paretoflow.methods.training.validation import undisturbed
 
@@ -132,7 +138,7 @@ class CheckpointCallback(TrainerCallback):
         with run.ranks.together("to save the state"):
             if run.ranks.main:
                 multipliers = tuple(run.controller.multipliers.tolist())
-                state = State(folder, step, Layout.of(run.attempt.parallel), multipliers)
+                state = TrainerState(folder, step, Layout.of(run.attempt.parallel), multipliers)
                 seal(state, names)
         return folder
 

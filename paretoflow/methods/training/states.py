@@ -44,7 +44,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class State:
+class TrainerState:
     """A whole folder of trainer state.
 
     Args:
@@ -63,7 +63,7 @@ def state_folder(run_folder: Path, step: int) -> Path:
     return run_folder / f"checkpoint-{step}"
 
 
-def seal(state: State, names: Sequence[str]) -> None:
+def seal(state: TrainerState, names: Sequence[str]) -> None:
     """Make a folder whole: put its files on the disk, then the manifest.
 
     Any other state beside it is removed, since this one is newer.
@@ -107,12 +107,12 @@ def discard_torn(run_folder: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def read_state(folder: Path) -> State | None:
+def read_state(folder: Path) -> TrainerState | None:
     """Return what a folder of trainer state holds; None if it is torn or none."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files = dict(manifest["files"])
-        state = State(
+        state = TrainerState(
             folder, manifest["step"], Layout(**manifest["layout"]), tuple(manifest["multipliers"])
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -135,14 +135,14 @@ def latest_state(attempts: Sequence[Path], parallel: Parallel | None = None) -> 
     layout = Layout.of(parallel or Parallel())
     candidates = [folder for attempt in attempts for folder in attempt.glob(_PATTERN)]
     states = [state for state in map(read_state, candidates) if state is not None]
-    best: State | None = None
+    best: TrainerState | None = None
     for state in states:
         if state.layout == layout and (best is None or state.step >= best.step):
             best = state
     return None if best is None else best.folder
 
 
-def require_state(folder: Path, parallel: Parallel) -> State:
+def require_state(folder: Path, parallel: Parallel) -> TrainerState:
     """Return the state to resume from.
 
     Raises:

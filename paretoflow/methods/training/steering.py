@@ -18,7 +18,7 @@ from transformers import Trainer
 
 from paretoflow.core.errors import MethodError
 from paretoflow.core.values import FloatArray
-from paretoflow.methods.constrained.constraint import Look, paired
+from paretoflow.methods.constrained.constraint import ParentComparison, paired
 from paretoflow.methods.constrained.policies import Policy, copied, mixed, put
 from paretoflow.methods.constrained.settling import Looks, search
 from paretoflow.methods.training.context import MethodContext, Run
@@ -45,7 +45,7 @@ class Steering:
         self._start: FloatArray | None = None
         self._policies: dict[str, Policy] = {}
         self._looks = Looks(run.controller.constraint)
-        self.result: Look | None = None
+        self.result: ParentComparison | None = None
 
     def begin(self) -> None:
         """Look at the parent, or go on from what an earlier attempt saw."""
@@ -140,20 +140,20 @@ class Steering:
         """Return whether looks are compared with the first, or policies kept at hand."""
         return self._spec.paired or self._settles
 
-    def _look(self, step: int, share: float = 1.0) -> Look:
+    def _look(self, step: int, share: float = 1.0) -> ParentComparison:
         self._run.ranks.in_step = True
         gains = validation_gains(self._run, self._trainer, self._context.validate)
         if self._start is None:
             self._start = gains if self._spec.paired else np.zeros_like(gains)
         return paired(step, gains, self._start, share)
 
-    def _look_between(self, share: float) -> Look:
+    def _look_between(self, share: float) -> ParentComparison:
         """Look at a mixture of the policies at hand, which the model then is."""
         put(self._run.model, mixed(self._policies["best"], self._policies["beyond"], share))
         self._looks.taken += 1
         return self._look(self._run.spec.steps, share)
 
-    def _take(self, look: Look) -> None:
+    def _take(self, look: ParentComparison) -> None:
         best, beyond = self._looks.take(look)
         if best or beyond:
             policy = copied(self._run.model)
@@ -166,7 +166,7 @@ class Steering:
             return False
         return constraint.gain(beyond) > constraint.gain(best)
 
-    def _mark_delivered(self, result: Look, last: Look) -> None:
+    def _mark_delivered(self, result: ParentComparison, last: ParentComparison) -> None:
         if result is last and self._looks.taken == len(self._looks.seen):
             return  # the model is as it was trained
         if result is self._looks.best:
@@ -195,15 +195,15 @@ class Steering:
             ) from error
 
 
-def _plain(look: Look | None) -> dict[str, Any] | None:
+def _plain(look: ParentComparison | None) -> dict[str, Any] | None:
     if look is None:
         return None
     stated = {"change": look.change.tolist(), "stderr": look.stderr.tolist()}
     return {"step": look.step, "share": look.share, **stated}
 
 
-def _look(plain: dict[str, Any] | None) -> Look | None:
+def _look(plain: dict[str, Any] | None) -> ParentComparison | None:
     if plain is None:
         return None
     change, stderr = np.array(plain["change"]), np.array(plain["stderr"])
-    return Look(plain["step"], change, stderr, plain["share"])
+    return ParentComparison(plain["step"], change, stderr, plain["share"])

@@ -14,7 +14,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from paretoflow.core.ids import seed_of
 from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
-from paretoflow.methods.constrained.constraint import Look, paired
+from paretoflow.methods.constrained.constraint import ParentComparison, paired
 from paretoflow.methods.constrained.dual import DualController
 from paretoflow.methods.constrained.settling import Looks, search
 from paretoflow.spec.methods import DualSpec
@@ -114,10 +114,10 @@ class Game:
     def _returns(self) -> FloatArray:
         return sampled_returns(self.spec, self.policy, LOOKED, seed_of(self.spec.seed, "look"))
 
-    def _look(self, step: int, share: float = 1.0) -> Look:
+    def _look(self, step: int, share: float = 1.0) -> ParentComparison:
         return paired(step, self._returns(), self.base, share)
 
-    def _take(self, look: Look) -> None:
+    def _take(self, look: ParentComparison) -> None:
         best, beyond = self.looks.take(look)
         here = parameters_to_vector(self.policy.parameters()).detach().clone()
         self.at_hand |= {"best": here} if best else {}
@@ -135,7 +135,7 @@ class Game:
         worth = beyond is not None and constraint.gain(beyond) > constraint.gain(best)
         if beyond is not None and worth and constraint.kept(best):
 
-            def measure(share: float) -> Look:
+            def measure(share: float) -> ParentComparison:
                 self._put(share)
                 self.looks.taken += 1
                 return self._look(steps, share)

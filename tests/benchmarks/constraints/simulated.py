@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
-from paretoflow.methods.constrained.constraint import Look, paired
+from paretoflow.methods.constrained.constraint import ParentComparison, paired
 from paretoflow.methods.constrained.dual import DualController
 from paretoflow.methods.constrained.settling import Looks, search
 from paretoflow.spec.methods import DualSpec
@@ -105,12 +105,12 @@ class Steered:
         if spec.paired:
             self.take(parent, self.look(parent, 0))
 
-    def look(self, policy: FloatArray, step: int, share: float = 1.0) -> Look:
+    def look(self, policy: FloatArray, step: int, share: float = 1.0) -> ParentComparison:
         """Look at a policy."""
         gains = self.plant.prompts(policy, "validation", self.spec.draws)
         return paired(step, gains, self.base, share)
 
-    def take(self, policy: FloatArray, seen: Look) -> None:
+    def take(self, policy: FloatArray, seen: ParentComparison) -> None:
         """Keep a policy at hand where it is worth it."""
         best, beyond = self.looks.take(seen)
         self.at_hand |= {"best": policy} if best else {}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from paretoflow.core.values import FloatArray, LaunchKind, Problem
-from paretoflow.engine.oracles import Checkpoint, TrainingTask
+from paretoflow.engine.oracles import OracleCheckpoint, TrainingTask
 from paretoflow.engine.session.simulate import simulate
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.hypervolume import hypervolume
@@ -37,11 +37,11 @@ class PlantOracle:
         self.rows: list[tuple[float, FloatArray, FloatArray]] = []
         """Of each checkpoint: its cost in answers, and the measured and the true gains."""
 
-    def base(self, problem: Problem, rng: np.random.Generator) -> Checkpoint:
+    def base(self, problem: Problem, rng: np.random.Generator) -> OracleCheckpoint:
         """Return the untrained policy."""
         return self._seen(np.zeros(self.plant.size))
 
-    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[OracleCheckpoint]:
         """Train from zero towards weights, or a parent within its thresholds."""
         told, seed = task.proposal, int(rng.integers(2**31))
         start = np.zeros(self.plant.size) if task.start is None else task.start
@@ -56,7 +56,7 @@ class PlantOracle:
             end = train(self.plant, start, told.weights.array, self.steps, seed, policies)
         return self._told([*policies, end], looks)
 
-    def _told(self, policies: list[FloatArray], looks: int) -> list[Checkpoint]:
+    def _told(self, policies: list[FloatArray], looks: int) -> list[OracleCheckpoint]:
         points = [self._seen(policy) for policy in policies]
         trained = STEP_ANSWERS * self.steps + LOOK_ANSWERS * self.spec.draws * looks
         for policy, point in zip(policies, points, strict=True):
@@ -65,8 +65,10 @@ class PlantOracle:
             self.rows.append((cost, measured, self.plant.true(policy)))
         return points
 
-    def _seen(self, policy: FloatArray) -> Checkpoint:
-        return Checkpoint(1.0, prompt_scores=self.plant.prompts(policy, "eval", 1).T, state=policy)
+    def _seen(self, policy: FloatArray) -> OracleCheckpoint:
+        return OracleCheckpoint(
+            1.0, prompt_scores=self.plant.prompts(policy, "eval", 1).T, state=policy
+        )
 
 
 def sweep(spec: DualSpec, family: str, proposer: str, runs: int, seed: int) -> PlantOracle:

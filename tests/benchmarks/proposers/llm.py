@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from paretoflow.core.values import FloatArray, Problem
-from paretoflow.engine.oracles import Checkpoint, TrainingTask
+from paretoflow.engine.oracles import OracleCheckpoint, TrainingTask
 from paretoflow.engine.simulation.llm_like import LlmLikeOracle, Prompts
 from paretoflow.front.dominance import nondominated
 from tests.histories import problem_of
@@ -31,11 +31,11 @@ class LlmLike(LlmLikeOracle):
         ranges = tuple(replace(o, low=float(a), high=float(b)) for o, a, b in ends)
         self._scaled = replace(plain, objectives=ranges)
 
-    def base(self, problem: Problem, rng: np.random.Generator) -> Checkpoint:
+    def base(self, problem: Problem, rng: np.random.Generator) -> OracleCheckpoint:
         """Return the untrained model."""
         return super().base(self._scaled, rng)
 
-    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[OracleCheckpoint]:
         """Return the checkpoints in order."""
         return super().train(replace(task, problem=self._scaled), rng)
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from paretoflow.core.values import FloatArray, LaunchKind, Problem, Proposal
-from paretoflow.engine.oracles import AnyOracle, Checkpoint, TrainingTask
+from paretoflow.engine.oracles import AnyOracle, OracleCheckpoint, TrainingTask
 from tests.benchmarks.proposers.problems import Target
 from tests.benchmarks.proposers.trainable import Trainable
 
@@ -38,9 +38,9 @@ class ExactOracle:
     def __init__(self, gains: FloatArray) -> None:
         self._gains = gains
 
-    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[OracleCheckpoint]:
         """Return the point found, at the end of the run."""
-        return [Checkpoint(1.0, self._gains[self.row_of(task.proposal)])]
+        return [OracleCheckpoint(1.0, self._gains[self.row_of(task.proposal)])]
 
     def row_of(self, proposal: Proposal) -> int:
         """Return the row of the attainable points that a launch finds."""
@@ -83,7 +83,7 @@ class ReplayOracle(ExactOracle):
         self._owner = np.repeat(np.arange(len(self._runs)), [len(r) for r in self._runs])
         super().__init__(np.vstack(self._runs))
 
-    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[OracleCheckpoint]:
         """Return the checkpoints of the recorded run that is the answer."""
         proposal = task.proposal
         if proposal.kind is LaunchKind.CONSTRAINED:
@@ -91,7 +91,7 @@ class ReplayOracle(ExactOracle):
         else:
             distance = np.linalg.norm(self._weights - proposal.weights.array, axis=1)
             points = self._runs[int(distance.argmin())]
-        return [Checkpoint(1 / len(points), row) for row in points]
+        return [OracleCheckpoint(1 / len(points), row) for row in points]
 
 
 class Remembered:
@@ -106,13 +106,13 @@ class Remembered:
 
     def __init__(self, inner: AnyOracle) -> None:
         self._inner: Any = inner
-        self._known: dict[tuple[object, ...], Sequence[Checkpoint]] = {}
+        self._known: dict[tuple[object, ...], Sequence[OracleCheckpoint]] = {}
 
     def __getattr__(self, name: str) -> Any:
         """Return what the other has, so that this one can do no more than that."""
         return getattr(self._inner, name)
 
-    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[OracleCheckpoint]:
         """Return the checkpoints in order."""
         proposal = task.proposal
         if task.start is not None or proposal.kind is not LaunchKind.WEIGHTED:
@@ -151,16 +151,16 @@ class TruncatedOracle:
         self._looks = {steps * (i + 1) // looks for i in range(looks)}
         self._start = self._pretrained()
 
-    def base(self, problem: Problem, rng: np.random.Generator) -> Checkpoint:
+    def base(self, problem: Problem, rng: np.random.Generator) -> OracleCheckpoint:
         """Return the untrained model."""
-        return Checkpoint(0.0, self.gains_of(self._start[None])[0], state=self._start)
+        return OracleCheckpoint(0.0, self.gains_of(self._start[None])[0], state=self._start)
 
     def gains_of(self, u: FloatArray) -> FloatArray:
         """Return normalised gains of points of the unit box, shape (n, m)."""
         raw, _ = self._trainable.gains(u)
         return (raw - self._target.low) / (self._target.high - self._target.low)
 
-    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[OracleCheckpoint]:
         """Return the checkpoints in order."""
         ascent = Ascent(self._start if task.start is None else task.start, rng)
         slopes = Slopes(task.proposal)
@@ -170,7 +170,7 @@ class TruncatedOracle:
             ascent.climb(slopes.weights(gains) @ jacobian)
             if step in self._looks:
                 at = self.gains_of(ascent.u[None])[0]
-                found.append(Checkpoint(1 / len(self._looks), at, state=ascent.u.copy()))
+                found.append(OracleCheckpoint(1 / len(self._looks), at, state=ascent.u.copy()))
         return found
 
     def _jacobian(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from paretoflow.core.ids import rng_of
 from paretoflow.core.values import FloatArray, Problem
-from paretoflow.engine.oracles import Checkpoint, Snapshot, TrainingTask
+from paretoflow.engine.oracles import OracleCheckpoint, Snapshot, TrainingTask
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.simplex import das_dennis, uniform_simplex
 from tests.benchmarks.proposers.oracles import Slopes
@@ -152,11 +152,11 @@ class TableOracle:
         drawn = rng_of("sealed prompts", sweep).permutation(ALL_PROMPTS)
         self._prompts = drawn[:EVAL_PROMPTS]
 
-    def base(self, problem: Problem, rng: np.random.Generator) -> Checkpoint:
+    def base(self, problem: Problem, rng: np.random.Generator) -> OracleCheckpoint:
         """Return the untrained model."""
         return self._scored(np.zeros((KINDS, ANSWERS)), 0.0, rng)
 
-    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[OracleCheckpoint]:
         """Return two checkpoints."""
         tilt = np.zeros((KINDS, ANSWERS)) if task.start is None else task.start
         slopes, found = Slopes(task.proposal), []
@@ -166,7 +166,7 @@ class TableOracle:
                 found.append(self._scored(tilt, 0.5, rng))
         return found
 
-    def evaluate(self, snapshot: Snapshot, rng: np.random.Generator) -> Checkpoint:
+    def evaluate(self, snapshot: Snapshot, rng: np.random.Generator) -> OracleCheckpoint:
         """Return other answers of a policy to the same prompts."""
         return self._scored(snapshot.state, 0.05, rng)
 
@@ -174,13 +174,13 @@ class TableOracle:
         """Return the normalised gains of a tilt over all prompts, shape (m,)."""
         return np.asarray((self._tables.truth(state) - self._low) / self._span)
 
-    def _scored(self, tilt: FloatArray, cost: float, rng: np.random.Generator) -> Checkpoint:
+    def _scored(self, tilt: FloatArray, cost: float, rng: np.random.Generator) -> OracleCheckpoint:
         tables, prompts = self._tables, self._prompts
         chances = tables.policies(tilt)[prompts].cumsum(axis=1)
         answers = (rng.random((len(prompts), 1)) > chances).sum(axis=1).clip(max=ANSWERS - 1)
         raw = tables.rewards[:, tables.kinds[prompts], answers] - tables.hard[prompts]
         gains = (raw - self._low[:, None]) / self._span[:, None]
-        return Checkpoint(cost, prompt_scores=gains, state=tilt)
+        return OracleCheckpoint(cost, prompt_scores=gains, state=tilt)
 
 
 def stepped(

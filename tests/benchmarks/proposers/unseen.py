@@ -16,7 +16,7 @@ import numpy as np
 
 from paretoflow.core.ids import rng_of
 from paretoflow.core.values import FloatArray, Problem
-from paretoflow.engine.oracles import Checkpoint, Snapshot, TrainingTask
+from paretoflow.engine.oracles import OracleCheckpoint, Snapshot, TrainingTask
 from paretoflow.front.dominance import nondominated
 from paretoflow.front.simplex import das_dennis, symmetric_simplex, uniform_simplex
 from tests.benchmarks.proposers.oracles import Slopes
@@ -167,11 +167,11 @@ class LanguageOracle:
         self._task = language_of(len(low), draw)
         self._prompts = rng_of("unseen prompts", sweep).permutation(ALL_PROMPTS)[:EVAL_PROMPTS]
 
-    def base(self, problem: Problem, rng: np.random.Generator) -> Checkpoint:
+    def base(self, problem: Problem, rng: np.random.Generator) -> OracleCheckpoint:
         """Return the untrained model."""
         return self._scored(np.zeros(FEATURES), 0.0, rng)
 
-    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[OracleCheckpoint]:
         """Return two checkpoints."""
         theta = np.zeros(FEATURES) if task.start is None else task.start
         slopes, found = Slopes(task.proposal), []
@@ -181,7 +181,7 @@ class LanguageOracle:
                 found.append(self._scored(theta, 0.5, rng))
         return found
 
-    def evaluate(self, snapshot: Snapshot, rng: np.random.Generator) -> Checkpoint:
+    def evaluate(self, snapshot: Snapshot, rng: np.random.Generator) -> OracleCheckpoint:
         """Return other answers of a policy to the same prompts."""
         return self._scored(snapshot.state, 0.05, rng)
 
@@ -189,13 +189,13 @@ class LanguageOracle:
         """Return the normalised gains of a policy over all prompts, shape (m,)."""
         return np.asarray((self._task.truth(state) - self._low) / self._span)
 
-    def _scored(self, theta: FloatArray, cost: float, rng: np.random.Generator) -> Checkpoint:
+    def _scored(self, theta: FloatArray, cost: float, rng: np.random.Generator) -> OracleCheckpoint:
         prompts = self._prompts
         chances = self._task.chances(theta)[prompts].cumsum(axis=1)
         answers = (rng.random((len(prompts), 1)) > chances).sum(axis=1).clip(max=ANSWERS - 1)
         raw = self._task.rewards[:, prompts, answers]
         gains = (raw - self._low[:, None]) / self._span[:, None]
-        return Checkpoint(cost, prompt_scores=gains, state=theta)
+        return OracleCheckpoint(cost, prompt_scores=gains, state=theta)
 
 
 def stepped(

@@ -15,7 +15,7 @@ import numpy as np
 
 from paretoflow.core.ids import rng_of
 from paretoflow.core.values import FloatArray, Proposal
-from paretoflow.engine.oracles import Checkpoint, Training, TrainingTask
+from paretoflow.engine.oracles import OracleCheckpoint, Training, TrainingTask
 from tests.benchmarks.proposers.oracles import ExactOracle, ReplayOracle, TruncatedOracle
 from tests.benchmarks.proposers.problems import Target
 from tests.benchmarks.proposers.trainable import Trainable
@@ -43,8 +43,8 @@ class _Telling:
     truth: dict[tuple[float, ...], FloatArray] = field(default_factory=dict)
 
     def told(
-        self, path: Sequence[Checkpoint], pace: float, rng: np.random.Generator
-    ) -> list[Checkpoint]:
+        self, path: Sequence[OracleCheckpoint], pace: float, rng: np.random.Generator
+    ) -> list[OracleCheckpoint]:
         """Return checkpoints with noise on their scores, so many seconds apart."""
         found = []
         for point in path:
@@ -79,7 +79,7 @@ class UnevenOracle(_Telling):
         self._front, self._bad, self._speeds, self._steps = front, bad, speeds, steps
         self._exact = ExactOracle(front)
 
-    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[OracleCheckpoint]:
         """Return the checkpoints, equally far apart in time."""
         proposal = task.proposal
         own = rng_of("rungs", proposal.seed)
@@ -88,7 +88,7 @@ class UnevenOracle(_Telling):
         shares = np.arange(1, self._steps + 1) / self._steps
         way = (1 - np.exp(-speed * shares)) / (1 - np.exp(-speed))
         goal = self._front[self._exact.row_of(proposal)]
-        path = [Checkpoint(1.0, short * share * goal) for share in way]
+        path = [OracleCheckpoint(1.0, short * share * goal) for share in way]
         return self.told(path, pace_of(proposal), rng)
 
 
@@ -105,7 +105,7 @@ class OptimiserOracle(_Telling):
         super().__init__()
         self._inner = TruncatedOracle(trainable, target, steps=5 * steps, looks=steps)
 
-    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[OracleCheckpoint]:
         """Return the checkpoints, equally far apart in time."""
         found = self._inner.train(task, np.random.default_rng(task.proposal.seed))
         return self.told(found, pace_of(task.proposal), rng)
@@ -118,6 +118,6 @@ class RecordedOracle(_Telling):
         super().__init__()
         self._inner = ReplayOracle(path, target)
 
-    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[OracleCheckpoint]:
         """Return the checkpoints of the recorded run that answers, equally far apart in time."""
         return self.told(self._inner.train(task, rng), pace_of(task.proposal), rng)

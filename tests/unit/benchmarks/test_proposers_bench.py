@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from paretoflow.core.values import History, LaunchKind, Proposal
-from paretoflow.engine.oracles import Checkpoint, Training, TrainingTask
+from paretoflow.engine.oracles import OracleCheckpoint, Training, TrainingTask
 from paretoflow.front.hypervolume import hypervolume
 from tests.benchmarks.proposers.cells import Cell, Result, read, run_cell, run_cells
 from tests.benchmarks.proposers.field import Setting, default_of, entrants
@@ -45,7 +45,9 @@ def constrained(target: int, thresholds: tuple[float, ...], parent: str = "p") -
     )
 
 
-def checkpoints(oracle: Training, proposal: Proposal, start: object = None) -> Sequence[Checkpoint]:
+def checkpoints(
+    oracle: Training, proposal: Proposal, start: object = None
+) -> Sequence[OracleCheckpoint]:
     task = TrainingTask(problem_of(2), "r0000", 0, proposal, start)
     return oracle.train(task, np.random.default_rng(0))
 

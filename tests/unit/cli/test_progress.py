@@ -8,7 +8,7 @@ from rich.console import Console
 
 from paretoflow.cli import progress as module
 from paretoflow.cli.paces import duration
-from paretoflow.cli.progress import Progress
+from paretoflow.cli.progress import ProgressLines
 from paretoflow.core.cost import Cost
 from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.status import Boundary, RunStatus
@@ -48,7 +48,7 @@ class Shown:
         self.now = 0.0
         monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
         console = Console(file=self.out, force_terminal=terminal, width=100, highlight=False)
-        self.progress = Progress(circle_spec(stop={"runs": 4}), console)
+        self.progress = ProgressLines(circle_spec(stop={"runs": 4}), console)
 
     def lines(self) -> list[str]:
         return self.out.getvalue().splitlines()

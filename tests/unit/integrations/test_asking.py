@@ -9,8 +9,8 @@ import pytest
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.integrations.asking import (
-    Asking,
     EndedTrial,
+    TrialProposer,
     finite_scores,
     launch_config,
     objective,
@@ -48,27 +48,27 @@ def test_a_reference_lies_a_tenth_beyond_the_worse_end():
             ["'up'", "maximize, minimize"],
         ),
         (
-            lambda: Asking(OBJECTIVES, proposer="gaussian"),
+            lambda: TrialProposer(OBJECTIVES, proposer="gaussian"),
             "spec-unknown-type",
             ["'gaussian'", "auto, cmorl"],
         ),
         (
-            lambda: Asking(OBJECTIVES, proposer="empty_box", launches=("weighted",)),
+            lambda: TrialProposer(OBJECTIVES, proposer="empty_box", launches=("weighted",)),
             "spec-contradiction",
             ["`empty_box`", "constrained", "weighted"],
         ),
         (
-            lambda: Asking(OBJECTIVES, proposer="pg_predict", launches=("weighted",)),
+            lambda: TrialProposer(OBJECTIVES, proposer="pg_predict", launches=("weighted",)),
             "spec-contradiction",
             ["`pg_predict`", "continued"],
         ),
         (
-            lambda: Asking(OBJECTIVES, proposer="soups"),
+            lambda: TrialProposer(OBJECTIVES, proposer="soups"),
             "spec-contradiction",
             ["`soups`", "merge"],
         ),
         (
-            lambda: Asking([objective(str(i), 0, 1) for i in range(5)], proposer="ols"),
+            lambda: TrialProposer([objective(str(i), 0, 1) for i in range(5)], proposer="ols"),
             "spec-contradiction",
             ["ols", "5", "4"],
         ),
@@ -80,17 +80,17 @@ def test_what_cannot_be_asked_is_refused(make, code, values):
 
 
 def test_weights_alone_are_asked_of_trials_that_do_no_more():
-    asking = Asking(OBJECTIVES, launches=("weighted",))
+    asking = TrialProposer(OBJECTIVES, launches=("weighted",))
     ended = [EndedTrial(str(i), weighted(w), (0.5, 5.0)) for i, w in enumerate(np.eye(2))]
     kinds = {asking.next_launch(ended, [weighted([0.5, 0.5])] * i).kind for i in range(3)}
     assert kinds == {LaunchKind.WEIGHTED}
-    lattice = Asking(OBJECTIVES, proposer=LatticeProposerSpec(type="lattice", divisions=2))
+    lattice = TrialProposer(OBJECTIVES, proposer=LatticeProposerSpec(type="lattice", divisions=2))
     assert lattice.next_launch([], []).proposer == "lattice"
 
 
 def test_a_launch_in_plain_values():
     """Gains of -4 in seconds, which are minimised, are at most 4 seconds."""
-    problem = Asking(OBJECTIVES).problem
+    problem = TrialProposer(OBJECTIVES).problem
     config = launch_config(CONSTRAINED, problem)
     assert config == {
         "weights": [0.5, 0.5],
@@ -117,7 +117,7 @@ def test_trials_become_a_history():
         EndedTrial("t2", weighted([0.5, 0.5]), (0.5, 4.0), (0.01, 0.2)),
         EndedTrial("t3", CONSTRAINED, (0.4, 5.0)),
     ]
-    history = Asking(OBJECTIVES).history(ended)
+    history = TrialProposer(OBJECTIVES).history(ended)
     finished, failed = RunStatus.FINISHED, RunStatus.FAILED
     assert [r.status for r in history.runs] == [finished, failed, finished, finished]
     assert history.gains.tolist() == [[1.0, -10.0], [0.5, -4.0], [0.4, -5.0]]
@@ -152,6 +152,6 @@ def test_the_package_loads_neither_tuner():
 
 def test_trials_that_start_from_a_parent_may_be_trained_on():
     for proposer in ("pg_predict", "portfolio"):
-        launch = Asking(OBJECTIVES, proposer=proposer).next_launch([], [])
+        launch = TrialProposer(OBJECTIVES, proposer=proposer).next_launch([], [])
         assert launch is not None
         assert launch.proposer == proposer

@@ -13,7 +13,7 @@ from paretoflow.proposers.arms import (
     LATEST_ROWS,
     MOST_POINTS,
     PRIOR,
-    Outcome,
+    ArmOutcome,
     RestoredRuns,
     arm_of,
     gains_of_runs,
@@ -127,7 +127,7 @@ def test_a_large_front_is_thinned_before_the_first_rated_launch():
 
 
 def test_draws_by_hand():
-    outcomes = [Outcome("a", 0.3, 1.0), Outcome("b", 0.1, 1.0)]
+    outcomes = [ArmOutcome("a", 0.3, 1.0), ArmOutcome("b", 0.1, 1.0)]
     draws = [worths(outcomes, ("a", "b"), 1.0, seed) for seed in range(4000)]
     # 1 / G with G of shape k has the mean 1 / (k - 1)
     assert np.mean([d["a"] for d in draws]) == pytest.approx((PRIOR * 0.2 + 0.3) / 2, rel=0.05)
@@ -135,29 +135,31 @@ def test_draws_by_hand():
 
 
 def test_the_arm_that_gained_most_per_cost_is_drawn_most_but_not_always():
-    outcomes = [Outcome(arm, gain, cost) for arm, gain, cost in [("a", 0.4, 4), ("b", 0.2, 1)] * 8]
+    outcomes = [
+        ArmOutcome(arm, gain, cost) for arm, gain, cost in [("a", 0.4, 4), ("b", 0.2, 1)] * 8
+    ]
     drawn = [worths(outcomes, ("a", "b"), 0.95, seed) for seed in range(300)]
     wins = sum(d["b"] > d["a"] for d in drawn)
     assert 200 < wins < 300
 
 
 def test_what_is_long_ago_is_forgotten():
-    old = [Outcome("a", 0.9, 1.0)] * 5
-    new = [Outcome("b", 0.2, 1.0)] * 30
+    old = [ArmOutcome("a", 0.9, 1.0)] * 5
+    new = [ArmOutcome("b", 0.2, 1.0)] * 30
     drawn = [worths([*old, *new], ("a", "b"), 0.8, seed) for seed in range(300)]
     # nothing speaks for a any more: as an unknown arm, it draws about the mean of all
     assert 60 < sum(d["a"] > d["b"] for d in drawn) < 240
 
 
 def test_neither_the_order_of_the_arms_nor_other_arms_change_a_draw():
-    outcomes = [Outcome("a", 0.3, 1.0), Outcome("b", 0.1, 2.0)]
+    outcomes = [ArmOutcome("a", 0.3, 1.0), ArmOutcome("b", 0.1, 2.0)]
     draws = worths(outcomes, ("a", "b"), 0.9, 5, "x")
     assert worths(outcomes, ("b", "c", "a"), 0.9, 5, "x")["a"] == draws["a"]
     assert worths(outcomes, ("a", "b"), 0.9, 6, "x") != draws
 
 
 def test_without_any_gain_all_arms_are_alike():
-    none = [Outcome("a", 0.0, 1.0)] * 3
+    none = [ArmOutcome("a", 0.0, 1.0)] * 3
     wins = sum(d["a"] > d["b"] for d in (worths(none, ("a", "b"), 1.0, s) for s in range(300)))
     assert wins < 150
     drawn = [worths([], ("a", "b"), 1.0, s) for s in range(300)]

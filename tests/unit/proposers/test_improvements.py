@@ -5,7 +5,7 @@ import pytest
 
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.proposers.improvements import (
-    Changes,
+    PolicyChanges,
     observed_changes,
     predicted_changes,
     still_rising,
@@ -69,13 +69,13 @@ def test_policies_rise_while_later_checkpoints_better_their_weighted_sum_by_more
     assert rising([4.0, 4.0], [5.0, 4.0], stderr=0.3) is False
 
 
-def here_and_there(count: int = 8) -> Changes:
+def here_and_there(count: int = 8) -> PolicyChanges:
     """Near (.2, .2) the first objective gains what its weight is; near (.8, .8) nothing changes."""
     weight = np.linspace(0, 1, count)
     weights = np.stack([weight, 1 - weight], axis=1)
     starts = np.vstack([np.full((count, 2), 0.2), np.full((count, 2), 0.8)])
     deltas = np.vstack([0.1 * weights, np.zeros((count, 2))])
-    return Changes(starts, np.vstack([weights, weights]), deltas)
+    return PolicyChanges(starts, np.vstack([weights, weights]), deltas)
 
 
 def test_predictions_come_from_policies_with_about_the_same_gains():
@@ -110,7 +110,7 @@ def test_too_few_different_weights_predict_nothing():
 
 def test_permuting_the_objectives_permutes_the_prediction():
     plain, order = here_and_there(), [1, 0]
-    moved = Changes(plain.starts[:, order], plain.weights[:, order], plain.deltas[:, order])
+    moved = PolicyChanges(plain.starts[:, order], plain.weights[:, order], plain.deltas[:, order])
     at, candidates = np.array([[0.25, 0.18]]), np.array([[0.3, 0.7], [0.9, 0.1]])
     one = predicted_changes(plain, at, [candidates])
     other = predicted_changes(moved, at[:, order], [candidates[:, order]])

@@ -7,7 +7,7 @@ import pytest
 
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
 from paretoflow.proposers import build
-from paretoflow.proposers.keeping import Kept, kept_so_far, slack_of
+from paretoflow.proposers.keeping import KeepingRecord, kept_so_far, slack_of
 from paretoflow.spec.proposers import CmorlHvProposerSpec, CmorlProposerSpec
 from tests.histories import history_of, problem_of, weighted
 
@@ -32,14 +32,14 @@ def asked(parent: str, target: int, kept: float, proposer="cmorl", tag="") -> Pr
 
 
 def test_the_case_of_the_docstring():
-    record = Kept(well=((0, 0.2),), in_vain=((0, 0.05), (0, 0.1)))
+    record = KeepingRecord(well=((0, 0.2),), in_vain=((0, 0.05), (0, 0.1)))
     assert record.hopeless(0, 0.05)
     assert not record.hopeless(0, 0.08)  # one of those in vain had less
     assert not record.hopeless(1, 0.05)  # towards another objective
 
 
 def test_one_launch_that_ended_well_with_less_is_hope():
-    record = Kept(well=((0, 0.03),), in_vain=((0, 0.05), (0, 0.1)))
+    record = KeepingRecord(well=((0, 0.03),), in_vain=((0, 0.05), (0, 0.1)))
     assert not record.hopeless(0, 0.05)
     assert record.hopeless(0, 0.02)
 

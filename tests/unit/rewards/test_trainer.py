@@ -11,7 +11,7 @@ import torch
 from paretoflow.rewards.backbone import Backbone, load_backbone
 from paretoflow.rewards.more import MoreWeights
 from paretoflow.rewards.pairs import read_pairs, split_pairs
-from paretoflow.rewards.trainer import Draws, RewardTrainer, collated
+from paretoflow.rewards.trainer import RewardPairs, RewardTrainer, collated
 from paretoflow.spec.rewards import RewardSpec
 from tests.faults import raises
 
@@ -68,7 +68,7 @@ def test_draws_take_as_many_of_each_objective_and_every_pair_once_in_a_round(
     spec = make_spec(steps=4, batch_size=4, gradient_accumulation=2)
     sets = split_pairs(read_pairs(spec), spec).train
     backbone = load_backbone(spec, ("full", "brief"))
-    draws = Draws(backbone, sets, spec)
+    draws = RewardPairs(backbone, sets, spec)
     assert len(draws) == 4 * 4 * 2
     found = [draws[i] for i in range(len(draws))]
     assert [d.objective for d in found[:8]] == [0, 0, 1, 1, 0, 0, 1, 1]
@@ -76,7 +76,7 @@ def test_draws_take_as_many_of_each_objective_and_every_pair_once_in_a_round(
         seen = Counter(str(d.chosen) for d in found if d.objective == objective)
         assert len(seen) == len(pairs)
         assert max(seen.values()) - min(seen.values()) <= 1
-    again = Draws(backbone, sets, spec)
+    again = RewardPairs(backbone, sets, spec)
     assert [again[i] for i in (31, 0, 17)] == [found[i] for i in (31, 0, 17)]  # in any order
 
 

@@ -13,7 +13,7 @@ from paretoflow.core.values import Direction, ObjectiveInfo, Problem
 from paretoflow.engine.failures.attribution import trouble_in
 from paretoflow.ledger.tables import FrontRecord
 from paretoflow.spec.tracking import TensorboardTrackerSpec, TrackerSpec
-from paretoflow.tracking import Point, Subject, Tracker, following
+from paretoflow.tracking import Point, TrackedSweep, Tracker, following
 from paretoflow.tracking.following import Trackers, facts_of
 from tests.sim.specs import circle_spec
 from tests.views import two_objectives
@@ -42,13 +42,13 @@ class FakeTracker:
 
     def __init__(self, known: int = 0, fault: Exception | None = None) -> None:
         self.known, self.fault = known, fault
-        self.subjects: list[Subject] = []
+        self.subjects: list[TrackedSweep] = []
         self.points: list[Point] = []
         self.ended: bool | None = None
         self.gate = threading.Event()
         self.gate.set()
 
-    def open(self, subject: Subject) -> int:
+    def open(self, subject: TrackedSweep) -> int:
         self.subjects.append(subject)
         return self.known
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from paretoflow.engine.cluster.admission import Queue, fits_one_node, pause_s, waits_for
-from paretoflow.engine.cluster.dashboard import Node
+from paretoflow.engine.cluster.dashboard import ClusterNode
 from paretoflow.spec.engine import ResourcesSpec
 
-SMALL = Node("10.0.0.1", {"CPU": 4.0})
-LARGE = Node("10.0.0.2", {"CPU": 16.0, "GPU": 4.0}, {"tier": "a"})
+SMALL = ClusterNode("10.0.0.1", {"CPU": 4.0})
+LARGE = ClusterNode("10.0.0.2", {"CPU": 16.0, "GPU": 4.0}, {"tier": "a"})
 
 
 def test_gangs_of_one_rank_all_ask_at_once_in_order() -> None:
@@ -74,7 +74,10 @@ def test_a_gang_is_packed_on_one_node_where_one_could_hold_it(
 
 
 def test_a_waiting_gang_says_what_it_waits_for_and_how_much_is_free() -> None:
-    free = [Node("10.0.0.1", {"CPU": 4.0}), Node("10.0.0.2", {"CPU": 8.5}, {"tier": "a"})]
+    free = [
+        ClusterNode("10.0.0.1", {"CPU": 4.0}),
+        ClusterNode("10.0.0.2", {"CPU": 8.5}, {"tier": "a"}),
+    ]
     resources = ResourcesSpec(cpus_per_rank=8, gpus_per_rank=1.0, labels={"tier": "a"})
     assert waits_for([SMALL, LARGE], resources, free) == (
         "waits for 1 bundle of {CPU: 8, GPU: 1} with label tier=a: "
@@ -83,7 +86,7 @@ def test_a_waiting_gang_says_what_it_waits_for_and_how_much_is_free() -> None:
 
 
 def test_a_gang_of_several_ranks_says_how_many_are_missing() -> None:
-    free = [Node("10.0.0.1", {"CPU": 2.0}), Node("10.0.0.2", {"CPU": 1.0})]
+    free = [ClusterNode("10.0.0.1", {"CPU": 2.0}), ClusterNode("10.0.0.2", {"CPU": 1.0})]
     assert waits_for([SMALL, LARGE], ResourcesSpec(ranks=8), free) == (
         "waits for 5 of 8 bundles of {CPU: 1}: 3 of 20 CPUs free on 2 nodes"
     )

@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 
 from paretoflow.engine.cluster.capacity import room, shortfall
-from paretoflow.engine.cluster.dashboard import Node
+from paretoflow.engine.cluster.dashboard import ClusterNode
 from paretoflow.spec.engine import ResourcesSpec
 
 H100 = {"ray.io/accelerator-type": "H100"}
 NODES = [
-    Node("10.0.0.1", {"CPU": 8.0}),
-    Node("10.0.0.2", {"CPU": 16.0, "GPU": 4.0}, H100),
-    Node("10.0.0.3", {"CPU": 2.0, "GPU": 4.0}, {"ray.io/accelerator-type": "A100"}),
+    ClusterNode("10.0.0.1", {"CPU": 8.0}),
+    ClusterNode("10.0.0.2", {"CPU": 16.0, "GPU": 4.0}, H100),
+    ClusterNode("10.0.0.3", {"CPU": 2.0, "GPU": 4.0}, {"ray.io/accelerator-type": "A100"}),
 ]
 
 
@@ -38,7 +38,7 @@ def test_gangs_are_counted_node_by_node(asked: dict, groups: int) -> None:
 
 
 def test_a_free_part_of_a_device_counts_once() -> None:
-    half_free = [Node("10.0.0.1", {"CPU": 8.0, "GPU": 1.5})]
+    half_free = [ClusterNode("10.0.0.1", {"CPU": 8.0, "GPU": 1.5})]
     assert room(half_free, ResourcesSpec(gpus_per_rank=0.5)) == 3
     assert room(half_free, ResourcesSpec(gpus_per_rank=1)) == 1
 
@@ -55,6 +55,6 @@ def test_what_is_missing_is_said_for_each_node() -> None:
 
 def test_many_nodes_are_not_all_listed_and_none_is_said() -> None:
     asked = ResourcesSpec(gpus_per_rank=1)
-    many = [Node(f"10.0.0.{i}", {"CPU": 1.0}) for i in range(12)]
+    many = [ClusterNode(f"10.0.0.{i}", {"CPU": 1.0}) for i in range(12)]
     assert shortfall(many, asked).endswith("; 7 more")
     assert shortfall([], asked).endswith("it has no nodes")

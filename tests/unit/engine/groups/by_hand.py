@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from paretoflow.core.protocols import Parallel
-from paretoflow.engine.cluster.dashboard import Node
+from paretoflow.engine.cluster.dashboard import ClusterNode
 from paretoflow.engine.groups.transport import CallError
 from paretoflow.engine.groups.worker import Job, Worker, WorkerConfig, WorkerLocation
 from paretoflow.engine.messages import Failure
@@ -70,8 +70,8 @@ class HandTransport:
         self.workers: dict[str, Any] = {}
         self.placements: dict[str, Any] = {}
         self.gone: dict[Any, Failure] = {}
-        self.whole = [Node("10.0.0.1", {"CPU": 2.0})]
-        self.free = [Node("10.0.0.1", {"CPU": 0.5})]
+        self.whole = [ClusterNode("10.0.0.1", {"CPU": 2.0})]
+        self.free = [ClusterNode("10.0.0.1", {"CPU": 0.5})]
         self.leaving: dict[str, int] = {}
         self.grows = False
 
@@ -125,7 +125,7 @@ class HandTransport:
         self.ended.append(placement)
         self.placements.pop(placement, None)
 
-    def nodes(self) -> tuple[list[Node], list[Node]]:
+    def nodes(self) -> tuple[list[ClusterNode], list[ClusterNode]]:
         return self.whole, self.free
 
     def draining(self) -> Mapping[str, int]:

@@ -9,7 +9,7 @@ import pytest
 
 from paretoflow.core.errors import ModelError
 from paretoflow.core.status import Boundary
-from paretoflow.engine.cluster.dashboard import Node
+from paretoflow.engine.cluster.dashboard import ClusterNode
 from paretoflow.engine.groups.discovery import WorkerGroupFactory
 from paretoflow.engine.groups.pool import (
     JOIN_S,
@@ -178,7 +178,7 @@ def test_a_private_cluster_that_lost_its_only_node_ends_the_sweep(at: HandTransp
 def test_a_cluster_without_room_for_one_group_is_refused_unless_it_can_grow(
     at: HandTransport, ranks: int
 ) -> None:
-    at.whole = [Node("10.0.0.1", {"CPU": 4.0})]
+    at.whole = [ClusterNode("10.0.0.1", {"CPU": 4.0})]
     if ranks == 4:
         require_room(ResourcesSpec(ranks=ranks), at)
         return
@@ -191,10 +191,10 @@ def test_a_cluster_without_room_for_one_group_is_refused_unless_it_can_grow(
 
 
 def test_nodes_that_still_join_are_waited_for() -> None:
-    looks = iter([[], [], [Node("10.0.0.1", {"CPU": 4.0})]])
+    looks = iter([[], [], [ClusterNode("10.0.0.1", {"CPU": 4.0})]])
 
     class Joining(HandTransport):
-        def nodes(self) -> tuple[list[Node], list[Node]]:
+        def nodes(self) -> tuple[list[ClusterNode], list[ClusterNode]]:
             return next(looks), []
 
     require_room(ResourcesSpec(), Joining())

@@ -13,7 +13,7 @@ from paretoflow.core.protocols import Parallel
 from paretoflow.core.status import Boundary
 from paretoflow.engine.failures.attribution import failure_in
 from paretoflow.engine.runtime.run_files import RunFiles
-from paretoflow.methods.training.states import Layout, State, seal, state_folder
+from paretoflow.methods.training.states import Layout, TrainerState, seal, state_folder
 from paretoflow.storage import Folder, LocalFolder
 from tests.faults import raises
 
@@ -39,7 +39,7 @@ def save(attempt: Path, step: int, *, parallel: Parallel | None = None) -> Path:
     folder = state_folder(attempt, step)
     folder.mkdir(parents=True)
     (folder / "optimizer.bin").write_text(str(step))
-    seal(State(folder, step, Layout.of(parallel or Parallel()), ()), ["optimizer.bin"])
+    seal(TrainerState(folder, step, Layout.of(parallel or Parallel()), ()), ["optimizer.bin"])
     return folder
 
 

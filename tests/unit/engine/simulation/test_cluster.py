@@ -12,7 +12,7 @@ from paretoflow.core.launch import Launch
 from paretoflow.engine.live import GroupPhase
 from paretoflow.engine.messages import Cause, Report
 from paretoflow.engine.simulation.backend import FaultModel, SimulatedBackend, SimulatedCluster
-from paretoflow.engine.simulation.fault_model import Saved
+from paretoflow.engine.simulation.fault_model import SavedProgress
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.spec.engine import EngineSpec
 from tests.faults import raises
@@ -90,7 +90,7 @@ def test_gangs_that_hear_nobody_for_too_long_save_and_go() -> None:
     backend.launch(launch())
     shared.pass_time(1000.0)
     assert ids(list(shared.storage)) == ["evaluated:a:0:1"]
-    assert shared.storage.saved("a") == Saved(1, pytest.approx(10 / 90))
+    assert shared.storage.saved("a") == SavedProgress(1, pytest.approx(10 / 90))
     later, adopted = driver(shared, 1)
     assert (adopted, later.free()) == ([], 2)
     later.launch(launch("a", 1))
@@ -213,7 +213,7 @@ def test_reports_may_come_twice_and_late_but_free_their_gang_once() -> None:
 
 def test_a_crashed_run_goes_on_from_its_last_checkpoint() -> None:
     shared = cluster()
-    shared.storage.save("a", Saved(1))
+    shared.storage.save("a", SavedProgress(1))
     backend, _ = driver(shared)
     backend.launch(launch("a", 1))
     (report,) = until_ended(backend)
@@ -244,7 +244,7 @@ def test_a_paused_attempt_saves_where_it_is_is_charged_and_frees_its_gang() -> N
     (report,) = until_ended(backend)
     (row,) = report.events
     assert (row.kind, row.step, row.wall_s, row.message) == ("paused", 1, 5.0, "two are ahead")
-    assert (report.failure, shared.storage.saved("a")) == (None, Saved(1, 0.5))
+    assert (report.failure, shared.storage.saved("a")) == (None, SavedProgress(1, 0.5))
     assert backend.free() == 2
     backend.launch(launch(attempt=1))
     assert [e.step for r in until_ended(backend) for e in r.events] == [2, 3, 0]
@@ -257,7 +257,7 @@ def test_closing_saves_where_everybody_is() -> None:
     backend.pause(14.0)
     backend.close()
     backend.close()
-    assert shared.storage.saved("a") == Saved(1, pytest.approx(0.4))
+    assert shared.storage.saved("a") == SavedProgress(1, pytest.approx(0.4))
     assert backend.free() == 2
 
 
@@ -278,6 +278,6 @@ def test_what_is_written_first_stays() -> None:
     shared.storage.write([first])
     shared.storage.write([Event("evaluated:a:0:1", EventKind.EVALUATED, 2.0, run_id="a")])
     assert shared.storage.of_run("a") == [first]
-    shared.storage.save("a", Saved(2, 0.5))
-    shared.storage.save("a", Saved(2, 0.1))
-    assert shared.storage.saved("a") == Saved(2, 0.5)
+    shared.storage.save("a", SavedProgress(2, 0.5))
+    shared.storage.save("a", SavedProgress(2, 0.1))
+    assert shared.storage.saved("a") == SavedProgress(2, 0.5)

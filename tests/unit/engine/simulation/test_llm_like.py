@@ -9,7 +9,7 @@ import pytest
 
 from paretoflow.core.merge import Merge
 from paretoflow.core.values import FloatArray, LaunchKind, Proposal, WeightVector
-from paretoflow.engine.oracles import Checkpoint, Snapshot, TrainingTask
+from paretoflow.engine.oracles import OracleCheckpoint, Snapshot, TrainingTask
 from paretoflow.engine.session.simulate import load_oracle, simulate
 from paretoflow.engine.simulation.llm_like import LlmLikeOracle, Prompts
 from paretoflow.front.hypervolume import hypervolume
@@ -23,7 +23,7 @@ TWO = problem_of(2)
 
 def trained(
     oracle: LlmLikeOracle, launch: Proposal | Sequence[float], seed: int = 0, **task: object
-) -> Sequence[Checkpoint]:
+) -> Sequence[OracleCheckpoint]:
     proposal = launch if isinstance(launch, Proposal) else weighted(launch)
     rng = np.random.default_rng(seed)
     asked = TrainingTask(task.pop("problem", TWO), "r", 0, proposal, **task)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from paretoflow.core.ids import snapshot_id_of
 from paretoflow.core.launch import Launch, PriorEvaluation
 from paretoflow.core.merge import Merge
 from paretoflow.core.values import BASE_RUN_ID, LaunchKind, Problem, Proposal, WeightVector
-from paretoflow.engine.oracles import Checkpoint, Snapshot, TrainingTask
+from paretoflow.engine.oracles import OracleCheckpoint, Snapshot, TrainingTask
 from paretoflow.engine.session.simulate import simulate
 from paretoflow.engine.simulation.oracle_answers import Answers, checked
 from paretoflow.ledger.memory import MemoryLedger
@@ -31,20 +31,20 @@ class Counting:
         self.tasks: list[TrainingTask] = []
         self.again: list[Snapshot] = []
 
-    def base(self, problem: Problem, rng: np.random.Generator) -> Checkpoint:
-        return Checkpoint(1.0, prompt_scores=PROMPTS, state=0)
+    def base(self, problem: Problem, rng: np.random.Generator) -> OracleCheckpoint:
+        return OracleCheckpoint(1.0, prompt_scores=PROMPTS, state=0)
 
-    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
+    def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[OracleCheckpoint]:
         self.tasks.append(task)
         start = (task.start or 0) + sum(task.mixed)
         return [
-            Checkpoint(1.0, prompt_scores=PROMPTS + 0.01 * n, state=n)
+            OracleCheckpoint(1.0, prompt_scores=PROMPTS + 0.01 * n, state=n)
             for n in (start + 1, start + 2)
         ]
 
-    def evaluate(self, snapshot: Snapshot, rng: np.random.Generator) -> Checkpoint:
+    def evaluate(self, snapshot: Snapshot, rng: np.random.Generator) -> OracleCheckpoint:
         self.again.append(snapshot)
-        return Checkpoint(0.5, prompt_scores=PROMPTS + 0.01 * snapshot.state)
+        return OracleCheckpoint(0.5, prompt_scores=PROMPTS + 0.01 * snapshot.state)
 
 
 def answers(oracle: Any) -> Answers:
@@ -95,40 +95,40 @@ def test_a_snapshot_and_the_base_are_evaluated_again_by_name_and_state() -> None
 
 
 def test_means_and_errors_come_from_the_prompts() -> None:
-    point = checked(Checkpoint(1.0, prompt_scores=PROMPTS), PROBLEM, "a").evaluation
+    point = checked(OracleCheckpoint(1.0, prompt_scores=PROMPTS), PROBLEM, "a").evaluation
     assert point.scores == pytest.approx([0.5, 6.0])
     # the spread of 0, 1, .5 is .5; of 4, 8, 6 it is 2
     assert point.stderr == pytest.approx(np.array([0.5, 2.0]) / np.sqrt(3))
-    given = checked(Checkpoint(1.0, [0.1, 1.0], [0.2, 0.3], PROMPTS), PROBLEM, "a").evaluation
+    given = checked(OracleCheckpoint(1.0, [0.1, 1.0], [0.2, 0.3], PROMPTS), PROBLEM, "a").evaluation
     assert given.scores.tolist() == [0.1, 1.0]
     assert given.stderr.tolist() == [0.2, 0.3]
-    single = checked(Checkpoint(1.0, prompt_scores=PROMPTS[:, :1]), PROBLEM, "a")
+    single = checked(OracleCheckpoint(1.0, prompt_scores=PROMPTS[:, :1]), PROBLEM, "a")
     assert single.evaluation.stderr.sum() == 0
 
 
 @pytest.mark.parametrize(
     ("told", "code", "value"),
     [
-        (Checkpoint(1.0), "objective-shape", "without"),
-        (Checkpoint(1.0, prompt_scores=PROMPTS.T), "objective-shape", "(3, 2), not (2, n"),
-        (Checkpoint(1.0, prompt_scores=PROMPTS[:, :0]), "objective-shape", "(2, 0)"),
+        (OracleCheckpoint(1.0), "objective-shape", "without"),
+        (OracleCheckpoint(1.0, prompt_scores=PROMPTS.T), "objective-shape", "(3, 2), not (2, n"),
+        (OracleCheckpoint(1.0, prompt_scores=PROMPTS[:, :0]), "objective-shape", "(2, 0)"),
         (
-            Checkpoint(1.0, prompt_scores=PROMPTS * np.array([[1], [np.nan]])),
+            OracleCheckpoint(1.0, prompt_scores=PROMPTS * np.array([[1], [np.nan]])),
             "objective-not-finite",
             "words",
         ),
-        (Checkpoint(np.inf, prompt_scores=PROMPTS), "objective-not-finite", "cost"),
+        (OracleCheckpoint(np.inf, prompt_scores=PROMPTS), "objective-not-finite", "cost"),
     ],
 )
-def test_what_is_not_whole_is_refused(told: Checkpoint, code: str, value: str) -> None:
+def test_what_is_not_whole_is_refused(told: OracleCheckpoint, code: str, value: str) -> None:
     with raises(code, value):
         checked(told, PROBLEM, "a")
 
 
 def test_all_checkpoints_are_scored_on_as_many_prompts() -> None:
     class Wavering(Counting):
-        def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
-            return [Checkpoint(1.0, prompt_scores=PROMPTS[:, :2])]
+        def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[OracleCheckpoint]:
+            return [OracleCheckpoint(1.0, prompt_scores=PROMPTS[:, :2])]
 
     asked = answers(Wavering())
     asked.of_base()
@@ -138,7 +138,7 @@ def test_all_checkpoints_are_scored_on_as_many_prompts() -> None:
 
 def test_what_cannot_be_answered_says_why() -> None:
     class Plain:
-        def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[Checkpoint]:
+        def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[OracleCheckpoint]:
             return []
 
     again = Launch("b", 0, proposal(), known=known("x", "a", 2))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paretoflow.methods.conditioned.stages import Stage
+from paretoflow.methods.conditioned.stages import ExampleStage
 from paretoflow.spec.methods import DpaMethodSpec
 from tests.method_bench import make_context
 
@@ -71,7 +71,7 @@ def test_a_round_keeps_the_policys_best_along_what_it_was_asked(context, monkeyp
     monkeypatch.setattr(Conditioner, "sample", sample)
     pulses = []
     stage, tokens = stages(context).following(
-        Stage(0, ()), context.lm.model, lambda: pulses.append(1)
+        ExampleStage(0, ()), context.lm.model, lambda: pulses.append(1)
     )
     ((asked, found),) = seen
     assert (stage.number, stage.base, len(stage.own)) == (1, (), 4)
@@ -87,7 +87,7 @@ def test_a_round_keeps_the_policys_best_along_what_it_was_asked(context, monkeyp
 
 
 def test_a_round_is_a_function_of_policy_and_seed(context):
-    before = Stage(0, ())
+    before = ExampleStage(0, ())
     one, other, third = (
         stages(context, seed).following(before, context.lm.model, int)[0] for seed in (0, 0, 1)
     )

@@ -8,7 +8,7 @@ import pytest
 
 from paretoflow.lm.base import encode
 from paretoflow.methods.conditioned.prompts import put_before
-from paretoflow.methods.conditioned.stages import Stage
+from paretoflow.methods.conditioned.stages import ExampleStage
 from paretoflow.spec.methods import RicMethodSpec
 from tests.faults import raises
 from tests.method_bench import make_context, train, weighted
@@ -60,7 +60,7 @@ def test_a_round_learns_what_was_obtained_and_not_what_was_asked(context, monkey
 
     monkeypatch.setattr(Conditioner, "sample", sample)
     made = stages(context, quantile=0.0, round_prompts=6)
-    stage, _ = made.following(Stage(0, ()), context.lm.model, int)
+    stage, _ = made.following(ExampleStage(0, ()), context.lm.model, int)
     ((asked, found),) = seen
     assert len(stage.own) == len(asked) == 6
     assert len(stage.base) == 3  # half an answer of the base for each one sampled
@@ -80,17 +80,17 @@ def test_a_round_learns_what_was_obtained_and_not_what_was_asked(context, monkey
 
 def test_rounds_gather_their_own_answers_and_drop_the_poor(context):
     model = context.lm.model
-    one, _ = stages(context).following(Stage(0, ()), model, int)
+    one, _ = stages(context).following(ExampleStage(0, ()), model, int)
     two, _ = stages(context).following(one, model, int)
     assert 1 <= len(one.own) <= 4
     assert two.own[: len(one.own)] == one.own
     assert two.number == 2
-    strict, _ = stages(context, quantile=0.95).following(Stage(0, ()), model, int)
+    strict, _ = stages(context, quantile=0.95).following(ExampleStage(0, ()), model, int)
     assert len(strict.own) <= 3  # the best of each objective
 
 
 def test_without_replay_a_round_learns_its_own_answers_alone(context):
-    stage, _ = stages(context, replay=0.0).following(Stage(0, ()), context.lm.model, int)
+    stage, _ = stages(context, replay=0.0).following(ExampleStage(0, ()), context.lm.model, int)
     assert stage.base == ()
     assert stage.own
 
@@ -98,7 +98,7 @@ def test_without_replay_a_round_learns_its_own_answers_alone(context):
 def test_rewards_that_are_not_finite_end_the_run(context):
     broken = replace(context, rewards=lambda prompts, texts: np.full((len(texts), 3), np.nan))
     with raises("training", "not finite"):
-        stages(broken).following(Stage(0, ()), context.lm.model, int)
+        stages(broken).following(ExampleStage(0, ()), context.lm.model, int)
 
 
 def test_prompts_that_do_not_fit_with_their_condition_are_told_before_training(context):

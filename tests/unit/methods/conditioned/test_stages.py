@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from paretoflow.methods.conditioned.stages import (
     Example,
-    Order,
-    Stage,
+    ExampleOrder,
+    ExampleStage,
     read_stage,
     stage_at,
     write_stage,
@@ -28,21 +28,21 @@ def test_unset_shares_are_even_and_no_round_is_one_stage():
 
 
 def test_every_example_comes_once_in_each_pass_in_another_order():
-    stage = Stage(1, EXAMPLES[:3], EXAMPLES[3:])
-    drawn = Order(stage, 0).draw(range(10))
+    stage = ExampleStage(1, EXAMPLES[:3], EXAMPLES[3:])
+    drawn = ExampleOrder(stage, 0).draw(range(10))
     assert set(drawn[:5]) == set(drawn[5:]) == set(EXAMPLES)
     assert drawn[:5] != drawn[5:]
-    assert drawn == [Order(stage, 0).draw([n])[0] for n in range(10)]
-    assert drawn != Order(stage, 1).draw(range(10))
+    assert drawn == [ExampleOrder(stage, 0).draw([n])[0] for n in range(10)]
+    assert drawn != ExampleOrder(stage, 1).draw(range(10))
 
 
 def test_a_stage_without_examples_is_told():
     with raises("training-nothing-to-learn", "nothing"):
-        Order(Stage(2, ()), 0)
+        ExampleOrder(ExampleStage(2, ()), 0)
 
 
 def test_a_stage_survives_its_file(tmp_path):
     assert read_stage(tmp_path) is None
-    stage = Stage(2, EXAMPLES[:2], EXAMPLES[2:])
+    stage = ExampleStage(2, EXAMPLES[:2], EXAMPLES[2:])
     write_stage(tmp_path, stage)
     assert read_stage(tmp_path) == stage

@@ -7,7 +7,7 @@ import pytest
 
 from paretoflow.core.errors import NonFiniteError
 from paretoflow.core.values import LaunchKind, Proposal, WeightVector
-from paretoflow.methods.constrained.constraint import Constraint, Look, paired
+from paretoflow.methods.constrained.constraint import Constraint, ParentComparison, paired
 from paretoflow.methods.constrained.settling import Looks, search
 from tests.faults import raises
 
@@ -18,8 +18,8 @@ def constraint(allowed=-0.1, caution=0.0) -> Constraint:
     return Constraint(0, np.array([-np.inf, allowed]), EVEN, caution)
 
 
-def look(gain, kept, step=1, stderr=0.0) -> Look:
-    return Look(step, np.array([gain, kept]), np.array([0.0, stderr]))
+def look(gain, kept, step=1, stderr=0.0) -> ParentComparison:
+    return ParentComparison(step, np.array([gain, kept]), np.array([0.0, stderr]))
 
 
 def test_a_look_is_paired_by_hand():
@@ -96,11 +96,11 @@ def test_the_best_and_what_lies_beyond_are_kept_apart():
     assert (seen.best.change[0], seen.beyond.change[0]) == (0.1, 0.5)
 
 
-def straight(low: Look, high: Look, asked: list[float]):
-    def measure(share: float) -> Look:
+def straight(low: ParentComparison, high: ParentComparison, asked: list[float]):
+    def measure(share: float) -> ParentComparison:
         asked.append(share)
         change = low.change + share * (high.change - low.change)
-        return Look(9, change, np.zeros(2), share)
+        return ParentComparison(9, change, np.zeros(2), share)
 
     return measure
 
@@ -119,8 +119,8 @@ def test_a_search_below_ends_at_what_keeps_all():
     """Scores that fall at once and then level off: the straight line is far too hopeful."""
     low, high, asked = look(0, 0, step=0), look(1.0, -0.2), constraint(-0.06)
 
-    def measure(share: float) -> Look:
-        return Look(9, np.array([share, -0.2 * share**0.3]), np.zeros(2), share)
+    def measure(share: float) -> ParentComparison:
+        return ParentComparison(9, np.array([share, -0.2 * share**0.3]), np.zeros(2), share)
 
     found = search(asked, low, high, 6, measure)
     assert asked.kept(found)
@@ -130,8 +130,8 @@ def test_a_search_below_ends_at_what_keeps_all():
 def test_no_mixture_that_keeps_all_gives_the_nearest():
     low, high, asked = look(0, 0, step=0), look(1.0, -0.5), constraint(0.0)
 
-    def measure(share: float) -> Look:
-        return Look(9, np.array([share, -0.5 * share]), np.zeros(2), share)
+    def measure(share: float) -> ParentComparison:
+        return ParentComparison(9, np.array([share, -0.5 * share]), np.zeros(2), share)
 
     found = search(asked, low, high, 3, measure)
     assert found.share == pytest.approx(0.1**3)

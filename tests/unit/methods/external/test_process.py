@@ -13,7 +13,7 @@ import pytest
 
 from paretoflow.methods.external.process import (
     End,
-    Order,
+    ProgramCall,
     environment,
     run_program,
     tail,
@@ -27,8 +27,8 @@ def never() -> bool:
     return False
 
 
-def order(logs: Path, code: str, timeout_s: float = 30.0, grace_s: float = 0.2) -> Order:
-    return Order((*PYTHON, code), environment((), {}), logs, timeout_s, grace_s)
+def order(logs: Path, code: str, timeout_s: float = 30.0, grace_s: float = 0.2) -> ProgramCall:
+    return ProgramCall((*PYTHON, code), environment((), {}), logs, timeout_s, grace_s)
 
 
 def gone(pid: int) -> bool:
@@ -66,7 +66,7 @@ def test_a_signal_is_told_as_one(number, tmp_path):
 
 def test_there_is_no_shell_and_nothing_to_read(tmp_path):
     words = (*PYTHON, "import sys; print(sys.argv[1:], sys.stdin.read())", "$HOME; ls", "*")
-    given = Order(words, environment((), {}), tmp_path, 30, 0)
+    given = ProgramCall(words, environment((), {}), tmp_path, 30, 0)
     assert run_program(given, never).status == 0
     assert printed(tmp_path) == "['$HOME; ls', '*'] \n"
 
@@ -152,7 +152,7 @@ def test_only_named_variables_are_passed_on(tmp_path, monkeypatch):
     with pytest.raises(KeyError, match="ABSENT_NAME"):
         environment(("ABSENT_NAME",), {})
     run_program(
-        Order((*PYTHON, "import os; print(sorted(os.environ))"), env, tmp_path, 30, 0), never
+        ProgramCall((*PYTHON, "import os; print(sorted(os.environ))"), env, tmp_path, 30, 0), never
     )
     assert "secret" not in printed(tmp_path)
     assert "AWS" not in printed(tmp_path)

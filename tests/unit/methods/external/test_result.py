@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from paretoflow.core.errors import UserError
-from paretoflow.methods.external.result import Saved, read_result
+from paretoflow.methods.external.result import ProgramCheckpoint, read_result
 from tests.faults import raises
 
 NAMES = ("coverage", "length")
@@ -26,14 +26,14 @@ def output(tmp_path: Path) -> Path:
     return folder
 
 
-def read(output: Path, answer: Any) -> tuple[Saved, ...]:
+def read(output: Path, answer: Any) -> tuple[ProgramCheckpoint, ...]:
     file = output.parent / "result.json"
     file.write_text(answer if isinstance(answer, str) else json.dumps(answer))
     return read_result(file, output, NAMES, steps=40)
 
 
 def test_one_folder_is_enough(output):
-    assert read(output, {"folder": "a"}) == (Saved(40, output / "a", 0, {}, None),)
+    assert read(output, {"folder": "a"}) == (ProgramCheckpoint(40, output / "a", 0, {}, None),)
     (saved,) = read(output, {"schema_version": 1, "folder": "a", "step": 7, "tokens": 9})
     assert (saved.step, saved.tokens) == (7, 9)
 

@@ -11,7 +11,7 @@ from paretoflow.core.protocols import Parallel
 from paretoflow.methods.training.states import (
     MANIFEST,
     Layout,
-    State,
+    TrainerState,
     discard_states,
     latest_state,
     read_state,
@@ -31,13 +31,13 @@ def saved(attempt: Path, step: int, layout: Layout = ALONE) -> Path:
     (folder / "global_step" / "rank0.pt").write_bytes(b"moments" * step)
     (folder / "scheduler.pt").write_bytes(b"rate")
     files = ["global_step/rank0.pt", "scheduler.pt"]
-    seal(State(folder, step, layout, (0.1 + 0.2, 1 / 3)), files)
+    seal(TrainerState(folder, step, layout, (0.1 + 0.2, 1 / 3)), files)
     return folder
 
 
 def test_what_is_sealed_is_read_back_to_the_last_bit(tmp_path):
     folder = saved(tmp_path, 7)
-    assert read_state(folder) == State(folder, 7, ALONE, (0.1 + 0.2, 1 / 3))
+    assert read_state(folder) == TrainerState(folder, 7, ALONE, (0.1 + 0.2, 1 / 3))
 
 
 def test_a_newer_state_takes_the_place_of_the_older(tmp_path):
