@@ -12,7 +12,7 @@ from paretoflow.core.views import SweepView
 from paretoflow.engine.read import sweep as engine_sweep
 from paretoflow.exporters.routing import routing_of
 from paretoflow.exporters.vllm_card import vllm_card
-from tests.views import two_objectives
+from tests.views import changed, two_objectives
 
 SETTINGS = (("rank", 8), ("temperature", 0.5))
 
@@ -21,7 +21,7 @@ SETTINGS = (("rank", 8), ("temperature", 0.5))
 def view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SweepView:
     plain = two_objectives(tmp_path)
     points = tuple(
-        replace(
+        changed(
             p,
             proposal=replace(p.proposal, settings=SETTINGS),
             condition={"temperature": 0.5},

@@ -16,7 +16,7 @@ from paretoflow.core.values import Problem
 from paretoflow.core.views import SweepView
 from paretoflow.engine.read import sweep as engine_sweep
 from tests.faults import only_printed
-from tests.views import three_objectives, two_objectives
+from tests.views import changed, three_objectives, two_objectives
 
 
 @pytest.fixture
@@ -171,10 +171,10 @@ def test_pick_without_an_adapter_says_why(
     said: str,
 ) -> None:
     made = two_objectives()
-    point = dataclasses.replace(made.front.points[0], run_id=run_id, path="")
+    point = changed(made.front.points[0], run_id=run_id, path="")
     front = dataclasses.replace(made.front, points=(point,))
-    changed = dataclasses.replace(made, front=front)
-    monkeypatch.setattr(engine_sweep, "read_sweep", lambda folder, snapshot=None: changed)
+    shown = dataclasses.replace(made, front=front)
+    monkeypatch.setattr(engine_sweep, "read_sweep", lambda folder, snapshot=None: shown)
     assert main(["pick", str(root), "--prefer", "coverage=1"]) == 0
     text = capsys.readouterr().out
     assert said in text
