@@ -5,7 +5,7 @@ To add a source: join the union in `spec/data.py`, write `data/<tag>.py` with a 
 `tests/contracts/test_data.py`. A source of rows only has to yield `(where, row)`; `rows.RowReader`
 does the rest.
 
-What is decided here: which prompts are drawn. What an answer is worth is left to the objectives.
+This package decides which prompts are drawn. The objectives score the answers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TAGS = {
     "preferences": "paretoflow.data.given:read",
     "ratings": "paretoflow.data.given:read",
 }
-"""Where each source lives; imported only when asked for."""
+"""Module of each source, imported on first use."""
 
 
 def load_prompts(
@@ -33,18 +33,18 @@ def load_prompts(
 ) -> PromptSets:
     """Read a source and draw the sets of a sweep from it.
 
-    A function of the data and the seed alone: neither the order of the rows, nor rows that ask the
-    same again, nor the other sets' sizes change who is in the eval set.
+    The sets depend on the data and the seed alone: neither the order of the rows, nor rows that
+    repeat a prompt, nor the other sets' sizes change the eval set.
 
     Args:
         spec: The source, its columns and the sizes of the sets.
         seed: Seed of the sweep.
         render_chat: Renders chat turns up to where the answer begins; None for a model without a
             chat template.
-        needs: What the sweep asks of a prompt beside its text.
+        needs: The sweep's requirements on a prompt beside its text.
 
     Returns:
-        Sets of exactly the sizes that the spec asks for.
+        Sets of exactly the sizes in the spec.
 
     Raises:
         DataError: If the source cannot be read, a row cannot be used and the spec allows none, or

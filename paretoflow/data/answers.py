@@ -1,4 +1,4 @@
-"""From a row to the answers in it, and to what is said of them."""
+"""Read the answers in a row, with their labels or ratings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PairReader:
     """Reads one pair of answers from each row of a source.
 
     Args:
-        names: Objectives that a pair may speak for.
+        names: Objectives that a pair may label.
     """
 
     def __init__(self, source: PairSourceSpec, names: Sequence[str]) -> None:
@@ -39,8 +39,8 @@ class PairReader:
         """Return the pair of a row.
 
         Raises:
-            DataError: If an answer is missing, empty or no answer to the prompt, both are alike, or
-                what is said of them cannot be read.
+            DataError: If an answer is missing, empty or no answer to the prompt, both are equal, or
+                their labels cannot be read.
         """
         start = self._start(prompt, row, where) if self._whole else None
         answers = [
@@ -53,7 +53,7 @@ class PairReader:
         return Feedback(tuple(answers), self._better(row, where), where=where)
 
     def _start(self, prompt: Prompt, row: Mapping[str, Any], where: str) -> str:
-        """Return what whole texts begin with; whole turns begin with the prompt's own."""
+        """Return the start of whole texts; whole turns begin with the prompt's own."""
         dialogue = self._source.columns.dialogue
         if dialogue is None:
             return prompt.text
@@ -147,12 +147,12 @@ class RatingReader:
 
 
 def _answer(value: Any, start: str | None, prompt: Prompt, column: str, where: str) -> str:
-    """Return an answer's text; behind chat turns without white space at its ends.
+    """Return an answer's text; after chat turns, without white space at its ends.
 
     Args:
         value: Text, or chat turns.
-        start: What a whole text begins with; None where it holds the answer alone.
-        prompt: What it answers.
+        start: Start of a whole text; None where the value holds the answer alone.
+        prompt: Prompt of the answer.
         column: For messages.
         where: Likewise.
     """
@@ -182,7 +182,7 @@ def _answer(value: Any, start: str | None, prompt: Prompt, column: str, where: s
 def _spoken(
     turns: list[dict[str, Any]], start: str | None, prompt: Prompt, column: str, where: str
 ) -> str:
-    """Return what the assistant answers in turns."""
+    """Return the assistant's answer in chat turns."""
     if start is not None:
         before = [dict(turn) for turn in prompt.messages]
         if turns[: len(before)] != before:
@@ -198,7 +198,7 @@ def _spoken(
 
 
 def _at(value: Any, path: str) -> Any:
-    """Return what stands at a dotted path; a key with dots in it is looked for first."""
+    """Return the value at a dotted path; a key that contains dots takes precedence."""
     if isinstance(value, Mapping) and path in value:
         return value[path]
     for key in path.split("."):

@@ -1,4 +1,4 @@
-"""Rows that cannot be used: the first ends the reading, or all are left out and counted."""
+"""Rows that cannot be used: the first one is an error, or all are skipped and counted."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class BadRows:
     """The bad rows of one source so far.
 
     Args:
-        skip: Whether they are left out; else the first is an error.
-        count: How many there were.
-        first: The first of them, each as its file and line and what was wrong.
+        skip: Whether bad rows are skipped; otherwise the first is an error.
+        count: Number of bad rows.
+        first: The first bad rows, each with file, line and cause.
     """
 
     skip: bool = False
@@ -28,18 +28,18 @@ class BadRows:
         """Count a bad row.
 
         Raises:
-            DataError: The row's own, unless bad rows are left out.
+            DataError: The row's own, unless bad rows are skipped.
         """
         if not self.skip:
             hint = error.hint + (f"; {_SKIP}" if _DROP in error.hint else "")
             raise DataError(error.what, error.where, hint, code=error.code) from error
         self.count += 1
         if len(self.first) < SHOWN:
-            where = error.where.rpartition("/")[2]  # it is kept and handed on: folders are private
+            where = error.where.rpartition("/")[2]  # it is stored and shown: folders are private
             self.first.append(f"{where}: {error.what}" if where else error.what)
 
     def require_few(self, good: int, source: str) -> None:
-        """Refuse a source with more bad rows than good ones: most likely it is not what it seems.
+        """Refuse a source with more bad rows than good ones: the columns are probably wrong.
 
         Raises:
             DataError: With the first bad rows.

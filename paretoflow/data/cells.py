@@ -1,4 +1,4 @@
-"""What a row holds in a column, as text, and what is wrong where it does not."""
+"""Read the value of a row's column as text, or build the error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def value_in(row: Mapping[str, Any], column: str, where: str) -> Any:
 
 
 def no_column(row: Mapping[str, Any], column: str, where: str) -> DataError:
-    """Return that a row lacks a column, with the nearest that it has."""
+    """Return the error for a missing column, naming the nearest that the row has."""
     near = difflib.get_close_matches(column, list(row), n=1)
     hint = f"did you mean {near[0]!r}?" if near else "see data.columns and data.template"
     what = f"no column {column!r}; there are {', '.join(map(repr, row)) or 'none'}"
@@ -30,7 +30,7 @@ def no_column(row: Mapping[str, Any], column: str, where: str) -> DataError:
 
 
 def as_text(value: Any, column: str, where: str) -> str:
-    """Return a column's value as text: numbers are written out and what is missing is empty.
+    """Return a column's value as text: numbers are written out, missing values are empty.
 
     Raises:
         DataError: If it is neither.
@@ -45,7 +45,7 @@ def as_text(value: Any, column: str, where: str) -> str:
 
 
 def not_text(value: Any, column: str, where: str) -> DataError:
-    """Return that a column holds something else than text."""
+    """Return the error for a column that does not hold text."""
     hint = "name another column, or write the values as text"
     if isinstance(value, list | tuple):
         first = value[0] if value else None

@@ -2,7 +2,7 @@
 
 Messages may be written as OpenAI's (content as text, as a list of text parts, or null beside tool
 calls) or as ShareGPT's ({from, value}). Either may end with the assistant's answer. A prompt ends
-where the answer begins, so that one is dropped.
+where the answer begins, so that answer is dropped.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from paretoflow.core.errors import DataError
 from paretoflow.data.missing import is_missing, present
 
 Turn = dict[str, Any]
-"""One turn: `role` and `content`, texts both, and what a tool call adds."""
+"""One turn: `role` and `content`, both texts, and the keys of a tool call."""
 
 _SPEAKERS = {"Human": "user", "Assistant": "assistant"}
 _TURN = re.compile(r"(?:\A|\n\n)(Human|Assistant):")
@@ -37,7 +37,7 @@ _SHAREGPT = {
 }
 _TEXT_PARTS = ("text", "input_text", "output_text")
 _BESIDE = {"assistant": ("tool_calls",), "tool": ("tool_call_id", "name")}
-"""What a turn keeps besides its content, by role."""
+"""Keys that a turn keeps besides its content, by role."""
 
 _ALLOWED = "a list of {role, content} with text in both"
 _HINT = "name another column in data.columns.messages"
@@ -66,7 +66,7 @@ def all_turns(value: Any, where: str) -> list[Turn]:
 
 
 def marked_turns(text: str) -> int:
-    """Return how many turns of a marked dialogue a text holds, beside what it begins with."""
+    """Return the number of turns of a marked dialogue in a text, its start not counted."""
     return len(_TURN.findall(text))
 
 
@@ -74,8 +74,8 @@ def turns_of_dialogue(dialogue: str, where: str) -> tuple[str, list[Turn]]:
     r"""Cut a dialogue marked by `\n\nHuman:` and `\n\nAssistant:` before its last answer.
 
     Returns:
-        The dialogue's own text up to and with the last `\n\nAssistant:`, and the turns as {role,
-        content}.
+        The dialogue's own text up to and including the last `\n\nAssistant:`, and the turns as
+        {role, content}.
 
     Raises:
         DataError: If there is no turn, text stands before the first, or there is nothing to answer.
@@ -137,7 +137,7 @@ def _speaker(name: Any, number: int, where: str) -> str:
 
 
 def _text(content: Any, number: int, where: str) -> str:
-    """Return a turn's content as text; parts of it on lines of their own, as servers join them."""
+    """Return a turn's content as text; its parts are joined by newlines, as servers do."""
     if isinstance(content, str):
         return content
     if not isinstance(content, list | tuple) or not all(isinstance(p, Mapping) for p in content):
@@ -182,7 +182,7 @@ def _arguments(value: Any) -> Any:
     try:
         return json.loads(value)
     except ValueError:
-        return value  # a text that is no JSON is handed on as it is
+        return value  # a text that is not JSON stays as it is
 
 
 def _before_the_answer(turns: list[Turn], where: str) -> list[Turn]:

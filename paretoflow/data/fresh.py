@@ -1,4 +1,4 @@
-"""Prompts that no part of a sweep has seen: what its data left over, or another file's."""
+"""Prompts that no part of a sweep has seen, from the rest of its data or from another file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from paretoflow.spec.data import (
 )
 
 FEWEST = 8
-"""Fresh prompts below which a confirmation says nothing."""
+"""Fewest fresh prompts for a meaningful confirmation."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Fresh:
     """Prompts of a confirmation.
 
     Args:
-        available: How many fit, fresh prompts the source has.
-        repeated: How many of the source's prompts the sweep has, and were left out.
-        near: How many of them nearly repeat a prompt of the sweep.
-        pairs: The first of these and what they repeat, shortened.
+        available: Number of usable fresh prompts in the source.
+        repeated: Number of the source's prompts that the sweep has; they are left out.
+        near: Number of fresh prompts that nearly repeat a prompt of the sweep.
+        pairs: The first near repeats, each with the prompt it repeats, shortened.
     """
 
     prompts: tuple[Prompt, ...]
@@ -45,12 +45,12 @@ class Fresh:
 
 
 def spec_of_file(file: Path, data: DataSpec) -> DataSpec:
-    """Return how a file of fresh prompts is read: with the columns of the sweep's own data.
+    """Return the data spec of a file of fresh prompts, with the columns of the sweep's own data.
 
     For a sweep on the embedded task they are `prompt`, `reference` and `passages`.
 
     Raises:
-        DataError: If its name tells no kind of file.
+        DataError: If the file's name has no known suffix.
     """
     names = file.name.lower()
     if isinstance(data, PydocDataSpec):
@@ -81,20 +81,22 @@ def fresh_of(
     unfit: Callable[[Prompt], DataError | None],
     evals: int,
 ) -> Fresh:
-    """Return fresh prompts: none asks what a prompt of the sweep asks, in whichever of its sets.
+    """Return fresh prompts: none is the same as a prompt in any of the sweep's sets.
 
-    They are ordered by a hash of the seed and what they ask, so that fewer are the first of more.
+    They are ordered by a hash of the seed and the prompt's identity, so a smaller draw is the start
+    of a larger one.
 
     Args:
-        pools: The source; of one with an eval split, that split.
+        pools: The source; its eval split is used if there is one.
         sets: The sweep's; empty where they are not known.
         seed: The sweep's.
-        count: How many; None takes four for each eval prompt, or all where there are fewer.
-        unfit: Why a prompt cannot be used; such are passed over.
+        count: Number of prompts; None takes four for each eval prompt, or all where there are
+            fewer.
+        unfit: Returns why a prompt cannot be used; unfit prompts are skipped.
         evals: Eval prompts of the sweep.
 
     Raises:
-        DataError: If there are fewer than asked for, or than `FEWEST`.
+        DataError: If there are fewer than `count`, or than `FEWEST`.
     """
     known = (*sets.train, *sets.validation, *sets.eval)
     seen, texts = {identity_of(p) for p in known}, {p.text for p in known}
@@ -114,7 +116,7 @@ def fresh_of(
 
 
 def digest_of_prompts(prompts: Iterable[Prompt]) -> str:
-    """Return one SHA-256 of prompts with all that their scores depend on, in order."""
+    """Return one SHA-256 over prompts and everything that their scores depend on, in order."""
     return digest_of(
         [[p.text, p.reference, list(p.passages), [dict(t) for t in p.messages]] for p in prompts]
     )

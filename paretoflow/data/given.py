@@ -1,8 +1,7 @@
-"""Preference pairs and ratings as sources: prompts as any source gives them, and what is said.
+"""Preference pairs and ratings as sources: prompts, with feedback on their answers.
 
-Which prompts are drawn is decided as for every source; what people said of answers goes with its
-prompt, however that is spelt and whichever file it is in. Neither the order of files nor that of
-rows changes anything.
+Prompts are drawn as for every source. Feedback on answers belongs to its prompt, however the prompt
+is spelt and whichever file it is in. Neither the order of files nor that of rows changes anything.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ ReadRows = Callable[[GivenSource], Iterable[Row]]
 
 @dataclass(frozen=True)
 class Gathered:
-    """All prompts of the sources, and what people said of answers to each, by its identity."""
+    """All prompts of the sources, and the feedback on answers to each, by the prompt's identity."""
 
     pools: Pools
     said: Mapping[str, tuple[Feedback, ...]]
@@ -50,11 +49,11 @@ def read(spec: Spec, render_chat: RenderChat | None) -> Pools:
 
 
 def rows_of(source: GivenSource) -> Iterable[Row]:
-    """Return the rows of a source, by the kind that its name tells.
+    """Return the rows of a source; its name decides the kind.
 
     Raises:
         DataError: If there is no such file or data set.
-        MissingExtraError: If a library is missing that reads it.
+        MissingExtraError: If the library that reads it is not installed.
     """
     kind = kind_of(source.path)
     if kind == "hub":
@@ -71,8 +70,8 @@ def gathered(
     Args:
         spec: The sources.
         render_chat: As for `load_prompts`.
-        names: Objectives that a column may name; empty where any will do.
-        rows: What reads the rows of a source.
+        names: Objectives that a column may name; empty allows any.
+        rows: Reader of a source's rows.
 
     Raises:
         DataError: If a source cannot be read, or a row cannot be used and the spec allows none.
@@ -103,10 +102,10 @@ def gathered(
 
 
 def drawn(found: Gathered, spec: Spec, seed: int, needs: Needs) -> PromptSets:
-    """Draw the sets of a sweep; what people said goes with the train prompts.
+    """Draw the sets of a sweep; the feedback belongs to the train prompts.
 
     Raises:
-        DataError: As `prompts.draw` does; or if nothing in the train set speaks for an objective.
+        DataError: As `prompts.draw` does; or if no feedback in the train set covers an objective.
     """
 
     def unfit(prompt: Prompt) -> DataError | None:
@@ -128,7 +127,7 @@ def drawn(found: Gathered, spec: Spec, seed: int, needs: Needs) -> PromptSets:
 def _require_something(
     names: Sequence[str], given: Sequence[Sequence[Feedback]], facts: DataFacts, source: str
 ) -> None:
-    """Refuse a train set in which an objective tells no two answers apart."""
+    """Refuse a train set in which an objective distinguishes no two answers."""
     told = {name for said in given for one in said for name in _tells(one)}
     spoken = dict(facts.spoken)
     for name in names:
@@ -144,7 +143,7 @@ def _require_something(
 
 
 def _tells(said: Feedback) -> Iterator[str]:
-    """Yield the objectives that tell two of the answers apart."""
+    """Yield the objectives that distinguish two of the answers."""
     yield from said.better
     yield from (name for name, row in said.ratings.items() if len(set(row)) > 1)
 
@@ -174,7 +173,7 @@ def _read(
 
 
 def _merged(said: Sequence[Feedback]) -> tuple[Feedback, ...]:
-    """Return what was said of answers to one prompt, each thing once, in an order of its own.
+    """Return the feedback on answers to one prompt, without repeats, in an order of its own.
 
     Raises:
         DataError: If a single answer was rated, so that there is nothing to compare.
@@ -199,7 +198,7 @@ def _merged(said: Sequence[Feedback]) -> tuple[Feedback, ...]:
 
 
 def _put(kept: list[dict[str, int]], name: str, index: int) -> None:
-    """Add a label to a pair; one that contradicts an earlier one makes the pair count again."""
+    """Add a label to a pair; a label that contradicts an earlier one adds the pair again."""
     if any(better.get(name) == index for better in kept):
         return
     free = next((better for better in kept if name not in better), None)
@@ -210,7 +209,7 @@ def _put(kept: list[dict[str, int]], name: str, index: int) -> None:
 
 
 def _rated(said: Sequence[Feedback]) -> Feedback:
-    """Return all rated answers to a prompt; of one that was rated again, the mean."""
+    """Return all rated answers to a prompt; repeated ratings of an answer are averaged."""
     ratings: dict[str, list[dict[str, float]]] = {}
     for one in said:
         for number, answer in enumerate(one.answers):
@@ -241,7 +240,7 @@ def _facts(facts: DataFacts, given: Sequence[Sequence[Feedback]]) -> DataFacts:
     several = [one for one in found if len(one.better) > 1]
     return replace(
         facts,
-        repeated=0,  # rows that ask the same add to what is said
+        repeated=0,  # rows with the same prompt add feedback
         learnt="rated answers" if rated else "pairs",
         given=sum(len(one.answers) for one in found) if rated else len(found),
         spoken=tuple(sorted(spoken.items())),

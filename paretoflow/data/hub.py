@@ -28,7 +28,7 @@ def read(spec: HubDataSpec, render_chat: RenderChat | None) -> Pools:
 
 def rows_of(spec: AnyHub) -> Iterator[Row]:
     """Yield the rows of a split, each with its number; see `read` for what it refuses."""
-    # a data set may have been saved to give arrays of numpy or torch
+    # a saved data set may be set to return numpy or torch arrays
     for number, row in enumerate(_split(spec).with_format(None), start=1):
         yield f"{spec.path} ({spec.split}) row {number}", row
 
@@ -62,7 +62,7 @@ def _split(spec: AnyHub) -> Any:
 
 
 def _saved_split(saved: Any, spec: AnyHub) -> Any:
-    if not isinstance(saved, dict):  # the folder of a single split, which has no name to ask for
+    if not isinstance(saved, dict):  # the folder of a single split has no split name
         return saved
     if spec.split not in saved:
         hint = f"the folder holds {', '.join(sorted(saved))}"

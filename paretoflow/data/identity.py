@@ -1,8 +1,8 @@
-"""When two rows ask the same: the normal form of what is asked.
+"""Identity of prompts: the normal form in which two rows are the same prompt.
 
 Unicode's compatibility form (NFKC) without case, runs of white space as one space, none at the
 ends, and without invisible format characters. So `Café ?`, typed with a combining accent, in
-capitals or over two lines, is one prompt. Punctuation stays: it can change what is asked. Of chat
+capitals or over two lines, is one prompt. Punctuation stays: it can change the question. Of chat
 turns the normal form looks at roles and contents, not at how a model's template writes them; a
 single user turn is the same prompt as its plain text.
 """
@@ -18,14 +18,14 @@ from paretoflow.core.protocols import Prompt
 
 
 def normal_form(text: str) -> str:
-    """Return a text without what spelling alone decides."""
+    """Return a text in normal form: without differences of spelling."""
     seen = "".join(c for c in text if unicodedata.category(c) != "Cf")
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold())
     return " ".join(folded.split())
 
 
 def identity_of(prompt: Prompt) -> str:
-    """Return what two prompts share if and only if they are one prompt."""
+    """Return a key that is equal for two prompts if and only if they are one prompt."""
     turns = [_normal_turn(turn) for turn in prompt.messages]
     if not turns:
         return normal_form(prompt.text)

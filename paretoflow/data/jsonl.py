@@ -25,7 +25,7 @@ def read(spec: JsonlDataSpec, render_chat: RenderChat | None) -> Pools:
 
 
 def rows_of(path: Path) -> Iterator[Row]:
-    """Yield the objects of a file, each with its line; a line that is none yields its error.
+    """Yield the objects of a file, each with its line; a line without an object yields its error.
 
     Raises:
         DataError: If the file is missing or broken.
@@ -33,7 +33,7 @@ def rows_of(path: Path) -> Iterator[Row]:
     opened = gzip.open if path.suffix == ".gz" else open
     number = 0
     try:
-        # bytes that are no UTF-8 become half characters, which `_object` tells of
+        # invalid UTF-8 becomes half characters, which `_object` reports
         with opened(path, "rt", encoding="utf-8-sig", errors="surrogateescape") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():

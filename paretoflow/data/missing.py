@@ -1,4 +1,4 @@
-"""Which values of a column are no value at all, whatever wrote them."""
+"""Missing values of a column, as any writer may encode them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ def is_missing(value: Any) -> bool:
     """Return whether a value is missing: null, NaN, an infinity, NaT, or blank text.
 
     JSON written from a pandas frame has NaN where a cell was empty, Parquet has null, and pandas'
-    own NaT and NA are unlike themselves. An infinity in a column of texts is a number that went
-    wrong.
+    own NaT and NA are not equal to themselves. An infinity in a column of texts is a failed number.
     """
     if value is None:
         return True

@@ -1,9 +1,9 @@
 """Eval prompts that a run has nearly seen in training.
 
 Measured on runs of five characters of the words alone (lower case, no punctuation, so that scripts
-without spaces work too): two prompts are near when they share at least seven tenths of theirs. What
-more than a quarter of all prompts contain, a template's words for instance, does not count. Exact:
-every eval prompt is compared with every other.
+without spaces work too): two prompts are near when they share at least seven tenths of theirs. Runs
+that more than a quarter of all prompts contain, for instance a template's words, do not count. The
+search is exact: every eval prompt is compared with every other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a sweep asks of a prompt beside its text."""
+"""The sweep's requirements on a prompt beside its text."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from paretoflow.core.protocols import Prompt
 
 @dataclass(frozen=True)
 class Needs:
-    """What makes a prompt unfit for a sweep.
+    """Requirements that a prompt must meet to be used in a sweep.
 
     Args:
-        references: Whoever needs a reference answer for each prompt, for messages.
-        tokens: Number of tokens of a text as a prompt; None where no tokenizer is at hand, and
-            nothing is too long.
-        longest: Most tokens of a prompt; None for no limit.
-        limit: Where the limit comes from, for messages.
-        window: Most tokens of a prompt and an answer together; None for no limit.
-        objectives: Names that pairs and ratings may speak for.
+        references: Names of what needs a reference answer for each prompt, for messages.
+        tokens: Counts the tokens of a text as a prompt; None without a tokenizer: then no prompt is
+            too long.
+        longest: Maximum tokens of a prompt; None for no limit.
+        limit: Source of the limit, for messages.
+        window: Maximum tokens of a prompt and an answer together; None for no limit.
+        objectives: Names that pairs and ratings may use.
     """
 
     references: tuple[str, ...] = ()
@@ -58,14 +58,14 @@ class Needs:
         """Return why the answers to a prompt cannot be used, if they cannot.
 
         Args:
-            prompt: What they answer.
-            said: Of what people gave.
-            longest: Most tokens of an answer; None for no limit.
+            prompt: Prompt of the answers.
+            said: Feedback on the answers.
+            longest: Maximum tokens of an answer; None for no limit.
         """
         if self.tokens is None or (longest is None and self.window is None):
             return None
         hint = "shorten it, drop the row, or raise data.max_answer_tokens"
-        asked = self.tokens(prompt.text) + 1  # what ends an answer is a token too
+        asked = self.tokens(prompt.text) + 1  # the end of an answer is a token too
         for one in said:
             for answer in one.answers:
                 count = self.tokens(answer)
@@ -86,4 +86,4 @@ class Needs:
 
 
 NOTHING = Needs()
-"""What a sweep without a model or objectives asks."""
+"""Requirements of a sweep without a model or objectives."""

@@ -1,4 +1,4 @@
-"""Passages: from a column's value to the sentences that the model is shown."""
+"""Passages: from a column's value to the sentences shown to the model."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ def passages_of(value: Any, max_words: int | None, where: str) -> tuple[str, ...
         value: A string, a list of strings, or lists of [title, sentence, …], whose titles are
             dropped; null and NaN are none.
         max_words: Limit in words over all passages: reading stops before the first sentence that
-            does not fit. Should not even the first one fit, its leading words are kept. White space
-            is folded when there is a limit and untouched when there is none.
+            does not fit. If even the first one does not fit, its leading words are kept. White
+            space is folded when there is a limit and unchanged when there is none.
         where: Place of the row for messages.
 
     Returns:
         Sentences when there is a limit or the source lists them; else the passages as they are. A
-        row that has none gets one empty passage, which tells it from a source without passages.
+        row without passages gets one empty passage, to distinguish it from a source without
+        passages.
 
     Raises:
         DataError: If the value is something else.

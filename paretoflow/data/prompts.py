@@ -19,11 +19,11 @@ from paretoflow.spec.data import DataSpec
 from paretoflow.spec.data_given import GivenSpec
 
 RenderChat = Callable[..., str]
-"""Turns chat turns ({role, content}) into a prompt that ends where the answer begins; given the
-tools of the row as a second argument where it has some."""
+"""Renders chat turns ({role, content}) as a prompt that ends where the answer begins. The second
+argument holds the row's tools, if any."""
 
 Unfit = Callable[[Prompt], DataError | None]
-"""Says why a prompt cannot be used in a sweep, if it cannot."""
+"""Returns why a prompt cannot be used in a sweep, or None."""
 
 _SMALLEST_SET = 2
 _SHORTENED = 60
@@ -35,10 +35,10 @@ class Pools:
 
     Args:
         source: Name of the source for messages.
-        train: What the train and validation sets are drawn from.
-        eval: What the eval set is drawn from; None when the source has no such split, and `train`
-            serves all.
-        places: Where each prompt of `train` was read, for messages; empty when there is no file.
+        train: Prompts for the train and validation sets.
+        eval: Prompts for the eval set; None when the source has no such split: then `train` serves
+            all sets.
+        places: File and line of each prompt of `train`, for messages; empty when there is no file.
         bad: Rows that gave no prompt.
     """
 
@@ -54,11 +54,11 @@ class PromptSets:
     """The prompts of a sweep; no two are the same prompt.
 
     Args:
-        digest: Hash of everything in the three sets, in order, and of what people gave.
-        facts: What became of the source's rows.
-        given: What people said of answers to each train prompt, in their order; empty where runs
+        digest: Hash of everything in the three sets, in order, and of the feedback.
+        facts: Counts of the source's rows, by their use.
+        given: Feedback on answers to each train prompt, in the prompts' order; empty where runs
             learn from the base's own answers alone.
-        given_held_out: Likewise of each validation prompt; no run learns from it.
+        given_held_out: Feedback for each validation prompt; no run learns from it.
     """
 
     train: tuple[Prompt, ...]
@@ -72,7 +72,7 @@ class PromptSets:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """A prompt in its place in the order of drawing; there is one for each thing that is asked."""
+    """A distinct prompt with its place in the order of drawing."""
 
     key: str
     prompt: Prompt
@@ -97,10 +97,10 @@ def draw(
 ) -> PromptSets:
     """Draw the sets of a sweep.
 
-    Prompts are ordered by a hash of the seed and what they ask (`identity`), so neither the order
-    of rows, nor rows that ask the same again, nor their references decide who is in which set. Of
-    rows that ask the same one is kept, the same one whatever their order: with a reference before
-    one without, then by a hash. A set is filled in that order, and what is unfit is passed over.
+    Prompts are ordered by a hash of the seed and their `identity`, so neither the order of rows,
+    nor rows that repeat a prompt, nor references decide which set a prompt is in. Of rows with the
+    same prompt one is kept, independent of their order: one with a reference before one without,
+    then by a hash. A set is filled in that order; unfit prompts are skipped.
 
     Raises:
         DataError: If there are too few distinct prompts; or one is unfit and the spec says that bad
@@ -162,7 +162,7 @@ def _at(places: Sequence[str], index: int) -> str:
 def _taken(
     order: Sequence[_Drawn], wanted: Mapping[str, int], source: str, unfit: Unfit, bad: BadRows
 ) -> dict[str, tuple[Prompt, ...]]:
-    """Return consecutive stretches of the fit prompts, in the order of `wanted`."""
+    """Return consecutive groups of the usable prompts, in the order of `wanted`."""
     total, fit, before = sum(wanted.values()), list[Prompt](), bad.count
     for drawn in order:
         if len(fit) == total:
@@ -173,7 +173,7 @@ def _taken(
         elif drawn.where:
             where = error.where or drawn.where
             bad.take(DataError(error.what, where, error.hint, code=error.code))
-        else:  # the prompts are our own: there is no row to leave out
+        else:  # built-in prompts: there is no row to skip
             raise DataError(error.what, source, error.hint, code=error.code)
     lost = bad.count - before
     if lost > len(fit):

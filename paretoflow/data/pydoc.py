@@ -13,7 +13,7 @@ from paretoflow.spec.data import PydocDataSpec
 def read(spec: PydocDataSpec, render_chat: RenderChat | None) -> Pools:
     """Return the task's own train and eval splits.
 
-    Its prompts are plain whatever the model, so `render_chat` is not used. The passages are the
+    Its prompts are plain for every model, so `render_chat` is not used. The passages are the
     document's sentences; `extra` holds the `symbol` and the `question`.
     """
     items = pydoc_items()

@@ -1,4 +1,4 @@
-"""From the rows of any source to prompts, by the columns that the spec names."""
+"""Turn the rows of any source into prompts, by the columns in the spec."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from paretoflow.data.prompts import Pools, RenderChat, new_prompt
 from paretoflow.spec.data import ColumnsSpec, RowsSpec
 
 Row = tuple[str, Mapping[str, Any] | DataError]
-"""Where a row stands, for messages, and its columns, or why it could not be read."""
+"""A row: its place, for messages, and its columns or the error of reading it."""
 
 _PASSAGES = "passages"
 
@@ -27,11 +27,11 @@ class RowReader:
     """Turns rows into prompts.
 
     The prompt comes from whichever of `messages`, `dialogue` and `template` the spec names, else
-    from the `prompt` column. Columns with a role of their own are used up; all others, those of a
-    template included, go to `Prompt.extra`.
+    from the `prompt` column. Columns with a role of their own are not kept; all others, including
+    those of a template, go to `Prompt.extra`.
 
     Args:
-        spec: Names the columns, and says what a bad row does.
+        spec: Names the columns, and sets the treatment of bad rows.
         render_chat: Renders chat turns; None for a model without a chat template.
         used: Further columns with a role of their own.
     """
@@ -61,7 +61,7 @@ class RowReader:
         self._seen: set[str] = set()
 
     def pools(self, source: str, rows: Iterable[Row]) -> Pools:
-        """Return the prompt of each row, and what became of the rows that have none.
+        """Return the prompt of each row, and the rows that gave none.
 
         Raises:
             DataError: If a row is bad (a column is missing or holds the wrong thing, or the prompt
@@ -83,7 +83,7 @@ class RowReader:
         return Pools(source, tuple(prompts), places=tuple(places), bad=bad)
 
     def require_seen(self) -> None:
-        """Refuse a source in which no row has a column that a row may lack.
+        """Refuse a source in which an optional column is missing from every row.
 
         Raises:
             DataError: With the first row.
@@ -120,7 +120,7 @@ class RowReader:
         return new_prompt(text, reference=reference, passages=passages, messages=turns, extra=extra)
 
     def _optional(self, row: Mapping[str, Any], column: str, where: str) -> Any:
-        """Return a column's value; a row may lack it, if not all do."""
+        """Return the value of an optional column, which at least one row must have."""
         if column in row:
             self._seen.add(column)
             return row[column]
@@ -130,7 +130,7 @@ class RowReader:
     def _rendered(
         self, row: Mapping[str, Any], passages: tuple[str, ...], where: str
     ) -> tuple[str, list[Turn]]:
-        """Return the prompt's text and the turns it was rendered from, none for a plain one."""
+        """Return the prompt's text and its chat turns; a plain prompt has no turns."""
         columns = self._columns
         if columns.messages is not None:
             turns = turns_of_messages(value_in(row, columns.messages, where), where)
@@ -170,7 +170,7 @@ class RowReader:
             )
         try:
             return render(turns, present(tools)) if tools else render(turns)
-        except UserError as error:  # a chat template may refuse one row's roles and not another's
+        except UserError as error:  # a chat template may refuse the roles of a single row
             raise DataError(error.what, where, error.hint, code="data-chat-template") from error
 
     def _filled(self, row: Mapping[str, Any], passages: tuple[str, ...], where: str) -> str:
@@ -209,5 +209,5 @@ def existing_file(path: str) -> Path:
 
 def _parsed(template: str) -> tuple[tuple[str, str | None], ...]:
     """Split a template into (literal text, column or None) pieces."""
-    # the rules of the spec see to it that it can be split, and into columns alone
+    # the spec's rules ensure that it can be split, and into columns alone
     return tuple((literal, field) for literal, field, _, _ in string.Formatter().parse(template))

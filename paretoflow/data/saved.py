@@ -1,4 +1,4 @@
-"""A data set that `save_to_disk` wrote, read by Arrow alone: the datasets library is slow."""
+"""Data sets written by `save_to_disk`, read by Arrow alone: the datasets library is slow."""
 
 from __future__ import annotations
 

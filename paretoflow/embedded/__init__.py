@@ -1,4 +1,4 @@
-"""What ships inside the package so that a fresh machine has a task and a model.
+"""A task and a model that ship with the package, for a machine without data or network.
 
 `pydoc` draws questions and answers from Python's own documentation; `tiny_base/` holds the weights
 of a small Llama-type model trained on it by `train_base.py`. Nothing here needs a network.

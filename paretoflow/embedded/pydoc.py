@@ -1,8 +1,8 @@
 """Questions and answers drawn at run time from the documentation inside Python itself.
 
-Sources are read as text (`ast`), never imported, so building the task runs nobody's code. The
+Sources are read as text (`ast`), never imported, so building the task runs no foreign code. The
 result is a function of the Python version alone: files and symbols are visited in sorted order and
-the split is a hash of the symbol. What a question is worth is left to the objectives.
+the split is a hash of the symbol. The objectives score the answers.
 """
 
 from __future__ import annotations

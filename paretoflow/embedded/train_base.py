@@ -6,11 +6,11 @@ train split of the embedded task and, for a wider vocabulary, the docstrings of 
 model copy within minutes:
 
 * a share of the examples are made of randomly drawn words, where nothing but copying lowers the
-  loss; the share falls as training goes on, and copying carries over to texts of any subject;
+  loss; the share falls during training, and copying carries over to texts of any subject;
 * answers are a random number of sentences, so the base answers at every length and preference
   training can move it towards short or complete answers.
 
-How the committed weights were made, and how long it took, is in `tiny_base/README.md`.
+`tiny_base/README.md` records how the committed weights were made, and how long that took.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CHAT_TEMPLATE = (
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """What decides the weights, beside the texts."""
+    """Settings that decide the weights, together with the texts."""
 
     steps: int
     batch: int = 16
@@ -283,7 +283,7 @@ def _arguments() -> argparse.Namespace:
 def _start(
     init: Path | None, items: list[PydocItem]
 ) -> tuple[PreTrainedTokenizerFast, LlamaForCausalLM]:
-    """Return what an earlier run left, or else a tokenizer of the items and an untrained model."""
+    """Return an earlier run's tokenizer and model, or a new tokenizer and an untrained model."""
     if init is None:
         tokenizer = train_tokenizer([i.prompt for i in items])
         return tokenizer, new_model(tokenizer)

@@ -6,8 +6,8 @@ class whose constructor takes `(spec, context)` and which has the `score` of
 `tests/contracts/test_objectives.py`. A user's own function needs none of this: `type: import` names
 it by path.
 
-Scores are raw and in the objective's own unit; direction, range and reference value are not looked
-at here. A scorer need not check what it returns: `scoring.panel` does.
+Scores are raw and in the objective's own unit; direction, range and reference value are not used
+here. A scorer need not check its own output: `scoring.panel` does.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ TAGS = {
     "import": "paretoflow.objectives.import_:ImportObjective",
     "system": "paretoflow.objectives.system:SystemObjective",
 }
-"""Where each objective lives; imported only when asked for."""
+"""Module and class of each objective, imported on first use."""
 
 VERSIONS = dict.fromkeys(TAGS, 1)
-"""Of each scorer; one more whenever the same answer gets another score than before, since a sweep
-whose scorer is of another version must not go on unnoticed."""
+"""Version of each scorer. It increases whenever the same answer gets a different score, so that a
+sweep notices when its scorer has changed."""
 
 
 def build(
@@ -41,9 +41,9 @@ def build(
 
     Args:
         spec: One entry of `objectives`.
-        count_tokens: Numbers of tokens of some texts, by the base model's tokenizer; None when no
+        count_tokens: Counts the tokens of each text with the base model's tokenizer; None when no
             tokenizer is loaded.
-        device: Where reward models run, for instance "cpu" or "cuda:0".
+        device: Device of reward models, for instance "cpu" or "cuda:0".
 
     Raises:
         UserError: If the spec names something that cannot be built: see the class for its tag.

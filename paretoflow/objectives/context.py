@@ -1,4 +1,4 @@
-"""What a rank lends to the objectives it builds."""
+"""Resources that a worker shares with its objectives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TokenCounter = Callable[[Sequence[str]], list[int]]
 
 @dataclass(frozen=True)
 class ObjectiveContext:
-    """What a rank lends to the objectives it builds.
+    """Resources that a worker shares with its objectives.
 
     Args:
         count_tokens: None when no tokenizer is loaded.

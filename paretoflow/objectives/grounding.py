@@ -16,7 +16,7 @@ from paretoflow.spec.objectives import GroundingObjectiveSpec
 
 
 class GroundingObjective:
-    """Checks whether what the answer says stands in the passages, word run by word run.
+    """Measures how much of the answer occurs in the passages, by n-grams of words.
 
     Words are those of any script (see `words`), which may hold underscores. The passages are read
     as one text, in order, as the prompt shows them: an answer that copies any stretch of it scores
@@ -32,7 +32,7 @@ class GroundingObjective:
         """Return the grounded share of each answer, shape (b,), from 0 to 1.
 
         By hand, n = 2: "the cat sat still" has the bigrams (the, cat), (cat, sat), (sat, still); in
-        the passage "The cat sat on a mat." stand the first two: 2/3.
+        the passage "The cat sat on a mat." contains the first two: 2/3.
 
         Raises:
             DataError: If a prompt has no passages; before anything is scored.

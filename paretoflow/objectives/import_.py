@@ -22,15 +22,15 @@ from paretoflow.spec.objectives import ImportObjectiveSpec
 class ImportObjective:
     """Calls `f(prompts, completions, **kwargs)`, which returns one number per answer.
 
-    The function gets lists of equal length: `core.protocols.Prompt` and str. Whatever it raises or
-    returns is judged by the caller.
+    The function gets lists of equal length: `core.protocols.Prompt` and str. The caller checks its
+    result and handles its exceptions.
 
     Raises:
-        PluginError: If the path names no module, or nothing in it that can be called.
+        PluginError: If the path names no module, or nothing callable in it.
 
     Attributes:
-        files: SHA-256 of its source, by file; see `sources`.
-        digest: One of them all; empty where there is no source.
+        files: SHA-256 of each of its source files; see `sources`.
+        digest: SHA-256 over all of them; empty where there is no source.
     """
 
     def __init__(self, spec: ImportObjectiveSpec, context: ObjectiveContext) -> None:
@@ -40,7 +40,7 @@ class ImportObjective:
         self.digest = digest_of(self.files) if self.files else ""
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
-        """Return the function's numbers, shape (b,) when it keeps its word."""
+        """Return the function's numbers, shape (b,) if the function keeps its contract."""
         scores = self._function(list(prompts), list(completions), **self._kwargs)
         return np.asarray(scores, dtype=np.float64)
 

@@ -17,7 +17,7 @@ from paretoflow.spec.objectives import LengthObjectiveSpec
 class LengthObjective:
     """Counts words between white space, or tokens of the base model's tokenizer.
 
-    What is written without spaces is counted character by character (see `words`).
+    Scripts without spaces are counted character by character (see `words`).
 
     Raises:
         ModelError: If tokens are to be counted and no tokenizer is loaded.

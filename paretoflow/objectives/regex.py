@@ -1,4 +1,4 @@
-"""Finds of a regular expression, or of keywords, in the answer."""
+"""Matches of a regular expression, or of keywords, in the answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RegexObjective:
         self._count_all = spec.count == "all"
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
-        """Return 1 or 0, or the number of separate finds, for each answer, shape (b,)."""
+        """Return 1 or 0, or the number of separate matches, for each answer, shape (b,)."""
         if self._count_all:
             finds = [sum(1 for _ in self._pattern.finditer(text)) for text in completions]
         else:
@@ -34,17 +34,17 @@ class RegexObjective:
 
 
 def _whole(word: str) -> str:
-    """Return a pattern of a word that is part of no longer one, where its script shows that."""
+    """Return a pattern that matches a whole word, in scripts that mark the ends of words."""
     before = "" if is_unspaced(word[0]) else r"(?<!\w)"
     behind = "" if is_unspaced(word[-1]) else r"(?!\w)"
     return f"{before}{re.escape(word)}{behind}"
 
 
 def _compiled(spec: RegexObjectiveSpec) -> re.Pattern[str]:
-    """Return what to look for; the rules of the spec see to it that it is one thing, and valid."""
+    """Return the pattern to look for; the spec's rules ensure that it exists and is valid."""
     source = spec.pattern
     if source is None:
         words = [word.strip() for word in spec.keywords or ()]
-        # the longest first, since an alternation takes its first match
+        # longest first, since an alternation takes its first match
         source = "|".join(_whole(word) for word in sorted(words, key=len, reverse=True))
     return re.compile(source, re.IGNORECASE if spec.ignore_case else 0)

@@ -26,26 +26,26 @@ from paretoflow.spec.objectives import RewardModelObjectiveSpec
 
 UNREAD = re.compile(r"^(?!.*\.\d+\.)")
 """Weights that a classifier's files may hold beyond its own: none of a numbered layer. Published
-ones often keep the output layer or the pooler of the model that they were made from."""
+classifiers often keep the output layer or the pooler of the model they were made from."""
 PIECE = 64
-"""About how many answers are asked for at once."""
+"""Approximate number of answers scored per call."""
 _LOADED: WeakValueDictionary[tuple[Any, ...], RewardModel] = WeakValueDictionary()
-"""Models in use in this process; one goes when the last objective that holds it goes."""
+"""Models in use in this process; a model is freed with the last objective that holds it."""
 
 
 class RewardModelObjective:
     """One output of a reward model.
 
     Attributes:
-        notes: What is to be told of it before it is used.
+        notes: Warnings about the model, shown before it is used.
 
     Raises:
         MissingExtraError: If transformers is not installed.
         ModelError: If the model cannot be loaded, has no trained head, or has no such output.
 
     Attributes:
-        files: Of what decides the model's scores, the SHA-256 by name.
-        digest: One of them all.
+        files: SHA-256 of each file that decides the model's scores, by name.
+        digest: SHA-256 over all of them.
     """
 
     def __init__(self, spec: RewardModelObjectiveSpec, context: ObjectiveContext) -> None:
@@ -69,9 +69,9 @@ class RewardModelObjective:
         self._output, self._batch_size = spec.output, spec.batch_size
 
     def batches(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[list[int]]:
-        """Return the rows of some forward passes together: what may be asked for at once.
+        """Return groups of rows, each of which fills whole forward passes.
 
-        Passes hold the same rows whether all is asked for at once or in these pieces.
+        Passes hold the same rows whether all rows are scored at once or in these groups.
         """
         order, size = self.model.order(prompts, completions, self._batch_size)
         step = size * max(1, PIECE // size)
@@ -83,7 +83,7 @@ class RewardModelObjective:
         return self.model.score_texts(texts, self._batch_size)[:, self._output].copy()
 
     def score_as_sampled(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
-        """Return this objective's output for each answer, which goes on from its prompt as it is.
+        """Return this objective's output for each answer, joined to its prompt as sampled.
 
         See `core.protocols.ReadsOn`.
         """
@@ -93,14 +93,14 @@ class RewardModelObjective:
 
 
 class RewardModel:
-    """A loaded sequence classifier that remembers the last batch it has scored.
+    """A loaded sequence classifier that caches the scores of its last batch.
 
     Args:
         spec: Names the model; its `output`, `name` and `batch_size` play no role here.
-        device: Where it runs: in float32 on a CPU, in its own precision elsewhere.
+        device: Device it runs on: in float32 on a CPU, in its own precision elsewhere.
 
     Attributes:
-        files: Of what decides its scores, the SHA-256 by name.
+        files: SHA-256 of each file that decides its scores, by name.
     """
 
     def __init__(self, spec: RewardModelObjectiveSpec, device: str) -> None:
@@ -113,7 +113,7 @@ class RewardModel:
 
     @property
     def texts(self) -> RewardTexts:
-        """Return what makes its inputs of prompts and answers."""
+        """Return the builder of its inputs from prompts and answers."""
         return self._texts
 
     @property
@@ -124,7 +124,7 @@ class RewardModel:
     def order(
         self, prompts: Sequence[Prompt], completions: Sequence[str], batch_size: int
     ) -> tuple[list[int], int]:
-        """Return the rows in the order in which they are scored, and how many go together."""
+        """Return the rows in scoring order, and the number of rows per forward pass."""
         texts = [self._texts.as_sampled(p, c) for p, c in zip(prompts, completions, strict=True)]
         return self._order([self._texts.encoded(text) for text in texts], batch_size)
 
@@ -154,7 +154,7 @@ class RewardModel:
     def _order(
         self, rows: Sequence[dict[str, list[int]]], batch_size: int
     ) -> tuple[list[int], int]:
-        # texts of like length go together, which saves padding
+        # texts of similar length share a batch, which saves padding
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]["input_ids"]))
         return order, batch_size if self._texts.pad_id is not None else 1
 
@@ -195,7 +195,7 @@ def _load(spec: RewardModelObjectiveSpec, device: str) -> tuple[Any, Any]:
         raise ModelError(
             f"cannot load {spec.path}: {first_line(error)}", where, hint, code="model-unreadable"
         ) from error
-    # a head that transformers filled with random numbers would score, and mean nothing
+    # a head that transformers filled with random numbers would give meaningless scores
     whole.require_whole_weights(model, info, f"{where}: {spec.path}", unused=UNREAD)
     whole.require_tokenizer(model, tokenizer, f"{where}: {spec.path}")
     return model.to(device).eval(), tokenizer

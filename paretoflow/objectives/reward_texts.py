@@ -1,4 +1,4 @@
-"""What a sequence classifier reads of a prompt and an answer; training and scoring agree on it."""
+"""The inputs of a sequence classifier from a prompt and an answer, for training and scoring."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SPEAKERS = {"user": "Human", "assistant": "Assistant", "system": "System"}
 
 
 class RewardText(NamedTuple):
-    """What the model reads about one answer.
+    """The text of one answer that the model reads.
 
     Args:
         first: The whole text, or the prompt's part of a pair.
@@ -33,7 +33,7 @@ class RewardTexts:
 
     Args:
         model: A transformers model for sequence classification.
-        tokenizer: Its own; texts are cut at their beginning from here on.
+        tokenizer: Its own; set to cut long texts at their beginning.
         max_length: Tokens of prompt and answer; no more than the model has positions for.
 
     Attributes:
@@ -53,7 +53,7 @@ class RewardTexts:
         self.pad_id = self._settle_padding(model.config.get_text_config())
 
     def _settle_padding(self, config: Any) -> int | None:
-        """Return the padding token, telling the model of it; None when it has none of its own.
+        """Return the padding token and set it on the model; None when it has none of its own.
 
         Decoders read their output at the last token that is not padding, so an end-of-text token
         may serve only if the model's own configuration says so.
@@ -64,20 +64,20 @@ class RewardTexts:
         return None if config.pad_token_id is None else int(config.pad_token_id)
 
     def text(self, prompt: Prompt, completion: str) -> RewardText:
-        """Return what the model reads of an answer that stands apart from its prompt, as in a file.
+        """Return the text of an answer that is stored apart from its prompt, as in a file.
 
         Chat turns go through the tokenizer's chat template; where it has none, they are written as
         `Human:` and `Assistant:` turns, the form in which models without a template were trained. A
-        plain prompt is continued by the answer, behind a space where writing has one: `Answer:` and
-        `it is` give `Answer: it is`.
+        plain prompt is followed by the answer, after a space where the script uses one: `Answer:`
+        and `it is` give `Answer: it is`.
         """
         return self._read(prompt, completion, joint(prompt.text, completion))
 
     def as_sampled(self, prompt: Prompt, completion: str) -> RewardText:
-        """Return what the model reads of an answer with the white space that it was sampled with.
+        """Return the text of an answer with the white space that it was sampled with.
 
-        As `text`, but a plain prompt is continued by the answer as it is. In a chat, and in a text
-        of a pair, white space at the answer's ends says nothing and is left out.
+        As `text`, but a plain prompt is followed by the answer without change. In a chat, and in a
+        text pair, white space at the answer's ends has no meaning and is removed.
         """
         return self._read(prompt, completion, completion)
 
@@ -98,12 +98,12 @@ class RewardTexts:
         return RewardText(text, answer, special=True)
 
     def encoded(self, text: RewardText) -> dict[str, list[int]]:
-        """Return the text's model inputs, its beginning cut off beyond the longest length."""
+        """Return the text's model inputs; a text that is too long loses its beginning."""
         cut: bool | str = True
         if text.second is not None:
             answer = len(self._tokenizer(text.second, add_special_tokens=False)["input_ids"])
             marks = self._tokenizer.num_special_tokens_to_add(pair=True)
-            # the tokenizer refuses to cut the prompt alone when that cannot be enough
+            # the tokenizer refuses to cut only the prompt when that cannot be enough
             cut = "only_first" if answer + marks < self._max_length else "longest_first"
         encoded = self._tokenizer(
             text.first,
@@ -127,11 +127,11 @@ class RewardTexts:
 
 
 def joint(prompt: str, answer: str) -> str:
-    """Return a stripped answer with the space that parts it from its prompt in writing, if any.
+    """Return a stripped answer, after the space that separates it from its prompt, if any.
 
-    There is none behind white space or an opening bracket, before closing punctuation, in scripts
-    that are written without spaces, and behind anything that is neither a word nor its punctuation:
-    a mark such as `<|assistant|>`.
+    There is no space after white space or an opening bracket, before closing punctuation, in
+    scripts that are written without spaces, and after anything that is neither a word nor its
+    punctuation, for instance a mark such as `<|assistant|>`.
     """
     if not prompt or not answer or prompt[-1].isspace() or answer[0].isspace():
         return answer

@@ -22,7 +22,7 @@ from paretoflow.spec.objectives import RougeObjectiveSpec
 
 
 class _Words:
-    """The library asks for a tokenizer of this form."""
+    """Tokenizer in the form that the library expects."""
 
     def tokenize(self, text: str) -> list[str]:
         """Return the words of a text."""

@@ -1,8 +1,8 @@
-"""The code behind an `import` objective: its module's file, and those that it imports beside it.
+"""Source files of an `import` objective: its module, and the modules it imports beside it.
 
-Found by reading the import statements, so that nothing runs for it. What is imported by a name made
-up at run time is not found, nor the data files that a scorer opens; neither are libraries: of an
-installed scorer the modules of its own package count.
+They are found by reading the import statements, without running anything. Imports by a name
+computed at run time, data files that a scorer opens, and libraries are not found; of an installed
+scorer, the modules of its own package are.
 """
 
 from __future__ import annotations

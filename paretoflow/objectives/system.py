@@ -1,4 +1,4 @@
-"""A system cost, in the place of a scorer."""
+"""Placeholder scorer of a system cost."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from paretoflow.spec.objectives import SystemObjectiveSpec
 
 
 class SystemObjective:
-    """Scores nothing: an answer does not tell what it cost.
+    """Scores nothing: the cost cannot be read from the answer.
 
     Its column holds 0 wherever answers are scored; `scoring.costs` fills it where a checkpoint is
     evaluated.
     """
 
     def __init__(self, spec: SystemObjectiveSpec, context: ObjectiveContext) -> None:
-        """Need nothing of either."""
+        """Accept the arguments of every scorer; none is used."""
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
         """Return 0 for each answer, shape (b,)."""

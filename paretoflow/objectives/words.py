@@ -30,7 +30,7 @@ _UNSPACED = (
 _ANY_UNSPACED = re.compile("[" + "".join(f"{chr(a)}-{chr(b)}" for a, b in _UNSPACED) + "]")
 _ASCII = re.compile("[a-z0-9]+")
 _JOINERS = "\u200c\u200d"
-"""Zero-width signs inside of words, in Persian for instance."""
+"""Zero-width signs inside words, in Persian for instance."""
 
 
 def is_unspaced(character: str) -> bool:
@@ -45,7 +45,7 @@ def words_of(text: str, *, inner: str = "") -> list[str]:
 
     Args:
         text: The text.
-        inner: Further signs that words may hold, for instance the underscore.
+        inner: Further characters that words may contain, for instance the underscore.
     """
     plain = unicodedata.normalize("NFKC", text).casefold()
     if plain.isascii() and not inner:

@@ -1,4 +1,4 @@
-"""The model that reward heads are put on: load it, adapt it, look inside it, save it."""
+"""The base model of a reward model: load, adapt, embed and save it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from paretoflow.rewards.pairs import PreferencePair
 from paretoflow.spec.rewards import RewardBaseSpec, RewardSpec
 
 _FRESH = re.compile(r"^(score|classifier|classification_head|logits_proj|summary)\.|pooler\.")
-"""Weights that a base may lack: a head is new, and the pooler of a masked model goes with it."""
+"""Weights that a base may lack: a new head, and the pooler of a masked model."""
 _EMBED_BATCH = 16
 
 
@@ -41,7 +41,7 @@ class Backbone:
 
     Args:
         model: With fresh heads; a PEFT model where an adapter is trained.
-        head: The linear layer whose outputs the rewards are.
+        head: The linear layer whose outputs are the rewards.
         texts: Turns answers into its inputs.
     """
 
@@ -61,10 +61,10 @@ class Backbone:
 
 
 def load_backbone(spec: RewardSpec, names: Sequence[str]) -> Backbone:
-    """Load the base with a fresh output for each name; `spec.seed` decides all that is random.
+    """Load the base with a new output for each name; `spec.seed` sets all random numbers.
 
     Raises:
-        ModelError: If the base cannot be loaded, a GPU is asked for and none is there, or no
+        ModelError: If the base cannot be loaded, a GPU is required and none is present, or no
             adapter fits.
     """
     base = spec.model
@@ -73,7 +73,7 @@ def load_backbone(spec: RewardSpec, names: Sequence[str]) -> Backbone:
     require_whole_folder(place, place)
     transformers_logging.disable_progress_bar()
     verbosity = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()  # it warns that the heads are new, as they must be
+    transformers_logging.set_verbosity_error()  # new heads are intended
     source = {"revision": base.revision or "main", "trust_remote_code": base.trust_remote_code}
     try:
         with torch.random.fork_rng():
@@ -109,7 +109,7 @@ def load_backbone(spec: RewardSpec, names: Sequence[str]) -> Backbone:
 
 
 def embedded_differences(backbone: Backbone, pairs: Sequence[PreferencePair]) -> FloatArray:
-    """Return what the head reads of chosen minus what it reads of rejected, shape (n, d)."""
+    """Return the head's input for chosen minus that for rejected answers, shape (n, d)."""
     texts = backbone.texts
     flat = [texts.text(p.prompt, answer) for p in pairs for answer in (p.chosen, p.rejected)]
     rows = [texts.encoded(text) for text in flat]
@@ -148,10 +148,10 @@ def _read_by_the_head(seen: torch.Tensor, ids: torch.Tensor, pad_id: int | None)
 
 
 def device_of(base: RewardBaseSpec) -> str:
-    """Return where the base runs.
+    """Return the device of the base.
 
     Raises:
-        ModelError: If a GPU is asked for and none is there.
+        ModelError: If a GPU is required and none is present.
     """
     if base.device == "cuda" and not torch.cuda.is_available():
         what = "model.device is cuda, but torch sees no GPU"
@@ -162,7 +162,7 @@ def device_of(base: RewardBaseSpec) -> str:
 
 
 def _settle_padding(model: Any, tokenizer: Any, place: str) -> None:
-    """Make sure that there is a padding token, and that the model's configuration says which."""
+    """Ensure that there is a padding token and that the model's configuration names it."""
     config = model.config.get_text_config()
     if config.pad_token_id is None or config.pad_token_id < 0:
         own = tokenizer.pad_token_id

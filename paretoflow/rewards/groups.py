@@ -1,11 +1,11 @@
-"""Groups of annotators from what they chose: a mixture of linear rewards by hard EM.
+"""Groups of annotators by their choices: a mixture of linear rewards by hard EM.
 
 Pure arrays: a pair is the difference of two embeddings, chosen minus rejected.
 
 References:
     Chakraborty et al. 2024 (MaxMin-RLHF), arXiv 2402.08925, algorithm 2. Departures: (1) the
     rewards that EM refits are linear in frozen embeddings, so that a round takes milliseconds; the
-    groups found are then trained for as objectives are; (2) a ridge keeps separable groups finite;
+        groups it finds are then trained like objectives; (2) a ridge keeps separable groups finite;
     (3) starts are drawn as in k-means++ over the annotators' mean differences.
 """
 
@@ -24,14 +24,14 @@ _STILL = 1e-8
 
 @dataclass(frozen=True)
 class Search:
-    """How groups are looked for.
+    """Settings of the search for groups.
 
     Args:
         groups: U, at least 1.
-        restarts: Starts; the likeliest result is kept.
-        iterations: Most rounds of a start.
+        restarts: Number of starts; the likeliest result is kept.
+        iterations: Maximum rounds per start.
         ridge: Half of it times the squared weights is added to the loss.
-        seed: Of the starts.
+        seed: Seed of the starts.
     """
 
     groups: int
@@ -47,8 +47,8 @@ class GroupMixture:
 
     Args:
         groups: Group of each annotator, 0 the one with most of them, shape (a,).
-        weights: Of each group's linear reward, shape (U, d).
-        log_likelihood: Of all choices, each under its annotator's group, in nats.
+        weights: Weights of each group's linear reward, shape (U, d).
+        log_likelihood: Log-likelihood of all choices, each under its annotator's group, in nats.
     """
 
     groups: IntArray
@@ -90,7 +90,7 @@ def choose_groups(
 
     Args:
         differences: Shape (n, d).
-        annotators: Who chose in each pair, 0 to a - 1, shape (n,).
+        annotators: Annotator of each pair, 0 to a - 1, shape (n,).
         weights: Shape (U, d).
     """
     losses = bradley_terry_losses(differences @ weights.T)
@@ -104,8 +104,8 @@ def find_groups(differences: FloatArray, annotators: IntArray, search: Search) -
 
     Args:
         differences: Embedding of chosen minus rejected, shape (n, d).
-        annotators: Who chose in each pair, 0 to a - 1, each at least once, shape (n,).
-        search: How to look.
+        annotators: Annotator of each pair, 0 to a - 1, each at least once, shape (n,).
+        search: Settings of the search.
     """
     rng = np.random.default_rng(search.seed)
     counts = np.bincount(annotators)[:, None]
@@ -123,7 +123,7 @@ def find_groups(differences: FloatArray, annotators: IntArray, search: Search) -
 def _climb(
     differences: FloatArray, annotators: IntArray, groups: IntArray, search: Search
 ) -> GroupMixture:
-    """Refit and reassign in turns until nobody changes group."""
+    """Alternate refitting and reassigning until no annotator changes group."""
     for _ in range(search.iterations):
         weights = np.stack(
             [
@@ -143,7 +143,7 @@ def _climb(
 
 
 def _start(means: FloatArray, groups: int, rng: np.random.Generator) -> IntArray:
-    """Return a first group of each annotator: the nearest of some drawn far from each other."""
+    """Return a first group of each annotator: the nearest of some centres far from each other."""
     centres = [means[rng.integers(len(means))]]
     for _ in range(groups - 1):
         far = np.min([np.square(means - c).sum(axis=1) for c in centres], axis=0)

@@ -1,4 +1,4 @@
-"""How well a reward ranks held-out pairs, and how far its certainty can be trusted."""
+"""Accuracy and calibration of a reward on held-out pairs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ BINS = 10
 
 @dataclass(frozen=True)
 class RewardMetrics:
-    """What held-out pairs say of one reward.
+    """Metrics of one reward on held-out pairs.
 
     Args:
-        objective: Name of the objective, or the group, that the pairs speak for.
-        folder: Of the model, relative to the output folder.
-        output: Of the model.
-        trained, held_out: Pairs.
+        objective: Name of the objective, or the group, of the pairs.
+        folder: Folder of the model, relative to the output folder.
+        output: Output of the model.
+        trained, held_out: Numbers of pairs.
         accuracy: Share of held-out pairs whose chosen answer has the larger reward; ties count
             half.
         accuracy_stderr: Its standard error.
@@ -50,7 +50,7 @@ def measured_margins(
 
     Args:
         place: Objective, folder and output.
-        counts: Pairs to learn from and held out.
+        counts: Numbers of training pairs and of held-out pairs.
         margins: Reward of the chosen answer minus that of the rejected one, shape (n,).
     """
     accuracy = ranking_accuracy(margins)

@@ -1,4 +1,4 @@
-"""Preference pairs from files, and which of them are held out."""
+"""Preference pairs from files, split into training and held-out pairs."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class PreferencePair:
     """Two answers to a prompt, the better one first.
 
     Args:
-        objective: What it was better by; empty where groups are to be found.
-        annotator: Who chose; empty where nobody asks.
+        objective: Objective by which it was better; empty where groups are to be found.
+        annotator: Who chose; empty where the spec does not need it.
     """
 
     prompt: Prompt
@@ -49,17 +49,17 @@ def read_pairs(spec: RewardSpec) -> list[PreferencePair]:
     """Read all files in their order.
 
     Raises:
-        DataError: If a file or a row is not what the spec says; names file and line.
+        DataError: If a file or a row does not match the spec; names file and line.
     """
     return [pair for source in spec.pairs for pair in _read(source, spec)]
 
 
 def split_pairs(pairs: Sequence[PreferencePair], spec: RewardSpec) -> PairSets:
-    """Split each objective's pairs into those to learn from and those held out.
+    """Split each objective's pairs into training pairs and held-out pairs.
 
-    By prompt, however it is spelt, so that no prompt is in both; the share is rounded up to whole
-    prompts. A function of prompts and seed alone: the order of the rows does not matter. Objectives
-    are in the order of their first pair, or by name where groups were found.
+    The split is by prompt, however it is spelt, so that no prompt is in both sets; the share is
+    rounded up to whole prompts. A function of prompts and seed alone: the order of the rows does
+    not matter. Objectives are in the order of their first pair, or by name where groups were found.
 
     Raises:
         DataError: If an objective has pairs of fewer than two prompts.
@@ -143,7 +143,7 @@ def _prompt(values: Mapping[str, Any], column: str, where: str) -> Prompt:
 
 
 def _dialogues(chosen: str, rejected: str, where: str) -> tuple[Prompt, str, str]:
-    """Return the prompt that two dialogues share, and how each goes on.
+    """Return the prompt that two dialogues share, and the continuation of each.
 
     The prompt ends before the last answer of the one with fewer turns.
     """

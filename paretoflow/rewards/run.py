@@ -33,19 +33,19 @@ from paretoflow.storage.output import output_errors, whole_folder
 
 _NO_ROOM = "free some space, or name another place with -o"
 METRICS_FILE = "metrics.json"
-"""In the output folder; it also tells a folder of rewards from any other."""
+"""In the output folder; its presence marks a folder of rewards."""
 ANNOTATORS_FILE = "annotators.json"
 """In the output folder, where groups were looked for: each annotator's group."""
 
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """How far a training is.
+    """Progress of a training.
 
     Args:
         model: Name of the model in training; empty while groups are looked for.
         step, steps: Optimiser steps done, of all models together.
-        loss: Of the last step.
+        loss: Loss of the last step.
     """
 
     model: str
@@ -69,14 +69,14 @@ class _Job:
 def train_rewards(
     spec: RewardSpec, told: Callable[[TrainingProgress], None], *, force: bool = False
 ) -> tuple[RewardMetrics, ...]:
-    """Train what the spec asks for; return what held-out pairs say of the saved models.
+    """Train the models of the spec; return the metrics of the saved models on held-out pairs.
 
-    The output folder appears whole, at the end: whatever goes wrong before leaves nothing, and an
-    earlier one as it was.
+    The output folder is written whole, at the end. An error before that writes nothing and leaves
+    an earlier output unchanged.
 
     Args:
-        spec: What to train.
-        told: Told of every step.
+        spec: The models to train.
+        told: Called with the progress after every step.
         force: Replace an earlier output of this function.
 
     Raises:
@@ -105,7 +105,7 @@ def train_rewards(
 
 
 def _groups_of(pairs: Sequence[PreferencePair], spec: RewardSpec) -> dict[str, int]:
-    """Return the group of each annotator; none where no groups are asked for."""
+    """Return the group of each annotator; empty where the spec requests no groups."""
     if spec.groups is None:
         return {}
     names = sorted({pair.annotator for pair in pairs})
@@ -156,12 +156,12 @@ def _train(
     backbone = load_backbone(spec, job.outputs)
     with tempfile.TemporaryDirectory() as scratch:
         chosen = [sets.train[i] for i in job.objectives]
-        with warnings.catch_warnings():  # PEFT asks transformers in words that are going away
+        with warnings.catch_warnings():  # PEFT uses a deprecated transformers API
             warnings.simplefilter("ignore", FutureWarning)
             RewardTrainer(backbone, chosen, spec, tell, Path(scratch)).train()
     try:
         backbone.save(stage / job.folder)
-    except SafetensorError as error:  # which tells of a full disk in words of its own
+    except SafetensorError as error:  # raised for a full disk
         raise StorageError(
             f"cannot be written: {error}", spec.output, _NO_ROOM, code="storage-refused"
         ) from error

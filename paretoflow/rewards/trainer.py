@@ -1,7 +1,7 @@
 """Bradley-Terry training of one model on the pairs of one or several objectives.
 
-On transformers' own trainer rather than TRL's, which takes one output and one source of pairs; a
-test holds the two equal where both can do it.
+It uses transformers' own trainer, since TRL's takes one output and one source of pairs. A test
+checks that both agree where both apply.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class Draw:
 
 
 class RewardPairs(torch.utils.data.Dataset[Draw]):
-    """The pairs of a whole training in order: in each forward pass as many of every objective.
+    """The pairs of a whole training in order; a forward pass has as many of every objective.
 
     Each objective's pairs come in a shuffled order, then in a new one, without end.
 
     Args:
         backbone: Encodes them.
         sets: Pairs of each objective, none empty.
-        spec: Says how many are drawn, and the seed.
+        spec: Number of pairs to draw, and the seed.
     """
 
     def __init__(
@@ -154,13 +154,13 @@ def collated(backbone: Backbone, draws: Sequence[Draw]) -> dict[str, torch.Tenso
 
 
 class _Told(TrainerCallback):
-    """Tells of every step, and ends a training that blew up."""
+    """Report every step, and end a training that diverged."""
 
     def __init__(self, told: Callable[[int, float], None], learning_rate: float) -> None:
         self._told, self._learning_rate = told, learning_rate
 
     def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Check and tell a step."""
+        """Check and report a step."""
         logs = given["logs"]
         if "loss" not in logs:  # the summary after the last step
             return
