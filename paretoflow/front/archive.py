@@ -1,6 +1,6 @@
 """Keeps a front up to date one row at a time, equal to `dominance.nondominated` on the same rows.
 
-One addition compares the row with the present front only, so that a long sweep costs its number of
+Adding a row compares it with the present front only. A long sweep therefore costs its number of
 evaluations times the size of its front.
 """
 
@@ -46,11 +46,11 @@ class Archive:
 
         Args:
             gains_row: Oriented scores, shape (m,).
-            key: What `indices` calls the row, usually its number among all rows.
+            key: Name of the row in `indices`, usually its number among all rows.
 
         Returns:
-            Whether the row entered; rows that it dominates leave. A row equal to one in the front
-            does not enter.
+            True if the row entered; the rows that it dominates are removed. A row equal to one in
+            the front does not enter.
 
         Raises:
             ShapeError: If the row does not have m entries.

@@ -1,6 +1,6 @@
-"""The interval of the hypervolume that earlier versions wrote into exports, to check those.
+"""The hypervolume interval that earlier versions wrote into exports, kept to check those exports.
 
-It redraws the prompts of the already selected points alone, which makes it too high: see `worth`.
+It redraws prompts for the selected points only, which makes it too high: see `worth`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from paretoflow.front.sampled import sampled_hypervolumes
 from paretoflow.front.stacked import redrawn_means
 
 EXACT_OBJECTIVES = 4
-"""Up to so many objectives every draw's volume is exact; beyond, see `sampled_hypervolumes`."""
+"""Number of objectives up to which every volume is exact; beyond, see `sampled_hypervolumes`."""
 
 
 def hypervolume_interval(
@@ -29,13 +29,13 @@ def hypervolume_interval(
 ) -> tuple[float, float]:
     """Return a percentile bootstrap interval of the hypervolume over eval prompts.
 
-    Each draw takes the n prompts anew with replacement, the same ones for all points and
-    objectives, since all were scored on the same prompts; it then averages, and measures the volume
-    that the means dominate.
+    Each draw takes n prompts with replacement, the same ones for all points and objectives, since
+    all were scored on the same prompts. It then averages the scores and measures the volume that
+    the means dominate.
 
-    The interval covers the choice of prompts only. Seeds of training are not in it, and picking the
-    best of noisy points makes the hypervolume itself too high (selection bias of the maximum),
-    which resampling does not remove.
+    The interval covers the choice of prompts only. It does not cover seeds of training. Picking the
+    best of noisy points also makes the hypervolume too high (selection bias of the maximum);
+    resampling does not remove that.
 
     Args:
         prompt_gains: Oriented score of every prompt for every point of the front, shape (k, m, n).

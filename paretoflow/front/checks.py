@@ -1,4 +1,4 @@
-"""Decides which arrays the geometry accepts: finite gains, shape (n, m), and vectors that fit."""
+"""Checks of the arrays that the geometry accepts: finite gains, (n, m), and vectors that fit."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def gains_array(gains: ArrayLike, *, m: int | None = None, name: str = "gains") 
     """Return gains as a finite float64 array, shape (n, m).
 
     Args:
-        gains: Oriented scores, shape (n, m); anything without an element counts as n = 0.
-        m: Number of columns that is allowed; None allows any.
-        name: What to call the array in an error.
+        gains: Oriented scores, shape (n, m); an array without elements counts as n = 0.
+        m: Required number of columns; None allows any.
+        name: Name of the array in an error.
 
     Raises:
         ShapeError: If it is not a matrix, or does not have `m` columns.

@@ -1,4 +1,4 @@
-"""What a front is worth among all rows that were scored on the prompts it was."""
+"""Worth of a front, judged among all evaluations on the same prompts."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ def claimed_worth(
     problem: Problem,
     rule: Rule = RULES[RULE],
 ) -> Worth | None:
-    """Return what a front is worth among all that was evaluated, its doubts in its own order.
+    """Return the worth of a front among all evaluations; its doubts are in the front's order.
 
-    None without scores of single prompts (a simulation), or with other prompts on one front (a
-    trainer's own scores). Evaluations on other prompts than the front's are left out.
+    Evaluations on other prompts than the front's are left out.
 
     Args:
         rows: All evaluations, the front's among them.
-        claimed: Which of them are the front.
+        claimed: Indices of the rows that are the front.
         problem: The objectives.
-        rule: How the luck of the selection is found.
+        rule: Estimate and correction of the luck of the selection.
+
+    Returns:
+        None if scores of single prompts are missing (a simulation), or if the front's points were
+        scored on different prompts (a trainer's own scores).
     """
     if not same_prompts([rows[i] for i in claimed]):
         return None
@@ -39,13 +42,13 @@ def claimed_worth(
 
 
 def same_prompts(rows: Sequence[Evaluation]) -> bool:
-    """Return whether rows have scores of single prompts, two or more, and all of the same."""
+    """Return whether all rows have scores of the same prompts, of two or more."""
     kinds = {_prompts_of(row) for row in rows}
     return len(kinds) == 1 and len(shape := kinds.pop()[1]) == 2 and shape[1] >= 2
 
 
 def clouds_of(rows: Sequence[Evaluation], problem: Problem) -> FloatArray:
-    """Return the gain of every prompt of evaluations on the same prompts, shape (k, m, n)."""
+    """Return the gain of every prompt, of evaluations on the same prompts, shape (k, m, n)."""
     return np.stack([gains_of(row.prompt_scores.T, problem).T for row in rows])
 
 

@@ -1,10 +1,10 @@
-"""What a comparison of fronts is made of, and what comes of it, as frozen values.
+"""Frozen values that a comparison of fronts takes and returns.
 
-Side         a front that is compared
-Measured     what one of the two is worth
-Difference   how they differ; made by `difference.difference`
-Standing     what one of several fronts is worth beside the others
-Comparison   how several compare; made by `comparison.comparison`
+Side         a front to compare
+Measured     worth of one of two fronts
+Difference   difference of two fronts; made by `difference.difference`
+Standing     worth of one of several arms
+Comparison   comparison of several arms; made by `comparison.comparison`
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Side(NamedFront):
-    """A front that is compared.
+    """A front to compare.
 
     Args:
-        label: What the user called it.
-        snapshot: Number of the front snapshot that it is; None where it is none.
+        label: The user's name for it.
+        snapshot: Number of its front snapshot; None if it is not a snapshot.
         points: In the order of the front.
-        after: The last front snapshot before it, where it is none itself.
-        others: What was evaluated and is not on the front: the points were selected among these.
+        after: Number of the last front snapshot before it, if it is not a snapshot itself.
+        others: Evaluations that are not on the front; the points were selected among them all.
     """
 
     label: str
@@ -41,12 +41,12 @@ class Side(NamedFront):
 
 @dataclass(frozen=True)
 class Measured:
-    """What one of the two fronts is worth, against the common reference point.
+    """Worth of one of two fronts, measured against the common reference point.
 
     Args:
-        corrected: Hypervolume without the luck of being selected; None without scores of each
+        corrected: Hypervolume without the luck of selection; None without scores of each prompt.
+        interval: 95 % interval of the true hypervolume of its points; None without scores of each
             prompt.
-        interval: 95 % interval of what its points are truly worth; None likewise.
         beaten: Its points that a point of the other front dominates.
         covers: Share of the other front that it weakly dominates; 0 if either is empty.
     """
@@ -61,16 +61,17 @@ class Measured:
 
 @dataclass(frozen=True)
 class Difference:
-    """How front `b` differs from front `a`.
+    """Difference of front `b` from front `a`.
 
     Args:
         change: Hypervolume of b less that of a, as reported.
         corrected: The same of the corrected hypervolumes; None without scores of each prompt.
-        interval: 95 % interval of the true change, around `corrected`; None likewise.
-        paired: Whether both were scored on the same prompts, and the draws are common.
-        kept, gained, lost: Points in both, only in b, only in a; the same means the same name,
-            adapter and scores.
-        notes: What the reader should know about the comparison, in sentences.
+        interval: 95 % interval of the true change, around `corrected`; None without scores of each
+            prompt.
+        paired: Whether both were scored on the same prompts and share the draws.
+        kept, gained, lost: Points in both, only in b, only in a. Two points are the same if they
+            have the same name, adapter and scores.
+        notes: Notes on the comparison for the reader, in sentences.
     """
 
     a: Measured
@@ -87,17 +88,18 @@ class Difference:
 
 @dataclass(frozen=True)
 class Standing:
-    """What one of the arms is worth beside the others; of several seeds, in the mean over them.
+    """Worth of one arm of a comparison; the mean over its seeds if it has several.
 
     Args:
         sides: The fronts of its sweeps, one for each seed.
         hypervolume: As reported.
-        corrected: Without the luck of being selected.
-        interval: 95 % interval of what it is truly worth.
+        corrected: Hypervolume without the luck of selection.
+        interval: 95 % interval of the true hypervolume.
         change: Hypervolume less that of the baseline, as reported.
-        corrected_change: The same of the corrected ones.
+        corrected_change: The same of the corrected hypervolumes.
         change_interval: 95 % interval of the true change; paired by prompts.
-        joint: Share of the joint front's points that it has; one that several have counts for each.
+        joint: Share of the joint front's points that the arm has; a point that several arms have
+            counts for each of them.
     """
 
     sides: tuple[Side, ...]
@@ -111,7 +113,7 @@ class Standing:
 
     @property
     def label(self) -> str:
-        """Return what the user called it."""
+        """Return the user's names of its fronts, joined by commas."""
         return ",".join(side.label for side in self.sides)
 
     @property
@@ -122,16 +124,16 @@ class Standing:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How fronts compare.
+    """Comparison of several arms.
 
     Args:
         problem: Objectives, with the reference point that all are measured against.
-        standings: In the order in which the fronts were given.
-        baseline: Which of them the changes are taken from.
+        standings: Worth of each arm, in the order in which the arms were given.
+        baseline: Index of the arm that the changes are taken from.
         prompts: Number of prompts that each sweep was scored on.
-        joint_points: Number of points on the front of all together.
-        joint_hypervolume: Of that front.
-        notes: What the reader should know, in sentences.
+        joint_points: Number of points on the joint front of all arms.
+        joint_hypervolume: Hypervolume of the joint front.
+        notes: Notes for the reader, in sentences.
         shared: Whether all sweeps were scored on the same prompts; else each seed has its own.
     """
 
@@ -146,5 +148,5 @@ class Comparison:
 
     @property
     def seeds(self) -> int:
-        """Return the most seeds that an arm has."""
+        """Return the largest number of seeds of an arm."""
         return max(len(standing.sides) for standing in self.standings)

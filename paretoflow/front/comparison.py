@@ -1,8 +1,8 @@
-"""Decides how several fronts compare that were scored on the same prompts.
+"""Compares several fronts that were scored on the same prompts.
 
-All are measured against one reference point, and every interval draws the same prompts for all of
-them: what makes a prompt easy cancels in the differences. An arm may be several sweeps that differ
-by their seed; then training luck is in the intervals too.
+All fronts are measured against one reference point. Every interval draws the same prompts for all
+fronts, so that easy and hard prompts cancel in the differences. An arm may be several sweeps that
+differ by their seed; then the intervals include training luck.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SOME_LUCK = "an arm with one seed is given the spread of the others' seeds"
 
 
 def comparison(arms: Arms, baseline: int = 0, ref: Mapping[str, float] | None = None) -> Comparison:
-    """Return how arms compare.
+    """Compare arms.
 
     By hand, against (0, 0), one sweep an arm: {(2, 1)} is worth 2 and {(1, 2), (3, 0.5)} 3; the
     joint front has all three points, a third of them from the first, and is worth 3.5.
@@ -39,8 +39,8 @@ def comparison(arms: Arms, baseline: int = 0, ref: Mapping[str, float] | None = 
     Args:
         arms: At least one, each of at least one sweep with at least one point. Sweeps of an arm
             differ by their seed alone.
-        baseline: Which of them the others are compared with.
-        ref: Raw reference values by objective, in place of the fronts' own.
+        baseline: Index of the arm that the others are compared with.
+        ref: Raw reference values by objective; they replace those of the fronts.
 
     Raises:
         UserError: If the fronts do not have the same objectives, directions and reference point, or
@@ -97,7 +97,7 @@ def _luck_notes(arms: Arms) -> tuple[str, ...]:
 
 
 def _aligned(arms: Arms, ref: Mapping[str, float]) -> tuple[list[list[Side]], tuple[str, ...]]:
-    """Return the fronts with the objectives of the first, and what is to be noted.
+    """Return the fronts with the objectives of the first, and notes for the reader.
 
     Raises:
         UserError: If the objectives or the reference points are not the same.
@@ -145,11 +145,11 @@ def _against(problem: Problem, ref: Mapping[str, float]) -> Problem:
 def _shared_prompts(arms: Arms) -> tuple[int, bool]:
     """Return the number of prompts of a sweep, and whether those of all sweeps are the same.
 
-    Prompts are drawn by a sweep's seed. So where arms have several seeds, it is enough that the
+    A sweep draws its prompts by its seed. So where arms have several seeds, it is enough that the
     k-th sweeps of all arms were scored on the same prompts.
 
     Raises:
-        UserError: If they are not the same for all, or not known.
+        UserError: If the prompts are not the same for all, or not known.
     """
     known = [[_prompts_of(side) for side in arm] for arm in arms]
     if len({found for arm in known for found in arm}) == 1:
@@ -207,7 +207,7 @@ def _prompts_of(side: Side) -> tuple[str, int]:
 
 def _worth(side: Side) -> Worth:
     found = side_worth(side)
-    assert found is not None  # `_prompts_of` has looked
+    assert found is not None  # `_prompts_of` has checked this
     return found
 
 

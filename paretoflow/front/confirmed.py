@@ -1,7 +1,7 @@
-"""Decides what a confirmation says of a front: reported against confirmed, and what is beaten now.
+"""Compares the confirmed scores of a front with the reported ones, and finds beaten points.
 
-The points were selected by their scores on the eval prompts; on fresh prompts nothing was selected,
-so their means there are as often too low as too high.
+The points were selected by their scores on the eval prompts. Nothing was selected on the fresh
+prompts, so the means there are as often too low as too high.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from paretoflow.front.worth import FRESH, worth
 
 
 def confirmed_front(front: FrontView, known: Confirmation) -> ConfirmedFront:
-    """Return what a confirmation says of the points of a front that it has.
+    """Return the confirmed front: the points of a front that a confirmation has scored.
 
     By hand, to maximise: reported (2, 2) and (3, 1), confirmed (1, 1) and (3, 1) on every prompt:
     the first is beaten, and against (0, 0) the two were worth 5 and are worth 3.
@@ -61,10 +61,10 @@ def confirmed_front(front: FrontView, known: Confirmation) -> ConfirmedFront:
 
 
 def confirmed_view(view: SweepView) -> FrontView:
-    """Return the confirmed points of a front with the scores that they have on fresh prompts.
+    """Return the confirmed points of a front with their scores on fresh prompts.
 
     Raises:
-        UserError: If none was confirmed.
+        UserError: If no point was confirmed.
     """
     if view.confirmation is None:
         raise UserError(

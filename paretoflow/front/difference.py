@@ -1,6 +1,6 @@
-"""Decides how two fronts differ: in volume, in points, and how sure that is.
+"""Compares two fronts: difference in volume with its interval, and difference in points.
 
-Both are measured against the first one's reference point, so that their volumes compare.
+Both are measured against the first front's reference point, so that their volumes compare.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from paretoflow.front.worth import Worth, worth_less
 
 
 def difference(a: Side, b: Side) -> Difference:
-    """Return how front `b` differs from front `a`.
+    """Return the difference of front `b` from front `a`.
 
     Raises:
-        UserError: If they do not have the same objectives with the same directions.
+        UserError: If the fronts do not have the same objectives with the same directions.
     """
     b, notes = aligned(a, b)
     of_a, of_b = side_worth(a), side_worth(b)
@@ -52,10 +52,10 @@ def difference(a: Side, b: Side) -> Difference:
 
 
 def aligned(a: Side, b: Side) -> tuple[Side, tuple[str, ...]]:
-    """Return `b` with the objectives, and so the reference point, of `a`.
+    """Return `b` with the objectives, and so the reference point, of `a`, and notes.
 
     Raises:
-        UserError: If they are not the same ones.
+        UserError: If the objectives differ.
     """
     ours, theirs = ({o.name: o.direction.value for o in s.problem.objectives} for s in (a, b))
     if ours != theirs:
@@ -95,13 +95,13 @@ def front_gains(side: Side) -> FloatArray:
 
 
 def side_worth(side: Side) -> Worth | None:
-    """Return what a front is worth; see `claimed_worth`."""
+    """Return the worth of a front; see `claimed_worth`."""
     rows = (*side.points, *side.others)
     return claimed_worth(rows, range(len(side.points)), side.problem)
 
 
 def _shared(a: Side, b: Side) -> float:
-    """Return the share of the smaller side's evaluations that the other has as well."""
+    """Return the share of the smaller side's evaluations that the other side has as well."""
     names = [{p.identity for p in (*side.points, *side.others)} for side in (a, b)]
     return len(names[0] & names[1]) / max(1, min(map(len, names)))
 

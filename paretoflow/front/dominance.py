@@ -1,8 +1,8 @@
-"""Decides which gains dominate which; the sorting itself is pymoo's.
+"""Dominance between gains; pymoo does the sorting.
 
 A point dominates another when it is nowhere smaller and somewhere larger. Evaluation on a fixed set
-of prompts makes exact ties common, so duplicates are a normal case: the first of equal rows stands
-for all of them.
+of prompts makes exact ties common, so duplicates are a normal case: the first of equal rows
+represents all of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from paretoflow.front.checks import gains_array, vector
 from paretoflow.front.pymoo_bridge import pymoo_front, pymoo_ranks
 
 FEW = 64
-"""Rows up to which comparing every pair is faster than sorting: by about five times at 30."""
+"""Number of rows up to which comparing all pairs beats sorting: about five times faster at 30."""
 
 
 def dominates(a: ArrayLike, b: ArrayLike) -> bool:
@@ -31,7 +31,7 @@ def dominates(a: ArrayLike, b: ArrayLike) -> bool:
 
 
 def nondominated(gains: ArrayLike) -> NDArray[np.bool_]:
-    """Return which rows make the front, one for each distinct gain vector.
+    """Return a mask of the rows on the front, one for each distinct gain vector.
 
     By hand: of (1, 2), (2, 1), (1, 2), (0, 0) the first two stay; the third equals the first, the
     fourth is dominated.
@@ -65,7 +65,7 @@ def _of_few(array: FloatArray) -> NDArray[np.bool_]:
 
 
 def ranks(gains: ArrayLike) -> IntArray:
-    """Return the front each row belongs to when fronts are peeled off one after another.
+    """Return the rank of each row: the number of its front when fronts are peeled off in turn.
 
     Args:
         gains: Oriented scores, shape (n, m).

@@ -1,8 +1,8 @@
-"""Multi-objective successive halving: which of the runs that came as far as a rung go on.
+"""Multi-objective successive halving: selects the runs that are promoted from a rung.
 
-A rung is a number of optimiser steps. The best of the checkpoints there go on, one in `reduction`:
-first by non-dominated rank; inside a rank by an order that takes far-apart points first, so that
-what goes on still shows the whole trade-off. Nothing here knows runs, ledgers or time.
+A rung is a number of optimiser steps. One checkpoint in `reduction` is promoted: first by
+non-dominated rank; inside a rank by an order that takes far-apart points first, so that the
+promoted runs still show the whole trade-off. Nothing here depends on runs, ledgers or time.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def rung_steps(first: int, reduction: int, steps: int) -> tuple[int, ...]:
 
     Args:
         first: Steps of the first rung, at least 1.
-        reduction: Each rung is so many times as far as the one before, at least 2.
-        steps: Of a whole run.
+        reduction: Ratio of the steps of a rung to those of the rung before, at least 2.
+        steps: Number of steps of a whole run.
     """
     found: list[int] = []
     while first < steps:
@@ -36,9 +36,9 @@ def rung_steps(first: int, reduction: int, steps: int) -> tuple[int, ...]:
 
 
 def spread_order(points: ArrayLike) -> IntArray:
-    """Return an order of points in which each is as far as can be from all before it.
+    """Return an order of points in which each is as far as possible from all before it.
 
-    The first is the one with the largest sum; of equals the earlier row comes first.
+    The first point is the one with the largest sum. Of equal points the earlier row comes first.
 
     By hand: of (0, 4), (1, 3.5), (3, 3), (4, 0) the third has the largest sum, 6. From it the
     squared distances are 10, 4.25 and 10: the first of the two farthest, row 0, is next. Row 3
@@ -56,8 +56,8 @@ def spread_order(points: ArrayLike) -> IntArray:
 
     References:
         Clarkson (2005), Nearest-neighbor searching and metric space dimensions, p. 17: the greedy
-        permutation. The first point is free there; Schmucker et al. (2021), arXiv 2106.12639, draw
-        it, or take the best in an objective that is named.
+        permutation. There the first point is free; Schmucker et al. (2021), arXiv 2106.12639, draw
+        it, or take the best point in a named objective.
     """
     array = gains_array(points)
     order = np.zeros(len(array), dtype=np.int64)
@@ -73,13 +73,13 @@ def spread_order(points: ArrayLike) -> IntArray:
 
 
 def halving_order(gains: ArrayLike) -> IntArray:
-    """Return checkpoints from the first to go on to the last: by rank, then far apart first.
+    """Return the order in which checkpoints are promoted: by rank, then far-apart points first.
 
     By hand: of (0, 4), (1, 3.5), (3, 3), (4, 0), (2, 2) the last is dominated by (3, 3); the others
     are a front, ordered as in `spread_order`: 2, 0, 3, 1, and then 4.
 
     Args:
-        gains: Of one checkpoint of each run, in shares of the frozen ranges, shape (n, m).
+        gains: Gains of one checkpoint of each run, in shares of the frozen ranges, shape (n, m).
 
     Returns:
         Row numbers, shape (n,).
@@ -91,7 +91,7 @@ def halving_order(gains: ArrayLike) -> IntArray:
     References:
         Schmucker et al. (2021), Multi-objective asynchronous successive halving, arXiv 2106.12639,
         with the epsilon-net inside a front. Departures: gains are in shares of ranges that never
-        change, where the paper has raw metrics; nothing is drawn.
+        change, where the paper has raw metrics; no point is drawn at random.
     """
     array = gains_array(gains)
     rank = ranks(array)
@@ -101,10 +101,10 @@ def halving_order(gains: ArrayLike) -> IntArray:
 
 
 def quota(count: int, reduction: int) -> int:
-    """Return how many of `count` runs go on: one in `reduction`, rounded up.
+    """Return how many of `count` runs are promoted: one in `reduction`, rounded up.
 
-    The first to arrive goes on, as there is nothing to compare it with. The published rule rounds
-    down: nobody goes on before there are `reduction` of them.
+    The first run to arrive is promoted, as there is nothing to compare it with. The published rule
+    rounds down: no run is promoted before `reduction` runs have arrived.
     """
     return -(-count // reduction)
 
@@ -116,28 +116,28 @@ def ahead(
     front_stderr: ArrayLike,
     noise: float = NOISE,
 ) -> IntArray:
-    """Return the points of a front that dominate another by more than the noise of evaluation.
+    """Return the points of a front that dominate a given point by more than evaluation noise.
 
     Such a point is larger in every objective by `noise` standard errors of the difference; where
-    neither has any, it dominates as usual. What nothing is ahead of is on the front, or cannot be
-    told from it.
+    neither has an error, it dominates as usual. A point with none ahead of it is on the front, or
+    cannot be distinguished from it.
 
     By hand: with errors of 0.03 and 0.04 a difference has one of 0.05. So (0.50, 0.50) is behind
     (0.56, 0.56), and behind neither (0.56, 0.54) nor (0.90, 0.49).
 
     Args:
-        gains: Of the point in question, shape (m,).
+        gains: Gains of the given point, shape (m,).
         stderr: Standard error of each of its gains, shape (m,).
         front: Gains of the front, shape (k, m).
-        front_stderr: Their standard errors, shape (k, m).
-        noise: In standard errors.
+        front_stderr: Standard errors of the front's gains, shape (k, m).
+        noise: Required lead, in standard errors.
 
     Returns:
         Row numbers of the front in ascending order.
 
     Raises:
         ShapeError: If `front` is not a matrix.
-        NonFiniteError: If a row of it holds nan or infinity.
+        NonFiniteError: If a row of the front holds nan or infinity.
     """
     lead = gains_array(front, name="front") - np.asarray(gains, dtype=np.float64)
     clear = lead >= noise * np.hypot(np.asarray(front_stderr), np.asarray(stderr))

@@ -1,9 +1,9 @@
-"""Decides what a front is worth: the volume it dominates beyond a reference point.
+"""Hypervolume of a front: the volume that it dominates beyond a reference point.
 
 Nothing here scales: the objective with the largest units weighs most unless the caller passes
-normalised gains and reference. Values are comparable only against the same reference point. The
-volume is pymoo's; contributions and improvements use the limit trick on top of it, which stays fast
-where differences of whole volumes do not (four objectives and more).
+normalised gains and reference. Values are comparable only against the same reference point. pymoo
+computes the volume. Contributions and improvements use the limit-set trick on top of it, which
+stays fast where differences of whole volumes do not (four objectives and more).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def hypervolume(gains: ArrayLike, ref: ArrayLike) -> float:
 
 
 def count_beyond_ref(gains: ArrayLike, ref: ArrayLike) -> int:
-    """Return how many rows exceed the reference point everywhere; the others add no hypervolume.
+    """Return how many rows exceed the reference point everywhere; only they add hypervolume.
 
     Raises:
         ShapeError: If `ref` does not have one entry for each objective.
@@ -56,8 +56,8 @@ def count_beyond_ref(gains: ArrayLike, ref: ArrayLike) -> int:
 def contributions(gains: ArrayLike, ref: ArrayLike) -> FloatArray:
     """Return the volume that each point alone dominates.
 
-    A dominated row and every copy of a duplicated one contribute 0. Dominated rows are set aside
-    first, so that they do not hide a part of what their dominator contributes.
+    A dominated row and every copy of a duplicated one contribute 0. Dominated rows are removed
+    first, so that they do not reduce the contribution of their dominator.
 
     By hand: (2, 1) and (1, 2) against (0, 0) contribute 1 each; with (1, 2) twice, 1, 0 and 0.
 
@@ -92,7 +92,7 @@ def improvement(candidates: ArrayLike, gains: ArrayLike, ref: ArrayLike) -> Floa
     By hand: (2, 2) adds 1 to the 3 of {(2, 1), (1, 2)} against (0, 0); (1, 1) adds 0.
 
     Args:
-        candidates: Oriented scores to judge, shape (k, m), each by itself.
+        candidates: Oriented scores of the candidates, each judged alone, shape (k, m).
         gains: Oriented scores so far, shape (n, m).
         ref: Oriented reference point, shape (m,).
 
@@ -111,11 +111,11 @@ def improvement(candidates: ArrayLike, gains: ArrayLike, ref: ArrayLike) -> Floa
 
 
 def _gain_of(row: FloatArray, others: FloatArray, ref: FloatArray) -> float:
-    """Return the volume of a point's box less what others, clipped to the point, cover of it."""
+    """Return the volume of a point's box less the part that others, clipped to it, cover."""
     if not (row > ref).all() or (others >= row).all(axis=1).any():
         return 0.0
     box = float(np.prod(row - ref))
-    # rounding may leave a box a hair smaller than what covers it
+    # rounding may leave a box slightly smaller than the volume that covers it
     return max(0.0, box - _volume(np.minimum(others, row), ref))
 
 

@@ -1,4 +1,4 @@
-"""Decides how fronts are compared beside the hypervolume.
+"""Indicators of the quality of a front, beside the hypervolume.
 
 Larger is better for `eum`, `coverage` and `cardinality`, smaller for `igd_plus` and
 `epsilon_additive`. None of them normalises: pass gains normalised by the frozen ideal and nadir
@@ -25,8 +25,8 @@ def eum_grid(m: int) -> FloatArray:
     """Return the grid named `EUM_GRID`: weights spread evenly over the simplex, (r, m), r >= 256.
 
     Coarse lattices are mostly corners and inflate the expected utility by half on known fronts;
-    this one has none. No objective counts for more than another: permuting the objectives of a
-    front leaves its expected utility as it is.
+    this grid has no corners. All objectives count equally: permuting the objectives of a front
+    does not change its expected utility.
 
     Raises:
         ShapeError: If m is below 1.
@@ -109,7 +109,7 @@ def epsilon_additive(gains: ArrayLike, reference: ArrayLike) -> float:
 def coverage(gains: ArrayLike, other: ArrayLike) -> float:
     """Return the share of another front that gains weakly dominate, C(gains, other) in [0, 1].
 
-    It is not symmetric: give both directions, and mind that equal points count as covered.
+    Coverage is not symmetric: report both directions. Equal points count as covered.
 
     By hand: (2, 2) covers (1, 1) and (2, 2) of {(1, 1), (2, 2), (3, 0)}, so 2/3.
 
@@ -142,15 +142,15 @@ def cardinality(gains: ArrayLike) -> int:
 def sparsity(gains: ArrayLike) -> float:
     """Return the mean squared gap between neighbours, for comparison with published tables only.
 
-    Never optimise it or rank by it: a single point scores 0, the best value; each objective is
-    sorted by itself, so that for m > 2 "neighbours" are different points in each; duplicates lower
-    it; the objective with the largest units decides it.
+    Do not optimise sparsity or rank by it. A single point scores 0, the best value. Each objective
+    is sorted by itself, so that for m > 2 "neighbours" are different points in each. Duplicates
+    lower it. The objective with the largest units decides it.
 
     By hand: (0, 2), (1, 1), (3, 0) give (1 + 4 + 1 + 1) / 2 = 3.5.
 
     Args:
-        gains: Oriented scores of a front, shape (n, m); dominated rows and duplicates are for the
-            caller to leave out.
+        gains: Oriented scores of a front, shape (n, m); the caller leaves out dominated rows and
+            duplicates.
 
     Returns:
         Sparsity, in squared units; 0.0 when n < 2.
@@ -170,11 +170,11 @@ def sparsity(gains: ArrayLike) -> float:
 
 
 def crowding_distance(gains: ArrayLike) -> FloatArray:
-    """Return how lonely each point is: the gaps between its neighbours, relative to the range.
+    """Return the crowding distance: the gaps between a point's neighbours, relative to the range.
 
-    Both ends of every objective are infinite. An objective in which all points agree says nothing
-    and adds 0 to every point, ends included, where the formula would be 0/0. Equal values keep the
-    order of the rows.
+    Both ends of every objective are infinite. An objective in which all points agree adds 0 to
+    every point, ends included, where the formula would be 0/0. Equal values keep the order of the
+    rows.
 
     By hand: (0, 4), (1, 2), (4, 0) give inf, 4/4 + 4/4 = 2, inf.
 

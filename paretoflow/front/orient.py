@@ -1,8 +1,8 @@
-"""Decides what "better" means: the only place where a score changes sign.
+"""Converts scores to gains and back: the only place where a score changes sign.
 
-Scores are raw, in the user's units and direction; gains are the same numbers oriented so that
-larger is better. A score to minimise is negated, nothing is scaled: gains keep the user's units.
-Nan and infinity pass through; who consumes the gains refuses them.
+Scores are raw, in the user's units and direction. Gains are the same numbers oriented so that
+larger is better: a score to minimise is negated. Nothing is scaled: gains keep the user's units.
+Nan and infinity pass through; the functions that use the gains refuse them.
 """
 
 from __future__ import annotations
@@ -85,5 +85,5 @@ def _flipped(values: ArrayLike, problem: Problem, name: str) -> FloatArray:
             f"{name} must have shape (n, {problem.m}) or ({problem.m},), got {array.shape}"
         )
     signs = _signs(problem)
-    # adding zero turns -0.0 into 0.0, which people would otherwise see in a table
+    # adding zero turns -0.0 into 0.0, which would otherwise show in tables
     return np.asarray(array * signs + 0.0, dtype=np.float64)

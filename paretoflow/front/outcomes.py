@@ -1,4 +1,4 @@
-"""How constrained launches ended, judged on the evaluation prompts, which steered none of them."""
+"""Outcomes of constrained launches, judged on the evaluation prompts, which steered none."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from paretoflow.front.orient import gains_of
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a constrained launch; gains are oriented, in the objectives' units.
+    """Outcome of a constrained launch; gains are oriented, in the objectives' units.
 
     Args:
-        target: The objective that it was to improve.
-        room: By how much it is above each threshold, shape (m,): below 0 where it misses, inf
-            where there is none.
-        change: From its parent, shape (m,).
-        stderr: Standard error of that, shape (m,).
+        target: Index of the objective to improve.
+        room: Gain less threshold, shape (m,): below 0 where the launch misses the threshold, inf
+            where there is no threshold.
+        change: Change of the gains from its parent, shape (m,).
+        stderr: Standard error of the change, shape (m,).
     """
 
     target: int
@@ -33,12 +33,12 @@ class Outcome:
 
     @property
     def kept(self) -> bool:
-        """Return whether it keeps every threshold, within one standard error."""
+        """Return whether the launch keeps every threshold, within one standard error."""
         return bool((self.room >= -self.stderr).all())
 
     @property
     def gain(self) -> float:
-        """Return by how much the target improved."""
+        """Return the change of the target's gain."""
         return float(self.change[self.target])
 
     @property
@@ -47,9 +47,9 @@ class Outcome:
         return self.gain > 0
 
     def words(self, problem: Problem) -> str:
-        """Return it in words, for instance `missed length by 3.1 ± 0.8; quality improved by 0.02`.
+        """Return the outcome in words: `missed length by 3.1 ± 0.8; quality improved by 0.02`.
 
-        What a score gained is positive where it is better, in either direction.
+        An improvement is a positive number, in either direction of the objective.
         """
         how = "improved" if self.improved else "got worse"
         error = f"{self.stderr[self.target]:.2g}"
@@ -78,12 +78,12 @@ class Outcome:
 def outcome_of(
     proposal: Proposal, own: FloatArray, parent: FloatArray, stderr: FloatArray
 ) -> Outcome | None:
-    """Return how a launch ended; None where it was asked to keep nothing.
+    """Return the outcome of a launch; None if it has no thresholds or no target.
 
     By hand: from gains (1, 5) with thresholds (., 4) to (2, 3.5): room -0.5, change (1, -1.5).
 
     Args:
-        proposal: With thresholds and a target, if it is constrained.
+        proposal: Has thresholds and a target if it is constrained.
         own: Gains of its last checkpoint, shape (m,).
         parent: Gains of its parent, shape (m,).
         stderr: Standard error of the difference, shape (m,).
@@ -100,7 +100,7 @@ def outcome_of(
 def outcomes_of(
     problem: Problem, runs: Iterable[RunRecord], evaluations: Sequence[Evaluation]
 ) -> dict[str, Outcome]:
-    """Return how each constrained launch that has finished ended, by run."""
+    """Return the outcome of each finished constrained launch, by run."""
     last = {row.run_id: row for row in evaluations}
     by_name = {row.snapshot_id: row for row in evaluations}
     found: dict[str, Outcome] = {}
@@ -121,7 +121,7 @@ def outcomes_of(
 def outcome_facts(
     problem: Problem | None, runs: Iterable[RunRecord], evaluations: Sequence[Evaluation]
 ) -> dict[str, Any] | None:
-    """Return how the constrained launches ended as plain JSON values; None where none has yet."""
+    """Return the outcomes of the constrained launches as plain JSON values; None without any."""
     found = {} if problem is None else outcomes_of(problem, runs, evaluations)
     if problem is None or not found:
         return None
@@ -138,7 +138,7 @@ def outcome_facts(
 def difference_error(one: Evaluation, other: Evaluation) -> FloatArray:
     """Return the standard error of the difference of two evaluations' scores, shape (m,).
 
-    Prompt by prompt where both have the same prompts; else as of independent means.
+    It is taken prompt by prompt if both have the same prompts, else as of independent means.
     """
     a, b = one.prompt_scores, other.prompt_scores
     if one.data == other.data and a.shape == b.shape and a.ndim == 2 and a.shape[1] > 1:

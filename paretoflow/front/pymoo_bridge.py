@@ -1,7 +1,7 @@
-"""Runs pymoo on gains: the only place that negates for it, since pymoo minimises.
+"""Runs pymoo on gains: the only place that negates them, since pymoo minimises.
 
-Every function expects arrays that `checks` has passed: pymoo (and moocore below it) lets a nan row
-evict the whole front, and turns an infinite one into an infinite hypervolume, without a word. pymoo
+Every function expects arrays that passed `checks`. Without an error, pymoo (and moocore below it)
+lets a nan row evict the whole front, and turns an infinite row into an infinite hypervolume. pymoo
 loads when first used.
 """
 
@@ -20,7 +20,7 @@ def pymoo_hypervolume(gains: FloatArray, ref: FloatArray) -> float:
 
 
 def pymoo_ranks(gains: FloatArray) -> IntArray:
-    """Return the front each row is in, shape (n,), 0 the non-dominated; duplicates share a rank."""
+    """Return the rank of each row, shape (n,); 0 is non-dominated, duplicates share a rank."""
     from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
     _, ranks = NonDominatedSorting().do(-gains, return_rank=True)

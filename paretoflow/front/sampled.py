@@ -1,8 +1,8 @@
-"""Hypervolumes of many similar fronts at once, by common random points.
+"""Hypervolumes of many similar fronts at once, estimated with common random points.
 
 An exact hypervolume of 60 points takes a fifth of a second at eight objectives, so the thousand
 redrawn fronts of a bootstrap would take minutes. Here all redrawn fronts are measured with the same
-random points, and only where they differ: what all dominate, and what none does, needs no sample.
+random points, and only where they differ: a region that all or none dominate needs no sample.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from paretoflow.core.values import FloatArray
 from paretoflow.front.hypervolume import hypervolume
 
 TELLING = 32_768
-"""Random points that tell fronts apart, after which no more are drawn: the estimates' own error is
-then a tenth to a fifth of the spread of the fronts, which hardly widens an interval."""
+"""Number of random points that distinguish fronts, after which no more are drawn. The own
+error of the estimates is then a tenth to a fifth of the spread of the fronts, which hardly widens
+an interval."""
 MOST = 524_288
-"""Random points in all, where few tell fronts apart."""
+"""Largest number of random points in all, reached where few of them distinguish fronts."""
 CHUNK = 16_384
-"""Random points that are looked at together: bounds the memory to some 100 MB."""
+"""Number of random points processed together: bounds the memory to some 100 MB."""
 
 _Words = NDArray[np.uint64]
 
@@ -27,12 +28,12 @@ _Words = NDArray[np.uint64]
 def sampled_hypervolumes(
     fronts: FloatArray, observed: FloatArray, ref: FloatArray, *, seed: int
 ) -> FloatArray:
-    """Return the hypervolume of each front: the observed one's, exact, and an estimated change.
+    """Return the hypervolume of each front: the exact one of the observed front plus a change.
 
-    The random points are drawn from the union of k boxes, each from the reference point to the best
-    gains that a point has in any front. A box is chosen in proportion to its volume, and a point
-    inside several boxes counts for less, so that the estimate of a front's volume is unbiased, and
-    so is that of the difference to the observed front.
+    The change is estimated. The random points are drawn from the union of k boxes, each from the
+    reference point to the best gains that a point has in any front. A box is chosen in proportion
+    to its volume, and a random point inside several boxes counts for less. So the estimates of a
+    front's volume, and of its difference to the observed front, are unbiased.
 
     By hand: fronts that equal the observed one have its exact hypervolume.
 
@@ -73,13 +74,13 @@ def sampled_hypervolumes(
 def sampled_subsets(
     points: FloatArray, members: NDArray[np.bool_], ref: FloatArray, *, seed: int
 ) -> FloatArray:
-    """Return the hypervolume of subsets of points: of all it is exact, the loss is estimated.
+    """Return the hypervolume of subsets of points: exact for all points, less an estimated loss.
 
-    By hand: the subset of all points has the exact hypervolume; one without any has about 0.
+    By hand: the subset of all points has the exact hypervolume; an empty subset has about 0.
 
     Args:
         points: Oriented gains, shape (k, m).
-        members: Which points each subset has, shape (d, k).
+        members: Mask of the points of each subset, shape (d, k).
         ref: Oriented reference point, shape (m,).
         seed: Seed of the random points, drawn as in `sampled_hypervolumes`.
 
@@ -103,7 +104,7 @@ def sampled_subsets(
 def _dominated_shares(
     tables: list[_Thresholds], drawn: FloatArray, holds: NDArray[np.bool_]
 ) -> FloatArray:
-    """Return how many of the random points each front dominates, each counted once, shape (d,)."""
+    """Return how many random points each front dominates, each point counted once, shape (d,)."""
     dominated = np.zeros((len(drawn), tables[0].words), dtype=np.uint64)
     for table, inside in zip(tables, holds, strict=True):
         dominated[inside] |= table.passed(drawn[inside])
@@ -114,7 +115,7 @@ def _dominated_shares(
 
 
 def _inside(corners: FloatArray, drawn: FloatArray) -> NDArray[np.bool_]:
-    """Return which boxes hold which random points, shape (k, s)."""
+    """Return a mask of the random points that each box holds, shape (k, s)."""
     found = np.ones((len(corners), len(drawn)), dtype=bool)
     for of_corner, of_point in zip(corners.T, drawn.T, strict=True):
         found &= of_corner[:, None] >= of_point
@@ -122,10 +123,10 @@ def _inside(corners: FloatArray, drawn: FloatArray) -> NDArray[np.bool_]:
 
 
 class _Thresholds:
-    """Tells in which fronts one point dominates given places, as sets of bits.
+    """Finds the fronts in which one point dominates given places, as sets of bits.
 
-    Sorted by a gain, the fronts that reach a place are all from some rank on: that set is looked up
-    for each objective, and a point dominates where all of them agree.
+    Sorted by one gain of the point, the fronts that reach a place are all those from some position
+    on. That set is looked up for each objective; the point dominates in the intersection.
 
     Args:
         gains: The point's gains in each front, shape (d, m).

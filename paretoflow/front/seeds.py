@@ -1,9 +1,10 @@
-"""Decides how sure arms of several sweeps are, which differ by their seed: training luck included.
+"""Intervals for arms of several sweeps that differ by their seed; they include training luck.
 
-How far apart the seeds of an arm lie is pooled over all arms, as in a t test with equal variances:
-two or three seeds alone would say little. Where all sweeps were scored on the same prompts, what
-the prompts leave unsure comes on top; it is in the seeds' spread as well, which makes the interval
-a little wider than it need be. Where each seed has prompts of its own, the spread has all of it.
+The variance between the seeds of an arm is pooled over all arms, as in a t test with equal
+variances: two or three seeds alone would say little. Where all sweeps were scored on the same
+prompts, the variance due to the prompts is added. The spread of the seeds contains it already, so
+the interval is slightly wider than necessary. Where each seed has its own prompts, nothing is
+added.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from paretoflow.front.student import Interval, student_interval, summed
 from paretoflow.front.worth import Worth, variance_of
 
 Arm = Sequence[Worth]
-"""The worths of an arm's sweeps; arms of several with prompts of their own, in the same order."""
+"""The worths of an arm's sweeps. If each seed has its own prompts, all arms have the same order."""
 
 
 @dataclass(frozen=True)
 class Luck:
-    """How far apart seeds of one arm lie.
+    """Variance between the seeds of one arm.
 
     Args:
-        variance: Of corrected hypervolumes, within arms; 0 where every arm has one seed.
+        variance: Variance of corrected hypervolumes within arms; 0 where every arm has one seed.
         freedom: Degrees of freedom: seeds less arms.
         shared: Whether all sweeps were scored on the same prompts.
     """
@@ -36,7 +37,7 @@ class Luck:
 
 
 def luck_of(arms: Sequence[Arm], *, shared: bool) -> Luck:
-    """Return the luck that the seeds of all arms show together.
+    """Return the luck of training, pooled over the seeds of all arms.
 
     By hand: arms worth (1, 3) and (5, 5) have squares of 2 and 0 about their means: 2 over 2.
     """
@@ -47,7 +48,7 @@ def luck_of(arms: Sequence[Arm], *, shared: bool) -> Luck:
 
 
 def arm_interval(arm: Arm, luck: Luck) -> Interval:
-    """Return the 95 % interval of what an arm is worth in the mean over seeds, never negative."""
+    """Return the 95 % interval of an arm's true mean hypervolume over seeds, never negative."""
     parts = [(luck.variance / len(arm), luck.freedom)]
     if luck.shared:
         parts.append(_by_prompts([arm], [1.0]))
@@ -56,9 +57,9 @@ def arm_interval(arm: Arm, luck: Luck) -> Interval:
 
 
 def arm_change(first: Arm, second: Arm, luck: Luck) -> Interval:
-    """Return the 95 % interval of how much more the second arm is worth in the mean over seeds."""
+    """Return the 95 % interval of the second arm's mean hypervolume less that of the first."""
     change = _mean(second) - _mean(first)
-    if not luck.shared:  # seed by seed, each pair on prompts of its own
+    if not luck.shared:  # seed by seed, each pair on its own prompts
         apart = [b.corrected - a.corrected for a, b in zip(first, second, strict=True)]
         variance = float(np.var(apart, ddof=1)) / len(apart)
         return student_interval(change, variance, len(apart) - 1)
@@ -72,7 +73,7 @@ def _mean(arm: Arm) -> float:
 
 
 def _by_prompts(arms: Sequence[Arm], signs: Sequence[float]) -> tuple[float, int]:
-    """Return the variance that the prompts leave, with its degrees of freedom."""
+    """Return the variance due to the choice of prompts, with its degrees of freedom."""
     errors = sum(
         sign * np.mean([w.errors for w in arm], axis=0)
         for arm, sign in zip(arms, signs, strict=True)

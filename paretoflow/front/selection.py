@@ -1,7 +1,7 @@
-"""Which point of a front to take: by a preference, under constraints, or to show the front's shape.
+"""Selects points of a front: by a preference, under constraints, or to show the front's shape.
 
-Decides on the points of a `FrontView` alone; nothing is interpolated, since only trained adapters
-can be handed over.
+Only points of a `FrontView` are selected. Nothing is interpolated, since only trained adapters can
+be delivered.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ def pick(
     at_least: Bounds | None = None,
     at_most: Bounds | None = None,
 ) -> FrontPoint:
-    """Return the front point that a preference likes best among those that keep the constraints.
+    """Return the best front point under a preference, among those that keep the constraints.
 
-    The winner has the largest weighted sum of gains normalised by the sweep's frozen ranges; equal
-    sums are decided by the plain sum. A point that does not pass the reference point in every
-    objective is only taken where no other keeps the constraints: it is worse in one of them than
-    what still counts. Without `prefer`, the objectives that carry no constraint
-    count equally.
+    The winner has the largest weighted sum of gains normalised by the sweep's frozen ranges; the
+    plain sum decides between equal sums. A point that does not pass the reference point in every
+    objective is taken only if no other point keeps the constraints: in one objective it is no
+    better than the worst score that still counts. Without `prefer`, the objectives without a
+    constraint count equally.
 
     Args:
         view: The front to choose from.
-        prefer: Non-negative importance of each objective by name; objectives left out do not count.
+        prefer: Non-negative importance of objectives by name; objectives left out do not count.
         at_least: Lowest raw score allowed, for maximised objectives.
         at_most: Highest raw score allowed, for minimised objectives.
 
     Raises:
-        UserError: If nothing is asked for, a name is unknown, a number makes no sense, a constraint
-            points the wrong way, or no point keeps the constraints.
+        UserError: If no preference or constraint is given, a name is unknown, a number is out of
+            range, a constraint points the wrong way, or no point keeps the constraints.
 
     References:
         Liu et al. (2024), arXiv 2410.02236, sec. 5.4, "set max policy"; the normalisation and
@@ -69,9 +69,10 @@ def normalised_gains(gains: FloatArray, problem: Problem) -> FloatArray:
 
 
 def that_count(view: FrontView) -> NDArray[np.bool_]:
-    """Return which points pass the reference point in every objective, shape (k,).
+    """Return a mask of the points that pass the reference point in every objective, shape (k,).
 
-    The others add no hypervolume: in one objective they are no better than the worst that counts.
+    The other points add no hypervolume: in one objective they are no better than the worst score
+    that still counts.
     """
     scores = np.array([p.scores for p in view.points]).reshape(-1, view.problem.m)
     gains = gains_of(scores, view.problem)
@@ -81,9 +82,9 @@ def that_count(view: FrontView) -> NDArray[np.bool_]:
 def landmarks(view: FrontView) -> list[tuple[FrontPoint, tuple[str, ...]]]:
     """Return the points that show a front's shape, each with the objectives it is the best in.
 
-    They are the best point of each objective, and the middle: the one whose worst gain is best in
-    units of the front's own extent (for showing only; nothing is decided by it). They keep the
-    order of the front. Points that do not count are left out where others do.
+    They are the best point of each objective, and the middle: the point whose worst gain is best in
+    units of the front's own extent (for display only; nothing is decided by it). They keep the
+    order of the front. Points that do not pass the reference point are left out if others do.
     """
     if not view.points:
         return []
@@ -140,7 +141,7 @@ def _weights(problem: Problem, prefer: Bounds, floors: FloatArray) -> FloatArray
 
 
 def _floors(problem: Problem, at_least: Bounds, at_most: Bounds) -> FloatArray:
-    """Return the lowest gain allowed of each objective, shape (m,); -inf without a constraint."""
+    """Return the lowest allowed gain of each objective, shape (m,); -inf without a constraint."""
     asked = (
         (at_least, "at least", "--at-least", Direction.MAXIMIZE),
         (at_most, "at most", "--at-most", Direction.MINIMIZE),

@@ -1,9 +1,9 @@
-"""Where policies truly are, as far as scores tell: those that cannot be told apart lie together.
+"""Estimates of where policies truly are: policies that scores cannot distinguish lie together.
 
-Means of noisy scores lie farther apart than the policies themselves: three looks at one policy are
-three means. Redrawn from there, the luckiest look keeps its lead, and half of what it owes to luck
-is not seen. So each mean is drawn to those that it cannot be told from, and what is redrawn starts
-from there.
+Means of noisy scores lie farther apart than the policies themselves: three evaluations of one
+policy have three means. If prompts are redrawn around these means, the luckiest evaluation keeps
+its lead, and half of its luck goes unnoticed. So each mean is moved towards the means that it
+cannot be distinguished from, and prompts are redrawn around the moved means.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from paretoflow.core.values import FloatArray
 
 _AT_ONCE = 64
 _LEAST = 1e-100
-"""Least variance that is inverted."""
+"""Smallest variance that is inverted."""
 
 
 def settled_means(clouds: FloatArray, passes: int) -> FloatArray:
-    """Return means that are drawn to each other where the scores do not tell them apart.
+    """Return means moved towards each other where the scores do not distinguish them.
 
-    Each becomes the mean of all, weighted by how likely a difference as large as theirs is between
-    two looks at one policy, to the power of a number that depends on m alone and lets two such
-    looks weigh a half on average. The differences are paired over prompts. Rows that are equal in
-    every score are one look.
+    Each mean becomes a weighted mean of all means. A weight is the likelihood of so large a
+    difference between two evaluations of one policy, to a power that depends on m alone. The power
+    is such that two evaluations of one policy have weight one half on average. The differences are
+    paired over prompts. Rows that are equal in every score count as one evaluation.
 
     By hand: policies that are many standard errors apart stay where they are, and so do those with
-    equal means; of three looks at one policy each goes a third to half of the way to the mean of
-    the others.
+    equal means; of three evaluations of one policy each goes a third to half of the way to the mean
+    of the others.
 
     Args:
         clouds: Oriented score of every prompt for every evaluation, shape (k, m, n).
-        passes: How often; later passes take the means of earlier ones as the places.
+        passes: Number of passes; a later pass starts from the means of the one before.
 
     Returns:
         Shape (k, m).
@@ -48,7 +48,7 @@ def settled_means(clouds: FloatArray, passes: int) -> FloatArray:
     looks = flat.reshape(-1, *clouds.shape[1:])
     own = looks.mean(axis=2)
     precisions = _precisions(looks - own[:, :, None])
-    # two looks at one policy are a chi-squared apart: the mean of exp(-q / 2 reach) is a half
+    # two evaluations of one policy differ by a chi-squared: exp(-q / 2 reach) is a half in the mean
     reach = 1 / (4 ** (1 / clouds.shape[1]) - 1)
     places = own
     for _ in range(passes):
@@ -63,7 +63,8 @@ def settled_means(clouds: FloatArray, passes: int) -> FloatArray:
 def _precisions(centred: FloatArray) -> FloatArray:
     """Return the inverse covariance of the difference of each two means, shape (k, k, m, m).
 
-    Where two never differ by another amount there is next to no variance, so that is certain.
+    Two evaluations that differ by the same amount on every prompt have almost no variance, so
+    their difference is certain.
     """
     k, m, n = centred.shape
     found = np.empty((k, k, m, m))

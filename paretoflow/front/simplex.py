@@ -1,6 +1,6 @@
-"""Decides where preferences lie: lattices and draws on the simplex, and the order to try them in.
+"""Preference weights: lattices and draws on the simplex, and the order in which to try them.
 
-Numpy and the standard library only: checking a spec shows the plan, and must not wait for pymoo.
+Numpy and the standard library only: checking a spec shows the plan, and must not load pymoo.
 """
 
 from __future__ import annotations
@@ -68,10 +68,10 @@ def lattice_at_least(m: int, count: int) -> FloatArray:
 
 
 def spread_order(weights: ArrayLike) -> IntArray:
-    """Return an order from coarse to fine, so that any first part of it covers the simplex evenly.
+    """Return an order from coarse to fine: any first part of it covers the simplex evenly.
 
-    The corners come first: for each objective in turn, the weights that lean on it most. Then
-    always the weights farthest from all chosen so far. Ties go to the lowest index.
+    The corners come first: for each objective in turn, the weights that favour it most. Then
+    follow the weights farthest from all chosen so far. Ties go to the lowest index.
 
     By hand: 0, .25, .5, .75, 1 on an edge are tried as 1, 0, .5, .25, .75 by their first weight.
 
@@ -124,9 +124,9 @@ def uniform_simplex(m: int, count: int, seed: int) -> FloatArray:
 def even_simplex(m: int, count: int) -> FloatArray:
     """Return weights spread evenly and uniformly over the simplex, without any randomness.
 
-    The gaps of a Kronecker sequence instead of random numbers: the mean largest weight over 256 of
-    them is four times nearer its true value than over 256 draws. Unlike a lattice it does not
-    favour corners.
+    The weights are the gaps of a Kronecker sequence instead of random numbers: the mean largest
+    weight over 256 of them is four times nearer its true value than over 256 draws. Unlike a
+    lattice they do not favour corners.
 
     Args:
         m: Number of objectives, at least 1.
@@ -154,9 +154,10 @@ def even_simplex(m: int, count: int) -> FloatArray:
 def symmetric_simplex(m: int, count: int) -> FloatArray:
     """Return at least `count` weights spread evenly over the simplex, alike for every objective.
 
-    A lattice of H divisions moved inwards, (k_i + c) / (H + m c), with c such that the variance of
-    each weight is exactly that of the uniform distribution: H (H + m) = (H + m c)^2. Permuting the
-    objectives permutes the rows, so that means and covariances are exact, too.
+    The weights are a lattice of H divisions moved inwards, (k_i + c) / (H + m c). c is such that
+    the variance of each weight is exactly that of the uniform distribution: H (H + m) =
+    (H + m c)^2. Permuting the objectives permutes the rows, so means and covariances are exact,
+    too.
 
     By hand: m = 2 with 2 weights has H = 1, c = (sqrt(3) - 1) / 2 = .366, and so (.211, .789) and
     (.789, .211), whose variance is (.289)^2 = 1 / 12.

@@ -1,7 +1,7 @@
-"""Many fronts of the same points at once: which points each has, and what it is worth.
+"""Points and hypervolumes of many fronts of the same points at once.
 
-A bootstrap redraws a front a thousand times. Up to three objectives all volumes are computed at
-once, exactly; beyond, `sampled` estimates them.
+A bootstrap redraws a front a thousand times. Up to three objectives, all volumes are computed at
+once and exactly; beyond, `sampled` estimates them.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from paretoflow.core.values import FloatArray
 from paretoflow.front.sampled import sampled_hypervolumes, sampled_subsets
 
 EXACT_OBJECTIVES = 3
-"""Up to so many objectives every volume is exact."""
+"""Number of objectives up to which every volume is exact."""
 
 Mask = NDArray[np.bool_]
 
 
 def redrawn_means(clouds: FloatArray, draws: int, seed: int) -> FloatArray:
-    """Return the means over prompts that are redrawn, the same for all points.
+    """Return the means over redrawn prompts; each draw has the same prompts for all points.
 
     Args:
         clouds: Oriented score of every prompt for every point, shape (k, m, n).
@@ -30,13 +30,13 @@ def redrawn_means(clouds: FloatArray, draws: int, seed: int) -> FloatArray:
         Shape (draws, k, m).
     """
     n = clouds.shape[2]
-    # how often each prompt is drawn is all that a mean needs to know
+    # a mean depends only on how often each prompt is drawn
     counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
     return np.asarray(np.einsum("kmn,dn->dkm", clouds, counts / n, optimize=True), dtype=np.float64)
 
 
 def stacked_fronts(stack: FloatArray) -> Mask:
-    """Return which points no other dominates, each front by itself; equal points both stay.
+    """Return a mask of the non-dominated points of each front; equal points both stay.
 
     By hand: of the fronts ((1, 2), (2, 1)) and ((1, 1), (2, 1)) the first keeps both points, the
     second its last.
@@ -51,7 +51,7 @@ def stacked_fronts(stack: FloatArray) -> Mask:
     places = np.ascontiguousarray(stack.transpose(2, 1, 0))
     keeps = np.ones((k, d), dtype=np.bool_)
     for i in range(k):
-        # whoever is behind in an objective in every front can be left out at once
+        # a point that is behind in one objective in every front can be left out at once
         able = np.flatnonzero((places >= places[:, i : i + 1]).any(axis=2).all(axis=0))
         reaches = np.logical_and.reduce([p[able] >= p[i] for p in places])
         passes = np.logical_or.reduce([p[able] > p[i] for p in places])
@@ -87,18 +87,18 @@ def stacked_hypervolumes(
 def members_hypervolumes(
     stack: FloatArray, members: Mask, observed: FloatArray, ref: FloatArray, *, seed: int = 0
 ) -> FloatArray:
-    """Return the hypervolume of each front, given which of its points no other dominates.
+    """Return the hypervolume of each front, given the mask of its non-dominated points.
 
-    As `stacked_hypervolumes`, and quicker, since the others add nothing and are left out.
+    Faster than `stacked_hypervolumes`, since dominated points add nothing and are left out.
 
     By hand: of ((2, 1), (1, 2), (0, 0)) the first two; against (0, 0) they are worth 3.
 
     Args:
         stack: Oriented gains, shape (d, k, m).
-        members: As `stacked_fronts` gives them, shape (d, k).
+        members: Mask from `stacked_fronts`, shape (d, k).
         observed: Gains that the fronts are redrawn from, shape (k, m).
         ref: Oriented reference point, shape (m,).
-        seed: As of `stacked_hypervolumes`.
+        seed: As in `stacked_hypervolumes`.
 
     Returns:
         Hypervolumes, shape (d,).
@@ -121,13 +121,13 @@ def subset_hypervolumes(
 
     Args:
         points: Oriented gains, shape (k, m).
-        members: Which points each subset has, shape (d, k).
+        members: Mask of the points of each subset, shape (d, k).
         ref: Oriented reference point, shape (m,).
         seed: Seed of the random points that estimate volumes of many objectives.
 
     Returns:
-        Hypervolumes, shape (d,). Beyond three objectives that of all points is exact, and what a
-        subset lacks of it is estimated, as `sampled_subsets` does.
+        Hypervolumes, shape (d,). Beyond three objectives the volume of all points is exact, and
+        the loss of a subset is estimated, as in `sampled_subsets`.
     """
     if points.shape[1] > EXACT_OBJECTIVES:
         return sampled_subsets(points, members, ref, seed=seed)
@@ -136,18 +136,19 @@ def subset_hypervolumes(
 
 
 def _areas(beyond: FloatArray) -> FloatArray:
-    """Return areas of staircases: from the widest point on, each as high as the highest so far."""
+    """Return areas of staircases: each step, widest first, is as high as the highest so far."""
     order = np.argsort(-beyond[:, :, 0], axis=1)
     widths, heights = (np.take_along_axis(beyond[:, :, j], order, axis=1) for j in (0, 1))
     return _under_stairs(_steps(widths).T, np.ascontiguousarray(heights.T))
 
 
 def _volumes(beyond: FloatArray) -> FloatArray:
-    """Return volumes: slices along the last objective, each a staircase of those that reach it.
+    """Return volumes: slices along the last objective, each a staircase of points that reach it.
 
     References:
         Fonseca, Paquete and Lopez-Ibanez (2006), An improved dimension-sweep algorithm for the
-        hypervolume indicator, for the sweep; ours sweeps all fronts together, and each slice anew.
+        hypervolume indicator, for the sweep. Ours sweeps all fronts together, and computes each
+        slice from scratch.
     """
     order = np.argsort(-beyond[:, :, 0], axis=1)
     widths, heights, depths = (
@@ -162,7 +163,7 @@ def _volumes(beyond: FloatArray) -> FloatArray:
 
 
 def _steps(falling: FloatArray) -> FloatArray:
-    """Return how far each number of a row lies above the next, the last above 0."""
+    """Return the difference of each number of a row and the next; of the last number and 0."""
     return np.asarray(falling - np.pad(falling[:, 1:], ((0, 0), (0, 1))), dtype=np.float64)
 
 

@@ -1,4 +1,4 @@
-"""The one interval of this package: a middle, and what is known of its error, after Student."""
+"""Student's interval around an estimate; all intervals of this package are made here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def student_interval(middle: float, variance: float, freedom: float) -> Interval
 
     Args:
         middle: The estimate.
-        variance: Of the estimate, in squares of its unit; an interval of 0 is that point.
+        variance: Of the estimate, in squares of its unit; 0 gives the estimate as both ends.
         freedom: Degrees of freedom that the variance was estimated with; below 1 counts as 1.
 
     References:
@@ -31,7 +31,7 @@ def student_interval(middle: float, variance: float, freedom: float) -> Interval
 
 
 def summed(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Return variance and degrees of freedom of a sum of independent errors, from those of each.
+    """Return variance and degrees of freedom of a sum of independent errors.
 
     By hand: (1, 4) and (1, 4) have variance 2, and freedom 4 / (1/4 + 1/4) = 8.
 

@@ -1,13 +1,13 @@
-"""Decides what a front is truly worth, as its points were selected by the scores that praise them.
+"""True worth of a front, corrected for the selection of its points by their own scores.
 
-A front is the best of many noisy evaluations: whoever was lucky on the eval prompts is on it, so
-its hypervolume is too high, the more so the more evaluations there were. How much too high is found
-by doing it again, from where the policies seem to be (`settled`): prompts are redrawn, the same for
-all evaluations, the front is selected anew among all of them, and its redrawn volume is held
-against what its points had scored before. The
-mean excess is the optimism, which is taken off; the spread of the excess makes the interval.
+A front is the best of many noisy evaluations. Evaluations that were lucky on the eval prompts are
+on it, so its hypervolume is too high, the more so the more evaluations there were. A bootstrap
+estimates the excess. It starts from estimates of where the policies are (`settled`) and redraws
+prompts, the same for all evaluations. It selects the front again among all evaluations and compares
+its redrawn volume with the volume that the same points had before. The mean excess is the optimism,
+which is subtracted; the spread of the excess makes the interval.
 
-What is left out: another seed of training would give other policies (`comparison` knows seeds).
+Seeds are not covered: another seed of training would give other policies (see `comparison`).
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ from paretoflow.front.stacked import (
 from paretoflow.front.student import Interval, student_interval
 
 DRAWS = 500
-"""Redrawn fronts."""
+"""Number of redrawn fronts."""
 _NEVER = 4.0
-"""An evaluation that another beats by so many standard errors everywhere is never selected."""
+"""Lead in standard errors, in every objective, beyond which the beaten evaluation is left out."""
 _MOST = 250
-"""Evaluations beside the claimed ones that compete: bounds the time of very long sweeps."""
+"""Largest number of contending evaluations: bounds the time of very long sweeps."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How the luck of a selection is found and taken off.
+    """Estimate and correction of the luck of a selection.
 
     Args:
-        passes: How often means are settled (`settled_means`) before prompts are redrawn.
-        correction: What is taken off, in optimisms of the bootstrap.
+        passes: Number of passes of `settled_means` before prompts are redrawn.
+        correction: Amount to subtract, as a multiple of the bootstrap's optimism.
         unsure: Variance of the correction, as a share of its square.
-        selects: Whether the scores chose the claimed points among all. Where others did, only what
-            a volume owes to the noise of its points is taken off.
+        selects: Whether these scores selected the claimed points. If other scores did, only the
+            bias that the noise of the points gives to a volume is subtracted.
     """
 
     passes: int
@@ -59,28 +59,28 @@ class Rule:
 
 
 RULES: Mapping[int, Rule] = {1: Rule(0, 1.2, 1 / 8), 2: Rule(2, 1.0, 1 / 8)}
-"""By number; exports say by which they were judged. The first redrew prompts around the means as
-they are. The constants were chosen on convex and saturating sweeps and checked on others
+"""Rules by number; an export records the number of its rule. The first redrew prompts around the
+means themselves. The constants were chosen on convex and saturating sweeps and checked on others
 (tests/benchmarks/results/coverage.md)."""
 RULE = max(RULES)
-"""The one in force."""
+"""Number of the current rule."""
 FRESH = Rule(0, 1.0, 1 / 8, selects=False)
-"""For scores that chose nothing."""
+"""Rule for scores that selected nothing."""
 
 
 @dataclass(frozen=True)
 class Worth:
-    """What a front is worth.
+    """Worth of a front.
 
     Args:
         reported: Hypervolume of the scores as they are.
-        optimism: How much of it is luck of the selection.
-        errors: Redrawn volume less what the same points had before, of each draw, shape (d,).
+        optimism: Part of the reported hypervolume that is luck of the selection.
+        errors: Redrawn volume less the volume of the same points before, of each draw, shape (d,).
         prompts: Number of prompts.
-        doubts: For each claimed point, the probability that the one other claimed point which
-            threatens it most is truly better, shape (k,).
-        rivals: Which claimed point that is, shape (k,); -1 for none.
-        rule: How it was found.
+        doubts: For each claimed point, the probability that its strongest rival among the other
+            claimed points is truly better, shape (k,).
+        rivals: Index of that rival among the claimed points, shape (k,); -1 for none.
+        rule: The rule that was used.
     """
 
     reported: float
@@ -119,21 +119,21 @@ def worth(
     seed: int = 0,
     rule: Rule = RULES[RULE],
 ) -> Worth:
-    """Return what a front is worth, with the luck of its selection taken off.
+    """Return the worth of a front, with the luck of its selection estimated.
 
     By hand: a single evaluation was not selected, and its mean is as often too low as too high: no
-    optimism. Two that gain (0, 2) and (2, 0) on two prompts are worth 1; redrawn, the better of the
-    two has 2 in half of the draws, where the same point had 1 before: half of 2 - 1 is .5, times
-    the rule's correction.
+    optimism. Two evaluations that gain (0, 2) and (2, 0) on two prompts are worth 1. Redrawn, the
+    better of the two has 2 in half of the draws, where the same point had 1 before: half of 2 - 1
+    is .5, times the rule's correction.
 
     Args:
         clouds: Oriented score of every prompt for every evaluation, shape (k, m, n), n at least 2.
-        claimed: Which of them are the front, as indices.
+        claimed: Indices of the evaluations on the front.
         ref: Oriented reference point, shape (m,).
         draws: Number of bootstrap draws.
         seed: Seed of the draws. The same seed and number of prompts redraw the same prompts, so the
             errors of two fronts that were scored on the same prompts are paired.
-        rule: How the luck is found.
+        rule: Estimate and correction of the luck.
 
     Raises:
         ShapeError: If the arrays do not fit each other.
@@ -141,8 +141,8 @@ def worth(
 
     References:
         Efron (1986), How biased is the apparent error rate of a prediction rule?, JASA 81, sec. 2,
-        for the optimism and its bootstrap; Varian's winner's curse is the same. Ours: the front as
-        what is chosen, settled means as what is redrawn, and a correction that is itself unsure.
+        for the optimism and its bootstrap; Varian's winner's curse is the same. Ours: the front is
+        the selection, settled means are redrawn, and the correction has a variance of its own.
     """
     array, point = _checked(clouds, ref)
     index = np.asarray(claimed, dtype=np.int64).reshape(-1)
@@ -167,17 +167,17 @@ def worth(
 
 
 def worth_less(first: Worth, second: Worth, *, paired: bool, shared: float = 0.0) -> Interval:
-    """Return the 95 % interval of how much more the second front is truly worth than the first.
+    """Return the 95 % interval of the second front's true hypervolume less that of the first.
 
     Args:
-        first: Of one front.
-        second: Of the other, with the same number of draws.
-        paired: Whether both were scored on the same prompts, and the draws are common.
-        shared: Share of the smaller side's evaluations that the other side has as well: what luck
-            they had is the same luck. 1 for two checkpoints of one sweep.
+        first: Worth of one front.
+        second: Worth of the other, with the same number of draws.
+        paired: Whether both were scored on the same prompts and share the draws.
+        shared: Share of the smaller side's evaluations that the other side has as well; they have
+            the same luck on both sides. 1 for two front snapshots of one sweep.
 
     Returns:
-        Lower and upper end of the difference; its middle is the difference of the corrected ones.
+        Lower and upper end; the middle is the difference of the corrected hypervolumes.
     """
     unsure = first.unsure + second.unsure - 2 * shared * min(first.unsure, second.unsure)
     change = (second.reported - second.optimism) - (first.reported - first.optimism)
@@ -192,7 +192,7 @@ def worth_less(first: Worth, second: Worth, *, paired: bool, shared: float = 0.0
 
 
 def variance_of(errors: FloatArray, prompts: int) -> float:
-    """Return the variance of errors; redrawing n prompts gives (n - 1) / n of it."""
+    """Return the variance of errors, times n / (n - 1): redrawing n prompts gives too little."""
     return float(errors.var() * prompts / max(1, prompts - 1))
 
 
@@ -212,7 +212,7 @@ def _checked(clouds: ArrayLike, ref: ArrayLike) -> tuple[FloatArray, FloatArray]
 def _contenders(array: FloatArray, claimed: IntArray) -> IntArray:
     """Return the evaluations that may be selected: no claimed one beats them by far.
 
-    Of very many, those that are beaten by least.
+    If there are too many, those that are beaten by the least are returned.
     """
     left, margin = np.arange(len(array)), np.full(len(array), -np.inf)
     for rival in array[claimed]:
@@ -228,7 +228,7 @@ def _contenders(array: FloatArray, claimed: IntArray) -> IntArray:
 def _excess(
     redrawn: FloatArray, means: FloatArray, ref: FloatArray, seed: int, *, selects: bool
 ) -> FloatArray:
-    """Return what each redrawn front is worth less what its points had before, shape (d,)."""
+    """Return each redrawn front's volume less the volume of its points before, shape (d,)."""
     if not selects:
         after = stacked_hypervolumes(redrawn, means, ref, seed=seed)
         return np.asarray(after - hypervolume(means, ref), dtype=np.float64)
