@@ -22,8 +22,10 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -48,6 +50,7 @@ from paretoflow.scoring.preparing import Preparing
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import as_folder
 
+NO_FACTS: Mapping[str, Any] = MappingProxyType({})
 CHEAP = "tests.integration.cheap_executor:CheapExecutor"
 PACE = "pace.json"
 """In the sweep's folder: seconds for each step, {"step_s": …}, and how many tenths of a second
@@ -144,7 +147,13 @@ class CheapExecutor:
         self._files.finish(launch.run_id)
 
     def _row(
-        self, run_id: str, attempt: int, step: int, scores: np.ndarray, **fields: Any
+        self,
+        run_id: str,
+        attempt: int,
+        step: int,
+        scores: np.ndarray,
+        payload: Mapping[str, Any] = NO_FACTS,
+        **fields: Any,
     ) -> Event:
         found = Evaluation(
             scores=scores,
@@ -154,7 +163,8 @@ class CheapExecutor:
             cost=Cost(0.1, 0.1, 10),
             **fields,
         )
-        return evaluated(found.named(run_id, attempt, step), time.time())
+        row = evaluated(found.named(run_id, attempt, step), time.time())
+        return replace(row, payload={**row.payload, **payload})
 
     def _pace_s(self) -> float:
         return self._pace("step_s")
