@@ -51,4 +51,5 @@ def conclude(ending: Ending, again: Sequence[str] = ()) -> None:
 
 def _said(ending: Ending) -> str:
     failure = ending.failure
-    return f"at the boundary {failure.boundary}: {failure.message}"
+    code = f" ({failure.code})" if failure.code else ""
+    return f"at the boundary {failure.boundary}{code}: {failure.message}"

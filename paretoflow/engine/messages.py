@@ -40,6 +40,7 @@ class Failure:
         details: Traceback or log tail; empty when there is none.
         outage: What the worker group waits for before it takes another run, in a few words; empty
             where it need not wait.
+        code: Code of the error, one of `core.codes`; empty where it was none of ours.
     """
 
     boundary: Boundary
@@ -48,6 +49,7 @@ class Failure:
     details: str = ""
     cause: Cause = Cause.ERROR
     outage: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ def failure_of(error: BaseException, places: Sequence[Path] = ()) -> Failure:
         (Boundary.METHOD, True),
     )
     cause = Cause.LOST if interrupted else Cause.ERROR
-    return Failure(boundary, _in_one_line(error), retryable, details, cause)
+    code = error.code if isinstance(error, ParetoflowError) else ""
+    return Failure(boundary, _in_one_line(error), retryable, details, cause, code=code)
 
 
 def death_of(error: WorkerError) -> Failure:

@@ -65,6 +65,7 @@ def failed(report: Report, time_s: float, *, spent_s: float, ranks: int, final: 
             "retryable": failure.retryable,
             "cause": failure.cause.value,
             "details": failure.details[-4000:],
+            **({"code": failure.code} if failure.code else {}),
         },
     )
 

@@ -52,12 +52,14 @@ class Streak:
         message: Of the last one.
         details: Its traceback; empty when there is none.
         run_ids: The runs, oldest failure first.
+        code: Code of the last error; empty where it was none of ours, or by an earlier version.
     """
 
     boundary: Boundary | None = None
     message: str = ""
     details: str = ""
     run_ids: tuple[str, ...] = ()
+    code: str = ""
 
     def __len__(self) -> int:
         return len(self.run_ids)
@@ -67,8 +69,8 @@ class Streak:
         boundary = Boundary(event.boundary)
         alike = (boundary, pattern_of(event.message)) == (self.boundary, pattern_of(self.message))
         before = self.run_ids if alike else ()
-        details = event.payload.get("details", "")
-        return Streak(boundary, event.message, details, (*before, event.run_id))
+        details, code = event.payload.get("details", ""), event.payload.get("code", "")
+        return Streak(boundary, event.message, details, (*before, event.run_id), code)
 
 
 @dataclass

@@ -54,6 +54,8 @@ def test_every_error_has_one_boundary(
 def test_our_errors_speak_for_themselves_and_others_are_named() -> None:
     ours = ObjectiveError("returned nan", "objective x", "look at it")
     assert failure_of(ours).message == "objective x: returned nan (look at it)"
+    assert failure_of(ours).code == "objective"
+    assert failure_of(ValueError("bad")).code == ""
     assert failure_of(ValueError("bad\nworse")).message == "ValueError: bad"
     assert failure_of(KeyError()).message == "KeyError: "
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from paretoflow.core.values import Proposal
 from paretoflow.engine.loop.planner import decide, exhausted, failing
 from paretoflow.engine.messages import Report
 from paretoflow.engine.session.simulate import simulate
-from paretoflow.engine.state.failures import pattern_of
+from paretoflow.engine.state.failures import Streak, pattern_of
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import Event, EventKind
@@ -87,6 +88,15 @@ def test_a_quotation_is_what_somebody_said_and_a_short_word_in_quotes_is_a_name(
     assert pattern_of("cannot parse 'yes I can'") == pattern_of("cannot parse 'no \\'I\\' can\\'t'")
     assert pattern_of("cannot parse ''") == pattern_of('cannot parse "it\'s a"')
     assert pattern_of("no column 'answer'") != pattern_of("no column 'text'")
+
+
+def test_the_code_of_the_last_failure_is_kept_and_earlier_versions_wrote_none() -> None:
+    event = failed("a", final=True)
+    assert "code" not in event.payload
+    assert Streak().with_failure(event).code == ""
+    coded = replace(event, payload={**event.payload, "code": "objective-shape"})
+    streak = Streak().with_failure(event).with_failure(coded)
+    assert (streak.code, len(streak)) == ("objective-shape", 2)
 
 
 def test_a_message_of_any_length_is_compared_at_once() -> None:
