@@ -1,4 +1,4 @@
-"""Language models: load a base, hang adapters on it, sample from it, score token sequences with it.
+"""Language models: load a base, attach adapters, sample answers, score token sequences.
 
-Needs the `train` extra; nothing outside a worker group imports it, but for `folders`.
+Needs the `train` extra. Nothing outside a worker group imports it, except `folders`.
 """

@@ -1,7 +1,7 @@
-"""LoRA adapters on a frozen base: make, load, save, take off.
+"""LoRA adapters on a frozen base: create, load, save, remove.
 
-One adapter is on the base at a time. Taking it off leaves the base bit for bit as it was, so one
-loaded base serves every run of a worker.
+A base has one adapter at a time. Removing it restores the base bit for bit, so one loaded base
+serves every run of a worker.
 """
 
 from __future__ import annotations
@@ -40,13 +40,14 @@ _LOADING_FAULTS = (OSError, ValueError, KeyError, TypeError, RuntimeError, Safet
 def fresh_adapter(
     lm: LanguageModel, lora: LoraSpec, seed: int, options: Mapping[str, Any] | None = None
 ) -> PeftModel:
-    """Put a new trainable adapter on the base; until it is trained the model answers as the base.
+    """Put a new trainable adapter on the base; before training the model answers as the base.
 
-    `seed` decides the adapter's random half; the caller's random state is left as it was. `options`
-    are further options of PEFT's `LoraConfig`, or other values for those of the spec.
+    `seed` sets the adapter's random half; the caller's random state is preserved. `options` are
+    further options of PEFT's `LoraConfig`, or other values for those of the spec.
 
     Raises:
-        ModelError: If `lora.targets` names no module of the model, or `lora.ranks` none of those.
+        ModelError: If `lora.targets` names no module of the model, or `lora.ranks` names a module
+            that is not among them.
     """
     _require_bare(lm)
     plain: dict[str, Any] = {
@@ -83,7 +84,7 @@ def require_adaptable(lm: LanguageModel, lora: LoraSpec) -> None:
 
 
 def _refuse_experts(model: PeftModel, lm: LanguageModel) -> None:
-    """Refuse targets inside of experts: such an adapter can be neither merged nor served."""
+    """Refuse targets inside experts: such an adapter can be neither merged nor served."""
     odd = sorted(model.peft_config[ADAPTER].target_parameters or ())
     if odd:
         unload(model)
@@ -93,7 +94,7 @@ def _refuse_experts(model: PeftModel, lm: LanguageModel) -> None:
 
 
 def _require_adapted(model: PeftModel, lm: LanguageModel, ranks: Mapping[str, int]) -> None:
-    """Refuse ranks for modules that bear no adapter: PEFT only warns of them."""
+    """Refuse ranks for modules without an adapter: PEFT only warns of them."""
     places = [f".{name}" for name in model.targeted_module_names]
     odd = [end for end in ranks if not any(place.endswith(f".{end}") for place in places)]
     if odd:
@@ -135,14 +136,14 @@ def load_adapter(lm: LanguageModel, folder: Path, *, trainable: bool) -> PeftMod
 
 
 def _refuse_base_weights(lm: LanguageModel, folder: Path) -> None:
-    """Refuse an adapter with weights of the base: PEFT would put them into it, for good."""
+    """Refuse an adapter that contains base weights: PEFT would overwrite the base with them."""
     try:
         config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
         with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
             keys = set(file.keys())
         copied = tuple(f"{name}." for name in config.get("modules_to_save") or ())
     except (*_LOADING_FAULTS, AttributeError):
-        return  # the loading says what is wrong
+        return  # loading reports the fault
     saved = {name.removeprefix("base_model.model.") for name in keys}
     names = sorted(n for n in saved & lm.model.state_dict().keys() if not n.startswith(copied))
     if names:
@@ -152,7 +153,7 @@ def _refuse_base_weights(lm: LanguageModel, folder: Path) -> None:
 
 
 def _require_whole(model: PeftModel, lm: LanguageModel, folder: Path) -> None:
-    """Refuse an adapter that lacks weights, has others, or holds what is no number."""
+    """Refuse an adapter with missing, unknown or non-finite weights."""
     own = get_peft_model_state_dict(model, adapter_name=ADAPTER, save_embedding_layers=False)
     odd = not_finite(own)
     if odd:
@@ -190,7 +191,7 @@ def save_adapter(model: PeftModel, folder: Path) -> None:
 
 
 def put_in_place(partial: Path, folder: Path) -> None:
-    """Give a folder whose files are all written its name; its data are on the disk before that."""
+    """Rename a fully written folder to its final name, after its data are on the disk."""
     for file in partial.iterdir():
         with file.open("rb") as stream:
             os.fsync(stream.fileno())
@@ -204,9 +205,9 @@ def save_adapter_files(model: PeftModel, folder: Path) -> None:
 
     Only the adapter named `ADAPTER` is written: a trainer may keep a frozen copy beside it.
     """
-    # a card with nothing filled in would take half of the time
+    # an empty model card would take half of the time
     vars(model)["create_or_update_model_card"] = _no_card
-    # "auto" would ask the hub whether the vocabulary was changed
+    # "auto" would query the hub for changes of the vocabulary
     model.save_pretrained(str(folder), selected_adapters=[ADAPTER], save_embedding_layers=False)
 
 
@@ -215,17 +216,17 @@ def _no_card(folder: str) -> None:
 
 
 def unload(model: PeftModel) -> PreTrainedModel:
-    """Take every adapter off and return the base as it was: frozen, evaluating, without hooks."""
+    """Remove every adapter and return the base as before: frozen, in eval mode, without hooks."""
     return _clean(model.get_base_model())
 
 
 @contextmanager
 def known_warnings_silenced() -> Iterator[None]:
-    """Silence what libraries say at each adapter and users can do nothing about.
+    """Silence library warnings about adapters that users can do nothing about.
 
     PEFT warns of an adapter on an output layer that shares the embeddings: it would matter if the
-    adapter were merged into the weights, which never happens here. It also asks transformers for
-    an attribute by its former name.
+    adapter were merged into the weights, which never happens here. It also uses a former name of a
+    transformers attribute.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Model has `tie_word_embeddings=True`", UserWarning)
@@ -253,10 +254,10 @@ def adapter_on(lm: LanguageModel, folder: Path | None) -> Iterator[PreTrainedMod
 
 
 def _clean(base: PreTrainedModel) -> PreTrainedModel:
-    """Put every adapted layer's own layer back and undo what training switches on."""
+    """Restore every adapted layer's own layer and undo the settings of training."""
     own = ""
     for name, layer in list(base.named_modules()):
-        # an adapter on weights of experts is one layer in another; the outer one holds both
+        # an adapter on expert weights nests one layer in another; the outer one holds both
         if isinstance(layer, BaseTunerLayer) and not (own and name.startswith(own)):
             base.set_submodule(name, layer.get_base_layer())
             own = f"{name}."

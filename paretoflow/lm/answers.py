@@ -1,4 +1,4 @@
-"""Answers that the base did not sample, as the tokens that it would have."""
+"""Tokenise answers that the base did not sample."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from paretoflow.lm.base import LanguageModel, encode
 def answer_ids(
     lm: LanguageModel, prompts: Sequence[str], answers: Sequence[str]
 ) -> list[tuple[int, ...]]:
-    """Return the token ids of each answer behind its prompt, with the end-of-text token.
+    """Return the token ids of each answer after its prompt, with the end-of-text token.
 
-    Prompt and answer are cut into tokens together, as TRL does it; apart, where the prompt's last
-    token would be another then, since a prompt has its own tokens when it is answered.
+    Prompt and answer are tokenised together, as in TRL. They are tokenised separately where joining
+    would change the prompt's last token, since sampling sees the prompt's own tokens.
 
     Raises:
         DataError: If a prompt has no token.

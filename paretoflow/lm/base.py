@@ -1,7 +1,7 @@
 """Load the frozen base and its tokenizer; turn prompts into token ids.
 
-Decides how a model is named and identified and which loading faults are the user's. Training,
-sampling and adapters are left to the modules beside it.
+This module decides a model's name and digest, and which loading faults are the user's. Training,
+sampling and adapters are in the modules beside it.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class LanguageModel:
         name: Hub id, folder as the spec gives it, or `EMBEDDED_NAME`; adapter folders name it as
             their base.
         digest: SHA-256 over the folder's content, or over hub id and commit; precision included.
-        files: Of what decides its answers, the SHA-256 by name; see `lm.files`.
-        chat: Whether prompts were rendered by the chat template, which has put every mark in.
+        files: SHA-256 of each file that decides its answers, by name; see `lm.files`.
+        chat: Whether prompts were rendered by the chat template, which adds every special token.
     """
 
     model: PreTrainedModel
@@ -78,7 +78,7 @@ class LanguageModel:
 
     @property
     def context_tokens(self) -> int | None:
-        """Return the most tokens that prompt and answer may have together; None for no limit."""
+        """Return the maximum tokens of prompt and answer together; None for no limit."""
         return window_of(self.model)
 
 
@@ -90,7 +90,7 @@ def load_base(spec: ModelSpec, *, threads: int | None = None) -> LanguageModel:
 
     Raises:
         ModelError: If the folder or hub id cannot be read, is no causal language model, has no
-            safetensors or is not whole (see `lm.whole`); or a GPU is asked for and none is there.
+            safetensors or is not whole (see `lm.whole`); or a GPU is required and none is present.
     """
     if threads is not None:
         torch.set_num_threads(threads)
@@ -116,10 +116,10 @@ def load_folder(folder: Path, *, name: str) -> LanguageModel:
 
 
 def encode(lm: LanguageModel, texts: Sequence[str]) -> list[list[int]]:
-    """Return the token ids of prompts, as a server gives them to the model.
+    """Return the token ids of prompts, as a server passes them to the model.
 
-    A chat's text has all its marks. Before a plain text comes what the tokenizer puts before any,
-    once; what it puts behind a text, such as an end-of-text token, is left out: the answer follows.
+    The text of a chat already has its special tokens. A plain text gets the tokenizer's leading
+    tokens once; its trailing tokens, such as end-of-text, are left out, since the answer follows.
 
     Raises:
         DataError: If a prompt has no token at all.
@@ -143,7 +143,7 @@ def encode(lm: LanguageModel, texts: Sequence[str]) -> list[list[int]]:
 
 @lru_cache(maxsize=8)
 def _marks_behind(tokenizer: PreTrainedTokenizerBase) -> int:
-    """Return how many tokens a tokenizer puts behind every text."""
+    """Return the number of tokens that a tokenizer adds after every text."""
     plain, whole = (tokenizer("a", add_special_tokens=s)["input_ids"] for s in (False, True))
     places = range(len(whole) - len(plain), -1, -1)
     before = next((i for i in places if whole[i : i + len(plain)] == plain), None)
@@ -151,10 +151,10 @@ def _marks_behind(tokenizer: PreTrainedTokenizerBase) -> int:
 
 
 def decode(lm: LanguageModel, prompt_ids: Sequence[int], token_ids: Sequence[int]) -> str:
-    """Return an answer's text as it goes on from its prompt, without special tokens.
+    """Return an answer's text as the continuation of its prompt, without special tokens.
 
-    Behind the prompt's last token, since many tokenizers leave out the space that a text begins
-    with.
+    It is decoded after the prompt's last token, since many tokenizers drop the leading space of a
+    text.
     """
     last = list(prompt_ids[-1:])
     known = lm.tokenizer.decode(last, skip_special_tokens=True)
@@ -175,7 +175,7 @@ def render_chat(
     Args:
         lm: The base.
         messages: Turns, each with `role` and `content`.
-        tools: What the template is told that the model may call.
+        tools: Tools that the model may call, passed to the template.
         template_args: Further arguments of the template, for instance `enable_thinking`.
 
     Raises:
@@ -196,7 +196,7 @@ def render_chat(
             add_generation_prompt=True,
             **(template_args or {}),
         )
-    except (TemplateError, TypeError) as error:  # TypeError: its code meets what it is not made for
+    except (TemplateError, TypeError) as error:  # TypeError: raised by the template's code
         raise ModelError(
             f"the chat template of {lm.name} refuses the turns: {error}",
             hint="check role names and their order",
@@ -207,7 +207,7 @@ def render_chat(
 
 @contextmanager
 def evaluating(model: PreTrainedModel) -> Iterator[None]:
-    """Switch dropout and gradients off in the block, then restore the mode the model was in."""
+    """Switch dropout and gradients off in the block, then restore the model's mode."""
     was_training = model.training
     model.eval()
     try:
@@ -258,7 +258,7 @@ def _load(path: str, name: str, spec: PretrainedModelSpec, device: str) -> Langu
 
 
 def _require_causal(config: Any, name: str) -> None:
-    """Refuse models that transformers loads as causal ones, although they are not."""
+    """Refuse models that transformers loads as causal although they are not."""
     kind = config.model_type
     if getattr(config, "is_encoder_decoder", False):
         what = f"{kind} is an encoder-decoder; a base is a causal language model"
@@ -274,7 +274,7 @@ def _require_causal(config: Any, name: str) -> None:
 def _digests(
     path: str, spec: PretrainedModelSpec, model: PreTrainedModel, template: object
 ) -> tuple[str, dict[str, str]]:
-    """Return the digest of the whole, and those of the files that decide the answers."""
+    """Return the digest of the base, and those of the files that decide its answers."""
     folder, commit = Path(path), getattr(model.config, "_commit_hash", None)
     own = {"the chat template": digest_of(template)}
     if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""The files of a saved model that decide what it answers, as digests."""
+"""Digests of the files of a saved model that decide its answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ _READ = re.compile(
     r"|(.*\.index|config|generation_config|tokenizer.*|special_tokens_map|added_tokens"
     r"|chat_template.*|vocab.*|merges.*)\.(json|txt)"
 )
-"""What transformers reads of a folder; notes and logs that lie beside it change nothing."""
+"""Files that transformers reads from a folder; other files, such as notes and logs, do not
+count."""
 
 
 def model_files(
@@ -22,8 +23,8 @@ def model_files(
 
     Args:
         path: Folder, or hub id.
-        commit: Of a model from the hub, where it is known.
-        known: Digests that were computed already: weights may be large.
+        commit: Commit of a model from the hub, if known.
+        known: Digests computed earlier: weights may be large.
     """
     folder = Path(path)
     if not folder.is_dir():

@@ -1,7 +1,7 @@
-"""Logits that are not finite: refused where they arise, since anything can be sampled from them.
+"""Refuse logits that are not finite where they arise: samples from them are arbitrary.
 
-A token's log-probability is finite only if no logit of its step is nan or infinite and one at least
-is not minus infinity, which models give tokens that they rule out. So one number tells of a step.
+A token's log-probability is finite only if no logit of its step is nan or infinite, and at least
+one is not minus infinity, the value for excluded tokens. So one number checks a whole step.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from paretoflow.lm.base import LanguageModel
 
 
 def logits_error(model: Any, lm: LanguageModel, place: str) -> ParetoflowError:
-    """Return the error of logits that are not finite: the base's, or what training made of it.
+    """Return the error for logits that are not finite, of the base or of a trained model.
 
     Args:
-        model: What gave them.
-        lm: Its base.
-        place: Where they were met, for the message.
+        model: Source of the logits.
+        lm: The model's base.
+        place: Place of the check, for the message.
     """
     what = f"the logits are not finite at {place}"
     if model is lm.model:
@@ -35,7 +35,7 @@ def logits_error(model: Any, lm: LanguageModel, place: str) -> ParetoflowError:
 
 @contextmanager
 def finite_logits(model: Any, lm: LanguageModel, place: str) -> Iterator[None]:
-    """Watch what others sample from a model in the block: the last token's logits of each pass.
+    """Check the last token's logits of each forward pass while others sample in the block.
 
     Raises:
         NonFiniteLossError: If they are not finite.

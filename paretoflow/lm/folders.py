@@ -1,7 +1,7 @@
-"""Whether a folder holds one model, by the names of its files: no torch, nothing is loaded.
+"""Check that a folder holds exactly one model, by its file names: loads no torch and no file.
 
-Looked at before transformers is asked: it would put an adapter that lies beside a model on it in
-silence, and take shards that are left over for weights.
+The check runs before transformers loads the folder, since transformers would silently apply an
+adapter that lies beside a model, and read leftover shards as weights.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
 _NO_WEIGHTS = ("training_args.bin", "optimizer.pt", "scheduler.pt")
 _POINTER = b"version https://git-lfs"
 _TOLD = 3
-"""Names that a message lists."""
+"""Number of names that a message lists."""
 
 
 def require_whole_folder(path: str, where: str) -> None:
@@ -80,7 +80,7 @@ def unread(path: str) -> tuple[str, ...]:
 
 
 def _require_shards(folder: Path, names: Collection[str], shards: set[str], where: str) -> None:
-    """Refuse shards that an index does not list, and one that lists what is not there."""
+    """Refuse shards that an index does not list, and an index that lists missing shards."""
     try:
         weight_map = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))["weight_map"]
         named = set(weight_map.values())
@@ -103,7 +103,7 @@ def _require_shards(folder: Path, names: Collection[str], shards: set[str], wher
 
 
 def listed(names: Collection[str]) -> str:
-    """Return the first of some names, and how many more there are."""
+    """Return the first few names, and the number of the rest."""
     shown = ", ".join(sorted(names)[:_TOLD])
     more = len(names) - _TOLD
     return f"{shown} and {more} more" if more > 0 else shown

@@ -6,9 +6,10 @@ the other rows of a batch nor the padding can touch the noise, so batch size, or
 leave every answer as it is. Two policies that sample with the same seeds share the noise, which
 makes their scores comparable pairwise.
 
-What is left is rounding: with other batch shapes a logit may differ in its last bits, and a token
-flips if the two best scores are closer than that (about one in a million tokens in float32, and
-one in a few hundred in bfloat16). With the same batch size and prompts, results repeat exactly.
+The remaining difference is rounding: with other batch shapes a logit may differ in its last bits,
+and a token flips if the two best scores are closer than that (about one in a million tokens in
+float32, and one in a few hundred in bfloat16). With the same batch size and prompts, results repeat
+exactly.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from paretoflow.lm.topk import topk_of_tokens
 from paretoflow.spec.models import GenerationSpec
 
 _COMPACT_BELOW = 0.75
-"""Share of unfinished rows under which the finished ones leave the batch: a copy of the cache."""
+"""Share of unfinished rows below which finished rows leave the batch, which copies the cache."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,16 @@ class Answer:
     """One sampled answer.
 
     Args:
-        text: Decoded without special tokens, up to the first stop text, as it goes on from its
-            prompt: most begin with the space that parts them from it. Who scores texts without
-            white space at their ends strips them, see `scoring.panel`.
-        token_ids: As sampled; ends with the end-of-text token when the model gave one, or with the
+        text: Decoded without special tokens, up to the first stop text, as a continuation of the
+            prompt: most texts begin with a space. `scoring.panel` strips white space at the ends
+            where scorers need that.
+        token_ids: As sampled; ends with the end-of-text token if the model sampled one, or with the
             token that completes a stop text.
         logprob: Sum of the tokens' log-probabilities in nats, at temperature 1 whatever the
             temperature of sampling.
-        topk: Means over its tokens of what `topk_of_tokens` says of the model that was about to
-            draw each, likewise at temperature 1: raw entropy and renormalised entropy (bits), mass.
-        seconds: Its share of the time that its batch took, which is the same for all of a batch.
+        topk: Means over its tokens of `topk_of_tokens`, likewise at temperature 1: raw entropy and
+            renormalised entropy (bits), mass.
+        seconds: Its equal share of the time of its batch.
     """
 
     text: str
@@ -73,11 +74,11 @@ def generate(
 ) -> list[Answer]:
     """Sample one answer for each prompt, in the order of the prompts.
 
-    The model may carry an adapter or be the bare base; it is left in the mode it was in. A prompt
-    may be given more than once, with other seeds.
+    The model may have an adapter or be the bare base; its mode is restored. A prompt may occur more
+    than once, with different seeds.
 
     Args:
-        model: What answers.
+        model: The model that answers.
         lm: Its tokenizer, device and base.
         prompts: As text.
         seeds: One for each prompt.
@@ -102,17 +103,17 @@ def sample(
     gen: GenerationSpec,
     known: Container[int] = (),
 ) -> Iterator[tuple[list[int], list[Answer]]]:
-    """Do what `generate` does batch by batch: yield the numbers of its prompts, and its answers.
+    """Sample as `generate`, batch by batch: yield the indices of the prompts, and the answers.
 
-    Batches are the same whatever is known, so an answer does not depend on what was known.
+    Batches do not depend on `known`, and so neither do answers.
 
     Args:
-        model: What answers.
+        model: The model that answers.
         lm: Its tokenizer, device and base.
         prompts: As text.
         seeds: One for each prompt.
         gen: How to sample.
-        known: Numbers of prompts; a batch of these alone is left out.
+        known: Indices of prompts with an answer; a batch of only these is skipped.
 
     Raises:
         DataError: If a prompt is empty, or has no room left for `gen.max_new_tokens`.
@@ -146,7 +147,7 @@ def _answer(lm: LanguageModel, row: _Row, prompt: Sequence[int], stops: StopText
 
 
 def cut_off(answer: Answer, lm: LanguageModel, gen: GenerationSpec) -> bool:
-    """Return whether an answer ends only because it may be no longer."""
+    """Return whether an answer ends only at the length limit."""
     if answer.tokens < gen.max_new_tokens or answer.token_ids[-1] in lm.eos_ids:
         return False
     return not StopTexts.of(lm, gen).ended(answer.token_ids)
@@ -154,7 +155,7 @@ def cut_off(answer: Answer, lm: LanguageModel, gen: GenerationSpec) -> bool:
 
 @dataclass
 class _Row:
-    """One answer in the making."""
+    """An answer that is being sampled."""
 
     seed: int
     device: str
@@ -171,7 +172,7 @@ class _Row:
 
 @contextmanager
 def _timed(rows: list[_Row], device: str) -> Iterator[list[_Row]]:
-    """Share the time of the block out among the rows, which it yields."""
+    """Yield the rows, and divide the time of the block among them."""
     started = _now(device)
     yield rows
     share = (_now(device) - started) / len(rows)
@@ -180,7 +181,7 @@ def _timed(rows: list[_Row], device: str) -> Iterator[list[_Row]]:
 
 
 def _now(device: str) -> float:
-    """Return seconds, once all that the device was asked for is done."""
+    """Return the time in seconds, after the device has finished its queued work."""
     if device != "cpu":
         torch.cuda.synchronize(device)
     return time.perf_counter()
@@ -193,7 +194,7 @@ def _decode(
     rows: list[_Row],
     gen: GenerationSpec,
 ) -> None:
-    """Sample until every row is done; finished rows leave the batch when enough have gathered."""
+    """Sample until every row is done; finished rows leave the batch in groups."""
     eos, stops = lm.eos_ids, StopTexts.of(lm, gen)
     for step in range(gen.max_new_tokens):
         tokens = _draw(prefix.logits, rows, gen)
@@ -201,7 +202,7 @@ def _decode(
         seen = torch.cat([logprobs, topk_of_tokens(prefix.logits)], dim=1).tolist()
         for row, token, (logprob, *topk) in zip(rows, tokens.tolist(), seen, strict=True):
             if not row.done:
-                if not math.isfinite(logprob):  # so it is if any logit of the step is odd
+                if not math.isfinite(logprob):  # true if any logit of the step is not finite
                     place = f"token {step + 1} of the answer to prompt {row.number}"
                     raise logits_error(model, lm, place)
                 row.token_ids.append(token)

@@ -1,6 +1,6 @@
 """Log-probabilities of given answers under a model, without gradients.
 
-Training losses compute their own; this serves references and diagnostics.
+Training losses compute their own; this module serves references and diagnostics.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ def sequence_logprobs(
     change a result by less than 1e-4 in float32.
 
     Args:
-        model: What rates the answers.
+        model: The model that rates the answers.
         lm: Its tokenizer, device and base.
         prompt_ids: Tokens of each prompt.
         completion_ids: Tokens of each answer.
-        batch_size: Answers at once.
+        batch_size: Answers per forward pass.
         beat: Called after every batch.
 
     Raises:

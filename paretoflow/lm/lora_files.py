@@ -26,7 +26,7 @@ _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
 
 @dataclass(frozen=True)
 class Factors:
-    """What an adapter adds to one module: `scale * up @ down`.
+    """An adapter's addition to one module: `scale * up @ down`.
 
     Args:
         down: PEFT's A, shape (rank, in), float32.
@@ -44,7 +44,7 @@ class Factors:
 
     @property
     def delta(self) -> Tensor:
-        """Return what is added to the module's weight, shape (out, in)."""
+        """Return the change of the module's weight, shape (out, in)."""
         return self.scale * self.up @ self.down
 
 
@@ -55,8 +55,8 @@ class LoraAdapter:
     Args:
         modules: Factors by the module's name in the safetensors file, in a fixed order.
         config: PEFT's own, as plain values.
-        base: What `BASE_FILE` says; empty for an adapter that was trained elsewhere.
-        folder: Where it was read from.
+        base: Content of `BASE_FILE`; empty for an adapter that was trained elsewhere.
+        folder: Folder that it was read from.
     """
 
     modules: dict[str, Factors]
@@ -128,7 +128,7 @@ def write_lora(adapter: LoraAdapter, folder: Path) -> None:
 
 
 def _padded(factors: Factors, rank: int) -> tuple[Tensor, Tensor]:
-    """Return factors of the given rank and scale 1, filled up with zeros: one rank for all."""
+    """Return factors of the given rank and scale 1, padded with zeros: one rank for all."""
     more = rank - factors.rank
     down = torch.nn.functional.pad(factors.down, (0, 0, 0, more))
     return down, torch.nn.functional.pad(factors.scale * factors.up, (0, more))

@@ -22,7 +22,7 @@ from paretoflow.lm.lora_files import Factors, LoraAdapter
 
 
 def require_alike(parents: Sequence[LoraAdapter]) -> None:
-    """Refuse adapters that have no common weights to be added to.
+    """Refuse adapters that do not change the same weights of one base.
 
     Raises:
         ShapeError: If there is no parent.
@@ -70,8 +70,8 @@ def concatenated(parents: Sequence[LoraAdapter], coefficients: FloatArray) -> Lo
 
     Args:
         parents: k adapters of any rank and alpha.
-        coefficients: Shape (k,), or (modules, k) for others in each module, in the order of
-            `LoraAdapter.modules`. A parent that has none but zeros adds nothing to the rank.
+        coefficients: Shape (k,), or (modules, k) for each module, in the order of
+            `LoraAdapter.modules`. A parent with only zeros adds nothing to the rank.
 
     Raises:
         ModelError: As for `require_alike`.
@@ -89,7 +89,7 @@ def concatenated(parents: Sequence[LoraAdapter], coefficients: FloatArray) -> Lo
 
 
 def decomposed(adapter: LoraAdapter, rank: int) -> LoraAdapter:
-    """Return the nearest adapter of a rank, by the singular values of what each module is given.
+    """Return the nearest adapter of a rank, by the singular values of each module's change.
 
     The factors' QR decompositions reduce it to a matrix of their rank; the full one is never made.
     """
@@ -151,7 +151,7 @@ def peft_linear(parents: Sequence[LoraAdapter], coefficients: FloatArray) -> Lor
 
 
 def inner_products(parents: Sequence[LoraAdapter]) -> FloatArray:
-    """Return the inner products of what the parents add to each module, shape (modules, k, k).
+    """Return the inner products of the parents' changes of each module, shape (modules, k, k).
 
     From the factors: <s B A, s' B' A'> = s s' sum((B^T B') * (A A'^T)).
     """

@@ -1,4 +1,4 @@
-"""Run prompts through a model once, so that sampling and scoring can go on from there.
+"""Run prompts through a model once, so that sampling and scoring can continue from its cache.
 
 Prompts are padded on the left under an attention mask with positions counted from their first
 token, so padding changes a logit only by rounding. Equal prompts are run once and their cache is
@@ -21,7 +21,7 @@ from paretoflow.lm.base import LanguageModel
 
 @dataclass
 class Prefix:
-    """What a model remembers of b token sequences; `extend` and `select` change it in place.
+    """A model's cache of b token sequences; `extend` and `select` change it in place.
 
     Args:
         cache: Keys and values of every position so far.
@@ -36,7 +36,7 @@ class Prefix:
     logits: torch.Tensor
 
     def select(self, rows: list[int]) -> None:
-        """Keep only the given rows, in the given order; a row may be named more than once."""
+        """Keep only the given rows, in the given order; a row may occur more than once."""
         index = torch.tensor(rows, device=self.mask.device)
         self.cache.reorder_cache(index)
         self.mask, self.position = self.mask[index], self.position[index]

@@ -1,4 +1,4 @@
-"""The step size over a training: up over a tenth of the steps, then down, and never 0."""
+"""Learning-rate schedule: up over a tenth of the steps, then down, and never 0."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 
 def share_of_peak(done: int, *, steps: int) -> float:
-    """Return the learning rate of the next step over its peak, with `done` of `steps` behind it.
+    """Return the learning rate of the next step over its peak, after `done` of `steps`.
 
     With w a tenth of the steps, step w + 1 has the peak, the steps before it rise evenly from 1/(w
     + 1), and those after it fall evenly to 1/(steps - w). By hand, 20 steps: 1/3, 2/3, 1, 17/18, …,
@@ -21,7 +21,7 @@ def share_of_peak(done: int, *, steps: int) -> float:
 
 
 class RisesFromItsFirstStep:
-    """For trainers: the schedule is `share_of_peak`. It stands before transformers' trainer."""
+    """Mixin for trainers: the schedule is `share_of_peak`. List it before transformers' trainer."""
 
     lr_scheduler: Any
     optimizer: Any
@@ -29,7 +29,7 @@ class RisesFromItsFirstStep:
     def create_scheduler(
         self, num_training_steps: int, optimizer: Optimizer | None = None
     ) -> LambdaLR:
-        """Make the schedule, as transformers asks for it."""
+        """Create the schedule; transformers calls this."""
         if self.lr_scheduler is None:
             share = partial(share_of_peak, steps=num_training_steps)
             self.lr_scheduler = LambdaLR(self.optimizer if optimizer is None else optimizer, share)

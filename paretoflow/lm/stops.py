@@ -1,7 +1,7 @@
-"""Where an answer ends before its end-of-text token: at the texts of `model.generation.stop`.
+"""End answers before their end-of-text token, at the texts of `model.generation.stop`.
 
-The tokens up to the one that completes a stop text are the answer's: that is how the model ended
-it, and what training learns from. The answer's text ends before the stop text, as servers cut it.
+The answer's tokens include the one that completes a stop text: the model ended it so, and training
+learns from it. The answer's text ends before the stop text, as on servers.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from paretoflow.lm.base import LanguageModel
 from paretoflow.spec.models import GenerationSpec
 
 _TOKENS_PER_CHARACTER = 4
-"""Most tokens that one character takes: one for each byte of it."""
+"""Maximum tokens of one character: one for each of its bytes."""
 
 
 @dataclass(frozen=True)
 class StopTexts:
-    """The stop texts of a sweep, none or several."""
+    """The stop texts of a sweep; there may be none."""
 
     tokenizer: Any
     texts: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, lm: LanguageModel, generation: GenerationSpec) -> StopTexts:
-        """Return those of a spec, for the tokens of a base."""
+        """Return the stop texts of a spec, for the tokens of a base."""
         return cls(lm.tokenizer, generation.stop)
 
     def ended(self, token_ids: Sequence[int]) -> bool:

@@ -1,4 +1,4 @@
-"""Which modules an adapter hangs on: those of the spec, and one more where a method wants it."""
+"""Target modules of an adapter: those of the spec, and one more for some methods."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from paretoflow.spec.models import ALL_LINEAR, LoraSpec
 
 _ATTENTION = re.compile("attn|attention")
 _EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
-"""What configurations call their number of experts."""
+"""Names of the number of experts in configurations."""
 
 
 def targets_of(model: PreTrainedModel, lora: LoraSpec, name: str) -> str | list[str]:
@@ -57,8 +57,8 @@ def targets_with(lm: LanguageModel, lora: LoraSpec, extra: nn.Module) -> str | l
 
 
 def _linear(model: PreTrainedModel) -> list[str]:
-    """Return the names of the linear layers, those inside of experts and the output left out."""
-    kinds = (nn.Linear, Conv1D)  # as PEFT, which leaves the output layer out
+    """Return the names of the linear layers, except those inside experts and the output."""
+    kinds = (nn.Linear, Conv1D)  # as in PEFT, which leaves the output layer out
     output = model.get_output_embeddings()
     return [
         name

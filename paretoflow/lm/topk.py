@@ -12,7 +12,7 @@ import math
 import torch
 
 TOP_K = 10
-"""Next tokens looked at, the most likely ones: the paper's k."""
+"""Number of most likely next tokens that count: the paper's k."""
 
 
 def topk_of_tokens(logits: torch.Tensor, k: int = TOP_K) -> torch.Tensor:

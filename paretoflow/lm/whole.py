@@ -1,8 +1,8 @@
-"""Whether a model is what its path says: all weights, all finite, and a tokenizer that fits.
+"""Check that a model is whole: all weights present and finite, and a matching tokenizer.
 
 transformers fills what is missing with random numbers, leaves out what it does not know, and makes
-an empty tokenizer where there is none; here each of these is refused. What the files of a folder
-tell before anything is loaded is looked at in `folders`.
+an empty tokenizer where there is none; here each of these is refused. `folders` checks file names
+before anything is loaded.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from paretoflow.core.errors import ModelError
 from paretoflow.lm.folders import listed
 
 LOADING_FAULTS = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
-"""What transformers raises for a model that it cannot load."""
+"""Errors that transformers raises for a model that it cannot load."""
 
 _CHECKED = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 _WINDOWS = ("max_position_embeddings", "max_seq_len", "max_sequence_length", "seq_length")
-"""What configurations call the longest text."""
+"""Names of the maximum text length in configurations."""
 
 
 def require_whole_weights(
@@ -33,13 +33,13 @@ def require_whole_weights(
     fresh: re.Pattern[str] | None = None,
     unused: re.Pattern[str] | None = None,
 ) -> None:
-    """Refuse a model that was filled with random numbers, or whose weights are not numbers.
+    """Refuse a model with randomly filled, unused or non-finite weights.
 
     Args:
         model: As loaded.
-        info: What transformers tells of the loading. Weights that are tied are not missing.
+        info: Report of transformers on the loading. Tied weights are not missing.
         where: For the message.
-        fresh: Names of weights that may be missing: they are trained anew.
+        fresh: Names of weights that may be missing: they are trained from scratch.
         unused: Names of weights that the files may hold beyond the model's.
 
     Raises:
@@ -88,10 +88,10 @@ def not_finite(tensors: Mapping[str, torch.Tensor]) -> list[str]:
 
 
 def require_tokenizer(model: Any, tokenizer: Any, where: str) -> None:
-    """Refuse a tokenizer that is empty, or knows ids that the model has no row for.
+    """Refuse a tokenizer that is empty, or has ids without a row in the model.
 
     Raises:
-        ModelError: If it does.
+        ModelError: If the tokenizer does not fit.
     """
     words = tokenizer.get_vocab()
     if len(words) <= len(tokenizer.all_special_tokens):
@@ -113,11 +113,11 @@ def require_tokenizer(model: Any, tokenizer: Any, where: str) -> None:
 
 
 def require_output(model: Any, tokenizer: Any, ends: Collection[int], where: str) -> None:
-    """Refuse a causal model that gives ids which it cannot read, or cannot give what is needed.
+    """Refuse a causal model whose output ids do not fit its input, or lack a needed id.
 
     Args:
         model: The model.
-        tokenizer: Its own; within the embedding table.
+        tokenizer: Its own, whose ids are within the embedding table.
         ends: Ids that end an answer.
         where: For the message.
 
@@ -152,9 +152,9 @@ def _tied(model: Any) -> bool:
 
 
 def window_of(model: Any) -> int | None:
-    """Return the most tokens that the model reads; None for no limit.
+    """Return the maximum tokens that the model reads; None for no limit.
 
-    Models of RoBERTa's kind count positions from behind the padding id: of 514 they read 512.
+    RoBERTa-type models count positions from after the padding id: of 514 they read 512.
     """
     config = model.config.get_text_config()
     limits = [getattr(config, name, None) for name in _WINDOWS]

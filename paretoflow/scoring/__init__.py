@@ -1,1 +1,1 @@
-"""From answers to checked scores: what a sweep believes about a policy is decided here."""
+"""Evaluate policies: sample answers, score them and check the scores."""

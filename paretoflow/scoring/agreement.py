@@ -1,4 +1,4 @@
-"""Whether a policy has moved as people prefer, on pairs that no run learns from."""
+"""Agreement of a policy with human preferences, on held-out pairs."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from paretoflow.core.candidates import Candidates, Given
 from paretoflow.core.values import FloatArray
 
 ACCURACY = "pair_accuracy/"
-"""Before an objective's name in an evaluation's diagnostics."""
+"""Prefix of an objective's name in an evaluation's diagnostics."""
 
 
 def agreement(table: Candidates, given: Given, logprobs: FloatArray) -> dict[str, float]:
-    """Return `pair_accuracy/NAME` of each objective that people said something of.
+    """Return `pair_accuracy/NAME` of each objective that has feedback.
 
-    The share of the pairs it tells apart in which the better answer gained more than the worse:
-    log pi(w) - log ref(w) > log pi(l) - log ref(l), the accuracy of the implicit reward. A pair
-    that did not move counts as not right.
+    Of the pairs that the objective distinguishes, this is the share in which the better answer
+    gained more than the worse: log pi(w) - log ref(w) > log pi(l) - log ref(l), the accuracy of the
+    implicit reward. A pair that did not move counts as wrong.
 
     By hand: gains of likelihood (1, 0) and (-2, -1) in two pairs, the first answer being the better
     for `a` in both: 0.5; for `b`, which labels the second pair alone and the other way round: 1.
 
     Args:
         table: Of labelled pairs or rated answers.
-        given: What people said of them.
+        given: Feedback on the answers.
         logprobs: The policy's, shape (P, C).
     """
     counts = np.full(len(logprobs), logprobs.shape[1]) if table.counts is None else table.counts

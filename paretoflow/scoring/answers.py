@@ -13,9 +13,9 @@ from paretoflow.storage import Root, as_folder
 
 
 def answers_path(root: Root, snapshot_id: str, draw: int = 0) -> str:
-    """Return the path or URI of the file that a checkpoint's answers are kept in.
+    """Return the path or URI of the file with a checkpoint's answers.
 
-    Those of further draws have files of their own, for instance `…-s0040-d01.arrow`.
+    Further draws have files of their own, for instance `…-s0040-d01.arrow`.
     """
     suffix = f"-d{draw:02d}" if draw else ""
     return f"{as_folder(root)}/answers/{snapshot_id}{suffix}.arrow"

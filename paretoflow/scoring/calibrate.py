@@ -1,6 +1,6 @@
 """Freeze the objectives once per sweep: range and reference value, declared or calibrated.
 
-Needs neither torch nor a model, so that `check` and `simulate` can use it.
+This module needs neither torch nor a model, so that `check` and `simulate` can use it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from paretoflow.spec.objectives import ObjectiveSpec, unmoved
 REF_MARGIN = 0.1
 """An undeclared reference value lies this share of the range beyond its worse end."""
 ENOUGH = 8
-"""Answers that are alike by chance are fewer than these."""
+"""Number of answers from which equal scores cannot be chance."""
 FLAT_MARGIN = 0.05
-"""Scores that are all alike get a range of this share of their size to either side."""
+"""If all scores are equal, the range reaches this share of their size to either side."""
 
 
 def calibrate(specs: Sequence[ObjectiveSpec], scores: FloatArray) -> Problem:
@@ -47,12 +47,12 @@ def calibrate(specs: Sequence[ObjectiveSpec], scores: FloatArray) -> Problem:
 
 
 def require_differences(specs: Sequence[ObjectiveSpec], scores: FloatArray) -> None:
-    """Refuse objectives none of which tells any two of the base's answers apart.
+    """Refuse objectives none of which distinguishes any two of the base's answers.
 
-    Training learns from such differences alone. System costs have none and do not count.
+    Training learns from such differences alone. System costs have none and are ignored.
 
     Raises:
-        SpecError: If there is not one, among `ENOUGH` answers or more.
+        SpecError: If no objective distinguishes answers, among `ENOUGH` answers or more.
     """
     moved = [i for i in range(len(specs)) if i not in unmoved(specs)]
     if len(scores) < ENOUGH or not moved or np.ptp(scores[:, moved], axis=0).any():
@@ -70,12 +70,12 @@ def require_differences(specs: Sequence[ObjectiveSpec], scores: FloatArray) -> N
 def calibration_notes(
     problem: Problem, scores: FloatArray, costs: Sequence[int] = ()
 ) -> tuple[str, ...]:
-    """Return what is odd about objectives, a sentence each, by the base's answers.
+    """Return warnings about objectives, one sentence each, from the base's answers.
 
     Args:
         problem: The frozen objectives.
         scores: Raw scores of the base's answers, shape (k, m).
-        costs: Indices of the system costs, which no answer tells.
+        costs: Indices of the system costs, which cannot be read from answers.
     """
     gains, ref = gains_of(scores, problem), ref_gains(problem)
     notes = []
@@ -103,9 +103,9 @@ def calibration_notes(
 
 
 def declared_problem(specs: Sequence[ObjectiveSpec]) -> Problem:
-    """Return the objectives as declared, for when there is no base to calibrate from.
+    """Return the objectives as declared, for a sweep without a base to calibrate from.
 
-    Every one of them declares its range: the rules of the spec see to it where there is no base.
+    Every objective declares its range: the spec's rules require it where there is no base.
     """
     infos = []
     for spec in specs:
@@ -117,7 +117,7 @@ def declared_problem(specs: Sequence[ObjectiveSpec]) -> Problem:
 def orientation(specs: Sequence[ObjectiveSpec]) -> Callable[[FloatArray], FloatArray]:
     """Return the function from raw scores to gains, for arrays of shape (..., m).
 
-    It needs directions alone, so it serves before anything is calibrated; it is its own inverse.
+    It needs directions alone, so it works before calibration; it is its own inverse.
     """
     problem = Problem(tuple(_info(spec, (0.0, 1.0)) for spec in specs))
 

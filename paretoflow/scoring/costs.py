@@ -1,8 +1,7 @@
-"""System costs among the objectives: what answering took, put where no scorer can tell it.
+"""System costs among the objectives: measured while a policy answers, not by a scorer.
 
-Seconds and tokens are those of the answers as they were sampled; where one of several answers is
-chosen, all of them count. The memory is one number for all prompts of an evaluation, as is the
-adapter's size.
+Seconds and tokens are those of the sampled answers; where one of several answers is chosen, all of
+them count. The memory is one number for all prompts of an evaluation, as is the adapter's size.
 """
 
 from __future__ import annotations
@@ -27,15 +26,15 @@ if TYPE_CHECKING:
 
 _PROCESS = Path("/proc/self")
 _FORGET_PEAK = "5"
-"""Written to `clear_refs`, it sets the peak of the resident set to what is resident now."""
+"""Written to `clear_refs`, it resets the peak of the resident set to its present size."""
 
 
 @dataclass
 class Answering:
-    """What was seen while a policy answered.
+    """Measurements of a policy while it answers.
 
     Args:
-        peak_mib: Most memory in use; nan where nobody asks.
+        peak_mib: Peak memory in use; nan where no objective needs it.
     """
 
     peak_mib: float = float("nan")
@@ -46,14 +45,14 @@ class SystemCosts:
     """The columns of the scores that are system costs.
 
     Args:
-        columns: Each with the name of its objective and what it measures.
+        columns: Each with the name of its objective and the measured quantity.
     """
 
     columns: tuple[tuple[int, str, Measure], ...] = ()
 
     @classmethod
     def of(cls, objectives: Sequence[ObjectiveSpec]) -> SystemCosts:
-        """Return those among a sweep's objectives."""
+        """Return the system costs among a sweep's objectives."""
         return cls(
             tuple(
                 (column, o.name, o.measure)
@@ -64,18 +63,18 @@ class SystemCosts:
 
     @property
     def of_memory(self) -> bool:
-        """Return whether the most memory in use is among them."""
+        """Return whether peak memory is among the costs."""
         return any(measure == "memory" for _, _, measure in self.columns)
 
     @contextmanager
     def watched(self, device: str) -> Iterator[Answering]:
-        """Yield what is known of the block's answering once the block is over.
+        """Yield the measurements of the block; they are filled in when the block ends.
 
         Args:
-            device: Where the policy is.
+            device: Device of the policy.
 
         Raises:
-            ObjectiveError: If the peak of the memory is asked for and the system does not tell it.
+            ObjectiveError: If peak memory is required and the system does not report it.
         """
         seen = Answering()
         asking = [name for _, name, measure in self.columns if measure == "memory"]
@@ -99,8 +98,8 @@ class SystemCosts:
         Args:
             scores: Shape (n, m).
             drawn: Answers to the n prompts, once for each draw.
-            model: What answered.
-            seen: What was seen of it.
+            model: The policy that answered.
+            seen: Measurements of the policy.
         """
         if not self.columns:
             return
@@ -118,14 +117,14 @@ class SystemCosts:
 
 
 NO_COSTS = SystemCosts()
-"""For objectives that are all told by answers."""
+"""For objectives that are all scored from answers."""
 
 
 def adapter_parameters(model: Any) -> int:
-    """Return how many numbers the adapter in force holds; 0 for the bare base."""
+    """Return the number of parameters of the active adapter; 0 for the bare base."""
     if not isinstance(model, PeftModel):
         return 0
-    # "auto" would ask the hub whether the vocabulary was changed
+    # "auto" would query the hub for changes of the vocabulary
     kept = get_peft_model_state_dict(model, adapter_name=ADAPTER, save_embedding_layers=False)
     return sum(tensor.numel() for tensor in kept.values())
 
@@ -138,17 +137,17 @@ def _forget_peak(device: str) -> None:
 
 
 def _peak_mib(device: str) -> float:
-    """Return the most memory since the peak was forgotten, in MiB."""
+    """Return the peak memory since the last reset, in MiB."""
     if device != "cpu":
         return torch.cuda.max_memory_allocated(device) / 2**20
     status = (_PROCESS / "status").read_text()
     (peak,) = [line.split() for line in status.splitlines() if line.startswith("VmHWM:")]
-    return int(peak[1]) / 2**10  # told in kB, which are KiB
+    return int(peak[1]) / 2**10  # reported in kB, which are KiB
 
 
 @contextmanager
 def _telling(name: str) -> Iterator[None]:
-    """Say in words that the system does not tell the peak of the memory."""
+    """Raise a readable error where the system does not report peak memory."""
     try:
         yield
     except (OSError, ValueError, RuntimeError) as error:

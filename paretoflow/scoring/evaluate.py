@@ -1,11 +1,11 @@
 """Evaluate a policy: fixed prompts and seeds, full score vectors, diagnostics that are always on.
 
 Every checkpoint answers the same prompts with the same noise, so two checkpoints compare prompt by
-prompt; a further draw of any of them has the noise of that draw's number. Whatever fails here fails
+prompt; a further draw of any of them has the noise of that draw's number. An evaluation fails as a
 whole: there is no partial score vector.
 
-A checkpoint that serves many preferences is evaluated once for each (`Served`): the model is given
-the rewritten prompts, scorers and the base see them as they were.
+A checkpoint that serves many preferences is evaluated once for each (`Served`): the model answers
+the rewritten prompts; scorers and the base see the original ones.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 _PLAINLY = Served(np.empty(0), {})
-"""Asks for nothing: the model and the prompts as they are."""
+"""No preference: the model and the prompts without change."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,16 @@ class Evaluator:
 
     Args:
         seed: With a prompt's id it decides the noise of that prompt's answer.
-        held_out: Scored answers of the base to prompts that no run learns from; their pairs give
-            the ranking accuracy. None leaves it out.
-        standardised: Raw scores, shape (n, m), to gains in standard deviations of the base's
-            answers; needed where one of several answers is chosen.
-        beta: Strength of the pull to the base in the idealised ranking accuracy.
-        costs: Objectives that are measured as the policy answers, and scored 0 by the panel.
-        beat: Called after every batch, as a sign of life.
-        keeper: Samples and scores instead, and keeps what is made; for the base alone.
-        given: What people said of answers to prompts that no run learns from; None where they said
-            nothing.
+        held_out: Scored answers of the base to held-out prompts; their pairs give the ranking
+            accuracy. None leaves it out.
+        standardised: Converts raw scores, shape (n, m), to gains in standard deviations of the
+            base's answers; needed where one of several answers is chosen.
+        beta: KL coefficient in the idealised ranking accuracy.
+        costs: System costs, measured while the policy answers; the panel scores them 0.
+        beat: Called after every batch, as a heartbeat.
+        keeper: Samples and scores in place of the panel, and stores the results; for the base
+            alone.
+        given: Feedback on answers to held-out prompts; None where there is none.
     """
 
     lm: LanguageModel
@@ -82,24 +82,24 @@ class Evaluator:
         served: Served | None = None,
         draw: int = 0,
     ) -> Evaluation:
-        """Score a policy on the evaluation prompts; return what it scored, without a name.
+        """Score a policy on the evaluation prompts; return the evaluation, without a name.
 
         Diagnostics are `kl` (nats per answer), `length_tokens` (mean, end-of-text token not
-        counted), `cut_off` (share of answers that ended only because they may be no longer) and the
-        signals of `signals.topk_signals`; with weights and held-out pairs those of
-        `signals.pair_signals`. Tokens are all that were generated, those of answers that were not
-        chosen included.
+        counted), `cut_off` (share of answers that ended only at the length limit) and the signals
+        of `signals.topk_signals`; with weights and held-out pairs those of `signals.pair_signals`.
+        Tokens count everything generated, including answers that were not chosen.
 
         Args:
             model: A PEFT model on the base, or the base itself.
-            weights: Weights in force, shape (m,); they rank the held-out pairs.
-            served: The preference that the policy is asked for, and how; None asks nothing.
-            draw: How often it was evaluated before; each has noise of its own.
+            weights: The run's weights, shape (m,); they rank the held-out pairs.
+            served: The preference that the policy serves, and how it is passed; None for a plain
+                policy.
+            draw: Number of earlier evaluations; each has noise of its own.
 
         Raises:
             DataError: If a prompt does not fit the model.
             ObjectiveError: If a scorer fails, or a cost cannot be measured.
-            MethodError: If an answer is to be chosen and nothing says how scores are standardised.
+            MethodError: If an answer is to be chosen and `standardised` is not given.
         """
         started = time.perf_counter()
         served = served or _PLAINLY
@@ -127,7 +127,7 @@ class Evaluator:
         )
 
     def signals(self, model: PreTrainedModel) -> dict[str, float]:
-        """Return the top-k signals on answers to the evaluation prompts, which are not scored.
+        """Return the top-k signals on answers to the evaluation prompts, without scoring them.
 
         Raises:
             DataError: If a prompt does not fit the model.
@@ -139,13 +139,13 @@ class Evaluator:
     ) -> FloatArray:
         """Return raw scores of n prompts, shape (n, m), without diagnostics.
 
-        Made for looks at a model in training, and for one at its parent: the same prompts have the
-        same noise each time, so that they compare prompt by prompt. The mode is left as it was.
+        It serves validations of a model in training and of its parent: the same prompts have the
+        same noise each time, so the scores compare prompt by prompt. The model's mode is restored.
 
         Args:
             model: A PEFT model on the base, or the base itself.
-            prompts: Any, not only those of the evaluation.
-            draws: Answers to each prompt, whose mean score is returned.
+            prompts: Any prompts, not only those of the evaluation.
+            draws: Number of answers to each prompt, whose mean score is returned.
 
         Raises:
             DataError: If a prompt does not fit the model.
@@ -166,7 +166,8 @@ class Evaluator:
     ) -> tuple[list[Answer], FloatArray, int]:
         """Return an answer to each prompt, their raw scores, and the tokens of all answers.
 
-        With `draws`, of several answers the best under the weights; the earliest among equals.
+        With `draws`, it chooses the best of several answers under the weights; the earliest among
+        equals.
         """
         asks = served.draws or (served,)
         with self.costs.watched(self.lm.device) as seen:
@@ -197,27 +198,27 @@ class Evaluator:
         ask: Served = _PLAINLY,
         number: int = 0,
     ) -> list[Answer]:
-        """Return an answer to each prompt; another number gives the same prompts other noise."""
+        """Return an answer to each prompt; `number` selects the noise."""
         seeds = [self._seed(prompt, number) for prompt in prompts]
         with _asked(model, ask) as policy:
             asked = (policy, self.lm, _texts(prompts, ask), seeds, self.generation)
-            # the most memory in use is that of all answers, so none may be left out
+            # peak memory is that of all answers, so none may be skipped
             if self.keeper is None or self.costs.of_memory:
                 return generate(*asked, self.beat)
             return self.keeper.sample(*asked)
 
     def _seed(self, prompt: Prompt, number: int) -> int:
-        """Return what decides the noise of an answer; another number gives another."""
+        """Return the seed of an answer's noise; it differs for each number."""
         return seed_of(self.seed, prompt.prompt_id, *((number,) if number else ()))
 
     def _kl(self, model: PreTrainedModel, answers: Sequence[Answer]) -> float:
         """Return the mean over answers of log pi(y) - log base(y), in nats.
 
-        pi answers the prompt as it was rewritten, the base the prompt as it was: what is measured
-        is how far the policy under its condition has moved. At temperature 1 this is an unbiased
-        estimate of KL(pi || base) per answer, and may be negative by chance; at another temperature
-        the answers are not pi's own, and where one of several was chosen neither: then it is only
-        a distance along them.
+        pi answers the rewritten prompt, the base the original one: this measures how far the policy
+        has moved under its condition. At temperature 1 this is an unbiased estimate of KL(pi ||
+        base) per answer, and may be negative by chance; at another temperature, or where one of
+        several answers was chosen, the answers are not draws from pi: then the value is only a
+        distance on these answers.
         """
         if not isinstance(model, PeftModel):
             return 0.0
@@ -238,7 +239,7 @@ class Evaluator:
     def _ranking(
         self, model: PreTrainedModel, held_out: Candidates, weights: FloatArray, served: Served
     ) -> dict[str, float]:
-        """Return what the held-out pairs say; nothing when every one is a tie."""
+        """Return the signals of the held-out pairs; empty when every pair is a tie."""
         logprobs = self._logprobs(model, held_out, served)
         merits = held_out.standardised @ np.asarray(weights)
         return pair_signals(HeldOutPairs.of(logprobs, held_out, merits), self.beta)
@@ -262,7 +263,7 @@ class Evaluator:
 
 @contextmanager
 def _asked(model: PreTrainedModel, ask: Served) -> Iterator[PreTrainedModel]:
-    """Yield what answers under the condition."""
+    """Yield the model that answers under the condition."""
     if ask.policy is None:
         yield model
         return
@@ -271,5 +272,5 @@ def _asked(model: PreTrainedModel, ask: Served) -> Iterator[PreTrainedModel]:
 
 
 def _texts(prompts: Sequence[Prompt], ask: Served) -> list[str]:
-    """Return what the model is given."""
+    """Return the model's prompts."""
     return [p.text if ask.rewrite is None else ask.rewrite(p.text) for p in prompts]

@@ -1,7 +1,7 @@
-"""What people said of answers as the table that runs learn from, with the base's log-probabilities.
+"""Table of human feedback that runs learn from, with the base's log-probabilities.
 
 A labelled pair is a row of two answers; rated answers to a prompt are a row of as many. The base's
-log-probabilities are kept in the sweep's folder as its own answers are (see `kept`).
+log-probabilities are stored in the sweep's folder, like its own answers (see `kept`).
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ Row = tuple[Prompt, Feedback]
 
 @dataclass(frozen=True)
 class GivenStage:
-    """Builds the table of what people gave.
+    """Builds the table of human feedback.
 
     Args:
-        shared: The base, the scorers and where tables are kept.
-        share: Share of what runs draw that people gave.
+        shared: The base, the scorers and the storage of tables.
+        share: Share of a run's draws that come from human feedback.
         scores: Whether the answers of labelled pairs are scored, for a method that needs it.
     """
 
@@ -48,9 +48,9 @@ class GivenStage:
 
         Raises:
             DataError: If a prompt has no token.
-            ObjectiveError: If a scorer fails; what others scored is kept.
-            LedgerError: If what was kept before is damaged.
-            RunInterrupted: If the mailbox asks for it; what was made is kept.
+            ObjectiveError: If a scorer fails; the scores of the others are stored.
+            LedgerError: If stored tables are damaged.
+            RunInterrupted: If the mailbox requests it; finished work is stored.
             StorageError: If storage refuses.
         """
         lm = self.shared.lm
@@ -99,7 +99,7 @@ class GivenStage:
         name = f"given-{digest_of([shared.lm.digest, texts])[:32]}"
         kept = KeptRows(shared.root, name, _LOGPROBS, len(flat))
         missing = [row for row in range(len(flat)) if row not in kept.rows]
-        # answers of like length together, which a batch pads to one
+        # answers of similar length share a batch, which pads them to one length
         missing.sort(key=lambda row: (len(flat[row][0].text) + len(flat[row][1]), row))
         size = shared.generation.batch_size
         try:
@@ -129,7 +129,7 @@ class GivenStage:
 
 
 def joined(given: Candidates, own: Candidates) -> Candidates:
-    """Return one table of what people gave and, behind it, the base's own answers.
+    """Return one table of the human feedback, followed by the base's own answers.
 
     `mean` and `std` are those of the base's answers; see `Candidates.standardised`.
     """
@@ -162,7 +162,7 @@ def _labels(rows: Sequence[Row], names: Sequence[str]) -> IntArray | None:
 
 
 def _padded(table: Candidates, width: int) -> Candidates:
-    """Return a table whose gains and log-probabilities are one behind another, as rows of C."""
+    """Return a table whose gains and log-probabilities are reshaped to rows of C."""
     counts = _counts(table)
     starts = np.concatenate([[0], np.cumsum(counts)])[:-1]
     places = np.arange(width)[None, :]
@@ -172,7 +172,7 @@ def _padded(table: Candidates, width: int) -> Candidates:
 
 
 def _widened(table: Candidates, width: int) -> Candidates:
-    """Return a table with rows of more answers, the first of each row again."""
+    """Return a table with wider rows, filled with the first answer of each row."""
     places = np.arange(width)
     taken = np.where(places < table.gains.shape[1], places, 0)
     shaped = replace(table, gains=table.gains[:, taken], ref_logprobs=table.ref_logprobs[:, taken])

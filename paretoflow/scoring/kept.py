@@ -1,9 +1,10 @@
-"""Answers and scores that take long to make, kept in the sweep's folder as they come.
+"""Store slow answers and scores in the sweep's folder while they are made.
 
-Each table is named by a hash of all that it depends on. While it is made its rows lie in parts
-beside it, so whoever is interrupted, or starts after an error, goes on from there; when it is whole
-it is one file, and the parts go. A table of answers knows nothing of scorers, and every objective
-has one of its own: a scorer that is new or was mended costs no answer and no other score.
+Each table is named by a hash of everything it depends on. While it is made, its rows are stored in
+parts beside it, so that a process resumes there after an interruption or an error. When the table
+is whole, it becomes one file and the parts are deleted. Tables of answers do not depend on scorers,
+and every objective has a table of its own: a new or fixed scorer costs no answers and no other
+scores.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 SHARED_FOLDER = "shared"
 KEEP_EVERY_S = 5.0
-"""Longest time between two parts, whatever one batch takes."""
+"""Longest time between two parts, unless one batch takes longer."""
 NO_EFFECT_ON_SCORES = {"direction", "unit", "range", "ref"}
 _ANSWERS = pa.schema(
     {
@@ -54,16 +55,16 @@ class KeptRows:
 
     Args:
         root: The sweep's folder.
-        name: Names the table; it follows from all that its rows depend on.
+        name: Name of the table, from everything its rows depend on.
         schema: Its columns.
-        total: How many rows it has when it is whole.
+        total: Number of rows of the whole table.
 
     Attributes:
-        rows: Those that there are, by their numbers.
-        total: How many there will be.
+        rows: The rows present, by number.
+        total: Number of rows of the whole table.
 
     Raises:
-        LedgerError: If a file of it is damaged.
+        LedgerError: If a file of the table is damaged.
         StorageError: If storage refuses.
     """
 
@@ -82,7 +83,7 @@ class KeptRows:
                 for part in self._folder.names(self._parts):
                     self._take(part)
                 return
-            except LedgerError:  # another process may just have made one file of the parts
+            except LedgerError:  # another process may just have merged the parts into one file
                 if not self._folder.exists(self._file):
                     raise
         self.rows = {}
@@ -101,7 +102,7 @@ class KeptRows:
         return len(self.rows) == self.total
 
     def add(self, rows: Sequence[int], values: Sequence[dict[str, Any]]) -> None:
-        """Take in rows, and write what is new once some seconds have passed.
+        """Add rows, and write new ones once some seconds have passed.
 
         Raises:
             StorageError: If storage refuses.
@@ -112,7 +113,7 @@ class KeptRows:
             self.keep()
 
     def keep(self) -> None:
-        """Write what is new: as a part, or all as one file once no row is missing.
+        """Write the new rows as a part, or all rows as one file once none is missing.
 
         Raises:
             StorageError: If storage refuses.
@@ -158,14 +159,14 @@ class KeptRows:
 
 @dataclass(frozen=True)
 class Keeper:
-    """Samples and scores as `generate` and `ObjectivePanel.score` do, and keeps what is made.
+    """Samples and scores as `generate` and `ObjectivePanel.score` do, and stores the results.
 
     Args:
         root: The sweep's folder.
         panel: The scorers.
         objectives: Their specs, in the same order.
-        mailbox: Who is told, and may ask to put the work down.
-        what: Names the answers in what is told.
+        mailbox: Receives the progress, and may stop the work.
+        what: Name of the answers in progress messages.
     """
 
     root: Root
@@ -186,8 +187,8 @@ class Keeper:
 
         Raises:
             DataError: If a prompt does not fit the model.
-            LedgerError: If what was kept is damaged.
-            RunInterrupted: If the mailbox asks for it; what was made is kept.
+            LedgerError: If stored tables are damaged.
+            RunInterrupted: If the mailbox requests it; finished work is stored.
             StorageError: If storage refuses.
         """
         kept = KeptRows(self.root, _answers_name(lm, prompts, seeds, gen), _ANSWERS, len(prompts))
@@ -207,9 +208,9 @@ class Keeper:
         """Return the raw scores, shape (b, m); `prompts[i]` is what `completions[i]` answers.
 
         Raises:
-            ObjectiveError: If a scorer fails; what all others said is kept.
-            LedgerError: If what was kept is damaged.
-            RunInterrupted: If the mailbox asks for it; what was made is kept.
+            ObjectiveError: If a scorer fails; the scores of all others are stored.
+            LedgerError: If stored tables are damaged.
+            RunInterrupted: If the mailbox requests it; finished work is stored.
             StorageError: If storage refuses.
         """
         tables = self._score_tables(prompts, completions)
@@ -245,7 +246,7 @@ class Keeper:
 
 
 def sampling(generation: GenerationSpec) -> dict[str, object]:
-    """Return what decides the answers; tables from before a setting keep their names."""
+    """Return the settings that decide the answers; tables older than a setting keep their names."""
     plain = generation.model_dump(exclude={"batch_size"})
     if generation.top_p == 1:
         del plain["top_p"]

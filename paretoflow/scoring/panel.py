@@ -15,21 +15,22 @@ if TYPE_CHECKING:
     Piece = tuple[int, list[int]]
 
 PIECE = 64
-"""Answers that a scorer is given at once: what an interruption may cost of its work."""
+"""Answers per call of a scorer; an interruption loses at most this much work."""
 
 
 class ObjectivePanel:
     """Scores answers on every objective, in the order of the weight vectors.
 
     A scorer that raises, returns the wrong length or a value that is not finite fails the whole
-    batch: a zero in its place would be taken for a score. A `UserError`, which the user can mend
-    and which says how, passes as it is.
+    batch: a zero in its place would be taken for a score. A `UserError`, which tells the user what
+    to fix, is passed through.
 
     Args:
         names: Names of the objectives, length m.
-        objectives: Their scorers, in the same order. One that has `batches(prompts, completions)`
-            is given the answers in these lists of row numbers; any other `PIECE` of them at once.
-        beat: Called whenever a scorer has returned.
+        objectives: Their scorers, in the same order. A scorer with `batches(prompts, completions)`
+            receives the answers in these lists of row numbers; any other scorer receives `PIECE` at
+            a time.
+        beat: Called after each call of a scorer.
 
     Raises:
         ShapeError: If there are not as many names as scorers.
@@ -49,7 +50,7 @@ class ObjectivePanel:
 
     @property
     def digests(self) -> tuple[str, ...]:
-        """Return what else than its spec tells a scorer from another, length m; empty for most."""
+        """Return the digest of each scorer beyond its spec, length m; empty for most."""
         return tuple(str(getattr(o, "digest", "")) for o in self._objectives)
 
     @property
@@ -65,14 +66,14 @@ class ObjectivePanel:
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
         """Return the raw scores, shape (b, m); `prompts[i]` is what `completions[i]` answers.
 
-        Answers come as they were sampled. White space at their ends is taken off before a scorer
-        sees them, unless it reads on from the prompt (`ReadsOn`).
+        Answers are passed as sampled. White space at their ends is stripped before a scorer sees
+        them, unless the scorer reads them as continuations of the prompt (`ReadsOn`).
 
         Raises:
-            ObjectiveError: If a scorer fails; names the objective and, where one is to blame, the
+            ObjectiveError: If a scorer fails; names the objective and, if one row is the cause, the
                 row and its prompt.
             ShapeError: If there are not as many prompts as completions.
-            UserError: If a scorer says that the user's data or spec is at fault.
+            UserError: If a scorer reports a fault in the user's data or spec.
         """
         if len(prompts) != len(completions):
             raise ShapeError(f"{len(prompts)} prompts for {len(completions)} completions")
@@ -82,9 +83,9 @@ class ObjectivePanel:
         return scores
 
     def pieces(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> Iterator[Piece]:
-        """Yield a column and rows of it, over and over until every score is asked for once.
+        """Yield columns with some of their rows, until every score has been requested once.
 
-        Scorers that take the rows alike take turns: some share a model's last outputs.
+        Scorers with the same groups of rows take turns: some share a model's last outputs.
         """
         alike: dict[tuple[tuple[int, ...], ...], list[int]] = {}
         for column, objective in enumerate(self._objectives):
@@ -125,13 +126,13 @@ def _in_order(prompts: Sequence[Prompt], completions: Sequence[str]) -> list[lis
 def _answered(
     objective: Objective, where: str, prompts: Sequence[Prompt], completions: Sequence[str]
 ) -> FloatArray:
-    """Return what a scorer says, shape (b,)."""
+    """Return a scorer's output, shape (b,)."""
     b = len(completions)
     try:
         column = np.asarray(_scored(objective, prompts, completions), dtype=np.float64)
     except UserError:
         raise
-    except Exception as error:  # a scorer is foreign code and may raise anything
+    except Exception as error:  # a scorer is user code and may raise anything
         what = f"raised {type(error).__name__}: {error}"
         what += f", on {b} answers, the first to prompt {prompts[0].prompt_id}"
         hint = "see the scorer's own traceback"

@@ -1,4 +1,4 @@
-"""Whom the work before the first launch tells how far it is, and who may have it put down."""
+"""Protocol for progress and interruption of the work before the first launch."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Protocol
 
 
 class Preparing(Protocol):
-    """What the shared stage tells and asks."""
+    """Callbacks of the shared stage."""
 
     def doing(self, what: str, done: int, of: int) -> None:
-        """Give a sign of life: so many of all are done; 0 of 0 where nothing is counted."""
+        """Report progress: `done` of `of`; 0 of 0 where nothing is counted."""
         ...
 
     def stopping(self) -> bool:
-        """Return whether the work is to be put down."""
+        """Return whether the work should stop."""
         ...
 
 
@@ -27,4 +27,4 @@ class _Nobody:
 
 
 NOBODY: Preparing = _Nobody()
-"""For work that nobody watches."""
+"""For work without an observer."""

@@ -1,9 +1,8 @@
 """The shared stage: sample the base's answers and score them, once per sweep.
 
 Every run learns from the same candidates, so answers, tokens and the base's log-probabilities are
-kept, and the scores of each objective apart (see `kept`). A later worker group or a resumed sweep
-reads them. Sweeps from before kept all in one table for a set of prompts; it is read where there is
-one.
+stored, and the scores of each objective separately (see `kept`). A later worker group or a resumed
+sweep reads them. Older sweeps stored one table for each set of prompts; such a table is still read.
 """
 
 from __future__ import annotations
@@ -47,11 +46,12 @@ class SharedStage:
     Two processes that build the same table at once do the work twice and write equal files.
 
     Args:
-        root: Where the sweep lives.
-        generation: `batch_size` does not enter the hash, since it does not change the answers.
+        root: Root of the sweep.
+        generation: Sampling settings; `batch_size` does not enter the hash, since it does not
+            change the answers.
         panel: Scores the answers.
         objectives: Specs of the panel's objectives, in its order.
-        mailbox: Who is told how far it is, and may ask for it to be put down.
+        mailbox: Receives the progress, and may stop the work.
     """
 
     root: Root
@@ -69,14 +69,14 @@ class SharedStage:
         Args:
             prompts: The prompts.
             per_prompt: Answers to each.
-            seed: With a prompt's id and the answer's number it decides the noise.
-            what: Names the answers in what is told.
+            seed: Decides the noise, with a prompt's id and the answer's number.
+            what: Name of the answers in progress messages.
 
         Raises:
             DataError: If a prompt does not fit the model.
-            ObjectiveError: If a scorer fails; the answers and what others scored are kept.
-            LedgerError: If what was kept before is damaged.
-            RunInterrupted: If the mailbox asks for it; what was made is kept.
+            ObjectiveError: If a scorer fails; the answers and the other scores are stored.
+            LedgerError: If stored tables are damaged.
+            RunInterrupted: If the mailbox requests it; finished work is stored.
             StorageError: If storage refuses, or gives no answer for minutes.
         """
         path = self.old_path(prompts, per_prompt, seed)
@@ -98,11 +98,11 @@ class SharedStage:
         )
 
     def keeper(self, what: str) -> Keeper:
-        """Return what samples and scores answers of the base, and keeps them."""
+        """Return a keeper, which samples and scores answers of the base and stores them."""
         return Keeper(self.root, self.panel, self.objectives, self.mailbox, what)
 
     def old_path(self, prompts: Sequence[Prompt], per_prompt: int, seed: int) -> str:
-        """Return the path or URI of the one file that older sweeps keep these candidates in."""
+        """Return the path or URI of the single file of these candidates in older sweeps."""
         scorers = [o.model_dump(mode="json", exclude=NO_EFFECT_ON_SCORES) for o in self.objectives]
         key = digest_of(
             {
@@ -143,7 +143,7 @@ class SharedStage:
         scores: FloatArray,
         logprobs: FloatArray,
     ) -> Candidates:
-        """Put answers together, a prompt's side by side; all are in the order of the prompts."""
+        """Combine answers in the order of the prompts, each prompt's answers side by side."""
         count, per_prompt = len(prompts), len(completions) // max(1, len(prompts))
         gains = orientation(self.objectives)(scores).reshape(count, per_prompt, -1)
         starts = range(0, count * per_prompt, per_prompt)
@@ -160,7 +160,7 @@ class SharedStage:
 
 
 def _old_facts(prompt: Prompt) -> dict[str, object]:
-    """Return what a prompt held when the old tables got their names."""
+    """Return a prompt's fields that the names of the old tables depend on."""
     facts = asdict(prompt)
     return {name: facts[name] for name in _OLD_FIELDS}
 
@@ -168,10 +168,10 @@ def _old_facts(prompt: Prompt) -> dict[str, object]:
 def standardised_by(
     candidates: Candidates, objectives: Sequence[ObjectiveSpec]
 ) -> Callable[[FloatArray], FloatArray]:
-    """Return what brings raw scores, shape (n, m), to gains in the candidates' units.
+    """Return the function from raw scores, shape (n, m), to gains in the candidates' units.
 
-    They are counted from the mean of all candidates: whoever weighs answers to one prompt against
-    each other does not see from where.
+    Gains are relative to the mean of all candidates; this offset cancels when answers to one prompt
+    are compared.
     """
     oriented, unit = orientation(objectives), candidates.unit
     return lambda scores: (oriented(scores) - candidates.mean) / unit

@@ -1,8 +1,9 @@
-"""Signals of likelihood over-optimisation and of how hard pairs are to rank, beside the scores.
+"""Signals of likelihood over-optimisation and of the difficulty of pairs, beside the scores.
 
-Top-k entropy and mass are noted while a checkpoint's answers are sampled, and the rest follows from
-the log-probabilities of held-out pairs that an evaluation has already: none costs a forward pass.
-All go into an evaluation's diagnostics; `over_optimised` is the verdict that may end a run early.
+Top-k entropy and mass are recorded while a checkpoint's answers are sampled. The rest follows from
+the log-probabilities of held-out pairs, which an evaluation computes anyway: no signal costs a
+forward pass. All go into an evaluation's diagnostics; `over_optimised` is the verdict that may end
+a run early.
 
 References:
     Shi et al. 2024, arXiv 2410.11677 (likelihood over-optimisation): top-k entropy and mass; see
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
     from paretoflow.spec.methods.base import EarlyStopSpec
 
 ASSUMED_BETA = 0.1
-"""Strength of the pull to the base in the idealised accuracy, for a method that has none."""
+"""KL coefficient of the idealised accuracy, for a method without one."""
 
 _TIE = 1e-9
-"""Standardised scores closer than this rank no pair."""
+"""Answers whose standardised scores are closer than this form no pair."""
 _QUANTILES = {"q10": 0.1, "q50": 0.5, "q90": 0.9}
 _TOP_K_NAMES = ("topk_entropy", "topk_entropy_renormalised", "topk_mass")
 
@@ -55,7 +56,7 @@ class HeldOutPairs:
 
     Args:
         better, worse: The policy's log-probability of each answer in nats, shape (n,).
-        ref_better, ref_worse: The base's.
+        ref_better, ref_worse: The base's log-probabilities, likewise.
         tokens_better, tokens_worse: Lengths in tokens, at least 1.
         lead: Merit of better minus worse, shape (n,), positive.
     """
@@ -74,7 +75,7 @@ class HeldOutPairs:
 
         Args:
             logprobs: The policy's, shape (P, C).
-            held_out: Their answers.
+            held_out: The held-out answers.
             merits: Weighted standardised gains, shape (P, C).
         """
         first, second = np.triu_indices(merits.shape[1], k=1)
@@ -91,12 +92,12 @@ class HeldOutPairs:
 
 
 def pair_signals(pairs: HeldOutPairs, beta: float) -> dict[str, float]:
-    """Return what held-out pairs say of a policy; empty without a pair.
+    """Return the signals of a policy on held-out pairs; empty without a pair.
 
     - `ranking_accuracy`: share of pairs with log pi(w) >= log pi(l); `_per_token` divides each by
       its length first.
-    - `ideal_ranking_accuracy`: the same for the policy that is optimal for a KL pull of strength
-      beta: share with log ref(w) - log ref(l) + lead / beta >= 0.
+    - `ideal_ranking_accuracy`: the same for the optimal policy under a KL coefficient beta: share
+      with log ref(w) - log ref(l) + lead / beta >= 0.
     - `flip_difficulty`: mean of c = log ref(l) - log ref(w), the nats that training must move a
       pair by before the policy ranks it right, and quantiles `_q10`, `_q50`, `_q90`.
     - `margin`: mean of (log pi(w) - log ref(w)) - (log pi(l) - log ref(l)); `chosen_logprob`: mean
@@ -133,7 +134,7 @@ def flip_bound(beta: float, difficulty: FloatArray) -> FloatArray:
     0.1 asks for 0.3133.
 
     Args:
-        beta: Of the loss.
+        beta: Coefficient of the loss.
         difficulty: c = log ref(l) - log ref(w), shape (n,).
 
     References:
@@ -145,7 +146,7 @@ def flip_bound(beta: float, difficulty: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class Look:
-    """What an evaluation saw of a run after some steps, or of the base after none."""
+    """Signals of a run at an evaluation; step 0 is the base."""
 
     step: int
     entropy: float
@@ -155,7 +156,7 @@ class Look:
 
     @classmethod
     def of(cls, step: int, diagnostics: Mapping[str, float]) -> Look | None:
-        """Return the look that diagnostics hold; None where a signal could not be measured."""
+        """Return the look from diagnostics; None where a signal could not be measured."""
         names = ("topk_entropy", "topk_mass", "margin", "chosen_logprob")
         found = [diagnostics[name] for name in names if name in diagnostics]
         return cls(step, *found) if len(found) == len(names) else None
@@ -164,10 +165,10 @@ class Look:
 def over_optimised(
     spec: EarlyStopSpec, steps: int, base: Mapping[str, float], looks: Sequence[Look]
 ) -> str:
-    """Return why a run should end at its last look; empty while it should not.
+    """Return the reason to end a run at its last look; empty if there is none.
 
-    It should when in each of the last `evaluations` looks, all after `after_frac` of the steps, the
-    signal had fallen while margin or chosen log-probability had risen since the look before (at
+    It should end when in each of the last `evaluations` looks, all after `after_frac` of the steps,
+    the signal had fallen while margin or chosen log-probability had risen since the look before (at
     first: since the base, whose margin is 0). The `mass` signal has fallen when the odds (1 - mass)
     / mass are at least `outside` times the base's; `entropy_and_mass` when top-k entropy is at
     least `drop` under the base's, and the mass at all.
@@ -178,7 +179,7 @@ def over_optimised(
 
     Args:
         spec: The thresholds.
-        steps: Of the whole run.
+        steps: Number of steps of the whole run.
         base: The base's `topk_entropy` and `topk_mass`.
         looks: In order of their steps.
 
