@@ -1,4 +1,4 @@
-"""What is asked, and what the base answered: the material that all runs of a sweep learn from."""
+"""Prompts and scored answers: the training material of all runs of a sweep."""
 
 from __future__ import annotations
 
@@ -12,30 +12,29 @@ from numpy.typing import NDArray
 from paretoflow.core.values import FloatArray, IntArray
 
 Standard = Literal["prompt", "global", "none"]
-"""In what units objectives are weighed against each other.
+"""Unit in which objectives are weighed against each other.
 
-prompt: standard deviations of the answers to one prompt, the same unit for all prompts, counted
-from the prompt's mean; global: standard deviations over the answers to all prompts; none: as
-scored.
+prompt: standard deviation of the answers to one prompt, the same unit for all prompts, counted from
+the prompt's mean. global: standard deviation over the answers to all prompts. none: raw scores.
 """
 
 LEAST_STD = 1e-8
-"""No objective's deviation counts as smaller."""
+"""Lower bound of an objective's standard deviation."""
 _NOTHING = 1e-9
-"""Objectives whose answers to a prompt differ by less, relative to their size, do not differ."""
+"""Scores of the answers to a prompt that differ by less, relative to their size, count as equal."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """One row of the common prompt schema that every data source is brought into.
+    """One row of the common prompt schema; every data source is converted to it.
 
     Args:
-        prompt_id: Content-derived and stable.
-        text: The rendered prompt, ending where the answer begins.
+        prompt_id: Stable identifier, derived from the content.
+        text: The rendered prompt; the answer begins at its end.
         reference: Reference answer; empty when there is none.
         passages: Texts that the answer may draw on.
         messages: The chat turns that `text` was rendered from; empty for a plain prompt.
-        extra: Any other column that the user's own objective may want.
+        extra: The other columns of the row, for objectives of the user.
     """
 
     prompt_id: str
@@ -48,15 +47,15 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Given:
-    """What the first rows of a table have from people, and how much runs draw of them.
+    """Human feedback in the first rows of a table, and the share of draws that runs take from it.
 
     Args:
-        rows: How many rows people gave; those after them are the base's own answers.
-        share: Share of what a run draws that is of them.
-        names: Of the objectives, in the order of the gains; the order of drawing follows names, so
-            that it does not depend on the order of the objectives.
-        labels: Which of a row's first two answers each objective prefers, shape (rows, m): 1 the
-            first, -1 the second, 0 says nothing. None where the rows have ratings.
+        rows: Number of rows with human feedback; the rows after them hold the base's own answers.
+        share: Share of a run's draws that comes from these rows.
+        names: Names of the objectives, in the order of the gains. The order of drawing follows
+            names, so that it does not depend on the order of the objectives.
+        labels: Preferred answer of a row's first two for each objective, shape (rows, m): 1 the
+            first, -1 the second, 0 no label. None where the rows have ratings.
         scored: Whether gains of labelled rows are scores; else they are 0.
     """
 
@@ -69,10 +68,10 @@ class Given:
 
 @dataclass(frozen=True)
 class Candidates:
-    """Scored answers to the train prompts, which every run learns from.
+    """Scored answers to the train prompts: the training data of every run.
 
-    The base's own, sampled and scored once per sweep, or what people gave (`given`): P rows, each a
-    prompt with C answers; empty answers of the base are kept.
+    The answers are sampled from the base and scored once per sweep, or come from people (`given`).
+    There are P rows, each a prompt with C answers. Empty answers of the base are kept.
 
     Args:
         prompts: Length P.
@@ -84,13 +83,13 @@ class Candidates:
         std: Standard deviation likewise, at least 1e-8.
         ref_logprobs: Sum of the base's log-probabilities over each answer's ids, shape (P, C).
         standard: The units of `standardised`.
-        given: What the first rows have from people; None where all are the base's own.
-        counts: Answers that a row has, shape (P,), where it has fewer than C: the others repeat its
-            first. None: C each.
+        given: Human feedback in the first rows; None where all answers are the base's own.
+        counts: Number of answers of each row, shape (P,); a row with fewer than C is filled up by
+            repeating its first. None: C each.
 
     By hand, `prompt`: two prompts, one objective, gains (0, 2) and (10, 14): means 1 and 12,
     squared distances 1 + 1 + 4 + 4 over 2 (2 - 1) degrees of freedom, unit sqrt(5). `global`: mean
-    6.5, unit 5.7227, so that most of the unit is how prompts differ, which no pair has.
+    6.5, unit 5.7227: most of this unit is the difference between prompts, which no pair has.
     """
 
     prompts: tuple[Prompt, ...]
@@ -109,7 +108,7 @@ class Candidates:
     def standardised(self) -> FloatArray:
         """Return the gains in the units of `standard`, shape (P, C, m).
 
-        What people gave and the base's own answers are on scales of their own, each in its units.
+        Rows with human feedback and rows of the base are standardised separately.
         """
         if self.given is not None and 0 < self.given.rows < len(self.gains):
             parts = self._part(slice(self.given.rows)), self._part(slice(self.given.rows, None))
@@ -130,11 +129,11 @@ class Candidates:
         )
 
     def in_standard(self, gains: FloatArray, rows: IntArray) -> FloatArray:
-        """Return what answers scored, in the units of `standard`.
+        """Return gains of answers in the units of `standard`.
 
         Args:
-            gains: Of answers to the prompts of `rows`, shape (n, ..., m).
-            rows: Indices of their prompts, shape (n,).
+            gains: Gains of answers to the prompts of `rows`, shape (n, ..., m).
+            rows: Indices of the prompts, shape (n,).
         """
         centre = self._centres()[rows]
         shape = (len(gains), *(1,) * (gains.ndim - 2), gains.shape[-1])
@@ -142,9 +141,9 @@ class Candidates:
 
     @property
     def unit(self) -> FloatArray:
-        """Return what one of `standard` is in gains, shape (m,), positive.
+        """Return one unit of `standard` as a gain, shape (m,), positive.
 
-        Of an objective that no two answers to a prompt differ in, `prompt` is as `global`.
+        `prompt` falls back to `global` for an objective in which no two answers to a prompt differ.
         """
         if self.standard == "none":
             return np.ones_like(self.std)
@@ -158,7 +157,7 @@ class Candidates:
         return np.asarray(np.where(nothing, self.std, within), dtype=np.float64)
 
     def _centres(self) -> FloatArray:
-        """Return what gains are counted from, shape (P, m)."""
+        """Return the origin that gains are counted from, shape (P, m)."""
         count, _, m = self.gains.shape
         if self.standard == "prompt":
             return self._means()
@@ -174,7 +173,7 @@ class Candidates:
 
 
 def _present(gains: FloatArray, counts: IntArray | None) -> NDArray[np.bool_]:
-    """Return which answers are there and repeat no other for want of one, shape (P, C)."""
+    """Return a mask of the answers that do not just fill up their row, shape (P, C)."""
     rows, each, _ = gains.shape
     if counts is None:
         return np.ones((rows, each), dtype=bool)

@@ -1,4 +1,4 @@
-"""What led to an error."""
+"""The chain of exceptions that led to an error."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 
 def chain_of(error: BaseException, *, hidden: bool = False) -> Iterator[BaseException]:
-    """Iterate over an error and all that led to it, each once, the error itself first.
+    """Iterate over an error and its causes, each once, the error itself first.
 
-    An error may lead to itself: whoever raises one again while it handles another can make a ring.
+    The chain may be a ring: code that raises an error again while handling another can make one.
 
     Args:
-        error: Where to begin.
-        hidden: Whether what `raise … from None` hides counts too.
+        error: The first error of the chain.
+        hidden: Whether to include causes that `raise … from None` hides.
     """
     seen: set[int] = set()
     waiting = [error]
@@ -24,7 +24,7 @@ def chain_of(error: BaseException, *, hidden: bool = False) -> Iterator[BaseExce
         yield each
         shown = hidden or not each.__suppress_context__
         before = each.__cause__ or (each.__context__ if shown else None)
-        # a task's error of Ray, and a URL's, hold what happened; a group holds several
+        # Ray's task errors and URL errors hold their cause in an attribute; a group holds several
         held = [getattr(each, "cause", None), getattr(each, "reason", None), before]
         held += each.exceptions if isinstance(each, BaseExceptionGroup) else ()
         waiting.extend(e for e in held if isinstance(e, BaseException))

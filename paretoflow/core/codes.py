@@ -1,8 +1,8 @@
-"""Every code that an error may have: stable names for programs, tests and searches.
+"""All error codes: stable names for programs, tests and searches.
 
-A class of `core.errors` has a code, and a fault of it may have a finer one, which begins with the
+Each class of `core.errors` has a code. A single error may have a finer code, which begins with the
 code of its class. The command line prints it as `error[spec-unknown-key]`. Codes stay the same when
-messages are reworded. To add one, add its line here and name it where the error is raised.
+messages are reworded. To add a code, add its line here and pass it where the error is raised.
 """
 
 from __future__ import annotations
@@ -156,4 +156,4 @@ CODES: Mapping[str, ErrorCode] = {
         "The sweep was written by a newer version of ParetoFlow.", "Upgrade ParetoFlow."
     ),
 }
-"""What each code means, in the order of the documentation."""
+"""Meaning and remedy of each code, in the order of the documentation."""

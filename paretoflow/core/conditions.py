@@ -1,8 +1,8 @@
-"""How an artifact that serves many preferences is asked for one, in words and as JSON.
+"""Conditions: select one preference of an artifact that serves many, in words and as JSON.
 
-A condition is a mapping that a method makes. Two of its keys are known here: `prefix`, text to put
-before the prompt's last line (of a chat: of its rendered text), and `select`, how one of several
-answers is chosen. What else it holds is shown as it is.
+A condition is a mapping that a method makes. This module knows two of its keys. `prefix` is text to
+insert before the prompt's last line (for a chat: of its rendered text). `select` is the rule that
+chooses one of several answers. Other keys are shown as they are.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections.abc import Mapping
 from typing import Any
 
 BRIEF = 48
-"""Characters that a table has for a condition."""
+"""Longest text of a condition in a table cell, in characters."""
 
 
 def condition_json(condition: Mapping[str, Any] | None) -> str | None:
-    """Return a condition as JSON text, the same for equal ones; None for none."""
+    """Return a condition as JSON text, equal for equal conditions; None for none."""
     if condition is None:
         return None
     return json.dumps(dict(condition), sort_keys=True, ensure_ascii=False)
 
 
 def condition_brief(condition: Mapping[str, Any] | None) -> str:
-    """Return a condition in few characters, for a cell; empty for none."""
+    """Return a condition as short text for a table cell; empty for none."""
     if condition is None:
         return ""
     shown = str(condition["prefix"]) if "prefix" in condition else _others(condition)
@@ -34,10 +34,10 @@ def condition_brief(condition: Mapping[str, Any] | None) -> str:
 
 
 def asking_lines(condition: Mapping[str, Any] | None, bos: str = "") -> list[str]:
-    """Return the Python lines that ask for the preference, once the adapter is loaded.
+    """Return Python lines that apply the condition to a prompt, once the adapter is loaded.
 
-    `bos` is an expression for the begin-of-text token that a prompt may open with; the words go
-    behind it.
+    `bos` is an expression for the begin-of-text token that a prompt may open with; the prefix is
+    inserted after it.
     """
     if condition is None:
         return []

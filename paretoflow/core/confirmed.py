@@ -1,4 +1,4 @@
-"""A front scored once more on fresh prompts, as frozen values."""
+"""A front that was scored again on fresh prompts, as frozen values."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class FreshFacts:
-    """Which prompts a front was confirmed on.
+    """Facts about the fresh prompts that a front was confirmed on.
 
     Args:
-        source: Where they come from: a file's name, or words for what the sweep's data left over.
-        n: How many there are.
-        data: SHA-256 of all of them.
-        seed: With a prompt's id it decided the noise of that prompt's answer.
-        time_s: When it was begun, seconds since the epoch.
-        repeated: Prompts of the source that were left out, since the sweep has them.
+        source: Source of the prompts: a file's name, or words for the unused rows of the sweep's
+            data.
+        n: Number of prompts.
+        data: SHA-256 of all prompts.
+        seed: Seed of the answers; with a prompt's id it decides the noise of that prompt's answer.
+        time_s: Start of the confirmation, seconds since the epoch.
+        repeated: Prompts of the source that were left out because the sweep has them.
         near: Fresh prompts that nearly repeat a prompt of the sweep.
-        pairs: The first of these and what they repeat, shortened.
-        changes: What had changed of what scores depend on since the sweep, and was accepted.
+        pairs: The first of the near prompts, each with the prompt that it repeats, shortened.
+        changes: Accepted changes since the sweep of inputs that scores depend on.
         base: Raw means of the base on the eval prompts, length m; empty where they were not noted.
-        base_stderr: Their standard errors.
-        compared: Whether they were compared with the sweep's own prompts; an export whose data is
-            private does not hold those.
+        base_stderr: Standard errors of `base`.
+        compared: Whether the prompts were compared with the sweep's own prompts; an export whose
+            data is private does not hold those.
     """
 
     source: str
@@ -53,7 +54,7 @@ class FreshFacts:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> FreshFacts:
-        """Read what `to_dict` gave; what a newer version added is left out."""
+        """Read `to_dict`'s form; fields of a newer version are left out."""
         found = {f.name: plain[f.name] for f in fields(cls) if f.name in plain}
         found["pairs"] = tuple((str(a), str(b)) for a, b in plain.get("pairs", ()))
         for name in ("base", "base_stderr"):
@@ -62,7 +63,7 @@ class FreshFacts:
         return cls(**found)
 
     def lines(self) -> list[str]:
-        """Return what a person should know of the prompts, a sentence each, without full stops."""
+        """Return notes about the prompts for a person, one sentence each, without full stops."""
         told = []
         if self.repeated:
             rows = "1 prompt was" if self.repeated == 1 else f"{self.repeated} prompts were"
@@ -82,8 +83,9 @@ class Confirmation:
     """Scores of a front's points on fresh prompts.
 
     Args:
-        scores: By checkpoint; the base's among them. Their digests are those of the adapters.
-        left_out: Points of the front without such scores.
+        scores: Evaluation of each checkpoint, by name, with the base's. Their digests are those of
+            the adapters.
+        left_out: Points of the front without scores on fresh prompts.
     """
 
     facts: FreshFacts
@@ -93,14 +95,14 @@ class Confirmation:
 
 @dataclass(frozen=True)
 class ConfirmedPoint:
-    """One point on the eval prompts, and on fresh ones.
+    """One point of a front with its scores on the eval prompts and on fresh prompts.
 
     Args:
-        reported: As it stands on the front.
-        fresh: On the fresh prompts.
-        changes: 95 % interval of confirmed less reported, of each objective; unpaired, since the
-            prompts are others.
-        over_base: 95 % interval of the point's scores less the base's, of each objective; paired
+        reported: The point as the front reports it.
+        fresh: Evaluation on the fresh prompts.
+        changes: 95 % interval of confirmed less reported score, for each objective; unpaired, since
+            the prompts differ.
+        over_base: 95 % interval of the point's score less the base's, for each objective; paired
             over the fresh prompts. Empty for the base itself.
         beaten_by: A confirmed point that is better or equal in every objective on the fresh
             prompts, and better in one; empty for none.
@@ -119,23 +121,25 @@ class ConfirmedPoint:
 
     @property
     def stderr(self) -> tuple[float, ...]:
-        """Return their standard errors, length m."""
+        """Return the standard errors of `scores`, length m."""
         return tuple(self.fresh.stderr.tolist())
 
     @property
     def moved(self) -> tuple[bool, ...]:
-        """Return of each objective whether it surely is not what was reported."""
+        """Return for each objective whether its interval of change excludes zero."""
         return tuple(low > 0 or high < 0 for low, high in self.changes)
 
 
 @dataclass(frozen=True)
 class BaseChange:
-    """The base in one objective; nothing selected it, so it tells how the sets of prompts differ.
+    """The base's scores in one objective on both sets of prompts.
+
+    Nothing selected the base, so its change shows how the sets of prompts differ.
 
     Args:
         reported: Raw mean on the eval prompts.
-        confirmed: On the fresh ones.
-        change: 95 % interval of confirmed less reported; unpaired.
+        confirmed: Raw mean on the fresh prompts.
+        change: 95 % interval of confirmed less reported mean; unpaired.
     """
 
     reported: float
@@ -144,21 +148,21 @@ class BaseChange:
 
     @property
     def moved(self) -> bool:
-        """Return whether the two sets surely differ."""
+        """Check whether the interval of change excludes zero."""
         return self.change[0] > 0 or self.change[1] < 0
 
 
 @dataclass(frozen=True)
 class ConfirmedFront:
-    """Points of a front on fresh prompts.
+    """A front with the scores of its points on fresh prompts.
 
     Args:
-        points: In the order of the front.
+        points: Confirmed points, in the order of the front.
         left_out: Points of the front that were not confirmed.
-        reported: Hypervolume of these points on the eval prompts.
-        hypervolume: On the fresh prompts.
-        interval: 95 % interval of what the points are truly worth, by the fresh prompts.
-        base: The base on both sets of prompts, by objective; empty where that was not noted.
+        reported: Hypervolume of the confirmed points on the eval prompts.
+        hypervolume: Hypervolume on the fresh prompts.
+        interval: 95 % interval of the points' true hypervolume, from the fresh prompts.
+        base: The base on both sets of prompts, by objective; empty where it was not noted.
     """
 
     problem: Problem

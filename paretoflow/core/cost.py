@@ -1,4 +1,4 @@
-"""What runs and evaluations spend."""
+"""The cost of runs and evaluations."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cost:
-    """What was spent on a run or an evaluation; costs add.
+    """Time and tokens spent on a run or an evaluation; costs can be added.
 
     Args:
         wall_s: Wall-clock seconds.
-        device_s: Seconds times devices (a rank without a GPU counts as one device).
+        device_s: Seconds times devices (a worker without a GPU counts as one device).
         tokens: Tokens trained on or generated.
     """
 
@@ -20,7 +20,7 @@ class Cost:
     tokens: int = 0
 
     def __add__(self, other: Cost) -> Cost:
-        """Return the sum of both."""
+        """Return the sum of two costs."""
         return Cost(
             self.wall_s + other.wall_s, self.device_s + other.device_s, self.tokens + other.tokens
         )

@@ -1,4 +1,4 @@
-"""What became of a sweep's rows: which were left out, and how far the sets are apart."""
+"""Facts about a sweep's data: rows left out, repeated prompts and overlap between the sets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from paretoflow.core.shown import shown
 
 SHOWN = 5
-"""Rows that are told one by one; the others are counted."""
+"""Rows that are shown one by one; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -19,17 +19,17 @@ class DataFacts:
     Args:
         rows: Rows that were read.
         left_out: Rows that could not be used, under `data.on_bad_row: skip`.
-        why: The first of these: where each stands and what was wrong.
-        repeated: Rows that ask what another row asks; each prompt is used once.
+        why: Position and fault of the first rows that were left out.
+        repeated: Rows with the same prompt as another row; each prompt is used once.
         near: Eval prompts that nearly repeat a train or validation prompt.
-        evals: Eval prompts in all.
-        pairs: The first of these and what they repeat, shortened.
-        learnt: What people gave that runs learn from, in words, for instance "pairs"; empty where
-            they learn from the base's own answers alone.
-        given: How many there are.
-        spoken: How many of them speak for each objective.
-        shared: How many have labels of several objectives.
-        opposed: On how many of these the labels disagree.
+        evals: Number of eval prompts.
+        pairs: The first of the near prompts, each with the prompt that it repeats, shortened.
+        learnt: Kind of human feedback that runs learn from, in words, for instance "pairs"; empty
+            where they learn from the base's own answers alone.
+        given: Number of rows of human feedback.
+        spoken: Number of these rows with feedback on each objective.
+        shared: Number of these rows with labels of several objectives.
+        opposed: Number of these shared rows whose labels disagree.
     """
 
     rows: int = 0
@@ -51,7 +51,7 @@ class DataFacts:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any] | None) -> DataFacts:
-        """Read what `to_dict` gave; a sweep of an earlier version has none of it."""
+        """Read `to_dict`'s form; a sweep of an earlier version has no facts."""
         told = plain or {}
         found = {f.name: told[f.name] for f in fields(cls) if f.name in told}
         found["why"] = tuple(told.get("why", ()))
@@ -60,7 +60,7 @@ class DataFacts:
         return cls(**found)
 
     def lines(self) -> Iterable[str]:
-        """Yield what a person should know, a sentence each; nothing where all is well."""
+        """Yield notes about the data for a person, one sentence each; nothing where all is well."""
         if self.learnt:
             yield self._given_line()
         if self.left_out:
@@ -82,13 +82,13 @@ class DataFacts:
 
 
 def near_line(near: int, what: str, other: str, pairs: Sequence[tuple[str, str]]) -> str:
-    """Return that prompts nearly repeat others, with the first of the pairs.
+    """Return a sentence that prompts nearly repeat others, with the first two pairs.
 
     Args:
-        near: How many do.
-        what: The same in words.
-        other: What they repeat.
-        pairs: Such prompts and what they repeat, shortened.
+        near: Number of prompts that nearly repeat another.
+        what: Subject of the sentence: the same number, in words.
+        other: Words for the prompts that are repeated.
+        pairs: Prompts, each with the prompt that it repeats, shortened.
     """
     repeats = "repeats" if near == 1 else "repeat"
     first = "; ".join(f"'{shown(a)}' and '{shown(b)}'" for a, b in pairs[:2])

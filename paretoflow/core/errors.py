@@ -1,34 +1,34 @@
-"""Every error that ParetoFlow raises on purpose.
+"""The errors that ParetoFlow raises on purpose.
 
     ParetoflowError                what, where, hint
-    ├── UserError                  the user can mend it: exit status 2, no traceback
+    ├── UserError                  the user can fix it: exit status 2, no traceback
     │   ├── SpecError              one or many faults in a sweep YAML (ValueError)
     │   ├── DataError              prompts, files, columns (ValueError)
     │   ├── ModelError             a base or an adapter that cannot be loaded (ValueError)
     │   │   └── AdapterError       an adapter that is lost, or not the one that was evaluated
-    │   ├── ChangedInputsError     what scores depend on is not what it was (ValueError)
-    │   ├── PluginError            a name no table knows (LookupError)
+    │   ├── ChangedInputsError     inputs that scores depend on have changed (ValueError)
+    │   ├── PluginError            an unknown plug-in name (LookupError)
     │   ├── SweepNotFoundError     no sweep at a folder or URI (FileNotFoundError)
     │   ├── SnapshotNotFoundError  no such front snapshot in a sweep (LookupError)
-    │   ├── StorageError           a place that a sweep cannot live in or be read from (OSError)
+    │   ├── StorageError           a place where no sweep can be stored or read (OSError)
     │   ├── ClusterError           a Ray cluster out of reach, closed or too small (RuntimeError)
     │   ├── ExportError            an export that is damaged or was tampered with (ValueError)
     │   └── MissingExtraError      an optional dependency that is not installed (ImportError)
     ├── ShapeError                 an array of the wrong shape (ValueError)
     ├── NonFiniteError             nan or inf where a number is needed (ValueError)
-    ├── ObjectiveError             a scorer raised or returned nonsense (RuntimeError)
+    ├── ObjectiveError             a scorer raised, or returned a wrong value (RuntimeError)
     ├── MethodError                training failed (RuntimeError)
-    │   └── NonFiniteLossError     training blew up, and would again
-    ├── RunInterrupted             training stopped where it can go on, as it was asked to
+    │   └── NonFiniteLossError     training diverged; a retry would diverge again
+    ├── RunInterrupted             training stopped on request where it can be resumed
     ├── LedgerError                the ledger cannot be read or written (RuntimeError)
     │   ├── DamagedError           a file of the sweep is not what was written
     │   ├── FencedError            a newer driver owns the sweep
     │   └── SchemaVersionError     written by a newer version of ParetoFlow
     └── WorkerError                a worker died or went silent (RuntimeError)
 
-Each leaf also inherits a standard error and survives pickling: errors cross process borders.
-Each class has a `code` that stays the same when messages are reworded, and a single error may have
-a finer one: `codes` lists them all.
+Each leaf also inherits a standard error and can be pickled, because errors cross process borders.
+Each class has a `code` that stays the same when messages are reworded. A single error may have a
+finer code. `codes` lists all codes.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ from paretoflow.core.shown import without_secrets
 
 
 class ParetoflowError(Exception):
-    """An error in three parts, with a code; passwords and keys in them are left out.
+    """An error in three parts, with a code; passwords and keys are removed from all parts.
 
     Args:
-        what: What was wrong: what was got and what is allowed.
-        where: File, line, table or run it was found in; empty when there is none.
-        hint: What to do about it; empty when nothing can be said.
-        code: Which fault it is, one of `core.codes`; by default the code of the class.
+        what: The fault: the value that was given and the values that are allowed.
+        where: File, line, table or run of the fault; empty when there is none.
+        hint: Advice to the user; empty when there is none.
+        code: Code of the fault, one of `core.codes`; by default the code of the class.
     """
 
     code: str = "error"
@@ -54,7 +54,7 @@ class ParetoflowError(Exception):
     def __init__(
         self, what: str, where: str = "", hint: str = "", *, code: str | None = None
     ) -> None:
-        # an error is printed, logged, kept in the ledger and sent to trackers
+        # no secrets: an error is printed, logged, kept in the ledger and sent to trackers
         what, where, hint = without_secrets(what), without_secrets(where), without_secrets(hint)
         super().__init__(what, where, hint)
         self.what = what
@@ -71,7 +71,7 @@ class ParetoflowError(Exception):
 
 
 class UserError(ParetoflowError):
-    """A fault that the user can mend: the command line prints no traceback and exits with 2."""
+    """A fault that the user can fix: the command line prints no traceback and exits with 2."""
 
     code = "usage"
 
@@ -108,7 +108,7 @@ class ModelError(UserError, ValueError):
 
 
 class AdapterError(ModelError):
-    """An adapter that is gone, or is not the one that was evaluated; trying again mends nothing."""
+    """An adapter that is gone, or is not the one that was evaluated; a retry does not help."""
 
     code = "adapter"
 
@@ -120,13 +120,13 @@ class ChangedInputsError(UserError, ValueError):
 
 
 class PluginError(UserError, LookupError):
-    """A plug-in name that no table knows."""
+    """An unknown plug-in name."""
 
     code = "plugin"
 
 
 class SweepNotFoundError(UserError, FileNotFoundError):
-    """No sweep lives at the given folder or URI."""
+    """A folder or URI without a sweep."""
 
     code = "sweep-not-found"
 
@@ -138,16 +138,17 @@ class SnapshotNotFoundError(UserError, LookupError):
 
 
 class StorageError(UserError, OSError):
-    """A place that a sweep cannot live in or be read from.
+    """A place where a sweep cannot be stored or read.
 
-    No such bucket, no permission, no put-if-absent, or no answer for a long time.
+    The bucket does not exist, permission is missing, the store has no put-if-absent, or it does not
+    answer for a long time.
     """
 
     code = "storage"
 
 
 class ClusterError(UserError, RuntimeError):
-    """A Ray cluster that cannot be reached, does not let one in, or is too small."""
+    """A Ray cluster that cannot be reached, refuses access, or is too small."""
 
     code = "cluster"
 
@@ -165,7 +166,7 @@ class MissingExtraError(UserError, ImportError):
 
     @classmethod
     def of(cls, what: str, library: str, extra: str) -> MissingExtraError:
-        """Return the error that names what needs a library, and the extra that brings it."""
+        """Return the error for a feature, the library it needs, and the extra that installs it."""
         told = f"{what} needs {library}, which is not installed"
         return cls(told, hint=f"pip install 'paretoflow[{extra}]'")
 
@@ -198,18 +199,18 @@ class MethodError(ParetoflowError, RuntimeError):
 
 
 class NonFiniteLossError(MethodError):
-    """Training whose loss, gradient, adapter or logits stopped being finite; it would again."""
+    """Training whose loss, gradient, adapter or logits became non-finite; a retry cannot help."""
 
     code = "training-not-finite"
 
 
-class RunInterrupted(ParetoflowError, RuntimeError):  # noqa: N818  # no error: it was asked for
-    """Training that stopped between two steps because it was asked to, with its state saved.
+class RunInterrupted(ParetoflowError, RuntimeError):  # noqa: N818  # no error: a requested stop
+    """Training that stopped on request between two steps, with its state saved.
 
     Args:
         state: Folder of the saved trainer state, for `AttemptContext.resume_from`.
         step: Optimiser steps done.
-        cost: Spent since the last checkpoint that was reported.
+        cost: Cost since the last checkpoint that was reported.
     """
 
     code = "interrupted"
@@ -237,7 +238,7 @@ class LedgerError(ParetoflowError, RuntimeError):
 
 
 class DamagedError(LedgerError):
-    """A file of a sweep that is not what was written: cut short, changed, swapped or gone."""
+    """A file of a sweep that differs from what was written: truncated, changed, swapped or gone."""
 
     code = "damaged"
 
@@ -255,10 +256,10 @@ class SchemaVersionError(LedgerError):
 
 
 class WorkerError(ParetoflowError, RuntimeError):
-    """A worker group, or a rank of it, that died, went silent or ran past its limit."""
+    """A worker group, or one of its workers, that died, went silent or exceeded its time limit."""
 
     code = "worker"
 
 
 class RenamedKeyWarning(FutureWarning):
-    """A key of a sweep's YAML has another name now; the old one will be refused one day."""
+    """A key of a sweep's YAML that was renamed; a later version will refuse the old name."""

@@ -1,4 +1,4 @@
-"""The scores of one policy on one set of prompts: one value from the evaluator to the front."""
+"""The scores of one policy on one set of prompts, passed from the evaluator to the front."""
 
 from __future__ import annotations
 
@@ -15,41 +15,44 @@ from paretoflow.core.values import BASE_RUN_ID, FloatArray
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Evaluation:
-    """What one policy scored on n prompts, by m objectives, and where it comes from.
+    """Scores of one policy on n prompts by m objectives, with their origin.
 
-    An evaluator, a trainer or an oracle fills in what it measured; the executor names it (`named`)
-    and says where the adapter lies. The ledger keeps it as a row: `engine.state.events` has both
-    conversions. Scores are raw, in the user's units, float64.
+    An evaluator, a trainer or an oracle fills in the measurements. The executor adds the name
+    (`named`) and the adapter's path. The ledger keeps an evaluation as a row; `engine.state.events`
+    has both conversions. Scores are raw, in the user's units, float64.
 
     Args:
         scores: Means over the prompts, shape (m,).
-        stderr: Standard error of each mean, shape (m,); nan where nothing tells it.
+        stderr: Standard error of each mean, shape (m,); nan where it is unknown.
         prompt_scores: Score of every prompt, shape (m, n); shape (0,) where none were kept.
         n: Number of prompts.
-        diagnostics: Always-on extras: `kl`, `length_tokens`, `ranking_accuracy`, …
-        cost: Training since the run's previous checkpoint, plus this evaluation.
+        diagnostics: Extra measurements that are always taken: `kl`, `length_tokens`,
+            `ranking_accuracy`, …
+        cost: Cost of training since the run's previous checkpoint, plus that of this evaluation.
         completions: Answers in the order of the prompts, length n; empty once they are in a file.
-        snapshot_id: Name of the checkpoint; empty until it is named.
-        run_id: The run that this comes from, `base` for the base; `attempt` and `step` likewise.
-        weights: Weights in force when the checkpoint was saved, or those that it was asked for,
-            length m; None for the base.
-        number: Which preference it is, of those that its adapter serves; None where it serves one.
-        condition: How the adapter is asked for this preference, JSON-able; None where it serves
+        snapshot_id: Name of the checkpoint; empty until `named` sets it.
+        run_id: Run of the checkpoint, `base` for the base; `attempt` and `step` likewise.
+        weights: Weights in force when the checkpoint was saved, or the preference that the adapter
+            was conditioned on, length m; None for the base.
+        number: Number of the preference among those that the adapter serves; None where it serves
             one.
-        constraint: What a constrained run found of its thresholds on the validation prompts,
-            JSON-able; None where it did not look. Written to the ledger, not read back.
+        condition: Condition that selects this preference of the adapter, JSON-able; None where the
+            adapter serves one.
+        constraint: Findings of a constrained run about its thresholds on the validation prompts,
+            JSON-able; None where it did not evaluate them. Written to the ledger, not read back.
         path: Adapter folder relative to the sweep's root; empty for the base.
-        digest: SHA-256 of that folder.
-        data: SHA-256 of the prompts; empty where none is known.
-        inputs: SHA-256 of what the scores depend on; empty where it was not noted.
+        digest: SHA-256 of the adapter folder.
+        data: SHA-256 of the prompts; empty where it is unknown.
+        inputs: SHA-256 of the inputs that the scores depend on; empty where it was not noted.
         model: SHA-256 of the base. Written to the ledger, not read back; `code` likewise.
-        code: Version of the code that scored it.
-        given: Whether a trainer measured it itself.
-        draw: Which further evaluation of its checkpoint it is, counting from 1; 0 for the first.
-        draws: Answers to each prompt that the scores are means over; more than one where the
-            checkpoint was evaluated again, whose cost is counted here too.
-        notes: What was found out before it, a sentence each; of the base alone.
-        at_s: Seconds since the sweep was opened first.
+        code: Version of the code that computed the scores.
+        given: Whether the trainer measured the scores itself.
+        draw: Number of this re-evaluation of its checkpoint, counting from 1; 0 for the first
+            evaluation.
+        draws: Answers to each prompt that the scores average over; more than one where the
+            checkpoint was evaluated again. `cost` then includes those evaluations.
+        notes: Findings from before the evaluation, one sentence each; for the base alone.
+        at_s: Seconds since the sweep was first opened.
     """
 
     scores: FloatArray
@@ -81,10 +84,10 @@ class Evaluation:
 
     @classmethod
     def of_prompts(cls, prompt_scores: FloatArray, **known: Any) -> Evaluation:
-        """Return what scores of n prompts, shape (m, n), say: their means with standard errors.
+        """Build an evaluation from scores of n prompts: their means with standard errors.
 
         Args:
-            prompt_scores: Raw.
+            prompt_scores: Raw scores, shape (m, n).
             **known: Other fields.
         """
         return cls(
@@ -96,21 +99,21 @@ class Evaluation:
         )
 
     def named(self, run_id: str, attempt: int, step: int, known: str = "") -> Evaluation:
-        """Return it as that of a checkpoint.
+        """Return the evaluation with the name of its checkpoint.
 
         Args:
             run_id: The run, or `base`.
-            attempt: Of the run.
+            attempt: Attempt of the run.
             step: Optimiser steps done.
-            known: Name of the checkpoint if it was evaluated before; empty for one of the run's
-                own.
+            known: Name of the checkpoint if it was evaluated before; empty for a checkpoint of this
+                run.
         """
         own = snapshot_id_of(run_id, attempt, step, self.number)
         name = known or (BASE_RUN_ID if run_id == BASE_RUN_ID else own)
         return replace(self, snapshot_id=name, run_id=run_id, attempt=attempt, step=step)
 
     def ordered(self, order: list[int]) -> Evaluation:
-        """Return it with the objectives in another order; weights do not go with them."""
+        """Return the evaluation with its objectives in another order, without weights."""
         prompts = self.prompt_scores
         return replace(
             self,
@@ -122,7 +125,7 @@ class Evaluation:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Return what makes a point the same in two fronts: its name, weights and scores."""
+        """Return the key that identifies a point across fronts: name, adapter digest and scores."""
         return self.snapshot_id, self.digest, tuple(self.scores.tolist())
 
     def __eq__(self, other: object) -> bool:
@@ -132,7 +135,7 @@ class Evaluation:
         return all(_same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
 
     def __hash__(self) -> int:
-        """Hash what names it."""
+        """Hash the identity."""
         return hash(self.identity)
 
 

@@ -1,4 +1,4 @@
-"""What people said of answers, objective by objective."""
+"""Human feedback on answers, objective by objective."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Feedback:
-    """Answers to one prompt and what was said of them: a labelled pair, or rated answers.
+    """Answers to one prompt with human feedback: a labelled pair, or rated answers.
 
     Args:
-        answers: Two for a pair, two or more that are rated; no two are alike.
-        better: Of a pair, for each objective that it speaks for: the index of the better answer.
-        ratings: Of each objective, a number for each answer, in the objective's own direction.
+        answers: Two answers of a pair, or two or more rated answers; all are different.
+        better: Index of the better answer of a pair, by labelled objective.
+        ratings: A number for each answer, by objective, in the objective's own direction.
         where: File and line, for messages.
     """
 
@@ -24,7 +24,7 @@ class Feedback:
     where: str = field(default="", compare=False)
 
     def plain(self) -> dict[str, Any]:
-        """Return all that runs learn from as plain JSON values, for a digest."""
+        """Return all fields that runs learn from as plain JSON values, for a digest."""
         return {
             "answers": list(self.answers),
             "better": dict(sorted(self.better.items())),

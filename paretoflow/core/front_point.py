@@ -14,7 +14,7 @@ from paretoflow.core.settings import Settings
 from paretoflow.core.values import Proposal
 
 DOUBTFUL = 0.25
-"""Probability of being beaten by another point of the front from which on a point is doubtful."""
+"""A point is doubtful from this probability on that another point of the front beats it."""
 
 _NUMBER_OF_CONDITION = re.compile(r"-c\d+$")
 
@@ -24,13 +24,13 @@ class FrontPoint:
     """One non-dominated evaluation with its provenance; scores are raw.
 
     Args:
-        evaluation: What it scored, and where its adapter lies.
-        kind: What its launch did; `base` for the base model.
-        weights: What it was trained towards; where its adapter serves many preferences, the one it
-            was asked for. None for the base model.
-        cost: Of its whole run.
+        evaluation: The point's scores and the path of its adapter.
+        kind: Kind of its launch; `base` for the base model.
+        weights: Weights that it was trained towards; where its adapter serves many preferences, the
+            preference that it was conditioned on. None for the base model.
+        cost: Cost of its whole run.
         doubt: Probability that one other point of the front is truly better or equal in every
-            objective, as far as the eval prompts tell; `rival` is the one that threatens it most.
+            objective, estimated from the eval prompts. `rival` is the most likely such point.
     """
 
     evaluation: Evaluation
@@ -43,17 +43,17 @@ class FrontPoint:
 
     @property
     def snapshot_id(self) -> str:
-        """Return the name of its checkpoint, as in stored tables and JSON."""
+        """Return the name of the checkpoint, as in stored tables and JSON."""
         return self.evaluation.snapshot_id
 
     @property
     def run_id(self) -> str:
-        """Return the run that it comes from; `base` for the base model."""
+        """Return the point's run; `base` for the base model."""
         return self.evaluation.run_id
 
     @property
     def step(self) -> int:
-        """Return the optimiser steps after which it was saved."""
+        """Return the optimiser step at which the checkpoint was saved."""
         return self.evaluation.step
 
     @property
@@ -75,7 +75,7 @@ class FrontPoint:
     def path(self) -> str:
         """Return the adapter's folder relative to the sweep's root; empty for the base model.
 
-        Points that differ by their condition share it.
+        Points of one adapter with different conditions share its folder.
         """
         return self.evaluation.path
 
@@ -86,35 +86,35 @@ class FrontPoint:
 
     @property
     def diagnostics(self) -> Mapping[str, float]:
-        """Return the always-on extras: `kl`, `length_tokens`, `ranking_accuracy` and others."""
+        """Return the extra measurements: `kl`, `length_tokens`, `ranking_accuracy` and others."""
         return self.evaluation.diagnostics
 
     @property
     def condition(self) -> Mapping[str, Any] | None:
-        """Return how to ask the adapter for this preference; None where it serves one."""
+        """Return the condition that selects this preference; None where the adapter serves one."""
         return self.evaluation.condition
 
     @property
     def checkpoint_id(self) -> str:
-        """Return the name of its checkpoint; `snapshot_id` in stored tables and JSON."""
+        """Return the name of the checkpoint; `snapshot_id` in stored tables and JSON."""
         return self.snapshot_id
 
     @property
     def doubtful(self) -> bool:
-        """Return whether the doubt is worth telling."""
+        """Check whether the doubt is large enough to report."""
         return self.doubt >= DOUBTFUL
 
     @property
     def adapter_name(self) -> str:
-        """Return the name of its adapter in an export; points of one adapter share it."""
+        """Return the adapter's name in an export; points of one adapter share it."""
         return _NUMBER_OF_CONDITION.sub("", self.snapshot_id)
 
     @property
     def settings(self) -> Settings:
-        """Return what its launch set beside the weights; empty for none."""
+        """Return the settings of its launch beside the weights; empty for none."""
         return self.proposal.settings if self.proposal else ()
 
     @property
     def merge(self) -> Merge | None:
-        """Return what it was mixed from, and how; None where it was trained."""
+        """Return the merge that made the point; None where it was trained."""
         return self.proposal.merge if self.proposal else None

@@ -1,4 +1,4 @@
-"""Codes of errors in what a user gives: options, YAML, data, models, plug-ins; see `codes`."""
+"""Codes of errors in user input: options, YAML, data, models, plug-ins; see `codes`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ErrorCode(NamedTuple):
 
 
 GIVEN: Mapping[str, ErrorCode] = {
-    # what a command was given
+    # options and arguments of commands
     "usage": ErrorCode("A command or a call got something that it cannot use.", "Read the hint."),
     "usage-option": ErrorCode(
         "An option or argument has a value that is not allowed, or clashes with another.",
@@ -231,4 +231,4 @@ GIVEN: Mapping[str, ErrorCode] = {
         "An optional library is not installed.", "Run the `pip install` that the hint prints."
     ),
 }
-"""What each of these codes means, in the order of the documentation."""
+"""Meaning and remedy of each of these codes, in the order of the documentation."""

@@ -35,7 +35,7 @@ def run_id_of(index: int, proposal: Mapping[str, Any]) -> str:
 def snapshot_id_of(run_id: str, attempt: int, step: int, condition: int | None = None) -> str:
     """Return the name of a checkpoint, for instance `r0003-9f2c1a-a0-s0040`.
 
-    Of a checkpoint that serves many preferences each has its name: the fourth is `...-s0040-c03`.
+    Where a checkpoint serves many preferences, each has a name: the fourth is `...-s0040-c03`.
     """
     suffix = "" if condition is None else f"-c{condition:02d}"
     return f"{run_id}-a{attempt}-s{step:04d}{suffix}"

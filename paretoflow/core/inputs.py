@@ -1,13 +1,13 @@
-"""What scores depend on, as digests, and what has changed of it between two sessions.
+"""Digests of the inputs that scores depend on, and their changes between two sessions.
 
-Scores of two sessions compare only where both had the same prompts, base, tokenizer, scorers and
-way of sampling. So all of it is noted when the objectives are frozen, and compared by every worker
-at every start. No name here is a path of a machine: a folder that was moved or renamed as a whole
-is the same.
+Scores of two sessions are comparable only where both had the same prompts, base, tokenizer, scorers
+and way of sampling. So the inputs are recorded when the objectives are frozen, and every worker
+compares them at every start. No name here is a path of a machine: a folder that was moved or
+renamed as a whole counts as unchanged.
 
-Two versions of a library that differ in their last part (2.13.0 and 2.13.1, +cpu and +cu126) are
-told and noted, and stop nothing: such releases mend faults and leave results as they were, and a
-long sweep must not stop for each of them, lest its owner learns to accept every change unread. Any
+Versions of a library that differ in their last part (2.13.0 and 2.13.1, +cpu and +cu126) are
+reported and noted, but do not stop a sweep. Such releases fix bugs and leave results unchanged. A
+long sweep must not stop for each of them, or its owner learns to accept every change unread. Any
 other difference of versions stops the sweep, since minor releases of these libraries change
 defaults of trainers, templates and sampling.
 """
@@ -23,7 +23,7 @@ from paretoflow.core.errors import ChangedInputsError
 from paretoflow.core.ids import digest_of
 
 PROMPT_DIGITS = 12
-"""Hex digits that stand for a prompt: one in 10^14 changes would go unseen."""
+"""Hex digits of a prompt's digest that are kept: one in 10^14 changes goes unnoticed."""
 ACCEPT = "--accept-change"
 _HINT = (
     "put it back as it was, or start a sweep of another name; with --accept-change the sweep goes "
@@ -36,16 +36,16 @@ _LONGEST = 40
 
 @dataclass(frozen=True)
 class Inputs:
-    """What scores depend on.
+    """Digests of the inputs that scores depend on.
 
     Args:
-        prompts: By set, a digest of each prompt, one after another in their order.
-        files: By key of the spec, the SHA-256 of each file behind it, by its name.
-        values: Settings by key of the spec, as JSON text; those left at their defaults are not
-            here, so that a version with more settings finds no change in old sweeps.
-        versions: Of libraries, by name.
-        names: By key of the spec, what is shown beside it, for instance the name of a file; for
-            messages to the user alone, so not in the ledger, which is exported.
+        prompts: Digests of the prompts of each set, concatenated in the prompts' order.
+        files: SHA-256 of each file that a key of the spec names, by key and file name.
+        values: Settings by key of the spec, as JSON text. Defaults are left out, so that a version
+            with more settings finds no change in old sweeps.
+        versions: Versions of libraries, by name.
+        names: Text to show beside a key of the spec, for instance the name of a file. It is for
+            messages to the user alone, so it is not in the ledger, which is exported.
     """
 
     prompts: Mapping[str, str]
@@ -56,7 +56,7 @@ class Inputs:
 
     @property
     def digest(self) -> str:
-        """Return one SHA-256 of all whose change stops a sweep."""
+        """Return one SHA-256 of all inputs whose change stops a sweep."""
         versions = {name: _series(version) for name, version in self.versions.items()}
         return digest_of([self.prompts, self.files, self.values, versions])
 
@@ -71,7 +71,7 @@ class Inputs:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any] | None) -> Inputs | None:
-        """Read `to_dict` back; None where an older version noted nothing."""
+        """Read `to_dict`'s form; None where an older version recorded nothing."""
         if not plain:
             return None
         return cls(*(plain.get(key, {}) for key in _KEYS))
@@ -79,18 +79,18 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Changes:
-    """How two inputs differ, each item in words.
+    """Differences between two inputs, each item in words.
 
     Args:
-        stops: What makes scores before and after incomparable.
-        told: What is only told and noted.
+        stops: Changes that make scores before and after incomparable.
+        told: Changes that are only reported and noted.
     """
 
     stops: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        """Return whether anything differs."""
+        """Check whether anything differs."""
         return bool(self.stops or self.told)
 
     @property
@@ -100,7 +100,7 @@ class Changes:
 
 
 def changes(old: Inputs, new: Inputs) -> Changes:
-    """Return what has changed from one session to another."""
+    """Return the changes of the inputs from one session to another."""
     stops = [*_files(old, new), *_prompts(old, new), *_values(old, new)]
     told: list[str] = []
     for name in sorted(old.versions.keys() | new.versions.keys()):
@@ -112,7 +112,7 @@ def changes(old: Inputs, new: Inputs) -> Changes:
 
 
 def require_same(old: Inputs, new: Inputs, where: str = "") -> Changes:
-    """Refuse a change that makes scores incomparable; return what is only to be told.
+    """Refuse changes between two inputs that make scores incomparable; return the others.
 
     Raises:
         ChangedInputsError: Naming every item.
@@ -121,7 +121,7 @@ def require_same(old: Inputs, new: Inputs, where: str = "") -> Changes:
 
 
 def require_none(found: Changes, where: str = "") -> Changes:
-    """Refuse changes that make scores incomparable; return those that are only to be told.
+    """Refuse changes that make scores incomparable; return the others, which are only reported.
 
     Raises:
         ChangedInputsError: Naming every item.

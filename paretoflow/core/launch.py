@@ -1,4 +1,4 @@
-"""The message of a launch: one attempt of a run, from the planner to the method that trains it."""
+"""The message that describes one attempt of a run, sent from the planner to the method."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class AdapterRef:
     """An adapter of the sweep, by name.
 
     Args:
-        path: Its folder, relative to the sweep's.
+        path: The adapter's folder, relative to the sweep's.
         digest: SHA-256 that the folder must have.
     """
 
@@ -22,15 +22,15 @@ class AdapterRef:
 
 @dataclass(frozen=True)
 class PriorEvaluation:
-    """An evaluated checkpoint, as a launch that evaluates it again needs it.
+    """A checkpoint that was evaluated before, for a launch that evaluates it again.
 
     Args:
-        run_id: The run that it came from, `base` for the base; `attempt` and `step` likewise.
-        number: Which further evaluation of it this is, counting from 1; it decides the noise.
-        data: SHA-256 of the prompts that it was scored on; empty where its trainer scored it.
-        conditioned: Whether it is one of the preferences that its adapter serves.
-        proposal: What it came from; None for the base.
-        inputs: SHA-256 of what its scores depend on; empty where it was not noted.
+        run_id: Run of the checkpoint, `base` for the base; `attempt` and `step` likewise.
+        number: Number of the re-evaluation, counting from 1; it decides the noise.
+        data: SHA-256 of the prompts of its scores; empty where its trainer scored it.
+        conditioned: Whether it is one of several preferences that its adapter serves.
+        proposal: Proposal of its run; None for the base.
+        inputs: SHA-256 of the inputs that its scores depend on; empty where it was not noted.
     """
 
     snapshot_id: str
@@ -46,25 +46,25 @@ class PriorEvaluation:
 
 @dataclass(frozen=True)
 class Launch:
-    """One attempt of a run: the same message to a worker group, to each worker and to the method.
+    """One attempt of a run: the same message for a worker group, each worker and the method.
 
-    What only the executor knows (folders on its machine, when to stop) is not part of it: see
+    Facts that only the executor knows (folders on its machine, when to stop) are in
     `core.protocols.AttemptContext`.
 
     Args:
         proposal: Weights, or a parent with thresholds, and the seed of everything random in the
             run.
         parent: Adapter to start from, or to evaluate again; None for the base.
-        merged: Adapters to mix, in the order of `proposal.merge.parents`; empty but for merge
+        merged: Adapters to mix, in the order of `proposal.merge.parents`; empty except for merge
             launches.
-        accumulation_factor: How many times smaller than asked for the forward batches are, after
+        accumulation_factor: Factor by which the forward batches are smaller than configured, after
             the run was out of memory; the optimiser's batches stay as they are.
-        known: What it evaluates again; None where it does something else.
-        front: Oriented gains of the sweep's front when it was launched, shape (k, m); None for
-            none. Attempts are compared without it.
-        parent_gains: Oriented gains on the eval prompts of the parent that a constrained launch
-            extends, which its thresholds were made from, shape (m,); None where they are not known.
-            Attempts are compared without them.
+        known: Checkpoint to evaluate again; None for other launches.
+        front: Oriented gains of the sweep's front at the launch, shape (k, m); None for none.
+            Launches are compared without it.
+        parent_gains: Oriented gains on the eval prompts of a constrained launch's parent, from
+            which its thresholds were made, shape (m,); None where they are unknown. Launches are
+            compared without them.
     """
 
     run_id: str

@@ -1,4 +1,4 @@
-"""How a launch mixes adapters instead of training."""
+"""The description of a merge: a launch that mixes adapters instead of training."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Merge:
-    """How a launch mixes adapters instead of training.
+    """Parents and parameters of a launch that mixes adapters instead of training.
 
     Args:
-        how: Tag of the way to mix, see `methods.merging.WAYS`.
+        how: Tag of the merge algorithm, see `methods.merging.WAYS`.
         parents: Checkpoints whose adapters are mixed.
-        coefficients: One for each parent; empty where the way finds them itself.
-        options: Further knobs of the way; JSON-able, sorted by name.
+        coefficients: One for each parent; empty where the algorithm finds them itself.
+        options: Further parameters of the algorithm; JSON-able, sorted by name.
     """
 
     how: str

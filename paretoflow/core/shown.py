@@ -1,8 +1,7 @@
-"""Text of others as it is shown: control characters as escapes, secrets left out.
+"""Untrusted text for display: control characters as escapes, secrets left out.
 
-Names, answers and error messages come from data, models and strangers' files. A terminal obeys the
-escape codes in them, a reader the marks that turn the direction of text, and a log keeps their
-passwords for good.
+Names, answers and error messages come from data, models and files of other people. Escape codes in
+them control the terminal, bidirectional marks mislead the reader, and a log keeps their passwords.
 """
 
 from __future__ import annotations
@@ -11,10 +10,10 @@ import re
 from html import escape
 
 HIDDEN = "…"
-"""Stands for a secret."""
+"""Replacement of a secret."""
 
 # C0 without tab and newline, DEL, C1, bidirectional marks, line and paragraph separators, and
-# halves of characters, which stand for bytes of a name that are no text
+# lone surrogates, which stand for bytes of a file name that are not text
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
@@ -24,10 +23,10 @@ _KEY = (
     r"(?:[\w.-]*(?:password|passwd|passphrase|secret|api[-_ ]?key|access[-_ ]?key|authorization)"
     rf"|(?![\w.-]*(?:{_VOCABULARY})[-_]token)[\w.-]*token)"
 )
-# a sentence of pydantic's about a field of such a name is no secret
+# pydantic's messages about a field of such a name are no secrets
 _NO_VALUE = r"(?!(?:Extra inputs|Field required|Input should|Value error)\b)"
 _VALUE = _NO_VALUE + r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,;&)}\]'\"]+)"
-# a path of the file system has one slash where an address that was taken for it had two
+# an address that was normalised as a file path has one slash instead of two
 _SCHEME = r"\b(?:[A-Za-z][A-Za-z0-9+.-]*://|(?:s3|gs|https?|ssh|ftp):/)"
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     # scheme://user@host and scheme://user:password@host; a password may hold a slash
@@ -38,7 +37,7 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         rf"\1{HIDDEN}@",
     ),
-    # what follows ? in an address: signatures and tokens travel there
+    # the query of an address: it may hold signatures and tokens
     (re.compile(rf"({_SCHEME}[^\s?'\"]*\?)[^\s'\"]+"), rf"\1{HIDDEN}"),
     # a header; "basic" and a word of letters alone is plain English elsewhere
     (
@@ -54,7 +53,7 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     # name=value, name: value, "name": "value" and --name value
     (re.compile(rf"(?i)(?<![A-Za-z0-9_])({_KEY}['\"]?\s*[=:]\s*){_VALUE}"), rf"\1{HIDDEN}"),
     (re.compile(rf"(?i)(--{_KEY}\s+)(?!-){_VALUE}"), rf"\1{HIDDEN}"),
-    # keys that are known by how they begin
+    # keys that are recognised by their prefix
     (
         re.compile(
             r"\b(hf_|sk-|ghp_|gho_|ghs_|github_pat_|glpat-|xox[abp]-|AKIA|ASIA|AIza)"
@@ -66,27 +65,27 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, or the name of its class if it says nothing."""
+    """Return the first line of an error's message, or the name of its class if it is empty."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def shown(text: str) -> str:
     r"""Return text with control characters as escapes, `\x1b` or `\u202e`; tab and newline stay.
 
-    The escapes are those of JSON where JSON has not made them already, so JSON stays JSON.
+    The escapes are those of JSON, so JSON text stays valid JSON.
     """
     return _UNSEEN.sub(_escape, text.replace("\r\n", "\n"))
 
 
 def html_text(text: str) -> str:
-    """Return text as it is shown, for a page: nothing in it is markup."""
+    """Return text for display on an HTML page: nothing in it is markup."""
     return escape(shown(text))
 
 
 def without_secrets(text: str) -> str:
-    """Return text without the passwords, tokens and keys in it.
+    """Return text with its passwords, tokens and keys replaced by `HIDDEN`.
 
-    By hand: `s3://key:secret@bucket/x?token=1` is `s3://…@bucket/x?…`.
+    By hand: `s3://key:secret@bucket/x?token=1` gives `s3://…@bucket/x?…`.
     """
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)

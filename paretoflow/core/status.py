@@ -1,13 +1,13 @@
-"""The life of a run, and the boundary at which it can fail.
+"""The statuses of a run, and the boundaries at which it can fail.
 
     PENDING ──> RUNNING ──> FINISHED
        ^           │
-       └── retry ──┼──────> FAILED      (retries used up, or a fault that no retry mends)
-                   ├──────> STOPPED     (the sweep ended first; resuming puts it back to PENDING)
-                   └──────> PAUSED      (runs like it are ahead; RUNNING again if its place rises)
+       └── retry ──┼──────> FAILED      (retries used up, or a fault that no retry can fix)
+                   ├──────> STOPPED     (the sweep ended first; resuming sets it to PENDING)
+                   └──────> PAUSED      (similar runs are ahead; RUNNING again if its place rises)
 
-FINISHED is final. So is FAILED, unless runs failed alike until the sweep stopped for it: the next
-session puts those back to PENDING.
+FINISHED is final. FAILED is final too, unless the sweep stopped because of repeated equal failures:
+the next session sets those runs to PENDING.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from enum import StrEnum
 
 
 class RunStatus(StrEnum):
-    """Where a run stands."""
+    """The status of a run."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -27,7 +27,7 @@ class RunStatus(StrEnum):
 
 
 class Boundary(StrEnum):
-    """Which part of the system a failure came from."""
+    """The part of the system that a failure came from."""
 
     DATA = "data"
     OBJECTIVE = "objective"
@@ -62,7 +62,7 @@ TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
 }
 """Legal next statuses.
 
-PENDING may end directly: a fragment can hold the result of a run whose start was never told, and a
-run that waits for another attempt need not have it to be paused. PAUSED may finish: its result can
-come late.
+PENDING may end directly: a fragment can hold the result of a run whose start was never reported,
+and a run that waits for another attempt can be paused without it. PAUSED may finish: its result can
+arrive late.
 """

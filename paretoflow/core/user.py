@@ -1,4 +1,4 @@
-"""Who runs this process: a container may give it a number that no name and no home belong to."""
+"""Name and home folder of the user; a user id in a container may have neither."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def home_path(text: str) -> Path:
     """Return a path whose `~` is replaced by the home folder.
 
     Raises:
-        UserError: If there is none.
+        UserError: If the user has no home folder.
     """
     try:
         return Path(text).expanduser()

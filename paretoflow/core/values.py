@@ -1,11 +1,11 @@
-"""The nouns of a sweep, as frozen values.
+"""The basic concepts of a sweep, as frozen values.
 
 ObjectiveInfo   one scored quantity: name, direction, unit, range, reference value
 Problem         the objectives together, with the frozen reference point and normalisation
 WeightVector    a preference on the simplex
 Proposal        one choice of a proposer, with its seed and reason
-RunRecord       a proposal that became a run, and where it stands
-History         what a proposer may look at
+RunRecord       a run of a proposal, with its status
+History         the ended runs and evaluations that a proposer reads
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ BASE_RUN_ID = "base"
 
 
 class Direction(StrEnum):
-    """Which way a score is better."""
+    """The direction in which a score is better."""
 
     MAXIMIZE = "maximize"
     MINIMIZE = "minimize"
 
 
 class LaunchKind(StrEnum):
-    """What a launch does.
+    """The kind of a launch.
 
     WEIGHTED trains towards weights, CONSTRAINED extends a parent under thresholds, MERGE mixes
     adapters and REEVALUATE evaluates its parent again, on the same prompts with other noise.
@@ -58,8 +58,8 @@ class ObjectiveInfo:
 
     Args:
         name: Unique within a sweep.
-        direction: Which way is better.
-        unit: Shown beside values.
+        direction: Direction in which it is better.
+        unit: Unit shown beside values.
         low: Lower end of the range that normalisation uses, in raw units.
         high: Upper end, in raw units; above `low`.
         ref: Value a point must beat to count towards the hypervolume, in raw units.
@@ -81,7 +81,7 @@ class Problem:
 
     Args:
         objectives: In the order of every weight vector.
-        inputs: What its scores depend on; None where nobody has noted it.
+        inputs: Inputs that its scores depend on; None where they were not recorded.
     """
 
     objectives: tuple[ObjectiveInfo, ...]
@@ -160,19 +160,21 @@ class Proposal:
     """One choice of a proposer.
 
     Args:
-        kind: What the launch does.
-        weights: Preference to train towards; if constrained, where the dual controller starts.
+        kind: Kind of the launch.
+        weights: Preference to train towards; for a constrained launch, the start of the dual
+            controller.
         seed: Seed of the run, so that a replay trains the same policy.
-        reason: Why this and nothing else, in one sentence for a person.
+        reason: Reason for the choice, in one sentence for a person.
         proposer: Tag of the proposer that chose it.
         parent: Checkpoint to start from, or to evaluate again; None means the base.
         target: Index of the objective a constrained launch improves; None otherwise.
         thresholds: Gains (oriented, raw units) that the other objectives must keep, shape (m,); the
             target's own entry is the gain it should pass, or -inf for none. None for an
             unconstrained launch.
-        tag: What the proposer wants to recognise in the history, for instance a stage or a box.
-        merge: What a merge launch mixes, and how; None for every other kind.
-        settings: What the launch sets beside the weights, of the axes of the sweep's `search`.
+        tag: Label by which the proposer recognises it in the history, for instance a stage or a
+            box.
+        merge: Parents and parameters of a merge launch; None for every other kind.
+        settings: Settings beside the weights, from the axes of the sweep's `search`.
     """
 
     kind: LaunchKind
@@ -190,8 +192,8 @@ class Proposal:
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able form; `from_dict` gives back an equal proposal."""
         plain = asdict(self)
-        # a run's name is a digest of this: what is not there is left out, so that older ledgers
-        # keep theirs
+        # a run's name is a digest of this mapping: absent values are left out, so that names in
+        # older ledgers stay valid
         if self.merge is None:
             del plain["merge"]
         else:
@@ -227,11 +229,11 @@ class Proposal:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A proposal that became a run, and where it stands.
+    """A run of a proposal, with its status.
 
     Args:
-        boundary: Where the last failure came from; None if there was none.
-        message: The last failure in words; of a paused run, why it is paused.
+        boundary: Boundary of the last failure; None if there was none.
+        message: The last failure in words; for a paused run, the reason of the pause.
     """
 
     run_id: str
@@ -245,15 +247,14 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class History:
-    """What a proposer may look at: ended runs and every complete evaluation.
+    """The input of a proposer: ended runs and every complete evaluation.
 
-    A paused run counts as ended; should it go on, it is pending again. Evaluations come in the
-    order of the ledger. Failed runs are in `runs` and have no row in
-    `gains`; a row is always finite.
+    A paused run counts as ended; if it continues, it is pending again. Evaluations are in the order
+    of the ledger. Failed runs are in `runs` and have no row in `gains`. A row is always finite.
 
-    From one history of a sweep to the next, runs come in between and rows are added at the end. A
-    checkpoint that is evaluated again keeps its one row, which then tells all its draws: its gains
-    and errors change, and with them the front. The run that did so has no row of its own.
+    From one history of a sweep to the next, runs are inserted and rows are appended. A checkpoint
+    that is evaluated again keeps its one row, which then averages all its draws: its gains and
+    errors change, and with them the front. The run that evaluated it again has no row.
 
     Args:
         problem: Objectives with the frozen reference point and normalisation.

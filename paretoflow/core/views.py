@@ -1,4 +1,4 @@
-"""What commands, reports and exports show of a sweep, as frozen values read from the ledger.
+"""Views of a sweep for commands, reports and exports, as frozen values read from the ledger.
 
 FrontView       the front of a sweep at one moment
 SweepView       everything a report or an export shows
@@ -17,15 +17,15 @@ from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.values import Problem, RunRecord
 
 CUT_OFF = "cut_off"
-"""Diagnostic: share of answers that ended only because they may be no longer."""
+"""Diagnostic: share of answers that ended only because they reached the length limit."""
 
 
 def front_name(snapshot: int | None, after: int | None) -> str:
-    """Return what a front is called: a number names one front, so only a recorded one has it.
+    """Return the name of a front; only a recorded front has a number, which identifies it.
 
     Args:
-        snapshot: Number of the front snapshot that it is; None where it is none.
-        after: The last one that was recorded before it; None where there is none.
+        snapshot: Number of the front snapshot; None where the front was not recorded.
+        after: Number of the last front snapshot before it; None where there is none.
     """
     if snapshot is not None:
         return f"front {snapshot}"
@@ -33,7 +33,7 @@ def front_name(snapshot: int | None, after: int | None) -> str:
 
 
 def front_number(snapshot: int | None, after: int | None) -> dict[str, int | None]:
-    """Return the same for programs: `after_snapshot` is there only where there is no number."""
+    """Return the name for programs: `after_snapshot` is present only where there is no number."""
     return {"snapshot": snapshot} | ({"after_snapshot": after} if snapshot is None else {})
 
 
@@ -66,17 +66,18 @@ class FrontView(NamedFront):
     """The front of a sweep at one moment.
 
     Args:
-        snapshot: Number of the front snapshot that it is, counting from 0; None where results have
-            come since the last one that change it.
-        hypervolume: In the product of the objectives' units, against `problem.ref_scores`.
-        hypervolume_ci: 95 % interval (low, high) of what the points are truly worth; its middle is
+        snapshot: Number of the front snapshot, counting from 0; None where results since the last
+            snapshot have changed the front.
+        hypervolume: Hypervolume in the product of the objectives' units, against
+            `problem.ref_scores`.
+        hypervolume_ci: 95 % interval (low, high) of the points' true hypervolume; its middle is
             `hypervolume_corrected`, not `hypervolume`.
         points: Sorted by the first objective's gain, best first.
         finished, failed, pending, paused: Numbers of runs.
-        after: The last front snapshot before it, where it is none itself.
-        notes: What a person should know before believing it, a sentence each.
-        hypervolume_corrected: `hypervolume` without the luck of being selected; None without scores
-            of single prompts.
+        after: Number of the last front snapshot before this front, where it has no number itself.
+        notes: Caveats for a reader, one sentence each.
+        hypervolume_corrected: `hypervolume` without the bias of selection; None without scores of
+            single prompts.
     """
 
     sweep: str
@@ -96,13 +97,13 @@ class FrontView(NamedFront):
 
 @dataclass(frozen=True)
 class InputChange:
-    """A change of what scores depend on, with which a sweep went on.
+    """A change of the inputs that scores depend on, after which the sweep continued.
 
     Args:
-        time_s: Seconds since the epoch.
-        evaluations: How many snapshots had been evaluated before it.
-        stops: What makes evaluations before and after incomparable, accepted by the user.
-        told: What was only noted: patches of libraries.
+        time_s: Time of the change, seconds since the epoch.
+        evaluations: Number of checkpoints that had been evaluated before it.
+        stops: Changes that make evaluations before and after incomparable, accepted by the user.
+        told: Changes that were only noted: patch releases of libraries.
     """
 
     time_s: float
@@ -111,7 +112,7 @@ class InputChange:
     told: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Return it as a sentence without its full stop."""
+        """Return the change as a sentence without its full stop."""
         when = f"{datetime.fromtimestamp(self.time_s, UTC):%Y-%m-%d %H:%M} UTC"
         also = f"; noted: {'; '.join(self.told)}" if self.told else ""
         if not self.stops:
@@ -137,13 +138,13 @@ class SweepView:
     Args:
         spec: The resolved spec as plain JSON values.
         runs: Every run, in the order in which they were proposed.
-        evaluations: One row for each evaluated snapshot, the base's first, in the order of the
-            ledger; where it was evaluated again, of all its draws.
+        evaluations: One row for each evaluated checkpoint, the base's first, in the order of the
+            ledger; the row of a checkpoint that was evaluated again averages all its draws.
         curve: (runs finished, device seconds, hypervolume), the base first, then each finished run.
         root: Folder of the sweep.
-        data_facts: What became of the rows of the data.
-        changes: What had changed of what scores depend on when the sweep went on; oldest first.
-        confirmation: The front's points on fresh prompts; None where none were scored there.
+        data_facts: Facts about the rows of the data.
+        changes: Changes of the inputs that scores depend on during the sweep; oldest first.
+        confirmation: The front's points on fresh prompts; None where none were scored.
     """
 
     spec: dict[str, Any]
