@@ -1,4 +1,4 @@
-"""Trying again while storage is away: one rule for drivers, worker groups and object stores."""
+"""Retries of calls to storage: one rule for drivers, worker groups and object stores."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TypeVar
 from paretoflow.core.errors import FencedError, SchemaVersionError
 
 OUTAGE_S = 180.0
-"""How long storage may be away before whoever needs it gives up."""
+"""Longest outage of storage that a caller waits for, in seconds."""
 RETRY_S = 5.0
-"""The longest wait before the next try."""
+"""Longest wait before the next try, in seconds."""
 _T = TypeVar("_T")
 
 
@@ -22,17 +22,17 @@ def _always(error: Exception) -> bool:
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a failing call is made again, and after which waits.
+    """Time limit and waits of a retried call.
 
     Args:
-        away: Errors that may pass. A newer driver and a newer version of the tables never do: they
-            are raised at once.
-        passes: Whether one of these errors passes; the others are raised at once.
-        for_s: How long to go on; the last failure is raised then.
-        first_s: The first wait; each further one is twice as long, up to `RETRY_S`.
-        now: Seconds of any clock; None for that of this machine.
-        pause: Lets so many seconds pass; None sleeps.
-        told: Hears of every failure that is waited for.
+        away: Errors that may be temporary. The errors of a newer driver and of a newer version of
+            the tables never are: they are raised at once.
+        passes: Returns whether an error of `away` is temporary; other errors are raised at once.
+        for_s: Seconds of retries; then the last failure is raised.
+        first_s: First wait in seconds; each further wait is twice as long, up to `RETRY_S`.
+        now: Returns the seconds of any clock; None for the clock of this machine.
+        pause: Waits a number of seconds; None sleeps.
+        told: Called with every failure before a wait.
     """
 
     away: tuple[type[Exception], ...]
@@ -45,11 +45,11 @@ class Patience:
 
 
 def patiently(call: Callable[[], _T], patience: Patience) -> _T:
-    """Make a call again and again while its failure is one that passes; return what it returns.
+    """Retry a call while its errors are temporary; return its result.
 
     Args:
-        call: Does nothing twice: it may have worked although it failed.
-        patience: How long.
+        call: An idempotent call: it may have taken effect although it failed.
+        patience: Time limit and waits.
     """
     now, pause = patience.now or time.monotonic, patience.pause or time.sleep
     until_s, wait_s = now() + patience.for_s, patience.first_s

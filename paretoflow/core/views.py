@@ -38,12 +38,12 @@ def front_number(snapshot: int | None, after: int | None) -> dict[str, int | Non
 
 
 class NamedFront:
-    """What a front is called; for values that say of which sweep and snapshot it is.
+    """Base class of values that name a front by its sweep and snapshot.
 
     Args:
-        sweep: Its name.
-        snapshot: Number of the front snapshot that it is; None where it is none.
-        after: The last front snapshot before it, where it is none itself.
+        sweep: Name of the sweep.
+        snapshot: Number of the front snapshot; None where the front was not recorded.
+        after: Number of the last front snapshot before it, where it has no number itself.
     """
 
     sweep: str
@@ -52,12 +52,12 @@ class NamedFront:
 
     @property
     def name(self) -> str:
-        """Return what it is called; two fronts of a sweep never have the same name."""
+        """Return the name of the front; two fronts of a sweep never have the same name."""
         return front_name(self.snapshot, self.after)
 
     @property
     def front_name(self) -> str:
-        """Return the sweep, and what its front is called."""
+        """Return the name of the sweep and that of its front."""
         return f"{self.sweep}, {self.name}"
 
 

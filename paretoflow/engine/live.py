@@ -1,6 +1,6 @@
-"""What a sweep's groups do now, as the driver last saw it; kept beside the ledger for `status`.
+"""The current work of a sweep's worker groups, kept in a file beside the ledger for `status`.
 
-Nothing is decided from it and nothing is lost with it: the ledger is the only memory.
+No decision depends on it and nothing is lost with it: the ledger is the only memory.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ from paretoflow.storage import Folder, as_folder
 
 LIVE_FILE = "live.json"
 EVERY_S = 2.0
-"""Shortest time between two writes."""
+"""Shortest time between two writes, in seconds."""
 PATIENCE_S = 1.0
-"""Seconds that a driver waits for storage to take the board."""
+"""Longest time that a driver waits for storage to accept the board, in seconds."""
 LOOK_EVERY_S = 0.5
-"""Shortest time between two looks at all worker groups."""
+"""Shortest time between two updates of all worker groups, in seconds."""
 STORED_NAME = "gangs"
-"""Key of the worker groups in `live.json`; earlier versions read and wrote it so."""
+"""Key of the worker groups in `live.json`; kept for compatibility with earlier versions."""
 
 
 class GroupPhase(StrEnum):
-    """What a worker group is about."""
+    """The current activity of a worker group."""
 
     WAITING = "waiting"
-    """For resources, or for a disk, a network or storage that failed it; `reason` says which."""
+    """Waits for resources, or for a failed disk, network or storage; `reason` says which."""
     LOADING = "loading"
     IDLE = "idle"
     BUSY = "busy"
     LEAVING = "leaving"
-    """Saves its run, because its machine is to be taken back or the sweep stops."""
+    """Saves its run because its machine will be taken back or the sweep stops."""
 
 
 @dataclass(frozen=True)
 class Doing:
-    """How far a worker group is with what comes before the first launch.
+    """Progress of a worker group before its first launch.
 
     Args:
-        of: How much there is to do; 0 where nothing is counted.
+        of: Total amount of work; 0 where nothing is counted.
     """
 
     what: str
@@ -63,13 +63,13 @@ class GroupState:
     """One worker group.
 
     Args:
-        slot: Its number, from 0.
-        since_s: Seconds since the epoch at which the phase began.
+        slot: Number of the worker group, from 0.
+        since_s: Start of the phase, seconds since the epoch.
         run_id: Run in training; empty when there is none.
-        step: Optimiser steps done of the run; -1 when not known.
-        where: Addresses of the nodes that it is on.
-        reason: Why it waits: bundle, label, and how much is free.
-        doing: How far it is before its first launch; None where it does not tell.
+        step: Optimiser steps done of the run; -1 when unknown.
+        where: Addresses of its nodes.
+        reason: Reason for waiting: bundle, label, and free resources.
+        doing: Progress before its first launch; None where it reports none.
     """
 
     slot: int
@@ -88,11 +88,11 @@ class Live:
     """The worker groups of a sweep at one moment.
 
     Args:
-        time_s: When, in seconds since the epoch.
-        epoch: The driver that wrote it.
+        time_s: Time of the observation, seconds since the epoch.
+        epoch: Epoch of the driver that wrote it.
         driver: Host and process of the driver.
-        utilisation: Share of the worker groups' time since the driver's start that they were busy,
-            0 to 1.
+        utilisation: Share of the worker groups' time since the driver's start in which they were
+            busy, 0 to 1.
     """
 
     time_s: FiniteFloat
@@ -106,7 +106,7 @@ _READER = TypeAdapter(Live)
 
 
 class LiveBoard:
-    """Writes `live.json` now and then, and adds up how busy the worker groups were.
+    """Writes `live.json` at intervals and measures the utilisation of the worker groups.
 
     Args:
         folder: The sweep's folder; None keeps the board in memory only.
@@ -122,15 +122,15 @@ class LiveBoard:
 
     @property
     def utilisation(self) -> float:
-        """Return the share of the groups' time that they were busy; 0.0 before any time passed."""
+        """Return the share of the groups' time in which they were busy; 0.0 at the start."""
         return self._busy_s / self._there_s if self._there_s else 0.0
 
     def is_due(self, now_s: float) -> bool:
-        """Return whether the last look is so long ago that it is worth another."""
+        """Check whether the last update is at least `LOOK_EVERY_S` old."""
         return now_s - self._seen_s >= LOOK_EVERY_S
 
     def update(self, groups: Sequence[GroupState], now_s: float) -> None:
-        """Take in what the worker groups do now, and write it down if the last time is long ago."""
+        """Record the states of the worker groups; write them if the last write is old enough."""
         passed, self._seen_s = max(0.0, now_s - self._seen_s), now_s
         self._busy_s += passed * sum(g.phase is GroupPhase.BUSY for g in groups)
         self._there_s += passed * len(groups)
@@ -138,7 +138,7 @@ class LiveBoard:
             self._written_s = now_s
             driver = f"{socket.gethostname()}:{os.getpid()}"
             live = Live(now_s, self._epoch, driver, tuple(groups), self.utilisation)
-            with suppress(StorageError):  # no sweep ends because its board cannot be written
+            with suppress(StorageError):  # a sweep continues without its board
                 self._folder.write(LIVE_FILE, live_json(live))
 
 
@@ -150,10 +150,9 @@ def live_json(live: Live) -> bytes:
 
 
 def read_live(folder: Folder) -> Live | None:
-    """Return what was last written; None where no driver ever wrote, or what it wrote is damaged.
+    """Return the last board that was written; None where there is none, or it is damaged.
 
-    Nothing is decided from it, and the next one comes in seconds: a damaged one is not worth an
-    error.
+    A damaged board is no error: no decision depends on it, and the next one follows in seconds.
     """
     try:
         return _READER.validate_json(folder.read(LIVE_FILE))

@@ -1,4 +1,4 @@
-"""The seam between the driver and whatever executes runs, and the messages that cross it."""
+"""The protocol of a backend, which executes runs for the driver, and its messages."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from paretoflow.ledger.tables import Event
 
 
 class Cause(StrEnum):
-    """What kind of failure it was, as far as a further attempt depends on it."""
+    """The cause of a failure, which decides about further attempts."""
 
     ERROR = "error"
-    """Something raised: `engine.retries` further attempts, if it is retryable at all."""
+    """An exception: `engine.retries` further attempts, if it is retryable."""
     OUT_OF_MEMORY = "out_of_memory"
-    """Made again with forward batches half as large, until they hold one example."""
+    """Out of memory: repeated with forward batches half as large, until they hold one example."""
     LOST = "lost"
     """The machine was lost or taken back: `engine.limits.losses` further attempts."""
     OUTAGE = "outage"
-    """Disk, network, storage or device failed the run: as many further attempts, after a rest."""
+    """Disk, network, storage or device failed: as many further attempts, after a wait."""
     DIED = "died"
-    """The process ended or fell silent, and nobody knows why: `DEATHS` further attempts."""
+    """The process ended or fell silent for an unknown reason: `DEATHS` further attempts."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an attempt failed.
+    """The failure of an attempt.
 
     Args:
-        boundary: The part of the system that the error came out of.
+        boundary: The part of the system that the error came from.
         message: One line for a person.
-        retryable: Whether the same attempt may well succeed if it is made again.
+        retryable: Whether a retry of the same attempt may succeed.
         details: Traceback or log tail; empty when there is none.
-        outage: What the worker group waits for before it takes another run, in a few words; empty
-            where it need not wait.
-        code: Code of the error, one of `core.codes`; empty where it was none of ours.
+        outage: Resource that the worker group waits for before it takes another run, in a few
+            words; empty where it need not wait.
+        code: Code of the error, one of `core.codes`; empty where it is not an error of ParetoFlow.
     """
 
     boundary: Boundary
@@ -54,12 +54,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class Report:
-    """What a backend tells about one attempt.
+    """A backend's report on one attempt.
 
     Args:
         events: Rows for the ledger, already durable in a fragment where the backend has storage.
         ended: Whether the attempt is over and its slot is free.
-        failure: Why it failed; None while it runs and when it finished.
+        failure: The failure of the attempt; None while it runs and when it finished.
     """
 
     run_id: str
@@ -73,17 +73,17 @@ class Backend(Protocol):
     """Executes launches.
 
     Lifecycle: `adopt` once, `prepare` once, then any number of `launch`, `suspend`, `drop` and
-    `poll`, then `close` or `detach`. One thread. A backend never decides: it does not retry,
-    reorder or drop. Every launch, adopted ones included, ends in exactly one report with `ended`
-    set, unless `close`, `detach` or its `drop` comes first. It obeys the newest driver only: what
-    an older one sends after `adopt` by a newer is refused.
+    `poll`, then `close` or `detach`, all from one thread. A backend never decides: it does not
+    retry, reorder or drop. Every launch, adopted ones included, ends in exactly one report with
+    `ended` set, unless `close`, `detach` or its `drop` comes first. A backend accepts calls of the
+    newest driver only: after `adopt` by a newer driver it refuses the calls of older ones.
     """
 
     def adopt(self, epoch: int) -> list[Launch]:
-        """Take over the worker groups that an earlier driver left; return what they work on.
+        """Take over the worker groups that an earlier driver left; return their launches.
 
         Args:
-            epoch: This driver's epoch in the ledger, greater than that of any driver before.
+            epoch: This driver's epoch in the ledger, greater than that of every earlier driver.
 
         Raises:
             FencedError: If a newer driver has the worker groups already.
@@ -94,8 +94,8 @@ class Backend(Protocol):
         """Do the work that all runs share; return the calibration and the base's evaluation.
 
         Args:
-            problem: The calibration that the ledger holds already; then only set up what runs need,
-                and return none.
+            problem: The calibration that the ledger holds already. With it, only set up the runs'
+                inputs, and return neither calibration nor evaluation.
 
         Raises:
             ParetoflowError: If data, model or objectives cannot be set up; no run would succeed.
@@ -107,11 +107,11 @@ class Backend(Protocol):
         ...
 
     def pause(self, seconds: float) -> None:
-        """Let time pass, in the backend's own time; groups keep hearing from their driver."""
+        """Wait, in the backend's own time; groups still receive messages from their driver."""
         ...
 
     def free(self) -> int:
-        """Return how many more launches would start at once."""
+        """Return the number of further launches that would start at once."""
         ...
 
     def launch(self, launch: Launch) -> None:
@@ -123,19 +123,19 @@ class Backend(Protocol):
         ...
 
     def suspend(self, run_id: str, attempt: int, why: str) -> None:
-        """Have an attempt save where it is and end with a PAUSED row; do nothing if it is over.
+        """Make an attempt save its state and end with a PAUSED row; do nothing if it is over.
 
-        It may finish before it hears of this. Asking twice changes nothing.
+        The attempt may finish before it receives the request. A second call changes nothing.
 
         Args:
             run_id: The run.
-            attempt: The one in training.
-            why: What the row is to say.
+            attempt: The attempt in training.
+            why: Text of the row.
         """
         ...
 
     def poll(self, timeout_s: float) -> list[Report]:
-        """Wait at most `timeout_s` seconds for news of any attempt; return all there is.
+        """Wait at most `timeout_s` seconds for reports on attempts; return all reports.
 
         Raises:
             FencedError: If a newer driver has taken the worker groups over.
@@ -143,13 +143,13 @@ class Backend(Protocol):
         ...
 
     def groups(self) -> Sequence[GroupState]:
-        """Return what every worker group does now."""
+        """Return the current state of every worker group."""
         ...
 
     def close(self) -> None:
-        """Let attempts save where they are, stop them, give the resources back; safe to repeat."""
+        """Let attempts save their state, stop them, release the resources; safe to repeat."""
         ...
 
     def detach(self) -> None:
-        """Let go of the groups as they are, for another driver; where they can't go on, `close`."""
+        """Leave the groups running for another driver; `close` them where that is impossible."""
         ...

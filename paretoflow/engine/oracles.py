@@ -1,28 +1,28 @@
-"""The contract of an oracle, which answers launches in a simulation, for those who write one.
+"""The protocol of an oracle, which answers launches in a simulation, for authors of oracles.
 
-An oracle is an object of yours with one of two methods.
+An oracle is an object with one of two methods.
 
-The short one is enough where a launch's result depends on the launch alone:
+The short method is enough where a launch's result depends on the launch alone:
 
     launch(proposal, rng) -> [(cost, scores), …]
 
 It is called once for every attempt of a run. `proposal` is a `core.values.Proposal`: its `weights`
-(m,) behave as a numpy array; a constrained one also has `target` and `thresholds` (oriented: larger
-is better), and `parent`, the name of the snapshot that it starts from; one that mixes adapters has
-`merge`, with the names of its `parents` and their `coefficients`, and `weights` say what the mix
-stands for. `rng` is a `numpy.random.Generator` that depends on the sweep's seed, the run and the
-attempt alone. Each item of the answer is a checkpoint in order: `cost` in virtual seconds since the
-one before, `scores` the raw score vector, length m, in the order of the spec's objectives. A third
-item, the standard errors, length m, may follow.
+(m,) behave as a numpy array. A constrained proposal also has `target` and `thresholds` (oriented:
+larger is better), and `parent`, the name of the checkpoint that it starts from. A proposal that
+mixes adapters has `merge`, with the names of its `parents` and their `coefficients`; its `weights`
+are the preference that the mix represents. `rng` is a `numpy.random.Generator` that depends on the
+sweep's seed, the run and the attempt alone. The answer lists the checkpoints in order: `cost` in
+virtual seconds since the checkpoint before, `scores` the raw score vector, length m, in the order
+of the spec's objectives. A third item, the standard errors, length m, may follow.
 
-The long one also knows names, the state that training goes on from, and prompts:
+The long method also receives names, the state that training continues from, and prompts:
 
     train(task, rng) -> [OracleCheckpoint(cost, scores, prompt_scores, state), …]
 
 `task` is a `TrainingTask`: the proposal, the names of the run and of its checkpoints, and the state
-that the oracle itself gave with the checkpoint that the launch starts from, None for the base. An
-oracle with `train` may have two more methods: `base(problem, rng) -> OracleCheckpoint` answers for
-the untrained model, which is then evaluated as in a real sweep, and `evaluate(snapshot, rng) ->
+that the oracle itself returned with the checkpoint that the launch starts from, None for the base.
+An oracle with `train` may have two more methods: `base(problem, rng) -> OracleCheckpoint` answers
+for the untrained model, which is then evaluated as in a real sweep, and `evaluate(snapshot, rng) ->
 OracleCheckpoint` evaluates a checkpoint again. By hand, a policy that learns one step at a time:
 
     class Steps:
@@ -32,8 +32,9 @@ OracleCheckpoint` evaluates a checkpoint again. By hand, a policy that learns on
             per_prompt = end[:, None] + rng.normal(0, 0.05, (2, 48))
             return [OracleCheckpoint(60.0, prompt_scores=per_prompt, state=end)]
 
-A non-finite score or an exception is a failed attempt. States are kept in memory, as they are: give
-a new one with each checkpoint. `engine.simulation.llm_like` is a whole oracle of the long kind.
+A non-finite score or an exception is a failed attempt. States are kept in memory without a copy, so
+return a new one with each checkpoint. `engine.simulation.llm_like` is a complete oracle with the
+long method.
 """
 
 from __future__ import annotations
@@ -50,16 +51,16 @@ from paretoflow.core.values import Problem, Proposal
 
 @dataclass(frozen=True)
 class OracleCheckpoint:
-    """One checkpoint as an oracle tells it.
+    """One checkpoint that an oracle returns.
 
     Args:
         cost: Virtual seconds since the checkpoint before.
         scores: Raw scores, shape (m,); None takes the means of `prompt_scores`.
-        stderr: Their standard errors, shape (m,); None takes those of the means over prompts, or 0
-            where there are no prompts.
+        stderr: Standard errors of the scores, shape (m,); None takes those of the means over
+            prompts, or 0 where there are no prompts.
         prompt_scores: Raw scores, shape (m, n), the same n prompts in the same order for every
             checkpoint of a sweep; None where there are no prompts.
-        state: What a run that starts from here goes on with: anything.
+        state: Any object; runs that start from this checkpoint receive it.
     """
 
     cost: float
@@ -70,12 +71,12 @@ class OracleCheckpoint:
 
 
 Checkpoint = OracleCheckpoint
-"""Its former name, for oracles that were written with it."""
+"""Former name of `OracleCheckpoint`, for older oracles."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A checkpoint to evaluate again: its name, and the state that the oracle gave with it."""
+    """A checkpoint to evaluate again: its name, and the state that the oracle returned with it."""
 
     name: str
     state: Any
@@ -83,15 +84,15 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class TrainingTask:
-    """One attempt of a run, as a training oracle is asked for it.
+    """One attempt of a run, the input of a training oracle.
 
     Args:
         problem: The objectives: names, directions, ranges, reference values.
         run_id: Name of the run.
-        attempt: Counts from 0; each is asked for from the run's beginning.
-        proposal: What to do.
-        start: State of the snapshot `proposal.parent`; None for the base.
-        mixed: States of what a merge launch mixes, in the order of `proposal.merge.parents`.
+        attempt: Number of the attempt, from 0; each attempt starts at the run's beginning.
+        proposal: The proposal of the run.
+        start: State of the checkpoint `proposal.parent`; None for the base.
+        mixed: States of the parents of a merge launch, in the order of `proposal.merge.parents`.
     """
 
     problem: Problem
@@ -102,7 +103,7 @@ class TrainingTask:
     mixed: tuple[Any, ...] = ()
 
     def name(self, step: int) -> str:
-        """Return the name of a checkpoint, as later launches say it; steps count from 1."""
+        """Return the name of a checkpoint in later launches; steps count from 1."""
         return snapshot_id_of(self.run_id, self.attempt, step)
 
 
@@ -116,7 +117,7 @@ class Oracle(Protocol):
 
 @runtime_checkable
 class Training(Protocol):
-    """An oracle whose runs go on from where others ended."""
+    """An oracle whose runs continue from checkpoints of other runs."""
 
     def train(self, task: TrainingTask, rng: np.random.Generator) -> Sequence[OracleCheckpoint]:
         """Return every checkpoint, in order."""
@@ -128,25 +129,25 @@ AnyOracle = Oracle | Training
 
 @runtime_checkable
 class WithBase(Protocol):
-    """An oracle that can also tell what the untrained model comes to."""
+    """An oracle that can also evaluate the untrained model."""
 
     def base(self, problem: Problem, rng: np.random.Generator) -> OracleCheckpoint:
-        """Return the base's evaluation; launches from it are asked with no state."""
+        """Return the base's evaluation; launches from the base have no start state."""
         ...
 
 
 @runtime_checkable
 class Evaluating(Protocol):
-    """A training oracle that can also evaluate again what a launch or the base has made."""
+    """A training oracle that can also evaluate a checkpoint of a launch, or the base, again."""
 
     def evaluate(self, snapshot: Snapshot, rng: np.random.Generator) -> OracleCheckpoint:
-        """Return one more evaluation of a checkpoint on the same prompts."""
+        """Return another evaluation of a checkpoint on the same prompts."""
         ...
 
 
 @runtime_checkable
 class Reevaluating(Protocol):
-    """A launching oracle that can also evaluate again what one of its launches has made."""
+    """An oracle with `launch` that can also evaluate a checkpoint of a launch again."""
 
     def reevaluate(
         self,
@@ -155,12 +156,13 @@ class Reevaluating(Protocol):
         rng: np.random.Generator,
         noise: np.random.Generator,
     ) -> tuple[Any, ...]:
-        """Return (cost in seconds, raw scores) of one checkpoint anew, standard errors if any.
+        """Evaluate a checkpoint again: return cost in seconds, raw scores, standard errors if any.
 
         Args:
-            proposal: The launch that it came from.
-            step: Which of its checkpoints, counting from 1.
-            rng: As that launch was given it: the same draws make the same policy.
-            noise: For this evaluation alone.
+            proposal: The proposal of the checkpoint's launch.
+            step: Number of the checkpoint in its launch, counting from 1.
+            rng: Generator in the same state as for that launch: the same draws make the same
+                policy.
+            noise: Generator for this evaluation alone.
         """
         ...

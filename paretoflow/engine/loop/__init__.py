@@ -1,1 +1,1 @@
-"""The driver's loop: what to do next, and doing it."""
+"""The driver's loop: decides what to do next and does it."""

@@ -1,4 +1,4 @@
-"""The loop: plan, launch, record. Every decision is committed before it is acted on."""
+"""The driver's loop: plan, launch, record. Every decision is committed before it is carried out."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.spec.sweep import SweepSpec
 
 TICK_S = 0.5
-"""Longest wait for news from the backend."""
+"""Longest wait for reports from the backend, in seconds."""
 _T = TypeVar("_T")
 
 
 class Driver:
-    """Runs one sweep from where its ledger stands to the end of its budget."""
+    """Runs one sweep from the state in its ledger to the end of its budget."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Driver:
         self.state = SweepState()
 
     def run(self) -> str:
-        """Work until the budget is used up; return why it ended.
+        """Work until the budget is used up; return the reason for the end.
 
         An error leaves the worker groups to the next driver, except where the user stopped the
         sweep.
@@ -61,7 +61,7 @@ class Driver:
         Raises:
             FencedError: If a newer driver has taken over the sweep.
             LedgerError: If storage failed for longer than `OUTAGE_S`.
-            KeyboardInterrupt: After open runs were put down and recorded.
+            KeyboardInterrupt: After open runs were stopped and recorded.
         """
         settled = False
         try:
@@ -80,7 +80,7 @@ class Driver:
         except UserError as error:
             settled = not isinstance(
                 error, StorageError
-            )  # that one the worker groups may well reach again
+            )  # the worker groups may reach the storage again
             if settled:
                 self._backend.close()
             raise
@@ -92,7 +92,7 @@ class Driver:
         return reason
 
     def _enter(self) -> None:
-        """Take over what an earlier driver left: its groups, then what they finished meanwhile."""
+        """Take over an earlier driver's groups, then the results that they wrote meanwhile."""
         self._commit([self._opened()])
         adopted = self._backend.adopt(self._ledger.epoch)
         self._commit(self._countable(self._hooks.recover()))
@@ -122,9 +122,10 @@ class Driver:
         self._front_version = self.state.front_version if told else -1
 
     def _countable(self, told: Iterable[Event]) -> list[Event]:
-        """Leave out the end of a run that is over, and runs that a power cut took from the ledger.
+        """Leave out ends of runs that are over, and runs that a power cut removed from the ledger.
 
-        A worker group may tell its result, live or by a fragment, after the driver has given it up.
+        A worker group may report a result, directly or in a fragment, after the driver has given
+        the attempt up.
         """
         runs, is_open, paused = self.state.runs, self.state.is_open, self.state.paused
         return [
@@ -154,7 +155,7 @@ class Driver:
             over = bool(decision.done) and not self.state.open_runs()
             if (
                 settled or over
-            ):  # after the launches: no worker group waits for a front to be written
+            ):  # after the launches, so that no worker group waits while a front is written
                 self._accept_front()
             if over:
                 return decision.done
@@ -189,16 +190,16 @@ class Driver:
             self._backend.launch(launch)
 
     def _record(self, reports: Sequence[Report]) -> bool:
-        """Commit what was reported; return whether a run ended."""
+        """Commit the reported events; return whether a run ended."""
         self._commit(self._countable(event for report in reports for event in report.events))
         ended = [report for report in reports if report.ended]
-        # a run whose result was told is over, whatever its worker did afterwards; one that ended
-        # without a result has failed, so that no run waits for ever
+        # a run with a result is over, whatever its worker does afterwards; a run that ended without
+        # a result has failed, so that no run waits forever
         self._commit([self._failed(r) for r in ended if self._is_running(r)])
         return bool(ended)
 
     def _is_running(self, report: Report) -> bool:
-        """Return whether the attempt is the run's present one; a late report is of an older one."""
+        """Check whether a report is about the run's current attempt; a late report is not."""
         run = self.state.runs.get(report.run_id)
         return run is not None and (run.attempt, run.status) == (report.attempt, RunStatus.RUNNING)
 
@@ -214,10 +215,10 @@ class Driver:
         )
 
     def _put_down(self, reason: str) -> str:
-        """Stop all attempts where they are, record that, and return the reason."""
+        """Stop all attempts, record that, and return the reason."""
         self._backend.close()
         self._fold_ledger()  # the interrupt may have come between a commit and its folding,
-        self._commit([self._opened()])  # or before the first one: what was stopped waits again
+        self._commit([self._opened()])  # or before the first commit: stopped runs are pending again
         self._commit(self._countable(self._hooks.recover()))
         now_s, epoch = self._backend.now(), self._ledger.epoch
         events = [rows.stopped(r.run_id, epoch, now_s) for r in self.state.open_runs()]
@@ -226,7 +227,7 @@ class Driver:
         return reason
 
     def _closed(self, reason: str) -> Event:
-        """Return the end of this session; what failed alike for good is made again in the next."""
+        """Return the row that ends this session; the next one repeats runs that failed alike."""
         again = self.state.failures.streak.run_ids if failing(self._spec, self.state) else ()
         return rows.closed(self._ledger.epoch, self._backend.now(), reason, again)
 
@@ -241,10 +242,10 @@ class Driver:
         if not self._unsure:
             self._unsure = True
             added = self._ledger.append(events)
-        else:  # an earlier try may have landed although it failed
+        else:  # an earlier try may have been written although it failed
             self._ledger.append(events)
             added = self._ledger.events(after=self.state.seq)
-            if added and added[-1].epoch > self._ledger.epoch:  # and may have left again since
+            if added and added[-1].epoch > self._ledger.epoch:  # a newer driver may also have ended
                 raise FencedError("a newer driver has taken over this sweep", "ledger/events")
         self._unsure = False
         return added
@@ -264,7 +265,7 @@ class Driver:
         return patiently(write, Patience((LedgerError,), now=now, pause=pause, told=told))
 
     def _accept_front(self) -> None:
-        """Record the front once no run that would change it at this instant is half told."""
+        """Record a changed front, once all reports of this moment are committed."""
         version = self.state.front_version
         if version != self._front_version and self.state.evaluations:
             record = front_record(self.state, self._fronts, self._spec_digest, self._backend.now())

@@ -1,4 +1,4 @@
-"""Rows that the driver writes of its own, each with a deterministic id."""
+"""Rows that the driver writes itself, each with a deterministic id."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def opened(epoch: int, time_s: float, spec_digest: str) -> Event:
 
 
 def adopted(run_id: str, attempt: int, epoch: int, time_s: float) -> Event:
-    """Return the row of an attempt that an earlier driver began, and that goes on."""
+    """Return the row of an attempt that an earlier driver started and that still runs."""
     name = f"adopted:{run_id}:{attempt}:{epoch}"
     return Event(name, EventKind.ADOPTED, time_s, run_id=run_id, attempt=attempt)
 
@@ -46,7 +46,7 @@ def failed(report: Report, time_s: float, *, spent_s: float, ranks: int, final: 
         report: The end of the attempt.
         time_s: Seconds since the epoch.
         spent_s: Seconds of the attempt that no evaluation has charged.
-        ranks: Workers that spent them.
+        ranks: Number of workers that spent them.
         final: Whether the run gets no further attempt.
     """
     failure = failure_of_report(report)
@@ -71,7 +71,7 @@ def failed(report: Report, time_s: float, *, spent_s: float, ranks: int, final: 
 
 
 def failure_of_report(report: Report) -> Failure:
-    """Return why an attempt failed that ended without a finished run."""
+    """Return the failure of an attempt that ended without a finished run."""
     return report.failure or _NO_RESULT
 
 
@@ -84,10 +84,10 @@ def closed(epoch: int, time_s: float, reason: str, again: Collection[str] = ()) 
     """Return the row that ends a session.
 
     Args:
-        epoch: The driver's.
+        epoch: Epoch of the driver.
         time_s: Seconds since the epoch.
-        reason: Why it ends.
-        again: Runs that failed alike for good, and are made again in the next session.
+        reason: Reason for the end.
+        again: Runs that failed alike for good; the next session repeats them.
     """
     payload = {AGAIN: list(again)} if again else {}
     return Event(f"closed:{epoch}", EventKind.CLOSED, time_s, message=reason, payload=payload)

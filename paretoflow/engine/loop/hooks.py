@@ -1,4 +1,4 @@
-"""What a driver hears from and tells beside its ledger and its backend."""
+"""Callbacks of a driver beside its ledger and its backend."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from paretoflow.ledger.tables import Event, FrontRecord
 
 
 class StopRequestedError(Exception):
-    """Somebody asked the sweep to stop; its text says who. Never leaves the driver."""
+    """A request to stop the sweep; its text says from whom. Never leaves the driver."""
 
 
 @dataclass(frozen=True)
 class Watching:
-    """What shows a sweep to somebody while it runs.
+    """Callbacks of a progress display for a running sweep.
 
     Args:
         state: Called after every change of the state, with a note; must not raise.
-        groups: Called, again and again, with what the worker groups do; must not raise.
+        groups: Called repeatedly with the states of the worker groups; must not raise.
     """
 
     state: Callable[[SweepState, str], None] = lambda state, note: None
@@ -40,18 +40,18 @@ def _nobody() -> str:
 
 @dataclass(frozen=True)
 class Hooks:
-    """What a driver hears from and tells beside ledger and backend.
+    """Callbacks of a driver beside ledger and backend.
 
     Args:
         watch: Called after every change of the state, for progress displays; must not raise.
         recover: Returns events found in fragments that are not in the ledger.
-        stop_asked: Returns why the sweep is to stop; empty while it is not.
-        board: Where the worker groups' doings are shown; None shows them nowhere.
-        groups: Called with what the worker groups do, as often as the board is updated.
+        stop_asked: Returns the reason of a request to stop the sweep; empty while there is none.
+        board: Board that shows the states of the worker groups; None for none.
+        groups: Called with the states of the worker groups, as often as the board is updated.
         front: Called with every front that was recorded.
         decided: Called with the seconds that a decision with launches took, commit included.
-        accept_change: Whether the sweep goes on although what scores depend on has changed.
-        interrupted: Returns what asked the process to stop, after a KeyboardInterrupt.
+        accept_change: Whether the sweep continues although inputs that scores depend on changed.
+        interrupted: Returns the origin of a KeyboardInterrupt, in words.
     """
 
     watch: Callable[[SweepState, str], None] = lambda state, note: None

@@ -1,8 +1,9 @@
-"""Which runs are set aside at a rung, and which of those go on: the driver's use of the rule.
+"""Pausing and promotion of runs at rungs: the driver's use of successive halving.
 
-Everything follows from the ledger: a run is judged by the checkpoints that are there up to its own,
-in the order of the ledger, so that another driver comes to the same verdict. (Where a checkpoint
-was evaluated again since, it knows better.) What is remembered here only saves time.
+Every verdict follows from the ledger: a run is compared with the checkpoints up to its own, in the
+order of the ledger, so that another driver reaches the same verdict. (Where a checkpoint was
+evaluated again since, the other driver uses the better scores.) The memory of this class only saves
+time.
 """
 
 from __future__ import annotations
@@ -23,25 +24,26 @@ from paretoflow.spec.sweep import SweepSpec
 
 _TRAINED = (LaunchKind.WEIGHTED, LaunchKind.CONSTRAINED)
 _Rung = tuple[int, bool]
-"""Number of a rung, and whether its runs began at the base."""
+"""Number of a rung, and whether its runs started from the base."""
 
 
 class Rungs:
     """Multi-objective successive halving over one sweep; does nothing without `stop.rungs`.
 
-    A run is on the rungs that its first checkpoint at or after their steps reaches, and is judged
-    at the last of them, among the runs that began as it did: at the base, or at a parent. It goes
-    on if it is among the first of `front.halving.halving_order`, one in `reduction`, or if no point
-    of the front is ahead of it by more than noise. Otherwise it is paused. It goes on again once
-    either holds, with all that has been measured since; the rung that it left so does not stop it
-    again. Merges, and runs whose artifact serves many preferences, are on no rung.
+    A run is on the rungs whose steps its checkpoints have reached. It is judged at the last of
+    them, by its first checkpoint there, among the runs that started as it did: from the base, or
+    from a parent. It continues if it is among the first of `front.halving.halving_order`, one in
+    `reduction`, or if no point of the front is ahead of it by more than noise. Otherwise it is
+    paused. A paused run continues once either condition holds, given all later measurements; the
+    rung at which it was paused does not pause it again. Merges, and runs whose artifact serves many
+    preferences, are on no rung.
 
     References:
         Schmucker et al. (2021), Multi-objective asynchronous successive halving, arXiv 2106.12639.
-        Departures: a run among the first trains on without a pause, where the paper halts each at
-        every rung until it is promoted; the quota is rounded up; nothing is drawn, so a verdict
-        depends on what was measured before, and on nothing else; what is on the front goes on
-        beyond the quota; runs are compared with those that began as they did.
+        Departures: a run among the first continues without a pause, where the paper halts each at
+        every rung until it is promoted; the quota is rounded up; nothing is drawn at random, so a
+        verdict depends only on earlier measurements; runs on the front continue beyond the quota;
+        runs are compared with runs that started as they did.
     """
 
     def __init__(self, spec: SweepSpec) -> None:
@@ -63,10 +65,11 @@ class Rungs:
         self._risen: tuple[int, tuple[str, ...]] = (-1, ())
 
     def set_aside(self, state: SweepState, backend: Backend) -> list[Event]:
-        """Have runs paused that are not to go on.
+        """Pause the runs that should not continue.
 
         Returns:
-            Rows to commit for those that only wait for another attempt; the others tell themselves.
+            Rows to commit for runs that only wait for another attempt; running attempts write their
+            own rows.
         """
         rows = []
         for run_id, why in self.outdone(state).items():
@@ -81,7 +84,7 @@ class Rungs:
         return rows
 
     def outdone(self, state: SweepState) -> dict[str, str]:
-        """Return the open runs that are not to go on from the rung that they reached, and why."""
+        """Return the open runs to pause at the rung that they reached, each with its reason."""
         if not self._steps:
             return {}
         self._take_in(state)
@@ -97,7 +100,7 @@ class Rungs:
         return found
 
     def risen(self, state: SweepState) -> tuple[str, ...]:
-        """Return the paused runs that are to go on, in the order in which they were proposed."""
+        """Return the paused runs that should continue, in the order in which they were proposed."""
         if not self._steps or not state.paused:
             return ()
         self._take_in(state)
@@ -120,7 +123,7 @@ class Rungs:
         return tuple(found)
 
     def _take_in(self, state: SweepState) -> None:
-        """Place the rows that are new on the rungs that they reach."""
+        """Add new rows to the rungs that they reach."""
         if state is not self._state:
             self._forget(state)
         for number in range(self._seen, len(state.evaluations)):
@@ -141,13 +144,13 @@ class Rungs:
         return self._levels[run_id] - 1, _from_base(state.runs[run_id].proposal)
 
     def _order(self, history: History, members: list[int]) -> tuple[list[int], list[int]]:
-        """Return a rung's rows, the best first, and the first of them, which go on."""
+        """Return a rung's rows, the best first, and the first of them, which continue."""
         shares = normalised_gains(history.gains[members], history.problem)
         order = [members[i] for i in halving_order(shares)]
         return order, order[: quota(len(members), self._reduction)]
 
     def _verdict(self, state: SweepState, run_id: str, row: int) -> str:
-        """Return why a run is not to go on from a row, by the rows up to it; empty if it is."""
+        """Return the reason to pause a run at a row, given the rows up to it; empty for none."""
         history = state.history()
         known = nondominated(history.gains[: row + 1]).nonzero()[0].tolist()
         rivals = _rivals(history, row, known)

@@ -1,4 +1,4 @@
-"""What to do next, as a pure function of the spec and the state.
+"""The planner: decides what to do next, as a pure function of the spec and the state.
 
 Replaying a ledger replays every decision.
 """
@@ -26,13 +26,13 @@ DEATHS = 5
 
 @dataclass(frozen=True)
 class Decision:
-    """What the planner wants done now.
+    """The planner's next actions.
 
     Args:
         relaunches: Known runs to (re)start, oldest first.
         proposals: (run id, proposal) of new runs to record and start.
-        done: Why nothing further is proposed; empty while more may come. The sweep is over once no
-            run is open and it still holds.
+        done: Reason why nothing further is proposed; empty while proposals may follow. The sweep is
+            over once no run is open and the reason still holds.
     """
 
     relaunches: tuple[Launch, ...] = ()
@@ -57,11 +57,11 @@ def decide(
     """Fill `free` slots: runs that wait for another attempt, then paused ones, then new proposals.
 
     Args:
-        spec: The sweep's.
-        state: As its events tell it.
+        spec: Spec of the sweep.
+        state: State of the sweep.
         proposer: Chooses new runs.
-        free: Worker groups that are idle.
-        risen: Paused runs that are to go on, as far as the budget lets them.
+        free: Number of idle worker groups.
+        risen: Paused runs that should continue, as far as the budget allows.
     """
     done = exhausted(spec, state)
     again = () if not risen or spent(spec, state) else tuple(risen)
@@ -127,7 +127,7 @@ def parent_gains(state: SweepState, proposal: Proposal) -> FloatArray | None:
 
 
 def known_of(state: SweepState, run_id: str, proposal: Proposal) -> PriorEvaluation | None:
-    """Return the checkpoint that a launch evaluates again; None where it does something else."""
+    """Return the checkpoint that a launch evaluates again; None for other launches."""
     if proposal.kind is not LaunchKind.REEVALUATE:
         return None
     row = state.row_of(proposal.parent or BASE_RUN_ID)
@@ -147,10 +147,10 @@ def known_of(state: SweepState, run_id: str, proposal: Proposal) -> PriorEvaluat
 
 
 def accumulation_factor(spec: SweepSpec, times: int) -> int | None:
-    """Return how many times smaller forward batches are to be after `times` out of memory.
+    """Return the factor by which forward batches shrink after running out of memory `times` times.
 
-    They halve each time, to the next size that shares the batch evenly. None when a rank's batch
-    holds one example already. By hand: 12 examples for each rank and pass give 1, 2, 4, 12, None.
+    They halve each time, to the next size that divides the batch evenly. None when a worker's batch
+    holds one example already. By hand: 12 examples for each worker and pass give 1, 2, 4, 12, None.
     """
     method = spec.method
     size = method.batch_size // (method.gradient_accumulation * spec.engine.resources.ranks)
@@ -159,7 +159,7 @@ def accumulation_factor(spec: SweepSpec, times: int) -> int | None:
 
 
 def exhausted(spec: SweepSpec, state: SweepState) -> str:
-    """Return why the budget allows no further run; empty while it does."""
+    """Return the reason why the budget allows no further run; empty while it does."""
     if failing(spec, state):
         return failing(spec, state)
     if len(state.runs) >= spec.stop.runs:
@@ -168,7 +168,7 @@ def exhausted(spec: SweepSpec, state: SweepState) -> str:
 
 
 def spent(spec: SweepSpec, state: SweepState) -> str:
-    """Return why the budget allows no further training, beyond open runs; empty while it does."""
+    """Return the reason why the budget allows no training beyond open runs; empty while it does."""
     stop = spec.stop
     if failing(spec, state):
         return failing(spec, state)
@@ -184,9 +184,9 @@ def spent(spec: SweepSpec, state: SweepState) -> str:
 
 
 def failing(spec: SweepSpec, state: SweepState) -> str:
-    """Return what so many runs in a row failed by that others would too; empty while none did.
+    """Return the failure that too many consecutive runs share; empty while there is none.
 
-    A sweep of fewer runs than `stop.failures` has had enough when all of them failed alike.
+    The limit is `stop.failures` runs, or all runs in a sweep of fewer.
     """
     streak, limit = state.failures.streak, spec.stop.failures
     if limit is None or len(streak) < min(limit, spec.stop.runs):
@@ -196,9 +196,9 @@ def failing(spec: SweepSpec, state: SweepState) -> str:
 
 
 def _unrewarding(state: SweepState, gain_below: float) -> str:
-    """Return that a further run should add too little; empty while it should not.
+    """Return the reason that another run would gain too little; empty while it would not.
 
-    Runs under way may change that: until they have ended, nothing is launched, and nothing is over.
+    Open runs may change that: until they have ended, nothing is launched and the sweep is not over.
     """
     outlook = state.outlook()
     if outlook is None or outlook.per_run >= gain_below:
@@ -208,7 +208,7 @@ def _unrewarding(state: SweepState, gain_below: float) -> str:
 
 
 def is_final(spec: SweepSpec, state: SweepState, run_id: str, failure: Failure) -> bool:
-    """Return whether a failure is the run's last; the state does not know of it yet."""
+    """Check whether a failure is the run's last; the state does not include it yet."""
     times = state.failures.of(run_id, failure.cause) + 1
     if failure.cause is Cause.OUT_OF_MEMORY:
         return accumulation_factor(spec, times) is None
@@ -222,9 +222,9 @@ def is_final(spec: SweepSpec, state: SweepState, run_id: str, failure: Failure) 
 
 
 def stagnant(state: SweepState, window: int, gain: float) -> bool:
-    """Return whether `window` finished runs raised the hypervolume by less than a share `gain`.
+    """Check whether `window` finished runs raised the hypervolume by less than a share `gain`.
 
-    Runs that evaluate a known point again are no attempts to raise it, and don't count.
+    Runs that evaluate a known point again do not count, as they are no attempt to raise it.
     """
     if len(state.gained) <= window:
         return False

@@ -1,6 +1,6 @@
 """Rows of the ledger: built with deterministic ids, and read back as values.
 
-A row that is told twice has the same id, so that the ledger takes it once.
+A row that is reported twice has the same id both times, so that the ledger stores it once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from paretoflow.ledger.tables import Event, EventKind
 def calibrated(problem: Problem, time_s: float, data: DataFacts | None = None) -> Event:
     """Return the row that freezes the objectives of a sweep; there is one.
 
-    `data` says what became of the rows that the prompts were drawn from.
+    `data` holds facts about the rows that the prompts were drawn from.
     """
     payload = problem_payload(problem)
     if data is not None:
@@ -31,9 +31,9 @@ def calibrated(problem: Problem, time_s: float, data: DataFacts | None = None) -
 
 
 def noted(inputs: Inputs, found: Changes, time_s: float) -> Event:
-    """Return the row that notes what scores depend on, as a worker tells it.
+    """Return the row in which a worker reports the inputs that scores depend on.
 
-    The driver gives it the name of its session: see `recorded`.
+    The driver changes its id to that of the session: see `recorded`.
     """
     payload = {
         "inputs": inputs.to_dict(),
@@ -44,14 +44,15 @@ def noted(inputs: Inputs, found: Changes, time_s: float) -> Event:
 
 
 def recorded(told: Iterable[Event], known: Problem | None, epoch: int) -> list[Event]:
-    """Return what a session records of what a worker told when it got ready.
+    """Return the rows of a worker's preparation that a session records.
 
-    Of an INPUTS row, nothing where the ledger knows it all; else what has changed since.
+    An INPUTS row is left out where the ledger has the same inputs; else it is recorded with the
+    changes since.
 
     Args:
         told: Rows of a worker.
-        known: The problem as the ledger has it.
-        epoch: The driver's: a session adds one INPUTS row.
+        known: The problem in the ledger.
+        epoch: Epoch of the driver: a session adds at most one INPUTS row.
     """
     old = known.inputs if known else None
     rows = []
@@ -68,10 +69,10 @@ def recorded(told: Iterable[Event], known: Problem | None, epoch: int) -> list[E
 
 
 def evaluated(evaluation: Evaluation, time_s: float) -> Event:
-    """Return the row of one evaluation of a checkpoint, which has its name; see `evaluation_of`.
+    """Return the row of one evaluation of a checkpoint; `evaluation_of` is the inverse.
 
     Args:
-        evaluation: Named, with its cost.
+        evaluation: The evaluation, with the checkpoint's name and its cost.
         time_s: Seconds since the epoch.
     """
     number = "" if evaluation.number is None else f":{evaluation.number}"
@@ -112,11 +113,11 @@ def evaluated(evaluation: Evaluation, time_s: float) -> Event:
 
 
 def evaluation_of(event: Event, opened_at: float) -> Evaluation:
-    """Return the evaluation that an EVALUATED row tells; the inverse of `evaluated`.
+    """Return the evaluation in an EVALUATED row; the inverse of `evaluated`.
 
     Args:
         event: The row.
-        opened_at: When the sweep was opened first, seconds since the epoch.
+        opened_at: Time when the sweep was first opened, seconds since the epoch.
     """
     told = event.payload
     return Evaluation(
@@ -146,15 +147,15 @@ def evaluation_of(event: Event, opened_at: float) -> Evaluation:
 def paused(
     run_id: str, attempt: int, time_s: float, why: str, step: int, cost: Cost | None = None
 ) -> Event:
-    """Return the row that puts a run aside; an attempt is paused once.
+    """Return the row that pauses a run; an attempt is paused once.
 
     Args:
         run_id: The run.
-        attempt: The one that ends with it.
+        attempt: The attempt that the pause ends.
         time_s: Seconds since the epoch.
-        why: The verdict, for a person.
-        step: How far the run has come.
-        cost: Spent since its last row.
+        why: Reason for the pause, for a person.
+        step: Optimiser steps done.
+        cost: Cost since the run's last row.
     """
     spent = cost or Cost()
     return Event(
@@ -172,9 +173,9 @@ def paused(
 
 
 def finished(run_id: str, attempt: int, time_s: float, early: str = "") -> Event:
-    """Return the row that ends a run well; a run finishes once, whatever attempt did it.
+    """Return the row of a finished run; a run finishes once, in whichever attempt.
 
-    `early` says why it ended before its last step; empty where it did not.
+    `early` is the reason for an end before the last step; empty where there was none.
     """
     payload = {"early": early} if early else {}
     kind, name = EventKind.FINISHED, f"finished:{run_id}"
@@ -182,7 +183,7 @@ def finished(run_id: str, attempt: int, time_s: float, early: str = "") -> Event
 
 
 SEEN = "seen_s"
-"""Key of a payload: when the driver took a worker's word in, by the driver's clock."""
+"""Key of a payload: time when the driver received a worker's row, by the driver's clock."""
 TOLD_BY_WORKERS = frozenset(
     {
         EventKind.CALIBRATED,
@@ -192,18 +193,18 @@ TOLD_BY_WORKERS = frozenset(
         EventKind.PAUSED,
     }
 )
-"""Kinds whose `time_s` is of a worker's clock."""
+"""Kinds whose `time_s` is from a worker's clock."""
 
 
 def seen(event: Event, now_s: float) -> Event:
-    """Return an event with the driver's time on it, where a worker made it."""
+    """Return an event with the driver's time added, where a worker made the event."""
     if event.kind not in TOLD_BY_WORKERS or SEEN in event.payload:
         return event
     return replace(event, payload={**event.payload, SEEN: now_s})
 
 
 def driver_time(event: Event) -> float | None:
-    """Return when an event was recorded, by its driver's clock; None where only a worker's says."""
+    """Return the time of an event by its driver's clock; None where only a worker's is known."""
     if event.kind in TOLD_BY_WORKERS:
         found = event.payload.get(SEEN)
         return None if found is None else float(found)
@@ -211,13 +212,14 @@ def driver_time(event: Event) -> float | None:
 
 
 def uncharged_share(event: Event, failed_s: float | None) -> float:
-    """Return which share of an event's time was not charged with its attempt's failure.
+    """Return the share of an event's time that was not yet charged to its attempt's failure.
 
-    A failure is charged with all that its attempt left uncharged; a result may come later.
+    A failure is charged with all time of its attempt that no earlier row has charged. A result of
+    the attempt may arrive later.
 
     Args:
         event: A result, with its cost.
-        failed_s: When the failure of its attempt was recorded; None where it has not failed.
+        failed_s: Time when the failure of its attempt was recorded; None where it has not failed.
     """
     if failed_s is None or not event.wall_s:
         return 1.0
@@ -234,7 +236,7 @@ def problem_from(payload: Mapping[str, Any]) -> Problem:
 
 
 def problem_of(events: Iterable[Event], known: Problem | None) -> Problem:
-    """Return the problem that follows from what a worker told, with what its scores depend on."""
+    """Return the problem after a worker's rows, with the inputs that its scores depend on."""
     for event in events:
         if event.kind is EventKind.CALIBRATED:
             return problem_from(event.payload)

@@ -1,4 +1,4 @@
-"""The failures of a sweep's runs as its events tell them, and whether they are one and the same."""
+"""The failures of a sweep's runs, folded from its events; finds repeated equal failures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from paretoflow.core.status import Boundary
 from paretoflow.ledger.tables import Event
 
 AGAIN = "again"
-"""Key in the payload of CLOSED: the runs that the next driver makes again."""
+"""Key in the payload of CLOSED: the runs that the next driver repeats."""
 
 _QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""")
 _NAME = re.compile(r"\S{1,32}")
@@ -22,16 +22,16 @@ _DIFFERING = (
     (r"(?i)\b0x[0-9a-f]+\b|\b(?=[0-9a-f-]*\d)[0-9a-f]{8,}(?:-[0-9a-f]{4,})*\b", "<id>"),
     (r"(?i)[-+]?(?:\d+(?:[.,_]\d+)*(?:e[-+]?\d+)?|\b(?:nan|inf)\b)", "<n>"),
 )
-"""What differs between two failures of one cause: names, places, answers, counts."""
+"""Parts of messages that differ between failures of one cause: names, paths, answers, counts."""
 _LONGEST = 2000
-"""Characters of a message that are compared."""
+"""Number of characters of a message that are compared."""
 
 
 def pattern_of(message: str) -> str:
-    """Return a failure's message without what differs from run to run.
+    """Return a failure's message without the parts that differ from run to run.
 
     By hand: `run r0003-9f31aa: step 12: /tmp/a/b is full` gives `run <run>: step <n>: <path> is
-    full`. A short word in quotation marks stays: it is the name of a thing.
+    full`. A short word in quotation marks stays: it is a name.
     """
     message = _QUOTED.sub(_name_or_text, message[:_LONGEST])
     for differing, instead in _DIFFERING:
@@ -45,12 +45,12 @@ def _name_or_text(quoted: re.Match[str]) -> str:
 
 @dataclass(frozen=True)
 class Streak:
-    """Runs that failed for good one after another, all alike, and no run that ended well between.
+    """Consecutive final failures of runs that are all alike, with no successful run between them.
 
     Args:
-        boundary: Where they failed.
-        message: Of the last one.
-        details: Its traceback; empty when there is none.
+        boundary: Boundary of the failures.
+        message: Message of the last failure.
+        details: Traceback of the last failure; empty when there is none.
         run_ids: The runs, oldest failure first.
         code: Code of the last error; empty where it was none of ours, or by an earlier version.
     """
@@ -65,7 +65,7 @@ class Streak:
         return len(self.run_ids)
 
     def with_failure(self, event: Event) -> Streak:
-        """Return the streak after a further run has failed for good: a new one if it differs."""
+        """Return the streak after another final failure: a new streak if the failure differs."""
         boundary = Boundary(event.boundary)
         alike = (boundary, pattern_of(event.message)) == (self.boundary, pattern_of(self.message))
         before = self.run_ids if alike else ()
@@ -75,15 +75,15 @@ class Streak:
 
 @dataclass
 class Failures:
-    """What failed.
+    """The failed attempts and runs of a sweep.
 
     Attributes:
-        by_run: Failed attempts of each run, by cause.
-        attempts: Every (run, attempt) that failed, and when that was recorded.
-        streak: The runs that failed alike and last. A driver that takes over after a crash finds it
-            as it was; one that goes on after a proper end begins anew.
-        last: The streak that the last failure made or continued, whatever came after it.
-        again: The runs that the next session makes again.
+        by_run: Number of failed attempts of each run, by cause.
+        attempts: Time of the failure of each failed (run, attempt).
+        streak: The latest runs, if they failed alike. It survives a crash of the driver; after an
+            orderly end of a session the count starts again.
+        last: The streak that the last failure started or continued, whatever followed.
+        again: The runs that the next session repeats.
     """
 
     by_run: dict[str, Counter[str]] = field(default_factory=dict)
@@ -94,28 +94,28 @@ class Failures:
     _settled: dict[str, Counter[str]] = field(default_factory=dict)
 
     def of(self, run_id: str, cause: str) -> int:
-        """Return how many attempts of a run failed by a cause, since it was last made again."""
+        """Return the number of attempts of a run that failed by a cause, since its last repeat."""
         settled = self._settled.get(run_id, Counter())
         return self.by_run.get(run_id, Counter())[cause] - settled[cause]
 
     def failed(self, event: Event, *, final: bool) -> None:
-        """Take in a failed attempt."""
+        """Record a failed attempt."""
         self.by_run.setdefault(event.run_id, Counter())[event.payload.get("cause", "error")] += 1
         self.attempts[event.run_id, event.attempt] = event.time_s
         if final:
             self.streak = self.last = self.streak.with_failure(event)
 
     def ended_well(self) -> None:
-        """Take in that a run finished, or was good enough to be compared with others."""
+        """Record that a run finished, or was paused in a comparison with other runs."""
         self.streak = Streak()
 
     def closed(self, event: Event) -> None:
-        """Take in the end of a driver's session: the next one counts anew."""
+        """Record the end of a driver's session: the next one starts a new streak."""
         self.streak = Streak()
         self.again = tuple(event.payload.get(AGAIN, ()))
 
     def opened(self) -> tuple[str, ...]:
-        """Return the runs that a new session makes again, their failures settled."""
+        """Return the runs that a new session repeats; their failures so far no longer count."""
         again, self.again = self.again, ()
         for run_id in again:
             self._settled[run_id] = self.by_run.get(run_id, Counter()).copy()

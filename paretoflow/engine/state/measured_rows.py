@@ -1,4 +1,4 @@
-"""What was measured, in the terms of the frozen problem: gains, their errors and the front."""
+"""Measured gains under the frozen problem, with their errors, and the front that they form."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains, ref_gain
 
 
 class MeasuredRows:
-    """The gains of a sweep, one row for each evaluated checkpoint, and the front that they make.
+    """The gains of a sweep, one row for each evaluated checkpoint, and the front that they form.
 
     Attributes:
         ref: Oriented reference point, shape (m,).
         ideal: Oriented best end of the ranges, shape (m,).
         nadir: Oriented worst end of the ranges, shape (m,).
-        hypervolume: Of the front; 0.0 before the first row.
-        corrected: By how much further draws of known points have moved the hypervolume in all.
-        front_version: Grows whenever the front changes.
+        hypervolume: Hypervolume of the front; 0.0 before the first row.
+        corrected: Total change of the hypervolume from re-evaluations of known points.
+        front_version: Number that grows whenever the front changes.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -45,8 +45,8 @@ class MeasuredRows:
         """Add an evaluation.
 
         Args:
-            row: Of a checkpoint that has none yet.
-            ordinal: How many runs were proposed before its own; -1 for the base.
+            row: Evaluation of a checkpoint that has no row yet.
+            ordinal: Number of runs proposed before the checkpoint's run; -1 for the base.
         """
         gains = gains_of(row.scores, self.problem)
         self.gains.append(gains)
@@ -58,13 +58,13 @@ class MeasuredRows:
             self.hypervolume = hypervolume(self.archive.gains, self.ref)
 
     def replace(self, whole: Evaluation, index: int) -> None:
-        """Change a row: its checkpoint was evaluated again.
+        """Replace the row of a checkpoint that was evaluated again.
 
-        Rows that the old gains dominated may come back to the front.
+        Rows that the old gains dominated may return to the front.
 
         Args:
-            whole: What all draws say.
-            index: Its place among the sweep's evaluations.
+            whole: Pooled evaluation of all draws.
+            index: Index of the row among the sweep's evaluations.
         """
         self.gains.replace(index, gains_of(whole.scores, self.problem))
         self.stderr.replace(index, whole.stderr)
@@ -80,13 +80,13 @@ class MeasuredRows:
             self.hypervolume = volume
 
     def history(self, ended: EndedRuns, proposed: int) -> History:
-        """Return what a proposer may look at.
+        """Return the history for a proposer.
 
         Args:
             ended: The runs that have ended.
-            proposed: How many were proposed.
+            proposed: Number of proposed runs.
         """
-        # the base's ordinal is -1, as its index is: it finds itself at the end
+        # the base's ordinal and index are both -1: the last entry maps one to the other
         places = np.append(ended.places(proposed), -1)
         return History(
             problem=self.problem,
@@ -103,7 +103,7 @@ class MeasuredRows:
 
 
 class GrowingRows:
-    """A float matrix that rows are appended to in constant amortised time."""
+    """A growing float matrix; appending a row takes constant amortised time."""
 
     def __init__(self, width: int) -> None:
         self._rows = np.empty((64, width))
@@ -117,7 +117,7 @@ class GrowingRows:
         self._count += 1
 
     def replace(self, index: int, row: FloatArray) -> None:
-        """Change a row to one of shape (width,); arrays handed out before stay as they are."""
+        """Replace a row by one of shape (width,); arrays returned earlier do not change."""
         self._rows = self._rows.copy()
         self._rows[index] = row
 

@@ -1,9 +1,10 @@
-"""Further evaluations of a checkpoint: which there are, and what all together say.
+"""Re-evaluations of a checkpoint, pooled with its first evaluation.
 
-The ledger keeps each as a row of its own that names its checkpoint. Everything above it sees one
-row for a checkpoint, in which every prompt's score is the mean over its answers so far. All
-checkpoints are scored on the same prompts, and the k-th further evaluation of any of them draws the
-k-th noise: so two checkpoints still compare prompt by prompt, however often each was evaluated.
+The ledger keeps each re-evaluation as a row of its own that names its checkpoint. Readers of the
+state see one row for a checkpoint, in which every prompt's score is the mean over its answers so
+far. All checkpoints are scored on the same prompts, and the k-th re-evaluation of any checkpoint
+draws the k-th noise. So two checkpoints can still be compared prompt by prompt, however often each
+was evaluated.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from paretoflow.core.values import BASE_RUN_ID, LaunchKind, Proposal
 
 
 class Reevaluations:
-    """The runs that evaluate a checkpoint again, as they are proposed and told."""
+    """The runs that evaluate a checkpoint again, from their proposals and results."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
@@ -28,33 +29,33 @@ class Reevaluations:
         self._told: set[str] = set()
 
     def __contains__(self, run_id: object) -> bool:
-        """Return whether a run evaluates a checkpoint again."""
+        """Check whether a run evaluates a checkpoint again."""
         return run_id in self._numbers
 
     def ask(self, run_id: str, proposal: Proposal) -> None:
-        """Note a run that was proposed; do nothing if it does something else."""
+        """Record a proposed run if it is a re-evaluation."""
         if proposal.kind is LaunchKind.REEVALUATE:
             snapshot = proposal.parent or BASE_RUN_ID
             self._asked[snapshot] = self._numbers[run_id] = self._asked.get(snapshot, 0) + 1
 
     def number(self, run_id: str) -> int:
-        """Return how many runs were to evaluate the same checkpoint again, up to this one."""
+        """Return the number of re-evaluations of the same checkpoint proposed up to this run."""
         return self._numbers[run_id]
 
     def pool(
         self, further: Evaluation, rows: list[Evaluation], place_of: Mapping[str, int]
     ) -> int | None:
-        """Let a further draw of a known checkpoint change its row.
+        """Pool another draw of a known checkpoint into its row.
 
-        Two attempts at a run draw the same noise: only the first that is told counts.
+        Two attempts of a run draw the same noise: only the first result counts.
 
         Args:
             further: The draw.
-            rows: One for each checkpoint; changed in place.
-            place_of: Where each checkpoint's row is.
+            rows: One row for each checkpoint; changed in place.
+            place_of: Index of each checkpoint's row.
 
         Returns:
-            The row that has changed, if any.
+            Index of the changed row, if any.
 
         Raises:
             LedgerError: If the checkpoint was never evaluated, or not on the same prompts.
@@ -74,18 +75,19 @@ class Reevaluations:
 
 
 def pooled(known: Evaluation, further: Evaluation) -> Evaluation:
-    """Return what two rows of one checkpoint say together; the first keeps its place and time.
+    """Pool two rows of one checkpoint; the first keeps its place and time.
 
-    With scores of several prompts: a prompt's score is the mean over its draws, and the standard
-    error is that of the mean over prompts, as for a single draw; so it falls by what the draws
-    added to the spread of the prompts. Without them (a simulation) the draws are independent.
+    With scores of several prompts, a prompt's score is the mean over its draws. The standard error
+    is that of the mean over prompts, as for a single draw; it falls because averaging removes the
+    draws' part of the spread between prompts. Without prompts (a simulation) the draws are
+    independent.
 
-    By hand, two prompts: draws (0, 2) and (2, 2) are (1, 2) together: 1.5 with error .5, after 1
+    By hand, two prompts: draws (0, 2) and (2, 2) give (1, 2) together: 1.5 with error .5, after 1
     with error 1. Without prompts: errors .3 and .4 give sqrt(.09 + .16) / 2 = .25.
 
     Args:
-        known: What was known, of one draw or more.
-        further: One further draw.
+        known: The row so far, of one draw or more.
+        further: Another draw.
 
     Raises:
         LedgerError: If they were not scored on the same prompts.
@@ -118,7 +120,7 @@ def pooled(known: Evaluation, further: Evaluation) -> Evaluation:
 def _means(
     known: Mapping[str, float], further: Mapping[str, float], draws: int
 ) -> dict[str, float]:
-    """Return the mean over all draws of what every draw measured; the rest as it was."""
+    """Return the mean over all draws of the metrics that every draw has; the others unchanged."""
     return {
         name: (draws * value + further[name]) / (draws + 1) if name in further else value
         for name, value in known.items()
@@ -126,16 +128,16 @@ def _means(
 
 
 def require_alike(known: PriorEvaluation, data: str, inputs: str = "") -> None:
-    """Refuse a checkpoint whose further evaluation would say nothing about its first.
+    """Refuse a checkpoint whose re-evaluation would not be comparable with its first evaluation.
 
     Args:
-        known: What is to be evaluated again.
-        data: SHA-256 of the prompts that it would be scored on.
-        inputs: SHA-256 of all that its scores would depend on; empty where it is not known.
+        known: The checkpoint to evaluate again.
+        data: SHA-256 of the prompts of the new evaluation.
+        inputs: SHA-256 of the inputs that the new scores depend on; empty where it is unknown.
 
     Raises:
-        DataError: If it was scored on other prompts or otherwise, or asked for a preference by a
-            condition, which only its method knows how to do.
+        DataError: If it was scored on other prompts or with other inputs, or under a condition,
+            which only its method can apply.
     """
     if known.conditioned:
         raise DataError(

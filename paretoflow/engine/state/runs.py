@@ -1,4 +1,4 @@
-"""The runs of a sweep, by id and by where they stand; kept up to date run by run."""
+"""The runs of a sweep, by id and by status; updated run by run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENDED = (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.PAUSED)
 
 
 class EndedRuns:
-    """The records of ended runs, and where each proposed run stands among them."""
+    """The records of ended runs, with the index of each proposed run among them."""
 
     def __init__(self) -> None:
         self._ordinals: list[int] = []
@@ -29,8 +29,8 @@ class EndedRuns:
         """Add a run that has ended, or replace its record.
 
         Args:
-            ordinal: How many runs were proposed before it.
-            record: The run as it is now.
+            ordinal: Number of runs proposed before it.
+            record: The current record of the run.
         """
         place = bisect_left(self._ordinals, ordinal)
         if place < len(self._ordinals) and self._ordinals[place] == ordinal:
@@ -42,7 +42,7 @@ class EndedRuns:
         self._flags[ordinal] = 1
 
     def take(self, ordinal: int) -> None:
-        """Remove a run that goes on after all."""
+        """Remove a run that continues."""
         place = bisect_left(self._ordinals, ordinal)
         del self._ordinals[place], self._records[place]
         self._flags[ordinal] = 0
@@ -64,8 +64,8 @@ class Runs:
 
     Attributes:
         records: The runs by id, in the order in which they were proposed.
-        paused: The ids of those that are paused.
-        ended: Those that are finished, failed or paused.
+        paused: The ids of the paused runs.
+        ended: The runs that are finished, failed or paused.
     """
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class Runs:
         self.update(RunRecord(run_id, proposal, RunStatus.PENDING))
 
     def ordinal(self, run_id: str) -> int:
-        """Return how many runs were proposed before a run; -1 for the base."""
+        """Return the number of runs proposed before a run; -1 for the base."""
         return self._ordinals.get(run_id, -1)
 
     def open(self) -> list[RunRecord]:
@@ -91,7 +91,7 @@ class Runs:
         return [self.records[run_id] for run_id in self._open]
 
     def waiting(self) -> list[RunRecord]:
-        """Return the open runs that no worker group has, oldest first."""
+        """Return the open runs that no worker group is working on, oldest first."""
         return [self.records[r] for r in sorted(self._waiting, key=self._ordinals.__getitem__)]
 
     def open_proposals(self) -> list[Proposal]:
@@ -99,14 +99,14 @@ class Runs:
         return list(self._open.values())
 
     def is_open(self, run_id: str) -> bool:
-        """Return whether a run was proposed and is neither finished, failed nor paused."""
+        """Check whether a run was proposed and is neither finished, failed nor paused."""
         return run_id in self._open
 
     def move(self, event: Event, status: RunStatus, **changes: object) -> None:
-        """Give the run of an event another status, and other fields as they are named.
+        """Change the status of an event's run, and the named fields.
 
         Raises:
-            LedgerError: If there is no such run, or it cannot go there from where it is.
+            LedgerError: If there is no such run, or the change of status is not legal.
         """
         run = self.records.get(event.run_id)
         if run is None:
@@ -122,11 +122,11 @@ class Runs:
                 code="ledger-inconsistent",
             )
         if status in ENDED:
-            self._open.pop(event.run_id, None)  # a paused run may finish, late
+            self._open.pop(event.run_id, None)  # a paused run may finish late
         self.update(replace(run, status=status, **changes))  # type: ignore[arg-type]
 
     def reopen(self, run_id: str) -> None:
-        """Count a run that had ended as open, where it stood among the others."""
+        """Count an ended run as open again, at its old place among the open runs."""
         self.ended.take(self._ordinals[run_id])
         run = self.records[run_id]
         self.records[run_id] = replace(run, message="")

@@ -1,4 +1,4 @@
-"""How long a sweep's drivers have been at work: each session by its own driver's clock."""
+"""The working time of a sweep's drivers: each session by its own driver's clock."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from paretoflow.ledger.tables import Event
 class Sessions:
     """The time of all sessions; clocks of two machines are never compared.
 
-    What a worker said counts from when its driver took it in. Ledgers of earlier versions do not
-    hold that: there time passes with the driver's own words only.
+    A worker's row counts at the time when its driver received it. Ledgers of earlier versions do
+    not hold that time; there only the driver's own rows count.
 
     Attributes:
         before_s: Seconds of the sessions before this one.
@@ -33,7 +33,7 @@ class Sessions:
         self._opened_s, self._passed_s = event.time_s, 0.0
 
     def take(self, event: Event) -> None:
-        """Let time pass up to an event."""
+        """Advance the time to an event."""
         at_s = driver_time(event)
         if at_s is not None:
             self._passed_s = max(self._passed_s, at_s - self._opened_s)

@@ -1,4 +1,4 @@
-"""The state of a sweep, folded from its events one by one; it knows only what the ledger does."""
+"""The state of a sweep, folded from its events one by one; it depends only on the ledger."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ from paretoflow.proposers.outlook import GainEstimate, expected_gain
 
 @dataclass
 class SweepState:
-    """A sweep as its events tell it.
+    """The state of a sweep, folded from its events.
 
     Attributes:
-        failures: What failed, how often, and whether it was the same again and again.
+        failures: Failed attempts and runs, with the streak of equal failures.
         evaluations: One row for each evaluated checkpoint, in the order of the ledger.
         curve: (runs finished, device seconds, hypervolume) after each finished run.
-        resumed_at: Of each run that went on after a pause: how many evaluations there were then.
-        gained: Hypervolume that new points brought, after the base and each finished run with some.
+        resumed_at: Number of evaluations when a paused run continued, by run.
+        gained: Hypervolume that new points added, after the base and each finished run with points.
         again: The runs that evaluate a checkpoint again.
-        changes: What had changed of what scores depend on when the sweep went on.
-        sessions: How long drivers of this sweep have been at work.
-        data_facts: What became of the rows of the data.
+        changes: Changes of the inputs that scores depend on, with which the sweep continued.
+        sessions: Working time of the sweep's drivers.
+        data_facts: Facts about the rows of the data.
     """
 
     failures: Failures = field(default_factory=Failures)
@@ -121,7 +121,7 @@ class SweepState:
         return self._runs.open()
 
     def waiting_runs(self) -> list[RunRecord]:
-        """Return the open runs that no worker group has, oldest first."""
+        """Return the open runs that no worker group is working on, oldest first."""
         return self._runs.waiting()
 
     def open_proposals(self) -> list[Proposal]:
@@ -129,7 +129,7 @@ class SweepState:
         return self._runs.open_proposals()
 
     def is_open(self, run_id: str) -> bool:
-        """Return whether a run was proposed and is neither finished, failed nor paused."""
+        """Check whether a run was proposed and is neither finished, failed nor paused."""
         return self._runs.is_open(run_id)
 
     def uncharged_s(self, run_id: str, now_s: float) -> float:
@@ -138,7 +138,7 @@ class SweepState:
         return max(0.0, now_s - self.started_at.get(run_id, now_s) - charged)
 
     def outlook(self) -> GainEstimate | None:
-        """Return what a further run should add; None while that is not known."""
+        """Return the estimated gain of another run; None while it is unknown."""
         if self._outlook[0] != self.seq and self._measured is not None:
             self._outlook = self.seq, expected_gain(self.history(), self.open_proposals())
         return self._outlook[1]
@@ -157,17 +157,17 @@ class SweepState:
             self.sessions.take(event)
 
     def elapsed_s(self) -> float:
-        """Return the seconds at work over all sessions, up to the last event."""
+        """Return the working seconds of all sessions, up to the last event."""
         return self.sessions.elapsed_s()
 
     def _opened(self, event: Event) -> None:
         self.sessions.open(event)
         self.closed = ""
-        for run_id in self.failures.opened():  # unless a result came late
+        for run_id in self.failures.opened():  # unless a late result has arrived
             if self.runs[run_id].status is RunStatus.FAILED:
                 self.failed -= 1
                 self._runs.reopen(run_id)
-        for run in self.open_runs():  # whoever ran them is gone: the new driver starts them again
+        for run in self.open_runs():  # their driver is gone: the new driver starts them again
             self._runs.update(replace(run, status=RunStatus.PENDING))
 
     def _calibrated(self, event: Event) -> None:
@@ -220,7 +220,7 @@ class SweepState:
 
     def _paused(self, event: Event) -> None:
         run = self.runs.get(event.run_id)
-        # a fragment can come after the run has ended, or has gone on with another attempt
+        # a fragment can arrive after the run has ended, or has continued with another attempt
         if run is None or not (run.status in ENDED or event.attempt < run.attempt):
             self._runs.move(event, RunStatus.PAUSED, attempt=event.attempt, message=event.message)
             self.failures.ended_well()
@@ -268,7 +268,7 @@ class SweepState:
             self._runs.update(replace(run, cost=run.cost + cost))
 
     def history(self) -> History:
-        """Return what a proposer may look at.
+        """Return the history for a proposer.
 
         Raises:
             LedgerError: If the problem has not been calibrated.
