@@ -21,7 +21,7 @@ A package imports only what stands below it here:
     offline        methods on the base's scored answers, and their trainers
     training       one run on a TRL trainer: start, checkpoints, states, end
     preferences    scored answers as pairs, lists and labels, for any weights
-    constrained    what a constrained launch keeps: thresholds, dual weights, the result
+    constrained    thresholds, dual weights and the result of a constrained launch
     distributed    the ranks of a worker group, their files and their shards
 
 Importing this package loads no torch: `build` imports the chosen module.
@@ -51,7 +51,7 @@ __all__ = ["TAGS", "build"]
 def build(spec: MethodSpec, context: MethodContext) -> Method:
     """Return the method that the spec names, around a loaded base and the sweep's shared tables.
 
-    It sees nothing of the objectives that no training moves, unless it is a program of the user's.
+    It does not see the objectives that training cannot change, unless it is a user's program.
 
     Raises:
         SpecError: If the knobs contradict each other.
@@ -76,8 +76,8 @@ def build(spec: MethodSpec, context: MethodContext) -> Method:
 def _without_trackers() -> Iterator[None]:
     """Keep TRL from importing W&B where it is installed: that takes each worker three seconds.
 
-    Runs report to the driver, which alone writes to trackers. What is imported already stays, and
-    code of the user's finds W&B as ever once the block is left.
+    Runs report to the driver, which alone writes to trackers. Modules that are already imported
+    stay, and user code can import W&B as before after the block.
     """
     hidden = {"wandb"} - sys.modules.keys()
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]

@@ -1,9 +1,9 @@
-"""One artifact, many preferences.
+"""Methods that train one artifact for many preferences.
 
-stages, sft      what a run learns from, stage after stage, and the trainer that learns it
-sampling         prompts with their condition, and answers of the policy in training to them
+stages, sft      training examples by stage, and their trainer
+sampling         prompts with a condition, and sampled answers of the policy in training
 prompts          preferences as words in a prompt
-serving          which preferences a checkpoint serves, and how each is asked for
-control_tokens   spare words of the vocabulary that stand for scores (`meet`)
+serving          the preferences that a checkpoint serves, and the condition for each
+control_tokens   spare words of the vocabulary that encode scores (`meet`)
 heads            one output head for each objective (`mah_dpo`)
 """

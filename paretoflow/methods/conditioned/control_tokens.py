@@ -1,9 +1,9 @@
 """Control tokens: a spare word of the vocabulary for each bin of each objective's scores.
 
-Bin 0 is the lowest. Of the embeddings, low-rank deltas are trained, and those of the control tokens
-alone: an ordinary LoRA hangs on the embedding layer as on the others. PEFT keeps a column for each
-token of the vocabulary, and all but the control tokens' stay zero. The output layer is not touched,
-also where it is tied to the embeddings.
+Bin 0 is the lowest. Only low-rank deltas of the control tokens' embeddings are trained: an ordinary
+LoRA on the embedding layer. PEFT stores a column for each token of the vocabulary; all except those
+of the control tokens stay zero. The output layer is not changed, even where it is tied to the
+embeddings.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ def bins_of(scores: FloatArray, count: int) -> IntArray:
 
 
 def bins_for(weights: FloatArray, count: int) -> tuple[int, ...]:
-    """Return the bin of each objective that a preference asks for.
+    """Return the bin of each objective for a preference.
 
-    The share min(m w, 1) of the range, as RiC's `linf` goals: the largest weight asks for the
-    highest bin, and equal weights ask for it everywhere. By hand: 3 bins and w = (0.75, 0.25) have
-    the shares (1, 0.5) and ask for bins 2 and 1.
+    The share min(m w, 1) of the range, as RiC's `linf` goals: the largest weight selects the
+    highest bin, and equal weights select it for every objective. By hand: 3 bins and w = (0.75,
+    0.25) have the shares (1, 0.5) and select bins 2 and 1.
 
     Args:
         weights: Shape (m,), summing to 1.
@@ -69,21 +69,21 @@ class Controls:
     ids: tuple[int, ...]
 
     def prefix(self, bins: Mapping[str, int]) -> str:
-        """Return what is put before a prompt: a line with a word for each objective, by name."""
+        """Return the prefix of a prompt: a line with a word for each objective, by name."""
         return "".join(f"{self.words[name][bins[name]]}\n" for name in sorted(bins))
 
 
 def make_controls(
     lm: LanguageModel, candidates: Candidates, names: Sequence[str], bins: int
 ) -> Controls:
-    """Give each bin of each objective, in the order of their names, a spare word.
+    """Assign a spare word to each bin of each objective, in the order of their names.
 
-    Spare is a word of letters or digits that is one token, also on a line of its own, and that is
-    in no train prompt and no answer of the base. Words are taken from the vocabulary's end, where
-    the rarest are.
+    A spare word consists of letters or digits, is one token, also on a line of its own, and occurs
+    in no train prompt and no answer of the base. Words are taken from the end of the vocabulary,
+    which holds the rarest.
 
     Raises:
-        MethodError: If there are too few.
+        MethodError: If there are too few spare words.
     """
     wanted = len(names) * bins
     found = []
@@ -121,7 +121,7 @@ def _spare(lm: LanguageModel, used: set[int]) -> Iterator[tuple[int, str]]:
 
 
 def control_layer(model: Any) -> Embedding:
-    """Return the LoRA on the embeddings of a model that carries an adapter with control tokens.
+    """Return the LoRA on the embeddings of a model whose adapter has control tokens.
 
     Raises:
         MethodError: If there is none.
@@ -136,7 +136,7 @@ def control_layer(model: Any) -> Embedding:
 
 
 def control_parameters(layer: Embedding, ids: Sequence[int]) -> list[Parameter]:
-    """Return the deltas' two halves, after seeing to it that only the control tokens' are trained.
+    """Return the deltas' two factors, restricted to training the control tokens only.
 
     The hook on the gradients lives as long as the adapter.
     """

@@ -1,4 +1,4 @@
-"""Directional preference alignment: the best answer along the direction in the prompt is learnt."""
+"""Directional preference alignment: learn the best answer along the direction in the prompt."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from paretoflow.spec.methods.conditioned import DpaMethodSpec
 
 
 class DpaMethod:
-    """DPA: rejection sampling along directions, and supervised training on what was kept.
+    """DPA: rejection sampling along directions, and supervised training on the accepted answers.
 
     A preference is a unit vector v. The first stage takes, for each prompt and as many random
     directions as it has answers of the base, the answer with the largest v.r; each later one
@@ -36,13 +36,13 @@ class DpaMethod:
     Rewards r are standardised gains. A launch's weights do not enter the training.
 
     By hand: v = (0.8, 0.6) and answers with scores (1, 0), (0, 1), (1, -1) give 0.8, 0.6 and 0.2:
-    the first is learnt behind `Weights: a 80, b 60.`
+    the first is learnt after `Weights: a 80, b 60.`
 
     References:
         Wang et al. 2024, arXiv 2402.18571. Departures: (1) the first stage uses the base's answers,
         which are scored already, and takes several directions for each prompt; (2) directions fill
         the non-negative orthant by default, where the authors advise a part of it (`angle`); N = 8
-        and two rounds are assumed; (3) the direction stands in plain words before the prompt's last
+        and two rounds are assumed; (3) the direction is written in words before the prompt's last
         line, not in a system message; (4) scores are those of the objectives, standardised, not of
         a learnt head.
     """
@@ -134,7 +134,7 @@ def training_directions(m: int, angle: float, count: int, rng: np.random.Generat
 
 
 def best_along(directions: FloatArray, scores: FloatArray) -> Any:
-    """Return which answer of each row has the largest v.r, the earliest of equals, shape (n,).
+    """Return the index of each row's answer with the largest v.r, the first of equals, shape (n,).
 
     Args:
         directions: Shape (n, m).

@@ -1,9 +1,9 @@
-"""One output head for each objective on a shared backbone, mixed when it is asked.
+"""One output head for each objective on a shared backbone, mixed at inference.
 
 A head is the base's own output layer plus a low-rank delta. The K deltas of rank r lie side by side
 in one LoRA of rank K r on that layer: rows h r to (h + 1) r of its A and the same columns of its B
-are head h. The base's weights are never written, so a layer that is tied to the embeddings may
-stay tied. An adapter's folder says what its heads are; a mixture of them is a folder of its own.
+are head h. The base's weights are never written, so a layer that is tied to the embeddings may stay
+tied. An adapter's folder describes its heads; a mixture of them is a folder of its own.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def head_options(lm: LanguageModel, lora: LoraSpec, heads: int) -> dict[str, Any
     """Return PEFT's options for an adapter with heads, beside those of the spec.
 
     PEFT scales the output layer's LoRA by alpha over its whole rank, `heads` times the backbone's:
-    taken as it is, the adapter answers with its heads mixed in equal shares.
+    without a mixture, the adapter answers with its heads in equal shares.
 
     Raises:
-        ModelError: If the base has no output layer to hang heads on.
+        ModelError: If the base has no output layer for the heads.
     """
     output = lm.model.get_output_embeddings()
     return {
@@ -43,7 +43,7 @@ def head_options(lm: LanguageModel, lora: LoraSpec, heads: int) -> dict[str, Any
 
 
 def head_layer(model: Any, heads: int) -> LoraLayer:
-    """Return the LoRA on the output layer of a model that carries an adapter with heads.
+    """Return the LoRA on the output layer of a model whose adapter has heads.
 
     Raises:
         MethodError: If there is none, or its rank is no multiple of the number of heads.
@@ -60,20 +60,20 @@ def head_layer(model: Any, heads: int) -> LoraLayer:
 
 
 def start_alike(layer: LoraLayer, heads: int) -> None:
-    """Give every head the first one's random half, so that the heads start as copies."""
+    """Copy the first head's random factor to every head, so that the heads start equal."""
     weight = layer.lora_A[ADAPTER].weight
     with torch.no_grad():
         weight.copy_(weight[: len(weight) // heads].repeat(heads, 1))
 
 
 def gate(shares: torch.Tensor, rank: int) -> torch.Tensor:
-    """Return what the low-rank inner values of the heads are multiplied by, shape (b, 1, K r).
+    """Return the factors of the heads' low-rank inner values, shape (b, 1, K r).
 
-    K times each head's share, r times over: the adapter as it is stands for equal shares 1/K. By
-    hand: shares (0.25, 0.75) and r = 2 give (0.5, 0.5, 1.5, 1.5).
+    K times each head's share, repeated r times: the unscaled adapter has equal shares 1/K. By hand:
+    shares (0.25, 0.75) and r = 2 give (0.5, 0.5, 1.5, 1.5).
 
     Args:
-        shares: Of the heads, shape (b, K); a row of ones and zeros is one head alone.
+        shares: Shares of the heads, shape (b, K); a row of ones and zeros is one head alone.
         rank: Rank r of a head's delta.
     """
     return (shares * shares.shape[1]).repeat_interleave(rank, dim=1)[:, None, :]
@@ -81,14 +81,14 @@ def gate(shares: torch.Tensor, rank: int) -> torch.Tensor:
 
 @contextmanager
 def mixed(model: Any, shares: torch.Tensor) -> Iterator[Any]:
-    """Let a model's heads answer in the given shares in the block; the weights stay as they are.
+    """Mix a model's heads in the given shares in the block, without changing the weights.
 
     With the head's logits l_h, the logits are sum_h shares_h l_h for shares that sum to one.
 
     Args:
-        model: Carries an adapter with K heads.
-        shares: Of one mixture for all rows, shape (1, K), or of each row of the batch, shape
-            (b, K).
+        model: A model whose adapter has K heads.
+        shares: One mixture for all rows, shape (1, K), or one for each row of the batch, shape (b,
+            K).
 
     Raises:
         MethodError: If the adapter has no such heads.
@@ -108,7 +108,7 @@ def mixed(model: Any, shares: torch.Tensor) -> Iterator[Any]:
 
 
 HEADS_FILE = "heads.json"
-"""Beside PEFT's own files: which head is which, and how to mix them."""
+"""File beside PEFT's own: the heads' objectives, and how to mix the heads."""
 
 _WEIGHTS_FILE = "adapter_model.safetensors"
 _NOTE = (
@@ -120,9 +120,9 @@ _NOTE = (
 
 
 def describe_heads(folder: Path, heads: Sequence[str], rank: int) -> None:
-    """Write into an adapter folder which objective each head belongs to, in order.
+    """Write the objective of each head, in order, into an adapter folder.
 
-    `rank` is that of a head's delta.
+    `rank` is the rank of a head's delta.
     """
     plain = {"heads": list(heads), "rank": rank, "note": _NOTE}
     (folder / HEADS_FILE).write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
@@ -134,10 +134,10 @@ def write_mixture(source: Path, shares: Mapping[str, float], target: Path) -> No
     Args:
         source: An adapter folder with heads.
         shares: Share of each head by its objective's name.
-        target: A folder that is not there yet.
+        target: A folder that does not exist yet.
 
     Raises:
-        MethodError: If the source has no heads, or others than those named.
+        MethodError: If the source has no heads, or its heads differ from those in `shares`.
     """
     try:
         plain = json.loads((source / HEADS_FILE).read_text(encoding="utf-8"))

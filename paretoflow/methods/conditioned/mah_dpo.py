@@ -1,10 +1,10 @@
-"""Multi-action-head DPO: one backbone, one output head for each objective, mixed when it is asked.
+"""Multi-action-head DPO: one backbone and one output head for each objective, mixed at inference.
 
-Where TRL is left, beside what `pair_trainer` says (each has a test in
+Departures from TRL, beside those of `pair_trainer` (each has a test in
 `tests/contracts/test_trl_hooks_heads.py`):
 
-- `__init__` refuses an adapter on the output layer, because TRL's own loss would pass it by; the
-  layer is hidden from it while the trainer is built.
+- `__init__` refuses an adapter on the output layer, because TRL's own loss would bypass it; the
+  layer is hidden from TRL while the trainer is built.
 - `_compute_loss`: every pair is answered by the head of its objective, in one forward pass.
 """
 
@@ -54,11 +54,11 @@ class MahDpoMethod:
     References:
         Shen et al. 2025, arXiv 2510.01167, and its code (beta = 0.1). Departures: (1) a head is the
         base's own output layer plus a low-rank delta, so that the artifact is an ordinary PEFT
-        adapter and embeddings need not be untied; the low-rank halves start alike and no noise is
-        added to them; (2) an optimiser step takes `batch_size` pairs of every objective, so that no
-        objective is missing from one; (3) pairs are the base's own answers, ranked by scores; (4)
-        AdamW with the schedule of all methods in place of RMSprop; (5) the logits of the pairs are
-        held whole: TRL's fused output layer cannot see a head; (6) beta is 1 by default.
+        adapter and embeddings need not be untied; the low-rank factors start equal, without noise;
+        (2) an optimiser step takes `batch_size` pairs of every objective, so that every step has
+        every objective; (3) pairs are the base's own answers, ranked by scores; (4) AdamW with the
+        schedule of all methods in place of RMSprop; (5) the logits of the pairs are computed in
+        full: TRL's fused output layer ignores heads; (6) beta is 1 by default.
     """
 
     def __init__(self, spec: MahDpoMethodSpec, context: MethodContext) -> None:
@@ -108,7 +108,7 @@ class MahDpoMethod:
 
 
 class HeadPairTrainer(PairTrainer):
-    """Trains on batches in which as many pairs of every objective follow each other."""
+    """Trains on batches with equally many pairs of every objective, one objective after another."""
 
     def __init__(self, run: Run, *given: Any) -> None:
         super().__init__(run, *given)
@@ -158,10 +158,11 @@ class PairLosses:
 
 
 def head_of_rows(rows: int, heads: int) -> torch.Tensor:
-    """Return which head answers which row, as ones and zeros, shape (rows, heads).
+    """Return the head of each row, as ones and zeros, shape (rows, heads).
 
-    Better answers come first, then the worse ones in the same order; among them as many of every
-    objective follow each other. By hand: 4 rows and 2 heads are heads 0, 1, 0, 1.
+    Better answers come first, then the worse ones in the same order; each part has equally many
+    rows of every objective, one objective after another. By hand: 4 rows and 2 heads are heads 0,
+    1, 0, 1.
     """
     each = rows // (2 * heads)
     return torch.eye(heads).repeat_interleave(each, dim=0).repeat(2, 1)
@@ -182,7 +183,7 @@ def answer_logprobs(logits: torch.Tensor, inputs: dict[str, torch.Tensor]) -> to
 
 @contextmanager
 def _hidden_head(model: Any) -> Iterator[None]:
-    """Show the output layer without its adapter in the block, to whoever asks for it."""
+    """Hide the output layer's adapter in the block."""
     base = model.get_base_model()
     plain = base.get_output_embeddings().get_base_layer()
     base.get_output_embeddings = lambda: plain

@@ -1,4 +1,4 @@
-"""MEET: control tokens are learnt first, with the model frozen, and then the model with them."""
+"""MEET: train control tokens first, with the model frozen, then the model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from paretoflow.spec.methods.conditioned import RoundsBase
 from paretoflow.spec.methods.conditioned_heads import MeetMethodSpec
 
 CONTROLS_FILE = "controls.json"
-"""Beside PEFT's own files: the control word of each bin of each objective."""
+"""File beside PEFT's own: the control word of each bin of each objective."""
 
 _NOTE = (
     "Put a line with one control word for each objective before the prompt's last line, in the "
@@ -43,24 +43,24 @@ _NOTE = (
 
 
 class MeetMethod:
-    """MEET on the base's scored answers: one artifact for all preferences, asked by control tokens.
+    """MEET on the base's scored answers: one artifact for all preferences, set by control tokens.
 
     Each objective's scores are cut at their quantiles into bins, and each bin has a control token.
-    An answer is learnt behind the tokens of its own bins: for the first part of the steps only the
+    An answer is learnt after the tokens of its own bins: for the first part of the steps only the
     tokens' embeddings are trained, after that only the model, with the tokens in place. A
-    preference asks for bins by its weights; bins are few, so several weights may ask for the same,
-    and each way of asking is evaluated once. A launch's weights do not enter the training.
+    preference selects bins by its weights; bins are few, so several weights may select the same
+    bins, and each set of bins is evaluated once. A launch's weights do not enter the training.
 
     By hand: 3 bins and 8 answers with scores 0 to 7 have the edges 7/3 and 14/3; an answer that
-    scores 5 is learnt behind the word of bin 2.
+    scores 5 is learnt after the word of bin 2.
 
     References:
-        Xue et al. 2023, arXiv 2310.00819 (MEET). Departures: (1) a control token is a spare word
-        of the vocabulary whose embedding gets a low-rank delta (prompt tuning of tokens inside the
+        Xue et al. 2023, arXiv 2310.00819 (MEET). Departures: (1) a control token is a spare word of
+        the vocabulary whose embedding gets a low-rank delta (prompt tuning of tokens inside the
         prompt), since PEFT's prompt tuning does not stack with LoRA in one adapter; (2) the second
         part trains the adapter, not the whole model, and the tokens stay as they are; (3) bins of
         each of several objectives, where the paper has good and bad; (4) one schedule of the step
-        size over both parts; (5) how a preference asks for bins is RiC's `linf` map.
+        size over both parts; (5) a preference selects bins by RiC's `linf` map.
     """
 
     def __init__(self, spec: MeetMethodSpec, context: MethodContext) -> None:
@@ -101,7 +101,7 @@ class MeetMethod:
 
 
 class ControlStages:
-    """The one stage that there is: the base's answers behind the words of their bins."""
+    """The only stage: the base's answers after the words of their bins."""
 
     def __init__(
         self, spec: MeetMethodSpec, context: MethodContext, controls: Controls, seed: int
@@ -126,12 +126,12 @@ class ControlStages:
         return ExampleStage(0, tuple(examples))
 
     def following(self, before: ExampleStage, model: Any, pulse: Pulse) -> tuple[ExampleStage, int]:
-        """Return the stage as it is: nothing is sampled."""
+        """Return the same stage: nothing is sampled."""
         return before, 0
 
 
 class ControlTrainer(StageTrainer):
-    """Trains the control tokens' embeddings first, then all but them."""
+    """Trains the control tokens' embeddings first, then everything else."""
 
     def __init__(
         self, run: Run, spec: MeetMethodSpec, context: MethodContext, controls: Controls
@@ -145,11 +145,11 @@ class ControlTrainer(StageTrainer):
         self._rest = [p for p in run.model.parameters() if p.requires_grad and id(p) not in own]
 
     def training_step(self, *given: Any, **options: Any) -> torch.Tensor:
-        """Make the gradients of one forward pass, those of the part that is trained now."""
+        """Compute the gradients of one forward pass, for the part that is in training."""
         loss: torch.Tensor = super().training_step(*given, **options)
         idle = self._rest if self.state.global_step < self._opening else self._tokens
         for parameter in idle:
-            parameter.grad = None  # the optimiser passes over it, and keeps no moments for it
+            parameter.grad = None  # the optimiser skips it, and keeps no moments for it
         return loss
 
 
@@ -159,10 +159,10 @@ def control_steps(spec: MeetMethodSpec) -> int:
 
 
 def each_way_once(points: tuple[Served, ...]) -> tuple[Served, ...]:
-    """Return one point for each way of asking, in the order of the first that asks so.
+    """Return one point for each set of bins, in the order of first occurrence.
 
-    It stands for the mean of the weights that ask so, which asks so itself. By hand: two objectives
-    and 3 bins; (1, 0) and (0.9, 0.1) ask for the same, and become (0.95, 0.05).
+    Its weights are the mean of the weights that select these bins, and select them too. By hand:
+    two objectives and 3 bins; (1, 0) and (0.9, 0.1) select the same bins, and become (0.95, 0.05).
     """
     alike: dict[str, list[Served]] = {}
     for point in points:

@@ -1,12 +1,12 @@
 """Preferences as words in a prompt.
 
-A weight vector w on the simplex and the direction v = w / |w| say the same; v is what angles are
-measured between and what scores are projected on. A goal is a preference as scores to reach, in
+A weight vector w on the simplex and the direction v = w / |w| are equivalent; angles are measured
+between directions, and scores are projected on them. A goal is a preference as scores to reach, in
 standardised gains.
 
-The words stand before the prompt's last line, which in most formats says that the answer begins:
-`Answer:`, or a chat's mark of the assistant. Near the answer a small model heeds them; before a
-long prompt it did not.
+The words are inserted before the prompt's last line, which in most formats marks the start of the
+answer: `Answer:`, or a chat's mark of the assistant. A small model follows the words near the
+answer; it ignored them before a long prompt.
 """
 
 from __future__ import annotations
@@ -42,15 +42,16 @@ def angle_between(one: FloatArray, other: FloatArray) -> float:
 def directions_within(centre: FloatArray, angle: float, count: int, rng: Generator) -> FloatArray:
     """Return random non-negative directions at most `angle` degrees from one.
 
-    The centre is turned by an angle uniform in [0, angle] towards a random tangent direction; what
-    leaves the non-negative orthant is folded back by taking absolute values, which brings it no
-    farther from a non-negative centre. With two objectives that is uniform in the angle.
+    The centre is turned by an angle uniform in [0, angle] towards a random tangent direction;
+    directions outside the non-negative orthant are folded back by taking absolute values, which
+    does not move them farther from a non-negative centre. With two objectives that is uniform in
+    the angle.
 
     Args:
         centre: Non-negative, not zero, shape (m,).
         angle: Degrees.
-        count: How many.
-        rng: Where they come from.
+        count: Number of directions.
+        rng: Source of random numbers.
 
     Returns:
         Unit vectors, shape (count, m).
@@ -70,14 +71,15 @@ def directions_within(centre: FloatArray, angle: float, count: int, rng: Generat
 
 
 DECIMALS = 1
-"""Scores are told to one decimal, so that as many digits are read in training as in use."""
+"""Decimals of scores in prompts, the same in training and in use."""
 
 
 def goals_of(weights: FloatArray, low: FloatArray, high: FloatArray, rule: str) -> FloatArray:
-    """Return the scores that a preference asks for, to one decimal, shape (m,).
+    """Return the goal of a preference, to one decimal, shape (m,).
 
-    A share s of each range, low + s (high - low). linf: s = min(m w, 1), so the largest weight asks
-    for the best score, and equal weights ask for all of them; l2: s = w / |w|; linear: s = w.
+    A share s of each range, low + s (high - low). linf: s = min(m w, 1), so the largest weight
+    selects the best score, and equal weights select the best of every objective; l2: s = w / |w|;
+    linear: s = w.
 
     By hand: w = (0.75, 0.25), low = (-1, -1), high = (3, 3): linf gives (3, 1), l2 (2.8, 0.3),
     linear (2, 0).
@@ -120,7 +122,7 @@ def sampled_goals(
 
 
 def near_front(scores: FloatArray, quantile: float) -> NDArray[np.bool_]:
-    """Return which answers reach the quantile of some objective, shape (n,).
+    """Return a mask of the answers that reach the quantile of some objective, shape (n,).
 
     By hand: scores (0, 2), (1, 1), (2, 0), (0, 0) at quantile 0.7 have the thresholds 1.1 and 1.1
     (linear interpolation): the first and the third pass.
@@ -137,7 +139,7 @@ def near_front(scores: FloatArray, quantile: float) -> NDArray[np.bool_]:
 
 
 def told(scores: FloatArray) -> FloatArray:
-    """Return scores as prompts tell them; never -0."""
+    """Return scores as prompts show them; never -0."""
     return np.asarray(np.round(scores, DECIMALS) + 0.0, dtype=np.float64)
 
 
@@ -161,7 +163,7 @@ def direction_prefix(names: Sequence[str], weights: FloatArray) -> str:
 def put_before(prefix: str, text: str, bos: str | None) -> str:
     r"""Return a prompt with the words before its last line that is not empty.
 
-    A prompt of one line has them before it, but behind a begin-of-text token that it opens with.
+    For a prompt of one line they come before it, but after its begin-of-text token, if any.
 
     By hand: `P` and a line break before `Question\nAnswer:` give `Question\nP\nAnswer:`.
     """

@@ -1,4 +1,4 @@
-"""Rewards in context: answers are learnt with their own scores in the prompt."""
+"""Rewards in context: learn answers with their own scores in the prompt."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ from paretoflow.spec.methods.conditioned import RicMethodSpec
 
 
 class RicMethod:
-    """RiC: supervised training on (scores, prompt) -> answer, so that scores can be asked for.
+    """RiC: supervised training on (scores, prompt) -> answer, so that prompts can request scores.
 
     Scores are standardised gains, one decimal: more is better for every objective, whatever its
     direction. The first stage learns all of the base's answers. Each later one samples the policy
-    with goals at the edge of the range, writes the scores that were obtained into the prompts,
-    keeps the answers that reach the quantile of some objective, and learns all that were kept so
-    far together with such answers of the base. A launch's weights do not enter the training.
+    with goals at the edge of the range, writes the obtained scores into the prompts, keeps the
+    answers that reach the quantile of some objective, and learns all answers kept so far together
+    with such answers of the base. A launch's weights do not enter the training.
 
-    By hand: an answer with gains (0.5, 12), mean (0.3, 20) and deviation (0.1, 10) is learnt behind
+    By hand: an answer with gains (0.5, 12), mean (0.3, 20) and deviation (0.1, 10) is learnt after
     `<coverage> 2.0 <length> -0.8`.
 
     References:
         Yang et al. 2024, arXiv 2402.10207, algorithms 1 and 2, and its code. Departures: (1) the
-        answers are the base's, not a data set's; (2) the scores stand before the prompt's last
-        line, whatever it is, where the code looks for the answer's mark; (3) one schedule of the
-        step size over all stages; (4) goals are drawn from the range of the base's answers; (5)
-        prompts are left out of the loss.
+        answers are the base's, not a data set's; (2) the scores come before the prompt's last line
+        in every format, where the code looks for the answer's mark; (3) one schedule of the step
+        size over all stages; (4) goals are drawn from the range of the base's answers; (5) prompts
+        are left out of the loss.
     """
 
     def __init__(self, spec: RicMethodSpec, context: MethodContext) -> None:
         self._spec = spec
-        # what is told to the model must mean the same with every prompt
+        # scores in prompts must have the same meaning with every prompt
         overall = replace(context.candidates, standard="global")
         self._context = replace(context, candidates=overall)
         scores = overall.standardised
@@ -91,11 +91,11 @@ class RicStages:
     seed: int
 
     def first(self) -> ExampleStage:
-        """Return all of the base's answers, each behind its scores."""
+        """Return all of the base's answers, each after its scores."""
         return ExampleStage(0, self._base_examples(np.arange(self._scores.shape[0])))
 
     def following(self, before: ExampleStage, model: Any, pulse: Pulse) -> tuple[ExampleStage, int]:
-        """Sample the policy at the edge of the range; keep what is near the front."""
+        """Sample the policy at the edge of the range; keep the answers near the front."""
         number = before.number + 1
         conditioner = Conditioner(self.context, self.seed)
         rng = rng_of(self.seed, "goals", number)

@@ -1,4 +1,4 @@
-"""Prompts with their condition, and answers of the policy in training to them, scored."""
+"""Prompts with a condition, and scored answers of the policy in training."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Scored:
 
 
 class Conditioner:
-    """Puts conditions before the train prompts, and samples answers to them.
+    """Adds conditions to the train prompts, and samples answers to them.
 
     Args:
         context: The sweep's prompts, base and scorers.
@@ -71,11 +71,11 @@ class Conditioner:
         return rows
 
     def prompts(self, number: int, count: int | None) -> IntArray:
-        """Return the prompts that a round samples, shuffled; each as often as any other, or less.
+        """Return the shuffled prompts of a sampling round; their counts differ by at most one.
 
         Args:
-            number: The round's, from 1.
-            count: How many; None takes each once.
+            number: Number of the round, from 1.
+            count: Number of prompts; None takes each once.
         """
         total = len(self._context.candidates.prompts)
         wanted = count or total

@@ -1,7 +1,7 @@
-"""Which preferences a checkpoint serves, and how each is asked for.
+"""The preferences that a checkpoint serves, and the condition for each.
 
-A method says how it asks for one preference (`Ask`); this walks the simplex and, where the spec
-wants one of several answers chosen, says how each of those is asked for.
+A method maps one preference to its condition (`Ask`). This module covers the simplex evenly and,
+where the spec chooses one of several answers, gives the condition of each.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from paretoflow.methods.conditioned.prompts import directions_within, weights_of
 from paretoflow.spec.methods.conditioned import RpsSelectSpec, SelectSpec, ServeSpec
 
 Ask = Callable[[FloatArray], Served]
-"""Weights, shape (m,), to how an artifact is asked for them; its condition is JSON-able."""
+"""Maps weights, shape (m,), to the artifact's condition for them, which is JSON-able."""
 
 Report = Callable[[Checkpoint], None]
 
@@ -29,9 +29,9 @@ def served_points(serve: ServeSpec, m: int, ask: Ask) -> tuple[Served, ...]:
     (0, 1), (0.5, 0.5) and (1, 0).
 
     Args:
-        serve: How many, and whether one of several answers is chosen.
+        serve: Number of preferences, and whether one of several answers is chosen.
         m: Number of objectives.
-        ask: How the artifact is asked.
+        ask: Maps a preference to its condition.
     """
     lattice = lattice_at_least(m, serve.points)
     points = [ask(WeightVector.of(row).array) for row in lattice]
@@ -41,14 +41,15 @@ def served_points(serve: ServeSpec, m: int, ask: Ask) -> tuple[Served, ...]:
 
 
 def chosen_among(point: Served, select: SelectSpec, ask: Ask) -> Served:
-    """Return the point with several answers asked for, of which the best counts.
+    """Return the point with several answers per prompt, of which the best counts.
 
     References:
         RPS (robust preference selection), default k = 5 and angle = 30: one answer to each of k
-        neighbouring preferences, kept is the best along the one that was asked for; its fair
-        baseline is the best of k answers to that one. Departures: (1) the neighbours of a point
-        are drawn once and stated in its condition, not anew for each prompt, so that whoever uses
-        the artifact asks as the evaluation did; (2) scores are standardised by the base's answers.
+        neighbouring preferences, of which the best along the requested preference is kept; its fair
+        baseline is the best of k answers to that preference. Departures: (1) the neighbours of a
+        point are drawn once and stated in its condition, not again for each prompt, so that a user
+        of the artifact prompts it as the evaluation did; (2) scores are standardised by the base's
+        answers.
     """
     draws = tuple(ask(w) for w in _asked_for(point.weights, select))
     conditions = [dict(d.condition) for d in draws]
@@ -60,7 +61,7 @@ def chosen_among(point: Served, select: SelectSpec, ask: Ask) -> Served:
 
 
 def serving(report: Report, served: tuple[Served, ...]) -> Report:
-    """Return a report that tells with each checkpoint which preferences it serves."""
+    """Return a report callback that adds the served preferences to each checkpoint."""
     return lambda checkpoint: report(replace(checkpoint, served=served))
 
 

@@ -1,14 +1,15 @@
 """TRL's supervised trainer on stages of (prompt with condition, answer) examples.
 
-Where TRL is left (each has a test in `tests/contracts/test_trl_hooks_conditioned.py`):
+Departures from TRL (each has a test in `tests/contracts/test_trl_hooks_conditioned.py`):
 
-- `dataset_kwargs: skip_prepare_dataset`: rows are numbers of draws, there is nothing to tokenise.
+- `dataset_kwargs: skip_prepare_dataset`: rows are draw numbers, there is nothing to tokenise.
 - `get_batch_samples`: draws become examples at the step that trains on them; the first step of a
-  stage samples the policy. The loss is averaged over all tokens of a step, whatever its passes.
+  stage samples the policy. The loss is averaged over all tokens of a step, independent of its
+  forward passes.
 - `_total_train_tokens`: sampled tokens count too.
 - `save_model`, `_load_from_checkpoint`: trainer state holds the adapter and the stage.
 - `create_scheduler`: no step is wasted on a learning rate of 0, see `lm.schedule`.
-- `_send_telemetry`: a sweep does not report itself to anyone.
+- `_send_telemetry`: disabled.
 """
 
 from __future__ import annotations
@@ -41,13 +42,13 @@ _IGNORED = -100
 
 
 class StageTrainer(SavesAdapter, RisesFromItsFirstStep, SFTTrainer):
-    """Learns the answers of one stage after the other, prompts left out of the loss.
+    """Trains on the answers of one stage after the other; the loss excludes prompts.
 
     Args:
-        run: What is trained.
-        spec: How its steps are shared out over stages.
-        tokenizer: Pads.
-        stages: Makes them.
+        run: The run to train.
+        spec: Divides the steps among stages.
+        tokenizer: Pads batches.
+        stages: Creates the stages.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class StageTrainer(SavesAdapter, RisesFromItsFirstStep, SFTTrainer):
     def get_batch_samples(
         self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
     ) -> tuple[list[Any], torch.Tensor | int | None]:
-        """Return one optimiser step's batches, made of the stage that it is in."""
+        """Return one optimiser step's batches, from its stage."""
         drawn, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
         number, first_step = stage_at(self._spec, self.state.global_step)
         order = self._entered(number)
@@ -98,7 +99,7 @@ class StageTrainer(SavesAdapter, RisesFromItsFirstStep, SFTTrainer):
         self._stage = read_stage(Path(resume_from_checkpoint))
 
     def _entered(self, number: int) -> ExampleOrder:
-        """Return the order of a stage; sample its examples if the run gets there."""
+        """Return the order of a stage; sample its examples when the run reaches it."""
         if self._stage is None:
             self._stage = self._stages.first()
         if self._stage.number != number:

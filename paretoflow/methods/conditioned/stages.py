@@ -1,4 +1,4 @@
-"""What a run learns from, stage after stage: the base's answers first, then the policy's own."""
+"""Training examples by stage: the base's answers first, then the policy's own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from paretoflow.spec.methods.conditioned import RoundsBase
 STATE_FILE = "stage.json"
 
 Pulse = Callable[[], object]
-"""A sign of life, for what takes long between two steps."""
+"""Heartbeat callback, for long work between two steps."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Example:
 
 @dataclass(frozen=True)
 class ExampleStage:
-    """What is learnt until the next sampling.
+    """Training examples until the next sampling.
 
     Args:
-        number: 0 learns from the base's answers, each later one from the policy's.
+        number: Stage 0 learns from the base's answers, each later one from the policy's.
         base: Examples made of the base's answers.
         own: Examples made of the policy's.
     """
@@ -48,25 +48,25 @@ class ExampleStage:
 
 
 class Stages(Protocol):
-    """How a method makes its stages; the same seed and policy give the same."""
+    """Creates a method's stages; equal seed and policy give equal stages."""
 
     def first(self) -> ExampleStage:
-        """Return the stage that the base's answers give."""
+        """Return the stage of the base's answers."""
         ...
 
     def following(self, before: ExampleStage, model: Any, pulse: Pulse) -> tuple[ExampleStage, int]:
-        """Sample the policy; return the next stage, and the tokens sampled for it.
+        """Sample the policy; return the next stage, and the number of sampled tokens.
 
         Args:
             before: The stage that ends.
-            model: The policy as it is now.
-            pulse: Called every now and then.
+            model: The current policy.
+            pulse: Called regularly, as a heartbeat.
         """
         ...
 
 
 def stage_at(spec: RoundsBase, step: int) -> tuple[int, int]:
-    """Return the number of the stage that the step after `step` steps is in, and its first step.
+    """Return the number of the stage after `step` steps, and its first step.
 
     By hand: 10 steps and 2 rounds of 3 are the stages from 0, 4 and 7 on.
     """
@@ -78,7 +78,7 @@ def stage_at(spec: RoundsBase, step: int) -> tuple[int, int]:
 
 
 class ExampleOrder:
-    """The order in which one run meets a stage's examples: shuffle after shuffle, without end.
+    """Order of a stage's examples in one run: shuffle after shuffle, without end.
 
     A draw is a pure function of (stage, number, seed).
     """
@@ -108,7 +108,7 @@ class ExampleOrder:
 
 
 def write_stage(folder: Path, stage: ExampleStage) -> None:
-    """Write a stage beside trainer state: the policy that it was sampled from will be gone."""
+    """Write a stage beside trainer state, since the policy that it was sampled from is not kept."""
     plain = {
         "number": stage.number,
         "base": [[e.prompt_ids, e.answer_ids] for e in stage.base],
@@ -118,7 +118,7 @@ def write_stage(folder: Path, stage: ExampleStage) -> None:
 
 
 def read_stage(folder: Path) -> ExampleStage | None:
-    """Return the stage that trainer state was saved in; None where it was the first."""
+    """Return the stage saved in trainer state; None for the first stage."""
     path = folder / STATE_FILE
     if not path.is_file():
         return None

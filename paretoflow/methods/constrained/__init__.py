@@ -1,1 +1,1 @@
-"""What a constrained launch must keep, and how it is kept."""
+"""Thresholds of constrained launches, and the control that keeps them."""

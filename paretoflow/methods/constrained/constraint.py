@@ -1,9 +1,9 @@
-"""What a constrained launch must keep, judged like with like: a policy against its parent.
+"""Constraint of a launch: the allowed changes of a policy from its parent.
 
-Thresholds are gains on the evaluation prompts, which steer nothing. In training only validation
-prompts are looked at, and a policy that gained 0.7 on the ones may well gain 0.6 on the others. So
-a threshold is taken as the change that it allows from the parent, and a look measures that change:
-the same prompts, the same noise, prompt by prompt. Nothing here loads torch.
+Thresholds are gains on the evaluation prompts, which do not steer training. Training looks at
+validation prompts only, and a policy with gain 0.7 on one set may well have 0.6 on the other. So a
+threshold is read as an allowed change from the parent, and a look measures that change: the same
+prompts, the same noise, prompt by prompt. This module loads no torch.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from paretoflow.core.values import FloatArray, LaunchKind, Proposal
 
 @dataclass(frozen=True)
 class ParentComparison:
-    """What a policy in training is worth beside its parent.
+    """Change of a policy in training from its parent, measured by one look.
 
     Args:
         step: Optimiser steps done.
         change: Mean over the validation prompts of its gains less the parent's, shape (m,).
         stderr: Standard error of these means, shape (m,).
-        share: Of the way there from an earlier policy, where the two are mixed; 1 for a policy as
-            it was trained.
+        share: Share of the way from an earlier policy, for a mixture of two; 1 for a policy as
+            trained.
     """
 
     step: int
@@ -60,11 +60,12 @@ class Constraint:
     """The changes from its parent that a launch may bring.
 
     Args:
-        target: The objective to improve; None leaves open which is better of two that keep all.
-        allowed: Least change of each gain, shape (m,): at most 0 where the parent keeps the
-            threshold itself, -inf where there is none.
+        target: The objective to improve; None ranks no two policies that both keep all thresholds.
+        allowed: Least allowed change of each gain, shape (m,): at most 0 where the parent keeps the
+            threshold itself, -inf without a threshold.
         scale: Ideal minus nadir in gains, shape (m,), positive.
-        caution: Standard errors of a look that a change must be above its bound to count as kept.
+        caution: A threshold counts as kept if the change is this many standard errors above its
+            bound.
     """
 
     target: int | None
@@ -80,14 +81,14 @@ class Constraint:
         parent: FloatArray | None,
         caution: float = 0.0,
     ) -> Constraint:
-        """Return what a launch must keep; nothing if it is not constrained.
+        """Return the constraint of a launch; empty if the launch is not constrained.
 
         Args:
             proposal: With thresholds, if it is constrained.
             scale: Ideal minus nadir in gains, shape (m,), positive.
             parent: The parent's gains on the evaluation prompts, from which its thresholds were
-                made, shape (m,); None takes the thresholds as changes from 0, for a caller who
-                looks at gains instead of changes.
+                made, shape (m,); None reads the thresholds as changes from 0, for a caller who
+                compares gains instead of changes.
             caution: In standard errors of a look.
 
         Raises:
@@ -117,14 +118,14 @@ class Constraint:
         return bool((self.allowed <= 0).all())
 
     def room(self, look: ParentComparison) -> FloatArray:
-        """Return how far each gain is above its bound in shares of the range, shape (m,).
+        """Return the distance of each gain above its bound in shares of the range, shape (m,).
 
-        Below 0 where it misses, inf where there is no bound.
+        Below 0 where the bound is missed, inf where there is no bound.
         """
         return np.asarray((look.change - self.allowed) / self.scale)
 
     def margin(self, look: ParentComparison) -> float:
-        """Return the least room after the caution; at least 0 means that the look keeps all."""
+        """Return the least room after the caution; at least 0 if all thresholds are kept."""
         careful = self.room(look) - self.caution * look.stderr / self.scale
         return float(careful.min())
 
@@ -133,15 +134,15 @@ class Constraint:
         return self.margin(look) >= 0
 
     def gain(self, look: ParentComparison) -> float:
-        """Return by what share of the range the target improved; 0 where there is none."""
+        """Return the improvement of the target in shares of the range; 0 without a target."""
         if self.target is None:
             return 0.0
         return float(look.change[self.target] / self.scale[self.target])
 
     def better(self, look: ParentComparison, than: ParentComparison) -> bool:
-        """Return whether a look is better: one that keeps all, then the target, then the miss.
+        """Return whether a look is better: first by all thresholds kept, then target, then miss.
 
-        Of equals the later one is: where nothing tells them apart, training has its way.
+        Of equal looks the later one is better.
         """
         kept, known = self.kept(look), self.kept(than)
         if kept != known:

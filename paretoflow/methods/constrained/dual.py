@@ -1,4 +1,4 @@
-"""From a constraint to weights over time: one controller for every method that takes weights."""
+"""Turn a constraint into weights over time: one controller for every method with weights."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from paretoflow.methods.constrained.constraint import Constraint
 from paretoflow.spec.methods import DualSpec
 
 FRESH = 0.2
-"""Share of a minibatch in the running level of all: one batch is mostly noise."""
+"""Share of the latest minibatch in the running mean level: one batch is mostly noise."""
 
 
 class DualController:
-    """Holds the weights in force; raises the weight of an objective that nears its threshold.
+    """Holds the current weights; raises the weight of an objective near its threshold.
 
     The launch asks to maximise the target's gain G_t subject to G_i >= z_i for the others, with
     frozen z. Its Lagrangian in normalised gains is w0.G + sum_i mu_i (G_i - z_i) with w0 the
     proposal's weights, whose policy gradient is that of the weighted sum with w0 + mu. So a
     multiplier is a weight, and any method can take it: w <- (w0 + mu) / sum(w0 + mu).
 
-    What is looked at lies in the past by the time the weights act, so the room r_i = (G_i - z_i) /
-    scale_i is taken as it will be: a step of training moves on as the last one did,
+    A look is in the past by the time the weights act, so the room r_i = (G_i - z_i) / scale_i is
+    extrapolated, on the assumption that training moves as in the last interval:
 
         r_i <- r_i + lookahead (r_i - r_i at the look before).
 
-    `form: dual` is projected ascent, to which the lookahead gives a proportional part (the sum of
-    all r_i - r_i before is r_i itself), which damps what ascent alone overshoots:
+    `form: dual` is projected ascent. The lookahead adds a proportional part (the sum of all changes
+    of r_i is r_i itself), which damps the overshoot of plain ascent:
 
         mu_i <- clip(mu_i - lr r_i, 0, max)
 
@@ -36,9 +36,9 @@ class DualController:
 
         mu_i <- min(1 / (sharpness max(r_i, 0)), max)
 
-    Where a method samples from its policy as it trains, `observe` moves the barrier with each
-    minibatch, as in the paper: the change since the last look is that of the batches' mean levels,
-    of which the latest counts `FRESH` and all before it the rest.
+    Where a method samples from its policy in training, `observe` moves the barrier with each
+    minibatch, as in the paper: the change since the last look is that of the running mean level, in
+    which the latest batch has the share `FRESH`.
 
     By hand, dual without lookahead, target 0, w0 = (1, 0), z_1 = 0.5, scale_1 = 2, lr =
     1: a look at G_1 = -0.5 gives mu_1 = 0.5 and w = (2/3, 1/3); a second at G_1 = 2.5 gives mu_1 =
@@ -56,7 +56,7 @@ class DualController:
         Stooke et al. 2020, arXiv 2007.03964: multipliers alone overshoot, a proportional part
         damps them.
         Departures: (1) the constraint is on changes from the parent, see `constraint`; (2) the
-        slack in the thresholds is the proposer's business.
+        proposer sets the slack in the thresholds.
     """
 
     def __init__(
@@ -79,27 +79,27 @@ class DualController:
 
     @property
     def active(self) -> bool:
-        """Return whether any objective has a threshold, that is, whether the weights can move."""
+        """Return whether any objective has a threshold, so that the weights can move."""
         return self.constraint.active
 
     @property
     def weights(self) -> FloatArray:
-        """Return the weights in force, on the simplex, shape (m,)."""
+        """Return the current weights, on the simplex, shape (m,)."""
         raised = self._start + self._multipliers
         weights: FloatArray = raised / raised.sum()
         return weights if self._multipliers.any() else self._start.copy()
 
     @property
     def multipliers(self) -> FloatArray:
-        """Return what has been added to the launch's weights, shape (m,)."""
+        """Return the multipliers added to the launch's weights, shape (m,)."""
         return self._multipliers.copy()
 
     @property
     def memory(self) -> FloatArray:
-        """Return all that there is to save, shape (5, m).
+        """Return the state to save, shape (5, m).
 
-        Multipliers, the last look's change and its room, the batches' level then and now. Not a
-        number stands for what is not known, or has no bound.
+        Multipliers, the last look's change and its room, the batches' level at that look and now.
+        Nan marks unknown values, and objectives without a bound.
         """
         unknown = np.full_like(self._start, np.nan)
         known = (self._before, self._level_then, self._level)
@@ -109,10 +109,10 @@ class DualController:
         return np.stack([self._multipliers, self._change, *rows])
 
     def restore(self, memory: FloatArray) -> None:
-        """Go on from a saved memory, shape (5, m), or from multipliers alone, (m,).
+        """Continue from a saved state, shape (5, m), or from multipliers alone, (m,).
 
         Raises:
-            ShapeError: If there is not one of each for each objective.
+            ShapeError: If the state does not match the number of objectives.
         """
         m = len(self._start)
         if memory.shape not in {(m,), (5, m)}:
@@ -128,11 +128,11 @@ class DualController:
             self._level_then, self._level = rows[3].copy(), rows[4].copy()
 
     def update(self, change: FloatArray, share: float = 1.0) -> None:
-        """Let the weights follow a look.
+        """Update the weights from a look.
 
         Args:
             change: Mean change of the gains from the parent's, shape (m,).
-            share: How much of the time between two looks has passed since the last update.
+            share: Share of the interval between two looks that has passed since the last update.
 
         Raises:
             ShapeError: If `change` is not shape (m,).
@@ -159,11 +159,11 @@ class DualController:
             self._ascend(ahead, share)
 
     def observe(self, level: FloatArray) -> None:
-        """Let the barrier follow a minibatch between two looks; multipliers wait for the next look.
+        """Update the barrier from a minibatch between two looks; `form: dual` waits for the look.
 
         Args:
-            level: Mean gains of the batch's answers less what the base's answers to the same
-                prompts have, shape (m,), finite.
+            level: Mean gains of the batch's answers minus those of the base's answers to the same
+                prompts, shape (m,), finite.
         """
         if self._spec.form != "barrier" or not self.active:
             return

@@ -1,4 +1,4 @@
-"""The trained parameters of a run, copied, put back and mixed."""
+"""Copy, restore and mix the trained parameters of a run."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def copied(model: torch.nn.Module) -> Policy:
 
 
 def put(model: torch.nn.Module, policy: Sequence[torch.Tensor]) -> None:
-    """Give the trained parameters other values, of rank 0's policy; every rank must call it.
+    """Set the trained parameters to rank 0's policy; every rank must call it.
 
-    The optimiser is not told: only looks and savings may follow.
+    The optimiser state is unchanged: only looks and saves may follow.
     """
     parameters = trained_parameters(model)
     if not is_sharded(model):

@@ -1,9 +1,9 @@
 """Decides which policy of a constrained run is its result; a pure function of its looks.
 
-A run's last policy is seldom its best: control is late, and steps are coarse. What was seen to keep
-the thresholds is kept at hand, and where the run's end does not keep them, it is mixed with what
-does. A mixture of two adapters costs no training, and the less of the end is in it, the less has
-changed from the parent. Each mixture is looked at before it counts.
+A run's last policy is seldom its best: control is late, and steps are coarse. The best policy that
+kept the thresholds is stored, and if the last policy misses them, the two are mixed. A mixture of
+two adapters costs no training; with less of the last policy in it, it is closer to the parent. Each
+mixture is measured before it counts.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ from dataclasses import dataclass, field
 from paretoflow.methods.constrained.constraint import Constraint, ParentComparison
 
 NEAREST = 0.1
-"""Share of a stretch that a mixture keeps from both of its ends: a look there would say nothing."""
+"""Least distance of a mixture from both ends of the interval, as a share: a look closer to an end
+is uninformative."""
 
 
 @dataclass
 class Looks:
-    """What a constrained run has seen of itself.
+    """Looks of a constrained run so far.
 
     Args:
-        constraint: What it is to keep.
-        best: Of the policies seen, its parent included, the best; see `Constraint.better`.
-        beyond: Of those that miss a threshold, the best at the target, if better than `best`.
-        taken: How many looks there were, the parent's included.
+        constraint: The run's constraint.
+        best: The best look so far, the parent's included; see `Constraint.better`.
+        beyond: Of the looks that miss a threshold, the one with the best target, if better than
+            `best`.
+        taken: Number of looks, the parent's included.
     """
 
     constraint: Constraint
@@ -35,7 +37,7 @@ class Looks:
     seen: list[ParentComparison] = field(default_factory=list)
 
     def take(self, look: ParentComparison) -> tuple[bool, bool]:
-        """Take a look in; return whether its policy is the best now, and whether it is `beyond`."""
+        """Add a look; return whether its policy is now the best, and whether it is `beyond`."""
         self.taken += 1
         self.seen.append(look)
         constraint = self.constraint
@@ -57,24 +59,24 @@ def search(
     checks: int,
     measure: Callable[[float], ParentComparison],
 ) -> ParentComparison:
-    """Return the best look among mixtures of a policy that keeps the thresholds and one that won't.
+    """Return the best look among mixtures of a policy that keeps all thresholds and one that fails.
 
     Regula falsi on the least margin, with `NEAREST` kept from either end; where a mixture keeps the
-    thresholds, the stretch above it is searched on, else that below. An end that stays twice counts
-    half (the Illinois variant): scores are no straight lines.
+    thresholds, the search continues in the interval above it, else in the one below. An end that
+    stays twice counts half (the Illinois variant), since scores are not linear.
 
     By hand: margins 0.06 at share 0 and -0.14 at 1 put the first mixture at 0.3. If that has -0.02,
     the next is at 0.3 * 0.06 / 0.08 = 0.225, and after another miss the 0.06 counts as 0.03.
 
     Args:
-        constraint: What is to be kept.
-        low: Keeps the thresholds; share 0.
-        high: Misses one; share 1.
-        checks: Mixtures to look at, at most.
-        measure: Looks at the mixture with a share of `high`.
+        constraint: The constraint to keep.
+        low: Look that keeps the thresholds; share 0.
+        high: Look that misses a threshold; share 1.
+        checks: Maximum number of mixtures to measure.
+        measure: Measures the mixture with a share of `high`.
 
     Returns:
-        The best look; `low` itself only where no mixture was looked at, or none improved on it.
+        The best look; `low` itself only if no mixture was measured, or none was better.
     """
     best, nearest = low, high
     ends, room, moved = [0.0, 1.0], [constraint.margin(low), constraint.margin(high)], -1

@@ -1,8 +1,8 @@
-"""Files between ranks whose disks are not the same: trainer state lives with rank 0.
+"""Transfer of trainer state between ranks without a shared disk; rank 0 keeps the files.
 
-Under DeepSpeed every rank writes its part of the state. Where all see one folder there is nothing
-to do; where a worker group spans machines that share no file system, the parts go to rank 0 when a
-state is saved, and back when it is resumed from. A LoRA adapter's state is small.
+Under DeepSpeed every rank writes its part of the state. With one shared folder there is nothing to
+do. Where a worker group spans machines without a shared file system, the parts are sent to rank 0
+when a state is saved, and back when a run resumes from it. A LoRA adapter's state is small.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from paretoflow.methods.distributed.ranks import Ranks
 
 
 def collect(folder: Path, ranks: Ranks) -> list[str]:
-    """Bring the files that every rank wrote to rank 0's disk; every rank must call it.
+    """Copy the files of every rank to rank 0's disk; every rank must call it.
 
-    A rank with a disk of its own keeps nothing.
+    A rank with a disk of its own deletes its files.
 
     Returns:
-        Names of all files, in order, which rank 0's directory may list late on a network disk.
+        Names of all files, in order: rank 0's directory may list them late on a network disk.
     """
     mine = _names(folder)
     if ranks.parallel.ranks == 1:
@@ -39,13 +39,13 @@ def collect(folder: Path, ranks: Ranks) -> list[str]:
         for part in parts:
             _write(folder, part)
         if apart:
-            shutil.rmtree(folder, ignore_errors=True)  # a neighbour may be at it too
+            shutil.rmtree(folder, ignore_errors=True)  # a neighbour may delete it too
     return sorted({name for listing in listings for name in listing})
 
 
 @contextmanager
 def lent(folder: Path, ranks: Ranks) -> Iterator[None]:
-    """Give the ranks that have no such folder rank 0's files of it, for the block."""
+    """Lend rank 0's files of a folder to the ranks without it, for the block."""
     borrowed = False
     if ranks.parallel.ranks > 1:
         here = folder.is_dir()
@@ -64,7 +64,7 @@ def lent(folder: Path, ranks: Ranks) -> Iterator[None]:
 
 
 def _sees_main_disk(folder: Path, ranks: Ranks) -> bool:
-    """Return whether this rank's folder is rank 0's; a file with a new name tells past caches."""
+    """Return whether this rank's folder is rank 0's; a uniquely named file bypasses NFS caching."""
     token = [uuid.uuid4().hex]
     distributed.broadcast_object_list(token, src=0)
     mark = folder / f".disk-{token[0]}"

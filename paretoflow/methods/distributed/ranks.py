@@ -1,11 +1,11 @@
-"""The ranks of a group: joining them, deciding alike, and leaving a warm process as it was found.
+"""The ranks of a worker group: join them, share decisions, and restore the warm process.
 
-A launch on one rank without ZeRO has none of this: `joined` then yields ranks that are alone, and
-every question is answered on the spot.
+A launch on one rank without ZeRO needs none of this: `joined` then yields a single rank, whose
+decisions need no communication.
 
 DeepSpeed on a CPU takes a path that its launcher does not: accelerate's state is built over gloo
-before transformers' arguments, and these are told to use it. Left to themselves they would train
-without DeepSpeed, or gather from ranks that are not there.
+before transformers' arguments, and these are told to use it. Otherwise they would train without
+DeepSpeed, or gather from missing ranks.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _DEEPSPEED_ON = "ACCELERATE_USE_DEEPSPEED"
 
 
 class Ranks:
-    """The ranks of one launch, seen from one of them.
+    """One rank's view of the ranks of a launch.
 
     Args:
-        device: "cpu" or "cuda", where the base is.
+        device: Device of the base, "cpu" or "cuda".
     """
 
     def __init__(self, parallel: Parallel, device: str) -> None:
@@ -47,7 +47,7 @@ class Ranks:
         return self.parallel.rank == 0
 
     def any(self, *, flag: bool) -> bool:
-        """Return whether any rank's flag is set; every rank must ask, and gets the same answer."""
+        """Return whether any rank's flag is set; every rank must call it, with the same result."""
         if self.parallel.ranks == 1:
             return flag
         flags = torch.tensor([float(flag)], device=self._device)
@@ -55,7 +55,7 @@ class Ranks:
         return bool(flags.item())
 
     def first(self, values: FloatArray) -> FloatArray:
-        """Return rank 0's values on every rank, so that rounding cannot drive the ranks apart."""
+        """Return rank 0's values on every rank, so that rounding cannot make the ranks diverge."""
         if self.parallel.ranks == 1:
             return values
         shared = torch.as_tensor(values, dtype=torch.float64, device=self._device)
@@ -64,10 +64,10 @@ class Ranks:
 
     @contextmanager
     def together(self, what: str) -> Iterator[None]:
-        """Hold a block that one rank may fail in alone: then it fails on all of them.
+        """Run a block in which one rank may fail alone: then it fails on all ranks.
 
         Raises:
-            WorkerError: On the ranks where the block went well and on another it did not.
+            WorkerError: On the ranks where the block succeeded while it failed on another.
         """
         well = False
         try:
@@ -83,7 +83,7 @@ class Ranks:
 
 @contextmanager
 def joined(parallel: Parallel, device: str) -> Iterator[Ranks]:
-    """Join the worker group's process group, made at the first launch and kept for the next ones.
+    """Join the worker group's process group, created at the first launch and kept for later ones.
 
     Raises:
         WorkerError: If an earlier launch left this process out of step with the others.
@@ -108,21 +108,20 @@ def joined(parallel: Parallel, device: str) -> Iterator[Ranks]:
 def usable() -> bool:
     """Return whether this process can take another launch.
 
-    Not after an error that one rank met alone, in the middle of a step: the others may wait for it
-    for ever, and a base that ZeRO sharded cannot be put together again. Replace the whole worker
-    group.
+    It cannot after an error of one rank alone in the middle of a step: the others may wait for it
+    without end, and a base that ZeRO sharded cannot be reassembled. Replace the whole worker group.
     """
     return not _Process.lost
 
 
 class _Process:
-    """What outlives a launch in this process."""
+    """State that outlives a launch in this process."""
 
     lost = False
 
 
 def require_deepspeed(wrapped: Any) -> None:
-    """Refuse to train if the trainer has silently fallen back to something else than DeepSpeed.
+    """Refuse to train if the trainer has silently fallen back from DeepSpeed.
 
     Raises:
         MethodError: If `wrapped`, the trainer's wrapped model, is no DeepSpeed engine.
@@ -168,6 +167,6 @@ def _leave() -> None:
     from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
     os.environ.pop(_DEEPSPEED_ON, None)
-    unset_hf_deepspeed_config()  # else models would go on being loaded in shards
+    unset_hf_deepspeed_config()  # otherwise models would still be loaded in shards
     AcceleratorState._reset_state(reset_partial_state=True)
     gc.collect()  # engines are full of cycles and hold device memory

@@ -1,8 +1,8 @@
-"""Models under ZeRO 3: whole for a look, and plain again after the run.
+"""Models under ZeRO 3: gathered for a look, and unsharded after the run.
 
-ZeRO 3 shards every parameter in place, those of the frozen base too. After a run each one is
-gathered once and becomes a plain parameter again, which costs one pass over the network and no
-second copy of the base; a copy kept on the side would take back the memory that ZeRO 3 saves.
+ZeRO 3 shards every parameter in place, including those of the frozen base. After a run each one is
+gathered once and becomes a plain parameter again. That costs one pass over the network and no
+second copy of the base; a copy would cost the memory that ZeRO 3 saves.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ import torch
 
 
 def is_sharded(model: torch.nn.Module) -> bool:
-    """Return whether ZeRO 3 has taken a model's parameters over."""
+    """Return whether ZeRO 3 manages a model's parameters."""
     return any(hasattr(p, "ds_id") for p in model.parameters())
 
 
 def shard_of(parameter: torch.Tensor) -> torch.Tensor:
-    """Return what this rank holds of a parameter: its shard, or all of it."""
+    """Return this rank's part of a parameter: its shard, or all of it."""
     shard: torch.Tensor = getattr(parameter, "ds_tensor", parameter)
     return shard
 
 
 @contextmanager
 def whole(engine: Any) -> Iterator[None]:
-    """Gather a sharded model in the block and take DeepSpeed's hooks off, so that it runs as usual.
+    """Gather a sharded model in the block without DeepSpeed's hooks, so that it runs as usual.
 
-    Every rank must enter. Any other model is left as it is.
+    Every rank must enter. Any other model is unchanged.
 
     Args:
         engine: The trainer's wrapped model.
@@ -49,7 +49,7 @@ def whole(engine: Any) -> Iterator[None]:
 
 
 def release(engine: Any) -> None:
-    """Take DeepSpeed off a model for good; every rank must call it.
+    """Remove DeepSpeed from a model for good; every rank must call it.
 
     Args:
         engine: The trainer's wrapped model.
@@ -63,7 +63,7 @@ def release(engine: Any) -> None:
 
 @contextmanager
 def attributes_kept(model: torch.nn.Module) -> Iterator[None]:
-    """Take off the modules whatever attributes the block has hung on them.
+    """Remove the attributes that the block has set on the modules.
 
     DeepSpeed leaves closures over its engine behind, and the next engine would find and use them.
     """
@@ -89,4 +89,4 @@ def _unshard(model: torch.nn.Module) -> None:
             name: None if parameter is None else plain[id(parameter)]
             for name, parameter in module._parameters.items()
         }
-    parameter_offload.FWD_MODULE_STACK.clear()  # it would keep every model of the process alive
+    parameter_offload.FWD_MODULE_STACK.clear()  # it keeps every model of the process alive

@@ -1,10 +1,10 @@
-"""Trainers that are programs: how one is asked, run, and listened to.
+"""Trainers that are external programs: request, process and result.
 
-    request     what a program is told, and the files beside it
+    request     the request to a program, and the files beside it
     process     starts a program, and ends it with all its children
-    guard       stands between: a program does not outlive whoever asked for it
-    result      what a program answers, checked
-    adapters    its adapters, brought into the form of all others
+    guard       the process between: a program does not outlive its worker
+    result      a program's result, checked
+    adapters    a program's adapters, converted to the common form
 
 A program reads one JSON object (`request.launch_of` has its keys) and writes another:
 
@@ -19,7 +19,7 @@ program that has measured them itself: a number, `{"mean", "stderr"}` or `{"prom
 Without them the adapter is evaluated as that of any other method. For one checkpoint at the end,
 `{"folder": "adapter"}` is enough.
 
-It ends with status 0. Asked to stop (SIGTERM), it has a grace to save in `output` what it wants to
-go on from, whole or not at all; the next attempt finds these files in its own `output`, and
-`resume_from` names it.
+It ends with status 0. After SIGTERM it has a grace period to save in `output` the state that it
+wants to resume from, whole or not at all; the next attempt finds these files in its own `output`,
+and `resume_from` names it.
 """

@@ -1,4 +1,4 @@
-"""A program's adapter, checked and brought into the form of all others."""
+"""Check a program's adapter and convert it to the common form."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 
 @contextmanager
 def adopted(lm: LanguageModel, source: Path, target: Path, base_path: str) -> Iterator[Any]:
-    """Yield the base with a program's adapter on it, which is saved anew as an ordinary folder.
+    """Yield the base with a program's adapter on it, and save the adapter as an ordinary folder.
 
-    Saved anew, it holds nothing but the adapter, on the disk, and names its base as all others do.
+    The new folder holds only the adapter and names its base as all others do.
 
     Args:
-        lm: The base; an adapter must not be on it.
+        lm: The base, without an adapter.
         source: The program's PEFT folder.
         target: The checkpoint's folder.
-        base_path: What the base was loaded from, as the program was told.
+        base_path: Path or hub id of the base, as passed to the program.
 
     Raises:
-        ModelError: If it is no PEFT adapter, or belongs to another base.
+        ModelError: If the folder is no PEFT adapter, or belongs to another base.
         NonFiniteLossError: If a number in it is not finite.
     """
     _require_same_base(lm, source, base_path)
     _require_finite(source, target.name)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what does not fit is refused
+        warnings.simplefilter("ignore")  # mismatches are refused
         model = load_adapter(lm, source, trainable=False)
     try:
         model.peft_config["default"].base_model_name_or_path = lm.name
@@ -50,12 +50,12 @@ def adopted(lm: LanguageModel, source: Path, target: Path, base_path: str) -> It
 
 
 def _require_same_base(lm: LanguageModel, source: Path, base_path: str) -> None:
-    """Compare the names; where the folder names no base, its shapes have to speak."""
+    """Compare the names of the bases; a folder without one is checked by its shapes."""
     try:
         config = json.loads((source / "adapter_config.json").read_text(encoding="utf-8"))
         name = config.get("base_model_name_or_path") or ""
     except (OSError, ValueError, AttributeError):
-        return  # `load_adapter` says what is wrong
+        return  # `load_adapter` reports the fault
     if name and name not in (lm.name, base_path):
         raise ModelError(
             f"the adapter was trained on {name}; allowed: {base_path}",
@@ -66,11 +66,11 @@ def _require_same_base(lm: LanguageModel, source: Path, base_path: str) -> None:
 
 
 def _require_finite(source: Path, name: str) -> None:
-    """Refuse nan as what it is: training that blew up, and would again."""
+    """Refuse nan: training diverged, and would diverge again."""
     try:
         saved = load_file(source / "adapter_model.safetensors")
     except (OSError, SafetensorError):
-        return  # `load_adapter` says what is wrong
+        return  # `load_adapter` reports the fault
     if bad := not_finite(saved):
         raise NonFiniteLossError(
             f"the adapter of {name} is not finite: {min(bad)}",

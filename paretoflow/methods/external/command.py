@@ -1,4 +1,4 @@
-"""A program of the user's own as the trainer."""
+"""A user's program as the trainer."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ from paretoflow.spec.methods.command import CommandMethodSpec
 
 
 class CommandMethod:
-    """Runs a program for each launch, and reports the adapters that it leaves.
+    """Runs a program for each launch, and reports the adapters that it writes.
 
-    What it is told and what it answers is said in `programs`. Its checkpoints are reported when it
-    has ended, in order; its time is shared out among them by steps. A constraint is handed on as it
-    is: the program has to keep it, there is no dual controller around it.
+    The package docstring describes its request and its result. Its checkpoints are reported in
+    order when it has ended; its time is divided among them by steps. A constraint is passed on
+    unchanged: the program has to keep it, without a dual controller.
     """
 
     def __init__(self, spec: CommandMethodSpec, context: MethodContext) -> None:
@@ -58,8 +58,8 @@ class CommandMethod:
 
         Raises:
             MethodError: If the program failed, was killed or ran out of time.
-            UserError: If its result is not what was asked for.
-            ModelError: If it left no adapter, or one of another base.
+            UserError: If its result does not match the request.
+            ModelError: If it wrote no adapter, or one of another base.
             NonFiniteLossError: If an adapter or a metric is not finite.
             RunInterrupted: If it was stopped; its files are kept, for the next attempt.
             ShapeError: If there are not as many weights as objectives.
@@ -79,7 +79,7 @@ class CommandMethod:
         shutil.rmtree(files.output)
 
     def _lay_out(self, attempt: AttemptContext, files: ProgramFiles) -> None:
-        """Write what the program reads, with the files that an earlier attempt has left."""
+        """Write the program's input, with the files of an earlier attempt."""
         launch = launch_of(self._spec, self._context, attempt, files)
         if attempt.resume_from is None:
             files.output.mkdir()
@@ -132,7 +132,7 @@ class CommandMethod:
     def _interrupted(
         self, attempt: AttemptContext, files: ProgramFiles, ended: Ended
     ) -> RunInterrupted:
-        """Keep what the program has left, whole, and return the error that says so."""
+        """Keep the program's files, whole, and return the error that reports it."""
         folder = state_folder(attempt.folder, 0)
         files.output.rename(folder)
         files.candidates.unlink()
@@ -148,7 +148,7 @@ class CommandMethod:
         )
 
     def _failed(self, attempt: AttemptContext, files: ProgramFiles, ended: Ended) -> MethodError:
-        """Return the error that says how the program failed, the ends of its logs beside it."""
+        """Return the error for the program's failure, with the ends of its logs."""
         logs = [files.place / "stderr.log", files.place / "stdout.log"]
         ends = {log: tail(log) for log in logs}
         last = next((text.splitlines()[-1] for text in ends.values() if text), "it said nothing")
@@ -179,17 +179,17 @@ def _signal_name(number: int) -> str:
 
 
 def _filled(word: str, places: Mapping[str, str]) -> str:
-    """Return a word of `argv` with its places filled in; any other brace is left as it is."""
+    """Return a word of `argv` with its placeholders filled in; other braces are unchanged."""
     for place, value in places.items():
         word = word.replace(place, value)
     return word
 
 
 def require_startable(spec: CommandMethodSpec) -> None:
-    """Refuse a program or a variable that is not there, before anything is trained.
+    """Refuse a missing program or variable, before anything is trained.
 
     Raises:
-        SpecError: If `argv` names no program here, or a variable of `env` is not set.
+        SpecError: If `argv` names no program on this machine, or a variable of `env` is not set.
     """
     program = _filled(spec.argv[0], {"{python}": sys.executable})
     if shutil.which(program) is None:

@@ -1,6 +1,6 @@
-"""Stands between a worker and the program it asked for, so that the program does not outlive it.
+"""Process between a worker and its program, so that the program does not outlive the worker.
 
-Run as a script of the standard library alone, leader of a process group of its own:
+It runs as a script of the standard library alone, leader of a process group of its own:
 
     python -I -S guard.py PROGRAM [ARGUMENT …]
 
@@ -35,7 +35,7 @@ def guard(argv: Sequence[str]) -> int:
 
 
 def end_as(status: int) -> None:
-    """End this process by a status as `Popen.returncode` gives it."""
+    """End this process with a status in the form of `Popen.returncode`."""
     if status < 0:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the program's own dump is enough
         if -status != signal.SIGKILL:
@@ -45,7 +45,7 @@ def end_as(status: int) -> None:
 
 
 def _follow() -> None:
-    """Kill the group once the lifeline is cut."""
+    """Kill the group when the lifeline closes."""
     while os.read(0, 1):
         pass
     os.killpg(0, signal.SIGKILL)

@@ -1,9 +1,9 @@
-"""Decides how a program is started, watched and ended; knows nothing of training.
+"""Start, watch and end a program; independent of training.
 
-The program runs in a process group of its own, with the files that it writes to as its only
-outputs, and with no more of the environment than it was promised. Whatever ends the watch, its end,
-a time limit, a stop, an error or the death of this process, takes the whole group with it. A child
-that makes a session of its own is out of reach.
+The program runs in a process group of its own, with its files as its only outputs, and only the
+documented part of the environment. The whole group ends with the watch: at the program's end, a
+time limit, a stop, an error or the death of this process. A child that creates a session of its own
+is not ended.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from pathlib import Path
 
 GUARD = Path(__file__).with_name("guard.py")
 POLL_S = 0.5
-"""Seconds between two looks at whether the program is to stop."""
+"""Seconds between two checks whether the program should stop."""
 PASSED = (
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
     "VIRTUAL_ENV", "CONDA_PREFIX", "LD_LIBRARY_PATH", "XDG_CACHE_HOME", "OMP_NUM_THREADS",
     "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_HOME", "NVIDIA_VISIBLE_DEVICES",
     "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "HF_HOME", "HF_HUB_OFFLINE",
 )  # fmt: skip
-"""Variables that every program gets where they are set: none of them is a secret."""
+"""Variables that every program gets if they are set: none of them is a secret."""
 
 
 class End(StrEnum):
-    """Why a program is over."""
+    """Reason for the end of a program."""
 
     ITSELF = "itself"
     TIMEOUT = "timeout"
@@ -60,7 +60,7 @@ class ProgramCall:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a program ended.
+    """End of a program.
 
     Args:
         status: Exit status; negative for the signal that ended it.
@@ -73,7 +73,7 @@ class Ended:
 
 
 def environment(names: Sequence[str], extra: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a program: what is always passed, the named variables, and extra.
+    """Return the environment of a program: the standard variables, the named ones, and extra.
 
     Raises:
         KeyError: If a named variable is not set here.
@@ -83,18 +83,18 @@ def environment(names: Sequence[str], extra: Mapping[str, str]) -> dict[str, str
 
 
 def run_program(order: ProgramCall, stopping: Callable[[], bool]) -> Ended:
-    """Run a program until it ends, its time is up, or `stopping` says yes; nothing of it is left.
+    """Run a program until it ends, times out or is stopped; no process of it remains.
 
     Args:
-        order: What to run.
-        stopping: Asked every `POLL_S` seconds.
+        order: The program to run.
+        stopping: Returns whether to stop; called every `POLL_S` seconds.
     """
     started = time.monotonic()
     with (
         (order.logs / "stdout.log").open("wb") as out,
         (order.logs / "stderr.log").open("wb") as err,
         subprocess.Popen(
-            # isolated and without site packages: it starts in milliseconds, whatever is installed
+            # isolated and without site packages: it starts in milliseconds
             [sys.executable, "-I", "-S", str(GUARD), *order.argv],
             stdin=subprocess.PIPE,
             stdout=out,
@@ -116,7 +116,7 @@ def run_program(order: ProgramCall, stopping: Callable[[], bool]) -> Ended:
 
 
 def tail(log: Path, lines: int = 20, most_bytes: int = 8192) -> str:
-    """Return the last lines of a log, whatever is in it."""
+    """Return the last lines of a log, in any encoding."""
     with log.open("rb") as stream:
         stream.seek(max(0, log.stat().st_size - most_bytes))
         text = stream.read().decode(errors="replace")

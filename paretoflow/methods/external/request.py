@@ -1,4 +1,4 @@
-"""What a program is told of a launch: one JSON object, and the base's scored answers beside it."""
+"""Request to a program: one JSON object for a launch, and the base's scored answers beside it."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ if TYPE_CHECKING:
     from paretoflow.spec.methods.command import CommandMethodSpec
 
 SCHEMA_VERSION = 1
-"""Grows when a key of the request or the result changes its meaning or goes."""
+"""Increases when a key of the request or the result changes its meaning or is removed."""
 
 _OURS = {"type", "argv", "env", "timeout_s", "grace_s", "dual", "early_stop"}
-"""Knobs that are no business of the program."""
+"""Knobs that are not passed to the program."""
 
 
 @dataclass(frozen=True)
 class ProgramFiles:
-    """Where a program finds and leaves its files.
+    """Paths of a program's files.
 
     Args:
-        place: Existing folder of all of them.
+        place: Existing folder for the files.
     """
 
     place: Path
 
     @property
     def request(self) -> Path:
-        """Return the file that it reads."""
+        """Return the file that the program reads."""
         return self.place / "request.json"
 
     @property
     def result(self) -> Path:
-        """Return the file that it writes."""
+        """Return the file that the program writes."""
         return self.place / "result.json"
 
     @property
@@ -54,7 +54,7 @@ class ProgramFiles:
 
     @property
     def output(self) -> Path:
-        """Return the folder for all else that it writes."""
+        """Return the folder for everything else that the program writes."""
         return self.place / "output"
 
 
@@ -81,8 +81,8 @@ def launch_of(
     `generation` and `method` with the knobs of the YAML; `forward_batch_size`, the examples of one
     forward pass; `candidates`, a file with a line for each prompt: prompt, reference, passages,
     completions, and scores of each by objective; `output`, the folder to write to; `resume_from`
-    (the same folder where an earlier attempt has left its files in it, or None); `result`, the file
-    to write at the end.
+    (the same folder if it holds files of an earlier attempt, or None); `result`, the file to write
+    at the end.
 
     Raises:
         AdapterError: If the adapter to start from is gone or was changed.
@@ -126,7 +126,7 @@ def base_path(context: MethodContext) -> str:
 
 
 def write_candidates(file: Path, candidates: Candidates, problem: Problem) -> None:
-    """Write the base's scored answers, a line for each prompt."""
+    """Write the base's scored answers, one line for each prompt."""
     with file.open("w", encoding="utf-8") as stream:
         for prompt, texts, gains in zip(
             candidates.prompts, candidates.completions, candidates.gains, strict=True

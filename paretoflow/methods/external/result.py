@@ -1,6 +1,6 @@
-"""What a program answers: one JSON object, refused by name where anything in it is wrong.
+"""Result of a program: one JSON object; errors name the faulty key.
 
-Its faults are the program's, and the same run would show them again: a retry cannot mend them.
+A fault in it is the program's and would occur again in the same run: retries do not help.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HINT = "`pydoc paretoflow.methods.external` shows what a program writes"
 
 
 class _Part(BaseModel):
-    """A piece of the answer: nothing unknown, nothing coerced."""
+    """Part of the result: refuses unknown keys and coerces nothing."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -59,8 +59,8 @@ class ProgramCheckpoint:
 
     Args:
         folder: A PEFT adapter folder inside the program's output folder.
-        tokens: Trained on since the checkpoint before.
-        given: Scores that the program measured itself; None leaves that to others.
+        tokens: Number of tokens trained on since the checkpoint before.
+        given: Scores that the program measured itself; None if the sweep is to evaluate it.
     """
 
     step: int
@@ -76,14 +76,14 @@ def read_result(
     """Return a program's checkpoints, by step.
 
     Args:
-        file: What the program wrote.
-        output: The folder that it was to write to.
-        names: Of the objectives, in the order of every score vector.
-        steps: Of the run: the step of a single checkpoint that names none.
+        file: The program's result file.
+        output: The program's output folder.
+        names: Names of the objectives, in the order of every score vector.
+        steps: Steps of the run: the step of a single checkpoint that names none.
 
     Raises:
-        UserError: If there is no result, it is not what was asked for, or a folder in it is missing
-            or outside `output`.
+        UserError: If there is no result, it does not have the expected form, or a folder in it is
+            missing or outside `output`.
         NonFiniteLossError: If a metric is not finite.
     """
     result = _parsed(file, steps)
@@ -132,7 +132,7 @@ def _saved(found: _Checkpoint, file: Path, output: Path, names: Sequence[str]) -
 
 
 def _inside(found: _Checkpoint, file: Path, output: Path) -> Path:
-    """Return the checkpoint's folder; neither it nor a file in it may lead out of `output`."""
+    """Return the checkpoint's folder; neither it nor a file in it may be outside `output`."""
     root = output.resolve()
     folder = (output / found.folder).resolve()
     if not all(p.resolve().is_relative_to(root) for p in (folder, *folder.glob("*"))):
@@ -180,14 +180,14 @@ def _given(scores: Mapping[str, _Score], file: Path, names: Sequence[str]) -> Ev
 
 
 def _values(score: _Score) -> FloatArray:
-    """Return the scores of prompts; a mean alone counts as that of one prompt."""
+    """Return the scores of prompts; a mean alone counts as one prompt."""
     if isinstance(score, _Prompts):
         return np.array(score.prompt_scores, dtype=np.float64)
     return np.array([score.mean if isinstance(score, _Mean) else score], dtype=np.float64)
 
 
 def _stderr(score: _Score, values: FloatArray) -> float:
-    """Return the standard error of the mean, nan where nothing tells it."""
+    """Return the standard error of the mean, nan where it is unknown."""
     if isinstance(score, _Mean) and score.stderr is not None:
         return score.stderr
     return float(standard_errors(values[None])[0])
