@@ -1,1 +1,1 @@
-"""What a cluster holds, who may ask for it, and how a sweep is handed over to one."""
+"""Resources of a cluster, their allocation to worker groups, and submission of a sweep."""

@@ -1,8 +1,8 @@
-"""Which worker group may ask for resources next, and what the ones that wait are waiting for.
+"""The queue of worker groups that wait for resources, and descriptions of these resources.
 
-Two groups of several ranks that each hold a part of what both need would wait for each other for
-ever; so at most one of them asks at a time, and the one that waited too long goes to the back.
-Nothing here knows Ray.
+Two groups of several workers that each hold a part of the resources that both need would wait for
+each other forever. So at most one of them requests resources at a time, and a group whose request
+takes too long moves to the back. This module does not use Ray.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LONGEST_PAUSE_S = 300.0
 
 
 def pause_s(failures: int) -> float:
-    """Return how long a slot rests after its group could not start `failures` times in a row.
+    """Return the pause of a slot whose group failed to start `failures` times in a row.
 
     By hand: 0, 2, 4, 8, … seconds, at most five minutes.
     """
@@ -32,11 +32,11 @@ class Queue:
     """The slots whose worker groups wait for resources.
 
     Args:
-        one_at_a_time: Whether only one worker group may be asking; otherwise all ask at once.
-        wait_s: How long one may ask before the next has its turn.
+        one_at_a_time: Whether only one worker group requests resources at a time; otherwise all do.
+        wait_s: Longest time of a request in seconds before the next group has its turn.
 
     Attributes:
-        asking: Slots that ask, with the time since when.
+        asking: Slots that request resources, each with the start time of its request.
     """
 
     one_at_a_time: bool
@@ -45,18 +45,18 @@ class Queue:
     _waiting: dict[int, float] = field(default_factory=dict)
 
     def enter(self, slot: int, not_before_s: float) -> None:
-        """Put a slot at the back; it does not ask before a time."""
+        """Put a slot at the back of the queue; its request starts at a given time or later."""
         self._waiting[slot] = not_before_s
 
     def admitted(self, slot: int) -> None:
-        """Take out a slot that got its resources or is given up."""
+        """Remove a slot that got its resources or was given up."""
         self.asking.pop(slot, None)
         self._waiting.pop(slot, None)
 
     def late(self, now_s: float) -> list[int]:
-        """Return the slots whose request is to be taken back, and put them at the back.
+        """Return the slots whose request must be withdrawn, and put them at the back.
 
-        One that nobody waits behind may go on asking.
+        A request continues while no other slot waits.
         """
         if not self.one_at_a_time or not self._waiting:
             return []
@@ -67,7 +67,7 @@ class Queue:
         return late
 
     def next(self, now_s: float) -> list[int]:
-        """Return the slots that are to ask now, in order; they count as asking from here on."""
+        """Return the slots that should start a request now, in order, and move them to `asking`."""
         chosen = [slot for slot, not_before in self._waiting.items() if not_before <= now_s]
         if self.one_at_a_time:
             chosen = [] if self.asking else chosen[:1]
@@ -78,19 +78,19 @@ class Queue:
 
 
 def fits_one_node(nodes: Sequence[ClusterNode], resources: ResourcesSpec) -> bool:
-    """Return whether an empty node could hold the whole worker group."""
+    """Check whether an empty node could hold the whole worker group."""
     return any(room([node], resources) for node in nodes)
 
 
 def waits_for(
     nodes: Sequence[ClusterNode], resources: ResourcesSpec, free: Sequence[ClusterNode]
 ) -> str:
-    """Return what a worker group waits for: its bundles, their label, and how much of each is free.
+    """Describe the resources that a worker group waits for: bundles, label, and free amounts.
 
     Args:
-        nodes: The living nodes with all that they have.
-        resources: The worker group's.
-        free: The same nodes with what is free now.
+        nodes: The live nodes with their total resources.
+        resources: Resources of the worker group.
+        free: The same nodes with their available resources.
     """
     one = resources.model_copy(update={"ranks": 1})
     missing = max(1, resources.ranks - sum(room([node], one) for node in free))

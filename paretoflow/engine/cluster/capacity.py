@@ -1,4 +1,4 @@
-"""How many worker groups fit into a cluster, and what is missing when not even one does.
+"""The number of worker groups that fit into a cluster, and the resources missing for one.
 
 All ranks of a worker group are alike, so counting them node by node is exact.
 """
@@ -20,7 +20,7 @@ def room(nodes: Sequence[ClusterNode], resources: ResourcesSpec) -> int:
 
 
 def shortfall(nodes: Sequence[ClusterNode], resources: ResourcesSpec) -> str:
-    """Return what the nodes lack for one worker group; empty when one fits."""
+    """Describe the resources that the nodes lack for one worker group; empty when one fits."""
     if room(nodes, resources):
         return ""
     wanted = f"{resources.cpus_per_rank:g} CPU and {resources.gpus_per_rank:g} GPU"
@@ -58,12 +58,12 @@ def _ranks(node: ClusterNode, resources: ResourcesSpec) -> int:
 
 
 def labelled(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    """Return whether a node's labels fulfil every condition on them."""
+    """Check whether a node's labels fulfil every condition on them."""
     return all(_matches(labels.get(key), want) for key, want in wanted.items())
 
 
 def _matches(value: str | None, want: str) -> bool:
-    """Return whether a label fulfils Ray's condition: `x`, `!x`, `in(x, y)` or `!in(x, y)`."""
+    """Check whether a label fulfils Ray's condition: `x`, `!x`, `in(x, y)` or `!in(x, y)`."""
     negated = want.startswith("!")
     plain = want.removeprefix("!")
     if plain.startswith("in(") and plain.endswith(")"):

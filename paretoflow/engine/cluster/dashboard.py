@@ -1,7 +1,7 @@
-"""The dashboard of a Ray head over HTTP: whether it is one, lets us in, and what its nodes hold.
+"""A client of a Ray head's dashboard over HTTP: checks address and token, and lists the nodes.
 
-Ray's own client asks without a time limit and answers with tracebacks; so each faulty address or
-token is found here first, and named.
+Ray's own client has no time limit and answers with tracebacks. So a faulty address or token is
+detected here first, with a clear error.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from paretoflow.core.errors import ClusterError
 from paretoflow.core.user import home_path
 
 PORT = 8265
-"""Where a dashboard listens unless it was told otherwise."""
+"""Default port of a dashboard."""
 PATIENCE_S = 15.0
 _TUNNEL = f"from outside its network make a tunnel first: ssh -L {PORT}:localhost:{PORT} HEAD"
 _ADDRESS = f"give the head's dashboard, for instance http://head:{PORT}"
@@ -31,10 +31,10 @@ _ADDRESS = f"give the head's dashboard, for instance http://head:{PORT}"
 
 @dataclass(frozen=True)
 class ClusterNode:
-    """One living machine of a cluster.
+    """One live node of a cluster.
 
     Args:
-        resources: What it has in all, by Ray's names: `CPU`, `GPU`, `memory`, …
+        resources: Total resources, by Ray's names: `CPU`, `GPU`, `memory`, …
     """
 
     address: str
@@ -44,10 +44,10 @@ class ClusterNode:
 
 @dataclass(frozen=True)
 class Token:
-    """The secret that lets us into a cluster, and where it was found; never printed.
+    """The authentication token of a cluster, and its source; the token is never printed.
 
     Args:
-        text: The secret; empty when there is none.
+        text: The token; empty when there is none.
     """
 
     text: str
@@ -58,7 +58,7 @@ class Token:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Return the HTTP headers that carry it; none when there is none."""
+        """Return the HTTP headers with the token; none when there is no token."""
         return {"Authorization": f"Bearer {self.text}"} if self.text else {}
 
 
@@ -95,12 +95,12 @@ def find_token(environ: Mapping[str, str] = os.environ) -> Token:
 def _home() -> Path:
     try:
         return Path.home()
-    except RuntimeError:  # of a user without one
+    except RuntimeError:  # the user has no home folder
         return Path("/")
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Follows no redirection: a head makes none, and the token is for nobody else."""
+    """Follows no redirection: a head sends none, and the token must not reach another server."""
 
     def redirect_request(self, *args: Any) -> None:
         return None
@@ -110,11 +110,11 @@ class Dashboard:
     """A head's dashboard.
 
     Args:
-        address: As the user gave it: `http://head:8265`, or without the scheme.
-        token: What to show at the door; looked for when None.
+        address: Address from the user: `http://head:8265`, or without the scheme.
+        token: Authentication token; discovered as `find_token` does if None.
 
     Raises:
-        ClusterError: If the address can be none of a dashboard.
+        ClusterError: If the address cannot be that of a dashboard.
     """
 
     def __init__(self, address: str, token: Token | None = None) -> None:
@@ -124,14 +124,14 @@ class Dashboard:
 
     @property
     def is_local(self) -> bool:
-        """Return whether the head is this machine."""
+        """Check whether the head is this machine."""
         return urlsplit(self.address).hostname in ("localhost", "127.0.0.1", "::1")
 
     def check(self) -> str:
         """Return the Ray version of the head.
 
         Raises:
-            ClusterError: If no head answers there, or it does not let us in.
+            ClusterError: If no head answers there, or it refuses access.
         """
         found = self._get("/api/version")
         if not isinstance(found, dict) or "ray_version" not in found:
@@ -139,10 +139,10 @@ class Dashboard:
         return str(found["ray_version"])
 
     def nodes(self) -> list[ClusterNode]:
-        """Return the living nodes.
+        """Return the live nodes.
 
         Raises:
-            ClusterError: If the head does not say.
+            ClusterError: If the head does not answer with its nodes.
         """
         found = self._get("/api/v0/nodes?detail=1&limit=10000")
         try:
@@ -219,7 +219,7 @@ def dashboard_address(address: str) -> str:
     """Return an address with its scheme and port.
 
     Raises:
-        ClusterError: If it can be none of a dashboard.
+        ClusterError: If the address cannot be that of a dashboard.
     """
     text = address.strip()
     parts = urlsplit(text if "://" in text else f"http://{text}")

@@ -1,4 +1,4 @@
-"""What the Ray cluster holds now: nodes, what is free on them, and which are to be taken away."""
+"""The current nodes of the Ray cluster: total and free resources, and nodes being drained."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from paretoflow.engine.cluster.dashboard import ClusterNode
 
 
 def read_nodes() -> tuple[list[ClusterNode], list[ClusterNode]]:
-    """Return the living nodes with all that they have, and the same with what is free now."""
+    """Return the live nodes with total resources, and with available resources."""
     free = ray._private.state.available_resources_per_node()
     living = [node for node in ray.nodes() if node["Alive"]]
     whole = [
@@ -24,18 +24,18 @@ def read_nodes() -> tuple[list[ClusterNode], list[ClusterNode]]:
 
 
 def draining_nodes() -> dict[str, int]:
-    """Return the ids of the nodes that are to be taken away, with deadlines in milliseconds."""
+    """Return the ids of the nodes that will be taken away, with deadlines in milliseconds."""
     found: dict[str, int] = ray._private.state.state.get_draining_nodes()
     return found
 
 
 def may_grow() -> bool:
-    """Return whether an autoscaler says that it can add nodes."""
+    """Check whether an autoscaler reports that it can add nodes."""
     return ray._private.state.state.get_max_resources_from_cluster_config() is not None
 
 
 def groups_named(prefix: str) -> dict[str, Any]:
-    """Return the placement groups that are not removed, by name, with a prefix."""
+    """Return the placement groups whose name has a prefix and that are not removed, by name."""
     from ray._common.utils import hex_to_binary
     from ray._raylet import PlacementGroupID
     from ray.util.placement_group import PlacementGroup, placement_group_table

@@ -1,8 +1,8 @@
-"""Hand a sweep over to a Ray cluster through its Jobs API, and follow or stop it there.
+"""Submit a sweep to a Ray cluster through its Jobs API, and follow or stop the job.
 
-A job's name follows from the sweep's name and place, so submitting twice finds the job that is
-there. Ray never gives a name twice; when a job has ended, the next one for the sweep gets the next
-suffix: `-2`, `-3`, …
+A job's name follows from the sweep's name and place, so a second submission finds the existing job.
+Ray never reuses a name. When a job has ended, the next job of the sweep gets the next suffix: `-2`,
+`-3`, …
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ LIVE = ("PENDING", "RUNNING")
 FOLLOW_TRIES = 5
 AGAIN_S = 1.0
 _OVERRULES = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")
-"""Ray's client takes these over the address that it is given."""
+"""Variables that Ray's client prefers over its address argument."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
 class Surrounding:
-    """What a job runs in.
+    """The runtime environment of a job.
 
     Args:
-        working_dir: Folder that is uploaded and becomes the current one there.
+        working_dir: Folder that is uploaded and becomes the current folder of the job.
         image: Container image, in place of the nodes' own Python.
         env: Environment variables of the driver and the worker groups.
-        accept_change: Whether it goes on although what scores depend on has changed.
-        excludes: What of the folder is not uploaded, in the words of a .gitignore.
+        accept_change: Whether the sweep continues although inputs that scores depend on changed.
+        excludes: Patterns of files that are not uploaded, in .gitignore syntax.
     """
 
     working_dir: Path | None = None
@@ -51,10 +51,10 @@ class Surrounding:
     excludes: tuple[str, ...] = ()
 
     def as_runtime_env(self) -> dict[str, Any]:
-        """Return it in Ray's words.
+        """Return Ray's form of the runtime environment.
 
         Raises:
-            UserError: If it asks for what Ray cannot do.
+            UserError: If Ray does not support the combination.
         """
         if self.working_dir is not None and self.image is not None:
             raise UserError(
@@ -82,12 +82,12 @@ class Surrounding:
 
 @dataclass(frozen=True)
 class JobEnd:
-    """How a job ended.
+    """The end of a job.
 
     Args:
         status: SUCCEEDED, FAILED or STOPPED.
-        message: Ray's word on it.
-        exit_code: Exit status of the driver; None where it gave none.
+        message: Ray's message about the job.
+        exit_code: Exit status of the driver; None where there is none.
     """
 
     status: str
@@ -96,10 +96,10 @@ class JobEnd:
 
 
 def environment(given: Sequence[str], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the variables of `KEY=VALUE`, and of `KEY` with this machine's value.
+    """Parse variables: `KEY=VALUE`, or `KEY` alone, which takes its value from this machine.
 
     Raises:
-        UserError: If a name is none, or has no value here. Values are never repeated.
+        UserError: If a name is invalid, or has no value here. The message never shows values.
     """
     found = {}
     for text in given:
@@ -127,7 +127,7 @@ def job_name(sweep: str, uri: str) -> str:
 
     Args:
         sweep: Name of the sweep.
-        uri: Where it lives.
+        uri: Place of the sweep's folder.
     """
     return f"paretoflow-{sweep}-{digest_of(place_of(uri))[:8]}"
 
@@ -144,7 +144,7 @@ class Jobs:
     Args:
         dashboard: The head's dashboard, checked.
         sweep: Name of the sweep.
-        uri: Where it lives, as the cluster sees it.
+        uri: Place of the sweep's folder, as the cluster sees it.
 
     Raises:
         ClusterError: If Ray's client cannot reach the head.
@@ -165,15 +165,15 @@ class Jobs:
             )
 
     def live(self) -> str | None:
-        """Return the job that waits or runs; None where there is none."""
+        """Return the job that is pending or running; None where there is none."""
         return next((name for name, status in self._all().items() if status in LIVE), None)
 
     def submit(self, surrounding: Surrounding) -> tuple[str, bool]:
-        """Submit the sweep, unless a job of it is there; return the job, and whether it is new.
+        """Submit the sweep, unless it has a live job; return the job, and whether it is new.
 
         Raises:
             ClusterError: If the cluster refuses.
-            UserError: If the surrounding is impossible.
+            UserError: If Ray does not support the runtime environment.
         """
         there = self._all()
         for name, status in there.items():
@@ -195,16 +195,16 @@ class Jobs:
                     },
                 )
         except ClusterError:
-            if name in self._all():  # another laptop was faster by a moment
+            if name in self._all():  # another machine submitted it first
                 return name, False
             raise
         return name, True
 
     def follow(self, name: str, tell: Callable[[str], None]) -> JobEnd:
-        """Hand over a job's log from its beginning until it ends; return how it ended.
+        """Stream a job's log to `tell` from its beginning until the job ends; return its end.
 
         Raises:
-            ClusterError: If the connection is lost for good; the job goes on.
+            ClusterError: If the connection is lost for good; the job continues.
         """
         told = 0
         for _ in range(FOLLOW_TRIES):
@@ -212,7 +212,7 @@ class Jobs:
             with self._asking():
                 info = self._client.get_job_info(name)
             if info.status.value not in LIVE:
-                # of a failed one Ray repeats the end of the log, which was told already
+                # for a failed job Ray repeats the end of the log, which was streamed already
                 message = (info.message or "").partition(", last available logs")[0]
                 return JobEnd(info.status.value, message, info.driver_exit_code)
         raise ClusterError(
@@ -223,12 +223,12 @@ class Jobs:
         )
 
     def stop(self, name: str) -> bool:
-        """Order Ray to end a job, by force after some seconds; return whether it still ran."""
+        """Make Ray end a job, by force after some seconds; return whether the job still ran."""
         with self._asking():
             return bool(self._client.stop_job(name))
 
     async def _tail(self, name: str, tell: Callable[[str], None], told: int) -> int:
-        """Tell what comes after the first `told` characters; return how many are told now."""
+        """Stream the log after its first `told` characters; return how many are streamed now."""
         import aiohttp
 
         seen = 0
@@ -239,7 +239,7 @@ class Jobs:
                 if news:
                     tell(news)
         except (RuntimeError, aiohttp.ClientError):
-            await asyncio.sleep(AGAIN_S)  # the connection broke, the job need not have
+            await asyncio.sleep(AGAIN_S)  # the connection broke; the job may still run
         return max(seen, told)
 
     def _all(self) -> dict[str, str]:
@@ -253,7 +253,7 @@ class Jobs:
         }
 
     def _number(self, name: str) -> int:
-        """Return which job of the sweep a name means, from 1; 0 for a job of another."""
+        """Return the number of a job of this sweep from its name, from 1; 0 for other jobs."""
         if name == self._first:
             return 1
         suffix = name.removeprefix(f"{self._first}-")
@@ -280,7 +280,7 @@ class Jobs:
 
 @contextmanager
 def _without(names: Sequence[str]) -> Iterator[None]:
-    """Hide environment variables for a moment."""
+    """Remove environment variables during a block."""
     kept = {name: os.environ.pop(name) for name in names if name in os.environ}
     try:
         yield

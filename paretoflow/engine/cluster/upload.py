@@ -1,7 +1,7 @@
-"""What of a working directory goes to the cluster: the user's files, but no storage and no secret.
+"""The upload of a working directory to the cluster: the user's files without storage and secrets.
 
-Ray uploads all that it is not told to leave out, whoever may look at the cluster's jobs can read
-it, and beyond a size it fails in the middle.
+Ray uploads all files that are not excluded. Everyone with access to the cluster's jobs can read
+them. Beyond a size limit Ray fails in the middle of the upload.
 """
 
 from __future__ import annotations
@@ -76,18 +76,18 @@ SECRETS = [
     "service_account*.json",
     "auth_token",
 ]
-"""In the words of a .gitignore, without a slash at the end: Ray gives folders without one."""
+"""Patterns in .gitignore syntax, without a slash at the end: Ray passes folders without one."""
 SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Upload:
-    """What a working directory would send.
+    """The files that an upload of a working directory would send.
 
     Args:
-        excludes: What Ray is told to leave out, in the words of a .gitignore.
-        files: Names relative to the folder, with their bytes; the largest first.
-        left_out: Names of what is left out, its folders as one.
+        excludes: Patterns that Ray leaves out, in .gitignore syntax.
+        files: Sizes in bytes by name relative to the folder; the largest first.
+        left_out: Names that are left out; a folder counts as one name.
     """
 
     folder: Path
@@ -109,10 +109,10 @@ class Upload:
         return told
 
     def require_room(self, limit_bytes: int) -> None:
-        """Refuse what Ray would refuse once it is under way.
+        """Refuse an upload that Ray would refuse in the middle.
 
         Raises:
-            UserError: If the files are too large together; names the largest.
+            UserError: If the files are too large together; the message names the largest.
         """
         if self.total_bytes >= limit_bytes:
             largest = ", ".join(f"{name} ({_size(size)})" for name, size in self.files[:SHOWN])
@@ -126,11 +126,11 @@ class Upload:
 
 
 def upload_of(folder: Path, storage: Path | None) -> Upload:
-    """Return what a folder would send.
+    """Return the upload of a folder.
 
     Args:
         folder: The working directory.
-        storage: Where sweeps lie on this machine; None in an object store.
+        storage: Folder of sweeps on this machine; None for an object store.
     """
     from ray._private.runtime_env import packaging
 
@@ -163,7 +163,7 @@ def upload_of(folder: Path, storage: Path | None) -> Upload:
 
 
 def most_bytes() -> int:
-    """Return what Ray takes at most."""
+    """Return Ray's size limit of an upload, in bytes."""
     from ray._private.runtime_env import packaging
 
     return int(packaging.GCS_STORAGE_MAX_SIZE)
@@ -178,7 +178,7 @@ def _anchored(folder: Path, inside: Path | None) -> Iterator[str]:
 
 
 def _environments(folder: Path) -> Iterator[str]:
-    """Yield the patterns of Python's virtual environments, whatever they are called."""
+    """Yield the patterns of Python's virtual environments, under any name."""
     for at, below, names in os.walk(folder):
         if "pyvenv.cfg" in names or "conda-meta" in below:
             yield from _anchored(folder, Path(at))
@@ -186,7 +186,7 @@ def _environments(folder: Path) -> Iterator[str]:
 
 
 def _literal(name: str) -> str:
-    """Return a name as a .gitignore takes it: some characters mean more there."""
+    """Return a name with the special characters of .gitignore syntax escaped."""
     return "".join(f"\\{c}" if c in "\\*?[]!# " else c for c in name)
 
 

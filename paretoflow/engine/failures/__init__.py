@@ -1,1 +1,1 @@
-"""From an error to the boundary that it crossed, and to what is done about it."""
+"""Map an error to the boundary that it crossed, and to the response."""

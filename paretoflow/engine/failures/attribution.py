@@ -1,6 +1,6 @@
 """Attribute an escaping error to the one boundary that it crossed.
 
-The only place in the engine that may look at any exception.
+This is the only module of the engine that may catch any exception.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from paretoflow.engine.failures.outages import outage_of
 from paretoflow.engine.messages import Cause, Failure
 
 SMALLER = "lower method.batch_size or model.generation.batch_size, or raise engine.resources"
-"""What helps a run that does not fit, once its forward batches hold one example each."""
+"""Advice for a run that is out of memory although its forward batches hold one example each."""
 
 _BOUNDARIES: tuple[tuple[type[BaseException], Boundary, bool], ...] = (
     (ObjectiveError, Boundary.OBJECTIVE, True),
@@ -55,15 +55,15 @@ _BOUNDARIES: tuple[tuple[type[BaseException], Boundary, bool], ...] = (
 
 
 def failure_of(error: BaseException, places: Sequence[Path] = ()) -> Failure:
-    """Name the boundary of an error that ended an attempt.
+    """Return the failure, with its boundary, of an error that ended an attempt.
 
-    An error that no plug-in author raised on purpose came out of the method's training code, so it
-    is the method's. Running out of memory is the worker's, wherever it happened; what disk, network
-    and storage do to a run costs it no retries.
+    An error that no plug-in author raised on purpose came from the method's training code, so its
+    boundary is the method. Running out of memory belongs to the worker, wherever it happened.
+    Failures of disk, network and storage cost a run no retries.
 
     Args:
-        error: What ended it.
-        places: Folders that it writes to.
+        error: The error that ended the attempt.
+        places: Folders that the attempt writes to.
     """
     details = without_secrets("".join(traceback.format_exception(error)))
     if is_out_of_memory(error):
@@ -84,7 +84,7 @@ def failure_of(error: BaseException, places: Sequence[Path] = ()) -> Failure:
 
 
 def death_of(error: WorkerError) -> Failure:
-    """Return the failure of a run whose process ended or fell silent, nobody knows why."""
+    """Return the failure of a run whose process ended or fell silent for an unknown reason."""
     return replace(failure_of(error), cause=Cause.DIED)
 
 
@@ -95,14 +95,14 @@ def _in_one_line(error: BaseException) -> str:
 
 
 def failure_in(work: Callable[[], None], places: Sequence[Path] = ()) -> Failure | None:
-    """Do an attempt's work; return why it failed, or None when it did not.
+    """Do an attempt's work; return its failure, or None.
 
-    Runs somebody else's code (methods, objectives, oracles), so nothing short of the process itself
-    may escape: a failed attempt is a row and never ends its siblings.
+    The work runs code of other authors (methods, objectives, oracles). So no exception but those
+    that end the process may escape: a failed attempt is a row and never ends other attempts.
 
     Args:
-        work: To be done.
-        places: Folders that it writes to.
+        work: The work of the attempt.
+        places: Folders that the attempt writes to.
     """
     try:
         work()
@@ -112,15 +112,15 @@ def failure_in(work: Callable[[], None], places: Sequence[Path] = ()) -> Failure
 
 
 def trouble_in(work: Callable[[], None]) -> str | None:
-    """Do work that the sweep can go on without; return why it failed in one line, or None."""
+    """Do work that the sweep does not depend on; return its error in one line, or None."""
     failure = failure_in(work)
     return failure.message if failure else None
 
 
 def error_in(work: Callable[[], object]) -> ParetoflowError | None:
-    """Do the work of loading; return why it failed as an error that can cross processes, or None.
+    """Do the work of loading; return its error in a form that can cross processes, or None.
 
-    Like a run, it is somebody else's code, and the process that loads must go on to tell of it.
+    Loading runs code of other authors, like a run. The process must survive to report the error.
     """
     try:
         work()

@@ -1,4 +1,4 @@
-"""Which worker groups rest after a disk, a network or storage has failed them, and for how long."""
+"""The pauses of worker groups after failures of a disk, a network or storage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST_S = 300.0
 
 
 def backoff_s(failures: int) -> float:
-    """Return how long a worker group rests after so many such failures in a row, at least one.
+    """Return the pause of a worker group after a number of such failures in a row, at least one.
 
     By hand: 5, 10, 20, 40, … seconds, at most five minutes.
     """
@@ -21,13 +21,13 @@ def backoff_s(failures: int) -> float:
 
 @dataclass(frozen=True)
 class Backoff:
-    """Why a worker group takes no run for a while.
+    """The pause of a worker group, which takes no run meanwhile.
 
     Args:
-        why: What failed it last.
-        since_s: Time of the first failure, the tries since included.
+        why: Description of the last failure.
+        since_s: Time of the first failure in the row.
         until_s: Time of the next try.
-        failures: In a row.
+        failures: Number of failures in a row.
     """
 
     why: str
@@ -38,20 +38,20 @@ class Backoff:
 
 @dataclass
 class Backoffs:
-    """The worker groups that rest, by slot: whatever takes a group's place rests on.
+    """The pauses of worker groups, by slot: a replacement of a group inherits its pause.
 
-    All times are of one clock, any.
+    All times are from one clock, any.
     """
 
     _backoffs: dict[int, Backoff] = field(default_factory=dict)
 
     def ended(self, group: GroupState, failure: Failure | None, now_s: float) -> Backoff | None:
-        """Take in how a group's run ended; return the rest that it needs, None where it needs none.
+        """Record the end of a group's run; return the pause that the group needs, or None.
 
         Args:
-            group: Which group, and where it is.
-            failure: Why the run failed; None if it did not.
-            now_s: Time.
+            group: The group, with its nodes.
+            failure: Failure of the run; None if it did not fail.
+            now_s: Current time.
         """
         if failure is None or not failure.outage:
             self._backoffs.pop(group.slot, None)
@@ -65,13 +65,13 @@ class Backoffs:
         return rest
 
     def shown(self, group: GroupState, now_s: float) -> GroupState:
-        """Return what a group does, with its rest where it would be idle."""
+        """Return the state of a group, with its pause where it would be idle."""
         rest = self.of(group.slot, now_s)
         if rest is None or group.phase is not GroupPhase.IDLE:
             return group
         return replace(group, phase=GroupPhase.WAITING, since_s=rest.since_s, reason=rest.why)
 
     def of(self, slot: int, now_s: float) -> Backoff | None:
-        """Return a group's rest; None where it may take a run."""
+        """Return a group's pause; None where it may take a run."""
         rest = self._backoffs.get(slot)
         return rest if rest is not None and now_s < rest.until_s else None

@@ -1,4 +1,4 @@
-"""How to know that memory ran out."""
+"""Detection of errors that mean out of memory."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _WORDS = ("CUDA out of memory", "DefaultCPUAllocator: can't allocate", "not enou
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error, or one that led to it, says that memory ran out.
+    """Check whether an error, or one of its causes, means that memory ran out.
 
     Covers Python's and torch's own errors, and the plain RuntimeErrors of torch's CPU allocator and
-    of its older CUDA versions. Loads no torch: where it is not loaded it raised nothing.
+    of its older CUDA versions. Does not load torch: where it is not loaded, it raised nothing.
     """
     return any(
         isinstance(each, _kinds())

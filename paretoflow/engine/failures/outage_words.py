@@ -1,4 +1,4 @@
-"""What disks, networks, storage and devices say when they fail: numbers, words, types, statuses."""
+"""Signs of failures of disks, networks, storage and devices: errno, words, types, HTTP statuses."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ DENIED = {
     errno.EPERM: "access is denied",
     errno.EKEYEXPIRED: "the credentials have expired",
 }
-"""Of what training writes; a scorer that may not read its file has a fault of its own."""
+"""Codes that are outages for files that training writes; in a scorer they are its own fault."""
 
 WORDS: tuple[tuple[str, str, Boundary], ...] = (
     (r"No space left on device|os error 28\b|Errno 28\b", FULL, STORE),
@@ -59,7 +59,7 @@ WORDS: tuple[tuple[str, str, Boundary], ...] = (
     (r"Read-only file system|os error 30\b", "only reading is allowed", STORE),
     (r"Input/output error|os error 5\b|Stale file handle", "input or output fails", STORE),
     (r"File too large|os error 27\b", "no larger files are allowed", STORE),
-    # torch's writer of archives says where it stood, and not why
+    # torch's archive writer reports its position, not the reason
     (r"PytorchStreamWriter failed|unexpected pos \d+ vs \d+", UNWRITTEN, STORE),
     (
         r"insufficient shared memory|to (shared memory|file </torch_)",
@@ -120,14 +120,14 @@ WORDS: tuple[tuple[str, str, Boundary], ...] = (
         STORE,
     ),
 )
-"""Words of an error, what they mean, and its boundary where it has none of its own."""
+"""Pattern of an error's message, its meaning, and its boundary where the error has none."""
 
 LIBRARIES = re.compile(
     r"(aiohttp|anthropic|azure|boto3|botocore|cohere|fsspec|gcsfs|google|grpc|http|httpcore|httpx"
     r"|huggingface_hub|mistralai|openai|ray|redis|requests|s3fs|s3transfer|ssl|torch|urllib|urllib3"
     r"|websockets)(\.|$)"
 )
-"""Where the type of an error tells, or the HTTP status that it holds."""
+"""Errors that are recognised by their type, or by their HTTP status."""
 TYPES = re.compile(
     r"(?i)connect|timeout|timedout|transport|network|remoteprotocol|incompleteread|chunkedencoding"
     r"|unavailable|ratelimit|proxyerror|throttl|readerror|writeerror|maxretry|nameresolution"
@@ -137,4 +137,4 @@ TYPES = re.compile(
     r"|workercrashed"
 )
 STATUSES = frozenset({401, 403, 408, 423, 425, 429, 500, 502, 503, 504, 507, 509, *range(520, 531)})
-"""HTTP: the server is away, has too much to do, or no longer lets one in."""
+"""HTTP statuses of a server that is away, is overloaded, or no longer grants access."""

@@ -1,8 +1,8 @@
-"""Tell a fault of what a run stands on (disk, network, storage, device) from one of its own.
+"""Distinguish outages of a run's environment (disk, network, storage, device) from its own faults.
 
-Only the error and what led to it are looked at: their types where they tell, the numbers of the
-operating system, HTTP statuses, and the words of libraries that keep neither. No library is
-imported for that.
+Only the error and its causes are examined: types where they are specific, error numbers of the
+operating system, HTTP statuses, and messages of libraries that keep neither. No library is imported
+for that.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from paretoflow.engine.failures import outage_words as words
 from paretoflow.storage.patience import passes
 
 FULL_BYTES = 2**20
-"""A disk with less left than this is taken to be the full one that an error does not name."""
+"""A disk with fewer free bytes counts as the full disk, where an error does not name it."""
 _LONGEST = 20_000
-"""Characters of a message that are looked at."""
+"""Number of characters of a message that are examined."""
 _OWN = (
     ArithmeticError,
     AssertionError,
@@ -43,16 +43,16 @@ _OWN = (
     TypeError,
     ValueError,
 )
-"""What a program says about itself; its words may repeat an answer, so they tell nothing."""
+"""Errors of the program itself; their messages may quote an answer, so they are not searched."""
 
 
 @dataclass(frozen=True)
 class Outage:
-    """What a run stands on, and what is wrong with it.
+    """An outage of a disk, network, storage or device that a run needs.
 
     Args:
-        what: What is wrong, and where, where that is known: `no space left on /tmp/a`.
-        boundary: Where it belongs.
+        what: The fault, with its place where it is known: `no space left on /tmp/a`.
+        boundary: Boundary of the fault.
     """
 
     what: str
@@ -60,11 +60,11 @@ class Outage:
 
 
 def outage_of(error: BaseException, places: Sequence[Path] = ()) -> Outage | None:
-    """Return what an error owes to what the run stands on; None where the fault is the run's own.
+    """Return the outage that caused an error; None where the fault is the run's own.
 
     Args:
-        error: With the errors that led to it.
-        places: Folders that the run writes to: the full one is named where no error does.
+        error: The error, with its causes.
+        places: Folders that the run writes to: the full one is named where the error names none.
     """
     scored = isinstance(error, ObjectiveError)
     for each in chain_of(error):
@@ -122,12 +122,12 @@ def _by_type(error: BaseException) -> Outage | None:
 
 
 def _status(error: BaseException) -> int | None:
-    """Return the HTTP status that an error of a client library holds."""
+    """Return the HTTP status in an error of a client library."""
     response = getattr(error, "response", None)
     held = [
         getattr(e, n, None) for e in (error, response) for n in ("status_code", "status", "code")
     ]
-    if isinstance(response, dict):  # as botocore keeps it
+    if isinstance(response, dict):  # botocore's form
         held.append(response.get("ResponseMetadata", {}).get("HTTPStatusCode"))
     return next((s for s in held if isinstance(s, int) and 100 <= s < 600), None)
 
@@ -144,7 +144,7 @@ def _by_words(error: BaseException) -> Outage | None:
 
 
 def _placed(found: Outage, error: BaseException, places: Sequence[Path]) -> Outage:
-    """Name the place, where the error does, or where a disk is full now."""
+    """Add the place to an outage: from the error, or from a disk that is full now."""
     if isinstance(error, ParetoflowError):
         return replace(found, what=f"{found.what} ({error.where})") if error.where else found
     place = getattr(error, "filename", None)

@@ -1,1 +1,1 @@
-"""Read a sweep from its folder; nothing here writes to it but a confirmation."""
+"""Read a sweep from its folder; only confirmations write to it."""

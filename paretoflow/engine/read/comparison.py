@@ -1,4 +1,4 @@
-"""Reads what `diff` and `compare` compare: a sweep, now or at a snapshot, or an export."""
+"""Reads the sides of `diff` and `compare`: a sweep, now or at a front snapshot, or an export."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def read_side(text: str) -> Side:
     """Return the front that a user names.
 
     Args:
-        text: Folder or URI of a sweep, with `@N` for a front snapshot (negative ones count from the
-            end), or the folder of an export. A folder whose own name ends in `@N` goes first.
+        text: Folder or URI of a sweep, with `@N` for a front snapshot (a negative N counts from the
+            end), or the folder of an export. A folder whose own name ends in `@N` takes precedence.
 
     Raises:
         SweepNotFoundError: If neither a sweep nor an export is there.
@@ -38,7 +38,7 @@ def read_side(text: str) -> Side:
 
 
 def read_whole_side(text: str) -> tuple[SweepView, Side]:
-    """Return a sweep that a user names, with its runs and what they cost, and its front.
+    """Return a sweep that a user names, with its runs and their costs, and its front.
 
     Args:
         text: Folder or URI of a sweep, with `@N` for a front snapshot.
@@ -46,7 +46,7 @@ def read_whole_side(text: str) -> tuple[SweepView, Side]:
     Raises:
         SweepNotFoundError: If no sweep is there.
         SnapshotNotFoundError: If there is no such snapshot.
-        UserError: If it is an export.
+        UserError: If the text names an export.
     """
     place, snapshot = _place(text)
     if "://" not in place and is_export(Path(place)):
@@ -61,10 +61,10 @@ def read_whole_side(text: str) -> tuple[SweepView, Side]:
 
 
 def arm_of(text: str) -> list[str]:
-    """Return the sweeps that a user joins by commas; a folder with a comma in its name goes first.
+    """Split text into sweeps at its commas; a folder with a comma in its name takes precedence.
 
     Raises:
-        UserError: If one is named twice, or by nothing.
+        UserError: If a sweep is named twice, or a name is empty.
     """
     if "," not in text or Path(_place(text)[0]).exists():
         return [text]

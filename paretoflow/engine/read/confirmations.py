@@ -1,6 +1,7 @@
 """The scores of fronts on fresh prompts, kept in the sweep's folder: one sealed file for each set.
 
-A file grows by a point at a time and is whole after each, so whoever is interrupted goes on there.
+A file grows by one point at a time and is complete after each, so an interrupted confirmation
+continues from it.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ class ConfirmationFile:
 
     Args:
         root: The sweep's folder.
-        key: Names the file; it follows from all that the scores depend on.
+        key: Name of the file, derived from all inputs that the scores depend on.
 
     Attributes:
-        facts: Of the file that is there; None where there is none.
-        scores: Those that it holds, by checkpoint.
+        facts: Facts in the file; None where there is no file.
+        scores: Evaluations in the file, by checkpoint.
 
     Raises:
-        DamagedError: If it is damaged.
+        DamagedError: If the file is damaged.
         StorageError: If storage refuses.
     """
 
@@ -75,7 +76,7 @@ class ConfirmationFile:
             ) from error
 
     def add(self, facts: FreshFacts, scores: Evaluation) -> None:
-        """Write what a checkpoint scored, with its answers; durable when it returns.
+        """Write a checkpoint's scores and answers; they are durable when it returns.
 
         Raises:
             StorageError: If storage refuses.
@@ -96,7 +97,7 @@ class ConfirmationFile:
         self._root.write(self._name, sealed_bytes(table))
 
     def of_front(self, front: FrontView) -> Confirmation | None:
-        """Return what it says of a front; None where it has none of its points."""
+        """Return the confirmation of a front; None where the file has none of its points."""
         digests = {p.snapshot_id: p.digest for p in front.points}
         left_out = tuple(
             name
@@ -109,12 +110,12 @@ class ConfirmationFile:
 
 
 def key_of(depends_on: Mapping[str, object]) -> str:
-    """Return the name of the file whose scores depend on this."""
+    """Return the file name for scores that depend on these inputs."""
     return digest_of(depends_on)[:32]
 
 
 def confirmation_of(root: Folder, front: FrontView) -> Confirmation | None:
-    """Return the confirmation with most points of a front, of several the latest; None for none.
+    """Return the confirmation with most points of a front, the latest of equals; None for none.
 
     Raises:
         DamagedError: If a file is damaged.

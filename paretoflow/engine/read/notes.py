@@ -1,4 +1,4 @@
-"""What a person should know of a sweep's results before believing them, a sentence each."""
+"""Caveats about a sweep's results, one sentence each."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from paretoflow.front.orient import gains_of, ref_gains
 from paretoflow.front.outcomes import difference_error
 
 CUT_SHARE = 0.05
-"""Share of answers that are cut off, from which on it is told."""
+"""Smallest share of truncated answers that is reported."""
 ERRORS = 2.0
-"""Standard errors that a point must be better than the base by, in some objective."""
+"""Number of standard errors by which a point must be better than the base, in some objective."""
 
 
 def notes_of(state: SweepState) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ def notes_of(state: SweepState) -> tuple[str, ...]:
 
 
 def _constant(rows: list[Evaluation], problem: Problem) -> list[str]:
-    """Tell objectives in which all that was ever evaluated is alike."""
+    """Note objectives in which all evaluations have the same score."""
     if len(rows) < 2:
         return []
     notes = []
@@ -47,12 +47,12 @@ def _constant(rows: list[Evaluation], problem: Problem) -> list[str]:
 
 
 def _scores(row: Evaluation, i: int) -> FloatArray:
-    """Return an objective's score of every prompt; of a simulation the mean is all there is."""
+    """Return an objective's score of every prompt; in a simulation without prompts, the mean."""
     return row.prompt_scores[i] if row.prompt_scores.size else np.array([row.scores[i]])
 
 
 def _beyond(rows: list[Evaluation], problem: Problem) -> str:
-    """Tell that nothing counts towards the hypervolume, and by which objectives."""
+    """Note that no point counts towards the hypervolume, with the objectives that prevent it."""
     gains = gains_of(np.array([row.scores for row in rows]), problem)
     passes = gains > ref_gains(problem)
     if passes.all(axis=1).any():
@@ -67,7 +67,7 @@ def _beyond(rows: list[Evaluation], problem: Problem) -> str:
 
 
 def _within_errors(rows: list[Evaluation], front: list[Evaluation], problem: Problem) -> str:
-    """Tell that no point of the front is surely better than the base in anything."""
+    """Note that no point of the front is better than the base beyond noise in any objective."""
     base, trained = rows[0], [row for row in front if row.run_id != BASE_RUN_ID]
     if base.run_id != BASE_RUN_ID or len(rows) < 2:
         return ""
@@ -86,7 +86,7 @@ def _surely_better(row: Evaluation, base: Evaluation, problem: Problem) -> bool:
 
 
 def _cut(rows: list[Evaluation], front: list[Evaluation]) -> str:
-    """Tell how many answers ended only because they may be no longer."""
+    """Note the share of answers that ended only because they reached the length limit."""
     base = rows[0].diagnostics.get(CUT_OFF, 0.0) if rows[0].run_id == BASE_RUN_ID else 0.0
     shares = [row.diagnostics[CUT_OFF] for row in front if CUT_OFF in row.diagnostics]
     most = max(shares, default=0.0)

@@ -1,8 +1,8 @@
-"""Where a sweep stands, for `status` and `stop`: from its ledger and `live.json`, no cluster asked.
+"""The status of a sweep, for `status` and `stop`, read from its ledger and `live.json` alone.
 
-The ledger says what happened, `live.json` what the driver last saw its worker groups do. What is
-left is an estimate, and says so. Whether a driver lives is told by what it writes changing between
-two looks: its clock and this machine's are two, unless it runs here.
+The ledger holds past events, `live.json` the states of the worker groups that the driver last saw.
+The remaining work is an estimate, and is labelled as such. A driver counts as alive if its writes
+change between two reads: its clock may differ from this machine's, unless it runs here.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from paretoflow.ledger.ledger import Ledger
 from paretoflow.storage import Root, as_folder
 
 SILENT_S = 120.0
-"""Without a sign for so long, a driver is taken to be gone."""
+"""A driver without a sign for so many seconds is considered gone."""
 LOOK_AGAIN_S = EVERY_S + 1.0
-"""By then a driver at work has written again."""
+"""Seconds within which a working driver has written again."""
 
 
 @dataclass(frozen=True)
 class Left:
-    """An estimate of what a sweep still takes.
+    """An estimate of a sweep's remaining time and cost.
 
     Args:
-        seconds: Wall-clock time.
+        seconds: Wall-clock seconds.
         device_s: Device seconds.
     """
 
@@ -49,17 +49,18 @@ class Left:
 
 @dataclass(frozen=True)
 class SweepStatus:
-    """A sweep at one moment.
+    """The status of a sweep at one moment.
 
     Args:
         spec: The resolved spec as plain JSON values.
-        live: What its worker groups did last; None where no driver ever wrote it, or it is damaged.
+        live: Last states of its worker groups; None where no driver wrote them, or they are
+            damaged.
         silent_s: Seconds since the driver's last sign; a guess unless `sure`.
         fronts: Number of front snapshots.
-        interval: Of the hypervolume, 95 %.
-        sure: Whether one clock alone tells how long the driver has been silent: it runs on this
-            machine, or this reader has seen it write.
-        stood_still_s: Seconds that this reader has looked at a driver without a sign.
+        interval: 95 % interval of the hypervolume.
+        sure: Whether a single clock measures the driver's silence: it runs on this machine, or this
+            reader has seen it write.
+        stood_still_s: Seconds for which this reader has seen no sign of the driver.
     """
 
     spec: dict[str, Any]
@@ -92,13 +93,13 @@ class SweepStatus:
 
 
 class StandingReader:
-    """Looks at a sweep again and again; what it has read of the ledger it does not read twice.
+    """Reads the status of a sweep repeatedly, and each row of the ledger only once.
 
     Args:
-        root: Where the sweep lives.
+        root: Folder of the sweep.
 
     Raises:
-        SweepNotFoundError: If no sweep lives there.
+        SweepNotFoundError: If the folder holds no sweep.
     """
 
     def __init__(self, root: Root) -> None:
@@ -112,7 +113,7 @@ class StandingReader:
         read_spec(self._folder)
 
     def look(self, now_s: float) -> SweepStatus:
-        """Return how it stands at a time by this machine's clock, in seconds since the epoch.
+        """Return the status at a time by this machine's clock, in seconds since the epoch.
 
         Raises:
             LedgerError: If storage failed.
@@ -135,7 +136,7 @@ class StandingReader:
     def look_twice(
         self, now: Callable[[], float] = time.time, wait: Callable[[float], object] = time.sleep
     ) -> SweepStatus:
-        """Return how it stands; look again where the first look cannot tell if a driver lives."""
+        """Return the status; read it twice where one read cannot show if the driver is alive."""
         standing = self.look(now())
         if standing.sure or standing.live is None or standing.state.closed:
             return standing
@@ -144,13 +145,13 @@ class StandingReader:
         return standing if again.phase == standing.phase == "interrupted" else again
 
     def _listen(self, now_s: float) -> Live | None:
-        """Return what the driver last wrote; note when that was, by this machine's clock."""
+        """Return the driver's last `live.json`; record its time by this machine's clock."""
         live = read_live(self._folder)
         if live is not None and live != self._live:
             here = live.driver.rpartition(":")[0] == socket.gethostname()
             seen = self._live is not None
-            # a first sign has only its driver's clock; one from the future is one from now; a later
-            # one came between two looks
+            # the first sign has only its driver's time, and a time in the future counts as now; a
+            # later sign arrived between two reads
             told_s = min(now_s, live.time_s) if here or not seen else now_s
             self._sign_s = max(told_s, min(self._looked_s, now_s)) if seen else told_s
             self._sure, self._first_s, self._live = here or seen, now_s, live
@@ -158,7 +159,7 @@ class StandingReader:
         return live
 
     def _ledger(self) -> Ledger | None:
-        """Open the ledger; None before a driver has made it, as submitting writes only the spec."""
+        """Open the ledger; None before a driver has made it, as `submit` writes only the spec."""
         try:
             return open_ledger(self._folder, writer=False)
         except SweepNotFoundError:
@@ -166,10 +167,10 @@ class StandingReader:
 
 
 def left(standing: SweepStatus) -> Left | None:
-    """Estimate what is left: each run costs the mean of the finished ones, groups stay as busy.
+    """Estimate the remaining time and cost from the mean cost of finished runs.
 
-    None without a finished run. It is a bound from above where the sweep stops for another reason
-    than its number of runs.
+    The worker groups are assumed to stay as busy as now. None without a finished run. The estimate
+    is an upper bound where the sweep stops for another reason than its number of runs.
     """
     state, spec = standing.state, standing.spec
     done = [r.cost for r in state.runs.values() if r.status is RunStatus.FINISHED]
@@ -185,7 +186,7 @@ def left(standing: SweepStatus) -> Left | None:
 
 
 def _parts_left(standing: SweepStatus, wall_s: float) -> list[float]:
-    """Return the share of each open run that is still to do, 0 to 1."""
+    """Return the share of each open run that remains, 0 to 1."""
     steps = standing.spec["method"]["steps"]
     at = {g.run_id: g.step for g in standing.groups if g.run_id and g.step >= 0}
     parts = []
@@ -203,7 +204,7 @@ def _groups_at_work(standing: SweepStatus) -> int:
 
 
 def _bounded(estimate: Left, standing: SweepStatus) -> Left:
-    """Cut an estimate where `stop.hours` or `stop.cost` ends the sweep before."""
+    """Limit an estimate to `stop.hours` and `stop.cost`."""
     stop, price = standing.spec["stop"], standing.spec["engine"]["price"]
     share = 1.0
     if stop["hours"] is not None and estimate.seconds > 0:
@@ -216,7 +217,7 @@ def _bounded(estimate: Left, standing: SweepStatus) -> Left:
 
 
 def facts(standing: SweepStatus) -> dict[str, Any]:
-    """Return a standing as plain JSON values."""
+    """Return a status as plain JSON values."""
     state, spec, live = standing.state, standing.spec, standing.live
     boundaries = [r.boundary.value for r in state.runs.values() if r.boundary is not None]
     price = spec["engine"]["price"]

@@ -1,4 +1,4 @@
-"""Read a sweep from its folder into what commands, reports and exports show. Never writes."""
+"""Read a sweep from its folder into the views of commands, reports and exports. Never writes."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _SPEC_HINT = (
     "restore it from a copy, or move it away and run the same YAML again, which writes it again"
 )
 _SAME_VOLUME = 1e-9
-"""Relative: another version may add up in another order."""
+"""Relative tolerance of hypervolumes: another version may sum in another order."""
 
 
 @dataclass(frozen=True)
 class OpenedSweep:
-    """A sweep as its folder tells it now.
+    """A sweep as read from its folder.
 
     Args:
         spec: The resolved spec as plain JSON values.
@@ -80,10 +80,10 @@ def read_spec(root: Root) -> dict[str, Any]:
 
 
 def whole_spec(folder: Folder, spec: dict[str, Any]) -> dict[str, Any]:
-    """Return a stored spec with what earlier versions left out; what newer ones added stays.
+    """Return a stored spec with keys that earlier versions lacked; keys of newer versions stay.
 
     Raises:
-        DamagedError: If it is not one that this version can read.
+        DamagedError: If this version cannot read the spec.
     """
     try:
         return SweepSpec.model_validate_json(json.dumps(spec), strict=True).model_dump(mode="json")
@@ -100,7 +100,7 @@ def whole_spec(folder: Folder, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_begun(spec: dict[str, Any]) -> dict[str, Any]:
-    """Fill in what earlier versions did, where the default is another now."""
+    """Fill in the defaults of earlier versions where the default has changed since."""
     data = spec.get("data")
     if isinstance(data, dict) and "columns" in data:
         data.setdefault("drawn_by", "row")
@@ -111,8 +111,8 @@ def _as_begun(spec: dict[str, Any]) -> dict[str, Any]:
 def open_sweep_folder(root: Root, snapshot: int | None = None) -> OpenedSweep:
     """Read a sweep as it is now, or as it was when front snapshot `snapshot` was taken.
 
-    Snapshots count from 0; negative ones from the end, so that -1 is the last that was recorded.
-    "Now" may know more than that: results that have not led to a snapshot yet.
+    Snapshots count from 0; negative numbers count from the end, so -1 is the last recorded one. The
+    current sweep may hold later results, which have not led to a snapshot yet.
 
     Raises:
         SweepNotFoundError: If the folder holds no sweep.
@@ -152,12 +152,12 @@ def require_fronts(folder: Folder, fronts: Sequence[FrontRecord], last: int) -> 
     """Refuse fronts with a gap, and events that end before a front that was computed from them.
 
     Args:
-        folder: The sweep's.
-        fronts: All that are recorded, read before the events.
+        folder: Folder of the sweep.
+        fronts: All recorded fronts, read before the events.
         last: Number of the last event.
 
     Raises:
-        DamagedError: If one is missing; a ledger cut off at its end shows by nothing else.
+        DamagedError: If a front or an event is missing; nothing else detects a truncated ledger.
     """
     hint = (
         f"restore the folder from a copy; else `paretoflow resume {folder}` goes on from there, "
@@ -181,7 +181,7 @@ def read_sweep(root: Root, snapshot: int | None = None) -> SweepView:
     """Return everything a report or an export shows.
 
     Raises:
-        SweepNotFoundError: If the folder holds no sweep, or one without any evaluation yet.
+        SweepNotFoundError: If the folder holds no sweep, or a sweep without evaluations.
         SnapshotNotFoundError: If there is no such snapshot.
     """
     opened = open_sweep_folder(root, snapshot)
@@ -208,7 +208,7 @@ def read_sweep(root: Root, snapshot: int | None = None) -> SweepView:
 
 
 def is_recorded(state: SweepState, record: FrontRecord) -> bool:
-    """Return whether a state has the front that was recorded."""
+    """Check whether a state has the front that was recorded."""
     same = set(record.snapshot_ids) == set(front_ids(state))
     return same and math.isclose(record.hypervolume, state.hypervolume, rel_tol=_SAME_VOLUME)
 
@@ -219,10 +219,10 @@ def front_view(
     """Return the front of a state, best first in the first objective.
 
     Args:
-        state: The sweep's.
-        name: The sweep's.
-        fronts: Those recorded so far, oldest first.
-        number: Which of them it is; None finds out whether it is the last, or newer.
+        state: State of the sweep.
+        name: Name of the sweep.
+        fronts: Fronts recorded so far, oldest first.
+        number: Number of the front; None finds out whether it is the last recorded one, or newer.
     """
     last = fronts[-1] if fronts else None
     if number is None and last is not None and is_recorded(state, last):
@@ -251,12 +251,12 @@ def front_view(
 
 
 def front_ids(state: SweepState) -> tuple[str, ...]:
-    """Return the names of the snapshots on the front, in the order in which they entered it."""
+    """Return the names of the checkpoints on the front, in the order in which they entered it."""
     return tuple(state.evaluations[int(i)].snapshot_id for i in state.front_indices)
 
 
 def front_record(state: SweepState, number: int, spec_digest: str, time_s: float) -> FrontRecord:
-    """Return the ledger's row for the front as it is now."""
+    """Return the ledger's row for the current front."""
     assert state.problem is not None
     low, high = front_interval(state)
     return FrontRecord(

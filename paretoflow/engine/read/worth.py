@@ -1,4 +1,4 @@
-"""What the front of a sweep is worth by the scores of all prompts and evaluations; its points."""
+"""The worth of a sweep's front, estimated from the scores of all prompts and evaluations."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from paretoflow.front.worth import Worth
 
 
 def front_worth(state: SweepState) -> Worth | None:
-    """Return what the front is worth, its doubts in the order of `front_indices`.
+    """Return the worth of the front, its doubts in the order of `front_indices`.
 
-    None where there is no front yet, and as `claimed_worth` says.
+    None where there is no front yet, or where `claimed_worth` returns None.
     """
     if state.problem is None:
         return None
@@ -21,7 +21,7 @@ def front_worth(state: SweepState) -> Worth | None:
 
 
 def front_interval(state: SweepState) -> tuple[float, float]:
-    """Return the 95 % interval of the true hypervolume; the reported one twice where none is."""
+    """Return the 95 % interval of the true hypervolume; the reported value twice for none."""
     found = front_worth(state)
     return (state.hypervolume,) * 2 if found is None else found.interval
 
@@ -43,7 +43,7 @@ def front_point(state: SweepState, number: int, worth: Worth | None) -> FrontPoi
 
 
 def _preference(row: Evaluation, run: RunRecord | None) -> tuple[float, ...] | None:
-    """Return the weights that a point was trained towards, or asked for where it serves many."""
+    """Return the weights that a point was trained towards, or was conditioned on."""
     if run is None:
         return None
     return run.proposal.weights.values if row.condition is None else row.weights

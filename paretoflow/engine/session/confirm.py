@@ -1,8 +1,8 @@
 """Scores points of a front once more, on prompts that no part of the sweep has seen.
 
-Needs neither Ray nor a running sweep: the base is loaded once, the adapters are put on it one by
-one. The base itself is scored first, so that every improvement over it is told by the same prompts.
-The front is a sweep's or an export's (`exported`).
+Needs neither Ray nor a running sweep: the base is loaded once, and the adapters are loaded on it
+one by one. The base itself is scored first, so that every improvement over it is measured on the
+same prompts. The front is a sweep's or an export's (`exported`).
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ LEFT_OVER = "rows of the sweep's data that are in none of its sets"
 
 @dataclass(frozen=True)
 class ConfirmProgress:
-    """How far a confirmation is.
+    """Progress of a confirmation.
 
     Args:
-        snapshot_id: The point that is scored next; empty when all are.
-        done: Points that have scores, the base among them.
-        of: Points that will have.
+        snapshot_id: The point that is scored next; empty at the end.
+        done: Number of points with scores, with the base.
+        of: Number of points to score, with the base.
     """
 
     snapshot_id: str
@@ -58,18 +58,19 @@ Watch = Callable[[ConfirmProgress], None]
 
 @dataclass(frozen=True)
 class Subject:
-    """A front that can be confirmed, with what it was scored by.
+    """A front that can be confirmed, with the inputs of its scores.
 
     Args:
-        root: Folder of the sweep or the export; what is found out is kept in it.
+        root: Folder of the sweep or the export; the confirmation is kept in it.
         front: The points; a point's path is relative to the root.
         base: The base's evaluation.
-        spec: The sweep's.
-        settings: What launches set beside the weights, by checkpoint.
-        known: What the scores depended on, as far as it was noted; empty parts were not.
-        prompts: SHA-256 of the sweep's prompts, to be compared; empty where `known` has them.
-        private: Whether the sweep's own prompts cannot be drawn, since the export leaves out where
-            they are from.
+        spec: Spec of the sweep.
+        settings: Settings of launches beside the weights, by checkpoint.
+        known: Inputs that the scores depended on, as far as they were recorded; other parts are
+            empty.
+        prompts: SHA-256 of the sweep's prompts, for comparison; empty where `known` has them.
+        private: Whether the sweep's own prompts cannot be drawn, since the export leaves out their
+            source.
     """
 
     root: Folder
@@ -92,12 +93,12 @@ class Subject:
 
 @dataclass(frozen=True)
 class Confirming:
-    """What is confirmed, and on what.
+    """A confirmation: its front and the source of its fresh prompts.
 
     Args:
-        file: Fresh prompts; None takes what the sweep's own data left over.
-        count: How many prompts; None as `fresh_of` says.
-        accept_change: Whether to go on although what scores depend on has changed.
+        file: File of fresh prompts; None takes unused rows of the sweep's own data.
+        count: Number of prompts; None uses the default of `fresh_of`.
+        accept_change: Whether to continue although inputs that scores depend on have changed.
     """
 
     subject: Subject
@@ -109,11 +110,11 @@ class Confirming:
         """Score the base and points that have no scores on these prompts yet, one by one.
 
         Args:
-            points: Of the subject's front; each must be one that `confirmable` lets pass.
-            watch: Told before each, and at the end.
+            points: Points of the subject's front; `confirmable` must accept each.
+            watch: Called before each point, and at the end.
 
         Returns:
-            What these prompts say of the front, earlier points included.
+            The confirmation of the front on these prompts, with points scored earlier.
 
         Raises:
             UserError: If data, model, objectives or an adapter cannot be used, or have changed.
@@ -131,12 +132,12 @@ class Confirming:
                 file.add(scorer.facts, scorer.scored(name, path, digest))
         watch(ConfirmProgress("", len(asked), len(asked)))
         found = file.of_front(self.subject.front)
-        assert found is not None  # its points have just been scored
+        assert found is not None  # the points have just been scored
         return found
 
 
 def confirmable(points: Iterable[FrontPoint]) -> tuple[list[FrontPoint], list[str]]:
-    """Return which points can be scored again, and why the others cannot, a sentence each."""
+    """Return the points that can be scored again, and the reason against each other point."""
     kept, told = [], []
     for point in points:
         if point.snapshot_id != point.adapter_name:
@@ -149,11 +150,11 @@ def confirmable(points: Iterable[FrontPoint]) -> tuple[list[FrontPoint], list[st
 
 
 class _Scorer:
-    """The base with its scorers and the fresh prompts, loaded.
+    """The loaded base with its scorers and the fresh prompts.
 
     Attributes:
-        facts: Of the prompts.
-        key: Follows from all that the scores depend on.
+        facts: Facts about the prompts.
+        key: Key derived from all inputs that the scores depend on.
     """
 
     def __init__(self, asked: Confirming) -> None:
@@ -184,7 +185,7 @@ class _Scorer:
         self.key = key_of({"data": self.facts.data, "inputs": found.inputs.digest})
 
     def scored(self, name: str, path: str, digest: str) -> Evaluation:
-        """Return what a checkpoint scores, with its answers."""
+        """Return the evaluation of a checkpoint, with its answers."""
         spec, settings = self._subject.spec, self._subject.settings.get(name, ())
         evaluator = Evaluator(
             self._lm,
@@ -204,10 +205,10 @@ def _none_of(*_: object) -> PromptSets:
 
 
 def _changed(asked: Confirming, found: Loaded) -> tuple[str, ...]:
-    """Return what has changed since the sweep and is accepted.
+    """Return the accepted changes of inputs since the sweep.
 
     Raises:
-        ChangedInputsError: If something has, and is not.
+        ChangedInputsError: If inputs have changed and the change is not accepted.
     """
     subject, since = asked.subject, Changes()
     if subject.known is not None:

@@ -1,4 +1,4 @@
-"""How a session of a sweep ended: whether it did what it was asked for, and what failed."""
+"""The end of a sweep's session: its reason, its success and its failures."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class Ending:
     """The end of a session.
 
     Args:
-        reason: Why it ended.
-        finished: Runs that have finished, over all sessions; `failed` likewise.
-        unfinished: Runs that were put down and go on in the next session.
-        failure: What failed last, and how many runs before it alike; empty where nothing did.
-        again: Runs that failed alike until the sweep stopped for it; the next session makes them
-            again.
+        reason: Reason for the end.
+        finished: Number of finished runs, over all sessions; `failed` likewise.
+        unfinished: Number of runs that were stopped and continue in the next session.
+        failure: The last failure with the runs before it that failed alike; empty where none
+            failed.
+        again: Runs that failed alike until the sweep stopped; the next session repeats them.
     """
 
     reason: str
@@ -30,7 +30,7 @@ class Ending:
 
     @classmethod
     def of(cls, state: SweepState, reason: str) -> Ending:
-        """Return the end of the session that a state has seen last."""
+        """Return the end of the last session in a state."""
         failures = state.failures
         return cls(
             reason,
@@ -43,7 +43,7 @@ class Ending:
 
     @property
     def trouble(self) -> str:
-        """Return why the command failed; empty where it did not, whatever single runs did."""
+        """Return the reason why the command failed; empty if it succeeded despite failed runs."""
         if self.again:
             return f"stopped early: {self.reason}"
         if self.finished or self.unfinished:

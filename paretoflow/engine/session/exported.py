@@ -1,7 +1,7 @@
 """Reads an export as a front that can be scored again: its adapters, base and scorers.
 
-An export leaves out what is private. A base in a folder is taken from the variable `BASE`, as its
-card says; data of the owner's cannot be drawn, so fresh prompts have to be given.
+An export leaves out private inputs. A base in a folder is taken from the variable `BASE`, as its
+card says. The owner's data cannot be drawn, so the user must give fresh prompts.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ _WHOLE = "confirm the sweep that it was exported from, or export it again as a f
 
 
 def exported_subject(out: Path, *, own_data: bool, overrides: Sequence[str] = ()) -> Subject:
-    """Return the front of an export that is sound, with what it takes to score it again.
+    """Return the front of an intact export, with the inputs to score it again.
 
     Args:
         out: Folder of the export.
         own_data: Whether fresh prompts come from a file of the user's.
-        overrides: Each as `a.b=value`, for what the export leaves out.
+        overrides: Each as `a.b=value`, for keys that the export leaves out.
 
     Raises:
-        ExportError: If it is not as it was exported, or holds no adapters or no spec.
-        UserError: If something that scoring needs is private to its owner.
+        ExportError: If the export was changed, or holds no adapters or no spec.
+        UserError: If an input that scoring needs is private to the export's owner.
         SpecError: If its spec cannot be read, or an override is faulty.
     """
     manifest = verify_export(out, besides=FOLDER).manifest
@@ -74,7 +74,7 @@ def exported_subject(out: Path, *, own_data: bool, overrides: Sequence[str] = ()
 
 
 def write_exported(out: Path, found: ConfirmedFront | None) -> None:
-    """Write what was found out into the export; see `write_confirmation`."""
+    """Write the confirmation into the export; see `write_confirmation`."""
     write_confirmation(out, found, FOLDER)
 
 
@@ -112,7 +112,7 @@ def _point(point: ManifestPoint, row: Evaluation) -> FrontPoint:
 
 
 def _spec_of(out: Path, own_data: bool, overrides: Sequence[str]) -> tuple[SweepSpec, bool]:
-    """Return the spec with what the user gave, and whether where the data is from is private."""
+    """Return the spec with the user's overrides, and whether the source of the data is private."""
     where = f"{out}/{SPEC_FILE}"
     try:
         plain = json.loads(content_of(out, SPEC_FILE, LARGEST_TEXT))
@@ -148,10 +148,10 @@ def _spec_of(out: Path, own_data: bool, overrides: Sequence[str]) -> tuple[Sweep
 
 
 def _require_trust(spec: SweepSpec, out: Path, given: Collection[str]) -> None:
-    """Refuse to run code because an export says so, unless the user says so too.
+    """Refuse to run code that an export names, unless the user names it too.
 
     Raises:
-        UserError: Naming what to say.
+        UserError: With the option to give.
     """
     asked = {}
     if getattr(spec.model, "trust_remote_code", False):

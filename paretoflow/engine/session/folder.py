@@ -1,4 +1,4 @@
-"""A sweep's folder: where it is, and the spec in it, written once and compared ever after."""
+"""A sweep's folder: its place, and its spec, which is written once and compared afterwards."""
 
 from __future__ import annotations
 
@@ -27,16 +27,14 @@ from paretoflow.storage import Folder, Root, as_folder
 from paretoflow.storage.folder import require_sweep_path
 
 CHANGEABLE = ("engine", "stop", "storage", "tracking")
-"""Top-level keys that may differ when a sweep is resumed: they change what is spent, not what is
-compared.
-"""
+"""Top-level keys that may differ when a sweep is resumed: scores stay comparable."""
 
 
 def sweep_root(spec: SweepSpec) -> Folder:
-    """Return where a sweep lives, `<storage>/<name>`.
+    """Return the folder of a sweep, `<storage>/<name>`.
 
     Raises:
-        StorageError: If none can live there.
+        StorageError: If no sweep can be stored there.
     """
     root = as_folder(spec.storage).below(spec.name)
     require_sweep_path(root)
@@ -44,9 +42,9 @@ def sweep_root(spec: SweepSpec) -> Folder:
 
 
 def drawn_as_begun(spec: SweepSpec, root: Root) -> SweepSpec:
-    """Return a spec that goes on as the sweep that is there began, where it does not say how.
+    """Return a spec with the defaults of the sweep in the folder, for keys that it leaves out.
 
-    That is: it draws its prompts so, and keeps the defaults that have changed since.
+    These are the way of drawing prompts, and defaults that have changed since.
     """
     try:
         begun = read_spec(root)
@@ -61,12 +59,12 @@ def drawn_as_begun(spec: SweepSpec, root: Root) -> SweepSpec:
 
 
 def enter_folder(spec: SweepSpec, root: Root, *, elsewhere: bool = False) -> None:
-    """Write the resolved spec into a new sweep's folder, or check it against the one that is there.
+    """Write the resolved spec into a new sweep's folder, or check it against the spec there.
 
     Args:
-        spec: The sweep's.
-        root: Where it lives.
-        elsewhere: Whether a cluster is to work on it, where the current folder means nothing.
+        spec: Spec of the sweep.
+        root: Folder of the sweep.
+        elsewhere: Whether a cluster will run the sweep, where the current folder does not exist.
 
     Raises:
         SpecError: If anything but `CHANGEABLE` differs, and the sweep has begun.
@@ -80,13 +78,13 @@ def enter_folder(spec: SweepSpec, root: Root, *, elsewhere: bool = False) -> Non
 
 
 def require_same(spec: SweepSpec, root: Root) -> None:
-    """Refuse a spec that is not that of the sweep that has begun there; see `enter_folder`."""
+    """Refuse a spec that differs from that of the sweep in the folder; see `enter_folder`."""
     folder = as_folder(root)
     new = spec.model_dump(mode="json")
     try:
         old = _with_defaults(read_spec(folder))
     except SweepNotFoundError:
-        return  # a new one
+        return  # a new sweep
     differs = [k for k in new if k not in CHANGEABLE and new[k] != old.get(k)]
     if differs and _has_begun(folder):
         keys, allowed = ", ".join(differs), ", ".join(CHANGEABLE)
@@ -99,7 +97,7 @@ def require_same(spec: SweepSpec, root: Root) -> None:
 
 
 def _with_defaults(plain: dict[str, Any]) -> dict[str, Any]:
-    """Fill in what an older version of ParetoFlow did not know; what no longer fits stays as is."""
+    """Fill in keys that an older version did not have; an invalid spec stays as it is."""
     try:
         return SweepSpec.model_validate_json(json.dumps(plain), strict=True).model_dump(mode="json")
     except ValidationError:
@@ -107,7 +105,7 @@ def _with_defaults(plain: dict[str, Any]) -> dict[str, Any]:
 
 
 def _has_begun(root: Folder) -> bool:
-    """Return whether anything was measured: until then a fault in the YAML can still be mended."""
+    """Check whether anything was measured; until then the user can still correct the YAML."""
     try:
         events = open_ledger(root, writer=False).events()
     except SweepNotFoundError:
@@ -117,7 +115,7 @@ def _has_begun(root: Folder) -> bool:
 
 @contextmanager
 def entering(spec: SweepSpec, folder: Folder) -> Iterator[None]:
-    """Write the spec of a sweep for a cluster; where the block fails, put back what was there.
+    """Write the spec of a sweep for a cluster; restore the folder if the block fails.
 
     Raises:
         SpecError: If another sweep of that name has begun there.
@@ -129,19 +127,19 @@ def entering(spec: SweepSpec, folder: Folder) -> Iterator[None]:
         enter_folder(spec, folder, elsewhere=True)
         yield
     except BaseException:
-        with suppress(StorageError):  # what failed before is to be told
+        with suppress(StorageError):  # the first error is the one to report
             if before is None:
                 folder.delete(SPEC_FILE)
             elif folder.read(SPEC_FILE) != before:
                 folder.write(SPEC_FILE, before)
         for path in made:
-            with suppress(OSError):  # somebody else has put something there
+            with suppress(OSError):  # another process has written a file there
                 path.rmdir()
         raise
 
 
 def _missing(folder: Folder) -> list[Path]:
-    """Return the folders that entering makes, the lowest first."""
+    """Return the folders that `entering` creates, the lowest first."""
     if folder.local is None:
         return []
     return [path for path in (folder.local, *folder.local.parents) if not path.exists()]

@@ -1,7 +1,7 @@
-"""The folder that a sweep's relative names start at: that of the command that began it here.
+"""The folder that a sweep's relative paths start at: the current folder of its first command.
 
-Noted beside the spec, and not in it: it is a place of one machine. A sweep that a cluster works on
-has none noted there; its names start at the folder that was uploaded.
+It is noted beside the spec and not in it, because it is a path of one machine. A sweep on a cluster
+has no note; its paths start at the uploaded folder.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ FOLDER_FILE = "folder.json"
 
 
 def note_home(root: Root, *, again: bool = False) -> None:
-    """Note the current folder as the sweep's.
+    """Note the current folder as the start of the sweep's relative paths.
 
     Args:
-        root: Where the sweep lives.
-        again: Whether in place of one that is noted.
+        root: Folder of the sweep.
+        again: Whether to replace an existing note.
     """
     folder, here = as_folder(root), str(Path.cwd())
     if not again and folder.exists(FOLDER_FILE):
@@ -34,18 +34,18 @@ def note_home(root: Root, *, again: bool = False) -> None:
 
 
 def home_of(root: Root, spec: Mapping[str, Any]) -> Path:
-    """Return the folder that a sweep's relative names start at, on this machine.
+    """Return the folder that a sweep's relative paths start at, on this machine.
 
-    Where the one that was noted is gone, the current folder serves if it has what the spec names:
-    a project may have been moved, and what is found there is compared with what the sweep began
-    with before anything is trained.
+    Where the noted folder is gone, the current folder is used if it has the files that the spec
+    names: a project may have been moved. Its files are compared with those of the sweep's start
+    before anything is trained.
 
     Args:
-        root: Where the sweep lives.
-        spec: Its spec as plain JSON values.
+        root: Folder of the sweep.
+        spec: Spec of the sweep as plain JSON values.
 
     Raises:
-        SpecError: If the folder is gone, and what the spec names is not here either.
+        SpecError: If the folder is gone, and the current folder lacks files that the spec names.
         LedgerError: If the note is damaged.
     """
     folder, here = as_folder(root), Path.cwd()
@@ -65,7 +65,7 @@ def home_of(root: Root, spec: Mapping[str, Any]) -> Path:
 
 
 def _noted(folder: Folder) -> str:
-    """Return the folder that is noted; empty where none is, as of sweeps of earlier versions."""
+    """Return the noted folder; empty where there is none, as in sweeps of earlier versions."""
     try:
         text = folder.read(FOLDER_FILE).decode()
     except FileNotFoundError:
@@ -85,9 +85,9 @@ def _damaged(folder: Folder) -> LedgerError:
 
 
 def _missing(spec: Mapping[str, Any], here: Path) -> Iterator[str]:
-    """Yield what a spec names relative to its folder that is not in another one.
+    """Yield the files that a spec names relative to its folder and that another folder lacks.
 
-    A model's path may be a hub id as well: whether it is there is left to who loads it.
+    A model's path may also be a hub id: the code that loads the model checks it.
     """
     data = spec.get("data", {})
     files = [data["path"]] if data.get("type") in ("jsonl", "parquet") else []

@@ -1,10 +1,10 @@
-"""Ctrl-C and a batch system's notice, remembered until somebody acts on them.
+"""Handling of Ctrl-C and a batch system's stop signal, which are kept until code acts on them.
 
-SIGINT and SIGTERM are taken whatever was set before: a script that starts a command in the
-background has it ignore SIGINT, and Ray would just exit at SIGTERM. SIGHUP, for a terminal that is
-closed, is left alone where it is ignored, as under `nohup`. They are remembered because Python
-raises wherever the program happens to be, and inside a callback of a C++ library the exception may
-be printed and dropped.
+SIGINT and SIGTERM are handled whatever was set before: a script that starts a command in the
+background makes it ignore SIGINT, and Ray would just exit at SIGTERM. SIGHUP, for a terminal that
+is closed, is left alone where it is ignored, as under `nohup`. Signals are kept because Python
+raises the exception at any point of the program, and inside a callback of a C++ library it may be
+printed and dropped.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SAME_S = 2.0
-"""A signal so soon after the last is the same request: `timeout` and batch systems send one to the
-process and one to its group.
+"""Seconds within which a further signal counts as the same request: `timeout` and batch systems
+send one to the process and one to its group.
 """
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopSignal(KeyboardInterrupt):
-    """A signal that asks this process to stop; its text says which.
+    """A signal that requests this process to stop; its text names the signal.
 
     Args:
-        number: The signal's.
+        number: Number of the signal.
     """
 
     def __init__(self, number: int) -> None:
@@ -37,7 +37,7 @@ class StopSignal(KeyboardInterrupt):
 
 
 class Interrupts:
-    """Whether this process was asked to stop.
+    """The request to stop this process, if there was one.
 
     Attributes:
         asked: The last signal; None before the first.
@@ -48,28 +48,28 @@ class Interrupts:
         self._last_s = 0.0
 
     def why(self) -> str:
-        """Return who or what asked.
+        """Return the origin of the request, in words.
 
-        Ray's own code raises a plain `KeyboardInterrupt` in the place of what a signal raised.
+        Ray's own code replaces the exception of a signal by a plain `KeyboardInterrupt`.
         """
         return str(self.asked or StopSignal(signal.SIGINT))
 
     def check(self) -> None:
-        """Raise what was asked for and got lost.
+        """Raise the exception of a signal again, in case it was lost.
 
         Raises:
-            StopSignal: If a signal came.
+            StopSignal: If a signal arrived.
         """
         if self.asked is not None:
             raise self.asked
 
     def status(self) -> int:
-        """Return the exit status of a process that a signal stopped; 1 where none did."""
+        """Return the exit status of a process that a signal stopped; 1 without a signal."""
         return 1 if self.asked is None else 128 + self.asked.number
 
     @contextmanager
     def told_apart(self) -> Iterator[None]:
-        """Have what leaves the block by a signal be a `StopSignal`."""
+        """Turn a `KeyboardInterrupt` that a signal caused in the block into a `StopSignal`."""
         try:
             yield
         except KeyboardInterrupt as error:
@@ -78,16 +78,16 @@ class Interrupts:
             raise self.asked from error
 
     def take(self) -> None:
-        """Take the signals, whoever has taken them since."""
+        """Install the signal handlers, in place of any others."""
         for number in _SIGNALS:
             if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self.note)
 
     def note(self, number: int, *_: object) -> None:
-        """Take a signal; one that repeats the last at once is none.
+        """Handle a signal; one that repeats the last within `SAME_S` is ignored.
 
         Raises:
-            StopSignal: If it is a new one.
+            StopSignal: If the signal is new.
         """
         now_s = time.monotonic()
         again = self.asked is not None and now_s - self._last_s < SAME_S
@@ -99,7 +99,7 @@ class Interrupts:
 
 @contextmanager
 def interrupts() -> Iterator[Interrupts]:
-    """Take the signals alike during a block; in another thread than the main one, none."""
+    """Handle the signals during a block; do nothing in another thread than the main one."""
     noted = Interrupts()
     if threading.current_thread() is not threading.main_thread():
         noted.take = lambda: None  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""Whoever is told of a sweep while it runs: its display, Ray's metrics and experiment trackers."""
+"""The observers of a running sweep: its display, Ray's metrics and experiment trackers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from paretoflow.tracking.following import Trackers, facts_of
 
 
 class Observers:
-    """Passes on what a driver tells; to be made once Ray is initialised.
+    """Forwards a driver's callbacks to the observers; create it once Ray is initialised.
 
     Args:
         watch: The display: called with the state and a note.
-        groups: The display: called, again and again, with what the worker groups do.
+        groups: The display: called repeatedly with the states of the worker groups.
 
     Raises:
         MissingExtraError: If a tracker that the spec names is not installed.
@@ -40,24 +40,24 @@ class Observers:
         self._trackers = Trackers(spec.name, spec.tracking, facts_of(spec), trouble_in, self._warn)
 
     def watch(self, state: SweepState, note: str) -> None:
-        """Tell of a change of the state, or of a stage by its note."""
+        """Report a change of the state, or a stage by its note."""
         self._state = state
         self._display(state, note)
-        if self._metrics.due:  # the worker groups are asked only when it is told
+        if self._metrics.due:  # the states of the groups are read only when they are reported
             self._metrics.update(state, self._backend.groups())
         self._trackers.follow(state)
 
     def front(self, record: FrontRecord) -> None:
-        """Tell of an accepted front."""
+        """Report an accepted front."""
         self._metrics.front(record)
         self._trackers.front(record)
 
     def decided(self, seconds: float) -> None:
-        """Tell how long a decision took, its commit included."""
+        """Report the duration of a decision, commit included."""
         self._metrics.decided(seconds)
 
     def close(self, *, ended: bool) -> None:
-        """Let metrics and trackers take in the last state.
+        """Report the last state to metrics and trackers.
 
         Args:
             ended: Whether the sweep's budget is used up.

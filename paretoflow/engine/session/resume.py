@@ -1,4 +1,4 @@
-"""The spec of a sweep that is there, from its own folder: to go on with it needs no YAML."""
+"""The spec of an existing sweep, read from its own folder: resuming it needs no YAML."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from paretoflow.storage import Folder, Root, as_folder
 
 
 def load_sweep_spec(root: Root, overrides: Sequence[str] = (), *, files: bool = True) -> SweepSpec:
-    """Return a sweep's spec, with its storage where it lies now.
+    """Return a sweep's spec, with the current place of its folder as its storage.
 
     Args:
-        root: Where it lives.
+        root: Folder of the sweep.
         overrides: Each as `a.b=value`, for the keys that may change.
         files: Whether the files and folders that it names must be on this machine.
 
     Raises:
-        SweepNotFoundError: If no sweep lives there.
-        SpecError: If an override is faulty or changes what may not change, or the folder has
-            another name than its sweep.
-        SchemaVersionError: If a newer version of ParetoFlow wrote it.
+        SweepNotFoundError: If the folder holds no sweep.
+        SpecError: If an override is faulty or changes a fixed key, or the folder has another name
+            than its sweep.
+        SchemaVersionError: If a newer version of ParetoFlow wrote the sweep.
     """
     folder = as_folder(root)
     plain = read_spec(folder)
     _stored(folder, plain)
     storage, _, name = folder.uri.rpartition("/")
-    if name != plain["name"]:  # the last part may be a link to it
+    if name != plain["name"]:  # the last part may be a link to the folder
         storage, _, name = folder.place.rpartition("/")
     if name != plain["name"]:
         raise SpecError(
@@ -58,10 +58,10 @@ def load_sweep_spec(root: Root, overrides: Sequence[str] = (), *, files: bool = 
 
 
 def require_readable(root: Root) -> None:
-    """Refuse a sweep that a newer version wrote before anything of it is touched.
+    """Refuse a sweep of a newer version before any of its files is touched.
 
     Raises:
-        SchemaVersionError: If it is one; nothing happens where no sweep lives.
+        SchemaVersionError: If a newer version wrote the sweep; a folder without a sweep passes.
     """
     folder = as_folder(root)
     with suppress(SweepNotFoundError):
@@ -70,11 +70,11 @@ def require_readable(root: Root) -> None:
 
 
 def changed_keys(spec: SweepSpec, root: Root) -> list[str]:
-    """Return the top-level keys in which a spec differs from the sweep that is there.
+    """Return the top-level keys in which a spec differs from that of the sweep in a folder.
 
     Raises:
-        SpecError: If one of them may not change.
-        SchemaVersionError: If a newer version of ParetoFlow wrote that one.
+        SpecError: If one of the keys may not change.
+        SchemaVersionError: If a newer version of ParetoFlow wrote the sweep.
     """
     folder = as_folder(root)
     old = _stored(folder, read_spec(folder)).model_dump(mode="json")
@@ -92,7 +92,7 @@ def changed_keys(spec: SweepSpec, root: Root) -> list[str]:
 
 
 def _stored(folder: Folder, plain: dict[str, object]) -> SweepSpec:
-    """Return the spec that is there; what it leaves out, as older versions do, is by default."""
+    """Return the stored spec; keys that an older version left out have their defaults."""
     try:
         return SweepSpec.model_validate_json(json.dumps(plain), strict=True)
     except ValidationError as error:
@@ -119,7 +119,7 @@ def _written_by(folder: Folder) -> str:
 
 
 def _require_changeable(overrides: Sequence[str]) -> None:
-    allowed = [key for key in CHANGEABLE if key != "storage"]  # that is where it lies
+    allowed = [key for key in CHANGEABLE if key != "storage"]  # the storage is the sweep's place
     for text in overrides:
         dotted = text.partition("=")[0].strip()
         if dotted.partition(".")[0] not in allowed:

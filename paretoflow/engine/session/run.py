@@ -1,4 +1,4 @@
-"""Open or resume a sweep, and run it: folder, ledger, backend and proposer put together."""
+"""Open or resume a sweep and run it: combines folder, ledger, backend and proposer."""
 
 from __future__ import annotations
 
@@ -44,23 +44,25 @@ def run_sweep(
     executor: str = EXECUTOR,
     accept_change: bool = False,
 ) -> str:
-    """Run a sweep to the end of its budget, from wherever it stands; return why it ended.
+    """Run a sweep from its current state to the end of its budget; return the reason for the end.
 
     Args:
         spec: The sweep.
-        watch: Shows it while it runs.
+        watch: Callbacks of a display.
         address: A running Ray cluster; None starts a local one.
         fsync: Whether each commit waits for the disk.
-        executor: Import path of what trains and evaluates, `module:Class`; see
+        executor: Import path of the executor, which trains and evaluates, `module:Class`; see
             `engine.runtime.protocols`.
-        accept_change: Whether to go on although what scores depend on has changed; it is recorded.
+        accept_change: Whether to continue although inputs that scores depend on have changed; the
+            change is recorded.
 
     Raises:
-        ChangedInputsError: If what scores depend on has changed since the objectives were frozen.
+        ChangedInputsError: If inputs that scores depend on have changed since the objectives were
+            frozen.
         SpecError: If the folder holds a sweep of the same name with other contents.
         UserError: If data, model or objectives cannot be set up.
         FencedError: If another driver takes the sweep over.
-        KeyboardInterrupt: After open runs were recorded; running again goes on.
+        KeyboardInterrupt: After open runs were recorded; another call continues.
     """
     backend_class = _ray_backend()
     require_valid(spec)
@@ -71,10 +73,10 @@ def run_sweep(
     generation = _changes_accepted(ledger) + accept_change
     with interrupts() as noted, noted.told_apart():
         backend = backend_class(spec, root, address, executor=executor, generation=generation)
-        noted.take()  # once more: Ray sets a handler of its own, which would just exit
+        noted.take()  # again: Ray sets a handler of its own, which would just exit
         observers = _observers(spec, backend, watch)
         reason = _drive(spec, ledger, backend, observers, noted, accept_change=accept_change)
-    if address is None:  # only now: what it names is here, and is what it was
+    if address is None:  # only now: the files are known to be here and unchanged
         note_home(root, again=True)
     return reason
 

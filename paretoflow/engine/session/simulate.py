@@ -30,7 +30,7 @@ from paretoflow.spec.load import require_valid
 from paretoflow.spec.sweep import SweepSpec
 
 ORACLES = {"llm_like": "paretoflow.engine.simulation.llm_like:LlmLikeOracle"}
-"""Oracles of ours by name, as `module:factory`."""
+"""Built-in oracles by name, as `module:factory`."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Simulation:
     Args:
         launches: Every run in the order in which it was proposed: run id and proposal as plain
             values.
-        virtual_s: Virtual seconds it took.
-        ending: How it ended.
+        virtual_s: Duration in virtual seconds.
+        ending: End of the session.
     """
 
     front: FrontView
@@ -51,18 +51,18 @@ class Simulation:
 
     @property
     def reason(self) -> str:
-        """Return why it ended."""
+        """Return the reason for the end."""
         return self.ending.reason
 
 
 def load_oracle(path: str) -> AnyOracle:
     """Import `module:factory` and call the factory; the current folder is on the import path.
 
-    The name of one of ours (`ORACLES`) is enough.
+    The name of a built-in oracle (`ORACLES`) is enough.
 
     Raises:
-        PluginError: If the module or the factory does not exist, or what it returns has
-            neither `launch` nor `train`.
+        PluginError: If the module or the factory does not exist, or the oracle has neither
+            `launch` nor `train`.
     """
     module_name, _, name = ORACLES.get(path, path).partition(":")
     if not module_name or not name:
@@ -110,8 +110,8 @@ def simulate(
     """Run the same planner and ledger against an oracle, in virtual time.
 
     Raises:
-        SpecError: If the spec breaks a rule, or an objective declares no range: there is nothing to
-            calibrate it from.
+        SpecError: If the spec breaks a rule, or an objective declares no range, as there are no
+            answers to calibrate it from.
     """
     require_valid(spec, simulated=True)
     problem = declared_problem(spec.objectives)

@@ -1,4 +1,4 @@
-"""A request to stop, left in the sweep's folder: it needs no connection to the cluster."""
+"""A request to stop, written into the sweep's folder: it needs no connection to the cluster."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from paretoflow.storage import Folder, as_folder
 STOP_FILE = "stop.json"
 LOOK_EVERY_S = 2.0
 PATIENCE_S = 1.0
-"""Seconds that a driver waits for storage to say whether there is a request."""
+"""Longest time that a driver waits for storage when it reads a request, in seconds."""
 
 
 def request_stop(folder: Folder) -> None:
-    """Ask the driver of a sweep, wherever it runs, to save open runs and stop."""
+    """Request the driver of a sweep, wherever it runs, to save open runs and stop."""
     who = f"{user_name()}@{socket.gethostname()}"
     folder.write(STOP_FILE, json.dumps({"by": who, "time_s": time.time()}).encode())
 
 
 class StopRequest:
-    """Looks for a request now and then; one from before this driver's start is forgotten."""
+    """Reads the request at intervals; a request from before this driver's start is deleted."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = as_folder(folder, PATIENCE_S)
@@ -31,7 +31,7 @@ class StopRequest:
         folder.delete(STOP_FILE)
 
     def asked(self) -> str:
-        """Return who asked the sweep to stop; empty while nobody did."""
+        """Return the origin of a request to stop; empty while there is none."""
         if time.monotonic() < self._next_s:
             return ""
         self._next_s = time.monotonic() + LOOK_EVERY_S
@@ -42,14 +42,14 @@ class StopRequest:
         except (
             StorageError,
             FileNotFoundError,
-        ):  # asked again soon; the ledger tells of storage that stays away
+        ):  # read again soon; the ledger reports storage that stays away
             return ""
 
 
 def _who(content: bytes) -> str:
-    """Return who asked. That the file is there is the request: one that names nobody counts too.
+    """Return the origin of a request. The file itself is the request, even if it names nobody.
 
-    Somebody made it to stop what costs money, and a stopped sweep goes on where it was.
+    A user made it to stop costs, and a stopped sweep can be resumed.
     """
     try:
         request = json.loads(content)
