@@ -1,10 +1,10 @@
-"""Choosers of the next launches: each a pure function of (history, pending, seed) that says why.
+"""Proposers choose the next launches, with reasons: pure functions of (history, pending, seed).
 
     lattice     a fixed lattice of weights, coarse to fine: the baseline
     dirichlet   corners, then draws from the simplex; the default from seven objectives on
     cmorl       C-MORL's two stages: weighted runs, then constrained extension of lonely policies
     cmorl_hv    the same extension, of the policies beside the largest gain in hypervolume
-    ols         weights at the corners of what is known, where a bound leaves most to win
+    ols         weights at the corners of the known points, where the bound leaves most to win
     gp_hvi      weights whose run a Gaussian process expects to add most, or a gap that adds more
     empty_box   constrained launches into the largest hypervolume gap; the default of long sweeps,
                 and of five and six objectives
@@ -12,39 +12,40 @@
     svh_psl     the same, from particles that share gradients and repel each other
     pg_predict  continues policies where earlier continuations predict most gain, as PGMORL
     soups       experts for single objectives, then mixtures of their adapters on a grid
-    map         experts, then mixtures that a quadratic of a few of them predicts to be the front
+    map         experts, then mixtures that a quadratic fit of a few predicts to be the front
     merge_screen
                 experts and their mixtures; trains only where that should beat all mixtures
-    portfolio   several of the above in turn, whose launches were worth most more often; the default
-                below five objectives, where the launch that promises most comes first (`lead`)
+    portfolio   several of the above; those with better launches choose more often; the default
+                below five objectives, where the launch with the largest promise comes first
+                (`lead`)
     reevaluate  another proposer's launches, and a share that evaluates doubtful checkpoints again
 
-What several share, by noun: `stepwise` (one launch after another), `gaps` (opening, ends, gaps,
-spread), `ranges` (gains in shares of the ranges), `asked` (which launches were asked for),
-`initial` (the weighted stage that opens a sweep), `extremes` (ends of the front that are to be
-trained for again), `spread` (far from everything tried), `boxes` (gaps of the front), `wording`,
-`experts` (what there is to merge), `mixtures` (merge launches), `quadratics` (of merges),
-`gaussian` (a Gaussian process for each objective), `kernels` (how fast outcomes change),
-`particles` (the Pareto set of such a model), `configurations` (of its inputs: weights with
-settings), `settings` (what launches set beside weights), `doubt` (which points may be wrongly on
-the front, or off it), `belief` (what runs at untried weights come to), `corners` (bounds by
-weighted runs), `gain` (what many points would add to a front), `improvements` (what continuations
-change), `hyperbolas` (fits of that), `arms` (of a portfolio), `lead` (what launches promise, before
-arms compete), `arrival` (whether runs end where they arrive, and how far another would go).
-When to stop: `outlook` (what a further run should add).
+Shared modules: `stepwise` (one launch after another), `gaps` (opening, ends, gaps, spread),
+`ranges` (gains in shares of the ranges), `asked` (the launches so far), `initial` (the weighted
+stage that opens a sweep), `extremes` (ends of the front to train for again), `spread` (places far
+from everything tried), `boxes` (gaps of the front), `wording` (reasons in words), `experts` (runs
+to merge), `mixtures` (merge launches), `quadratics` (fits of merges), `gaussian` (a Gaussian
+process for each objective), `kernels` (its covariance), `particles` (the Pareto set of such a
+model), `configurations` (its inputs: weights with settings), `settings` (settings beside weights),
+`doubt` (points that may be wrongly on the front, or off it), `belief` (expected outcomes at untried
+weights), `corners` (bounds by weighted runs), `gain` (hypervolume that many points would add),
+`improvements` (changes by continuations), `hyperbolas` (fits of these changes), `arms` (of a
+portfolio), `lead` (promises of launches, before arms compete), `arrival` (whether runs have
+converged at their end, and the gain of a further run).
+
+When to stop: `outlook` (expected gain of a further run).
 
 How to add one (the tag is the YAML `proposer.type` and the module's name):
 
-1. Its knobs: a spec in `spec/proposers.py` with `type: Literal["<tag>"]`, joined to `ProposerSpec`.
+1. Its options: a spec in `spec/proposers.py` with `type: Literal["<tag>"]`, in `ProposerSpec`.
 2. Its code: `proposers/<tag>.py` with a class `(spec, *, m, runs)` that satisfies
-   `core.protocols.Proposer`; one that chooses settings too takes `axes` and is in `SEARCHING`.
+   `core.protocols.Proposer`; one that also chooses settings takes `axes` and is in `SEARCHING`.
    Derive it from `stepwise.StepwiseProposer` and write the choice of one launch: then a batch
-   spreads out for the same reason that single launches do.
+   spreads out just as single launches do.
 3. One line in `TAGS` below.
-4. One line in `SPECS` of `tests/contracts/test_proposers.py`, which then runs the suite over it.
+4. One line in `SPECS` of `tests/contracts/test_proposers.py`, which then runs the suite on it.
 
-Importing this package loads numpy and the specs; pymoo is loaded by the first decision that needs
-a front.
+Importing this package loads numpy and the specs; the first decision that needs a front loads pymoo.
 """
 
 from __future__ import annotations
@@ -92,14 +93,14 @@ TAGS = {
 """YAML tag to `module:Name`."""
 
 SEARCHING = ("portfolio", "psl", "reevaluate", "svh_psl")
-"""Those that choose settings themselves, or whose inner proposers may, and take `axes` too."""
+"""Tags of proposers that take `axes`: they choose settings, or their inner proposers may."""
 
 MANY_OBJECTIVES = 5
-"""From so many objectives on, pairs of points say little about gaps, and plain draws do better."""
+"""Number of objectives from which pairs of points say little about gaps: plain draws do better."""
 MOST_BOXED = 6
-"""Objectives up to which gaps are still the best guide, and found within a second."""
+"""Number of objectives up to which gaps are still the best guide, and found within a second."""
 LONG_SWEEP = 300
-"""Runs beyond which models cost more time than they are worth: gaps are then chosen by rule."""
+"""Number of runs beyond which a model takes too much time: gaps are then chosen by rule."""
 
 ANY_LAUNCHES: tuple[str, ...] = tuple(LaunchKind)
 
@@ -112,14 +113,14 @@ def build(
     launches: Sequence[str] = ANY_LAUNCHES,
     axes: Sequence[Axis] = (),
 ) -> Proposer:
-    """Return the proposer that the spec names.
+    """Build the proposer that the spec names.
 
     Args:
         spec: The sweep's proposer; `auto` is resolved by the number of objectives and the launches.
         m: Number of objectives.
-        runs: Runs that the sweep may launch in all; they decide what `auto` is, too.
-        launches: Kinds of launch that the method takes.
-        axes: What launches set beside weights; drawn evenly for a proposer of weights.
+        runs: Number of runs that the sweep may launch in all; `auto` depends on it, too.
+        launches: Kinds of launch that the method supports.
+        axes: Settings of launches beside weights; drawn evenly for a proposer of weights.
     """
     spec = resolved(spec, m, runs, launches)
     module, name = TAGS[spec.type].split(":")
@@ -134,15 +135,15 @@ def build(
 def resolve_tag(
     spec: ProposerSpec, m: int, runs: int, launches: Sequence[str] = ANY_LAUNCHES
 ) -> str:
-    """Return the tag of the proposer that `build` would take."""
+    """Return the tag of the proposer that `build` would build."""
     return resolved(spec, m, runs, launches).type
 
 
 def default_arms(m: int, launches: Sequence[str] = ANY_LAUNCHES) -> tuple[ArmSpec, ...]:
-    """Return the proposers that take turns in a portfolio for m objectives.
+    """Return the default arms of a portfolio for m objectives.
 
-    They fail differently: a model of weights and gaps is right where runs end at their optimum, and
-    continuations go on where runs were too short for that.
+    The arms fail differently: a model of weights and gaps is right where runs end at their optimum;
+    continuations help where runs were too short for that.
     """
     model = GpHviProposerSpec(type="gp_hvi")
     if m >= MANY_OBJECTIVES:
@@ -156,7 +157,7 @@ def default_arms(m: int, launches: Sequence[str] = ANY_LAUNCHES) -> tuple[ArmSpe
 def resolved(
     spec: ProposerSpec, m: int, runs: int, launches: Sequence[str] = ANY_LAUNCHES
 ) -> ProposerSpec:
-    """Return the spec with what `auto` and unset arms stand for, within other proposers too."""
+    """Return the spec with `auto` and unset arms replaced, also inside other proposers."""
     if isinstance(spec, AutoProposerSpec):
         spec = _default(m, runs, launches, spec.lead)
     if isinstance(spec, ReevaluateProposerSpec):

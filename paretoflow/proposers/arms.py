@@ -1,7 +1,7 @@
-"""Decides which of several proposers chooses the next launch: by what their launches were worth.
+"""Arms of a portfolio: the proposer of the next launch is drawn by the worth of past launches.
 
-Each launch of a portfolio bears the tag of the arm that chose it; here that tag is written, read,
-and taken off again, so that an arm sees its own launches as if it were alone.
+Each launch of a portfolio has the tag of the arm that chose it. This module writes and reads that
+tag, and removes it, so that an arm sees its own launches as if it were alone.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from paretoflow.proposers.spread import farthest_first
 PORTFOLIO = "portfolio"
 MARK = "|"
 LATEST, LATEST_ROWS = 64, 192
-"""Ended launches that are rated, and evaluations that they may reach back: the latest, as with the
-usual discount older ones hardly count."""
+"""Numbers of ended launches that are rated, and of evaluations that they may reach back: only the
+latest, since older ones hardly count with the usual discount."""
 MOST_POINTS = 100
-"""Points of the front, far from each other, that the first rated launch is compared with."""
+"""Number of front points, far from each other, that the first rated launch is compared with."""
 PRIOR = 2.0
-"""Runs of mean cost and mean gain that every arm is credited with to begin with."""
+"""Number of runs of mean cost and mean gain that every arm starts with."""
 
 
 @dataclass(frozen=True)
 class ArmOutcome:
-    """What one ended launch was worth.
+    """Worth of one ended launch.
 
     Args:
         arm: Tag of the proposer that chose it.
         gain: Hypervolume that it added, in the product of the normalised ranges.
-        cost: Of the run, in units of the mean over all outcomes.
+        cost: Cost of its run, in units of the mean over all outcomes.
     """
 
     arm: str
@@ -45,7 +45,7 @@ class ArmOutcome:
 
 
 def signed(proposal: Proposal, arm: str, why: str) -> Proposal:
-    """Return an arm's launch as the portfolio's, with the arm in its tag and its reason."""
+    """Return an arm's launch as one of the portfolio, with the arm in its tag and its reason."""
     reason = f"{why}: {proposal.reason[0].lower()}{proposal.reason[1:]}"
     tag = f"{arm}{MARK}{proposal.tag}"
     return replace(proposal, proposer=PORTFOLIO, tag=tag, reason=reason)
@@ -58,7 +58,7 @@ def arm_of(proposal: Proposal) -> str:
 
 
 def restored(proposal: Proposal) -> Proposal:
-    """Return a launch as its arm made it, but for the reason; others as they are.
+    """Return a launch as its arm made it, except for the reason; other launches unchanged.
 
     By hand: the portfolio's `cmorl|round:1:a,b` is cmorl's `round:1:a,b`.
     """
@@ -67,13 +67,13 @@ def restored(proposal: Proposal) -> Proposal:
 
 
 class RestoredRuns:
-    """Restores the launches of a history; keeps the records, as a history grows by a few."""
+    """Restores the launches of a history; keeps the records, since a history grows by few runs."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[RunRecord, RunRecord]] = {}
 
     def of(self, history: History) -> History:
-        """Return the same history, every launch as its arm made it."""
+        """Return the same history with every launch as its arm made it."""
         runs = tuple(self._restored(run) for run in history.runs)
         return replace(history, runs=runs)
 
@@ -86,11 +86,12 @@ class RestoredRuns:
 
 
 def outcomes_of(history: History) -> list[ArmOutcome]:
-    """Return what the latest ended launches of arms were worth, in the order of the runs.
+    """Return the worth of the latest ended launches of arms, in the order of the runs.
 
-    Each evaluation is worth what it adds to the hypervolume of those before it in the ledger, its
-    gains lowered by their standard errors: what luck alone put on the front adds nothing. A run's
-    cost is its device seconds; one that has none counts as the mean one.
+    The worth of an evaluation is the hypervolume that it adds to the evaluations before it in the
+    ledger. Its gains are lowered by their standard errors, so that a point that is on the front by
+    luck alone adds nothing. A run's cost is its device seconds; a run without them has the mean
+    cost.
 
     By hand: behind (1, 0) and (0, 1), reference (0, 0), a run evaluated at (.5, .5) adds .25; at
     (.5, .5) with errors of .1 it adds .4 * .4 = .16.
@@ -115,7 +116,7 @@ def gains_of_runs(history: History, runs: Sequence[int]) -> list[float]:
 
     Args:
         history: Ended runs and evaluations.
-        runs: Their indices, at least one.
+        runs: Indices of the runs, at least one.
     """
     rows, ref = normalised(history), normalised_ref(history)
     lowered = rows - normalised_errors(history)
@@ -135,12 +136,12 @@ def gains_of_runs(history: History, runs: Sequence[int]) -> list[float]:
 def worths(
     outcomes: Sequence[ArmOutcome], arms: Sequence[str], discount: float, *seed: int | str
 ) -> Mapping[str, float]:
-    """Draw, for each arm, what a run of it may be worth: hypervolume for a run of mean cost.
+    """Draw the worth of a run of each arm: hypervolume for a run of mean cost.
 
     An arm's gains g and costs c, discounted by their age in launches, and the prior of k runs at
     the mean r of all, give (k r + sum g) / G, with G drawn from a Gamma distribution of mean
-    k + sum c: the posterior of a rate whose gains are exponential. So an arm that is known draws
-    near its own rate, one that is not anywhere about the mean.
+    k + sum c: the posterior of a rate whose gains are exponential. An arm with many launches draws
+    near its own rate; an arm with few draws widely around the mean.
 
     By hand, no discount, k = 2: gains .3 of one run and .1 of another arm's have the mean .2; the
     first arm draws (.4 + .3) / G with G of mean 3, which is .233 at that mean.
@@ -148,7 +149,7 @@ def worths(
     Args:
         outcomes: In order, the latest last.
         arms: Tags.
-        discount: What an outcome counts for when one more launch has ended.
+        discount: Factor on the weight of an outcome for each launch that has ended since.
         seed: Parts of the seed.
 
     References:
@@ -156,7 +157,7 @@ def worths(
         problems, ALT: discounting. Raj and Kalyani (2017), arXiv 1707.09727: discounted Thompson
         sampling. Departures: gains are exponential with a Gamma prior, since they are positive and
         shrink as a front fills; costs divide them; the prior is the mean of all arms, so that an
-        arm not drawn for long is judged by how all fare now.
+        arm that was not drawn for long is judged by the present gains of all.
     """
     ages = discount ** np.arange(len(outcomes) - 1, -1, -1, dtype=np.float64)
     gains = ages * np.array([o.gain for o in outcomes])

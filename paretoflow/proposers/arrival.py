@@ -1,4 +1,4 @@
-"""Decides whether runs end where they arrive, and how far a further run would go.
+"""Checks whether runs have converged at their end, and estimates the gain of a further run.
 
 All gains here are normalised, 0 at the nadir and 1 at the ideal.
 """
@@ -14,21 +14,21 @@ from paretoflow.proposers.improvements import LEAST_RISE
 from paretoflow.proposers.ranges import normalised, normalised_errors
 
 ERRORS = 2.0
-"""Standard errors that a mean rise must exceed to count."""
+"""Number of standard errors that a mean rise must exceed to count."""
 UNKNOWN = 0.5
-"""Share of its rise that a run's next half has, where the base cannot tell."""
+"""Rise of a run's next half relative to its last half, if the base is not evaluated."""
 _BASE = -1
 
 
 @dataclass(frozen=True)
 class Ends:
-    """What the last part of each weighted run from the base changed.
+    """Changes of gains over the last part of each weighted run from the base.
 
     Args:
         rows: Row of each run's last evaluation, shape (n,).
         weights: Shape (n, m).
         changes: Gains added since the checkpoint half-way, shape (n, m).
-        errors: Standard errors of these, shape (n, m).
+        errors: Standard errors of the changes, shape (n, m).
         before: Gains added from the base to that checkpoint, shape (n, m); nan if the base is not
             evaluated.
     """
@@ -41,7 +41,7 @@ class Ends:
 
     @property
     def rising(self) -> bool:
-        """Return whether runs end before they arrive: weighted sums still rise, beyond the noise.
+        """Return whether runs end too early: their weighted sums still rise, beyond the noise.
 
         By hand: towards (.5, .5), from (.4, .4) half-way to (.5, .4): .05 in the mean, so they do.
         """
@@ -54,9 +54,9 @@ class Ends:
 
     @property
     def left(self) -> float:
-        """Return how much of a half's rise the next half has: that of the runs so far, in all.
+        """Return the ratio of a half's rise to that of the half before, over all runs so far.
 
-        By hand: a run that rose by .2 to half-way and by .1 to its end has half of it left.
+        By hand: a run that rose by .2 to half-way and by .1 to its end gives one half.
         """
         early, late = ((self.weights * c).sum() for c in (self.before, self.changes))
         if not np.isfinite(early) or early <= 0:
@@ -66,12 +66,12 @@ class Ends:
 
 @dataclass(frozen=True)
 class Further:
-    """What one more run changed, or should change, by where it begins and its weights.
+    """Known or expected changes by one more run, for its start and its weights.
 
     Args:
-        places: Gains where it begins, shape (n, m).
+        places: Gains where the run begins, shape (n, m).
         weights: Shape (n, m).
-        changes: What it adds to the gains, shape (n, m).
+        changes: Change of the gains by the run, shape (n, m).
     """
 
     places: FloatArray
@@ -79,15 +79,15 @@ class Further:
     changes: FloatArray
 
     def options(self) -> list[tuple[float, ...]]:
-        """Return the weights of which something is known, each once."""
+        """Return the weights with known changes, each once."""
         return list(dict.fromkeys(map(tuple, self.weights.tolist())))
 
     def after(self, starts: FloatArray, weights: tuple[float, ...]) -> FloatArray:
-        """Return the changes known nearest to some starts, the latest of equally near ones.
+        """Return the known change nearest to each start, the latest of equally near ones.
 
         Args:
             starts: Gains, shape (n, m).
-            weights: Of the run; nothing changes with weights of which nothing is known.
+            weights: Of the run; weights without a known change give no change.
 
         Returns:
             Shape (n, m).
@@ -101,11 +101,11 @@ class Further:
 
 
 def further_of(history: History, left: float) -> Further:
-    """Return what a further run adds: what one did that began there, or where another one ended.
+    """Return the changes by further runs: observed from a parent, or expected from a run's end.
 
-    From the end of a weighted run it should add two more halves, each with the share of the one
-    before that is left. An objective's change counts less a standard error, so that noise moves
-    nothing.
+    From the end of a weighted run, a further run should add two more halves, each with the share
+    `left` of the half before. A standard error is subtracted from an objective's change, so that
+    noise alone changes nothing.
 
     By hand: (.2, 0) since half-way without noise, and half is left: .2 * (.5 + .25) = .15 more.
 
@@ -140,9 +140,9 @@ def further_of(history: History, left: float) -> Further:
 
 
 def ends_of(history: History) -> Ends:
-    """Return what the last part of each weighted run from the base changed.
+    """Return the changes over the last part of each weighted run from the base.
 
-    Runs with one checkpoint tell nothing, nor do those that went on from a parent.
+    Runs with one checkpoint are left out, and so are runs that continued a parent.
     """
     gains, errors = normalised(history), normalised_errors(history)
     pairs, weights = [], []
@@ -169,5 +169,5 @@ def ends_of(history: History) -> Ends:
 
 
 def _half_way(rows: IntArray) -> int:
-    """Return the row of a run's checkpoint half-way, of its two or more rows in order."""
+    """Return the row of a run's checkpoint half-way; the run has two or more rows, in order."""
     return int(rows[len(rows) // 2 - 1])

@@ -1,7 +1,7 @@
-"""Decides what counts as asked for already: every launch, ended or pending, failed ones included.
+"""Launches so far: every launch, ended or pending, failed ones included.
 
-A failed run was asked for: the engine has used up its retries, and a proposer that asked again
-would spend the whole budget on it.
+Failed runs count, since the engine has used up their retries: a proposer that requested them again
+would spend the whole budget on them.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from paretoflow.core.values import History, LaunchKind, Proposal, RunRecord
 
 Thresholds = tuple[float, ...]
 LAG = 3
-"""The latest ended runs, so many times the pending ones, are read anew at each choice: runs that
-end late still come between them."""
+"""Multiple of the number of pending launches: so many of the latest ended runs are read again at
+each choice, since runs that end late may still come between them."""
 SHORTEST_BLOCK = 256
 
 
 class Asked:
-    """Every launch that was asked for: the ended ones, then the pending ones.
+    """Every launch so far: the ended ones, then the pending ones.
 
     Args:
         launches: In this order.
-        before: Others that come before them all; must not change any more.
+        before: Earlier launches; they must not change any more.
     """
 
     def __init__(self, launches: Iterable[Proposal] = (), before: Asked | None = None) -> None:
@@ -37,15 +37,15 @@ class Asked:
         self._indexed = 0
 
     def __len__(self) -> int:
-        """Return how many launches there are."""
+        """Return the number of launches."""
         return len(self._launches) + (len(self._before) if self._before is not None else 0)
 
     def extend(self, launches: Iterable[Proposal]) -> None:
-        """Add launches behind all others."""
+        """Append launches."""
         self._launches.extend(launches)
 
     def has_tried(self, weights: tuple[float, ...]) -> bool:
-        """Return whether a weighted launch, of whichever proposer, had these weights."""
+        """Return whether a weighted launch of any proposer had these weights."""
         if self._before is not None and self._before.has_tried(weights):
             return True
         self._index()
@@ -62,11 +62,11 @@ class Asked:
         return chain(self._before.constrained(), own) if self._before is not None else own
 
     def questions(self, target: int, most: int) -> list[Thresholds]:
-        """Return the thresholds of the latest launches that were to improve an objective."""
+        """Return the thresholds of the latest constrained launches towards an objective."""
         if self._before is None:
             self._index()
             return self._towards.get(target, [])[-most:]
-        # most often the latest few launches hold them all: these are not worth an index
+        # usually the latest few launches hold them all: these need no index
         latest = (
             p.thresholds
             for p in reversed(self._launches)
@@ -78,7 +78,7 @@ class Asked:
         return self._before.questions(target, most - len(own)) + own
 
     def alone(self, objective: int) -> list[int]:
-        """Return the places of the weighted launches for one objective alone, in order."""
+        """Return the positions of the weighted launches for one objective alone, in order."""
         self._index()
         if self._before is None:
             return list(self._alone.get(objective, ()))
@@ -86,7 +86,7 @@ class Asked:
         return [*self._before.alone(objective), *later]
 
     def _index(self) -> None:
-        """Sort what was added since the last time into the sets."""
+        """Index the launches that were added since the last call."""
         for place, launch in enumerate(islice(self._launches, self._indexed, None), self._indexed):
             if launch.kind is LaunchKind.WEIGHTED:
                 weights = launch.weights.values
@@ -102,11 +102,11 @@ _proposal_of = attrgetter("proposal")
 
 
 class AskedMemory:
-    """Reads a long history once, not at every choice.
+    """Cache of the launches of a long history, so that it is read once, not at every choice.
 
-    Runs that ended long ago stay where they are in a history; what is known of them is kept. A
-    history that does not begin with them is read anew, so that the answer is always the same as
-    without a memory.
+    Runs that ended long ago keep their place in a history; their launches are kept here. A history
+    that does not begin with the same runs is read from the start. So the result is always the same
+    as without the cache.
     """
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ class AskedMemory:
         self._block = Asked()
 
     def asked_of(self, history: History, pending: Sequence[Proposal]) -> Asked:
-        """Return every launch that was asked for: the ended ones, then the pending ones."""
+        """Return every launch so far: the ended ones, then the pending ones."""
         runs, known = history.runs, len(self._runs)
         if runs[:known] != self._runs:
             self._runs, self._block, known = (), Asked(), 0
@@ -128,11 +128,11 @@ class AskedMemory:
 
 
 Choose = Callable[[Asked, Sequence[Proposal]], Proposal | None]
-"""Given all launches and the pending ones of them, the next; None when nothing is worth it now."""
+"""Maps all launches and the pending ones to the next; None when none is worth launching now."""
 
 
 def seed_for(seed: int, asked: Asked) -> int:
-    """Return the seed of the next launch: no two launches of a sweep share one."""
+    """Return the seed of the next launch; no two launches of a sweep share a seed."""
     return seed_of(seed, len(asked))
 
 
@@ -141,7 +141,7 @@ def one_by_one(
 ) -> list[Proposal]:
     """Choose up to `count` launches, each as if those before it were pending already.
 
-    So a batch of k is the same as k single requests, and its members differ from each other.
+    So a batch of k launches is the same as k single requests, and its launches differ.
     """
     chosen: list[Proposal] = []
     while len(chosen) < count:

@@ -1,8 +1,8 @@
-"""Decides what runs at untried weights are believed to come to, and what that would add.
+"""Expected outcomes of runs at untried weights, and the hypervolume that they would add.
 
-A weighted run is not any function of its weights: it maximises a weighted sum. So what a Gaussian
-process predicts is cut to what runs at other weights leave possible (`corners`), and a prediction
-that does not rise above what is known is probably a policy that is known.
+A weighted run is not an arbitrary function of its weights: it maximises a weighted sum. So the
+prediction of a Gaussian process is clipped to the bounds that runs at other weights set
+(`corners`). A prediction that does not rise above the known points is probably a known policy.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from paretoflow.proposers.kernels import spread_part
 from paretoflow.proposers.ranges import normalised, normalised_errors
 
 SMALLEST = 1e-3
-"""A weighted sum that rises less, in normalised gains, is no new policy, however exact."""
+"""Smallest rise of a weighted sum, in normalised gains, that counts as a new policy."""
 
 MOST_DRAWN = 3
-"""Objectives up to which gains are taken over all combinations of likely outcomes. Beyond, or where
-the front has too many points for that, the outcome one deviation above the mean takes their place.
-"""
+"""Number of objectives up to which gains are averaged over all combinations of likely outcomes.
+Beyond, or where the front has too many points for that, the outcome one deviation above the mean is
+used instead."""
 
 
 @dataclass(frozen=True)
 class KnownRuns:
-    """The weighted runs that a model is fitted to, and the model.
+    """Weighted runs, and the model that is fitted to them.
 
     Args:
         rows: Row of each run's last evaluation in the history, shape (n,).
         weights: Shape (n, m).
-        model: Of normalised gains.
+        model: Model of normalised gains.
     """
 
     rows: IntArray
@@ -46,14 +46,14 @@ class KnownRuns:
 
 @dataclass(frozen=True)
 class Belief:
-    """What is known and believed before a choice.
+    """Known and expected outcomes before a choice.
 
     Args:
-        model: With pending weighted launches believed.
-        weights: Of the runs that the model knows, shape (n, m).
-        doubt: Standard deviation from one training to the next, and of what is not known of the
-            runs' own means, in each objective, shape (n, m).
-        region: What the front of all that is known and believed leaves open, normalised.
+        model: Model that counts pending weighted launches as arrived at their predicted means.
+        weights: Weights of the runs in the model, shape (n, m).
+        doubt: Standard deviation from one training to the next and of the estimates of the runs'
+            own means, in each objective, shape (n, m).
+        region: Region that the front of all known and expected points leaves open, normalised.
     """
 
     model: GainModel
@@ -62,18 +62,18 @@ class Belief:
     region: OpenRegion
 
     def gain_of(self, way: Way) -> float:
-        """Return what the middle of a way's box would add."""
+        """Return the hypervolume that the middle of the way's box would add."""
         return float(self.region.gains(way.thresholds))
 
     def possible(self, outcomes: FloatArray) -> FloatArray:
-        """Return outcomes, shape (..., m), cut to what runs at other weights leave possible."""
+        """Return outcomes, shape (..., m), clipped to the bounds that other runs set."""
         slack = SMALLEST + np.sqrt(((self.weights * self.doubt) ** 2).sum(axis=1))
         return within_supports(
             outcomes, self.weights, envelope(self.weights, self.region.front) + slack
         )
 
     def rise(self, where: FloatArray, outcomes: FloatArray) -> FloatArray:
-        """Return by how many typical doubts outcomes rise above what is known, shape (..., k).
+        """Return the rise of outcomes above the known points, in typical doubts, shape (..., k).
 
         Args:
             where: Weights, shape (k, m).
@@ -86,11 +86,11 @@ class Belief:
 
 @dataclass(frozen=True)
 class Promise:
-    """What a preference is expected to add to the hypervolume.
+    """Hypervolume that a run at given weights is expected to add.
 
     Args:
-        likely: Benefit of the doubt given to outcomes that hardly rise above what is known.
-        sure: Without it.
+        likely: Gain that counts outcomes which hardly rise above the known points in part.
+        sure: Gain that counts only outcomes which rise clearly.
         mean: Expected normalised gains, shape (m,).
         sd: Their standard deviations, shape (m,).
     """
@@ -105,7 +105,7 @@ class Promise:
 def known_runs(history: History) -> KnownRuns:
     """Return the last evaluations of the weighted runs, and a model of them.
 
-    A run that continued a parent is none: what it came to is not what its weights lead to.
+    A run that continued a parent is left out: its outcome does not follow from its weights alone.
     """
     last = {run: row for row, run in enumerate(history.run_index.tolist()) if run >= 0}
     kept = [
@@ -123,7 +123,7 @@ def known_runs(history: History) -> KnownRuns:
 def belief_of(known: KnownRuns, land: Landscape, pending: Sequence[Proposal]) -> Belief:
     """Return the belief before a choice.
 
-    Points that the model does not know, for instance of constrained launches, count as they are.
+    Points outside the model, for instance of constrained launches, count as evaluated.
     """
     points = np.vstack([known.model.attained(), land.gains[~np.isin(land.rows, known.rows)]])
     _, sd = known.model.predicted(known.weights)
@@ -148,7 +148,7 @@ def best_promise(belief: Belief, where: FloatArray) -> Promise | None:
     """Return the candidate that is expected to add the most; None when none adds anything.
 
     Args:
-        belief: What is known and believed.
+        belief: Known and expected outcomes.
         where: Candidates, shape (k, m).
     """
     if not len(where):
@@ -165,16 +165,16 @@ def best_promise(belief: Belief, where: FloatArray) -> Promise | None:
 def expected_gains(
     where: FloatArray, mean: FloatArray, sd: FloatArray, belief: Belief
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the hypervolume that runs are expected to add: likely and surely, each (k,).
+    """Return the hypervolume that runs are expected to add: likely and sure, each (k,).
 
-    An outcome that rises above the known weighted sums by r doubts counts as a new policy by
-    (1 + r) / 2 for the likely gain, and by r - 1 for the sure one, both kept between 0 and 1.
+    An outcome that rises above the known weighted sums by r doubts counts as a new policy with
+    weight (1 + r) / 2 for the likely gain, and r - 1 for the sure one, both clipped to [0, 1].
 
     Args:
         where: Weights, shape (k, m).
         mean: Predicted normalised gains, shape (k, m).
-        sd: Their standard deviations, shape (k, m).
-        belief: What is known and believed.
+        sd: Standard deviations of the predictions, shape (k, m).
+        belief: Known and expected outcomes.
     """
     m = where.shape[1]
     drawn = m <= MOST_DRAWN and belief.region.is_cut

@@ -1,12 +1,12 @@
-"""Decides where better points may hide: the boxes that the front leaves open, less what was asked.
+"""Boxes that the front leaves open, where better points may lie, less the parts already explored.
 
 All numbers here are normalised gains, 0 at the nadir and 1 at the ideal. A better point is
-dominated by no front point and, as far as the front is right, dominates none; so it lies above one
-of the front's local lower bounds and below one of its local upper bounds, which makes a box. A
-constrained launch asks about it: how far does objective l go while the others stay above thresholds
-half-way? Once asked, whatever came of it, what would have answered better is deleted for that
-objective; asked about again and again, a box halves each time. Training is no exact oracle: when
-all is deleted, the oldest half of the questions is forgotten and those boxes come back.
+dominated by no front point and, if the front is right, dominates none. So it lies above one of the
+front's local lower bounds and below one of its local upper bounds, which makes a box. A constrained
+launch explores the box: it raises objective l while the others stay above thresholds half-way.
+After the launch, whatever its result, the part of the box above that result is deleted for that
+objective; each further launch halves the box. Training is no exact oracle: when everything is
+deleted, the oldest half of the launches is ignored and their boxes come back.
 
 References:
     Klamroth, Lacour and Vanderpooten (2015), On the representation of the search region in
@@ -29,28 +29,29 @@ from paretoflow.proposers.ranges import normalised_ref, scale_of
 from paretoflow.proposers.spread import farthest_first
 
 NARROWEST = 0.01
-"""A side below this share of the range is not worth a run, however exact the scores."""
+"""Shortest side of a box that is worth a run, as a share of the range, however exact the scores."""
 MAX_POINTS = 24
-"""Boxes are drawn between at most so many front points, far from each other: beyond two objectives
-the number of boxes grows as a power of the number of points."""
+"""Largest number of front points, far from each other, that boxes lie between: beyond two
+objectives the number of boxes grows as a power of the number of points."""
 MAX_QUESTIONS = 64
-"""Latest launches towards an objective whose deletions are kept; older ones are long filled in."""
+"""Number of latest launches towards an objective whose deletions count; points fill older ones."""
 BELIEVED = -1
 
 
 @dataclass(frozen=True)
 class Landscape:
-    """The front as far as it is known or believed, normalised.
+    """Front of the known and expected points, normalised.
 
     Args:
         gains: Shape (n, m), mutually non-dominated.
-        noise: What two points must differ by to be told apart, shape (m,): their combined standard
-            errors, at least `NARROWEST`.
-        rows: Row of each point in the history, shape (n,); -1 for a believed point.
-        startable: Where a run can start, shape (n,): not at the base model or a believed point.
-        questions: For each objective, the thresholds of the latest launches that were to improve
-            it, shape (q, m), the pending ones last; one more than count, if there are so many.
-        ref: Reference point, shape (m,); what is not above it is worth nothing.
+        noise: Smallest difference that distinguishes two points, shape (m,): their combined
+            standard errors, at least `NARROWEST`.
+        rows: Row of each point in the history, shape (n,); -1 for an expected point.
+        startable: Mask of the points where a run can start, shape (n,): not the base model or an
+            expected point.
+        questions: For each objective, the thresholds of the latest launches towards it, shape
+            (q, m), the pending ones last; one more than `MAX_QUESTIONS`, if there are so many.
+        ref: Reference point, shape (m,); only points above it count.
         waiting: Number of pending launches.
     """
 
@@ -65,13 +66,13 @@ class Landscape:
 
 @dataclass(frozen=True)
 class Box:
-    """Where a better point may be, as one objective's launches have left it.
+    """Box in which a better point may lie, less the deletions by one objective's launches.
 
     Args:
         target: Objective to improve.
-        lower: What a point in the box exceeds, shape (m,).
-        upper: What it can reach at best, shape (m,).
-        again: Whether it had been deleted.
+        lower: Lower corner, shape (m,): a point in the box exceeds it.
+        upper: Upper corner, shape (m,): the best that a point can reach.
+        again: Whether the box had been deleted.
     """
 
     target: int
@@ -86,7 +87,7 @@ class Box:
 
     @property
     def volume(self) -> float:
-        """Return the hypervolume that is to win in the box, as a share of the ranges' product."""
+        """Return the hypervolume of the box, as a share of the ranges' product."""
         return float(self.side.prod())
 
 
@@ -95,11 +96,11 @@ class Way:
     """A launch into a box.
 
     Args:
-        box: What it explores.
+        box: The box to explore.
         parent: Index of the point to start from.
-        thresholds: What the other objectives must keep, shape (m,); the target's own entry is the
+        thresholds: Lower bounds of the other objectives, shape (m,); the target's own entry is the
             middle of the box, the gain that the launch should pass.
-        shortfall: By how much the parent misses the thresholds, summed.
+        shortfall: Sum of the amounts by which the parent misses the thresholds.
     """
 
     box: Box
@@ -109,9 +110,9 @@ class Way:
 
     @property
     def rank(self) -> tuple[float, float, float]:
-        """Return what ways are compared by, larger first.
+        """Return the sort key of ways, larger first.
 
-        Of two ways into the same box, that with the nearer parent is better, then the one that
+        Of two ways into the same box, the one with the nearer parent is better, then the one that
         halves the longer side.
         """
         side = float(self.box.side[self.box.target])
@@ -119,12 +120,12 @@ class Way:
 
 
 def landscape(history: History, asked: Asked, pending: Sequence[Proposal]) -> Landscape:
-    """Return the front with pending constrained launches believed to reach what they ask for.
+    """Return the front, with pending constrained launches counted as reaching their aim.
 
     Args:
         history: Ended runs and evaluations.
         asked: Every launch so far, the pending ones last.
-        pending: Launches that have not ended.
+        pending: Pending launches.
     """
     m, front, scale = history.problem.m, history.front, scale_of(history)
     constrained = (p for p in pending if p.kind is LaunchKind.CONSTRAINED)
@@ -152,7 +153,7 @@ def largest_box(land: Landscape, slack: float) -> Way | None:
     """Return the best way into the largest box; None when no box is worth a run.
 
     Args:
-        land: The front and what was asked.
+        land: The front and the launches towards each objective.
         slack: Room below the middle of a box, normalised.
     """
     if not land.startable.any():
@@ -162,9 +163,9 @@ def largest_box(land: Landscape, slack: float) -> Way | None:
 
 
 def open_boxes(land: Landscape, most: int) -> list[Box]:
-    """Return up to `most` boxes of each target, the largest first, that no question deleted.
+    """Return up to `most` boxes of each target, the largest first, that no launch has deleted.
 
-    When all are deleted, the oldest half of the questions is forgotten.
+    When all are deleted, the oldest half of the launches is ignored.
     """
     lowers, uppers = _open_region(land)
     asked = max(len(questions) for questions in land.questions)
@@ -177,7 +178,7 @@ def open_boxes(land: Landscape, most: int) -> list[Box]:
 
 
 def local_lower_bounds(points: FloatArray, bounds: FloatArray, limit: FloatArray) -> FloatArray:
-    """Return the corners above which nothing is dominated by any of the points.
+    """Return the corners above which no place is dominated by any of the points.
 
     By hand: points (0, 3), (3, 0) leave the bound (0, 0) as it is; (2, 1) makes it (0, 1), (2, 0).
 
@@ -189,7 +190,7 @@ def local_lower_bounds(points: FloatArray, bounds: FloatArray, limit: FloatArray
     Returns:
         Bounds, shape (k, m), none above another.
     """
-    # bounds only rise: a point that is above none of them to begin with never will be
+    # bounds only rise: a point that is above none of them at the start never will be
     above = np.all(bounds[None, :, :] < points[:, None, :], axis=2)
     for point in points[np.any(above, axis=1)]:
         hit = (bounds < point).all(axis=1)
@@ -201,14 +202,14 @@ def local_lower_bounds(points: FloatArray, bounds: FloatArray, limit: FloatArray
         new = _distinct(raised.reshape(-1, len(point)))
         new = new[(new < limit).all(axis=1)]
         others = np.vstack([bounds[~hit], new])
-        # a bound above another one says nothing new; each is above itself
+        # a bound above another one is redundant; each is above itself
         covered = (others[None, :, :] <= new[:, None, :]).all(axis=2).sum(axis=1) > 1
         bounds = np.vstack([bounds[~hit], new[~covered]])
     return bounds
 
 
 def _distinct(rows: FloatArray) -> FloatArray:
-    """Return each row once, in lexicographic order; much faster than `np.unique` on few rows."""
+    """Return the distinct rows in lexicographic order; much faster than `np.unique` on few rows."""
     ordered = rows[np.lexsort(rows.T[::-1])]
     differs = np.ones(len(rows), dtype=np.bool_)
     differs[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
@@ -222,7 +223,7 @@ def _matrix(thresholds: Sequence[tuple[float, ...]], m: int) -> FloatArray:
 def _open_region(land: Landscape) -> tuple[FloatArray, FloatArray]:
     """Return lower bounds, (j, m), and upper bounds, (k, m), of the boxes between front points.
 
-    Beyond the best of an objective nothing is expected: its corner was trained for that alone.
+    No point is expected beyond the best of an objective: its corner was trained for it alone.
     """
     extremes = list(dict.fromkeys(land.gains.argmax(axis=0).tolist()))
     more = farthest_first(land.gains, land.gains[extremes], MAX_POINTS - len(extremes))
@@ -236,7 +237,7 @@ def _open_region(land: Landscape) -> tuple[FloatArray, FloatArray]:
 def _largest_boxes(
     land: Landscape, lowers: FloatArray, uppers: FloatArray, keep: int, most: int
 ) -> list[Box]:
-    """Return the `most` largest boxes of each target, given the latest `keep` questions."""
+    """Return the `most` largest boxes of each target, given the latest `keep` launches."""
     boxes = []
     for target in range(len(land.ref)):
         asked = land.questions[target]
@@ -244,7 +245,7 @@ def _largest_boxes(
         left = -local_lower_bounds(-_refuted(target, land, kept), -uppers, -land.ref)
         side = left[None, :, :] - lowers[:, None, :]
         wide = side > land.noise
-        # a real exchange: the target and something to give, both beyond the noise
+        # a real exchange: a side in the target and one in another objective, both beyond the noise
         real = (side > 0).all(axis=2) & wide[:, :, target] & (wide.sum(axis=2) > 1)
         low, high = np.nonzero(real)
         order = np.argsort(-side[low, high].prod(axis=1).round(12), kind="stable")[:most]
@@ -256,9 +257,9 @@ def _largest_boxes(
 def _refuted(target: int, land: Landscape, questions: FloatArray) -> FloatArray:
     """Return corners above which no point is left after launches towards a target, at most (q, m).
 
-    A launch with thresholds t found the best target among what keeps them, so far as is known: v.
-    Nothing is then above (t, v); if nothing keeps t at all, v is below all that counts. A corner
-    above another one says nothing new.
+    A launch with thresholds t found v: the best known target among the points that keep t. No point
+    is then above (t, v). If no point keeps t, v is below everything that counts. A corner above
+    another one is redundant.
     """
     others = np.arange(len(land.ref)) != target
     keeps = (land.gains[None, :, others] >= questions[:, None, others]).all(axis=2)
@@ -270,10 +271,10 @@ def _refuted(target: int, land: Landscape, questions: FloatArray) -> FloatArray:
 
 
 def _way_into(box: Box, land: Landscape, slack: float) -> Way:
-    """Return the launch into a box from the point that is nearest to keeping its thresholds.
+    """Return the way into a box from the point that is nearest to keeping its thresholds.
 
-    The slack is at most a quarter of the side, so that the answer differs from what is known; a
-    side within the noise keeps the full slack.
+    The slack is at most a quarter of the side, so that the result differs from known points; a side
+    within the noise keeps the full slack.
     """
     room = np.where(box.side > land.noise, np.minimum(slack, box.side / 4), slack)
     room[box.target] = 0.0

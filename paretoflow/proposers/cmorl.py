@@ -1,6 +1,6 @@
 """`cmorl`: weighted runs, then rounds of constrained extension from policies chosen by crowding.
 
-The faithful control that other choosers of constrained launches are measured against.
+This faithful version is the control for other proposers of constrained launches.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ _TAG = re.compile(r"round:(\d+):(.+)")
 _BASE_ROW = -1
 
 Hopeful = Callable[[str], Sequence[int]]
-"""A parent to the objectives that it may be extended in."""
+"""Maps a parent to the objectives that it may be extended in."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """One selection of policies and what was asked of it.
+    """One selection of policies, and the extensions launched from it.
 
     Args:
         number: Counts from 1.
         parents: Checkpoints selected together.
-        asked: (parent, objective) pairs handed out already.
+        asked: (parent, objective) pairs that are launched already.
     """
 
     number: int
@@ -45,10 +45,10 @@ class Round:
     asked: frozenset[tuple[str, int]]
 
     def left(self, hopeful: Hopeful) -> list[tuple[str, int]]:
-        """Return the extensions not handed out yet, parent by parent, objective by objective.
+        """Return the extensions not launched yet, parent by parent, objective by objective.
 
         Args:
-            hopeful: A parent to the objectives that it may be extended in.
+            hopeful: Maps a parent to the objectives that it may be extended in.
         """
         return [(p, i) for p in self.parents for i in hopeful(p) if (p, i) not in self.asked]
 
@@ -63,25 +63,25 @@ class CmorlProposer(StepwiseProposer):
         G_i >= G_i(parent) - slack * (ideal_i - nadir_i)    for i other than l,
 
     frozen at the parent. With `beta` the paper's own G_i >= beta * G_i(parent) takes its place.
-    That has a trap: for a negative gain (any minimised score) it *tightens* the bound beyond the
-    parent, so that the parent itself is infeasible, and near zero it leaves no room at all.
+    Beware: for a negative gain (any minimised score) `beta` *tightens* the bound beyond the
+    parent, so that the parent itself is infeasible; near zero it leaves no room at all.
 
     By hand: gains (0, 10), (4, 7), (9, 1) on ranges of 10 with slack 0.05, `select: 2`: the
     extremes are (9, 1) in the first objective and (0, 10) in the second. (9, 1) extended in the
     second keeps the first at 9 - 0.5 = 8.5; (4, 7) is next in round two, being the only one left.
 
     Args:
-        spec: Its knobs.
+        spec: Its options.
         m: Number of objectives.
         runs: Runs of the sweep; nothing depends on it.
 
-    An extension whose like has not kept its thresholds is left out; see `keeping`.
+    An extension is left out if similar launches did not keep their thresholds; see `keeping`.
 
     References:
         Liu et al. (2024), arXiv 2410.02236, sec. 5.1 to 5.3, alg. 1. Departures: no barrier (the
-        next round is selected from the present front once the launches of the last one are handed
-        out); additive slack unless `beta` is set; when every policy of the front was selected
-        already, those extended longest ago are taken again with fresh seeds; the method
+        next round is selected from the present front once all launches of the last one are made);
+        additive slack unless `beta` is set; when every policy of the front was selected already,
+        those extended longest ago are selected again with fresh seeds; the method
         keeps the constraint, by multipliers or by a barrier (`method.dual.form`), from half the
         parent's weights and half the target on.
     """
@@ -95,7 +95,7 @@ class CmorlProposer(StepwiseProposer):
         self._beta = spec.beta
 
     def _chooser(self, history: History, seed: int) -> Choose:
-        """Return how one launch is chosen; none while all that could be extended trains."""
+        """Return the chooser of one launch; it returns None while all possible parents train."""
         rows = {name: row for row, name in enumerate(history.snapshot_ids)}
 
         def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
@@ -119,7 +119,7 @@ class CmorlProposer(StepwiseProposer):
     def _current(
         self, history: History, rounds: list[Round], hopeful: Hopeful, *, waiting: bool
     ) -> Round | None:
-        """Return the round with launches left: the last, or a new one; None if there is none."""
+        """Return the round with launches left, the last or a new one; None if there is none."""
         if rounds and rounds[-1].left(hopeful):
             return rounds[-1]
         ranked = [r for r in ranked_policies(history) if hopeful(history.snapshot_ids[r])]
@@ -158,7 +158,10 @@ class CmorlProposer(StepwiseProposer):
         )
 
     def _hopeful(self, history: History, rows: dict[str, int]) -> Hopeful:
-        """Return which objectives a parent may be extended in: those that its like kept."""
+        """Return a function from a parent to the objectives that it may be extended in.
+
+        It leaves out objectives in which similar launches were in vain.
+        """
         record, scale = kept_so_far(history), scale_of(history)
 
         def hopeful(parent: str) -> list[int]:
@@ -180,11 +183,11 @@ class CmorlProposer(StepwiseProposer):
 
 
 def rounds_of(asked: Asked, rows: dict[str, int]) -> list[Round]:
-    """Return the rounds of extension behind the launches asked for, in order.
+    """Return the rounds of extension that the launches so far belong to, in order.
 
     Args:
         asked: Every launch so far.
-        rows: Row of each checkpoint in the history; a parent that is not there is left out.
+        rows: Row of each checkpoint in the history; a parent without a row is left out.
     """
     parents: dict[int, tuple[str, ...]] = {}
     extended: dict[int, set[tuple[str, int]]] = {}
@@ -198,10 +201,10 @@ def rounds_of(asked: Asked, rows: dict[str, int]) -> list[Round]:
 
 
 def ranked_policies(history: History) -> list[int]:
-    """Return the front's trained policies as rows, the best of each objective first.
+    """Return the rows of the front's trained policies, the best of each objective first.
 
-    The others follow by crowding distance. The base model is a neighbour on the front but no policy
-    to extend. If it dominates every run, the runs' own front is taken.
+    The others follow by crowding distance. The base model counts as a neighbour on the front, but
+    is not extended. If it dominates every run, the front of the runs alone is used.
     """
     front: IntArray = history.front
     if not (history.run_index[front] != _BASE_ROW).any():
@@ -218,7 +221,7 @@ def ranked_policies(history: History) -> list[int]:
 
 
 def starting_weights(history: History, row: int, target: int) -> WeightVector:
-    """Return where a run that extends a row starts: half the parent's weights, half the target."""
+    """Return the first weights of an extension: half the parent's weights, half the target."""
     m = history.problem.m
     run = int(history.run_index[row])
     parent = history.runs[run].proposal.weights.array if run >= 0 else np.full(m, 1 / m)
@@ -226,7 +229,7 @@ def starting_weights(history: History, row: int, target: int) -> WeightVector:
 
 
 def place_of(history: History, row: int) -> str:
-    """Return in words why a policy was selected."""
+    """Return the reason in words why a policy was selected."""
     best = history.gains[history.front].max(axis=0)
     leads = np.flatnonzero(history.gains[row] == best)
     names = [history.problem.names[i] for i in leads]

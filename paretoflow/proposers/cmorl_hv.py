@@ -1,4 +1,4 @@
-"""`cmorl_hv`: C-MORL's constrained extension, of the policies beside the largest gain to be had."""
+"""`cmorl_hv`: C-MORL's constrained extension, into the gaps with the largest possible gain."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from paretoflow.proposers.wording import bounds, improve
 from paretoflow.spec.proposers import CmorlHvProposerSpec
 
 LARGEST = 16
-"""Gaps of each objective, the largest boxes first, whose gain in hypervolume is worked out."""
+"""Number of gaps of each objective, the largest boxes first, whose gain is computed."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Step:
     Args:
         parent: Index of the policy among the landscape's points.
         target: Objective to improve.
-        aim: What the launch asks for, shape (m,): the thresholds, and the target's gain to pass.
+        aim: Aim of the launch, shape (m,): the thresholds, and the target's gain to pass.
         gain: Hypervolume that a point at `aim` would add.
-        travel: How far that is from the parent, summed over the objectives.
+        travel: Distance of `aim` from the parent, summed over the objectives.
         width: Length of the gap in the target.
         again: Whether the gap was closed before.
     """
@@ -46,10 +46,10 @@ class Step:
 
     @property
     def rank(self) -> tuple[float, float, float]:
-        """Return what steps are compared by, larger first.
+        """Return the sort key of steps, larger first.
 
-        Of two steps that would add as much, the shorter one is better, then the one whose
-        thresholds halve the longer side of the gap.
+        Of two steps with the same gain, the shorter one is better, then the one whose thresholds
+        halve the longer side of the gap.
         """
         return round(self.gain, 12), -round(self.travel, 12), -round(self.width, 12)
 
@@ -58,43 +58,44 @@ class CmorlHvProposer(GapProposer):
     """Extends the policy beside the gap of the front where a point would add most hypervolume.
 
     The oracle is C-MORL's: from a policy r of the front, raise one objective l while the others
-    stay above thresholds. The choice of (r, l) and the thresholds are not. A gap is a box that the
-    front leaves open (`boxes`; for two objectives, the rectangle between two neighbours), with
-    lower corner u and upper corner v. A policy lies beside it for objective l if it exceeds u in
-    all others and not in l. Its extension keeps, with c = min(v, G(r)),
+    stay above thresholds. The choice of (r, l) and of the thresholds is not C-MORL's. A gap is a
+    box that the front leaves open (`boxes`; for two objectives, the rectangle between two
+    neighbours), with lower corner u and upper corner v. A policy lies beside the gap for objective
+    l if it exceeds u in all other objectives and not in l. With c = min(v, G(r)), its extension
+    keeps
 
-        G_i >= c_i - reach * (c_i - u_i)    for i other than l,
+        G_i >= c_i - reach * (c_i - u_i)    for i other than l.
 
-    that is, it gives up a share of what lies between it and the neighbour that bounds the gap, and
-    at least what scores differ by through noise. Of all (r, l), the one is launched whose
-    hypothetical result, that share of the way into the gap, would add most to the hypervolume. A
-    policy that is the best in l already has no gap to go to.
+    That is, it gives up a share of the distance to the neighbour that bounds the gap, and at least
+    the noise of the scores. The hypothetical result of (r, l) lies that share of the way into the
+    gap. The (r, l) whose result would add most hypervolume is launched. A policy that is already
+    the best in l has no gap.
 
-    Pending launches are believed to reach what they ask for; what a launch asked for is closed to
-    the objective that it was to raise, found or not; gaps within the combined standard errors are
-    left alone, and so are launches whose like have not kept their thresholds (`keeping`). When all
-    are closed, the older half of the questions is forgotten; when no policy
-    lies beside a gap, weights far from all tried so far use up the budget.
+    Pending launches are expected to reach their aim. The box of a launch is closed to its target,
+    whether or not the launch found a point. Gaps within the combined standard errors are skipped,
+    and so are launches if similar ones did not keep their thresholds (`keeping`). When all gaps are
+    closed, the older half of the launches is ignored. When no policy lies beside a gap, weights far
+    from all tried so far use up the budget.
 
-    It differs from `empty_box` in that it starts beside the gap, so that the parent keeps all
-    thresholds to begin with and the run moves along the front, where `empty_box` may start below
-    them; in ranking gaps by what a point within them would add instead of by their volume, which is
-    another order from three objectives on; and in starting from the parent's weights instead of
-    the gap's normal.
+    Differences to `empty_box`: (1) a launch starts beside the gap, so that the parent keeps all
+    thresholds at the start and the run moves along the front; `empty_box` may start below them.
+    (2) Gaps are ranked by the hypervolume that a point within them would add instead of by their
+    volume, which is another order from three objectives on. (3) A launch starts with the parent's
+    weights instead of the gap's normal.
 
     By hand, with `reach: 0.5`: gains (0, 10), (4, 7), (9, 1) on ranges of 10 leave gaps of 4 x 3
-    and 5 x 6, whose middles add 2 * 1.5 = 3 and 2.5 * 3 = 7.5 hundredths. The latter is longer in
-    the second objective, which is halved: from (4, 7), raise the first, keeping the second at 4.
+    and 5 x 6, whose middles add 2 * 1.5 = 3 and 2.5 * 3 = 7.5 hundredths. The second gap is longer
+    in the second objective, which is halved: from (4, 7), raise the first, keeping the second at 4.
 
     Args:
-        spec: Its knobs.
+        spec: Its options.
         m: Number of objectives.
         runs: Runs of the sweep.
 
     References:
         Liu et al. (2024), arXiv 2410.02236 (C-MORL), sec. 5.2 and 5.3. Departures, beside those of
-        `cmorl`: policies are selected by hypervolume instead of crowding, one at a time; each is
-        extended in one objective instead of all; thresholds come from the neighbour, not from beta.
+        `cmorl`: hypervolume selects policies instead of crowding, one at a time; each is extended
+        in one objective instead of all; thresholds come from the neighbour, not from beta.
     """
 
     tag = "cmorl_hv"
@@ -111,7 +112,7 @@ class CmorlHvProposer(GapProposer):
         return None if step is None else _launch(step, land, history, seed_for(seed, asked))
 
     def _no_gap(self, *, opening: bool) -> str:
-        """Return why none is made."""
+        """Return the reason in words why no gap is filled."""
         return "No policy lies beside a gap that is open"
 
 
@@ -119,9 +120,9 @@ def best_step(land: Landscape, reach: float, record: KeepingRecord | None = None
     """Return the extension that would add most hypervolume; None when no gap is worth a run.
 
     Args:
-        land: The front and what was asked.
+        land: The front and the launches towards each objective.
         reach: Share of the way to the neighbour that a launch may give up.
-        record: How earlier launches kept their thresholds: what should end in vain is left out.
+        record: Whether earlier launches kept their thresholds; hopeless launches are left out.
     """
     if not land.startable.any():
         return None
@@ -139,18 +140,18 @@ def best_step(land: Landscape, reach: float, record: KeepingRecord | None = None
 
 
 def dominated(points: FloatArray, gains: FloatArray) -> NDArray[np.bool_]:
-    """Return which of some points, (k, m), no more than equal one of some gains, (n, m).
+    """Return a mask of the points, (k, m), that do not exceed one of some gains, (n, m), anywhere.
 
-    A region keeps but a part of a large front: what that part leaves open, another point may fill.
+    A region keeps only a part of a large front: another point may fill a gap that this part leaves.
     """
     reached = np.all(gains[None] >= points[:, None], axis=2)
     return np.asarray(np.any(reached, axis=1), dtype=np.bool_)
 
 
 def _step(box: Box, land: Landscape, reach: float) -> Step | None:
-    """Return the extension into a box from beside it, its gain yet unknown; None if none lies so.
+    """Return the extension of a policy beside a box, without its gain; None without such a policy.
 
-    Of several policies beside it, the one nearest to the aim is taken.
+    If several policies lie beside the box, the one nearest to the aim is chosen.
     """
     over = land.gains > box.lower
     over[:, box.target] = ~over[:, box.target]
@@ -176,9 +177,9 @@ def _step(box: Box, land: Landscape, reach: float) -> Step | None:
 
 
 def _kept(step: Step, land: Landscape) -> FloatArray:
-    """Return what an extension is to keep, normalised, shape (m,); of the target what it aims at.
+    """Return the thresholds of an extension, normalised, shape (m,); for the target, its aim.
 
-    Nothing is asked for within the noise of what the policy has.
+    Each threshold is below the policy's own gain by the noise at least.
     """
     kept = np.minimum(step.aim, land.gains[step.parent] - land.noise)
     kept[step.target] = step.aim[step.target]

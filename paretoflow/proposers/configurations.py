@@ -1,4 +1,4 @@
-"""Decides what a model of run configurations knows: weights, then the places of settings."""
+"""Run configurations as inputs of a model: weights, then the places of settings."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from paretoflow.proposers.ranges import normalised, normalised_errors
 from paretoflow.spec.search import Axis
 
 APART = 1e-3
-"""A configuration nearer than this to a launch, in every dimension, repeats it."""
+"""Distance in every dimension below which a configuration repeats a launch."""
 REDRAWN, WAYS = 12, 6
-"""Runs that may be asked otherwise at a choice, and in how many ways each."""
+"""Number of runs that are offered with other decoding at a choice, and of ways for each."""
 NEW_RUNS = 4
-"""After so many runs more, kernels are chosen again; among the first few, with each of them."""
+"""Number of new runs after which kernels are chosen again; among the first few runs, after each."""
 
 
 @dataclass(frozen=True)
 class KnownPoints:
-    """What the history tells of configurations.
+    """Configurations of a history, and the model fitted to them.
 
     Args:
-        points: Configurations of the runs that the model rests on, shape (n, d).
-        model: Of normalised gains.
-        others: Normalised gains of front points that the model does not know, shape (k, m).
+        points: Configurations of the runs that the model is fitted to, shape (n, d).
+        model: Model of normalised gains.
+        others: Normalised gains of front points outside the model, shape (k, m).
         taken: Configurations of all ended runs, failed ones included, shape (r, d).
-        snapshots: What the points were evaluated at, length n.
-        on_front: Which of the points are on the front, shape (n,).
+        snapshots: Checkpoints at which the points were evaluated, length n.
+        on_front: Mask of the points that are on the front, shape (n,).
     """
 
     points: FloatArray
@@ -45,9 +45,9 @@ class KnownPoints:
 
 
 class KernelMemory:
-    """Chooses kernels again with every few runs only, and keeps the latest.
+    """Cache of the latest kernels, which are chosen again only every few runs.
 
-    The first runs alone decide, so that the answer is the same without a memory.
+    Only the first runs decide on the kernels, so that the result is the same without the cache.
     """
 
     def __init__(self) -> None:
@@ -59,8 +59,8 @@ class KernelMemory:
 
         Args:
             points: Configurations, shape (n, d).
-            gains: Normalised, shape (n, m).
-            stderr: Their standard errors, shape (n, m).
+            gains: Normalised gains, shape (n, m).
+            stderr: Standard errors of the gains, shape (n, m).
         """
         count = len(points) - (len(points) % NEW_RUNS if len(points) > 2 * NEW_RUNS else 0)
         first = (points[:count], gains[:count], stderr[:count])
@@ -92,7 +92,7 @@ def known_runs(history: History, axes: Sequence[Axis], memory: KernelMemory) -> 
 def is_point(proposal: Proposal, axes: Sequence[Axis]) -> bool:
     """Return whether a launch is a configuration, with a value on every axis.
 
-    It trains from the base; or it asks what did so otherwise, as a mixture of that one adapter.
+    Such a launch trains from the base, or evaluates one trained adapter with other decoding.
     """
     names = {name for name, _ in proposal.settings}
     trains = proposal.kind is LaunchKind.WEIGHTED and proposal.parent is None
@@ -120,8 +120,8 @@ class Offer:
     """A configuration that can be launched.
 
     Args:
-        point: Where exactly it is, shape (d,).
-        source: Checkpoint that is to be asked with other decoding; empty for a training.
+        point: Its exact place, shape (d,).
+        source: Checkpoint to evaluate with other decoding; empty for a training.
     """
 
     weights: WeightVector
@@ -140,9 +140,9 @@ def offer_near(point: FloatArray, axes: Sequence[Axis], source: str = "") -> Off
 
 
 def redraws(known: KnownPoints, axes: Sequence[Axis], rng: np.random.Generator) -> list[Offer]:
-    """Return the runs on the front, each with some other ways to draw its answers.
+    """Return offers of the runs on the front, each with some other decoding settings.
 
-    Training does not see decoding, so such a configuration has the adapter of its run.
+    Training does not depend on decoding, so such a configuration uses the adapter of its run.
     """
     decoding = [axis.home == "generation" for axis in axes]
     m = known.points.shape[1] - len(axes)
@@ -158,7 +158,7 @@ def redraws(known: KnownPoints, axes: Sequence[Axis], rng: np.random.Generator) 
 
 
 def repeats(points: FloatArray, taken: FloatArray) -> NDArray[np.bool_]:
-    """Return which points (q, d) repeat one of the taken (n, d), as a mask of shape (q,)."""
+    """Return a mask of the points (q, d) that repeat one of the taken (n, d), shape (q,)."""
     if not len(taken):
         return np.zeros(len(points), dtype=bool)
     gaps = np.abs(points[:, None, :] - taken[None, :, :]).max(axis=2)

@@ -1,16 +1,16 @@
-"""Decides what weighted runs say of preferences that no run had yet: bounds from both sides.
+"""Bounds on the best weighted sum at weights that no run had yet, from above and below.
 
-The best weighted sum V(w) that any policy reaches is convex in the weights. Points that are known
-bound it from below, by their upper envelope; what the runs at given weights reached bounds it from
-above, as no policy can be beyond it in that direction. Both hold as far as training and evaluation
-are exact; whoever asks brings the slack.
+The best weighted sum V(w) that any policy reaches is convex in the weights. The upper envelope of
+the known points bounds it from below. The weighted sums that runs at given weights reached bound it
+from above, as no policy can be beyond them in that direction. Both bounds hold as far as training
+and evaluation are exact; the caller adds the slack.
 
 References:
     Roijers 2016, Multi-objective decision-theoretic planning, ch. 3 (optimistic linear support):
     corner weights and the bound by linear programming. Departures: (1) the corner weights are read
     from a convex hull, and the bound from the vertices of the linear program's polyhedron, so that
-    all corners are judged at once; (2) no objective is expected beyond the best known value of it
-    or the frozen ideal, whichever is larger.
+    all corners are judged at once; (2) no objective is expected beyond its best known value or the
+    frozen ideal, whichever is larger.
 """
 
 from __future__ import annotations
@@ -22,23 +22,25 @@ import numpy as np
 from paretoflow.core.values import FloatArray
 
 FAR = 2.0
-"""How far below everything known the hulls are closed, in normalised gains; changes no answer."""
+"""Distance below all known points at which hulls are closed, in normalised gains; no result
+depends on it."""
 SAME = 9
-"""Decimals to which weights of two facets are told apart."""
+"""Decimals to which weights of two facets are compared."""
 CUTS = 3
-"""Bounds, the most violated first, that a point is brought within."""
+"""Number of bounds, the most violated first, that a point is moved within."""
 
 
 def envelope(where: FloatArray, points: FloatArray) -> FloatArray:
-    """Return the best weighted sum among points (n, m) at each of some weights (k, m): (k,)."""
+    """Return the best weighted sum of points (n, m) at each of some weights (k, m), shape (k,)."""
     return np.asarray((where @ points.T).max(axis=1), dtype=np.float64)
 
 
 def corner_weights(points: FloatArray) -> FloatArray:
     """Return the weights at which the envelope of points has a corner, the simplex' own included.
 
-    There the largest gains are to win: between corners the envelope is flat and what is to win is
-    convex. They are the normals of the facets of all that the points and mixtures of them dominate.
+    The largest possible gains are at the corners: between corners the envelope is linear and the
+    possible gain is convex. The corner weights are the normals of the facets of the region that the
+    points and their mixtures dominate.
 
     By hand: (1, 0) and (0, 1) have the corners (1, 0), (0, 1) and, where both are equally good,
     (.5, .5). A third point (.75, .75) moves that to (.75, .25) and (.25, .75).
@@ -63,15 +65,15 @@ def corner_weights(points: FloatArray) -> FloatArray:
 def value_bounds(
     where: FloatArray, weights: FloatArray, values: FloatArray, most: FloatArray
 ) -> FloatArray:
-    """Return the most that weighted sums can come to: max w.v with W v <= values and v <= most.
+    """Return upper bounds of weighted sums: max w.v with W v <= values and v <= most.
 
-    By hand: runs at (1, 0), (0, 1) and (.5, .5) that came to 1, 1 and .75 leave (1, .5) and
+    By hand: runs at (1, 0), (0, 1) and (.5, .5) that reached 1, 1 and .75 leave (1, .5) and
     (.5, 1) as vertices, so that at (.75, .25) no more than .875 is possible.
 
     Args:
         where: Weights to bound, shape (k, m).
-        weights: Of runs, shape (n, m).
-        values: The weighted sums that they reached, shape (n,).
+        weights: Weights of runs, shape (n, m).
+        values: Weighted sums that the runs reached, shape (n,).
         most: Upper end of each objective, shape (m,).
 
     Returns:
@@ -89,16 +91,16 @@ def value_bounds(
 
 
 def within_supports(points: FloatArray, weights: FloatArray, values: FloatArray) -> FloatArray:
-    """Return points moved, where they are beyond what runs at some weights reached, to within it.
+    """Return points moved within the bounds that runs at some weights set.
 
-    Each is moved straight back, `CUTS` times, by the bound that it violates most.
+    A point is moved along the normal of the bound that it violates most, `CUTS` times.
 
-    By hand: a run at (.5, .5) came to .5: (1, 1) is moved to (.5, .5), and (.2, .6) stays.
+    By hand: a run at (.5, .5) reached .5: (1, 1) is moved to (.5, .5), and (.2, .6) stays.
 
     Args:
         points: Normalised gains, shape (..., m).
-        weights: Of runs, shape (n, m).
-        values: Weighted sums that they can have reached, shape (n,).
+        weights: Weights of runs, shape (n, m).
+        values: Upper bounds of the weighted sums at these weights, shape (n,).
     """
     squares = (weights**2).sum(axis=1)
     for _ in range(CUTS):

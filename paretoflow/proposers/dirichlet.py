@@ -1,4 +1,4 @@
-"""`dirichlet`: the corners, then independent draws; never done, and hard to beat from m = 5 on."""
+"""`dirichlet`: the corners, then independent draws; never ends, and hard to beat from m = 5 on."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers import DirichletProposerSpec
 
 ATTEMPTS = 32
-"""Draws before a repetition is accepted: a tiny concentration draws little but corners."""
+"""Number of draws before a repetition is accepted: a tiny concentration draws mostly corners."""
 
 
 class DirichletProposer(StepwiseProposer):
-    """Draws weights from a symmetric Dirichlet distribution, the corners first; looks at no result.
+    """Draws weights from a symmetric Dirichlet distribution, the corners first; ignores results.
 
     Args:
-        spec: Its knobs.
+        spec: Its options.
         m: Number of objectives.
         runs: Runs of the sweep; draws do not depend on it.
     """
@@ -33,7 +33,7 @@ class DirichletProposer(StepwiseProposer):
         self._alpha = spec.alpha
 
     def _chooser(self, history: History, seed: int) -> Choose:
-        """Return how one launch is chosen: the corners first, then draws."""
+        """Return the chooser of one launch: the corners first, then draws."""
         names = history.problem.names
 
         def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal:

@@ -1,4 +1,4 @@
-"""Decides which evaluated points are most likely taken for what they are not: on the front, or off.
+"""Finds the evaluated points that are most likely wrongly on the front, or wrongly off it.
 
 All gains and errors here are normalised, as shares of the frozen ranges.
 """
@@ -16,15 +16,15 @@ from paretoflow.proposers.ranges import normalised, normalised_errors, normalise
 from paretoflow.proposers.spread import even_sample
 
 EDGE = 2.0
-"""Standard errors that a point may plausibly be off by, up or down."""
+"""Plausible error of a point, up or down, in standard errors."""
 BEYOND = 4.0
-"""Standard errors of a difference past which nobody doubts it."""
+"""Size of a difference, in standard errors, from which it is beyond doubt."""
 LARGEST = 100
-"""Most points that are compared pair by pair; of more, an even sample is taken."""
+"""Largest number of points compared pair by pair; of more points, an even sample is used."""
 DOUBTFUL = 0.01
-"""With a smaller chance to be wrong, a point is what it is taken to be."""
+"""Smallest chance to be wrong that makes a point doubtful."""
 TINY = 1e-12
-"""Stands for a standard error of zero, so that a difference divides by something."""
+"""Replaces a standard error of zero, to avoid a division by zero."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Doubts:
     """The points of a history that are not beyond doubt.
 
     Args:
-        rows: Of the history, ascending, length k.
-        on_front: Whether each is taken to be on the front.
-        wrong: Chance that it is not what it is taken to be, shape (k,).
-        stake: Hypervolume that depends on its gains, of the ranges' box, shape (k,); 0 where the
-            chance is below `DOUBTFUL`.
+        rows: Rows of the history, ascending, length k.
+        on_front: Mask of the points that are now on the front.
+        wrong: Chance that a point is wrongly on the front, or wrongly off it, shape (k,).
+        stake: Hypervolume that depends on a point's gains, as a share of the ranges' box, shape
+            (k,); 0 where the chance is below `DOUBTFUL`.
     """
 
     rows: IntArray
@@ -46,7 +46,7 @@ class Doubts:
 
     @classmethod
     def of(cls, history: History) -> Doubts:
-        """Look at a history; without any standard error nothing is in doubt."""
+        """Return the doubtful points of a history; none without any standard error."""
         gains = normalised(history)
         stderr = np.nan_to_num(normalised_errors(history))
         rows = open_to_doubt(gains, stderr, even_sample(history.front, LARGEST))
@@ -67,7 +67,7 @@ def open_to_doubt(gains: FloatArray, stderr: FloatArray, front: IntArray) -> Int
     Args:
         gains: Shape (n, m).
         stderr: Shape (n, m).
-        front: Rows to compare with, length f.
+        front: Rows of the front, length f.
     """
     rows = np.arange(len(gains))
     for row in front.tolist():
@@ -78,11 +78,12 @@ def open_to_doubt(gains: FloatArray, stderr: FloatArray, front: IntArray) -> Int
 
 
 def wrong_chances(gains: FloatArray, stderr: FloatArray, on_front: NDArray[np.bool_]) -> FloatArray:
-    """Return the chance that each point is not what it is taken to be, shape (n,).
+    """Return the chance that each point is wrongly on the front, or wrongly off it, shape (n,).
 
-    A point is on the front with the chance psi that nobody dominates it: the product over the
-    others of 1 - P(dominates), and that of Phi((g' - g) / sqrt(s'^2 + s^2)) over the objectives.
-    What is on the front is wrong with 1 - psi, what is off it with psi.
+    A point is on the front with the chance psi that no other point dominates it: the product over
+    the others of 1 - P(dominates). P(dominates) is the product over the objectives of
+    Phi((g' - g) / sqrt(s'^2 + s^2)). A point on the front is wrong with chance 1 - psi, a point off
+    the front with psi.
 
     By hand, errors 0.6 and 0.8, so 1 for a difference: (1, 1) dominates (0, 0) with the chance
     Phi(1)^2 = 0.708; (0, 0) is wrongly off the front with 0.292, (1, 1) wrongly on it with
@@ -91,14 +92,14 @@ def wrong_chances(gains: FloatArray, stderr: FloatArray, on_front: NDArray[np.bo
     Args:
         gains: Shape (n, m).
         stderr: Shape (n, m).
-        on_front: Whether each is taken to be on the front, shape (n,).
+        on_front: Mask of the points that are now on the front, shape (n,).
 
     References:
         Lee, Chew, Teng and Goldsman 2010, Finding the non-dominated Pareto set for multi-objective
         simulation models (MOCBA), IIE Transactions 42(9): the performance index psi. Departures:
-        (1) errors of two points count as independent, though common prompts make differences
-        surer, so the chances are on the high side; (2) the next evaluation is not allocated by the
-        chances alone, see `reevaluate`.
+        (1) errors of two points count as independent, though common prompts make differences more
+        certain, so the chances are on the high side; (2) the next evaluation is not allocated by
+        the chances alone, see `reevaluate`.
     """
     from scipy.special import ndtr
 
@@ -114,19 +115,20 @@ def wrong_chances(gains: FloatArray, stderr: FloatArray, on_front: NDArray[np.bo
 
 
 def at_stake(gains: FloatArray, stderr: FloatArray, ref: FloatArray, rows: IntArray) -> FloatArray:
-    """Return how much hypervolume depends on the gains of each of some points, shape (k,).
+    """Return the hypervolume that depends on the gains of each of some points, shape (k,).
 
-    It is what the point adds to all others if it is `EDGE` standard errors better than seen, less
-    what it adds if it is as much worse: what it hides comes back then.
+    It is the hypervolume that the point adds to all others if it is `EDGE` standard errors better
+    than measured, less the hypervolume that it adds if it is as much worse. In the second case,
+    points that it dominates now may count again.
 
     By hand, against (0, 0) and with errors of a tenth: alone, (1, 1) is worth between 0.8^2 and
     1.2^2, so 0.8 are at stake; with (0.9, 0.9) behind it, of 0.81 at least, 0.63 are.
 
     Args:
-        gains: Of all points, shape (n, m).
+        gains: Gains of all points, shape (n, m).
         stderr: Shape (n, m).
         ref: Reference point, shape (m,).
-        rows: Which points are asked about, length k.
+        rows: Rows of the points in question, length k.
     """
     stake = np.zeros(len(rows))
     for place, row in enumerate(rows.tolist()):

@@ -1,4 +1,4 @@
-"""Decides which trained runs there are to merge, and which is to be trained next."""
+"""Experts: the trained runs to merge, and the choice of the one to train next."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Weights = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Expert:
-    """A run whose adapter is to be mixed.
+    """A run whose adapter is mixed with others.
 
     Args:
         snapshots: Its evaluated checkpoints in order, the final one last; empty while it runs.
-        row: Of the final one in the history; -1 while it runs.
+        row: Row of the final checkpoint in the history; -1 while it runs.
     """
 
     weights: WeightVector
@@ -30,7 +30,7 @@ class Expert:
 
     @property
     def ready(self) -> bool:
-        """Return whether there is an adapter to mix."""
+        """Return whether the expert has an adapter to mix."""
         return bool(self.snapshots)
 
 
@@ -48,12 +48,12 @@ class Team:
 
     @property
     def complete(self) -> bool:
-        """Return whether all are trained."""
+        """Return whether all experts are trained."""
         return self.missing is None and all(e.ready for e in self.experts)
 
 
 class TrainedRuns:
-    """The ended weighted runs of a history that started from the base, by their weights."""
+    """Ended weighted runs of a history that started from the base, by their weights."""
 
     def __init__(self, history: History) -> None:
         rows: dict[int, list[int]] = {}
@@ -73,11 +73,11 @@ class TrainedRuns:
     def team(self, pending: Sequence[Proposal], count: int) -> Team:
         """Return `count` experts: the corners, then always the weights farthest from all before.
 
-        One that has failed is not trained again; the next weights of that order take its place.
+        A failed expert is not trained again; the next weights of that order replace it.
 
         Args:
-            pending: Launches under way, those just chosen included.
-            count: Experts that are wanted.
+            pending: Pending launches, those just chosen included.
+            count: Number of experts.
         """
         under_way = {p.weights.values for p in pending if trains(p)}
         experts: list[Expert] = []
@@ -98,16 +98,16 @@ class TrainedRuns:
 
 
 def trains(proposal: Proposal) -> bool:
-    """Return whether a launch makes an expert: it trains towards weights, from the base."""
+    """Return whether a launch trains an expert: towards weights, from the base."""
     return proposal.kind is LaunchKind.WEIGHTED and proposal.parent is None
 
 
 def expert_count(m: int, experts: int | None) -> int:
-    """Return how many runs are trained: `experts`; one for each objective, at least two, if unset.
+    """Return the number of experts: `experts`; if unset, one for each objective, at least two.
 
     Args:
         m: Number of objectives.
-        experts: The spec's.
+        experts: Number in the spec, or None.
     """
     return max(m, 2) if experts is None else experts
 
@@ -118,7 +118,7 @@ def expert_launch(
     """Return the launch that trains an expert.
 
     Args:
-        weights: What it is trained towards.
+        weights: Weights of the expert.
         asked: Every launch so far.
         names: Names of the m objectives.
         seed: Seed of the sweep.

@@ -1,7 +1,8 @@
-"""Decides whether an end of the front is to be trained for once more.
+"""Launches that train again for an end of the front.
 
-Every proposer of gaps takes the best of an objective for the end of the front there, since a run of
-the opening was trained for that objective alone. A run may fail, or get stuck where others did not.
+Every proposer of gaps takes the best point of an objective for the end of the front, since a run of
+the opening was trained for that objective alone. But that run may fail, or get stuck where others
+did not.
 """
 
 from __future__ import annotations
@@ -15,30 +16,30 @@ from paretoflow.proposers.asked import Asked, seed_for
 from paretoflow.proposers.ranges import normalised, normalised_errors
 
 BEATEN = 0.05
-"""Another run must be ahead of those for an objective alone by more than this share of a range."""
+"""Lead that another run must have over those for an objective alone, as a share of the range."""
 DEVIATIONS = 3.0
-"""And by more than so many combined standard errors: the best of many scores is a lucky one."""
+"""Lead that it must have too, in combined standard errors: the best of many scores is lucky."""
 MOST = 3
-"""Launches for an objective alone, the first included, after which it is left at that."""
+"""Largest number of launches for an objective alone, the first included."""
 
 
 def extreme_launch(
     history: History, asked: Asked, seed: int, proposer: str, *, failed_only: bool = False
 ) -> Proposal | None:
-    """Return a launch for an objective alone that was not its best launch so far; None if all were.
+    """Return a launch for one objective alone if another run beats such launches; else None.
 
-    It trains on from the best checkpoint of the objective. Nothing is launched towards an objective
-    while a launch for it alone is pending.
+    The launch continues the best checkpoint of the objective. It is not made while another launch
+    for the objective alone is pending.
 
-    By hand: on ranges of 10, the run for the first objective alone came to (3, 1), a run for both
-    to (5, 6): 2 of 10 is more than a twentieth, so that is trained on with the weights (1, 0).
+    By hand: on ranges of 10, the run for the first objective alone reached (3, 1), a run for both
+    (5, 6): 2 of 10 is more than a twentieth, so the second run is continued with weights (1, 0).
 
     Args:
         history: Ended runs and evaluations.
         asked: Every launch so far.
         seed: Seed of the sweep.
         proposer: Tag of the proposer.
-        failed_only: Whether only those are made again that came to nothing.
+        failed_only: Whether only launches without a result are made again.
     """
     for objective in range(history.problem.m):
         own = asked.alone(objective)
@@ -52,9 +53,9 @@ def extreme_launch(
 def _better_than(
     history: History, own: Sequence[int], objective: int, failed_only: bool
 ) -> int | None:
-    """Return the row that is best at an objective if it beats the runs `own`; None if it does not.
+    """Return the row that is best in an objective if it beats the runs `own`; None if it does not.
 
-    Runs without a row are beaten by any other.
+    Any row beats runs without a row.
     """
     started = np.flatnonzero(history.run_index != -1)
     if not len(started):

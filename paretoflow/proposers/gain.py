@@ -1,8 +1,8 @@
-"""Decides what points would add to a front: the hypervolume of many candidates, each by itself.
+"""Hypervolume that each of many candidates would add to a front.
 
-The region that a front leaves open is cut once into boxes that do not overlap; what a point adds is
-then a sum over boxes, for thousands of points at once. With many objectives or points there are too
-many boxes, and `front.hypervolume.improvement` takes their place, point by point.
+The region that a front leaves open is cut once into boxes that do not overlap. The gain of a point
+is then a sum over boxes, for thousands of points at once. With many objectives or points there are
+too many boxes; then `front.hypervolume.improvement` is used instead, point by point.
 """
 
 from __future__ import annotations
@@ -19,24 +19,25 @@ from paretoflow.front.hypervolume import improvement
 from paretoflow.proposers.spread import farthest_first
 
 MOST_CELLS = 500
-"""Cells from which points are taken one by one: about where both take equally long."""
+"""Largest number of cells; beyond, points are computed one by one. Both ways are equally fast at
+about this number."""
 MOST_POINTS, MOST_PAIRS = 64, 256
-"""Points of a front that are kept, far from each other; the second for two objectives, where more
-of them cost little."""
+"""Largest number of front points, far from each other; the second is for two objectives, where more
+points cost little."""
 BLOCK = 1_000_000
-"""Numbers in memory at once, for each side of the cells."""
+"""Number of values in memory at once, for each side of the cells."""
 
 
 @dataclass(frozen=True)
 class OpenRegion:
-    """What lies above a reference point and below no point of a front.
+    """Region above a reference point that no point of a front dominates.
 
     Args:
         front: Shape (n, m), mutually non-dominated, a well spread part of it if it is large.
         ref: Shape (m,).
         lowers: Lower corners of cells that do not overlap and fill the region, shape (c, m); no
-            rows where there would be too many.
-        uppers: Upper corners, shape (c, m), infinite where nothing bounds a cell.
+            rows if there would be too many.
+        uppers: Upper corners, shape (c, m), infinite where a cell is unbounded.
     """
 
     front: FloatArray
@@ -46,12 +47,12 @@ class OpenRegion:
 
     @property
     def is_cut(self) -> bool:
-        """Return whether there are cells, which thousands of points can be asked about."""
+        """Return whether the region is cut into cells, so that many points are computed at once."""
         return len(self.lowers) > 0
 
     @classmethod
     def beyond(cls, gains: FloatArray, ref: FloatArray) -> OpenRegion:
-        """Return the region that gains (n, m), dominated ones among them, leave open."""
+        """Return the region that gains (n, m) leave open; some may be dominated."""
         front, m = gains[nondominated(gains)], len(ref)
         front = front[farthest_first(front, front[:0], MOST_POINTS if m > 2 else MOST_PAIRS)]
         n = len(front)
@@ -60,7 +61,7 @@ class OpenRegion:
         return cls(front, ref, *(open_cells(front, ref) if few else (none, none)))
 
     def gains(self, points: FloatArray) -> FloatArray:
-        """Return the hypervolume that each of some points, shape (..., m), would add alone."""
+        """Return the hypervolume that each point alone, shape (..., m), would add."""
         flat = points.reshape(-1, len(self.ref))
         if not self.is_cut:
             return improvement(flat, self.front, self.ref).reshape(points.shape[:-1])
@@ -106,11 +107,11 @@ def open_cells(front: FloatArray, ref: FloatArray) -> tuple[FloatArray, FloatArr
 
 
 def outcome_grid(m: int) -> tuple[FloatArray, FloatArray]:
-    """Return likely outcomes in standard deviations from their mean, (s, m), and their odds, (s,).
+    """Return likely outcomes in standard deviations from the mean, (s, m), and their odds, (s,).
 
-    Gauss and Hermite's three for each objective, 0 with odds 2/3 and ± sqrt(3) with 1/6 each, in
-    all combinations. They give the mean of any polynomial of degree five in each objective, need no
-    random numbers, and swap with the objectives.
+    They are the three Gauss-Hermite nodes of each objective, 0 with odds 2/3 and ± sqrt(3) with 1/6
+    each, in all combinations. They give the exact mean of any polynomial of degree five in each
+    objective, need no random numbers, and are the same for permuted objectives.
     """
     steps = np.array([-(3.0**0.5), 0.0, 3.0**0.5])
     odds = np.array([1.0, 4.0, 1.0]) / 6

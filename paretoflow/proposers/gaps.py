@@ -1,4 +1,4 @@
-"""What proposers that fill the gaps of a front have in common: opening, ends, gaps, spread."""
+"""Base of the proposers that fill the gaps of a front: opening, ends, gaps, spread."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from paretoflow.proposers.stepwise import StepwiseProposer
 
 
 class GapProposer(StepwiseProposer):
-    """Opens over the simplex, settles the ends of the front, then fills its gaps.
+    """Opens with weights over the simplex, trains for the ends of the front, then fills its gaps.
 
     Args:
         m: Number of objectives.
-        runs: Runs of the sweep.
-        initial: Launches of the opening; None leaves it to the number of objectives.
+        runs: Number of runs of the sweep.
+        initial: Number of opening launches; None derives it from the number of objectives.
     """
 
     tag: ClassVar[str]
@@ -32,7 +32,7 @@ class GapProposer(StepwiseProposer):
         self._spare = max(self._initial, runs // SPARE_SHARE)
 
     def _chooser(self, history: History, seed: int) -> Choose:
-        """Return how one launch is chosen; none only while the opening is still in training."""
+        """Return the chooser of one launch; it returns None only while the opening trains."""
         names = history.problem.names
 
         def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
@@ -56,8 +56,8 @@ class GapProposer(StepwiseProposer):
     def _filling(
         self, land: Landscape, history: History, asked: Asked, seed: int
     ) -> Proposal | None:
-        """Return the launch into the gap that promises most; None where none is worth a run."""
+        """Return the launch into the gap that promises most; None if no gap is worth a run."""
 
     @abstractmethod
     def _no_gap(self, *, opening: bool) -> str:
-        """Return why no gap is filled, for the launch's reason, without a full stop."""
+        """Return the reason in words why no gap is filled, without a full stop."""

@@ -1,11 +1,12 @@
-"""Decides what an untried launch may be worth: a Gaussian process for each outcome.
+"""Gaussian processes that predict the outcomes of untried launches, one for each outcome.
 
-Inputs are points of a box that the caller has brought to [0, 1] in every dimension: weights, or
-weights with settings. Each outcome has a kernel of its own (`kernels`).
+Inputs are points that the caller has scaled to [0, 1] in every dimension: weights, or weights with
+settings. Each outcome has its own kernel (`kernels`).
 
 References:
     Rasmussen and Williams 2006, Gaussian Processes for Machine Learning: alg. 2.1 (posterior), sec.
-    2.7 (prior of the mean). Departure: of many points a well spread part makes the posterior.
+    2.7 (prior of the mean). Departure: if there are many points, the posterior uses a well spread
+    part of them.
 """
 
 from __future__ import annotations
@@ -18,22 +19,22 @@ from paretoflow.core.values import FloatArray
 from paretoflow.proposers.kernels import Kernel, fitted_kernel, spread_part
 
 POSTERIOR_POINTS = 256
-"""Points that a posterior rests on."""
+"""Largest number of points that a posterior uses."""
 
 
 @dataclass(frozen=True)
 class GaussianProcess:
-    """What is known of one outcome, given some of its values.
+    """Posterior of one outcome, given some of its values.
 
     By hand: a kernel of variance 1 and nugget 1 about a mean of 0, and one value of 2, known
     exactly. There the mean is 2 * 1 / (1 + 1) = 1 and the variance 1 - 1 / (1 + 1) = 1/2; far away
     they are 0 and 1.
 
     Args:
-        kernel: Its numbers.
-        inputs: Where values are known, shape (n, d).
-        outcomes: The values, shape (n,).
-        noise: Variances of their evaluations, shape (n,); the nugget comes on top.
+        kernel: The kernel.
+        inputs: Inputs of the known values, shape (n, d).
+        outcomes: The known values, shape (n,).
+        noise: Variances of their evaluations, shape (n,); the nugget is added.
         root: Lower Cholesky factor of the values' covariance, shape (n, n).
         pull: That covariance's inverse times the values' distances from the mean, shape (n,).
     """
@@ -52,7 +53,7 @@ class GaussianProcess:
         """Choose a kernel and condition on the values.
 
         Args:
-            inputs: Shape (n, d), in [0, 1]; copies are welcome, and n may be 0.
+            inputs: Shape (n, d), in [0, 1]; copies are allowed, and n may be 0.
             outcomes: Shape (n,).
             stderr: Standard errors of the outcomes, shape (n,); 0 where exact.
         """
@@ -77,8 +78,8 @@ class GaussianProcess:
     def predicted(self, where: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return mean and standard deviation at inputs (q, d), each of shape (q,).
 
-        They are of what training gives on average: neither the nugget nor an evaluation's noise is
-        in the deviation.
+        They describe the average result of training: the deviation includes neither the nugget nor
+        the noise of an evaluation.
         """
         across = self.kernel.covariance(self.inputs, where)
         known = self._whitened(across)
@@ -94,19 +95,19 @@ class GaussianProcess:
         return self.kernel.mean + across.T @ self.pull, covariance
 
     def attained(self) -> FloatArray:
-        """Return what the trained runs behind the known values really reach, shape (n,).
+        """Return the estimated true outcomes of the trained runs, shape (n,).
 
-        The evaluation's error is taken off as far as it is expected, s^2 times the pull; what is
-        left of luck is the run's own, the nugget. Exact values stay as they are.
+        The expected error of the evaluation, s^2 times the pull, is subtracted; the luck that is
+        left is the run's own, the nugget. Exact values do not change.
 
         By hand, as above: a value of 2 with a standard error of 1 under nugget 0 is attained at 1.
         """
         return self.outcomes - self.noise * self.pull
 
     def believing(self, where: FloatArray) -> GaussianProcess:
-        """Return the process that has seen its own means at inputs (q, d), with typical noise.
+        """Return the process given its own means at inputs (q, d) as values, with typical noise.
 
-        The mean stays what it is everywhere; the doubt near those inputs goes.
+        The mean does not change anywhere; the deviation near those inputs falls.
         """
         if not len(where):
             return self
@@ -138,7 +139,7 @@ class GainModel:
 
     @classmethod
     def fitted(cls, inputs: FloatArray, gains: FloatArray, stderr: FloatArray) -> GainModel:
-        """Fit them.
+        """Fit a process for each objective.
 
         Args:
             inputs: Shape (n, d), in [0, 1].
@@ -154,9 +155,9 @@ class GainModel:
         return np.stack([m for m, _ in pairs], axis=1), np.stack([s for _, s in pairs], axis=1)
 
     def attained(self) -> FloatArray:
-        """Return what the runs behind the known values really reach, shape (n, m), beliefs last."""
+        """Return the estimated true outcomes of the runs, shape (n, m), believed ones last."""
         return np.stack([process.attained() for process in self.processes], axis=1)
 
     def believing(self, where: FloatArray) -> GainModel:
-        """Return the model that believes its own means at pending launches, inputs (q, d)."""
+        """Return the model given its own means at pending launches, inputs (q, d), as values."""
         return GainModel(tuple(process.believing(where) for process in self.processes))

@@ -30,50 +30,49 @@ from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers import GpHviProposerSpec
 
 LATTICE = {2: 100, 3: 12, 4: 6}
-"""Divisions of the lattice of candidates; beyond four objectives they are spread evenly."""
+"""Divisions of the lattice of candidates, by m; beyond four objectives they are spread evenly."""
 MANY_OBJECTIVES = 5
-"""From so many objectives on, gaps are not looked for: pairs of points say little about them."""
+"""Number of objectives from which gaps are not used: pairs of points say little about them."""
 EVEN = 128
 MIDDLES = 64
-"""Candidates half-way between neighbouring runs: the lattice is too coarse where weights differ
-little and outcomes much."""
+"""Number of candidates half-way between neighbouring runs: the lattice is too coarse where weights
+differ little and outcomes much."""
 APART = 1e-3
-"""Candidates nearer than this to a launch repeat it."""
+"""Distance below which a candidate repeats a launch."""
 
 
 class GpHviProposer(StepwiseProposer):
     """Takes the weights that are expected to add the most hypervolume, or a gap that adds more.
 
-    After the opening stage, a Gaussian process for each objective predicts what a run at given
-    weights comes to. It learns from the last evaluation of each weighted run: that is what weights
-    lead to, while the best of several checkpoints would be luck in part. What a candidate is
-    expected to add is the mean over its likely outcomes, each cut to what the runs at other weights
-    leave possible. An outcome whose weighted sum does not rise above what is known counts for half
-    at most: such a run tends to come back with a policy that is known, and where a front is concave
-    it always does. Pending launches are believed to come to their means, if these rise. The front
-    is of what runs really attained, as far as the model can tell the evaluation's luck apart, so
+    After the opening stage, a Gaussian process for each objective predicts the outcome of a run at
+    given weights. It is fitted to the last evaluation of each weighted run: the best of several
+    checkpoints would in part be luck. The expected gain of a candidate is the mean over its likely
+    outcomes, each clipped to the bounds that runs at other weights set. An outcome whose weighted
+    sum does not rise above the known points counts for half at most: such a run tends to end at a
+    known policy, and on a concave front it always does. Pending launches are expected to reach
+    their means, if these rise. The front consists of the estimated true outcomes of the runs, so
     that a lucky score does not block its neighbours.
 
-    The largest gap between the points of the front is tried instead, by a constrained launch, where
-    the middle of its box would add more than weights surely do, that is, counting only outcomes
+    The largest gap between the points of the front is tried instead, by a constrained launch, if
+    the middle of its box would add more than the sure gain of weights, which counts only outcomes
     that rise by more than the doubt.
 
-    By hand: ends (1, 0) and (0, 1), reference (0, 0), equal weights that come to (.75, .75) and a
-    doubt of .1: that adds .75^2 = .5625 and rises by (.75 - .5) / .1 = 2.5 doubts, so surely. If
-    they come to (.5, .5), on the line between the ends, that would add .25 and rises by nothing:
-    likely it adds .125, surely 0. The middle of the box would add .25, and is taken.
+    By hand: ends (1, 0) and (0, 1), reference (0, 0), equal weights that lead to (.75, .75) and a
+    doubt of .1: that adds .75^2 = .5625 and rises by (.75 - .5) / .1 = 2.5 doubts, so it is sure.
+    If they lead to (.5, .5), on the line between the ends, that would add .25 and does not rise:
+    the likely gain is .125, the sure gain 0. The middle of the box would add .25, and is chosen.
 
     Args:
-        spec: Its knobs.
+        spec: Its options.
         m: Number of objectives.
         runs: Runs of the sweep.
 
     References:
         Emmerich, Giannakoglou and Naujoks 2006, IEEE Trans. Evol. Comput. 10(4), 421-439: expected
         hypervolume improvement. Ginsbourger, Le Riche and Carraro 2010, sec. 4.2: Kriging believer.
-        Departures: (1) weights are the inputs and runs maximise a weighted sum, hence the cut and
-        the count by rise; (2) a grid of outcomes takes the integral's place, and beyond three
-        objectives the outcome one deviation above the mean; (3) gaps, as said.
+        Departures: (1) weights are the inputs and runs maximise a weighted sum, hence the clipping
+        and the count by rise; (2) a grid of outcomes replaces the integral, and beyond three
+        objectives the outcome one deviation above the mean; (3) gaps, as described.
     """
 
     def __init__(self, spec: GpHviProposerSpec, *, m: int, runs: int) -> None:
@@ -84,7 +83,7 @@ class GpHviProposer(StepwiseProposer):
         self._slack = spec.slack
 
     def _chooser(self, history: History, seed: int) -> Choose:
-        """Return how one launch is chosen; none only while the opening stage trains."""
+        """Return the chooser of one launch; it returns None only while the opening stage trains."""
         names = history.problem.names
         known = cache(lambda: known_runs(history))
 
@@ -114,7 +113,7 @@ class GpHviProposer(StepwiseProposer):
         pending: Sequence[Proposal],
         seed: int,
     ) -> Proposal:
-        """Return the launch that the model or a gap promises the most of."""
+        """Return the launch with the largest promise, of the model or of a gap."""
         land = landscape(history, asked, pending)
         belief = belief_of(known, land, pending)
         promise = best_promise(belief, candidates(asked, known.weights))
@@ -135,8 +134,8 @@ def candidates(asked: Asked, known: FloatArray) -> FloatArray:
     """Return weights to choose from, shape (k, m): a lattice, and half-way between known weights.
 
     Args:
-        asked: Every launch so far; what repeats one is left out.
-        known: Weights of the runs that are known, shape (n, m).
+        asked: Every launch so far; candidates that repeat one are left out.
+        known: Weights of the runs in the model, shape (n, m).
     """
     m = known.shape[1]
     tried = np.array(sorted(asked.tried()), dtype=np.float64).reshape(-1, m)
@@ -157,7 +156,7 @@ def _distances(first: FloatArray, second: FloatArray) -> FloatArray:
 
 
 def weighted_launch(promise: Promise, history: History, run_seed: int) -> Proposal:
-    """Return the launch with the weights that a model promises most of, with its reason."""
+    """Return the launch with the weights of a promise, with its reason."""
     names = history.problem.names
     return Proposal(
         kind=LaunchKind.WEIGHTED,
@@ -172,7 +171,7 @@ def weighted_launch(promise: Promise, history: History, run_seed: int) -> Propos
 
 
 def _expectation(promise: Promise, problem: Problem, history: History) -> str:
-    """Return for instance `coverage 0.61 ± 0.04, length 35 ± 2`."""
+    """Return the expected scores in words, for instance `coverage 0.61 ± 0.04, length 35 ± 2`."""
     scale = scale_of(history)
     scores = scores_of(history.nadir + promise.mean * scale, problem)
     parts = zip(problem.names, scores, promise.sd * scale, strict=True)

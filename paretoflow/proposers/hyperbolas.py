@@ -1,7 +1,7 @@
 """Fits hyperbolic tangents to changes over weights, several at a time, by robust least squares.
 
-A decision of `pg_predict` fits dozens, of four numbers each. A general solver spends its time on
-itself there; all fits of a policy at once take a tenth of it.
+A decision of `pg_predict` makes dozens of fits, of four numbers each. The overhead of a general
+solver dominates there; all fits of a policy at once take a tenth of the time.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import numpy as np
 from paretoflow.core.values import FloatArray
 
 OUTLIER = 0.05
-"""Residuals beyond this share of the range count less than their square."""
+"""Size of a residual, as a share of the range, beyond which it counts less than its square."""
 STEEPEST, FARTHEST = 20.0, 5.0
 STEPS = 24
 START = 1e-2
 CONVERGED = 1e-3
-"""A step that betters the loss by less than this share is the last."""
+"""Relative improvement of the loss below which a step is the last."""
 EASIER, HARDER = 0.3, 4.0
-"""What the damping is multiplied by after a step that helped, and after one that did not."""
+"""Factors of the damping after a step that helped, and after one that did not."""
 
 
 def hyperbola(x: FloatArray, parameters: FloatArray) -> FloatArray:
@@ -44,7 +44,7 @@ def fitted_hyperbolas(x: FloatArray, y: FloatArray, shares: FloatArray) -> Float
     Args:
         x: Weights of an objective, shape (k, n).
         y: Its changes, shape (k, n).
-        shares: What the residual of each point is multiplied by, shape (k, n); 0 leaves it out.
+        shares: Factor of the residual of each point, shape (k, n); 0 leaves the point out.
     """
     unit = shares / OUTLIER
     counted = np.where(shares > 0, y, np.nan)
@@ -86,7 +86,7 @@ def _step(
     steep = height * (1 - bend**2) / 2
     columns = [bend, steep * (x - centre), -steep * slope, np.ones_like(x)]
     slopes = np.stack(columns, axis=2) * unit[:, :, None]
-    # the loss's own weights: points far off pull with a bounded force
+    # the weights of the loss: the influence of distant points is bounded
     weighted = slopes / np.sqrt(1 + residuals**2)[:, :, None]
     curvature = np.swapaxes(weighted, 1, 2) @ slopes
     pull = (weighted * residuals[:, :, None]).sum(axis=1)

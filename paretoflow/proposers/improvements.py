@@ -1,4 +1,4 @@
-"""Decides how far a policy comes if it is trained on: from what continuations changed so far.
+"""Predicts the change of a policy's gains by further training, from the continuations so far.
 
 All gains here are normalised, 0 at the nadir and 1 at the ideal.
 """
@@ -15,26 +15,27 @@ from paretoflow.proposers.hyperbolas import fitted_hyperbolas, hyperbola
 from paretoflow.proposers.ranges import normalised, normalised_errors
 
 WIDTH, SPREAD = 0.1, 0.03
-"""Continuations are neighbours if they began within `WIDTH` in each objective; their weight falls
-with the distance as a Gaussian of `SPREAD`. Both are doubled until there are enough."""
+"""Distance in each objective within which continuations are neighbours, and the deviation of the
+Gaussian by which their weight falls with distance. Both are doubled until there are enough."""
 DISTINCT = 4
-"""Different weights among the neighbours, as the model has four numbers."""
+"""Required number of different weights among the neighbours: the model has four numbers."""
 MOST = 256
-"""The nearest neighbours are enough for a fit."""
+"""Largest number of neighbours in a fit, the nearest ones."""
 LATEST_CHANGES = 32
 LEAST_RISE = 0.01
-"""A weighted sum that rises less in a continuation, in shares of the ranges, has arrived."""
+"""Rise of a weighted sum in a continuation, in shares of the ranges, below which it has converged.
+"""
 _BASE, _OPEN = -1, -2
 
 
 @dataclass(frozen=True)
 class PolicyChanges:
-    """Continuations under fixed weights: where each began, its weights, and what changed.
+    """Continuations under fixed weights: the start, weights and change of gains of each.
 
     Args:
-        starts: Normalised gains where it began, shape (n, m).
+        starts: Normalised gains at its start, shape (n, m).
         weights: Shape (n, m).
-        deltas: What was added to the gains, shape (n, m).
+        deltas: Change of the gains, shape (n, m).
     """
 
     starts: FloatArray
@@ -42,22 +43,22 @@ class PolicyChanges:
     deltas: FloatArray
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of continuations."""
         return len(self.starts)
 
 
 def observed_changes(history: History, *, from_base: bool = True) -> PolicyChanges:
     """Return every continuation in a history, run by run.
 
-    Each evaluation of a weighted run continues the one before; the first one its parent, or the
-    base model if that is evaluated. A constrained run is none: its weights move.
+    Each evaluation of a weighted run continues the one before. The first continues the parent, or
+    the base model if that is evaluated. Constrained runs are left out: their weights move.
 
     By hand: the base at (0, 0), and a run towards (1, 0) from it that is evaluated twice, at
     (3, 0) and (4, -1), changed (3, 0) and (1, -1).
 
     Args:
         history: Ended runs and evaluations.
-        from_base: Whether what began at the base counts.
+        from_base: Whether to include continuations of the base.
     """
     m = history.problem.m
     rows = {name: row for row, name in enumerate(history.snapshot_ids)}
@@ -87,12 +88,13 @@ def observed_changes(history: History, *, from_base: bool = True) -> PolicyChang
 
 
 def still_rising(history: History) -> bool | None:
-    """Return whether policies that are trained on come further; None if none was trained on.
+    """Return whether further training still improves policies; None without any continuation.
 
-    What the latest weighted runs changed after their first checkpoint, or after their parent, in
-    their weighted sum: it rises if that is more than noise and than `LEAST_RISE` on average.
+    The change is that of the weighted sum of the latest weighted runs, after their first checkpoint
+    or after their parent. It counts as a rise if it exceeds the noise and, on average,
+    `LEAST_RISE`.
 
-    By hand: towards (.5, .5), from (.4, .4) to (.5, .4): .05 in the mean, so it does.
+    By hand: towards (.5, .5), from (.4, .4) to (.5, .4): .05 in the mean, so it rises.
     """
     changes = observed_changes(history, from_base=False)
     if not len(changes):
@@ -114,7 +116,7 @@ def weights_behind(history: History, row: int) -> WeightVector:
 def predicted_changes(
     changes: PolicyChanges, starts: FloatArray, candidates: Sequence[FloatArray]
 ) -> list[FloatArray] | None:
-    """Return what continuations of policies would change, for some weights of each.
+    """Return the predicted changes by continuations of policies, for some weights of each.
 
     The change of objective i is a hyperbolic tangent of its own weight w_i (`hyperbolas`), fitted
     to continuations of policies with about the same gains.
@@ -130,8 +132,8 @@ def predicted_changes(
 
     References:
         Xu et al. (2020), Prediction-guided multi-objective reinforcement learning for continuous
-        robot control (PGMORL), sec. 3.2 and its code. Departures: nearness and its Gaussian are
-        measured in the objectives' ranges instead of in shares of the present gains, which fails at
+        robot control (PGMORL), sec. 3.2 and its code. Departures: distances and their Gaussian are
+        in units of the objectives' ranges instead of shares of the present gains, which fail at
         zero; at most 256 neighbours; bounds, start and outliers of the fit in normalised units.
     """
     near = [_neighbours(changes, start) for start in starts]
@@ -150,7 +152,7 @@ def predicted_changes(
 
 
 def _neighbours(changes: PolicyChanges, start: FloatArray) -> tuple[IntArray, FloatArray] | None:
-    """Return the continuations that count as near, (k,), and how much each does, (k,)."""
+    """Return the indices of the neighbouring continuations, (k,), and their weights, (k,)."""
     if len(np.unique(changes.weights, axis=0)) < DISTINCT:
         return None
     away = np.abs(changes.starts - start)

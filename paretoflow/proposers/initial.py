@@ -1,4 +1,4 @@
-"""Decides the weighted launches that open a sweep, before any front is there to look at."""
+"""Weighted launches that open a sweep, before there is a front."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from paretoflow.proposers.spread import farthest_first
 from paretoflow.proposers.wording import preference
 
 LARGEST_LATTICE = 4096
-"""Candidates beyond corners and centre: a lattice up to this size, else as many even points."""
+"""Largest lattice of candidates beyond corners and centre; else as many even points are used."""
 
 SPARE_SHARE = 4
-"""While the opening stage trains, idle groups may spend a budget's quarter on further weights."""
+"""Divisor of the budget: idle groups may spend a quarter of it on further weights while the opening
+stage trains."""
 
 
 def initial_count(m: int, initial: int | None) -> int:
-    """Return how many launches open the sweep: `initial`; corners and centre if unset."""
+    """Return the number of opening launches: `initial`; if unset, corners and centre."""
     return m + 1 if initial is None else initial
 
 
 @lru_cache(maxsize=32)
 def initial_weights(m: int, count: int) -> tuple[WeightVector, ...]:
-    """Return the first `count` weights of a fixed order: corners, centre, always the farthest.
+    """Return the first `count` weights of a fixed order: corners, centre, then the farthest.
 
     By hand: m = 2 gives (1, 0), (0, 1), (.5, .5), (.25, .75), (.75, .25), …
     Up to the centre, permuting the objectives permutes the set.
@@ -49,9 +50,9 @@ def initial_weights(m: int, count: int) -> tuple[WeightVector, ...]:
 def initial_launch(
     asked: Asked, count: int, names: Sequence[str], seed: int, proposer: str
 ) -> Proposal | None:
-    """Return the next launch of the opening stage; None when all of it was asked for.
+    """Return the next launch of the opening stage; None when the stage is complete.
 
-    A weight vector that any weighted launch has tried, failed or not, is not asked for again.
+    Weights that any weighted launch has tried, failed or not, are not launched again.
 
     Args:
         asked: Every launch so far.
@@ -82,9 +83,9 @@ def _reason(weights: WeightVector, names: Sequence[str]) -> str:
 
 
 def _candidates(m: int, count: int) -> FloatArray:
-    """Return places between the corners, shape (k, m), at least four for each wanted one."""
+    """Return candidates between the corners, shape (k, m), at least four for each of `count`."""
     divisions = m
-    # doubling keeps every coarser lattice inside, so a longer opening begins with the shorter
+    # doubling keeps every coarser lattice inside, so a longer opening begins with the shorter one
     while comb(divisions + m - 1, m - 1) < 4 * count:
         divisions *= 2
     if comb(divisions + m - 1, m - 1) <= LARGEST_LATTICE:

@@ -1,7 +1,8 @@
-"""Which constrained launches were in vain so far, so that their like are not proposed again.
+"""Record of the constrained launches that were in vain, so that similar ones are not proposed.
 
-A launch that has to keep more than training can keep ends where it began, or misses its thresholds;
-so does the next one like it. What counts is how little the other objectives may lose.
+A launch whose thresholds are too tight for training ends where it began, or misses them; a similar
+launch would do the same. Launches are compared by the smallest loss that the other objectives may
+have (the slack).
 """
 
 from __future__ import annotations
@@ -16,27 +17,28 @@ from paretoflow.front.outcomes import outcome_of
 from paretoflow.proposers.ranges import scale_of
 
 ENOUGH = 2
-"""Launches in vain towards an objective before their like are left out: one may be bad luck."""
+"""Number of launches in vain before similar ones are left out: one may be bad luck."""
 _SAME = 1e-9
 
 
 @dataclass(frozen=True)
 class KeepingRecord:
-    """Finished constrained launches, each with the target and the least slack that it had.
+    """Finished constrained launches, each with its target and its smallest slack.
 
     Args:
-        well: (target, slack) of those that kept their thresholds and improved their target.
-        in_vain: Of all others.
+        well: (target, slack) of launches that kept their thresholds and improved their target.
+        in_vain: (target, slack) of all others.
     """
 
     well: tuple[tuple[int, float], ...] = ()
     in_vain: tuple[tuple[int, float], ...] = ()
 
     def hopeless(self, target: int, slack: float) -> bool:
-        """Return whether a launch with so little slack towards an objective should end in vain.
+        """Return whether a launch with this slack towards an objective is expected to be in vain.
 
-        That is: `ENOUGH` launches with as much or more did, and none with as little or less ended
-        well. By hand: with 0.05 and 0.1 in vain and 0.2 well, 0.05 is hopeless, 0.08 is not.
+        That is: `ENOUGH` launches with as much slack or more were in vain, and none with as little
+        or less ended well. By hand: with 0.05 and 0.1 in vain and 0.2 well, 0.05 is hopeless, 0.08
+        is not.
         """
         vain = sum(t == target and s >= slack - _SAME for t, s in self.in_vain)
         well = any(t == target and s <= slack + _SAME for t, s in self.well)
@@ -65,11 +67,12 @@ def kept_so_far(history: History) -> KeepingRecord:
 
 
 def slack_of(allowed: FloatArray, target: int) -> float:
-    """Return the least that another objective than the target may lose, normalised; inf for none.
+    """Return the smallest allowed loss of an objective other than the target; inf without one.
 
     Args:
-        allowed: What each may lose in shares of its range, shape (m,); inf where all.
-        target: The objective that is to be improved.
+        allowed: Allowed loss of each objective in shares of its range, shape (m,); inf if any loss
+            is allowed.
+        target: The objective to improve.
     """
     others = np.delete(np.asarray(allowed, dtype=np.float64), target)
     return float(others.min()) if len(others) else np.inf

@@ -1,15 +1,15 @@
-"""Decides how fast an outcome changes over launches, and how much of it is luck.
+"""Kernels of Gaussian processes: the speed at which an outcome changes over launches, and noise.
 
 A kernel is a constant with a wide prior, plus a Matérn-5/2 process with a length scale in each
-dimension, plus noise: what an evaluation's standard error says, and a nugget for what training the
-same launch with another seed would change.
+dimension, plus noise. The noise is an evaluation's standard error, and a nugget for the change by
+training the same launch with another seed.
 
 References:
     Rasmussen and Williams 2006, Gaussian Processes for Machine Learning: eq. 4.17 (Matérn), eq. 5.9
     (gradient of the evidence).
-    Departures: (1) the kernel's numbers maximise evidence times a log-normal prior, which keeps a
-    handful of points from claiming a certainty or a doubt that they cannot show; (2) of many points
-    a well spread part chooses the kernel.
+    Departures: (1) the kernel's numbers maximise evidence times a log-normal prior, which prevents
+    too much certainty or doubt from a handful of points; (2) if there are many points, a well
+    spread part of them chooses the kernel.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from paretoflow.core.values import FloatArray, IntArray
 from paretoflow.proposers.spread import farthest_first
 
 KERNEL_POINTS = 64
-"""Points that choose a kernel's numbers: the time grows as their cube, at each of many steps."""
+"""Largest number of points that choose a kernel's numbers: the time of a step grows as its cube."""
 STEPS = 25
-"""Of the search for the kernel's numbers, from each start."""
+"""Number of steps of the search for the kernel's numbers, from each start."""
 FLAT = 1e-9
-"""An outcome that spreads less has no scale of its own and is taken as it is."""
+"""Spread below which an outcome has no scale of its own and is not standardised."""
 LENGTH, VARIANCE, NUGGET = (0.5, 1.0), (1.0, 1.0), (1e-3, 2.0)
 """Log-normal priors: median and standard deviation of the logarithm. Lengths are in the unit box,
 and grow with the root of its dimensions as distances do; the others are shares of the variance of
 the outcomes."""
 LENGTHS, VARIANCES, NUGGETS = (0.02, 20.0), (1e-3, 20.0), (1e-5, 1.0)
-"""Where they may lie."""
+"""Ranges of these numbers."""
 STARTS = ((1.0, 1.0), (0.3, 0.03))
-"""Where the search begins: factors of the median length and nugget."""
+"""Starts of the search: factors of the median length and nugget."""
 KNOWN_SEARCHES = 32
-"""Searches whose kernels are kept."""
+"""Number of searches whose kernels are cached."""
 ROOT5 = 5.0**0.5
 
 
@@ -48,10 +48,10 @@ class Kernel:
 
     Args:
         lengths: Length scale in each dimension, shape (d,).
-        variance: Of the process about its mean.
+        variance: Variance of the process about its mean.
         nugget: Variance from one training to the next, beside the evaluation's.
-        mean: What is expected before anything is known.
-        mean_variance: How sure that is: a variance.
+        mean: Prior mean.
+        mean_variance: Variance of the prior mean.
     """
 
     lengths: FloatArray
@@ -82,7 +82,7 @@ def fitted_kernel(inputs: FloatArray, outcomes: FloatArray, stderr: FloatArray) 
 
 @lru_cache(maxsize=KNOWN_SEARCHES)
 def _searched(dimensions: int, *known: bytes) -> Kernel:
-    """Search for the kernel; most often a decision knows no more than the one before it did."""
+    """Search for the kernel; cached, since a decision often has the same data as the one before."""
     from scipy.optimize import minimize
 
     inputs, outcomes, stderr = (np.frombuffer(each, dtype=np.float64) for each in known)
@@ -112,12 +112,12 @@ def _searched(dimensions: int, *known: bytes) -> Kernel:
 
 
 class Evidence:
-    """How well kernels explain standardised values; the mean has a standard normal prior.
+    """Evidence of kernels, given standardised values; the mean has a standard normal prior.
 
     Args:
         inputs: Shape (n, d).
         outcomes: Standardised, shape (n,).
-        stderr: On the same scale, shape (n,).
+        stderr: Standard errors on the same scale, shape (n,).
     """
 
     def __init__(self, inputs: FloatArray, outcomes: FloatArray, stderr: FloatArray) -> None:
@@ -131,7 +131,7 @@ class Evidence:
         self._widths = np.array([width for _, width in priors])
 
     def loss(self, logs: FloatArray) -> tuple[float, FloatArray]:
-        """Return minus the logarithm of evidence times prior, but for a constant; and its gradient.
+        """Return minus the logarithm of evidence times prior, up to a constant, and its gradient.
 
         Args:
             logs: Logarithms of the lengths, the variance and the nugget, shape (d + 2,).
@@ -159,7 +159,7 @@ class Evidence:
 
 
 def spread_part(inputs: FloatArray, most: int) -> IntArray:
-    """Return which of many inputs (n, d) to use, far from each other; all if at most `most`."""
+    """Return indices of at most `most` inputs (n, d), far from each other; all if there are few."""
     if len(inputs) <= most:
         return np.arange(len(inputs))
     apart = farthest_first(inputs, inputs[:0], most)

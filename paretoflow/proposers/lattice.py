@@ -14,12 +14,13 @@ from paretoflow.spec.proposers import LatticeProposerSpec
 
 
 class LatticeProposer(StepwiseProposer):
-    """Takes the weights of a lattice in a fixed order and is done at its end; looks at no result.
+    """Takes the weights of a lattice in a fixed order and stops at its end; ignores results.
 
     Args:
-        spec: Its knobs.
+        spec: Its options.
         m: Number of objectives.
-        runs: Runs of the sweep; unset `divisions` takes the coarsest lattice with as many points.
+        runs: Runs of the sweep; if `divisions` is unset, the lattice is the coarsest with as many
+            points.
 
     References:
         Das and Dennis (1998), Normal-boundary intersection, SIAM J. Optim. 8(3), sec. 6. The order
@@ -33,7 +34,7 @@ class LatticeProposer(StepwiseProposer):
         self._divisions = spec.divisions
 
     def _chooser(self, history: History, seed: int) -> Choose:
-        """Return how one launch is chosen: the next lattice point that none has tried, if any."""
+        """Return the chooser of one launch: the next untried lattice point, if any."""
         order = ordered_lattice(self._m, self._divisions, self._runs)
 
         def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:

@@ -1,7 +1,7 @@
-"""Decides what a portfolio launches while too little is known to let its arms compete.
+"""First launches of a portfolio, chosen while too little is known to let its arms compete.
 
-Every kind of launch promises an amount of hypervolume, and the largest promise is kept to. A small
-budget has no launches to spend on finding out who chooses well; promises need none.
+Every kind of launch promises an amount of hypervolume, and the launch with the largest promise is
+made. A small budget has no launches to spend on comparing arms; promises need none.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from paretoflow.proposers.spread import farthest_first
 from paretoflow.proposers.wording import preference
 
 MODEL, GAPS, CONTINUING = "gp_hvi", "empty_box", "pg_predict"
-"""The arms whose kinds of launch make promises: new weights, gaps, and policies trained on."""
+"""Arms whose kinds of launch make promises: new weights, gaps, and continued policies."""
 SLACK = 0.05
 """Room below the middle of a gap, in units of the normalised range: C-MORL's."""
 
 
 @dataclass(frozen=True)
 class Promised:
-    """A launch and what it should add.
+    """A launch and its expected gain.
 
     Args:
-        arm: Whose kind of launch it is.
+        arm: Tag of the arm that makes this kind of launch.
         gain: Hypervolume, in the product of the normalised ranges.
-        proposal: As the arm would make it.
+        proposal: The launch as the arm would make it.
     """
 
     arm: str
@@ -48,32 +48,35 @@ class Promised:
 
     @property
     def why(self) -> str:
-        """Return in words why it is taken."""
+        """Return the reason in words why the launch is chosen."""
         if not np.isfinite(self.gain):
             return f"{self.arm} comes first"
         return f"{self.arm} promises most, {self.gain:.1%} of the ranges' hypervolume"
 
 
 class Prospects:
-    """What each kind of launch promises now; all gains normalised, 0 at the nadir, 1 at the ideal.
+    """Promises of each kind of launch; all gains normalised, 0 at the nadir, 1 at the ideal.
 
-    Weights: what the model is sure that a run from the base adds (`belief`).
-    A gap: what the middle of its box adds, or, if that is further, what a run for the target alone
-    still adds to the parent.
-    Training on: what a further run adds to a policy of the front, which is what runs towards the
-    same weights still changed at their ends, less what they slow down by (`arrival`). Nothing is
-    expected beyond the ideal or the best known.
-    So policies are trained on while runs end before they arrive, and gaps and weights take over
-    as what is left shrinks. Pending launches are believed to come to what they promised.
+    New weights: the sure gain of a run from the base, by the model (`belief`).
+
+    A gap: the gain of the middle of its box, or of a run for the target alone from the parent, if
+    that goes further.
+
+    A continuation: the gain of a further run from a policy of the front. It is estimated from the
+    changes at the end of runs towards the same weights, less their slowing down (`arrival`). No
+    gain is expected beyond the ideal or the best known.
+
+    So policies are continued while runs end too early; gaps and weights take over as these changes
+    shrink. Pending launches are expected to reach what they promised.
 
     By hand: a policy at (.4, .4), alone on the front against (0, 0), whose run rose by (.1, .1) to
-    half-way and by as much to its end. All of it is left: training it on should come to (.6, .6),
-    which adds .36 - .16 = .2.
+    half-way and by as much to its end. The rise does not slow down: a continuation should reach
+    (.6, .6), which adds .36 - .16 = .2.
 
     Args:
         history: Ended runs and evaluations.
         asked: Every launch so far, the pending ones last.
-        pending: Launches that have not ended.
+        pending: Pending launches.
         seed: Seed of the sweep.
     """
 
@@ -94,9 +97,9 @@ class Prospects:
         self._region = OpenRegion.beyond(np.vstack([self._land.gains, *believed]), self._land.ref)
 
     def best(self, arms: Collection[str]) -> Promised | None:
-        """Return the largest promise of some arms; None if none promises anything.
+        """Return the largest promise of some arms; None if none promises a gain.
 
-        Of equal promises, weights come first, then gaps: they are surer.
+        Of equal promises, weights come first, then gaps: they are more certain.
         """
         end = self._end() if MODEL in arms else None
         if end is not None:
@@ -106,9 +109,9 @@ class Prospects:
         return best if best is not None and best.gain > 0 else None
 
     def _end(self) -> Promised | None:
-        """Return a launch for an end of the front: for a corner that failed, or came out short.
+        """Return a launch for an end of the front, if its corner failed or fell short.
 
-        Where runs end before they arrive each comes out short of others that were trained on.
+        Where runs end too early, only failed corners count: each falls short of continued runs.
         """
         unfinished = self._ends.rising
         launch = extreme_launch(
@@ -131,7 +134,7 @@ class Prospects:
             yield Promised(GAPS, max(belief.gain_of(way), self._gain_of(way)), launch)
 
     def _gain_of(self, way: Way) -> float:
-        """Return what a launch into a gap adds if its target rises as it still does alone."""
+        """Return the gain of a launch into a gap; its target rises at least as in a run alone."""
         m, parent = len(way.thresholds), self._land.gains[way.parent]
         alone = tuple(np.eye(m)[way.box.target].tolist())
         end = np.maximum(way.thresholds, parent + self._further.after(parent[None], alone)[0])
@@ -168,7 +171,7 @@ class Prospects:
         return {*continuations(ended), *continuations(self._pending)}
 
     def _arrivals(self, rows: Sequence[int], weights: tuple[float, ...]) -> FloatArray:
-        """Return where policies should come to that are trained on towards some weights, (n, m)."""
+        """Return the expected gains of policies continued towards some weights, shape (n, m)."""
         starts = self._gains[np.array(rows, dtype=np.int64)]
         most = np.maximum(1.0, self._land.gains.max(axis=0, initial=1.0))
         ends = np.minimum(starts + self._further.after(starts, weights), most)

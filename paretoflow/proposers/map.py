@@ -1,4 +1,4 @@
-"""`map`: experts, a few mixtures of them, and then those that a fit predicts to be the front."""
+"""`map`: experts, a few mixtures of them, then the mixtures that a fit predicts on the front."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers import MapProposerSpec
 
 CANDIDATES = 256
-"""Mixtures that a choice without NSGA-III looks at."""
+"""Number of mixtures that a choice without NSGA-III compares."""
 REACH = 0.1
-"""Predicted gains may fall short of the front by so much of the range before a sample pays less."""
+"""Distance to the front, as a share of the range, at which a sample's merit falls e-fold."""
 LEAST = 0.05
-"""Coefficients that sum to less mix next to nothing."""
+"""Smallest useful sum of coefficients: below, the mixture is almost the base."""
 
 
 class MapProposer(StepwiseProposer):
@@ -40,23 +40,23 @@ class MapProposer(StepwiseProposer):
     `samples` mixtures are evaluated, a quadratic in c is fitted to each objective, NSGA-III finds
     its front, and `verify` mixtures of that are evaluated, far from each other in predicted gains.
 
-    `bayesian` takes from the hypercube only as many samples as the quadratic has numbers, and each
-    further one where doubt times promise is largest, counting those under way as measured. `nested`
-    takes two at a time up a tree: of each pair the mixture with the largest predicted sum, weighted
-    by what its parents stand for, is evaluated and mixed further up; the last pair gives the front.
+    `bayesian` takes from the hypercube only as many samples as the quadratic has numbers. It takes
+    each further sample where doubt times promise is largest, counting pending ones as measured.
+    `nested` mixes two at a time up a tree. Of each pair, the mixture with the largest predicted sum
+    under the parents' weights is evaluated and mixed further up; the last pair gives the front.
 
     References:
         Li et al. 2024, arXiv 2406.07529 (MAP), alg. 1 to 3. Departures: (1) samples are a Latin
-        hypercube, which spreads better than independent draws; (2) bayesian weighs leverage by how
-        little is lacking to the predicted front, without bins; (3) in nested, nobody is asked for a
-        preference, so a pair's parents count equally; (4) experts' corners and the base are points
-        of the fit; (5) where the predicted front is used up and the budget is not, the mixture
-        farthest from all tried is next.
+        hypercube, which spreads better than independent draws; (2) bayesian weighs leverage by the
+        distance to the predicted front, without bins; (3) nested has no preference of a user, so a
+        pair's parents count equally; (4) experts' corners and the base are points of the fit; (5)
+        if the predicted front is used up and the budget is not, the mixture farthest from all tried
+        is next.
 
     Args:
-        spec: Its knobs.
+        spec: Its options.
         m: Number of objectives.
-        runs: Runs of the sweep; unset `samples` depends on it.
+        runs: Runs of the sweep; if `samples` is unset, it depends on them.
     """
 
     def __init__(self, spec: MapProposerSpec, *, m: int, runs: int) -> None:
@@ -66,7 +66,7 @@ class MapProposer(StepwiseProposer):
         self._samples = spec.samples or sample_count(spec, self._count, runs)
 
     def _chooser(self, history: History, seed: int) -> Choose:
-        """Return how one launch is chosen; none while those run that all further ones depend on."""
+        """Return the chooser of one launch; it returns None while required runs are pending."""
         runs, names, survey = TrainedRuns(history), history.problem.names, Survey(history)
 
         def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
@@ -83,12 +83,12 @@ class MapProposer(StepwiseProposer):
 
 
 def sample_count(spec: MapProposerSpec, experts: int, runs: int) -> int:
-    """Return how many mixtures a fit takes if the spec does not say.
+    """Return the number of mixtures for a fit if the spec does not set it.
 
     By hand: 22 runs with 2 experts leave 20, half of which is between 6 and 24: 10.
 
     Args:
-        spec: Its variant counts.
+        spec: The spec; its variant matters.
         experts: Number of experts, k.
         runs: Runs of the sweep.
     """
@@ -113,7 +113,7 @@ class _Choice:
     def next(
         self, survey: Survey, nodes: list[MergeNode], pending: Sequence[Proposal]
     ) -> Proposal | None:
-        """Return the next merge; None when nothing is worth it now."""
+        """Return the next merge; None when none is worth launching now."""
         while self._spec.variant == "nested" and len(nodes) > 2:
             above: list[MergeNode | None] = []
             for i in range(0, len(nodes) - 1, 2):
@@ -129,7 +129,7 @@ class _Choice:
         return self._sample(stage) or self._verified(stage)
 
     def _sample(self, stage: MergeStage) -> Proposal | None:
-        """Return the next mixture to fit to; None when all were asked for."""
+        """Return the next mixture for the fit; None when all are launched."""
         number, count = len(stage.of(SAMPLE)), len(stage.parents)
         if number >= self._samples:
             return None
@@ -141,7 +141,7 @@ class _Choice:
         return self._launch(stage, latin_hypercube(spread, count, place)[number], SAMPLE, where)
 
     def _unsure(self, stage: MergeStage) -> FloatArray:
-        """Return the mixture of many where doubt times promise is largest."""
+        """Return the mixture, among many, with the largest product of doubt and promise."""
         draws = self._draws(stage)
         fit = self._fit(stage)
         under_way = [x.coefficients for x in stage.of(SAMPLE) if not x.over]
@@ -153,7 +153,7 @@ class _Choice:
         return chosen
 
     def _node(self, stage: MergeStage) -> Proposal | None:
-        """Return the mixture that goes up the tree; None when it was asked for or must wait."""
+        """Return the mixture of a pair for the next level; None if launched, or if it must wait."""
         if stage.of(NODE) or any(not x.over for x in stage.of(SAMPLE)):
             return None
         towards = mixture_weights(np.ones(2), [p.weights for p in stage.parents])
@@ -162,7 +162,7 @@ class _Choice:
         return self._launch(stage, draws[best], NODE, "Best of a pair by its fit, to be mixed on")
 
     def _verified(self, stage: MergeStage) -> Proposal | None:
-        """Return the next mixture of the predicted front; None when it must wait, or is done."""
+        """Return the next mixture of the predicted front; None when it must wait, or at the end."""
         asked = len(stage.of(VERIFY))
         if any(not x.over for x in stage.of(SAMPLE)) or asked == self._spec.verify:
             return None
@@ -202,7 +202,7 @@ class _Choice:
 
 
 def _top(stage: MergeStage) -> MergeNode | None:
-    """Return what goes up the tree from a pair; its better parent if the mixture failed."""
+    """Return the node of a pair for the next level; its better parent if the mixture failed."""
     chosen = stage.of(NODE)
     if not chosen or not chosen[0].over:
         return None
@@ -212,7 +212,7 @@ def _top(stage: MergeStage) -> MergeNode | None:
 
 @lru_cache(maxsize=8)
 def _front(mixtures: bytes, outcomes: bytes, n: int, m: int, logit: bool) -> FloatArray:
-    """Return the predicted front of a fit; the same evaluations are searched once."""
+    """Return the predicted front of a fit; cached by its evaluations."""
     coefficients, gains = np.frombuffer(mixtures), np.frombuffer(outcomes).reshape(n, m)
     fit = Quadratics.fitted(coefficients.reshape(n, -1), gains, logit=logit)
     return predicted_front(fit, seed_of(mixtures.hex(), outcomes.hex()))

@@ -24,29 +24,29 @@ from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers import MergeScreenProposerSpec
 
 CANDIDATES = 64
-"""Mixtures, and weights to train towards, that a choice looks at."""
+"""Number of mixtures, and of weights to train towards, that a choice compares."""
 LARGEST = 100
-"""Most points of the front that hypervolumes are measured against."""
+"""Largest number of front points that hypervolumes are measured against."""
 LEAST = 1e-3
-"""Share of the present hypervolume that a mixture must promise: less is nothing more to win."""
+"""Smallest promise of a mixture, as a share of the present hypervolume."""
 
 
 class MergeScreenProposer(StepwiseProposer):
     """Mixes experts, and trains where a trained run should beat the best mixture.
 
-    The experts are the corners and the centre. The corners' adapters are mixed; a quadratic in the
-    coefficients is fitted to each objective's gains, a Gaussian process in the weights to those of
-    the trained runs. With weights w, mean mu and standard errors s of that process, and a
-    mixture's fitted gains q, a run is trained towards the w where
+    The experts are the corners and the centre. The corners' adapters are mixed. A quadratic in the
+    coefficients is fitted to each objective's gains of mixtures, and a Gaussian process in the
+    weights to those of the trained runs. With weights w, mean mu and standard errors s of that
+    process, and a mixture's fitted gains q, a run is trained towards the w where
 
         w . mu(w) - max_q w . q  >  margin * sqrt(sum_l w_l^2 s_l(w)^2)
 
-    holds; of several, the one that should add most hypervolume. Where it holds nowhere, the mixture
-    that should add most is next; where none should, the weights where a trained run may win by
-    most, which then tells the most.
+    holds; of several, the one with the largest expected hypervolume gain. If it holds nowhere, the
+    mixture with the largest expected gain is next. If no mixture promises a gain, training at the
+    weights where a trained run may win by most is next, since it is the most informative.
 
     Args:
-        spec: Its knobs.
+        spec: Its options.
         m: Number of objectives.
         runs: Runs of the sweep.
 
@@ -63,7 +63,7 @@ class MergeScreenProposer(StepwiseProposer):
         self._kernels = KernelMemory()
 
     def _chooser(self, history: History, seed: int) -> Choose:
-        """Return how one launch is chosen; none while the experts run that are to be mixed."""
+        """Return the chooser of one launch; it returns None while experts to mix still train."""
         runs, names = TrainedRuns(history), history.problem.names
         screens: list[_Screen] = []
 
@@ -85,18 +85,18 @@ class MergeScreenProposer(StepwiseProposer):
 
 @dataclass(frozen=True)
 class _Screen:
-    """What is known once there is something to mix; gains are normalised.
+    """Data and models of a choice, once there are experts to mix; gains are normalised.
 
     Args:
-        parents: Whose adapters are mixed, length k.
+        parents: Experts whose adapters are mixed, length k.
         mixed: Coefficients of the parents and the evaluated mixtures, shape (n, k).
-        outcomes: Their gains, shape (n, m).
+        outcomes: Gains of the parents and the evaluated mixtures, shape (n, m).
         failed: Coefficients of mixtures that failed, shape (f, k).
-        trained: What training gives at weights, as far as the ended runs tell.
+        trained: Model of the gains of training at given weights, fitted to the ended runs.
         reached: The front's gains, or an even sample of them, shape (r, m).
         ref: Reference point, shape (m,).
         under_way: Coefficients of pending mixtures, shape (p, k).
-        coming: Gains that are expected of pending trained runs, shape (q, m).
+        coming: Expected gains of pending trained runs, shape (q, m).
     """
 
     parents: tuple[Expert, ...]
@@ -134,7 +134,7 @@ class _Screen:
         )
 
     def awaiting(self, pending: Sequence[Proposal]) -> _Screen:
-        """Return this with launches under way."""
+        """Return the screen with pending launches."""
         mixtures = [c for p in pending if (c := _coefficients(p, self.parents)) is not None]
         runs = np.array([p.weights.values for p in pending if trains(p)])
         return replace(
@@ -144,7 +144,7 @@ class _Screen:
         )
 
     def fresh(self) -> FloatArray:
-        """Return the mixtures that nobody has asked for, from coarse to fine, shape (c, k)."""
+        """Return the mixtures not launched yet, from coarse to fine, shape (c, k)."""
         mixtures = np.array(grid(len(self.parents), CANDIDATES))
         asked = np.vstack([self.mixed, self.failed, self.under_way])
         return mixtures[~_among(mixtures, asked)]
@@ -154,7 +154,7 @@ class _Screen:
         return Quadratics.fitted(self.mixed, self.outcomes, logit=False)
 
     def lead(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return by how much training should beat all mixtures at weights, and its error, (n,).
+        """Return the expected lead of training over all mixtures at weights, and its error, (n,).
 
         Args:
             weights: Shape (n, m).
@@ -180,7 +180,7 @@ class _Screen:
 
 @dataclass(frozen=True)
 class _Choice:
-    """One decision: what to train, or to mix, next."""
+    """One decision: the next expert to train, or mixture to evaluate."""
 
     asked: Asked
     names: Sequence[str]
@@ -241,7 +241,7 @@ class _Choice:
 
 
 def _coefficients(proposal: Proposal, parents: Sequence[Expert]) -> FloatArray | None:
-    """Return a launch's coefficients of the parents, shape (k,); None if it mixes other things."""
+    """Return a launch's coefficients of the parents, (k,); None if it mixes other adapters."""
     merge = proposal.merge
     names = [e.snapshots[-1] for e in parents]
     if merge is None or merge.how != "cat" or not set(merge.parents) <= set(names):
@@ -251,7 +251,7 @@ def _coefficients(proposal: Proposal, parents: Sequence[Expert]) -> FloatArray |
 
 
 def _among(mixtures: FloatArray, known: FloatArray) -> NDArray[np.bool_]:
-    """Return which mixtures are among the known ones, shape (n,)."""
+    """Return a mask of the mixtures that are among the known ones, shape (n,)."""
     same = np.isclose(mixtures[:, None], known[None], atol=1e-9).all(axis=2)
     among: NDArray[np.bool_] = np.logical_or.reduce(same, axis=1)
     return among

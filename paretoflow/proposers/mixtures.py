@@ -1,4 +1,4 @@
-"""Decides what a merge launch says: parents, coefficients, and the weights that it stands for."""
+"""Merge launches: their parents, their coefficients, and the weights that they represent."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from paretoflow.front.simplex import lattice_at_least, spread_order
 from paretoflow.proposers.experts import Expert
 
 DECIMALS = 6
-"""Of coefficients: so that equal choices compare equal."""
+"""Decimals to which coefficients are rounded, so that equal choices compare equal."""
 Options = dict[str, float | int | str]
 
 
 def mixture_weights(coefficients: FloatArray, towards: Sequence[WeightVector]) -> WeightVector:
-    """Return the preference that a mixture stands for: its parents' weights, mixed likewise.
+    """Return the weights that a mixture represents: its parents' weights, mixed likewise.
 
-    By hand: (0.2, 0.6) of parents for (1, 0) and (0, 1) stands for (0.25, 0.75).
+    By hand: (0.2, 0.6) of parents for (1, 0) and (0, 1) represents (0.25, 0.75).
 
     Args:
         coefficients: Non-negative with a positive sum, shape (k,).
@@ -50,10 +50,10 @@ def merge_of(
     """Return a merge of experts' final adapters.
 
     Args:
-        how: Tag of the way to mix.
+        how: Tag of the merging method.
         experts: All ready, length k.
-        coefficients: Length k; who has none is left out.
-        options: Further knobs of the way.
+        coefficients: Length k; an expert with coefficient 0 is left out.
+        options: Further options of the merging method.
     """
     kept = [i for i, c in enumerate(coefficients) if c != 0]
     return Merge(
@@ -65,7 +65,7 @@ def merge_of(
 
 
 def merges_asked(launches: Sequence[Proposal]) -> set[tuple[Merge, tuple[float, ...]]]:
-    """Return all merges among launches, each with the weights that it stands for."""
+    """Return all merges among launches, each with the weights that it represents."""
     return {(p.merge, p.weights.values) for p in launches if p.merge is not None}
 
 
@@ -75,10 +75,10 @@ def merge_launch(
     """Return a merge launch.
 
     Args:
-        merge: What to mix.
-        weights: What it stands for.
-        run_seed: Its seed.
-        reason: Why this mixture.
+        merge: Parents and coefficients.
+        weights: Weights that the mixture represents.
+        run_seed: Seed of the launch.
+        reason: Reason for this mixture, in words.
         names: Tags of the proposer, and of the stage.
     """
     return Proposal(

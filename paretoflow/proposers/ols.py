@@ -1,4 +1,4 @@
-"""`ols`: optimistic linear support; weights at the corners of what is known, widest bound first."""
+"""`ols`: optimistic linear support; weights at corners of the envelope, widest bound first."""
 
 from __future__ import annotations
 
@@ -19,43 +19,44 @@ from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers.surrogates import OlsProposerSpec
 
 GRID = 256
-"""Directions in which a point must be the best to be kept, beside those of the runs."""
+"""Number of directions, beside those of the runs, in one of which a point must be the best to be
+kept."""
 MOST_RUNS = 128
-"""Runs whose values bound others; of more, those with weights far from each other."""
+"""Largest number of runs whose values bound others; of more, those with weights far apart."""
 APART = 1e-3
-"""A corner nearer than this to weights that were tried says nothing that is not known."""
+"""Distance below which a corner repeats weights that were tried."""
 LEAST = 1e-6
-"""Widths below this are rounding."""
+"""Width below which a corner is due to rounding."""
 
 
 class OlsProposer(StepwiseProposer):
     """Trains at the corner weight where the bound leaves most to win.
 
-    The known points make an envelope over all weights, whose corners are where a new policy can
-    rise most above it. How far it can is bounded by the weighted sums that runs at other weights
-    have reached (`corners`). The widest corner comes next; when no corner is left, weights far from
-    all tried so far use up the budget, unless `epsilon` is set, which then ends the sweep.
+    The known points make an envelope over all weights. A new policy can rise most above it at its
+    corners. The weighted sums that runs at other weights have reached bound this rise (`corners`).
+    The widest corner comes next. When no corner is left, weights far from all tried so far use up
+    the budget, unless `epsilon` is set, which then ends the sweep.
 
-    Noise: scores are lowered by `z` standard errors before the bound that `epsilon` is compared
-    with, so that the sweep does not go on for widths that the noise alone has made.
+    Noise: scores are lowered by `z` standard errors before `epsilon` is compared with the bound, so
+    that the sweep does not continue for widths that are due to noise alone.
 
-    Pending launches are believed to come half-way from the best known point at their weights to the
-    best possible one. Believed at the bound itself, one launch would close the envelope for all
-    the others.
+    Pending launches are expected to arrive half-way from the best known point at their weights to
+    the best possible one. If they were expected at the bound itself, one launch would close the
+    envelope for all the others.
 
     By hand: (1, 0) and (0, 1) at the corners of two objectives leave one corner, (.5, .5), with the
-    envelope at .5 and the bound at 1. A run there that comes to (.75, .75) makes the corners
+    envelope at .5 and the bound at 1. A run there that reaches (.75, .75) makes the corners
     (.75, .25) and (.25, .75), with the envelope at .75 and the bound at .875.
 
     Args:
-        spec: Its knobs.
+        spec: Its options.
         m: Number of objectives, at most 4.
         runs: Runs of the sweep.
 
     References:
         Roijers 2016, Multi-objective decision-theoretic planning, alg. 3.1 (OLS). Departures: (1)
-        noise, pending launches and spread weights as said; (2) every evaluated point counts for the
-        envelope, not only those of the runs at visited weights; (3) what is won is measured in
+        noise, pending launches and spread weights as described; (2) every evaluated point counts
+        for the envelope, not only those of the runs at visited weights; (3) widths are measured in
         normalised gains, not relative to the envelope.
     """
 
@@ -67,7 +68,7 @@ class OlsProposer(StepwiseProposer):
         self._z = spec.z
 
     def _chooser(self, history: History, seed: int) -> Choose:
-        """Return how one launch is chosen; none while a corner trains, or at the end."""
+        """Return the chooser of one launch; None while a corner trains, or at the end."""
         names = history.problem.names
 
         def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
@@ -92,13 +93,13 @@ class OlsProposer(StepwiseProposer):
 
 @dataclass(frozen=True)
 class Support:
-    """What bounds the weighted sums from both sides, normalised.
+    """Points and runs that bound the weighted sums from both sides, normalised.
 
     Args:
-        points: Known or believed gains, shape (n, m), those that are best somewhere.
-        noise: Their standard errors times z, shape (n, m); 0 where believed.
-        weights: Where runs were trained to be the best, shape (k, m).
-        most: What no objective is expected to exceed, shape (m,).
+        points: Known or expected gains, shape (n, m), those that are best somewhere.
+        noise: Standard errors of the points times z, shape (n, m); 0 for expected points.
+        weights: Weights of the runs, shape (k, m).
+        most: Upper end of each objective, shape (m,).
     """
 
     points: FloatArray
@@ -107,16 +108,16 @@ class Support:
     most: FloatArray
 
     def values(self) -> FloatArray:
-        """Return the best weighted sum known at each run's weights, shape (k,)."""
+        """Return the best known weighted sum at each run's weights, shape (k,)."""
         return envelope(self.weights, self.points)
 
     def sure_values(self) -> FloatArray:
-        """Return the same, each point's lowered by its own noise at those weights."""
+        """Return the same sums, each point's sum lowered by its own noise at those weights."""
         lower = np.sqrt(self.weights**2 @ (self.noise**2).T)
         return np.asarray((self.weights @ self.points.T - lower).max(axis=1), dtype=np.float64)
 
     def believing(self, pending: Sequence[Proposal]) -> Support:
-        """Return the support once pending weighted launches have come half-way to their bounds."""
+        """Return the support with pending weighted launches half-way to their bounds."""
         m = len(self.most)
         coming = [p.weights.values for p in pending if p.kind is LaunchKind.WEIGHTED]
         if not coming:
@@ -124,7 +125,7 @@ class Support:
         where = np.array(coming, dtype=np.float64).reshape(-1, m)
         here = envelope(where, self.points)
         there = value_bounds(where, self.weights, self.values(), self.most)
-        # along the diagonal every weighted sum rises by the same
+        # along the diagonal every weighted sum rises by the same amount
         best = np.array([_mean_of_best(w, self.points) for w in where])
         believed = np.minimum(best + (there - here)[:, None] / 2, self.most)
         return Support(
@@ -140,8 +141,8 @@ class Corner:
     """The widest corner of the envelope.
 
     Args:
-        here: The envelope.
-        bound: The most that a weighted sum can be.
+        here: Weighted sum of the envelope there.
+        bound: Upper bound of the weighted sum there.
     """
 
     weights: WeightVector
@@ -150,7 +151,7 @@ class Corner:
 
 
 def support_of(history: History, z: float) -> Support:
-    """Return what ended weighted runs and all evaluated points say.
+    """Return the bounds from ended weighted runs and all evaluated points.
 
     Args:
         history: Ended runs and evaluations.
@@ -173,10 +174,10 @@ def support_of(history: History, z: float) -> Support:
 
 
 def widest_corner(support: Support, tried: FloatArray) -> Corner | None:
-    """Return the corner with most to win that was not tried; None if there is none.
+    """Return the widest corner that was not tried; None if there is none.
 
     Args:
-        support: What is known and believed.
+        support: Known and expected points, and bounds.
         tried: Weights of all weighted launches, shape (n, m).
     """
     corners = corner_weights(support.points)
@@ -195,9 +196,9 @@ def widest_corner(support: Support, tried: FloatArray) -> Corner | None:
 
 
 def left_to_win(support: Support) -> float:
-    """Return what a weighted sum can gain at any corner, tried or not, beyond the noise.
+    """Return the largest possible rise of a weighted sum at any corner, beyond the noise.
 
-    Where a run has failed, its corner is still open.
+    Tried corners count too: the corner of a failed run is still open.
     """
     corners = corner_weights(support.points)
     sure = value_bounds(corners, support.weights, support.sure_values(), support.most)

@@ -1,8 +1,8 @@
-"""Decides what a further run should add to the front, so that a sweep may stop when it adds little.
+"""Expected hypervolume gain of a further run, so that a sweep may stop when runs add little.
 
-Two things are known of it. The runs so far added something, ever less: what the latest of them
-added is carried forward to the next. And the front leaves boxes open: what they hold bounds what is
-left, as far as the front is right, and is all there is to go by before any run has filled one. All
+The estimate has two sources. The gains of the latest runs, which shrink over time, are carried
+forward to the next. And the volume of the boxes that the front leaves open bounds the gain, as far
+as the front is right; before any run has filled a box, the estimate uses the boxes alone. All
 numbers are shares of the present hypervolume.
 """
 
@@ -21,37 +21,39 @@ from paretoflow.proposers.boxes import MAX_POINTS, landscape, local_lower_bounds
 from paretoflow.proposers.spread import farthest_first
 
 AHEAD = 8
-"""The estimate is of the mean over so many further runs: what a single one adds is mostly luck."""
+"""Number of further runs that the estimate averages over: the gain of a single run is mostly luck.
+"""
 FEWEST = 3
-"""Runs after the opening stage before there is an estimate."""
+"""Number of runs after the opening stage before there is an estimate."""
 WINDOW = 20
-"""Latest runs that are looked at; older ones weigh next to nothing."""
+"""Number of latest runs in the estimate; older ones have almost no weight."""
 KEEP = 0.8
 """Weight of a run relative to the one after it."""
 FILLED = 0.05
-"""Share of the largest open box that a run is expected to fill before any has tried. The middle of
-a straight gap fills a quarter, but many runs find nothing: a weighted one never fills a gap that
-bulges inwards."""
+"""Share of the largest open box that a run is expected to fill, before any run. The middle of a
+straight gap fills a quarter, but many runs add nothing: a weighted run never fills a concave gap.
+"""
 SPREAD = 2.0
-"""Coefficient of variation of what single runs add, before any has."""
+"""Prior coefficient of variation of the gains of single runs."""
 DOUBT = 0.5
-"""A point's gain counts beyond so many standard errors of its own: the rest may be luck."""
+"""Number of its standard errors by which a point's gain is lowered: the rest may be luck."""
 MANY_OBJECTIVES = 5
 FEW_POINTS = 12
-"""From so many objectives on, boxes are drawn between so few points, or they take seconds."""
+"""Number of points between which boxes are drawn from `MANY_OBJECTIVES` on; more take seconds."""
 TAIL = 1.2816
 """Quantile of the standard normal distribution that leaves a tenth: intervals are of 80 %."""
 
 
 @dataclass(frozen=True)
 class GainEstimate:
-    """What further runs should add, as shares of the present hypervolume.
+    """Expected gain of further runs, as shares of the present hypervolume.
 
     Args:
-        per_run: Expected of each of the next `AHEAD` runs, in the mean.
-        low: Lower end of an interval for that mean, 80 %.
-        high: Upper end.
-        bound: What all further runs can add together, if the front is right: what its boxes hold.
+        per_run: Expected mean gain of each of the next `AHEAD` runs.
+        low: Lower end of the 80 % interval for that mean.
+        high: Upper end of the interval.
+        bound: Upper bound of the gain of all further runs together, if the front is right: the
+            volume of its open boxes.
     """
 
     per_run: float
@@ -61,17 +63,17 @@ class GainEstimate:
 
 
 def expected_gain(history: History, pending: Sequence[Proposal] = ()) -> GainEstimate | None:
-    """Return what a further run should add to the hypervolume.
+    """Return the expected hypervolume gain of a further run.
 
-    A failed run added nothing and counts as one that did. The checkpoints of a run that has not
-    ended are on the front, and count for nobody yet.
+    A failed run counts as a run with gain 0. The checkpoints of a run that has not ended are on the
+    front, but count for no run yet.
 
     Args:
         history: Ended runs and evaluations.
-        pending: Launches that have not ended; only whether the opening stage is over matters.
+        pending: Pending launches; they only show whether the opening stage is over.
 
     Returns:
-        None until the opening stage and `FEWEST` further runs have ended, and while nothing is
+        None until the opening stage and `FEWEST` further runs have ended, and while no point is
         above the reference point.
     """
     opening = opening_runs(history)
@@ -90,22 +92,22 @@ def expected_gain(history: History, pending: Sequence[Proposal] = ()) -> GainEst
 
 
 def opening_runs(history: History) -> int:
-    """Return how many runs opened the sweep: all up to the last tagged so, at least m + 1."""
+    """Return the number of opening runs: all up to the last with tag `initial`, at least m + 1."""
     tagged = [i for i, run in enumerate(history.runs) if run.proposal.tag == "initial"]
     return max(history.problem.m + 1, tagged[-1] + 1 if tagged else 0)
 
 
 def added_by_run(history: History, first: int) -> FloatArray:
-    """Return how much hypervolume the evaluations of each run added when they came.
+    """Return the hypervolume that the evaluations of each run added when they were recorded.
 
-    A point counts at its gains less `DOUBT` standard errors, against a front that was taken at its
-    word: noise alone adds hardly anything.
+    A point counts at its gains less `DOUBT` standard errors, against a front of unlowered gains: so
+    noise alone adds hardly anything.
 
     By hand: beyond (0, 0), run 0 at (2, 1) makes a front of 2; run 1 at (1, 2) adds 1.
 
     Args:
         history: Ended runs and evaluations.
-        first: Runs before this one are not asked about.
+        first: Index of the first run to return.
 
     Returns:
         Hypervolumes, shape (n,), one for each of `history.runs[first:]`, in raw units.
@@ -125,19 +127,19 @@ def added_by_run(history: History, first: int) -> FloatArray:
 
 
 def open_shares(history: History) -> tuple[float, float]:
-    """Return what the front leaves open, as shares of its hypervolume.
+    """Return the volume that the front leaves open, as shares of its hypervolume.
 
-    A better point lies below one of the front's upper bounds; a side that the standard errors
-    cannot tell from none holds nothing.
+    A better point lies below one of the front's upper bounds. A box with a side within the standard
+    errors counts as empty.
 
     By hand: gains (0, 1), (.5, .5), (1, 0) with the reference at (-.1, -.1): a hypervolume of
     .46, and two boxes of .25. Less the narrowest side worth a run, .01, one run adds at most
     .49 * .49 = .2401, a share of .52; both boxes hold twice that.
 
     Returns:
-        The most that one run can add, and that all can add together. A front of many points is
-        looked at by a few of them, and both are then bounds from above: loose ones from
-        `MANY_OBJECTIVES` on, where no more can be looked at in the time.
+        The largest gain of one run, and of all runs together. For a front of many points, only a
+        few of them are used, and both numbers are then upper bounds: loose ones from
+        `MANY_OBJECTIVES` on, where more points would take too long.
     """
     land = landscape(history, Asked(), ())
     points = land.gains[(land.gains > land.ref).all(axis=1)]
@@ -154,28 +156,28 @@ def open_shares(history: History) -> tuple[float, float]:
     volume = hypervolume(points, land.ref)
     largest = float(improvement(reach, some if many else points, land.ref).max())
     whole = hypervolume(np.vstack([points, reach]), land.ref) - volume
-    return largest / volume, max(largest, whole) / volume  # rounding, where nothing is open
+    return largest / volume, max(largest, whole) / volume  # rounding, if no box is open
 
 
 def forecast(
     added: FloatArray, before: int, expected: float, power: float
 ) -> tuple[float, float, float]:
-    """Return the mean that each of the next `AHEAD` runs should add, and an 80 % interval for it.
+    """Return the expected mean gain of the next `AHEAD` runs, and its 80 % interval.
 
-    What run i of n added is carried forward by (i / n) ** power: between k points of a front of m
+    The gain of run i of n is carried forward by (i / n) ** power: between k points of a front of m
     objectives, gaps are as wide as k ** (-1 / (m - 1)), and a run that fills one adds that to the
-    power of m. The mean is weighted, newer runs more; what was expected before any of them counts
-    as one more run, the oldest. The interval has the width that the spread of the carried gains
-    gives to the mean and to `AHEAD` draws around it.
+    power of m. The mean is weighted, newer runs more. The prior expectation counts as one more run,
+    the oldest. The width of the interval follows from the spread of the carried gains, for the mean
+    and for `AHEAD` draws around it.
 
     By hand: with power 0 and `KEEP` 0.8, two runs that added .2 and 0 after .1 was expected make it
     (.64 * .1 + .8 * .2 + 1 * 0) / 2.44 = .0918.
 
     Args:
-        added: What each run after the opening added, shape (n,), in the order of the runs.
-        before: Runs before the first of them.
-        expected: What the first one was expected to add.
-        power: How fast gains fall with the number of runs.
+        added: Gain of each run after the opening, shape (n,), in the order of the runs.
+        before: Number of runs before the first of them.
+        expected: Prior expectation of the first one's gain.
+        power: Power of the number of runs by which gains fall.
 
     References:
         Bringmann and Friedrich (2013), Approximation quality of the hypervolume indicator, sec. 3:
@@ -188,7 +190,7 @@ def forecast(
     weights = KEEP ** np.arange(count, -1, -1.0)
     total = weights.sum()
     mean = float(weights @ carried / total)
-    # one more run, as spread as is expected, keeps a few equal gains from looking certain
+    # one more run, with the prior spread, keeps a few equal gains from looking certain
     variance = (weights @ (carried - mean) ** 2 + (SPREAD * mean) ** 2) / (total + 1)
     effective = total**2 / (weights @ weights)
     reach = TAIL * float(np.sqrt(variance * (1 / effective + 1 / AHEAD)))

@@ -1,8 +1,8 @@
-"""Decides which configurations a model expects to be the Pareto set: one particle per preference.
+"""Finds the configurations that a model expects in the Pareto set: one particle per preference.
 
-A particle is a configuration: weights on the simplex, then the places of settings in [0, 1]. Each
-descends its own preference's Tchebycheff distance to the best that is known, as the model
-optimistically predicts it. All gains here are normalised.
+A particle is a configuration: weights on the simplex, then the places of settings in [0, 1]. It
+descends its preference's Tchebycheff distance from the model's optimistic prediction to the best
+known gains. All gains here are normalised.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from paretoflow.proposers.gaussian import GainModel, GaussianProcess
 from paretoflow.proposers.kernels import ROOT5
 
 STEPS = 12
-"""Of the descent; the first ones are `LONGEST`, the last ones end a tenth as long."""
+"""Number of steps of the descent; the first has length `LONGEST`, the last is a tenth as long."""
 LONGEST = 0.12
 BEYOND = 0.05
-"""The distance is measured to a point so far beyond the best of each objective."""
+"""Distance of the target point beyond the best of each objective."""
 SUM_SHARE = 0.05
 """Share of the plain sum in the distance: of equally distant configurations the better wins."""
 REPULSION = 1e-3
-"""Of `stein`: weight of the repulsion beside the gradients."""
+"""Weight of the repulsion beside the gradients in `stein`."""
 DIRECTIONS, GENERATIONS = 32, 25
-"""Of the evolutionary algorithms: reference directions, and generations."""
+"""Numbers of reference directions and of generations of the evolutionary algorithms."""
 TINY = 1e-12
 
 Push = Callable[[FloatArray, FloatArray, IntArray], FloatArray]
-"""Gradients (q, d), configurations (q, d) and active objectives (q,) to directions (q, d)."""
+"""Maps gradients (q, d), configurations (q, d) and active objectives (q,) to directions (q, d)."""
 
 
 def optimistic(
@@ -77,7 +77,7 @@ def tchebycheff(
     Args:
         gains: Shape (q, m).
         preferences: Shape (q, m), each on the simplex.
-        best: What distances are measured to, shape (m,).
+        best: Point that distances are measured to, shape (m,).
 
     References:
         Lin et al. 2022, arXiv 2210.08495, eq. 4: the augmented Tchebycheff scalarisation.
@@ -103,10 +103,10 @@ def pareto_set(
     Args:
         model: Of normalised gains.
         preferences: Shape (q, m).
-        starts: Where the particles begin, shape (q, d).
+        starts: Starts of the particles, shape (q, d).
         best: Best gain in each objective, shape (m,).
-        optimism: Deviations above the mean that a prediction counts for.
-        push: Changes the gradients that particles follow; None leaves them.
+        optimism: Deviations above the mean in an optimistic prediction.
+        push: Changes the gradients that particles follow; None keeps them.
     """
     m, where = preferences.shape[1], starts
     for step in range(STEPS):
@@ -125,7 +125,7 @@ def pareto_set(
 
 
 def stein(gradients: FloatArray, where: FloatArray, active: IntArray) -> FloatArray:
-    """Return where particles go that share gradients with those near them, and repel them.
+    """Return the directions of particles that share gradients with near ones and repel them.
 
     The kernel is exp(-|x - y|^2 / h) between particles with the same active objective, else 0; h is
     the median of the squared distances over log(q + 1).
@@ -137,7 +137,7 @@ def stein(gradients: FloatArray, where: FloatArray, active: IntArray) -> FloatAr
     References:
         Nguyen et al. 2024, arXiv 2412.17312 (SVH-PSL), after Liu and Wang 2016, arXiv 1608.04471,
         eq. 8. Departures: particles are the configurations themselves instead of a hypernetwork's
-        answers; the kernel is on configurations.
+        outputs; the kernel is on configurations.
     """
     gaps = where[:, None, :] - where[None, :, :]
     squares = (gaps**2).sum(axis=2)
@@ -156,10 +156,10 @@ def evolved_set(
 
     Args:
         model: Of normalised gains.
-        optimism: Deviations above the mean that a prediction counts for.
+        optimism: Deviations above the mean in an optimistic prediction.
         algorithm: "nsga3" or "moead".
-        starts: The first generation, shape (p, d); repeated to its size.
-        seed: Of everything random in it.
+        starts: The first generation, shape (p, d); repeated to fill it.
+        seed: Seed of the algorithm.
 
     References:
         Deb and Jain 2014, IEEE Trans. Evol. Comput. 18(4) (NSGA-III); Zhang and Li 2007, IEEE

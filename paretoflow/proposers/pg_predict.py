@@ -30,32 +30,33 @@ from paretoflow.proposers.wording import preference
 from paretoflow.spec.proposers import PgPredictProposerSpec
 
 MAX_PARENTS = 8
-"""Policies of the front, far from each other, whose continuations are predicted."""
+"""Number of front policies, far from each other, whose continuations are predicted."""
 CANDIDATES = 33
-"""Weights at least on the lattice that continuations are chosen from."""
+"""Smallest number of weights on the lattice that continuations are chosen from."""
 WIDEST = np.cos(np.pi / 4)
-"""Cosine of the angle to the parent's weights beyond which nothing is predicted."""
+"""Cosine of the largest angle of a continuation's weights to the parent's weights."""
 Continuation = tuple[str, tuple[float, ...]]
-"""A parent and the weights it is trained on with."""
+"""A parent, and the weights of its continuation."""
 
 
 class PgPredictProposer(StepwiseProposer):
-    """Trains a policy of the front on, with the weights that promise most hypervolume.
+    """Continues a policy of the front with the weights that promise most hypervolume.
 
-    A launch here is a weighted one with a parent: plain training goes on from its adapter. What a
-    continuation changes is predicted from those seen so far (`improvements`): of all policies of
-    the front and all weights within 45 degrees of their own, the pair is launched whose predicted
-    result adds most hypervolume to the front. Pending continuations are believed to arrive where
-    they are predicted to. This is a proposer for runs that are short, and many.
+    A launch here is a weighted one with a parent: plain training continues from its adapter. The
+    change by a continuation is predicted from the continuations so far (`improvements`). Of all
+    policies of the front and all weights within 45 degrees of their own, the pair with the largest
+    predicted hypervolume gain is launched. Pending continuations are expected to reach their
+    prediction. This proposer is meant for many short runs.
 
-    The sweep opens with corners and centre. Until `min_deltas` changes are known, and whenever no
-    more is predicted than noise could add, the policy is continued near which fewest continuations
-    began, the front's extremes and its loneliest first: with its own weights if there were none,
-    else with those farthest from all that were tried there. So there are changes to learn from all
-    along the front. Consecutive evaluations of one run (`method.checkpoint_every`) count too.
+    The sweep opens with corners and centre. Until `min_deltas` changes are known, and whenever the
+    predicted gain is no more than noise could add, another policy is continued: the one near which
+    the fewest continuations began, the front's extremes and its loneliest first. It is continued
+    with its own weights if there were none, else with the weights farthest from all that were tried
+    there. So changes are observed all along the front. Consecutive evaluations of one run
+    (`method.checkpoint_every`) count too.
 
     Args:
-        spec: Its knobs.
+        spec: Its options.
         m: Number of objectives.
         runs: Runs of the sweep.
 
@@ -64,7 +65,7 @@ class PgPredictProposer(StepwiseProposer):
         robot control, ICML (PGMORL), sec. 3.2 and 3.3, alg. 2. Departures: one launch at a time
         instead of a generation of tasks; hypervolume alone, without the sparsity term; policies of
         the front instead of a population in direction bins; weights from a lattice, any number of
-        objectives; what was asked for from a parent, even in vain, is not asked for again.
+        objectives; a continuation that was launched, even in vain, is not launched again.
     """
 
     def __init__(self, spec: PgPredictProposerSpec, *, m: int, runs: int) -> None:
@@ -74,7 +75,7 @@ class PgPredictProposer(StepwiseProposer):
         self._least = spec.min_deltas
 
     def _chooser(self, history: History, seed: int) -> Choose:
-        """Return how one launch is chosen; none only while the opening stage trains."""
+        """Return the chooser of one launch; it returns None only while the opening stage trains."""
         names = history.problem.names
         known = KnownContinuations(history)
 
@@ -108,7 +109,7 @@ def continuations(launches: Iterable[Proposal]) -> Iterator[Continuation]:
 
 @dataclass(frozen=True)
 class Outlook:
-    """Where continuations would arrive.
+    """Predicted results of continuations.
 
     Args:
         continuations: Each with the parent's checkpoint and the weights, length k.
@@ -120,7 +121,7 @@ class Outlook:
 
 
 class KnownContinuations:
-    """What a history says about continuations, worked out once for all launches chosen from it."""
+    """Continuations of a history; computed once for all launches chosen from it."""
 
     def __init__(self, history: History) -> None:
         self._history = history
@@ -129,7 +130,7 @@ class KnownContinuations:
 
     @cached_property
     def changes(self) -> PolicyChanges:
-        """Return what was changed by continuations so far."""
+        """Return the changes by continuations so far."""
         return observed_changes(self._history)
 
     @cached_property
@@ -139,7 +140,7 @@ class KnownContinuations:
 
     @cached_property
     def outlook(self) -> Outlook:
-        """Return where policies spread over the front would arrive; empty if that is unknown."""
+        """Return the predicted results of policies spread over the front; empty if unknown."""
         points = self._gains[self._policies]
         parents = farthest_first(points, points[:1], MAX_PARENTS - 1) if len(points) else []
         found: list[Continuation] = []
@@ -156,12 +157,12 @@ class KnownContinuations:
     def promising(
         self, asked: Asked, pending: Sequence[Proposal], tried: Set[Continuation], run_seed: int
     ) -> Proposal | None:
-        """Return the continuation that is predicted to add most; None if noise could add as much.
+        """Return the continuation with the largest predicted gain; None if noise could add as much.
 
         Args:
             asked: Every launch so far.
-            pending: Launches that have not ended.
-            tried: Continuations that were asked for.
+            pending: Pending launches.
+            tried: Continuations that were launched.
             run_seed: Seed of the launch.
         """
         land = landscape(self._history, asked, pending)
@@ -177,10 +178,10 @@ class KnownContinuations:
         return self._launch(self.outlook.continuations[best], what, "predicted", run_seed)
 
     def untried(self, tried: Set[Continuation], run_seed: int) -> Proposal | None:
-        """Return a continuation from where fewest began; None if all were asked for.
+        """Return a continuation from where the fewest began; None if all were launched.
 
         Args:
-            tried: Continuations that were asked for.
+            tried: Continuations that were launched.
             run_seed: Seed of the launch.
         """
         names, known = self._history.snapshot_ids, sorted(c for c in tried if c[0] in self._rows)
@@ -207,7 +208,7 @@ class KnownContinuations:
         return normalised(self._history)
 
     def _arrivals(self, coming: Sequence[Continuation]) -> list[FloatArray]:
-        """Return where pending continuations are believed to arrive, each of shape (m,)."""
+        """Return the expected gains of pending continuations, each of shape (m,)."""
         new = [c for c in dict.fromkeys(coming) if c not in self._arrived]
         if new:
             starts = self._gains[[self._rows[parent] for parent, _ in new]]
@@ -233,12 +234,12 @@ class KnownContinuations:
 
 @lru_cache(maxsize=1024)
 def options_of(own: WeightVector) -> tuple[WeightVector, ...]:
-    """Return weights that a policy may be trained on with: its own, and what is within 45 degrees.
+    """Return the weights that a policy may be continued with: its own, and those within 45 degrees.
 
     By hand: for two objectives (1, 0) has the lattice's weights from (.5, .5) on.
 
     Args:
-        own: Weights that it was last trained towards.
+        own: Weights that the policy was last trained towards.
     """
     lattice = lattice_at_least(len(own), CANDIDATES)
     lengths = np.linalg.norm(lattice, axis=1) * np.linalg.norm(own.array)
@@ -249,7 +250,7 @@ def options_of(own: WeightVector) -> tuple[WeightVector, ...]:
 def next_weights(
     own: WeightVector, options: Sequence[WeightVector], taken: Sequence[tuple[float, ...]]
 ) -> WeightVector:
-    """Return the option farthest from all taken; with none taken, that nearest to the own weights.
+    """Return the option farthest from all taken weights; if none, the one nearest to its own.
 
     Args:
         own: Weights that the policy was last trained towards.

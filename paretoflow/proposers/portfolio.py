@@ -1,4 +1,4 @@
-"""`portfolio`: several proposers take turns, the one whose launches were worth most more often."""
+"""`portfolio`: several proposers take turns; those with better launches choose more often."""
 
 from __future__ import annotations
 
@@ -29,26 +29,28 @@ from paretoflow.spec.search import Axis
 
 
 class PortfolioProposer(StepwiseProposer):
-    """Lets a bandit choose who chooses: arms by the hypervolume their launches added per cost.
+    """Chooses the proposer of each launch by a bandit: hypervolume added by its launches per cost.
 
-    After the opening stage, which is nobody's, each launch is an arm's. For each arm a worth is
-    drawn from what is known of its ended launches (`arms`), and the arm with the highest draw
-    chooses; if it has nothing to propose, the next one does, unless it waits for the opening. While
-    policies that are trained on come no further (`improvements.still_rising`), the arm that does so
-    comes last; before anything was trained on, it may try with one launch at a time.
-    The first `lead` launches after the opening are those that promise most instead (`lead`): while
-    nothing is known of them, arms would take turns at random for most of a small budget.
-    Recent launches count more, as what is worth doing changes while a front fills. An arm sees all
-    launches, its own and the others', as if their proposers had taken turns. Its launches bear
-    `<arm>|<its own tag>`.
+    The opening stage belongs to no arm; every later launch is an arm's. For each arm a worth is
+    drawn from its ended launches (`arms`), and the arm with the highest draw chooses. If it
+    proposes nothing, the next arm chooses, unless the first waits for the opening. While
+    continuations do not improve policies (`improvements.still_rising`), the arm that continues
+    policies comes last. Before any continuation, it may make one launch at a time.
+
+    The first `lead` launches after the opening are those with the largest promise instead (`lead`):
+    arms of which nothing is known would take turns at random for most of a small budget.
+
+    Recent launches count more, as the best arm changes while a front fills. An arm sees all
+    launches, its own and the others', as if their proposers had taken turns. Its launches have the
+    tag `<arm>|<its own tag>`.
 
     By hand: see `arms.worths`.
 
     Args:
-        spec: Its knobs; `arms` is set.
+        spec: Its options; `arms` is set.
         m: Number of objectives.
         runs: Runs of the sweep.
-        axes: What launches set beside weights.
+        axes: Settings of launches beside weights.
 
     References:
         See `arms.worths`.
@@ -70,7 +72,7 @@ class PortfolioProposer(StepwiseProposer):
         self._restored = RestoredRuns()
 
     def _chooser(self, history: History, seed: int) -> Choose:
-        """Return how one launch is chosen; none where no arm has anything to propose."""
+        """Return the chooser of one launch; it returns None if no arm proposes one."""
         names = history.problem.names
         outcomes = cache(lambda: outcomes_of(history))
         seen = self._restored.of(history)
@@ -102,14 +104,14 @@ class PortfolioProposer(StepwiseProposer):
                     why = _LEADS[arm] if arm == leader else _why(arm, draws, known, idle)
                     return signed(chosen[0], arm, why)
                 if opening and len(asked) >= self._spare:
-                    return None  # it waits for the opening, and so does its turn
+                    return None  # the arm waits for the opening and keeps its turn
                 idle.append(arm)
             return None
 
         return choose
 
     def _is_held(self, rising: bool | None, pending: Sequence[Proposal]) -> bool:
-        """Return whether continuing policies is left to others while they have anything."""
+        """Return whether the arm that continues policies comes last."""
         if rising is None:
             return any(arm_of(p) == CONTINUING for p in pending)
         return not rising
@@ -122,7 +124,7 @@ _LEADS = {
 
 
 def _why(arm: str, draws: Mapping[str, float], known: set[str], idle: Sequence[str]) -> str:
-    """Return in words why an arm was drawn."""
+    """Return the reason in words why an arm was drawn."""
     if idle:
         return f"{arm} is next, as {' and '.join(idle)} had nothing to propose"
     if arm not in known:

@@ -40,40 +40,40 @@ from paretoflow.spec.search import Axis
 
 PARTICLES = 24
 POOL = 128
-"""Random configurations that particles may start from."""
+"""Number of random configurations that particles may start from."""
 FRONT_POINTS = 128
-"""Points, far from each other, that a front of many counts for: the time of a hypervolume."""
+"""Largest number of front points, far from each other: bounds the time of a hypervolume."""
 OPENING_PER_AXIS = 2
 REDRAW_COST = 0.2
-"""Of a launch that trains nothing, in launches that train."""
+"""Cost of a launch that does not train, relative to one that does."""
 
 
 class PslProposer(StepwiseProposer):
-    """Learns which configurations make the front, and takes the one that adds the most to it.
+    """Learns the configurations of the Pareto set, and launches the one that adds the most.
 
     After the opening stage, whose settings are drawn evenly, a Gaussian process for each objective
-    predicts what a run from the base comes to: its inputs are the weights and the places of the
-    settings along their axes. For each of some random preferences a particle descends to the
-    configuration with the least Tchebycheff distance to the best known, as optimistically
-    predicted. Of all these, the one whose prediction adds the most hypervolume to what was attained
-    is launched; pending launches are believed to come to their means. With `redraw`, runs on the
-    front with other decoding are weighed against them, by gain for cost.
+    predicts the outcome of a run from the base. Its inputs are the weights and the places of the
+    settings along their axes. For each of some random preferences, a particle descends to the
+    configuration whose optimistic prediction has the smallest Tchebycheff distance to the best
+    known gains. Of all these, the one whose prediction adds the most hypervolume to the attained
+    front is launched. Pending launches are expected to reach their means. With `redraw`, runs on
+    the front with other decoding are compared with them, by gain for cost.
 
-    By hand: attained (1, 0) and (0, 1) in the reference point's corner (0, 0), and two particles
-    predicted at (.5, .5) and (.7, .2): they add .25 and .14, so the first is launched.
+    By hand: attained (1, 0) and (0, 1) with the reference point (0, 0), and two particles predicted
+    at (.5, .5) and (.7, .2): they add .25 and .14, so the first is launched.
 
     Args:
-        spec: Its knobs.
+        spec: Its options.
         m: Number of objectives.
         runs: Runs of the sweep.
-        axes: What launches set beside weights; none searches weights alone.
+        axes: Settings of launches beside weights; without axes only weights are searched.
 
     References:
         Lin et al. 2022, arXiv 2210.08495 (PSL), alg. 1 and 2. Departures: (1) a particle for each
         preference instead of a network from preferences to configurations, since a decision has
-        milliseconds and asks for few preferences; (2) it starts from the best of known and random
+        milliseconds and few preferences; (2) it starts from the best of known and random
         configurations for its preference; (3) the hypervolume's reference point is the sweep's own;
-        (4) a batch is chosen one by one, each believed before the next.
+        (4) a batch is chosen one by one, each launch believed before the next.
     """
 
     tag = "psl"
@@ -94,7 +94,7 @@ class PslProposer(StepwiseProposer):
         self._kernels = KernelMemory()
 
     def _chooser(self, history: History, seed: int) -> Choose:
-        """Return how one launch is chosen; none only while the opening stage trains."""
+        """Return the chooser of one launch; it returns None only while the opening stage trains."""
         names = history.problem.names
         known = cache(lambda: known_runs(history, self._axes, self._kernels))
 
@@ -124,7 +124,7 @@ class PslProposer(StepwiseProposer):
         pending: Sequence[Proposal],
         seed: int,
     ) -> Proposal:
-        """Return the configuration that adds the most; a far one where none adds anything."""
+        """Return the launch that adds the most; a far-away one if none adds anything."""
         run_seed = seed_for(seed, asked)
         coming = points_of(pending, self._axes, history.problem.m)
         model = known.model.believing(coming)
@@ -148,7 +148,7 @@ class PslProposer(StepwiseProposer):
         return self._launch(offers[best], names, run_seed, told)
 
     def _launch(self, offer: Offer, names: Sequence[str], run_seed: int, told: str) -> Proposal:
-        """Return the launch of an offer; `told` is what it is expected to add."""
+        """Return the launch of an offer; `told` describes its expected gain."""
         asks = preference(offer.weights, names)
         asks += f" with {settings_text(offer.settings)}" if offer.settings else ""
         launch = Proposal(
@@ -173,7 +173,7 @@ class PslProposer(StepwiseProposer):
         )
 
     def _set(self, prospect: Prospect, known: KnownPoints, run_seed: int) -> FloatArray:
-        """Return configurations to choose from, shape (q, d): the learnt set, and its starts."""
+        """Return candidate configurations, shape (q, d): the learnt set, and its starts."""
         m = prospect.front.shape[1]
         rng = rng_of(run_seed, "pool")
         pool = np.hstack([rng.dirichlet(np.ones(m), POOL), rng.random((POOL, len(self._axes)))])
@@ -190,12 +190,12 @@ class PslProposer(StepwiseProposer):
 
 @dataclass(frozen=True)
 class Prospect:
-    """What is known and believed before a choice.
+    """Model and front before a choice.
 
     Args:
-        model: With pending launches believed.
-        front: Normalised gains that are attained or believed, non-dominated, shape (k, m).
-        optimism: Deviations above the mean that a prediction counts for.
+        model: Model that counts pending launches as arrived at their predicted means.
+        front: Attained or expected normalised gains, non-dominated, shape (k, m).
+        optimism: Deviations above the mean in an optimistic prediction.
     """
 
     model: GainModel
@@ -208,7 +208,7 @@ class Prospect:
         return improvement(values, self.front, ref)
 
     def nearest(self, pool: FloatArray, preferences: FloatArray) -> FloatArray:
-        """Return for each preference the configuration with the least distance, shape (q, d)."""
+        """Return the configuration with the smallest distance for each preference, shape (q, d)."""
         mean, sd = self.model.predicted(pool)
         values, best = mean + self.optimism * sd, self.front.max(axis=0)
         distances = [
@@ -219,6 +219,6 @@ class Prospect:
 
 
 def front_of(gains: FloatArray) -> FloatArray:
-    """Return the non-dominated rows, shape (k, m); far ones of too many."""
+    """Return the non-dominated rows, shape (k, m); if too many, rows far from each other."""
     front = gains[nondominated(gains)]
     return front[spread_part(front, FRONT_POINTS)]

@@ -1,4 +1,4 @@
-"""Decides what a mixture is worth before it is evaluated: a quadratic in its coefficients.
+"""Predicts the outcomes of mixtures by a quadratic in their coefficients.
 
 All outcomes here are normalised gains, 0 at the nadir and 1 at the ideal.
 """
@@ -13,15 +13,15 @@ from paretoflow.core.values import FloatArray
 from paretoflow.front.simplex import even_simplex, lattice_at_least
 
 EDGE = 0.01
-"""Outcomes are kept so far away from 0 and 1 before their logit is taken."""
+"""Smallest distance of outcomes from 0 and 1 before their logit is taken."""
 DIRECTIONS, GENERATIONS = 40, 40
-"""Of NSGA-III: reference directions (and mixtures in a generation), and generations."""
+"""Numbers of NSGA-III: reference directions (and mixtures in a generation), and generations."""
 PRIOR = 1e-6
-"""Weight of the pull towards zero that makes the leverage of a thin sample finite."""
+"""Weight of the prior towards zero, which keeps the leverage of a small sample finite."""
 
 
 def unknowns(count: int) -> int:
-    """Return how many numbers a quadratic of k coefficients has: (k + 1)(k + 2) / 2."""
+    """Return the number of parameters of a quadratic in k coefficients: (k + 1)(k + 2) / 2."""
     return (count + 1) * (count + 2) // 2
 
 
@@ -34,12 +34,12 @@ class Quadratics:
     Args:
         table: Shape (unknowns, m): for 1, each c_i, and each c_i c_j with i <= j.
         information: The features' second moments, shape (unknowns, unknowns).
-        logit: Whether what was fitted is the outcome's logit.
+        logit: Whether the quadratic is of the outcome's logit.
 
     References:
         Li et al. 2024, arXiv 2406.07529 (MAP), sec. 3.2. Departures: (1) the experts and the base
         are points of the fit too, as they are known already; (2) with fewer points than unknowns
-        the smallest table is taken.
+        the table of smallest norm is used.
     """
 
     table: FloatArray
@@ -48,7 +48,7 @@ class Quadratics:
 
     @classmethod
     def fitted(cls, mixtures: FloatArray, outcomes: FloatArray, *, logit: bool) -> Quadratics:
-        """Fit them.
+        """Fit a quadratic to each outcome.
 
         Args:
             mixtures: Coefficients, shape (n, k).
@@ -67,11 +67,11 @@ class Quadratics:
         return 1 / (1 + np.exp(-fitted)) if self.logit else fitted
 
     def doubt(self, mixtures: FloatArray, planned: FloatArray) -> FloatArray:
-        """Return how unsure the fit is at mixtures, shape (n,): the root of their leverage.
+        """Return the uncertainty of the fit at mixtures, shape (n,): the root of their leverage.
 
         Args:
             mixtures: Coefficients, shape (n, k).
-            planned: Mixtures under way, shape (p, k); they count as measured already.
+            planned: Pending mixtures, shape (p, k); they count as measured already.
         """
         coming, features = features_of(planned), features_of(mixtures)
         known = self.information + coming.T @ coming + PRIOR * np.eye(len(self.table))
@@ -95,7 +95,7 @@ def latin_hypercube(count: int, dimensions: int, rng: np.random.Generator) -> Fl
 
 
 def predicted_front(fit: Quadratics, seed: int) -> FloatArray:
-    """Return mixtures in the unit cube that NSGA-III finds to be the fit's front, shape (n, k).
+    """Return the mixtures in the unit cube on the fit's front, by NSGA-III, shape (n, k).
 
     References:
         Deb and Jain 2014, IEEE Trans. Evol. Comput. 18(4) (NSGA-III), through pymoo.

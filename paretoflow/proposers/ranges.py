@@ -1,4 +1,4 @@
-"""A history's gains in shares of the frozen ranges: 0 is the nadir of an objective, 1 its ideal."""
+"""Gains of a history in shares of the frozen ranges: 0 is an objective's nadir, 1 its ideal."""
 
 from __future__ import annotations
 

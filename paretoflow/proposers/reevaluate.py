@@ -1,4 +1,4 @@
-"""`reevaluate`: another proposer's launches, and between them a second look at what is doubtful."""
+"""`reevaluate`: another proposer's launches, and re-evaluations of doubtful checkpoints."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ ROUNDING = 1e-9
 
 
 class ReevaluateProposer(StepwiseProposer):
-    """Spends a share of launches on evaluating checkpoints again, where that tells most.
+    """Spends a share of launches on evaluating checkpoints again, where that is most informative.
 
-    Every launch but these is the inner proposer's, as it would have been, and bears its tag. The
-    next look goes where (root of the chance to be wrong) x (hypervolume at stake) x (share of the
-    standard error that one more draw takes off) is largest. Only checkpoints of ended runs are
-    looked at again, none while it is evaluated already, none more than `times` times, none without
-    a standard error, and none whose look failed. A share that nothing was worth is kept for later,
-    when the front is crowded; with the inner proposer at its end, so is this one.
+    All other launches are the inner proposer's, unchanged, and have its tag. The checkpoint with
+    the largest (root of the chance to be wrong) x (hypervolume at stake) x (share of the standard
+    error that one more draw removes) is evaluated again. Only checkpoints of ended runs are
+    evaluated again. A checkpoint is skipped while an evaluation of it is pending, after `times`
+    re-evaluations, without a standard error, and after a failed re-evaluation. An unused share is
+    kept for later, when the front is crowded. The proposer ends when the inner proposer ends.
 
-    By hand: with `share: 0.2` the fifth launch is the first that may look again, the tenth the
-    second; had the fifth nothing to look at, the sixth may.
+    By hand: with `share: 0.2` the fifth launch is the first that may re-evaluate, the tenth the
+    second; if the fifth finds no checkpoint, the sixth may.
 
     Args:
-        spec: Its knobs; `of` is resolved, not `auto`.
+        spec: Its options; `of` is resolved, not `auto`.
         m: Number of objectives.
         runs: Runs of the sweep.
-        axes: What the inner proposer's launches set beside weights; what is looked at again is
-            asked as it was before, by the engine.
+        axes: Settings of the inner proposer's launches beside weights; the engine evaluates a
+            checkpoint again with its former settings.
 
     References:
-        Lee et al. 2010 (MOCBA), see `doubt.wrong_chances`. Weighting by the hypervolume at stake
-        and by the draws there are is ours, and so is the root: on simulated noisy fronts the chance
-        itself went to near twins, of which either may stand for both, and was no better than
-        looking at all points in turn.
+        Lee et al. 2010 (MOCBA), see `doubt.wrong_chances`. The weights by the hypervolume at stake
+        and by the draws so far are ours, and so is the root: on simulated noisy fronts the chance
+        itself favoured near twins, of which either may represent both, and was no better than
+        evaluating all points in turn.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ReevaluateProposer(StepwiseProposer):
         self._inner = build(spec.of, m=m, runs=runs, axes=axes)
 
     def _chooser(self, history: History, seed: int) -> Choose:
-        """Return how one launch is chosen; none where the inner proposer waits or has ended."""
+        """Return the chooser of one launch; it returns None if the inner proposer does."""
         looks = _Looks(history)
 
         def choose(asked: Asked, pending: Sequence[Proposal]) -> Proposal | None:
@@ -71,7 +71,7 @@ class ReevaluateProposer(StepwiseProposer):
 
 
 class _Looks:
-    """What another look at each checkpoint of a history would be worth."""
+    """Worth of another evaluation of each checkpoint of a history."""
 
     def __init__(self, history: History) -> None:
         self._history = history
@@ -85,7 +85,7 @@ class _Looks:
         return Doubts.of(self._history)
 
     def next(self, pending: Sequence[Proposal], times: int, run_seed: int) -> Proposal | None:
-        """Return the look that tells most; None when none tells enough."""
+        """Return the most informative re-evaluation; None if none is informative enough."""
         doubts, history = self._doubts, self._history
         names = [history.snapshot_ids[row] for row in doubts.rows.tolist()]
         draws = np.array([1 + self._times[name] for name in names])
@@ -120,7 +120,7 @@ class _Looks:
 
 
 def _seen(history: History, row: int) -> str:
-    """Return for instance `coverage 0.81 ± 0.02, length 35 ± 1.4`."""
+    """Return the scores of a row in words, for instance `coverage 0.81 ± 0.02, length 35 ± 1.4`."""
     scores = scores_of(history.gains[row], history.problem)
     return ", ".join(
         f"{name} {score:.4g} ± {error:.2g}"

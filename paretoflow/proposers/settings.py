@@ -1,7 +1,7 @@
-"""Decides what launches set beside their weights where a proposer looks at weights alone.
+"""Draws the settings of launches for proposers that choose weights only.
 
-One rule for all of them: the values come from a sequence that fills the box of the axes evenly, so
-that a sweep with a `search` block compares proposers of weights fairly, and `psl` has a baseline.
+The values come from one sequence for all proposers, which fills the box of the axes evenly. So a
+sweep with a `search` block compares proposers of weights fairly, and `psl` has a baseline.
 """
 
 from __future__ import annotations
@@ -19,15 +19,14 @@ from paretoflow.spec.search import Axis
 
 
 class DrawnSettings:
-    """Lets a proposer choose the launches, and draws the settings of each.
+    """Draws the settings of the launches that a proposer chooses.
 
-    A launch that starts from a parent keeps the parent's adapter and so its ranks. A mixture trains
-    nothing: it is asked with the decoding that was drawn. What is evaluated again is asked as it
-    was before.
+    A launch that starts from a parent keeps the parent's adapter and so its ranks. A mixture does
+    not train: only its decoding is drawn. A re-evaluation keeps the former settings.
 
     Args:
-        proposer: Chooses the launches; it sees settings in the history and may pass them over.
-        axes: What is drawn, at least one.
+        proposer: Chooses the launches; it sees settings in the history and may ignore them.
+        axes: Axes of the settings, at least one.
     """
 
     def __init__(self, proposer: Proposer, axes: Sequence[Axis]) -> None:
@@ -37,19 +36,19 @@ class DrawnSettings:
     def propose(
         self, history: History, pending: Sequence[Proposal], count: int, seed: int
     ) -> list[Proposal]:
-        """Return what the proposer does, with settings."""
+        """Return the proposer's launches, with settings."""
         chosen = self._proposer.propose(history, pending, count, seed)
         first = len(history.runs) + len(pending)
         return [drawn(p, self._axes, first + i, seed) for i, p in enumerate(chosen)]
 
 
 def drawn(proposal: Proposal, axes: Sequence[Axis], number: int, seed: int) -> Proposal:
-    """Return a launch with the settings that it can take, drawn evenly.
+    """Return a launch with the settings that it can have, drawn evenly.
 
     Args:
-        proposal: Without settings.
-        axes: All axes of the sweep; may be none.
-        number: How many launches came before.
+        proposal: A launch without settings.
+        axes: All axes of the sweep; may be empty.
+        number: Number of launches before.
         seed: Seed of the sweep.
     """
     if not any(reaches(axis, proposal) for axis in axes):
@@ -78,12 +77,12 @@ def even_place(dimensions: int, number: int, seed: int) -> FloatArray:
 
     Args:
         dimensions: d, at least 1.
-        number: Which point, from 0; any can be had without those before it.
-        seed: Decides where the sequence starts, and nothing else.
+        number: Number of the point, from 0; it does not need the points before it.
+        seed: Decides only the start of the sequence.
 
     References:
         Niederreiter (1992), Random number generation and quasi-Monte Carlo methods, ch. 3: a
-        Kronecker sequence, with the steps of `front.simplex.even_simplex`, moved as a whole by
+        Kronecker sequence, with the steps of `front.simplex.even_simplex`, shifted as a whole by
         Cranley and Patterson's random shift (1976). Unlike a Sobol sequence it needs no scipy.
     """
     root = 2.0

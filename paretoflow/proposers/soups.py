@@ -25,24 +25,24 @@ from paretoflow.spec.proposers import SoupsProposerSpec
 
 
 class SoupsProposer(StepwiseProposer):
-    """Trains experts, then proposes each mixture of a grid; done at the grid's end.
+    """Trains experts, then proposes each mixture of a grid; ends at the end of the grid.
 
-    A mixture is proposed as soon as those experts are trained that it needs. `frank_wolfe` needs
-    them all, as its grid is of preferences, and every expert is in its pool.
+    A mixture is proposed as soon as its experts are trained. `frank_wolfe` needs all experts, as
+    its grid is of preferences and every expert is in its pool.
 
     By hand, two objectives and `stop.runs: 13`: two experts, then eleven mixtures at 6/12, 3/12,
-    9/12, …, none of them an expert again.
+    9/12, …, none of them an expert itself.
 
     Args:
-        spec: Its knobs.
+        spec: Its options.
         m: Number of objectives.
-        runs: Runs of the sweep; unset `points` takes as many as the experts leave.
+        runs: Runs of the sweep; if `points` is unset, all runs that the experts leave are mixtures.
 
     References:
         Ramé et al. 2023, arXiv 2306.04488, sec. 2.2. Departures: (1) the ends of the grid are the
-        experts themselves and are not evaluated again; (2) coarse to fine, so that a sweep that
-        stops early has spread out; (3) an expert that failed is replaced by the weights farthest
-        from all others, for instance the centre.
+        experts themselves and are not evaluated again; (2) the order is coarse to fine, so that a
+        sweep that stops early has spread out; (3) the weights farthest from all others, for
+        instance the centre, replace an expert that failed.
     """
 
     def __init__(self, spec: SoupsProposerSpec, *, m: int, runs: int) -> None:
@@ -52,7 +52,7 @@ class SoupsProposer(StepwiseProposer):
         self._points = spec.points or max(runs - self._count, 1)
 
     def _chooser(self, history: History, seed: int) -> Choose:
-        """Return how one launch is chosen; none while experts run, none at the end of the grid."""
+        """Return the chooser of one launch; it returns None while experts train, and at the end."""
         runs, names = TrainedRuns(history), history.problem.names
         known = merges_asked([r.proposal for r in history.runs])
 
@@ -72,7 +72,7 @@ class SoupsProposer(StepwiseProposer):
         names: Sequence[str],
         run_seed: int,
     ) -> Proposal | None:
-        """Return the first mixture of the grid that can be made and was not tried."""
+        """Return the first untried mixture of the grid whose experts are trained."""
         order = grid(len(experts), self._points)
         for place, coefficients in enumerate(map(np.array, order)):
             needed = np.ones(len(experts)) if self._spec.how == "frank_wolfe" else coefficients
@@ -98,7 +98,7 @@ class SoupsProposer(StepwiseProposer):
         return merge_of(how, experts, coefficients.tolist(), options)
 
     def _posterior(self, experts: Sequence[Expert], coefficients: FloatArray) -> Merge:
-        """Return a merge of all checkpoints of the experts, each run's share split evenly."""
+        """Return a merge of all checkpoints of the experts; each run's share is split evenly."""
         kept = [i for i, c in enumerate(coefficients) if c != 0]
         sizes = [len(experts[i].snapshots) for i in kept]
         shares = [[coefficients[i] / n] * n for i, n in zip(kept, sizes, strict=True)]

@@ -1,4 +1,4 @@
-"""Decides which place is farthest from everything tried: in weight space, or among front points."""
+"""Finds the place farthest from everything tried: in weight space, or among front points."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from paretoflow.proposers.asked import Asked, seed_for
 from paretoflow.proposers.wording import preference
 
 DRAWS = 256
-"""Candidates for a place in the widest gap of weight space; enough for a gap of any real size."""
+"""Number of candidates for the widest gap of weight space; enough for a gap of any real size."""
 TIE_DECIMALS = 9
 
 
 def farthest_first(points: FloatArray, taken: FloatArray, count: int) -> list[int]:
-    """Return up to `count` points, always the one farthest from all taken and chosen before.
+    """Return up to `count` points, each the one farthest from all taken and chosen before.
 
     By hand: of 0, .25, .5, 1 on a line with 0 and 1 taken, .5 comes first, then .25.
 
     Args:
         points: Candidates, shape (n, m).
         taken: Places that count as chosen, shape (k, m); k may be 0.
-        count: How many to choose.
+        count: Largest number of points to choose.
 
     Returns:
         Indices of `points`; ties go to the lowest, and a copy of a taken place is never chosen.
@@ -52,7 +52,7 @@ def spread_launch(
         asked: Every launch so far.
         names: Names of the m objectives.
         seed: Seed of the sweep.
-        why: First half of the reason: what made the proposer turn to this.
+        why: First half of the reason: why the proposer makes such a launch.
         proposer: Tag of the proposer.
 
     References:
@@ -76,7 +76,7 @@ def spread_launch(
 
 
 def _loneliest(points: FloatArray, taken: FloatArray) -> int:
-    """Return the point whose nearest taken place is farthest; 0 when none is taken.
+    """Return the index of the point whose nearest taken place is farthest; 0 when none is taken.
 
     Unlike in `farthest_first`, many are taken and one is chosen: all distances at once are faster.
     """
@@ -93,7 +93,7 @@ def _distances(points: FloatArray, place: FloatArray) -> FloatArray:
 
 
 def even_sample(rows: IntArray, most: int) -> IntArray:
-    """Return at most so many of some rows, spread evenly over their order."""
+    """Return at most `most` of some rows, spread evenly over their order."""
     if len(rows) <= most:
         return rows
     return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]

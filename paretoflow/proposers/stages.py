@@ -1,4 +1,4 @@
-"""What is known of the mixtures of given parents, read from the history: a stage of MAP."""
+"""Stages of MAP: the mixtures of given parents and their results, read from the history."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from paretoflow.proposers.ranges import normalised
 
 _BASE = -1
 SAMPLE, NODE, VERIFY = "sample", "node", "verify"
-"""Tags of MAP's merges: fitted to, mixed again further up, found by the fit."""
+"""Tags of MAP's merges: samples for the fit, mixtures for the next level, and predicted front."""
 
 
 @dataclass(frozen=True)
 class MergeNode:
-    """An adapter that is to be mixed: an expert, or a mixture further down the tree.
+    """An adapter to mix: an expert, or a mixture further down the tree.
 
     Args:
-        gains: Normalised, shape (m,).
+        gains: Normalised gains, shape (m,).
     """
 
     snapshot: str
@@ -31,11 +31,11 @@ class MergeNode:
 
 @dataclass(frozen=True)
 class AskedMerge:
-    """A merge that was asked for.
+    """A merge that was launched.
 
     Args:
         over: Whether its run has ended.
-        node: What came of it; None while it runs, and if it failed.
+        node: The resulting adapter; None while the run is pending, and if it failed.
     """
 
     proposal: Proposal
@@ -44,12 +44,12 @@ class AskedMerge:
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """Return the checkpoints that are mixed."""
+        """Return the mixed checkpoints."""
         return self.proposal.merge.parents if self.proposal.merge else ()
 
     @property
     def coefficients(self) -> tuple[float, ...]:
-        """Return one for each parent."""
+        """Return one coefficient for each parent."""
         return self.proposal.merge.coefficients if self.proposal.merge else ()
 
 
@@ -58,8 +58,8 @@ class MergeStage:
     """The mixtures of some parents.
 
     Args:
-        mixtures: Those that MAP has asked for, in order.
-        base: The base model's normalised gains, shape (1, m); none, shape (0, m), if not known.
+        mixtures: Mixtures that MAP has launched, in order.
+        base: The base model's normalised gains, shape (1, m); shape (0, m) if not known.
     """
 
     parents: tuple[MergeNode, ...]
@@ -71,9 +71,10 @@ class MergeStage:
         return [x for x in self.mixtures if x.proposal.tag == tag]
 
     def known(self) -> tuple[FloatArray, FloatArray]:
-        """Return coefficients (n, k) and normalised gains (n, m) of all that the fit may use.
+        """Return coefficients (n, k) and normalised gains (n, m) of all points of the fit.
 
-        The samples that have ended, the parents themselves, and the base, which mixes nothing.
+        They are the samples that have ended, the parents themselves, and the base, whose
+        coefficients are 0.
         """
         count = len(self.parents)
         done = [(x.coefficients, x.node.gains) for x in self.of(SAMPLE) if x.node is not None]
@@ -91,7 +92,7 @@ class MergeStage:
 
 
 class Survey:
-    """The merges of a history, with what came of them."""
+    """The merges of a history, with their results."""
 
     def __init__(self, history: History) -> None:
         self._history = history
@@ -109,11 +110,11 @@ class Survey:
         return MergeNode(expert.snapshots[-1], expert.weights, self._gains[expert.row])
 
     def stage(self, parents: Sequence[MergeNode], pending: Sequence[Proposal]) -> MergeStage:
-        """Return what is known of mixtures of these parents.
+        """Return the stage of these parents.
 
         Args:
             parents: In the order of the coefficients.
-            pending: Launches under way, those just chosen included.
+            pending: Pending launches, those just chosen included.
         """
         names = tuple(p.snapshot for p in parents)
         waiting = [AskedMerge(p) for p in pending if p.proposer == "map"]

@@ -1,4 +1,4 @@
-"""Proposers that choose one launch after another."""
+"""Base of the proposers that choose one launch after another."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from paretoflow.proposers.asked import AskedMemory, Choose, one_by_one
 
 
 class StepwiseProposer(ABC):
-    """A proposer that only says how one launch is chosen; see `core.protocols.Proposer`."""
+    """A proposer that only defines the choice of one launch; see `core.protocols.Proposer`."""
 
     def __init__(self) -> None:
         self._memory = AskedMemory()
@@ -18,7 +18,7 @@ class StepwiseProposer(ABC):
     def propose(
         self, history: History, pending: Sequence[Proposal], count: int, seed: int
     ) -> list[Proposal]:
-        """Return the next launches; fewer than `count` where `_chooser` says that none is worth it.
+        """Return the next launches; fewer than `count` if the chooser returns None.
 
         Each is chosen as if those before it were pending already.
         """
@@ -27,4 +27,4 @@ class StepwiseProposer(ABC):
 
     @abstractmethod
     def _chooser(self, history: History, seed: int) -> Choose:
-        """Return how one launch is chosen; what holds for all of a request is found once here."""
+        """Return the function that chooses one launch; shared work is done here, once a request."""

@@ -7,7 +7,7 @@ from paretoflow.proposers.psl import PslProposer
 
 
 class SvhPslProposer(PslProposer):
-    """Takes what `psl` does, from particles that a Stein kernel keeps apart.
+    """Chooses as `psl`, with particles that a Stein kernel keeps apart.
 
     References:
         Nguyen et al. 2024, arXiv 2412.17312; the departures are those of `particles.stein` and

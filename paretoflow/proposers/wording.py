@@ -1,4 +1,4 @@
-"""Decides how a reason speaks of preferences and bounds: by the objectives' names, in raw units."""
+"""Words for preferences and bounds in reasons: the objectives' names, in raw units."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from paretoflow.front.orient import scores_of
 
 
 def preference(weights: WeightVector, names: Sequence[str]) -> str:
-    """Return for instance `coverage 0.70, length 0.30`; objectives without weight are left out."""
+    """Return weights in words, `coverage 0.70, length 0.30`, without objectives of weight 0."""
     parts = [f"{n} {w:.2f}" for n, w in zip(names, weights.values, strict=True) if w > 0]
     return ", ".join(parts)
 
 
 def bounds(thresholds: FloatArray, target: int, problem: Problem) -> str:
-    """Return for instance `coverage at least 0.41, length at most 35`, without the target.
+    """Return thresholds in words, `coverage at least 0.41, length at most 35`, without the target.
 
     Args:
         thresholds: Gains to keep, shape (m,).
@@ -34,7 +34,7 @@ def bounds(thresholds: FloatArray, target: int, problem: Problem) -> str:
 
 
 def improve(target: int, problem: Problem) -> str:
-    """Return `raises coverage` or `lowers length`."""
+    """Return the change of the target in words: `raises coverage` or `lowers length`."""
     objective = problem.objectives[target]
     verb = "raises" if objective.direction is Direction.MAXIMIZE else "lowers"
     return f"{verb} {objective.name}"
