@@ -1,8 +1,8 @@
-"""Methods among objectives that no training moves, such as system costs: they see the others alone.
+"""Hide objectives that training cannot change, such as system costs, from a method.
 
-A column in which all answers are alike tells no two of them apart. Left in, it would be the worst
-objective for ever, a gradient of nothing or a head without pairs, and its weight would only make
-the others' smaller. What is reported has all objectives again.
+A column with equal scores for all answers distinguishes none of them. Left in, it would always be
+the worst objective, a zero gradient or a head without pairs, and its weight would only reduce the
+others. Reported checkpoints have all objectives again.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from paretoflow.methods.training.context import MethodContext
 def narrowed(
     make: Callable[[MethodContext], Method], context: MethodContext, idle: Method | None = None
 ) -> Method:
-    """Return a method that is built around the objectives which training moves.
+    """Return a method that sees only the objectives that training can change.
 
     Args:
-        make: Builds it.
-        context: Tells all objectives, and which of them training does not move.
-        idle: Takes the launches that have no weight on what training moves. None: they are told
-            equal weights on it, for a method that does not train for a launch's weights.
+        make: Builds the method.
+        context: Has all objectives, and those that training cannot change.
+        idle: Method for launches without weight on the visible objectives. None gives these
+            launches equal weights, for a method that does not train for a launch's weights.
     """
     if not context.unmoved:
         return make(context)
@@ -85,7 +85,7 @@ class _Narrowed:
         )
 
     def _told(self, launch: Launch) -> Launch:
-        """Return the launch as the method sees it; a bound on what does not move is left out."""
+        """Return the launch as the method sees it, without bounds on hidden objectives."""
         proposal, kept = launch.proposal, self._kept
         weights, bounds = proposal.weights.array[kept], proposal.thresholds
         told = replace(
@@ -103,9 +103,10 @@ class _Narrowed:
         )
 
     def _widened(self, checkpoint: Checkpoint, asked: FloatArray) -> Checkpoint:
-        """Return what is reported, the share of the others being as the launch asked for.
+        """Return the checkpoint with all objectives; hidden ones keep the launch's weights.
 
-        By hand: asked for (0.2, 0.3, 0.5) with the last unmoved, (0.4, 0.6) are (0.2, 0.3, 0.5).
+        By hand: for a launch with (0.2, 0.3, 0.5) and the last objective hidden, (0.4, 0.6) become
+        (0.2, 0.3, 0.5).
         """
         weights = asked.copy()
         weights[self._kept] = asked[self._kept].sum() * checkpoint.weights

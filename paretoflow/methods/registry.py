@@ -1,4 +1,4 @@
-"""Where the code of every method lives, by its YAML tag; what each can do: `spec.capabilities`."""
+"""Module of every method, by its YAML tag; see `spec.capabilities` for their capabilities."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@ A launch on one rank without ZeRO needs none of this: `joined` then yields a sin
 decisions need no communication.
 
 DeepSpeed on a CPU takes a path that its launcher does not: accelerate's state is built over gloo
-before transformers' arguments, and these are told to use it. Otherwise they would train without
-DeepSpeed, or gather from missing ranks.
+before transformers' arguments, which then use it. Otherwise they would train without DeepSpeed, or
+gather from missing ranks.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A DPO loss for each objective, their gradients combined without conflict."""
+"""A DPO loss for each objective, with gradients combined without conflict."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ from paretoflow.spec.methods import GradientDpoMethodSpec
 class GradientDpoMethod(TrainedMethod[GradientDpoMethodSpec]):
     """DPO losses L_i = -mean log s(beta s_i D) on one pair set, combined by a `combiner`.
 
-    s_i says which answer of a pair objective i prefers (0: neither, no loss) and D is the log-ratio
+    s_i is the sign of objective i's preference in a pair (0: none, no loss) and D is the log-ratio
     to the base of one answer minus that of the other. The step is along G = sum_i a_i g_i with g_i
     the gradient of L_i over the adapter and a from `combiners`; with the linear one and one-hot
     weights this is DPO.
 
     On pairs that people labelled, L_i is the mean over the pairs that objective i labels. Every
-    objective that has weight is drawn as often, and a pair counts in the loss of each objective
-    that labels it (`Pair.factors`): where all label the same pairs, as published; where each has
-    pairs of its own, a loss for each objective's own part of the batch.
+    objective with weight is drawn equally often, and a pair counts in the loss of each objective
+    that labels it (`Pair.factors`). Where all objectives label the same pairs, this is the
+    published form; where each has pairs of its own, each loss covers the objective's own part of
+    the batch.
 
     References:
         Chen et al. 2026, arXiv 2602.02495 (RACO, combiner `raco`). Departures: (1) where people
         gave no pairs, these are the base's own answers, and an objective's preference is the sign
         of its scores' difference; (2) they are taken where sum_i w_i |r_i - r_i'| is widest in
-        standardised scores, so that the objectives which count have a clear preference, in
+        standardised scores, so that the objectives with weight have a clear preference, in
         agreement or not; (3) AdamW takes the step, and gradients are clipped to `max_grad_norm`
-        after they are combined; (4) an objective without weight has no say, see
+        after they are combined; (4) an objective without weight is left out, see
         `combiners.coefficients`.
     """
 
@@ -49,7 +50,7 @@ class GradientDpoMethod(TrainedMethod[GradientDpoMethodSpec]):
         )
 
     def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
-        """Return how the objectives shared in the margins of the pairs; see `TrainedMethod`."""
+        """Return the objectives' shares in the margins of the pairs; see `TrainedMethod`."""
         return self._table.effective(checkpoint.weights)
 
     def _trainer(self, run: Run) -> Trainer:
@@ -58,13 +59,13 @@ class GradientDpoMethod(TrainedMethod[GradientDpoMethodSpec]):
 
 
 def contested_margins(differences: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return how much the objectives that count tell two answers apart, whichever way each does.
+    """Return how strongly the weighted objectives distinguish two answers, in either direction.
 
     The size is sum_i w_i |d_i|, so that a pair on which two objectives disagree is as wide as one
     on which they agree; the sign is that of the weighted sum.
 
     By hand, w = (0.5, 0.5): d = (2, -1) gives 1.5, d = (-2, 1) gives -1.5, and d = (1, -1), which
-    the weighted sum cannot tell apart, gives 1.
+    the weighted sum does not distinguish, gives 1.
 
     Args:
         differences: Shape (P, K, m).

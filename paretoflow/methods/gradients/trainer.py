@@ -1,19 +1,19 @@
-"""Several losses on common pairs, their gradients combined by coefficients.
+"""Train on several losses over common pairs, with gradients combined by coefficients.
 
 Every optimiser step has two passes over its whole batch. The first takes one gradient of each loss
 over the adapter, adds them up over forward passes and ranks, and turns their inner products into
-coefficients a. The second trains on sum_i a_i L_i as any other loss. Its gradient is the combined
-one, so this form is exact wherever a loss can be trained on: on one rank, in smaller forward
-passes, on several ranks and at every ZeRO stage. It costs a second forward pass and one backward
-pass more than setting the gradients by hand, which would need a code path for each of these.
+coefficients a. The second trains on sum_i a_i L_i as on any other loss. Its gradient is the
+combined one, so this form is exact on one rank, in smaller forward passes, on several ranks and at
+every ZeRO stage. It costs one forward and one backward pass more than setting the gradients by
+hand, which would need a code path for each of these cases.
 
-Where TRL is left, beside what `ratio_trainer` and `draw_trainer` list (each has a test in
+Departures from TRL, beside those of `ratio_trainer` and `draw_trainer` (each has a test in
 `tests/contracts/test_trl_hooks_gradients.py`):
 
-- `get_batch_samples`: fetches the batches of one optimiser step; they are looked at.
+- `get_batch_samples`: fetches the batches of one optimiser step; they are recorded.
 - `training_step`: the first pass comes before the step's first training step, on the same random
-  numbers, so that both passes drop out the same.
-- `model`: the first pass calls the model beneath DeepSpeed's engine, whole at ZeRO 3, and
+  numbers, so that both passes have the same dropout.
+- `model`: the first pass calls the model inside DeepSpeed's engine, gathered at ZeRO 3, and
   `torch.autograd.grad` stops at the parameters, before any hook that reduces gradients.
 """
 
@@ -37,14 +37,14 @@ from paretoflow.methods.training.finite import finite_products
 from paretoflow.spec.methods.gradients import GradientDpoMethodSpec
 
 _SCALE = 2.0**10
-"""The losses of the first pass are this much larger, lest half precision lose small gradients; the
-coefficients do not depend on it."""
+"""The losses of the first pass are scaled by this factor, so that half precision keeps small
+gradients; the coefficients do not depend on it."""
 _PART = 1 << 20
 """Columns of the gradients that are in double precision at a time."""
 
 
 class GradientTrainer(RatioTrainer):
-    """Trains on DPO losses of all objectives, one pair set for all.
+    """Trains on DPO losses of all objectives, on one pair set.
 
     Logs `loss/NAME` and `coefficient/NAME` of each objective.
     """
@@ -64,13 +64,13 @@ class GradientTrainer(RatioTrainer):
         self._coefficients = torch.empty(0)
 
     def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the batches of the next optimiser step, as transformers does."""
+        """Return the batches of the next optimiser step, as in transformers."""
         samples = super().get_batch_samples(*args, **kwargs)
         self._step_batches = list(samples[0])
         return samples
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """Train on one of the step's batches; before the first, find the coefficients."""
+        """Train on one of the step's batches; compute the coefficients before the first."""
         if self._step_batches:
             found = self._run.ranks.first(self._combined_weights())
             self._coefficients = torch.tensor(found, device=self.args.device)
@@ -133,12 +133,12 @@ class GradientTrainer(RatioTrainer):
 
 
 def preferences(pairs: Sequence[Pair]) -> FloatArray:
-    """Return which answer each objective prefers, shape (b, m): 1 the chosen, -1 the rejected."""
+    """Return each objective's preference, shape (b, m): 1 for the chosen, -1 for the rejected."""
     return np.sign(np.round([pair.difference for pair in pairs], MARGIN_DECIMALS))
 
 
 def factors_of(pairs: Sequence[Pair]) -> FloatArray:
-    """Return what each pair counts for in each objective's loss, shape (b, m): 1, or its own."""
+    """Return each pair's factor in each objective's loss, shape (b, m): 1, or the pair's own."""
     return np.array([np.ones_like(p.difference) if p.factors is None else p.factors for p in pairs])
 
 
@@ -147,9 +147,9 @@ def objective_losses(
 ) -> torch.Tensor:
     """Return each objective's DPO loss, L_i = -mean_b f_bi |s_bi| log s(beta s_bi D_b), (m,).
 
-    The mean is over all b pairs, also those that the objective does not tell apart, whose loss is
-    0: so a batch may be divided over forward passes and ranks. In double precision, so that the
-    order of the objectives does not show.
+    The mean is over all b pairs, including those that the objective does not distinguish, whose
+    loss is 0: so a batch may be divided over forward passes and ranks. It is in double precision,
+    so that the order of the objectives has no effect.
 
     By hand, beta = 0.1, D = (5, -5), two objectives with s = (1, 1) and (-1, 0): losses (log(1 +
     e^-0.5) + log(1 + e^0.5)) / 2 = 0.724077 and log(1 + e^0.5) / 2 = 0.487038.
@@ -157,8 +157,8 @@ def objective_losses(
     Args:
         deltas: Log-ratio of the chosen answer minus that of the rejected, shape (b,).
         signs: 1, -1 or 0, shape (b, m).
-        beta: Strength of the pull towards the base.
-        factors: What each pair counts for in each loss, shape (b, m).
+        beta: KL coefficient.
+        factors: Factor of each pair in each loss, shape (b, m).
     """
     margins = beta * signs.double() * deltas.double()[:, None]
     return (softplus(-margins) * signs.abs() * factors).mean(dim=0)

@@ -2,10 +2,10 @@
 
     cat           rewarded soups: the exact mix, ranks add
     svd           the same, cut to `rank` by singular values
-    factors       averages of LoRA factors, as in the first soups' own code; not the mix
-    peft_linear   PEFT's "linear", with square roots of the coefficients; not the mix
+    factors       averages of LoRA factors, as in the authors' code; not the exact mix
+    peft_linear   PEFT's "linear", with square roots of the coefficients; not the exact mix
     frank_wolfe   finds a coefficient for each module by a target loss on a few pairs
-    ibcl          mixes means over checkpoints, or draws from their posterior
+    ibcl          mixes the means of checkpoints, or draws from their posteriors
 
 How to add one (the tag is `Merge.how`): a function `(MethodContext, AttemptContext) -> Mixed` in a
 module here, one line in `WAYS`, and its tag in `spec.proposers.MergeWay`.

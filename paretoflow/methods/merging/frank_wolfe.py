@@ -23,16 +23,16 @@ from paretoflow.methods.training.context import MethodContext
 ITERATIONS, PAIRS, BETA, STEP = 5, 16, 0.1, 1.0
 """Defaults of the options `iterations`, `pairs` (for each objective), `beta` and `step`."""
 HALVINGS = 5
-"""A step that raises the loss is halved so often before the search ends."""
+"""Number of halvings of a step that raises the loss, before the search ends."""
 
 
 def frank_wolfe(context: MethodContext, attempt: AttemptContext) -> Mixed:
     """Search the mixes of a pool for the launch's weights, without training.
 
     The mix starts as the mean of all parents. In each iteration t the gradient of the target loss
-    is taken at the mix, every module goes towards the atom (a parent, or the mix at the start) with
-    the most negative cosine to its gradient, or towards nothing where none is negative, by step
-    2 / (t + 2): mix <- mix + step (atom - mix).
+    is taken at the mix, every module moves towards the atom (a parent, or the initial mix) with the
+    most negative cosine to its gradient, by step 2 / (t + 2): mix <- mix + step (atom - mix).
+    Without a negative cosine the module does not move.
 
     References:
         Chen et al. 2025, arXiv 2503.12649 (FW-Merging), alg. 1, layer-wise; as in its code, all
@@ -77,14 +77,14 @@ def frank_wolfe(context: MethodContext, attempt: AttemptContext) -> Mixed:
 
 
 def goals(slopes: FloatArray, gram: FloatArray) -> FloatArray:
-    """Return what every module goes towards, as coefficients, shape (modules, k).
+    """Return the atom that every module moves towards, as coefficients, shape (modules, k).
 
     By hand, k = 2 with orthogonal parents of norms 1 and 2: slopes (-1, -1) have cosines in the
     ratio -1 : -0.5 (and -1 / 1.118 for their mean), so the first is chosen; (1, 1) chooses none.
 
     Args:
         slopes: Derivatives of the loss by each parent's coefficient, shape (modules, k).
-        gram: Inner products of what the parents add, shape (modules, k, k).
+        gram: Inner products of the parents' changes, shape (modules, k, k).
     """
     count = slopes.shape[1]
     atoms = np.vstack([np.eye(count), np.full(count, 1 / count)])
@@ -96,7 +96,7 @@ def goals(slopes: FloatArray, gram: FloatArray) -> FloatArray:
 
 
 class _Pool:
-    """The parents stacked into one adapter, whose coefficients can be set and felt."""
+    """The parents stacked into one adapter, with coefficients to set and differentiate."""
 
     def __init__(self, parents: Sequence[LoraAdapter]) -> None:
         self.gram = inner_products(parents)

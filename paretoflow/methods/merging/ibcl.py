@@ -1,4 +1,4 @@
-"""IBCL: mixtures of what each run's checkpoints say about its parameters."""
+"""IBCL: mixtures of the posteriors over parameters from each run's checkpoints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from paretoflow.methods.merging.mixed import Mixed, asked, coefficients_of, opti
 from paretoflow.methods.training.context import MethodContext
 
 INTERVAL = 0.9
-"""Probability in the interval that a parameter is drawn from, if the launch does not say."""
+"""Default probability of the interval that a parameter is drawn from."""
 
 
 def from_posteriors(context: MethodContext, attempt: AttemptContext) -> Mixed:
@@ -36,9 +36,9 @@ def from_posteriors(context: MethodContext, attempt: AttemptContext) -> Mixed:
         Lu et al. 2023, arXiv 2305.14782 (IBCL), alg. 1 and 2. Departures: (1) posteriors come from
         the checkpoints of a run, as in SWAG (Maddox et al. 2019, arXiv 1902.02476, diagonal part),
         not from variational inference; (2) LoRA factors of two runs have no common coordinates, so
-        intervals are of each run's own parameters, and what is mixed convexly is what they add to
-        the weights; (3) one model is returned, by the launch's seed, and the sweep's evaluation
-        takes the place of the test against a target; (4) no extreme is discarded for being near
+        intervals are of each run's own parameters, and the convex mix is of their changes of the
+        weights; (3) one model is returned, by the launch's seed, and the sweep's evaluation takes
+        the place of the test against a target; (4) no extreme is discarded because it is near
         another.
     """
     merge = asked(attempt.launch)
@@ -63,12 +63,12 @@ def drawn(checkpoints: Sequence[LoraAdapter], z: float, generator: torch.Generat
     """Return a draw of a run: every parameter uniform within z standard deviations of its mean.
 
     Args:
-        checkpoints: Of one run, at least one.
+        checkpoints: Checkpoints of one run, at least one.
         z: Half the interval's width in standard deviations.
-        generator: Of the draw.
+        generator: Random generator of the draw.
 
     Raises:
-        ModelError: If they are no checkpoints of one run: ranks, scales or targets differ.
+        ModelError: If the checkpoints are not of one run: ranks, scales or targets differ.
     """
     even = torch.full((len(checkpoints),), 1 / len(checkpoints), dtype=torch.float64).numpy()
     mean = averaged_factors(checkpoints, even)

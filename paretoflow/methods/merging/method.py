@@ -1,4 +1,4 @@
-"""The method of all merge launches: build an adapter from others, and report it once."""
+"""The method of all merge launches: build an adapter from others and report it once."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from paretoflow.methods.training.context import MethodContext
 class MergeMethod:
     """Mixes the adapters of earlier runs; satisfies `core.protocols.Method` for merge launches.
 
-    One final checkpoint at step 0 comes of it, in `merged`. Of several ranks the first does the
-    work and the others report nothing but their end. Nothing is trained, so a stopped merge saves
-    no state and starts afresh.
+    It reports one final checkpoint at step 0, in `merged`. Of several ranks the first does the work
+    and the others only report their end. Nothing is trained, so a stopped merge saves no state and
+    starts again from the beginning.
     """
 
     def __init__(self, context: MethodContext) -> None:
@@ -33,9 +33,9 @@ class MergeMethod:
         Raises:
             AdapterError: If a parent is gone or was changed.
             ModelError: If a parent is broken, or belongs to another base, or the parents' targets
-                or ranks do not allow this way to merge.
-            PluginError: If no way has this name.
-            RunInterrupted: After `attempt.should_stop` said yes; no state is saved.
+                or ranks do not allow this kind of merge.
+            PluginError: If no kind of merge has this name.
+            RunInterrupted: If `attempt.should_stop` returned True; no state is saved.
         """
         if attempt.parallel.rank > 0:
             return
@@ -51,10 +51,10 @@ class MergeMethod:
 
 
 def way_of(how: str) -> Callable[[MethodContext, AttemptContext], Mixed]:
-    """Return the way to merge of a tag.
+    """Return the merge function of a tag.
 
     Raises:
-        PluginError: If there is none.
+        PluginError: If there is no such tag.
     """
     if how not in WAYS:
         raise PluginError(

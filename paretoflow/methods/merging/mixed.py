@@ -1,4 +1,4 @@
-"""What a way to merge is given and what it gives."""
+"""Input and result of merge functions."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from paretoflow.lm.lora_files import LoraAdapter, read_lora
 
 @dataclass(frozen=True)
 class Mixed:
-    """An adapter that a way has built, and what there is to say about it."""
+    """A merged adapter with its metrics."""
 
     adapter: LoraAdapter
     metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 def asked(launch: Launch) -> Merge:
-    """Return what a launch is to mix.
+    """Return the merge of a launch.
 
     Raises:
         MethodError: If it is no merge launch, or does not name every parent's adapter.
@@ -55,5 +55,5 @@ def coefficients_of(merge: Merge) -> FloatArray:
 
 
 def option(merge: Merge, name: str, default: float) -> float:
-    """Return a knob of the way, or its default."""
+    """Return an option of the merge, or its default."""
     return float(dict(merge.options).get(name, default))

@@ -1,4 +1,4 @@
-"""Rewarded soups: parents mixed by given coefficients, exactly or in the forms of other codes."""
+"""Rewarded soups: mix parents by given coefficients, exactly or as in other codes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def stacked(context: MethodContext, attempt: AttemptContext) -> Mixed:
 
     References:
         Ramé et al. 2023, arXiv 2306.04488, sec. 2.2: theta = sum_i lambda_i theta_i, which with
-        coefficients that sum to one is this. Departure: what is averaged is the change of the
-        weights, not the LoRA factors as in the authors' code (`averaged`).
+        coefficients that sum to one is this. Departure: the change of the weights is averaged, not
+        the LoRA factors as in the authors' code (`averaged`).
     """
     return Mixed(concatenated(parents_of(attempt), coefficients_of(asked(attempt.launch))))
 
@@ -27,7 +27,7 @@ def truncated(context: MethodContext, attempt: AttemptContext) -> Mixed:
 
 
 def averaged(context: MethodContext, attempt: AttemptContext) -> Mixed:
-    """Average the factors, as the authors' code does on LoRA: has cross terms B_i A_j."""
+    """Average the factors, as the authors' code does for LoRA: has cross terms B_i A_j."""
     return Mixed(averaged_factors(parents_of(attempt), coefficients_of(asked(attempt.launch))))
 
 

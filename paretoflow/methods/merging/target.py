@@ -1,4 +1,4 @@
-"""A weighted DPO loss on a few of the base's own pairs, with gradients, without a trainer."""
+"""Weighted DPO loss on a few of the base's own pairs, with gradients, without a trainer."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def proxy_pairs(context: MethodContext, weights: FloatArray, each: int) -> list[
 
     Args:
         context: Holds the candidates.
-        weights: The launch's, shape (m,).
-        each: Pairs for an objective, of those with the widest margins of their prompts.
+        weights: The launch's weights, shape (m,).
+        each: Number of pairs for each objective, from those with the widest margin of their prompt.
 
     Raises:
         MethodError: If the candidates make no pair.
@@ -74,14 +74,14 @@ def target_loss(
     By hand: one pair of weight 1 whose log-ratio is 5 above the base's at beta 0.1 gives 0.4741.
 
     Args:
-        model: On the base.
+        model: The base with an adapter.
         lm: The base with its tokenizer.
-        pairs: Of `proxy_pairs`.
+        pairs: Pairs from `proxy_pairs`.
         beta: As in DPO.
         backward: Whether to add the gradient to the trainable parameters'.
 
     Raises:
-        NonFiniteLossError: If it is not finite.
+        NonFiniteLossError: If the loss is not finite.
     """
     total = 0.0
     for start in range(0, len(pairs), BATCH):
@@ -105,7 +105,7 @@ def logprobs(model: Any, lm: LanguageModel, texts: Sequence[tuple[list[int], lis
     """Return log p(answer | prompt), summed over tokens, shape (b,), with gradients.
 
     Args:
-        model: On the base.
+        model: The base with an adapter.
         lm: The base with its tokenizer.
         texts: Prompt and answer as token ids, b of them.
     """

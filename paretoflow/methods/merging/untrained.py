@@ -1,4 +1,4 @@
-"""Launches that train nothing: an adapter is there at once, and is the only checkpoint."""
+"""Launches without training: their adapter is the only checkpoint."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def report_at_once(
     report: Callable[[Checkpoint], None],
     metrics: Mapping[str, float] | None = None,
 ) -> None:
-    """Report an adapter as the final checkpoint, at step 0; all ranks have waited for it.
+    """Report an adapter as the final checkpoint, at step 0; its cost is the time of all ranks.
 
     Args:
         model: The base with the adapter on it.
         folder: Where the adapter is saved.
-        attempt: What asked for it.
-        began: When its making began, by `time.perf_counter`.
-        report: Is told.
-        metrics: Of its making.
+        attempt: The attempt to report for.
+        began: Start of the work, by `time.perf_counter`.
+        report: Receives the checkpoint.
+        metrics: Metrics of the adapter.
     """
     wall_s = time.perf_counter() - began
     report(
@@ -46,21 +46,21 @@ def report_at_once(
 
 
 class UntrainedMethod:
-    """Reports a launch's adapter as it is before any step; satisfies `core.protocols.Method`.
+    """Reports a launch's adapter before any training step; satisfies `core.protocols.Method`.
 
-    A launch with all its weight on a system cost is served so: no training lowers the cost, and
-    what its settings say, for instance the rank, is in the adapter. A fresh one answers as the base
-    does. One final checkpoint at step 0 comes of it; of several ranks the first does it alone.
+    It serves launches with all weight on a system cost: training does not lower the cost, and the
+    adapter already has the launch's settings, for instance the rank. A new adapter answers as the
+    base. It reports one final checkpoint at step 0; of several ranks the first does the work alone.
     """
 
     def __init__(self, context: MethodContext) -> None:
         self._context = context
 
     def train(self, attempt: AttemptContext, report: Callable[[Checkpoint], None]) -> None:
-        """Make, save and report the adapter; see `core.protocols.Method`.
+        """Create, save and report the adapter; see `core.protocols.Method`.
 
         Raises:
-            AdapterError: If the parent's is gone or was changed.
+            AdapterError: If the parent's adapter is gone or was changed.
             ModelError: If no adapter fits, or the parent's cannot be put on the base.
         """
         if attempt.parallel.rank > 0:

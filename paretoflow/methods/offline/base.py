@@ -1,4 +1,4 @@
-"""What the methods on pairs of the base's answers share."""
+"""Base class of the methods on pairs of the base's answers."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ P = TypeVar("P", bound=PairMethodSpec)
 
 
 class PairMethod(TrainedMethod[P]):
-    """A method on one of TRL's losses over pairs that the weighted, standardised score ranks."""
+    """A method with one of TRL's losses on pairs ranked by the weighted, standardised score."""
 
     def __init__(self, spec: P, context: MethodContext) -> None:
         super().__init__(spec, context)
         self._table = PairTable(context.candidates, spec.pairs_per_prompt)
 
     def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
-        """Return how the objectives shared in the margins of the pairs; see `TrainedMethod`."""
+        """Return the objectives' shares in the margins of the pairs; see `TrainedMethod`."""
         return self._table.effective(checkpoint.weights)
 
     @abstractmethod
@@ -35,7 +35,7 @@ class PairMethod(TrainedMethod[P]):
         """Return the method's options for `DPOConfig`, without beta."""
 
     def batch(self, stream: PairStream, draws: Sequence[int], weights: FloatArray) -> PairBatch:
-        """Return the pairs of the draws under the weights in force, shape (m,)."""
+        """Return the pairs of the draws under the current weights, shape (m,)."""
         pairs = stream.draw(draws, weights)
         return PairBatch([stream.table.example(pair) for pair in pairs], self._spec.beta)
 

@@ -22,7 +22,7 @@ from paretoflow.spec.methods import BcoMethodSpec
 
 
 class BcoMethod(TrainedMethod[BcoMethodSpec]):
-    """BCO on the base's answers, good where the weighted score is above a quantile of its prompt's.
+    """BCO on the base's answers; good ones have a weighted score above their prompt's quantile.
 
     With the implicit reward r = beta log pi/pi_base, the reward shift d and the importance u of a
     bad answer's prompt, the loss is -log s(r - d) for a good answer and -u log s(-(r - d)) for a
@@ -30,18 +30,18 @@ class BcoMethod(TrainedMethod[BcoMethodSpec]):
     2 log(1 + e^-0.3) = 1.108710, mean 0.810863.
 
     d is the mean r of all answers of the earlier steps, 0 in the first. It is read from the log
-    that every saved state holds, so a resumed run goes on with the very same shift.
+    that every saved state holds, so a resumed run continues with exactly the same shift.
 
     u is the prompt's odds of good to bad under a logistic classifier of its token counts, within
     `min_importance` and `max_importance`; see `thumbs`.
 
     References:
-        Jung et al. 2024, arXiv 2404.04656. Departures:
-        (1) answers are the base's own and their labels come from scores; (2) the shift is over
-        both classes together, as in TRL's former trainer, and leaves out the current step, so that
-        it does not matter how a batch is divided; (3) the classifier sees token counts and not
-        embeddings, and both classes count the same in it, as in that trainer, which drew as many
-        of each; (4) the base is the reference, also for a run that starts from a parent.
+        Jung et al. 2024, arXiv 2404.04656. Departures: (1) answers are the base's own and their
+        labels come from scores; (2) the shift is over both classes together, as in TRL's former
+        trainer, and leaves out the current step, so that the division of a batch has no effect; (3)
+        the classifier sees token counts and not embeddings, and both classes have equal weight in
+        it, as in that trainer, which drew equally many of each; (4) the base is the reference, also
+        for a run that starts from a parent.
     """
 
     def __init__(self, spec: BcoMethodSpec, context: MethodContext) -> None:
@@ -49,7 +49,7 @@ class BcoMethod(TrainedMethod[BcoMethodSpec]):
         self._table = ThumbTable(context.candidates, spec.quantile)
 
     def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
-        """Return how the objectives shared in what is good and bad; see `TrainedMethod`."""
+        """Return the objectives' shares in the good and bad labels; see `TrainedMethod`."""
         return self._table.effective(checkpoint.weights)
 
     def _trainer(self, run: Run) -> Trainer:
@@ -81,7 +81,7 @@ def bco_loss(
 
 
 def importance(thumbs: Sequence[Thumb], spec: BcoMethodSpec) -> torch.Tensor:
-    """Return what each answer counts for, shape (n,): 1, or a bad one's bounded odds."""
+    """Return the factor of each answer, shape (n,): 1, or the bounded odds of a bad one."""
     odds = torch.tensor([thumb.odds for thumb in thumbs])
     bounded = odds.clamp(spec.min_importance, spec.max_importance)
     plain = torch.tensor([thumb.good or not spec.match_prompts for thumb in thumbs])

@@ -1,4 +1,4 @@
-"""Direct preference optimisation (DPO) on pairs that the weighted, standardised score ranks.
+"""Direct preference optimisation (DPO) on pairs ranked by the weighted, standardised score.
 
 Four tags that differ in the loss alone: `dpo`, `ipo`, `ln_dpo` and `f_dpo`.
 """
@@ -12,7 +12,7 @@ from paretoflow.spec.methods import DpoMethodSpec, FDpoMethodSpec, IpoMethodSpec
 
 
 class DpoMethod(PairMethod[DpoMethodSpec]):
-    """DPO whose preference is made from weights w: answer a beats answer b where w.(r_a - r_b) > 0.
+    """DPO with preferences from weights w: answer a beats answer b where w.(r_a - r_b) > 0.
 
     The scores r are standardised. With D the log-ratio to the base of the better answer minus that
     of the worse, the losses are: sigmoid -log s(beta D); hinge max(0, 1 - beta D); ipo (D' - 1/(2
@@ -23,11 +23,10 @@ class DpoMethod(PairMethod[DpoMethodSpec]):
         Rafailov et al. 2023, arXiv 2305.18290, eq. 7. Azar et al. 2023, arXiv 2310.12036, eq. 17
         (ipo; per-token log-ratios as in TRL). Zhao et al. 2023, arXiv 2305.10425 (hinge).
         Departures: (1) where people gave no pairs (see `preferences.pairs`), they are the base's
-        own answers, ranked by scores; (2)
-        the reference is the base, also for a run that starts from a parent, so all points of a
-        front answer to one reference. (3) beta is 1 by default, where pairs of people's preferences
-        ask for 0.1: the base's own answers are likely under it, so that a run which is trained for
-        long without that pull ends in answers nobody asked for. Measured on three tasks in
+        own answers, ranked by scores; (2) the reference is the base, also for a run that starts
+        from a parent, so all points of a front share one reference. (3) beta is 1 by default, where
+        pairs from people's preferences need 0.1: the base's own answers are likely under the base,
+        so a long run without a strong KL term degenerates. Measured on three tasks in
         `tests/benchmarks/results/dpo_defaults.md`.
     """
 
@@ -37,14 +36,14 @@ class DpoMethod(PairMethod[DpoMethodSpec]):
 
 
 class IpoMethod(PairMethod[IpoMethodSpec]):
-    """IPO: the loss is (D - 1/(2 beta))^2, least at a finite margin, so sure pairs don't run away.
+    """IPO: the loss is (D - 1/(2 beta))^2, minimal at a finite margin, so no pair diverges.
 
     D is the better answer's log-ratio to the base per token minus the worse's. By hand: beta = 0.1,
     log-ratios 6 over 3 tokens and -2 over 2: D = 2 + 1 = 3, loss (3 - 5)^2 = 4.
 
     References:
-        Azar et al. 2023, arXiv 2310.12036, eq. 17. Departures: those of `DpoMethod`; (3)
-        log-ratios are means over tokens, as in TRL, whose authors had it confirmed.
+        Azar et al. 2023, arXiv 2310.12036, eq. 17. Departures: those of `DpoMethod`; (3) log-ratios
+        are means over tokens, as in TRL, whose authors had this confirmed.
     """
 
     def options(self) -> dict[str, Any]:
@@ -56,7 +55,7 @@ class LnDpoMethod(PairMethod[LnDpoMethodSpec]):
     """LN-DPO: the loss is -log s(beta D), D the better log-ratio per token minus the worse.
 
     A mean over tokens is as many times smaller than the sum as the answer has tokens, so beta is
-    ten to a hundred times DPO's for the same pull. By hand: beta = 5, log-ratios 0.6 over 3 tokens
+    ten to a hundred times DPO's for the same KL. By hand: beta = 5, log-ratios 0.6 over 3 tokens
     and -0.4 over 2: D = 0.2 + 0.2, loss log(1 + e^-2) = 0.126928.
 
     References:

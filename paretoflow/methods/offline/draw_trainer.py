@@ -1,15 +1,15 @@
-"""TRL's DPO trainer on numbered draws, which become a batch at the step that trains on them.
+"""TRL's DPO trainer on draw numbers, which become a batch at the step that trains on them.
 
-Where TRL is left (each has a test in `tests/contracts/test_trl_hooks.py`):
+Departures from TRL (each has a test in `tests/contracts/test_trl_hooks.py`):
 
-- `_prepare_dataset`: rows are numbers of draws, there is nothing to tokenise.
+- `_prepare_dataset`: rows are draw numbers, there is nothing to tokenise.
 - `_prepare_inputs`: draws become examples at the step that trains on them, not when the loader
-  fetched them a step earlier, so that weights which moved in between are obeyed.
+  fetched them a step earlier, so that they follow the current weights.
 - `precompute_ref_logps`: the reference log-probabilities come with the examples, no reference pass
   is made.
 - `save_model`: trainer state holds the adapter, see `run.SavesAdapter`.
 - `create_scheduler`: no step is wasted on a learning rate of 0, see `lm.schedule`.
-- `_send_telemetry`: a sweep does not report itself to anyone.
+- `_send_telemetry`: disabled.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from paretoflow.methods.training.run import SavesAdapter, drop_reference_copy
 
 
 class DrawTrainer(SavesAdapter, RisesFromItsFirstStep, DPOTrainer):
-    """Trains on what `batch_of` makes of the numbers of draws.
+    """Trains on the batches that `batch_of` makes from draw numbers.
 
     Args:
         arguments: The method's own options for `DPOConfig`, for instance `loss_type`.

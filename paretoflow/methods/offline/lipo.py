@@ -21,7 +21,7 @@ from paretoflow.methods.training.run import TrainedMethod
 from paretoflow.spec.methods import LipoMethodSpec
 
 RANK_DECIMALS = 4
-"""Scores are ranked after rounding: the order of summation must not decide who is first."""
+"""Scores are ranked after rounding: the order of summation must not decide ranks."""
 
 
 class LipoMethod(TrainedMethod[LipoMethodSpec]):
@@ -47,7 +47,7 @@ class LipoMethod(TrainedMethod[LipoMethodSpec]):
     """
 
     def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
-        """Return how the objectives shared in the margins within lists; see `TrainedMethod`."""
+        """Return the objectives' shares in the margins within lists; see `TrainedMethod`."""
         table, size = self._context.candidates, self._spec.list_size
         scores, apart = table.standardised, []
         for row in scored_lists(table, checkpoint.weights, size):
@@ -76,7 +76,7 @@ class LipoMethod(TrainedMethod[LipoMethodSpec]):
 def lipo_loss(
     ratios: torch.Tensor, lists: Sequence[ScoredList], spec: LipoMethodSpec
 ) -> torch.Tensor:
-    """Return the mean loss of lists whose answers' log-ratios follow each other, shape (n,)."""
+    """Return the mean loss of lists, from their concatenated answers' log-ratios, shape (n,)."""
     losses = []
     scores = (spec.beta * ratios).split([len(row.answers) for row in lists])
     for own, row in zip(scores, lists, strict=True):
@@ -89,7 +89,7 @@ def lipo_loss(
 
 
 def lambda_weights(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Return D of each two answers, shape (L, L), from scores and labels in the order of labels."""
+    """Return D of every two answers, shape (L, L), from scores and labels in order of labels."""
     order = torch.argsort(scores.round(decimals=RANK_DECIMALS), descending=True, stable=True)
     discounts = torch.empty_like(labels)
     discounts[order] = 1 / torch.log(2 + torch.arange(len(labels), device=labels.device).to(labels))

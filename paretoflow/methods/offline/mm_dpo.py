@@ -1,4 +1,4 @@
-"""DPO with a beta for each pair, larger where the scores are surer."""
+"""DPO with a beta for each pair, larger for pairs with a larger lead in score."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class MmDpoMethod(PairMethod[MmDpoMethodSpec]):
     log 2: beta(m) = 0.1 (1 + 0.5 (1 - 1/2)) = 0.125.
 
     References:
-        Zhang et al. 2025, arXiv 2502.10391. Departures: those of `DpoMethod`; (3) margin_weight
-        and margin_rate are assumed, 0.5 each; (4) the release's likelihood term and its label
-        smoothing are left out, the rest being DPO as published.
+        Zhang et al. 2025, arXiv 2502.10391. Departures: those of `DpoMethod`; (3) margin_weight and
+        margin_rate are assumed, 0.5 each; (4) the release's likelihood term and its label smoothing
+        are left out; the rest is DPO as published.
     """
 
     def options(self) -> dict[str, Any]:
@@ -35,7 +35,7 @@ class MmDpoMethod(PairMethod[MmDpoMethodSpec]):
         return {"loss_type": ["sigmoid"]}
 
     def batch(self, stream: PairStream, draws: Sequence[int], weights: FloatArray) -> PairBatch:
-        """Return the pairs of the draws under the weights in force, with a beta each."""
+        """Return the pairs of the draws under the current weights, with a beta each."""
         pairs = stream.draw(draws, weights)
         margins = np.array([(weights * pair.difference).sum() for pair in pairs])
         examples = [stream.table.example(pair) for pair in pairs]

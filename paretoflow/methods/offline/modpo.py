@@ -32,8 +32,8 @@ class ModpoMethod(PairMethod[ModpoMethodSpec]):
         loss = -log s( (1/w_k) [ beta D - sum_{i != k} w_i d_i ] )
 
     which is DPO's loss with beta/w_k for beta and log pi_ref(better) + (1/beta) sum_{i != k} w_i
-    d_i for the reference of the better answer; so TRL's own loss is used, and w_k = 1 is DPO to the
-    last bit.
+    d_i for the reference of the better answer; so TRL's own loss is used, and w_k = 1 is bitwise
+    DPO.
 
     By hand, beta = 0.1, w = (0.8, 0.2), k = 0. Pair 1 with D = 4, d_1 = 1: (0.4 - 0.2)/0.8 = 0.25,
     loss log(1 + e^-0.25) = 0.575939. Pair 2 with D = -2, d_1 = -3: (-0.2 + 0.6)/0.8 = 0.5, loss
@@ -48,8 +48,8 @@ class ModpoMethod(PairMethod[ModpoMethodSpec]):
     in r of unit spread. Pair 1 with d_k = log 3, so a win in three of four: 0.75 * 0.575939 + 0.25
     * (0.575939 + 0.25) = 0.638439.
 
-    Of labelled pairs the anchor's own are drawn, as their labels say. A label of a person is one
-    sample, so these are hard.
+    Of labelled pairs the anchor's own are drawn, ranked by their labels. A person's label is one
+    sample, so these labels are hard.
 
     References:
         Zhou et al. 2023, arXiv 2310.03708. Departures: (1) the other rewards are the
@@ -60,7 +60,7 @@ class ModpoMethod(PairMethod[ModpoMethodSpec]):
     """
 
     def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
-        """Return how the objectives shared in the margins of the anchor's pairs."""
+        """Return the objectives' shares in the margins of the anchor's pairs."""
         weights = checkpoint.weights
         anchor = np.eye(len(weights))[int(np.argmax(weights))]
         return self._table.effective(weights, ranking=anchor)
@@ -70,7 +70,7 @@ class ModpoMethod(PairMethod[ModpoMethodSpec]):
         return {"loss_type": ["sigmoid"]}
 
     def batch(self, stream: PairStream, draws: Sequence[int], weights: FloatArray) -> PairBatch:
-        """Return the anchor's pairs under the weights in force, for hard labels."""
+        """Return the anchor's pairs under the current weights, for hard labels."""
         return modpo_batch(stream, draws, weights, self._spec)
 
     def _trainer(self, run: Run) -> Trainer:
@@ -90,7 +90,7 @@ def modpo_batch(
 ) -> PairBatch:
     """Return the anchor's pairs with the other objectives' margins folded into the reference.
 
-    `weights` are those in force, shape (m,).
+    `weights` are the current ones, shape (m,).
     """
     anchor = int(np.argmax(weights))
     others = weights / _unit(stream, spec)
@@ -108,7 +108,7 @@ def soft_batch(
 ) -> RatioBatch:
     """Return the anchor's pairs with the loss of soft labels.
 
-    `weights` are those in force, shape (m,).
+    `weights` are the current ones, shape (m,).
     """
     anchor = int(np.argmax(weights))
     pairs = stream.draw(draws, np.eye(len(weights))[anchor])
@@ -118,7 +118,7 @@ def soft_batch(
 
 
 def _unit(stream: PairStream, spec: ModpoMethodSpec) -> FloatArray:
-    """Return what differences are divided by, shape (m,)."""
+    """Return the divisor of differences, shape (m,)."""
     spread = stream.table.spread
     return spread if spec.standardise == "prompt" else np.ones_like(spread)
 
@@ -132,7 +132,7 @@ def soft_loss(
         ratios: Log-ratios of the answers that come first in their pairs, then of the others, (2b,).
         differences: Rewards of first minus other, in units of their spread, shape (b, m).
         weights: Shape (m,).
-        spec: Gives beta and the floor of the anchor's weight.
+        spec: Has beta and the floor of the anchor's weight.
     """
     anchor = int(np.argmax(weights))
     others = weights.copy()

@@ -1,4 +1,4 @@
-"""TRL's DPO losses on a stream of pairs that follows the weights in force."""
+"""TRL's DPO losses on a stream of pairs that follows the current weights."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from paretoflow.methods.training.context import Run
 
 @dataclass(frozen=True)
 class PairBatch:
-    """What one forward pass trains on.
+    """Batch of one forward pass.
 
     Args:
         examples: Rows of TRL's preference collator, reference log-probabilities included; length b.
         beta: Scale of the log-ratios in the loss.
-        betas: In its place, one for each pair, shape (b,).
+        betas: One beta for each pair, shape (b,), in place of `beta`.
     """
 
     examples: list[dict[str, Any]]
@@ -31,11 +31,11 @@ class PairBatch:
 
 
 class PairTrainer(DrawTrainer):
-    """Trains on the batches that a method makes from the numbers of draws.
+    """Trains on the batches that a method makes from draw numbers.
 
     Args:
         arguments: The method's own options for `DPOConfig`, for instance `loss_type`.
-        make_batch: Draw numbers to the batch under the weights in force.
+        make_batch: Maps draw numbers to the batch under the current weights.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class PairTrainer(DrawTrainer):
         self._collate_pairs = DataCollatorForPreference(pad_token_id=tokenizer.pad_token_id)
 
     def batch_of(self, draws: Sequence[int]) -> dict[str, torch.Tensor]:
-        """Return the pairs that the method makes of the draws; their beta is TRL's from here on."""
+        """Return the method's pairs for the draws, and set their beta in TRL's config."""
         batch = self._make_batch(draws)
         self.beta: float | torch.Tensor = batch.beta
-        if batch.betas is not None:  # TRL's losses take one for each pair as well
+        if batch.betas is not None:  # TRL's losses also accept one for each pair
             self.beta = torch.tensor(batch.betas, dtype=torch.float32, device=self.args.device)
         collated: dict[str, torch.Tensor] = self._collate_pairs(batch.examples)
         return collated

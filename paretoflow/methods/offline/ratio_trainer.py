@@ -1,8 +1,8 @@
 """Any loss of log-ratios to the base, on answers in any number and order.
 
-For losses that TRL lacks, or has only for pairs. Where TRL is left, beside what `draw_trainer`
-lists: `_compute_loss` makes the same forward pass as TRL's and logs the same `num_tokens` and
-`entropy`, but the loss is the method's.
+For losses that TRL lacks, or has only for pairs. Departure from TRL, beside those of
+`draw_trainer`: `_compute_loss` makes the same forward pass as TRL's and logs the same `num_tokens`
+and `entropy`, but with the method's loss.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ RatioLoss = Callable[[torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class RatioBatch:
-    """What one forward pass trains on.
+    """Batch of one forward pass.
 
     Args:
         answers: (prompt, answer) indices into the candidates, length n.
-        loss: Of the answers' log-ratios, in their order; a mean over examples, so that it does not
-            matter how a batch is divided over forward passes and ranks.
+        loss: Maps the answers' log-ratios, in their order, to the loss; a mean over examples, so
+            that the division of a batch over forward passes and ranks has no effect.
     """
 
     answers: list[tuple[int, int]]
@@ -38,7 +38,7 @@ class RatioBatch:
 
 
 class RatioTrainer(DrawTrainer):
-    """Trains on the batches that a method makes from the numbers of draws.
+    """Trains on the batches that a method makes from draw numbers.
 
     Logs `log_ratio`, the mean over all answers of a step, on all ranks.
     """
@@ -53,7 +53,7 @@ class RatioTrainer(DrawTrainer):
         self._loss: RatioLoss = torch.mean
 
     def batch_of(self, draws: Sequence[int]) -> dict[str, torch.Tensor]:
-        """Return the answers that the method makes of the draws; their loss is in force then."""
+        """Return the method's answers for the draws, and set their loss."""
         batch = self._make_batch(draws)
         self._loss = batch.loss
         return collate(self._candidates, batch.answers, self._pad_id)
@@ -80,8 +80,8 @@ def forward(model: Any, inputs: dict[str, torch.Tensor]) -> tuple[Any, torch.Ten
     """Return the outputs of TRL's fused head and the answers' log-ratios to the base, shape (n,).
 
     Args:
-        model: In training.
-        inputs: As `collate` makes them.
+        model: The model in training.
+        inputs: As returned by `collate`.
     """
     outputs = model(
         input_ids=inputs["input_ids"],

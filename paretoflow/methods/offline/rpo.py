@@ -28,8 +28,8 @@ class RpoMethod(TrainedMethod[RpoMethodSpec]):
     References:
         Liu et al. 2024, arXiv 2405.16436, with the chosen answer as baseline; beta and sft_weight
         as in TRL's preset for it. Departures: those of `DpoMethod`; (3) `sft_reduction: mean` is
-        over each answer's tokens, then over answers: TRL's own term is over all tokens of a
-        forward pass and so changes with how a batch is divided, and the paper's is the sum.
+        over each answer's tokens, then over answers: TRL's own term is over all tokens of a forward
+        pass and so depends on the division of a batch, and the paper's is the sum.
     """
 
     def __init__(self, spec: RpoMethodSpec, context: MethodContext) -> None:
@@ -37,7 +37,7 @@ class RpoMethod(TrainedMethod[RpoMethodSpec]):
         self._table = PairTable(context.candidates, spec.pairs_per_prompt)
 
     def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
-        """Return how the objectives shared in the margins of the pairs; see `TrainedMethod`."""
+        """Return the objectives' shares in the margins of the pairs; see `TrainedMethod`."""
         return self._table.effective(checkpoint.weights)
 
     def _trainer(self, run: Run) -> Trainer:
@@ -69,8 +69,8 @@ def rpo_loss(
     Args:
         ratios: Log-ratios of the better answers, then of the worse, shape (2b,).
         refs: The base's log-probabilities of the better answers, shape (b,).
-        lengths: What their log-likelihoods are divided by, shape (b,).
-        spec: Gives beta and the weight of the likelihood.
+        lengths: Divisors of their log-likelihoods, shape (b,).
+        spec: Has beta and the weight of the likelihood.
     """
     better, worse = ratios.chunk(2)
     likelihood = (better + refs.to(better)) / lengths.to(better)

@@ -1,4 +1,4 @@
-"""What the methods share that sample from the policy as they train."""
+"""Base class of the methods that sample from the policy in training."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ S = TypeVar("S", bound=MethodSpec)
 
 
 class OnlineMethod(TrainedMethod[S]):
-    """A method that learns from groups of fresh answers to the same prompt."""
+    """A method that learns from groups of newly sampled answers to the same prompt."""
 
     def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
-        """Return how the objectives shared in the margins of all steps; see `TrainedMethod`."""
+        """Return the objectives' shares in the margins of all steps; see `TrainedMethod`."""
         keys = [EFFECTIVE + name for name in self._context.objective_names]
         if not all(key in checkpoint.metrics for key in keys):
             return None

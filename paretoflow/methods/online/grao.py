@@ -1,9 +1,9 @@
-"""Group-relative alignment: fresh answers compete with a reference answer that is learned from too.
+"""Group-relative alignment: learn from sampled answers and a reference answer together.
 
-Where TRL is left, beside what `online_trainer` lists (`tests/contracts/test_trl_hooks_online2.py`):
+Departures from TRL, beside those of `online.trainer` (`tests/contracts/test_trl_hooks_online2.py`):
 
 - `_generate_and_score_completions`: each answer also carries its prompt's reference answer.
-- `_compute_loss`: TRL's on advantages times one plus `alignment`, less the pull of the references.
+- `_compute_loss`: TRL's loss on advantages times 1 + `alignment`, minus the references' term.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from paretoflow.spec.methods import GraoMethodSpec
 
 
 class GraoMethod(OnlineMethod[GraoMethodSpec]):
-    """GRAO: each prompt's reference answer is the base's best under the weights in force.
+    """GRAO: each prompt's reference answer is the base's best under the current weights.
 
     With A the advantages of G samples o and of the reference y, all G + 1 weighted, standardised
     scores normalised together, and l an answer's mean log-probability for each token, it maximises
@@ -36,11 +36,11 @@ class GraoMethod(OnlineMethod[GraoMethodSpec]):
         1/G sum_i A_i l(o_i) + imitation A_y l(y) + alignment 1/G sum_i A_i (l(o_i) - l(y)).
 
     References:
-        Wang et al. 2025, arXiv 2508.07750, eq. 2. Departures: (1) the reference answer is the
-        best of the base's own answers to the prompt under the weights in force, the first among
-        equals, not one from the data: so it follows the trade-off and every data source has one;
-        (2) advantages are divided by the sample standard deviation of the G + 1 scores, 1e-4
-        added, as in TRL.
+        Wang et al. 2025, arXiv 2508.07750, eq. 2. Departures: (1) the reference answer is the best
+        of the base's own answers to the prompt under the current weights, the first among equals,
+        not one from the data: so it follows the trade-off and exists for every data source; (2)
+        advantages are divided by the sample standard deviation of the G + 1 scores, 1e-4 added, as
+        in TRL.
     """
 
     def _trainer(self, run: Run) -> GraoTrainer:
@@ -53,7 +53,7 @@ class GraoMethod(OnlineMethod[GraoMethodSpec]):
 class ReferenceGroup(Aggregator):
     """Normalises each group of samples together with the prompt's reference answer.
 
-    Of the last batch it keeps `references`, the (prompt, answer) indices of each group's reference
+    For the last batch it keeps `references`, the (prompt, answer) indices of each group's reference
     among the candidates, shape (b, 2), and `reference_advantages`, shape (b,).
     """
 
@@ -74,11 +74,11 @@ class ReferenceGroup(Aggregator):
         return joint[:, :-1]
 
     def margins(self, batch: RewardBatch) -> FloatArray | None:
-        """Return what each objective adds to how samples of a group differ, shape (m,)."""
+        """Return each objective's contribution to the differences within groups, shape (m,)."""
         return weighted_margins(batch.weights, batch.rewards)
 
     def metrics(self) -> Mapping[str, float]:
-        """Return how far the references are above the group, in its standard deviations."""
+        """Return the references' distance above the group, in its standard deviations."""
         return {"reference_advantage": float(self.reference_advantages.mean())}
 
 
@@ -117,10 +117,10 @@ class GraoTrainer(OnlineTrainer, GRPOTrainer):
         return loss - learned / self.current_gradient_accumulation_steps
 
     def _mean_logprobs(self, model: Any, references: torch.Tensor) -> torch.Tensor:
-        """Return the references' mean log-probabilities, shape (n,); each is passed through once.
+        """Return the references' mean log-probabilities, shape (n,); each is evaluated once.
 
         Args:
-            model: In training.
+            model: The model in training.
             references: (prompt, answer) indices into the candidates, shape (n, 2).
         """
         distinct, places = references.unique(dim=0, return_inverse=True)
@@ -150,12 +150,12 @@ class GraoTrainer(OnlineTrainer, GRPOTrainer):
 def answer_weights(
     advantages: torch.Tensor, reference: torch.Tensor, imitation: float, alignment: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return what each sample's, and its reference's, mean log-probability counts in the objective.
+    """Return the weights of samples' and references' mean log-probabilities in the objective.
 
     The objective is the mean over samples of w_i l(o_i) + v_i l(y), with w = (1 + alignment) A_i
-    and v = imitation A_y - alignment A_i: a mean over samples, so that it does not matter how they
-    are divided over forward passes and ranks. By hand: imitation 0.5, alignment 0.6, A = (1, -2)
-    and A_y = 1 give w = (1.6, -3.2) and v = (-0.1, 1.7).
+    and v = imitation A_y - alignment A_i: a mean over samples, so that their division over forward
+    passes and ranks has no effect. By hand: imitation 0.5, alignment 0.6, A = (1, -2) and A_y = 1
+    give w = (1.6, -3.2) and v = (-0.1, 1.7).
 
     Args:
         advantages: A of each sample, shape (n,).

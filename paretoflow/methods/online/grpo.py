@@ -1,4 +1,4 @@
-"""Group-relative policy optimisation on fresh answers, one reward for each objective."""
+"""Group-relative policy optimisation on sampled answers, one reward for each objective."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from paretoflow.spec.methods import GrpoMethodSpec
 
 
 class GrpoMethod(OnlineMethod[GrpoMethodSpec]):
-    """GRPO on what an aggregator makes of the rewards, in the base's standard deviations.
+    """GRPO on aggregated rewards, in standard deviations of the base's answers.
 
     References:
         Shao et al. 2024, arXiv 2402.03300, eq. 3 and 4 (loss averaged over the tokens of an answer,
@@ -37,4 +37,4 @@ class GrpoMethod(OnlineMethod[GrpoMethodSpec]):
 
 
 class GrpoTrainer(OnlineTrainer, GRPOTrainer):
-    """TRL's GRPO trainer, fed with the shared prompts and following the weights in force."""
+    """TRL's GRPO trainer on the shared prompts and the current weights."""

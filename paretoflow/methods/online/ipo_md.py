@@ -1,9 +1,9 @@
-"""Identity preference optimisation on pairs that a mixture of policy and base answers with.
+"""Identity preference optimisation on pairs sampled from a mixture of policy and base.
 
-Where TRL is left, beside what `online_trainer` lists (`tests/contracts/test_trl_hooks_online2.py`):
+Departures from TRL, beside those of `online.trainer` (`tests/contracts/test_trl_hooks_online2.py`):
 
 - `_generate_single_turn`: answers are drawn from the mixture, token by token.
-- Advantages: those under which TRL's gradient is that of the loss on pairs.
+- Advantages: chosen so that TRL's gradient equals that of the loss on pairs.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from paretoflow.spec.models import GenerationSpec
 
 
 class IpoMdMethod(OnlineMethod[IpoMdMethodSpec]):
-    """IPO-MD: the loss is (h - s/(2 beta))^2 on two fresh answers to a prompt.
+    """IPO-MD: the loss is (h - s/(2 beta))^2 on two sampled answers to a prompt.
 
-    h is the first answer's log-ratio to the base per token minus the second's, and s is 1, -1 or 0:
-    whether the first has the larger, the smaller or the same weighted, standardised score. Both are
-    drawn from the policy with logits (1 - mixture) times its own plus mixture times the base's.
+    h is the first answer's log-ratio to the base per token minus the second's, and s is 1, -1 or 0
+    if the first answer has the larger, the smaller or the same weighted, standardised score. Both
+    are drawn from the policy with logits (1 - mixture) times its own plus mixture times the base's.
 
     References:
         Calandriello et al. 2024, arXiv 2403.08635, sec. 4. Departures: (1) the judge is the score
-        under the weights in force, certain of its preference, not a trained preference model;
-        answers with equal scores are pulled to h = 0, which is what a judge that tosses a coin
-        comes to; (2) log-ratios are means over tokens, as in `ipo`; (3) the log-ratios that say how
-        far a pair has to go are those of sampling, without the adapter's dropout, and at its
+        under the current weights, certain of its preference, not a trained preference model;
+        answers with equal scores are pulled to h = 0, as by a judge that tosses a coin; (2)
+        log-ratios are means over tokens, as in `ipo`; (3) the log-ratios that set a pair's
+        remaining margin are those of sampling, without the adapter's dropout, and at the sampling
         temperature.
     """
 
@@ -54,9 +54,9 @@ class IpoMdMethod(OnlineMethod[IpoMdMethodSpec]):
 
 
 class PairJudge(Aggregator):
-    """Makes of each pair's scores and log-ratios the advantages of the loss on pairs.
+    """Converts each pair's scores and log-ratios to the advantages of the loss on pairs.
 
-    `log_ratios` are those of the batch to come, shape (b, 2); the trainer sets them.
+    `log_ratios` are those of the next batch, shape (b, 2); the trainer sets them.
     """
 
     def __init__(self, beta: float) -> None:
@@ -72,7 +72,7 @@ class PairJudge(Aggregator):
         return 4 * np.stack([lacking, -lacking], axis=1)
 
     def margins(self, batch: RewardBatch) -> FloatArray | None:
-        """Return what each objective adds to how a pair differs, shape (m,)."""
+        """Return each objective's contribution to the differences within pairs, shape (m,)."""
         return weighted_margins(batch.weights, batch.rewards)
 
     def metrics(self) -> Mapping[str, float]:
@@ -106,7 +106,7 @@ class IpoMdTrainer(OnlineTrainer, GRPOTrainer):
 
 
 def lacking_margins(utility: FloatArray, log_ratios: FloatArray, beta: float) -> FloatArray:
-    """Return by how much each pair's margin h is short of its target, shape (b,).
+    """Return the shortfall of each pair's margin h from its target, shape (b,).
 
     By hand: beta = 0.5, so that the target is 1 or -1, and log-ratios 0.3 and 0.1: scores 2 and 1
     lack 1 - 0.2 = 0.8, scores 1 and 2 lack -1.2, and equal scores lack -0.2.
@@ -133,11 +133,11 @@ def sample_mixture(
 ) -> tuple[list[list[int]], torch.Tensor]:
     """Return an answer to each of b prompts, and their log-ratios per token, shape (b,).
 
-    Draws with the global random state. An answer ends with the end-of-text token or a stop text, or
-    is `gen.max_new_tokens` long.
+    It draws with the global random state. An answer ends with the end-of-text token or a stop text,
+    or is `gen.max_new_tokens` long.
 
     Args:
-        model: With an adapter; left in the mode that it was in.
+        model: A model with an adapter; its mode is restored.
         lm: The base.
         prompt_ids: Token ids of the prompts, none empty.
         mixture: Share of the base's logits; b in the paper.

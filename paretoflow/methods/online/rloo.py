@@ -1,4 +1,4 @@
-"""REINFORCE with a leave-one-out baseline on fresh answers, one reward for each objective."""
+"""REINFORCE with a leave-one-out baseline on sampled answers, one reward per objective."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from paretoflow.spec.methods import RlooMethodSpec
 
 
 class RlooMethod(OnlineMethod[RlooMethodSpec]):
-    """RLOO on what an aggregator makes of the rewards, in the base's standard deviations.
+    """RLOO on aggregated rewards, in standard deviations of the base's answers.
 
     References:
         Ahmadian et al. 2024, arXiv 2402.14740, eq. 7 and 8. Departures: (1) KL to the base, also
         for a run that starts from a parent; (2) an aggregator stands between the rewards and the
-        advantages; the KL term is not aggregated but added to what it gives, which is the published
-        form where the aggregator is `linear`.
+        advantages; the KL term is not aggregated but added to the advantages, which is the
+        published form where the aggregator is `linear`.
     """
 
     def _trainer(self, run: Run) -> RlooTrainer:
@@ -35,7 +35,7 @@ class RlooMethod(OnlineMethod[RlooMethodSpec]):
 
 
 class RlooTrainer(OnlineTrainer, RLOOTrainer):
-    """TRL's RLOO trainer, fed with the shared prompts and following the weights in force."""
+    """TRL's RLOO trainer on the shared prompts and the current weights."""
 
     def _kept(self, batch: RewardBatch, advantages: torch.Tensor) -> torch.Tensor:
         """Return the KL term: TRL's advantages are linear in it and in the weighted rewards."""

@@ -1,22 +1,22 @@
-"""What the TRL trainers that sample from the policy have in common here: prompts, rewards, weights.
+"""Mixin for TRL's online trainers: shared prompts, rewards and weights.
 
 A method on one of them derives its trainer from `OnlineTrainer` and TRL's, in this order, and gives
 it TRL's config and the way TRL compares answers within a group (`grpo.py` does, in thirty lines).
 
-Where TRL is left (each has a test in `tests/contracts/test_trl_hooks.py` or
+Departures from TRL (each has a test in `tests/contracts/test_trl_hooks.py` or
 `tests/contracts/test_trl_hooks_online.py`):
 
-- `_prepare_inputs`: puts the weights in force into `reward_weights`, for TRL's log.
+- `_prepare_inputs`: copies the current weights to `reward_weights`, for TRL's log.
 - `_tokenize_prompts`: prompts have the token ids of the shared stage.
 - `_generate_single_turn`: an answer ends where it completes a stop text.
-- reward functions: TRL tells them `completion_ids`; what is scored is the text of these.
+- reward functions: they score the text of the `completion_ids` that TRL passes.
 - `_calculate_rewards`: keeps the rewards of all ranks, one column for each objective.
 - `_generate_and_score_completions`: its advantages are replaced by the aggregator's.
 - `_compute_loss`: called once more for each objective where the aggregator learns from gradients.
 - `save_model`: trainer state holds the adapter, see `run.SavesAdapter`; `trainer_state.json` holds
-  the aggregator's state, as that of a callback.
+  the aggregator's state, as a callback's state.
 - `create_scheduler`: no step is wasted on a learning rate of 0, see `lm.schedule`.
-- `_send_telemetry`: a sweep does not report itself to anyone.
+- `_send_telemetry`: disabled.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from paretoflow.spec.methods import OnlineMethodBase
 
 
 def online_arguments(run: Run, spec: OnlineMethodBase, context: MethodContext) -> dict[str, Any]:
-    """Return the keyword arguments that the configs of TRL's online trainers have in common."""
+    """Return the common keyword arguments of the configs of TRL's online trainers."""
     return {
         **run.arguments,
         "num_generations": spec.generations,
@@ -63,7 +63,7 @@ class OnlineTrainer(SavesAdapter, RisesFromItsFirstStep, Trainer):
 
     Args:
         config: TRL's, with `online_arguments`.
-        estimate: See `RewardBatch`; must be what TRL does to one reward, KL apart.
+        estimate: See `RewardBatch`; must equal TRL's treatment of one reward, except KL.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class OnlineTrainer(SavesAdapter, RisesFromItsFirstStep, Trainer):
 
     def _generate_single_turn(self, *given: Any) -> Any:
         drawn = super()._generate_single_turn(*given)
-        if isinstance(drawn, tuple):  # RLOO gives the answers alone
+        if isinstance(drawn, tuple):  # RLOO returns the answers alone
             return [self._stops.cut(ids) for ids in drawn[0]], *drawn[1:]
         return [self._stops.cut(ids) for ids in drawn]
 
@@ -145,15 +145,15 @@ class OnlineTrainer(SavesAdapter, RisesFromItsFirstStep, Trainer):
         return
 
     def _kept(self, batch: RewardBatch, advantages: torch.Tensor) -> torch.Tensor:
-        """Return the part of TRL's advantages that no reward causes, for this rank's answers."""
+        """Return the part of TRL's advantages that is not from rewards, for this rank's answers."""
         return torch.zeros_like(advantages)
 
     def _loss_share(self) -> float:
-        """Return by what to multiply the loss of one forward pass, for the gradient of a step."""
+        """Return the factor of one forward pass' loss in the gradient of a step."""
         return 1.0
 
     def _shares(self, batch: RewardBatch) -> dict[str, float]:
-        """Return how the objectives shared in the margins of this step, and of all so far."""
+        """Return the objectives' shares in the margins of this step, and of all steps so far."""
         margins, names = self._aggregator.margins(batch), self._context.objective_names
         if margins is None:
             return {}
@@ -161,7 +161,7 @@ class OnlineTrainer(SavesAdapter, RisesFromItsFirstStep, Trainer):
         return latest | so_far(self.state.log_history, latest, names)
 
     def _look(self) -> None:
-        """Let the aggregator see the validation gains, where it wants to."""
+        """Pass the validation gains to the aggregator, when due."""
         if not self._aggregator.due(int(self.state.global_step)):
             return
         self._run.ranks.in_step = True
@@ -170,7 +170,7 @@ class OnlineTrainer(SavesAdapter, RisesFromItsFirstStep, Trainer):
         self._run.ranks.in_step = False
 
     def _observe(self, inputs: list[dict[str, Any]]) -> None:
-        """Let control see what the answers of all ranks gained on the base's to their prompts."""
+        """Pass the mean gain of all ranks' answers over the base's to the controller."""
         if not self._run.controller.active:
             return
         table = self._context.candidates
@@ -180,7 +180,7 @@ class OnlineTrainer(SavesAdapter, RisesFromItsFirstStep, Trainer):
         self._run.controller.observe(level.mean(axis=0) * table.unit)
 
     def _batch(self, inputs: list[dict[str, Any]], completion_mask: torch.Tensor) -> RewardBatch:
-        """Return what was sampled on all ranks, in TRL's order: whole groups, one after another."""
+        """Return the samples of all ranks, in TRL's order: whole groups, one after another."""
         rows = torch.tensor([row["row"] for row in inputs], device=completion_mask.device)
         lengths = self.accelerator.gather(completion_mask.sum(dim=1)).cpu().numpy()
         rewards = self._rewards.double().cpu().numpy()
@@ -200,7 +200,7 @@ class OnlineTrainer(SavesAdapter, RisesFromItsFirstStep, Trainer):
         return torch.as_tensor(flat[start : start + len(like)], dtype=like.dtype).to(like.device)
 
     def _learn(self, model: Any, inputs: dict[str, Any], columns: torch.Tensor) -> None:
-        """Add a forward pass' gradient of each objective; tell the aggregator at a step's end."""
+        """Add a forward pass' gradient of each objective; pass them on at the end of a step."""
         trained = [p for p in self.model.parameters() if p.requires_grad]
         gradients = []
         for column in columns.unbind(dim=1):
@@ -217,22 +217,22 @@ class OnlineTrainer(SavesAdapter, RisesFromItsFirstStep, Trainer):
 
 
 class AggregatorState(TrainerCallback, ExportableState):
-    """Carries an aggregator's state in `trainer_state.json`, and back when a run resumes."""
+    """Saves an aggregator's state in `trainer_state.json`, and restores it on resume."""
 
     def __init__(self, aggregator: Aggregator) -> None:
         self._aggregator = aggregator
 
     def state(self) -> dict[str, Any]:
-        """Return what transformers writes."""
+        """Return the state that transformers saves."""
         return {"args": {}, "attributes": self._aggregator.state()}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Go on from what was written; on a fresh start that is the state that it has."""
+        """Restore the saved state; on a new start that is the aggregator's own."""
         self._aggregator.restore(state.stateful_callbacks[type(self).__name__]["attributes"])
 
 
 class _RewardColumns:
-    """Scores a batch once, and hands TRL, which asks for one reward at a time, its columns."""
+    """Scores a batch once, and returns its columns to TRL, which requests one reward at a time."""
 
     def __init__(self, context: MethodContext) -> None:
         self._context = context
@@ -260,7 +260,7 @@ class _RewardColumns:
         candidates, lm = self._context.candidates, self._context.lm
         stops = StopTexts.of(lm, self._context.generation)
         known = [candidates.prompt_ids[row] for row in rows]
-        # what evaluation will see: TRL's own texts may lack the space that an answer begins with
+        # as in evaluation: TRL's own texts may lack the leading space of an answer
         texts = [
             stops.before(decode(lm, ids, answer))
             for ids, answer in zip(known, answers, strict=True)

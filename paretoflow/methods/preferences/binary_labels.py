@@ -1,7 +1,8 @@
-"""Thumbs up and down: answers labelled good or bad by their weighted score, and how to match them.
+"""Binary labels: answers labelled good or bad by their weighted score, with prompt odds.
 
-Good answers come from some prompts more than from others. A classifier of prompts says which, and
-bad answers are weighed by its odds, so that both kinds seem to come from the same prompts.
+Good answers come from some prompts more than from others. A classifier of prompts estimates the
+odds, and bad answers are weighted by them, so that both kinds have the same distribution of
+prompts.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class Thumb:
     Args:
         prompt: Index of the prompt.
         answer: Index among its candidates.
-        good: Whether the weights put it above the threshold of its prompt, or of all.
-        odds: How much likelier the prompt is among good answers than among bad ones.
+        good: Whether its weighted score is above the threshold of its prompt, or of all.
+        odds: Odds of the prompt among good answers to that among bad ones.
     """
 
     prompt: int
@@ -41,10 +42,10 @@ class Thumb:
 
 
 class ThumbTable:
-    """All distinct answers to each prompt, labelled anew for any weights.
+    """All distinct answers to each prompt, labelled for any weights.
 
     Each prompt has a threshold of its own: with one for all, an easy prompt has good answers only,
-    and what is learned is which prompts are easy. (Candidates in the `global` standard have one, as
+    and training learns which prompts are easy. (Candidates in the `global` standard have one, as
     earlier versions did.) A prompt whose answers all score the same has no labels.
 
     Args:
@@ -62,7 +63,7 @@ class ThumbTable:
         self._features = prompt_features(candidates)
 
     def labelled(self, weights: FloatArray) -> list[Thumb]:
-        """Return all answers with a label, prompts in order; none if the weights tell none apart.
+        """Return all labelled answers, prompts in order; none if the weights distinguish none.
 
         Args:
             weights: Shape (m,).
@@ -79,9 +80,10 @@ class ThumbTable:
         return by_source(self._candidates, self.labelled(weights), lambda thumb: thumb.prompt)
 
     def effective(self, weights: FloatArray) -> FloatArray | None:
-        """Return each objective's share in how good answers differ from bad ones, shape (m,).
+        """Return each objective's share in the difference of good and bad answers, shape (m,).
 
-        Of a prompt's mean good answer and its mean bad one, or of all answers'.
+        The difference is between a prompt's mean good and mean bad answer, or between those of all
+        answers.
         """
         good, known = self._labels(weights)
         scores = self._scores[self._prompts, self._answers]
@@ -94,7 +96,7 @@ class ThumbTable:
         return shares(np.array(apart), weights)
 
     def _labels(self, weights: FloatArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return which answers are good, and which have a label at all, shape (n,) each."""
+        """Return masks of the good answers, and of the labelled ones, shape (n,) each."""
         weighted = (self._scores * weights).sum(axis=2)[self._prompts, self._answers]
         weighted = np.round(weighted, MARGIN_DECIMALS)
         if not self._of_prompts:
@@ -107,12 +109,12 @@ class ThumbTable:
         return good, known
 
     def _groups(self) -> list[IntArray]:
-        """Return the places of each prompt's answers."""
+        """Return the positions of each prompt's answers."""
         ends = np.flatnonzero(np.diff(self._prompts)) + 1
         return np.split(np.arange(len(self._prompts)), ends)
 
     def _odds(self, good: NDArray[np.bool_], known: NDArray[np.bool_]) -> FloatArray:
-        """Return the odds of good to bad of each prompt, both kinds counting the same in all."""
+        """Return the odds of good to bad of each prompt, with equal total weight of both kinds."""
         count = len(self._features)
         ups = np.bincount(self._prompts, weights=good & known, minlength=count)
         downs = np.bincount(self._prompts, weights=~good & known, minlength=count)
@@ -123,10 +125,10 @@ class ThumbTable:
 
 
 def above(scores: FloatArray, quantile: float) -> NDArray[np.bool_]:
-    """Return which scores, shape (n,), are above their quantile; of a tie at the top, the top.
+    """Return a mask of the scores, shape (n,), above their quantile, or of a tie at the top.
 
-    By hand: (1, 2, 3, 4) at 0.5 gives the last two; (0, 1, 1) at 0.5, whose quantile is 1 and has
-    nothing above it, the last two; only scores that are all the same are all above.
+    By hand: (1, 2, 3, 4) at 0.5 gives the last two; (0, 1, 1) at 0.5, whose quantile is 1 with
+    nothing above it, gives the last two; all scores are above only if all are equal.
     """
     threshold = np.quantile(scores, quantile)
     return scores >= threshold if threshold >= scores.max() else scores > threshold

@@ -1,4 +1,4 @@
-"""The order in which one run meets what it learns from."""
+"""Order of a run's training examples."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Stratum(Generic[T]):
-    """Items that share a part of the draws: all of them once before any comes again.
+    """Items with a common share of the draws: each item is drawn once before any repeats.
 
     Args:
-        share: Part of the draws; shares count in proportion to each other.
+        share: Share of the draws, relative to the other shares.
         items: In a fixed order.
     """
 
@@ -31,12 +31,12 @@ class Stratum(Generic[T]):
 class Draws(Generic[T]):
     """Runs through all items under the weights in a shuffled order, then a new shuffle, endlessly.
 
-    Of several strata each runs through its own items, and of any number of first draws it has its
-    share, to within one or two. A draw is a pure function of (number, weights, seed), so it does
-    not matter who asks, or when.
+    Each stratum runs through its own items, and has its share of any number of first draws, to
+    within one or two. A draw is a pure function of (number, weights, seed), so callers may draw in
+    any order.
 
     Args:
-        strata: Weights, shape (m,), to the strata under them, in a fixed order.
+        strata: Maps weights, shape (m,), to the strata under them, in a fixed order.
     """
 
     def __init__(self, strata: Callable[[FloatArray], Sequence[Stratum[T]]], seed: int) -> None:
@@ -50,7 +50,7 @@ class Draws(Generic[T]):
         """Return the items of the given draws under the weights.
 
         Raises:
-            MethodError: If no prompt has two answers that the weights tell apart.
+            MethodError: If no prompt has two answers with different weighted scores.
         """
         strata = self._under(weights)
         if not strata:
@@ -68,7 +68,7 @@ class Draws(Generic[T]):
         return items[order[place % len(items)]]
 
     def _turn(self, strata: list[Stratum[T]], number: int) -> tuple[int, int]:
-        """Return the stratum of a draw, and how many draws it had before."""
+        """Return the stratum of a draw, and the number of its earlier draws."""
         if len(strata) == 1:
             return 0, number
         if self._turns is None or len(self._turns[0]) <= number:
@@ -93,10 +93,10 @@ class Draws(Generic[T]):
 
 
 def turns(shares: Sequence[float], count: int) -> tuple[IntArray, IntArray]:
-    """Return each first draw's stratum, and how many draws that had before, shape (count,) each.
+    """Return the stratum of each draw, and the number of its earlier draws, shape (count,) each.
 
     The k-th draw of a stratum, from 0, is due at (k + 1/2) / share, the first of equals first: so
-    the first n draws are the same however many are asked for.
+    the first n draws do not depend on `count`.
 
     By hand, shares (3, 1): due at 0.67, 2, 3.33, 4.67 and at 2, 6 of 4 draws: 0, 0, 1, 0.
 
@@ -115,10 +115,10 @@ def turns(shares: Sequence[float], count: int) -> tuple[IntArray, IntArray]:
 def by_source(
     candidates: Candidates, items: Sequence[T], prompt_of: Callable[[T], int]
 ) -> list[Stratum[T]]:
-    """Return what people gave and what is made of the base's own answers as strata of their own.
+    """Return items from human feedback and items from the base's own answers as separate strata.
 
     Args:
-        candidates: Say how much of each is drawn.
+        candidates: Have the share of each source.
         items: In the order of their prompts.
         prompt_of: Returns the index of an item's prompt.
     """

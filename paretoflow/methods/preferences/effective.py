@@ -1,8 +1,8 @@
-"""How much each objective really had to say in what a run learned from.
+"""Effective weights: each objective's actual share in a run's training signal.
 
-Weights are asked for; what acts is a weight times how far the answers that are compared differ in
-the objective. Where units are those of `core.candidates.Standard` `prompt`, both agree over all
-pairs; over the pairs that a method picks, they agree nearly.
+The effect of an objective is its weight times the difference of the compared answers in it. In the
+units of `core.candidates.Standard` `prompt`, requested and effective weights agree over all pairs;
+over the pairs that a method picks, they nearly agree.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ import numpy as np
 from paretoflow.core.values import FloatArray
 
 MARGIN = "margin/"
-"""Before an objective's name in a training log: what it added to the margins of a step."""
+"""Prefix of an objective's name in a training log: its part of the margins of a step."""
 EFFECTIVE = "effective_weight/"
-"""Likewise: its share in the margins of all steps so far."""
+"""Prefix of an objective's name in a training log: its share in the margins of all steps so far."""
 
 
 def shares(margins: FloatArray, weights: FloatArray) -> FloatArray | None:
     """Return each objective's share in the weighted margins, on the simplex; None for no margin.
 
     By hand, w = (0.5, 0.5): two pairs that differ by (2, -1) and (4, 1) have mean sizes (3, 1), so
-    that the weights act as (0.75, 0.25).
+    the effective weights are (0.75, 0.25).
 
     Args:
         margins: Differences of answers that are compared, in the units that weights act in, shape
             (n, m).
-        weights: Those of all pairs, shape (m,), or of each, shape (n, m).
+        weights: Weights of all pairs, shape (m,), or of each pair, shape (n, m).
     """
     if len(margins) == 0:
         return None
@@ -37,7 +37,7 @@ def shares(margins: FloatArray, weights: FloatArray) -> FloatArray | None:
 
 
 def normalised(amounts: FloatArray) -> FloatArray | None:
-    """Return amounts, shape (m,), none negative, over their sum; None where all are 0."""
+    """Return non-negative amounts, shape (m,), over their sum; None where all are 0."""
     total = float(amounts.sum())
     return amounts / total if total > 0 else None
 
@@ -48,9 +48,9 @@ def so_far(
     """Return `effective_weight/NAME` of each objective over all steps, the latest included.
 
     Args:
-        log: The trainer's, which a saved state holds, so that a resumed run tells the same.
-        latest: `margin/NAME` of the step that is not in it yet.
-        names: Of the objectives.
+        log: The trainer's log; saved states hold it, so a resumed run returns the same values.
+        latest: `margin/NAME` of the step that is not yet in the log.
+        names: Names of the objectives.
     """
     keys = [MARGIN + name for name in names]
     steps = [*(entry for entry in log if keys[0] in entry), latest]

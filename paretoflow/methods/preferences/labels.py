@@ -1,4 +1,4 @@
-"""Pairs that people labelled, by the objective that they speak for."""
+"""Human-labelled pairs, by objective."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from paretoflow.methods.preferences.draws import Stratum
 
 @dataclass(frozen=True)
 class Labels:
-    """The labelled rows of a table: D_i are those that objective i labels.
+    """The labelled rows of a table; D_i denotes those that objective i labels.
 
     Args:
-        signs: Which of a row's first two answers each objective prefers, shape (rows, m): 1 the
-            first, -1 the second, 0 says nothing.
+        signs: Preference of each objective between a row's first two answers, shape (rows, m): 1
+            for the first, -1 for the second, 0 for no label.
         order: Objectives in the order of their names.
         counts: |D_i| of each objective, shape (m,).
-        scored: Whether the rows have scores beside.
-        even: Whether every objective that has weight is drawn as often.
+        scored: Whether the rows also have scores.
+        even: Whether every objective with weight is drawn equally often.
     """
 
     signs: FloatArray
@@ -32,7 +32,7 @@ class Labels:
 
     @classmethod
     def of(cls, candidates: Candidates, *, even: bool) -> Labels:
-        """Return the labels of a table; of no row where nobody gave any."""
+        """Return the labels of a table; without rows where there are none."""
         given, m = candidates.given, candidates.gains.shape[-1]
         if given is None or given.labels is None:
             return cls(np.zeros((0, m)), (), np.zeros(m, dtype=np.int64), False, even)
@@ -42,11 +42,11 @@ class Labels:
 
     @property
     def rows(self) -> int:
-        """Return how many rows are labelled; they are a table's first."""
+        """Return the number of labelled rows, which come first in the table."""
         return len(self.signs)
 
     def strata(self, weights: FloatArray) -> list[Stratum[IntArray]]:
-        """Return the pairs of each objective that has weight, and its share of the draws.
+        """Return the pairs of each objective with weight, and its share of the draws.
 
         Args:
             weights: Shape (m,).
@@ -57,17 +57,17 @@ class Labels:
         ]
 
     def factors(self, row: int, weights: FloatArray) -> FloatArray:
-        """Return what a drawn pair counts for in the mean loss over each D_i, shape (m,).
+        """Return a drawn pair's factor in the mean loss over each D_i, shape (m,).
 
         A pair is drawn with probability q = sum_j v_j / |D_j| over the objectives j that label it,
-        with v their shares of the draws; so 1 / (|D_i| q) makes the mean over draws that over D_i,
-        whatever objective a pair was drawn for. By hand: two objectives with 10 and 30 pairs of
-        their own, drawn evenly: q = 0.05 and 1/60, factors 2 and 2. Where both label the same
-        pairs: q = 1/30, factors 1.
+        with v their shares of the draws; so with factor 1 / (|D_i| q) the mean over draws equals
+        that over D_i, for any objective that a pair was drawn for. By hand: two objectives with 10
+        and 30 pairs of their own, drawn evenly: q = 0.05 and 1/60, factors 2 and 2. Where both
+        label the same pairs: q = 1/30, factors 1.
 
         Args:
             row: Index of the pair.
-            weights: Those it was drawn under, shape (m,).
+            weights: Weights at the draw, shape (m,).
         """
         labelled = self.signs[row] != 0
         each = np.maximum(self.counts, 1)

@@ -35,15 +35,15 @@ def distinct(candidates: Candidates, prompt: int) -> IntArray:
 
 
 def scored_lists(candidates: Candidates, weights: FloatArray, size: int) -> list[ScoredList]:
-    """Return a list for each prompt with answers that the weights tell apart, prompts in order.
+    """Return a list for each prompt whose answers the weights distinguish, prompts in order.
 
-    Of n answers in order of their weighted score, a list has the best, the worst and those evenly
-    between them in rank; all, if n is at most `size`.
+    Of n answers in order of their weighted score, a list has the best, the worst and answers at
+    even ranks between them; it has all if n is at most `size`.
 
     Args:
         candidates: The base's scored answers.
         weights: Shape (m,).
-        size: Most answers in a list, at least 2.
+        size: Maximum answers in a list, at least 2.
     """
     scores = np.round((candidates.standardised * weights).sum(axis=2), MARGIN_DECIMALS)
     lists = []

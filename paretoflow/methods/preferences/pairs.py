@@ -1,15 +1,14 @@
 """Preference pairs from scored or labelled answers, for any weights and at any moment of a run.
 
 Pairs are never stored as chosen and rejected: the table keeps every pair of distinct answers with
-the difference of their scores, and the weights in force decide, batch by batch, which pairs are
-widest and which answer is the better. So a run whose weights move needs no second data set, and is
-exact from the first batch after the move.
+the difference of their scores, and the current weights decide, batch by batch, which pairs are
+widest and which answer is better. So a run with moving weights needs no second data set, and is
+exact from the first batch after a move.
 
-A pair that people labelled has no scores. What is minimised over such pairs is the weighted sum of
-the objectives' own losses, sum_i w_i mean over D_i of l, with D_i the pairs that objective i
-labels: so the weights decide of which objective a draw is, and its label which answer is the
-better. A pair that two objectives label the opposite way is drawn for either, and is then the soft
-label that the weighted sum asks for.
+A human-labelled pair has no scores. The loss over such pairs is the weighted sum of the objectives'
+own losses, sum_i w_i mean over D_i of l, with D_i the pairs that objective i labels: so the weights
+decide the objective of a draw, and its label decides the better answer. A pair with opposite labels
+of two objectives is drawn for either, which amounts to the soft label of the weighted sum.
 """
 
 from __future__ import annotations
@@ -42,8 +41,8 @@ class Pair:
         chosen, rejected: Indices of the answers among the prompt's candidates.
         difference: Standardised gains of chosen minus rejected, shape (m,). Of a labelled pair
             without scores: 1 where an objective prefers the chosen, -1 the rejected, 0 neither.
-        factors: What the pair counts for in the mean loss of each objective over its own pairs,
-            shape (m,); None where it counts once in all.
+        factors: Factor of the pair in the mean loss of each objective over its own pairs, shape
+            (m,); None for a factor of 1 in all.
     """
 
     prompt: int
@@ -64,10 +63,10 @@ class PairTable:
 
     Args:
         pairs_per_prompt: Pairs taken from each prompt, widest margins first.
-        margins: Score differences, shape (P, K, m), and weights, (m,), to margins, (P, K); their
-            sign says which answer is the better.
-        even: Whether every objective that has weight gets as many of the labelled pairs, for a
-            method that weighs the objectives' losses itself.
+        margins: Maps score differences, shape (P, K, m), and weights, (m,), to margins, (P, K);
+            their sign decides the better answer.
+        even: Whether every objective with weight gets equally many of the labelled pairs, for a
+            method that weights the objectives' losses itself.
     """
 
     def __init__(
@@ -91,7 +90,7 @@ class PairTable:
     def spread(self) -> FloatArray:
         """Return the standard deviation of the score differences, at least 1e-8, shape (m,).
 
-        Over all distinct pairs, each in both orders, so the mean is zero; no weights enter.
+        Over all distinct pairs, each in both orders, so the mean is zero; independent of weights.
         """
         squares = np.square(self._differences) * self._distinct[:, :, None]
         mean = squares.sum(axis=(0, 1)) / max(int(self._distinct.sum()), 1)
@@ -101,8 +100,8 @@ class PairTable:
     def ranked(self, weights: FloatArray) -> IntArray:
         """Return (prompt, chosen, rejected) of the widest scored pairs under the weights, (n, 3).
 
-        Prompts in order, widest margin first, earlier answers first among equals; a tie gives no
-        pair, and a labelled row none either.
+        Prompts in order, widest margin first, earlier answers first among equals; ties and labelled
+        rows give no pair.
 
         Args:
             weights: Shape (m,).
@@ -143,12 +142,12 @@ class PairTable:
     ) -> FloatArray | None:
         """Return each objective's share in the margins of the pairs under the weights, shape (m,).
 
-        Of labelled pairs without scores it is the share of the pairs that are drawn for it.
+        For labelled pairs without scores it is the objective's share of the draws.
 
         Args:
             weights: Shape (m,).
-            factors: In their place, each prompt's own, shape (P, m).
-            ranking: The weights that rank the pairs, shape (m,); None: those.
+            factors: Each prompt's own weights, shape (P, m), in place of `weights`.
+            ranking: The weights that rank the pairs, shape (m,); None uses `weights`.
         """
         given = self._candidates.given
         rows = self.ranked(weights if ranking is None else ranking)
@@ -167,11 +166,11 @@ class PairTable:
         return shares(self._scores[prompts, chosen] - self._scores[prompts, rejected], weights)
 
     def pair(self, row: IntArray, weights: FloatArray) -> Pair:
-        """Return a pair of `strata` with its score difference, or with what its labels say.
+        """Return a pair of `strata` with its score difference, or with its labels.
 
         Args:
             row: (prompt, chosen, rejected).
-            weights: Those that it was drawn under, shape (m,).
+            weights: Weights at the draw, shape (m,).
         """
         prompt, chosen, rejected = (int(v) for v in row)
         labels, scores = self._labels, self._scores[prompt]
@@ -194,7 +193,7 @@ class PairTable:
 
 
 class PairStream:
-    """The order in which one run meets its pairs; see `draws.Draws`."""
+    """Order of one run's pairs; see `draws.Draws`."""
 
     def __init__(self, table: PairTable, seed: int) -> None:
         self.table = table
@@ -204,7 +203,7 @@ class PairStream:
         """Return the pairs of the given draws under the weights.
 
         Raises:
-            MethodError: If no prompt has two answers that the weights tell apart.
+            MethodError: If no prompt has two answers with different weighted scores.
         """
         rows = self._draws.draw(numbers, weights)
         return [self.table.pair(row, weights) for row in rows]

@@ -1,4 +1,4 @@
-"""Weights of each prompt's own, learnt from what the preferred answers are good at.
+"""Objective weights for each prompt, learnt from the scores of the preferred answers.
 
 Letters: P prompts, C answers to each, m objectives, d features.
 """
@@ -18,7 +18,7 @@ from paretoflow.lm.base import LanguageModel, evaluating
 from paretoflow.methods.preferences.pairs import MARGIN_DECIMALS
 
 SMALLEST = 1e-12
-"""No prompt's weight is smaller, so that the user's weights can always be scaled by it."""
+"""Smallest weight of a prompt, so that the user's weights can always be scaled by it."""
 
 _HALVINGS = 50
 
@@ -36,9 +36,9 @@ def preferred_scores(candidates: Candidates) -> FloatArray:
 def target_weights(scores: FloatArray, temperature: float, floor: float) -> FloatArray:
     """Return the weights to learn: softmax(scores / temperature), kept from being one-hot.
 
-    A row whose entropy is under `floor` times that of equal weights is moved straight towards equal
-    weights until it is not. By hand: scores (log 3, 0) at temperature 1 give (0.75, 0.25), whose
-    entropy is 0.811278 of log 2; under that very floor a row (1, 0) becomes (0.75, 0.25) too.
+    A row whose entropy is below `floor` times that of equal weights is mixed with equal weights
+    until it reaches the floor. By hand: scores (log 3, 0) at temperature 1 give (0.75, 0.25), whose
+    entropy is 0.811278 of log 2; under exactly that floor a row (1, 0) becomes (0.75, 0.25) too.
 
     Args:
         scores: Standardised, shape (P, m).
@@ -51,7 +51,7 @@ def target_weights(scores: FloatArray, temperature: float, floor: float) -> Floa
 
 
 def with_entropy(weights: FloatArray, floor: float) -> FloatArray:
-    """Return rows of weights, mixed with just enough of equal weights to reach the entropy floor.
+    """Return rows of weights, mixed with as much of equal weights as the entropy floor needs.
 
     See `target_weights`; the share is found by halving, to within 1e-15.
     """
@@ -112,8 +112,8 @@ def fitted_weights(features: FloatArray, targets: FloatArray, ridge: float) -> F
 def composed(weights: FloatArray, factors: FloatArray) -> FloatArray:
     """Return each prompt's weights: proportional to the user's times the prompt's, (P, m).
 
-    By hand: (0.2, 0.8) with a prompt's (0.8, 0.2) gives (0.5, 0.5). One-hot weights stay as they
-    are, to the last bit.
+    By hand: (0.2, 0.8) with a prompt's (0.8, 0.2) gives (0.5, 0.5). One-hot weights are bitwise
+    unchanged.
 
     Args:
         weights: The user's, shape (m,).

@@ -1,4 +1,4 @@
-"""What every trainer is told: the knobs that all methods share, in transformers' words."""
+"""Trainer arguments: the knobs that all methods share, as transformers arguments."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def shared_arguments(
 ) -> dict[str, Any]:
     """Return the keyword arguments common to all TRL configs.
 
-    The trainer neither saves, evaluates, prints nor reports: `checkpoints.CheckpointCallback` does
-    what is wanted, at each logged step.
+    The trainer itself neither saves, evaluates, prints nor reports:
+    `checkpoints.CheckpointCallback` does this at each logged step.
 
-    The rules of the spec see to it that ranks and passes share the batch evenly.
+    The spec's rules ensure that ranks and passes share the batch evenly.
     """
     on_cpu = lm.device == "cpu"
     dtype = lm.model.dtype
@@ -34,7 +34,7 @@ def shared_arguments(
         "gradient_accumulation_steps": passes,
         "learning_rate": spec.learning_rate,
         "max_grad_norm": spec.max_grad_norm,
-        "seed": attempt.launch.seed % 2**31,  # numpy takes no more
+        "seed": attempt.launch.seed % 2**31,  # numpy's limit
         "bf16": not on_cpu and dtype == torch.bfloat16,
         "fp16": not on_cpu and dtype == torch.float16,
         "dataloader_pin_memory": not on_cpu,
@@ -50,7 +50,7 @@ def shared_arguments(
 
 
 def deepspeed_config(parallel: Parallel) -> dict[str, Any]:
-    """Return DeepSpeed's configuration; what is "auto" transformers fills in from the arguments."""
+    """Return DeepSpeed's configuration; transformers fills in "auto" values from the arguments."""
     zero: dict[str, Any] = {"stage": parallel.zero}
     if parallel.offload:
         zero["offload_optimizer"] = {"device": "cpu"}
@@ -72,8 +72,8 @@ def deepspeed_config(parallel: Parallel) -> dict[str, Any]:
 def _placement(parallel: Parallel, *, on_cpu: bool) -> dict[str, Any]:
     if parallel.alone:
         return {"use_cpu": on_cpu}
-    # with use_cpu the trainer silently falls back to plain data parallelism; the process group
-    # that `ranks.joined` made says which device it is
+    # with use_cpu the trainer silently falls back to plain data parallelism; the process group of
+    # `ranks.joined` sets the device
     return {
         "deepspeed": deepspeed_config(parallel),
         "accelerator_config": {"use_configured_state": True},

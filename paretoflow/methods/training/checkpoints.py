@@ -1,4 +1,4 @@
-"""Between two optimiser steps: fault checks, control, checkpoints and stops."""
+"""Work between two optimiser steps: fault checks, control, checkpoints and stops."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from paretoflow.methods.training.validation import undisturbed
 
 
 class CheckpointCallback(TrainerCallback):
-    """Hangs on the trainer's log, which comes once for every optimiser step, after it.
+    """Trainer callback that acts on the log entry after every optimiser step.
 
-    In this order: the step is checked, a constrained run looks at itself (after the last step it
-    settles on its result), the state is saved, the adapter is saved and reported, and the caller is
-    asked whether to stop. So a saved state holds all that
-    the next step depends on, and a reported checkpoint can be resumed from. On several ranks each
-    of these is done by all of them, and what one meets alone ends the run on all.
+    In this order: it checks the step, measures a constrained run (after the last step it chooses
+    the result), saves the state, saves and reports the adapter, and checks whether to stop. So a
+    saved state holds everything the next step depends on, and a run can resume from a reported
+    checkpoint. On several ranks all of them do each of these, and an error of one ends the run on
+    all.
 
-    Whatever `report` or `validate` do to the random state and to the model's mode is undone, so
-    that looking at a run does not change it. Their exceptions end the training and pass through.
+    The random state and the model's mode are restored after `report` and `validate`, so that
+    observing a run does not change it. Their exceptions end the training and are passed on.
     """
 
     def __init__(
@@ -60,16 +60,16 @@ class CheckpointCallback(TrainerCallback):
         self._tokens = 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Check what the trainer made of the ranks; from here on they move in step."""
+        """Check the trainer's setup on all ranks, which are in step from here on."""
         if not self._run.attempt.parallel.alone:
             require_deepspeed(self._trainer.model_wrapped)
-        self._tokens = int(state.num_input_tokens_seen)  # where a resumed trainer goes on counting
+        self._tokens = int(state.num_input_tokens_seen)  # a resumed trainer continues this count
         self._run.ranks.in_step = True
         self._steering.begin()
         self._run.ranks.in_step = False
 
     def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Check the step, then look, save, report and stop as the step's number asks."""
+        """Check the step, then look, save, report and stop as due at this step."""
         logs = given["logs"]
         if "loss" not in logs:  # the summary that transformers logs after the last step
             return
@@ -77,7 +77,7 @@ class CheckpointCallback(TrainerCallback):
         step = int(state.global_step)
         finished = final = step == spec.steps
         weights = self._run.controller.weights
-        ranks.in_step = True  # whatever is raised below is raised on every rank
+        ranks.in_step = True  # errors below are raised on every rank
         self._check(step, logs)
         self._steering.settle() if final else self._steering.after(step)
         saved = None
@@ -125,11 +125,11 @@ class CheckpointCallback(TrainerCallback):
             )
 
     def _save_state(self, step: int) -> Path:
-        """Save all that the next step depends on; return its folder, whole."""
+        """Save everything the next step depends on; return the sealed folder."""
         run = self._run
         folder = state_folder(run.attempt.folder, step)
         run.ranks.in_step = False  # each writes its part, and they wait for each other in between
-        # past TRL's own, which writes a model card and may ask the hub
+        # bypasses TRL's own, which writes a model card and may query the hub
         Trainer._save_checkpoint(self._trainer, self._trainer.model_wrapped, None)
         if run.ranks.main:
             self._steering.save(folder)

@@ -1,4 +1,4 @@
-"""What a method is built around, and what each of its runs has."""
+"""Context of a method and of each of its runs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from paretoflow.spec.methods import MethodSpec
 
 Rewards = Callable[[Sequence[Prompt], Sequence[str]], FloatArray]
-"""Prompts and completions, b each, to oriented gains, shape (b, m); never returns a nan."""
+"""Maps prompts and completions, b each, to oriented gains, shape (b, m); never returns a nan."""
 
 Validate = Callable[[Any], FloatArray]
-"""A PEFT model to its oriented gains on n validation prompts, (n, m), or (m,) for one prompt."""
+"""Maps a PEFT model to its oriented gains on n validation prompts, (n, m), or (m,) for one."""
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,17 @@ class MethodContext:
     """The collaborators of every method.
 
     Args:
-        lm: The frozen base; a run hangs its adapter on it and takes it off again.
+        lm: The frozen base; a run attaches its adapter and removes it again.
         candidates: The base's scored answers to the train prompts.
-        objective_names: In the order of every weight vector, length m.
+        objective_names: Names in the order of every weight vector, length m.
         scale: Ideal minus nadir in gains, shape (m,), positive; the unit in which a violation is
             measured.
-        rewards: Scores fresh answers, for online methods.
-        validate: Looks at the model in training, for constrained runs: the same prompts and noise
+        rewards: Scores sampled answers, for online methods.
+        validate: Evaluates the model in training, for constrained runs: the same prompts and noise
             each time, so that two looks compare prompt by prompt.
-        problem: The objectives in the user's units, for whoever is told raw scores; None where
+        problem: The objectives in the user's units, for methods that pass on raw scores; None where
             every score is a gain.
-        unmoved: Indices of the objectives that no training moves, as all answers score alike.
+        unmoved: Indices of the objectives that training cannot change: all answers score equally.
     """
 
     lm: LanguageModel
@@ -55,12 +55,12 @@ class MethodContext:
 
 @dataclass(frozen=True)
 class Run:
-    """What a method builds its trainer from.
+    """A run, from which a method builds its trainer.
 
     Args:
-        ranks: Those that train the run together; most often one, alone.
+        ranks: The ranks that train the run together; most often one.
         model: The base with the adapter to train, named "default".
-        controller: Holds the weights in force; read them for each batch, since they may move.
+        controller: Holds the current weights; read them for each batch, since they may move.
         arguments: Keyword arguments for the trainer's config, common to all methods.
     """
 

@@ -1,4 +1,4 @@
-"""Gradients that are looked at before they are trained on."""
+"""Check gradients before training on them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from paretoflow.core.values import FloatArray
 
 
 def finite_products(products: FloatArray, names: tuple[str, ...], step: int) -> FloatArray:
-    """Return the inner products of gradients, shape (k, k), as they are.
+    """Return the inner products of gradients, shape (k, k), unchanged.
 
     Args:
-        products: Of the objectives' gradients.
-        names: Of these objectives, length k.
-        step: The optimiser step that they belong to.
+        products: Inner products of the objectives' gradients.
+        names: Names of these objectives, length k.
+        step: Their optimiser step.
 
     Raises:
-        NonFiniteLossError: If one is not finite; weights made of it would be nonsense.
+        NonFiniteLossError: If one is not finite, which would make the weights meaningless.
     """
     odd = [n for n, ok in zip(names, np.isfinite(np.diag(products)), strict=True) if not ok]
     if odd or not np.isfinite(products).all():

@@ -1,6 +1,6 @@
-"""One training run on a TRL trainer: adapter on, train, adapter off.
+"""One training run on a TRL trainer: attach the adapter, train, remove the adapter.
 
-Everything that methods have in common is here; a method only says how its trainer is built
+This module holds the common parts of all methods; a method only builds its trainer
 (`TrainedMethod`).
 """
 
@@ -41,17 +41,17 @@ def train_run(
     build: Callable[[Run], Trainer],
     adapter_options: Mapping[str, Any] | None = None,
 ) -> None:
-    """Train one launch with the trainer that `build` returns; reports as `Method.train` promises.
+    """Train one launch with the trainer that `build` returns; report as in `Method.train`.
 
-    `adapter_options` are further options of PEFT's `LoraConfig` for a fresh adapter.
+    `adapter_options` are further options of PEFT's `LoraConfig` for a new adapter.
 
     Raises:
         AdapterError: If the adapter to start from is gone or was changed.
         NonFiniteLossError: If the loss, its gradient or the adapter is not finite; no such adapter
             is ever saved.
-        MethodError: If the state to resume from is torn or another worker group's, or DeepSpeed was
-            to train and does not.
-        RunInterrupted: After `attempt.should_stop` said yes and the state was saved.
+        MethodError: If the state to resume from is incomplete or another worker group's, or
+            DeepSpeed is configured but not used.
+        RunInterrupted: If `attempt.should_stop` returned True, after the state was saved.
         WorkerError: If another rank failed.
     """
     _remember_packages()
@@ -73,11 +73,11 @@ def train_run(
 
 
 class SavesAdapter:
-    """For trainers: what they save of the model is the adapter that they train, and nothing else.
+    """Mixin for trainers: saves only the trained adapter of the model.
 
-    Left to itself a trainer would also write tokenizer and arguments, ask the hub whether the
-    vocabulary was changed, and gather the whole base under DeepSpeed, which saves the adapter with
-    its optimiser.
+    By default a trainer also writes tokenizer and arguments, queries the hub for changes of the
+    vocabulary, and gathers the whole base under DeepSpeed, which saves the adapter with its
+    optimiser.
     """
 
     def save_model(self: Any, output_dir: str, _internal_call: bool = False) -> None:
@@ -86,21 +86,21 @@ class SavesAdapter:
             save_adapter_files(self.model, Path(output_dir))
 
     def create_model_card(self: Any, *args: Any, **kwargs: Any) -> None:
-        """Write none: states are for resuming, and TRL would look for W&B's address of the run."""
+        """Write no card: states are for resuming, and TRL would look for the run's W&B address."""
 
 
 def drop_reference_copy(model: Any) -> None:
     """Remove the frozen copy of the starting adapter: the base is the reference, not the parent.
 
-    Without the copy TRL takes the reference by switching the adapter off, also when a run starts
-    from a parent.
+    Without the copy TRL computes the reference with the adapter switched off, also when a run
+    starts from a parent.
     """
     if "ref" in model.peft_config:
         model.delete_adapter("ref")
 
 
 def _remember_packages() -> None:
-    """Let accelerate look once which packages are there: it reads their metadata at every step."""
+    """Cache accelerate's check for installed packages, which reads their metadata at every step."""
     look = accelerate_imports._is_package_available
     if not hasattr(look, "cache_info"):
         accelerate_imports._is_package_available = cache(look)
@@ -110,7 +110,7 @@ def _remember_packages() -> None:
 def _resumed(
     attempt: AttemptContext, ranks: Ranks, controller: DualController
 ) -> Iterator[str | None]:
-    """Yield the folder of trainer state to go on from, for the trainer; None to start afresh."""
+    """Yield the folder of trainer state to resume from; None for a new start."""
     if attempt.resume_from is None:
         yield None
         return
@@ -122,7 +122,7 @@ def _resumed(
 
 @contextmanager
 def _released(trainer: Trainer, ranks: Ranks) -> Iterator[None]:
-    """Take DeepSpeed off the model after the block, unless the ranks are out of step."""
+    """Remove DeepSpeed from the model after the block, unless the ranks are out of step."""
     try:
         yield
         ranks.in_step = True
@@ -139,7 +139,7 @@ def _adapter(
     own_forward = vars(base).get("forward")
     for layer in base.modules():
         if isinstance(layer, Dropout):
-            layer.p = 0.0  # as in the reference; the adapter's own dropout is the spec's
+            layer.p = 0.0  # as in the reference; the spec sets the adapter's own dropout
     with attributes_kept(base):
         if parent is None:
             model = fresh_adapter(context.lm, context.lora, seed, options)
@@ -149,7 +149,7 @@ def _adapter(
             yield model
         finally:
             unload(model)
-            # TRL wraps the forward for its fused head; left on, the next would wrap the wrapper
+            # TRL wraps the forward for its fused head; the next trainer must not wrap the wrapper
             vars(base).pop("forward", None)
             if own_forward is not None:
                 base.forward = own_forward
@@ -159,7 +159,7 @@ S = TypeVar("S", bound=MethodSpec)
 
 
 class TrainedMethod(ABC, Generic[S]):
-    """A method that only says how its trainer is built."""
+    """Base class of methods that only build a trainer."""
 
     def __init__(self, spec: S, context: MethodContext) -> None:
         self._spec = spec
@@ -174,9 +174,9 @@ class TrainedMethod(ABC, Generic[S]):
         train_run(self._context, self._spec, attempt, told, self._trainer)
 
     def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
-        """Return how the objectives shared in what was learned under the weights of a checkpoint.
+        """Return the objectives' shares in the training signal under a checkpoint's weights.
 
-        Shape (m,), on the simplex; None where it cannot be said.
+        Shape (m,), on the simplex; None where it is unknown.
         """
         return None
 

@@ -1,8 +1,8 @@
-"""Trainer state on disk: which folders of it are whole, and which is the one to go on from.
+"""Trainer state on disk: which folders are complete, and which one to resume from.
 
-The trainers write the files; a manifest written last, with every file's digest, makes a folder
-whole. A folder without one, or with a file that is missing or differs, is torn: it is never resumed
-from. Nothing here loads torch.
+The trainers write the files; a manifest with every file's digest, written last, marks a folder as
+complete. A folder without one, or with a missing or changed file, is torn: no run resumes from it.
+This module loads no torch.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from paretoflow.core.errors import MethodError
 from paretoflow.core.protocols import Parallel
 
 MANIFEST = "paretoflow_state.json"
-"""Makes a folder of trainer state whole; written last."""
+"""Marks a folder of trainer state as complete; written last."""
 
 _PATTERN = "checkpoint-*"  # transformers' name for them
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How trainer state is spread over ranks: it can be resumed from by no other kind of group."""
+    """Distribution of trainer state over ranks: only a group of the same kind can resume it."""
 
     ranks: int
     zero: int
@@ -45,11 +45,11 @@ class Layout:
 
 @dataclass(frozen=True)
 class TrainerState:
-    """A whole folder of trainer state.
+    """A complete folder of trainer state.
 
     Args:
         step: Optimiser steps done.
-        multipliers: The dual controller's, length m.
+        multipliers: Multipliers of the dual controller, length m.
     """
 
     folder: Path
@@ -64,13 +64,13 @@ def state_folder(run_folder: Path, step: int) -> Path:
 
 
 def seal(state: TrainerState, names: Sequence[str]) -> None:
-    """Make a folder whole: put its files on the disk, then the manifest.
+    """Complete a folder: flush its files to disk, then write the manifest.
 
     Any other state beside it is removed, since this one is newer.
 
     Args:
-        state: What the files hold.
-        names: Of the files, relative to the folder.
+        state: State in the files.
+        names: Names of the files, relative to the folder.
     """
     files = {}
     for name in names:
@@ -101,14 +101,14 @@ def discard_states(run_folder: Path) -> None:
 
 
 def discard_torn(run_folder: Path) -> None:
-    """Remove the trainer state below a run's folder that has no manifest: it was cut short."""
+    """Remove the incomplete trainer state below a run's folder, which has no manifest."""
     for folder in run_folder.glob(_PATTERN):
         if not (folder / MANIFEST).is_file():
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_state(folder: Path) -> TrainerState | None:
-    """Return what a folder of trainer state holds; None if it is torn or none."""
+    """Return the state of a folder; None if it is torn or not a folder of trainer state."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files = dict(manifest["files"])
@@ -125,12 +125,12 @@ def read_state(folder: Path) -> TrainerState | None:
 
 
 def latest_state(attempts: Sequence[Path], parallel: Parallel | None = None) -> Path | None:
-    """Return the state to go on from: the most steps among the whole ones that the group can read.
+    """Return the state to resume from: of the complete ones that fit the group, the latest step.
 
     Args:
         attempts: Folders of a run's attempts so far (`AttemptContext.folder` of each), oldest
             first; among equal steps the later attempt's is taken.
-        parallel: Any rank of the worker group that is to go on; None means one rank without ZeRO.
+        parallel: Any rank of the resuming worker group; None means one rank without ZeRO.
     """
     layout = Layout.of(parallel or Parallel())
     candidates = [folder for attempt in attempts for folder in attempt.glob(_PATTERN)]
@@ -146,7 +146,7 @@ def require_state(folder: Path, parallel: Parallel) -> TrainerState:
     """Return the state to resume from.
 
     Raises:
-        MethodError: If it is torn, or another kind of worker group wrote it.
+        MethodError: If the state is torn, or another kind of worker group wrote it.
     """
     state = read_state(folder)
     if state is None:

@@ -1,8 +1,8 @@
-"""Keeps a constrained run within its thresholds: looks, control, and the end that it settles on.
+"""Keep a constrained run within its thresholds: looks, control, and choice of the result.
 
-A run looks at its parent first, before any step: all later looks are compared with that. Between
-steps it looks at itself, moves the weights, and keeps at hand the best policy that keeps the
-thresholds. Its last policy may not be the one to hand over: see `settling`.
+The first look measures the parent, before any step; all later looks are compared with it. Between
+steps the run is measured, its weights move, and the best policy that keeps the thresholds is
+stored. The result may differ from the last policy: see `settling`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from paretoflow.methods.training.validation import validation_gains
 from paretoflow.spec.methods.base import look_every
 
 CONTROL_FILE = "paretoflow_control.safetensors"
-"""In a folder of trainer state: what a constrained run has seen, and the policies at hand."""
+"""File in a folder of trainer state: the looks of a constrained run, and the stored policies."""
 
 
 class Steering:
@@ -35,7 +35,7 @@ class Steering:
     Every rank must call each method at the same time.
 
     Attributes:
-        result: The look of the policy that the run ended with; None until it has settled.
+        result: The look of the policy that the run ended with; None until it is chosen.
     """
 
     def __init__(self, run: Run, trainer: Trainer, context: MethodContext) -> None:
@@ -48,7 +48,7 @@ class Steering:
         self.result: ParentComparison | None = None
 
     def begin(self) -> None:
-        """Look at the parent, or go on from what an earlier attempt saw."""
+        """Measure the parent, or continue from the looks of an earlier attempt."""
         if not self._run.controller.active:
             return
         state = self._run.attempt.resume_from
@@ -58,7 +58,7 @@ class Steering:
             self._take(self._look(0))
 
     def after(self, step: int) -> None:
-        """Look where it is due, and let the weights follow."""
+        """Measure the run when due, and update the weights."""
         if not self._run.controller.active or step % self._every or step == self._run.spec.steps:
             return
         look = self._look(step)
@@ -67,7 +67,7 @@ class Steering:
             self._take(look)
 
     def settle(self) -> None:
-        """Give the model the policy that the run is to end with."""
+        """Set the model to the policy that is the run's result."""
         if not (self._run.controller.active and self._settles):
             return
         steps, looks = self._run.spec.steps, self._looks
@@ -84,7 +84,7 @@ class Steering:
         self._mark_delivered(self.result, last)
 
     def record(self) -> dict[str, Any] | None:
-        """Return what the run's record says of its constraint; None where it has not settled."""
+        """Return the constraint's entry in the run's record; None before the result is chosen."""
         result, constraint = self.result, self._looks.constraint
         if result is None:
             return None
@@ -112,7 +112,7 @@ class Steering:
         }
 
     def save(self, folder: Path) -> None:
-        """Write what was seen into a folder of trainer state; for rank 0 alone."""
+        """Write the looks into a folder of trainer state; for rank 0 alone."""
         if not (self._run.controller.active and self._remembers):
             return
         assert self._start is not None
@@ -137,7 +137,7 @@ class Steering:
 
     @property
     def _remembers(self) -> bool:
-        """Return whether looks are compared with the first, or policies kept at hand."""
+        """Return whether looks are compared with the first, or policies are stored."""
         return self._spec.paired or self._settles
 
     def _look(self, step: int, share: float = 1.0) -> ParentComparison:
@@ -148,7 +148,7 @@ class Steering:
         return paired(step, gains, self._start, share)
 
     def _look_between(self, share: float) -> ParentComparison:
-        """Look at a mixture of the policies at hand, which the model then is."""
+        """Measure a mixture of the stored policies, and leave the model at it."""
         put(self._run.model, mixed(self._policies["best"], self._policies["beyond"], share))
         self._looks.taken += 1
         return self._look(self._run.spec.steps, share)

@@ -1,4 +1,4 @@
-"""Looking at a model in training without changing the training."""
+"""Evaluate a model in training without changing the training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from paretoflow.methods.training.context import Run, Validate
 
 @contextmanager
 def undisturbed(run: Run, trainer: Trainer) -> Iterator[None]:
-    """Let others use the model in the block: whole on this rank, random state and mode kept."""
+    """Lend the model for the block: gathered on this rank, with random state and mode restored."""
     model = run.model
     training = model.training
     devices = [model.device] if model.device.type == "cuda" else []
@@ -30,7 +30,7 @@ def undisturbed(run: Run, trainer: Trainer) -> Iterator[None]:
 def validation_gains(run: Run, trainer: Trainer, validate: Validate) -> FloatArray:
     """Return each validation prompt's gains, shape (n, m); all ranks must call it.
 
-    They are rank 0's on every rank.
+    Every rank gets rank 0's values.
     """
     with undisturbed(run, trainer), run.ranks.together("to validate"):
         gains = np.atleast_2d(validate(run.model))

@@ -3,7 +3,8 @@
 How to add one (the tag is the YAML `combiner.type` and the module's name): its knobs in a spec that
 joins `CombinerSpec` in `spec/methods/gradients.py`; a pure function `(gram, weights, **knobs)` in
 `combiners/<tag>.py`; one line in `COMBINERS` and one in `SPECS` of
-`tests/unit/methods/gradients/test_combiners.py`, which then holds it to what is promised here.
+`tests/unit/methods/gradients/test_combiners.py`, which then tests it against the contract given
+here.
 """
 
 from __future__ import annotations
@@ -31,21 +32,22 @@ COMBINERS: dict[str, Callable[..., FloatArray]] = {
 
 
 def coefficients(spec: CombinerSpec, gram: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return what each loss counts in the combined step G = sum_i a_i g_i, shape (m,).
+    """Return the coefficient of each loss in the combined step G = sum_i a_i g_i, shape (m,).
 
     The unit of the gradients does not matter, nor does the order of the objectives. An objective
-    without weight has no say and gets 0, so one-hot weights train on one objective alone; one
-    without a gradient (the batch holds no preference of it) has no say and keeps its weight, which
-    moves nothing. Departure: read literally, MGDA would not move at all then, since an objective
-    whose gradient is zero is at its optimum; on a batch it more often has nothing to say.
+    without weight is left out and gets 0, so one-hot weights train on one objective alone. An
+    objective without a gradient (the batch holds no preference of it) is left out and keeps its
+    weight, which has no effect. Departure: read literally, MGDA would then not move at all, since
+    an objective whose gradient is zero is at its optimum; on a batch it is more often not
+    represented.
 
     Args:
         spec: The combiner and its knobs.
-        gram: Inner products g_i.g_j, shape (m, m); only those of weighted objectives are looked at.
+        gram: Inner products g_i.g_j, shape (m, m); only those of weighted objectives are used.
         weights: On the simplex, shape (m,).
 
     Returns:
-        Nan where an inner product is not finite, so that the step is seen to be broken.
+        Nan where an inner product is not finite, so that the step fails its check.
     """
     squares = np.diag(gram)
     say = (weights > 0) & (squares != 0)
@@ -55,7 +57,7 @@ def coefficients(spec: CombinerSpec, gram: FloatArray, weights: FloatArray) -> F
     part = gram[np.ix_(say, say)]
     if np.isfinite(part).all():
         knobs = spec.model_dump(exclude={"type"})
-        part = part / squares[say].max()  # gradients of 1e-8 are no rounding
+        part = part / squares[say].max()  # so that gradients of 1e-8 are not taken for rounding
         found[say] = COMBINERS[spec.type](part, weights[say], **knobs)
     else:
         found[say] = np.nan

@@ -18,7 +18,7 @@ from paretoflow.methods.gradients.combiners.faces import (
 from paretoflow.methods.gradients.combiners.mgda import least_norm
 
 _CANCELLED = 1e-6
-"""A mix this short over the lengths of its parts is rounding."""
+"""A mix whose length over those of its parts is below this is rounding."""
 
 
 def cagrad(gram: FloatArray, weights: FloatArray, *, c: float) -> FloatArray:
@@ -65,9 +65,9 @@ def turned(gram: FloatArray, weights: FloatArray, mix: FloatArray, c: float) -> 
 
     Args:
         gram: Inner products of the gradients, shape (m, m).
-        weights: Of the sum, shape (m,).
-        mix: Coefficients of the direction, non-negative, shape (m,); where the gradients cancel out
-            in it, the weighted sum is left as it is.
+        weights: Weights of the sum, shape (m,).
+        mix: Coefficients of the direction, non-negative, shape (m,); if the gradients cancel out in
+            it, the weighted sum is unchanged.
         c: Length of the turn over that of the sum.
     """
     mixed = length(gram, mix)

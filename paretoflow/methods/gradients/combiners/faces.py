@@ -1,8 +1,8 @@
 """Convex problems on the simplex by trying every face: exact, and the same for every order.
 
 With m entries there are 2^m - 1 faces; on each, a small linear system gives the one point that can
-be the solution. Good for the handful of objectives that one launch trains towards: 0.4 ms for two,
-1 ms for four, 10 ms for seven, twice as long for each one more.
+be the solution. This suits the few objectives of one launch: 0.4 ms for two, 1 ms for four, 10 ms
+for seven, and twice as long for each further one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from paretoflow.core.values import FloatArray, IntArray
 SINGULAR = 1e-12
 """Eigenvalue of a correlation matrix, on a face of k gradients, under which they are dependent."""
 _NEGATIVE = 1e-9
-"""A share may be this far under zero, over the largest, and is then zero."""
+"""Shares down to this negative value, relative to the largest share, count as zero."""
 
 
 def faces(m: int) -> Iterator[IntArray]:
@@ -57,7 +57,7 @@ def least(points: Sequence[FloatArray], values: Sequence[float], atol: float) ->
 
 def length(gram: FloatArray, shares: FloatArray) -> float:
     """Return the length of the gradients' sum with these shares, shape (m,)."""
-    return float(np.sqrt(np.maximum(shares @ gram @ shares, 0.0)))  # rounding may go under zero
+    return float(np.sqrt(np.maximum(shares @ gram @ shares, 0.0)))  # against rounding below zero
 
 
 def scaled(gram: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -11,8 +11,8 @@ from paretoflow.methods.gradients.combiners.faces import SINGULAR, faces, least,
 def mgda(gram: FloatArray, weights: FloatArray, *, weighted: bool) -> FloatArray:
     """Return the coefficients, which sum to one, of a step along which every loss falls.
 
-    With G the combination, G.g_i = |G|^2 where a_i > 0 and is no less elsewhere. `weighted` asks
-    for G.g_i in proportion to w_i instead: it solves for the gradients g_i / w_i.
+    With G the combination, G.g_i = |G|^2 where a_i > 0, and at least that elsewhere. `weighted`
+    makes G.g_i proportional to w_i instead: it solves for the gradients g_i / w_i.
 
     By hand: g_1 = (2, 0), g_2 = (0, 1), so H = diag(4, 1). Unweighted: a = (1/5, 4/5), G = (0.4,
     0.8), G.g_1 = G.g_2 = 0.8. With w = (2/3, 1/3): a = (1/3, 2/3), G = (2/3, 2/3), G.g_1 = 4/3 is
@@ -55,7 +55,7 @@ def _stationary(gram: FloatArray) -> FloatArray:
     """Return the shares of the affine hull's point of least norm, in any unit, shape (k,)."""
     lengths, correlations = scaled(gram)
     values, vectors = np.linalg.eigh(correlations)
-    if values[0] <= SINGULAR:  # the origin is in the hull, or a smaller face does as well
+    if values[0] <= SINGULAR:  # the origin is in the hull, or a smaller face has the solution
         null = vectors[:, 0]
         shares: FloatArray = null * np.sign(null.sum()) / lengths
         return shares

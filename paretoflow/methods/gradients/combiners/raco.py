@@ -9,7 +9,7 @@ from paretoflow.methods.gradients.combiners.cagrad import conflict_mix, turned
 
 
 def raco(gram: FloatArray, weights: FloatArray, *, c: float) -> FloatArray:
-    """Return the coefficients of CAGrad's step, no gradient entering the turn beyond its weight.
+    """Return the coefficients of CAGrad's step, with each gradient's share clipped to its weight.
 
     p is CAGrad's mix (`cagrad.conflict_mix`) and p~_i = min(p_i, w_i), not scaled to sum to one; G
     = g_0 + c |g_0| g_p~ / |g_p~|, so a_i = w_i + c |g_0| p~_i / |g_p~|. With one objective, a = 1 +

@@ -1,4 +1,4 @@
-"""Aggregators: the rewards of a batch, one for each objective, to one advantage for each answer.
+"""Aggregators: turn a batch's rewards, one per objective, into one advantage per answer.
 
     linear               weighted sum, then compared within the group
     normalize_then_sum   each reward normalised within its group, then the weighted sum

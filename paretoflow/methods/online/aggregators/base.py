@@ -1,4 +1,4 @@
-"""What an aggregator is given and gives, and the two ways to compare answers within a group."""
+"""Base class of aggregators, and the two ways to compare answers within a group."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ EPSILON = 1e-4
 
 @dataclass(frozen=True)
 class RewardBatch:
-    """The samples that one optimiser step learns from: b prompts, g answers each, m objectives.
+    """The samples of one optimiser step: b prompts, g answers each, m objectives.
 
     Args:
         rewards: In standard deviations of the base's answers, oriented, shape (b, g, m).
-        weights: In force at this step, on the simplex, shape (m,).
+        weights: Current weights, on the simplex, shape (m,).
         prompts: Row of each prompt among the shared candidates, shape (b,).
         lengths: Tokens of each answer, shape (b, g).
-        estimate: The trainer's way to make advantages of one reward for each answer, shape (b, g)
+        estimate: The trainer's function from one reward for each answer to advantages, shape (b, g)
             to (b, g): `group_normalised` for GRPO, `leave_one_out` for RLOO.
     """
 
@@ -44,51 +44,53 @@ class Aggregator(ABC):
     """Turns the rewards of a batch into advantages.
 
     Lifecycle: built once for each attempt at a run; `advantages` is called once for each optimiser
-    step. One that keeps state between steps says so in `state`, whose content goes into the trainer
-    state, and goes on from there in `restore`, so that a resumed run equals an undisturbed one.
+    step. An aggregator with state between steps returns it in `state`, which is saved in the
+    trainer state, and continues from it in `restore`, so that a resumed run equals an uninterrupted
+    one.
     """
 
     learns: ClassVar[bool] = False
-    """Whether it wants the objectives' gradients of every step, in `learn`."""
+    """Whether `learn` needs the objectives' gradients of every step."""
 
     @abstractmethod
     def advantages(self, batch: RewardBatch) -> FloatArray:
         """Return one advantage for each answer, shape (b, g), finite."""
 
     def metrics(self) -> Mapping[str, float]:
-        """Return what a person may want to see of the last batch, for the training log."""
+        """Return metrics of the last batch for the training log."""
         return {}
 
     def margins(self, batch: RewardBatch) -> FloatArray | None:
-        """Return what each objective adds to how answers of a group differ, shape (m,).
+        """Return each objective's contribution to the differences within groups, shape (m,).
 
-        Its weight times the spread, within groups, of what is weighed; None where the objectives
-        are not added up.
+        Its weight times the spread within groups of the weighted values; None where the objectives
+        are not summed.
         """
         return None
 
     def due(self, step: int) -> bool:
-        """Return whether it wants to look at the validation prompts now, `step` steps done."""
+        """Return whether to evaluate the validation prompts now, after `step` steps."""
         return False
 
     def look(self, gains: FloatArray) -> None:  # noqa: B027 - optional
-        """Take the mean oriented gains on the validation prompts, shape (m,), where `due`."""
+        """Process the mean oriented gains on the validation prompts, shape (m,), when `due`."""
 
     def learn(self, gram: FloatArray) -> None:  # noqa: B027 - optional
-        """Take the inner products of the objectives' gradients of a step, shape (m, m)."""
+        """Process the inner products of the objectives' gradients of a step, shape (m, m)."""
 
     def state(self) -> dict[str, Any]:
-        """Return all that later batches depend on, JSON-able; empty for no state."""
+        """Return the state that later batches depend on, JSON-able; empty for none."""
         return {}
 
     def restore(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - optional
-        """Go on from what `state` returned."""
+        """Continue from a value of `state`."""
 
 
 def group_normalised(utility: FloatArray) -> FloatArray:
-    """Return utilities less the mean of their group, in standard deviations of the group.
+    """Return utilities minus the mean of their group, in standard deviations of the group.
 
-    By hand: (0, 2) has mean 1 and standard deviation sqrt(2): -0.7071 and 0.7071, less a hair.
+    By hand: (0, 2) has mean 1 and standard deviation sqrt(2): about -0.7071 and 0.7071, slightly
+    smaller in size.
 
     Args:
         utility: One for each answer, shape (b, g), g at least 2.
@@ -117,20 +119,20 @@ def spread_within(values: FloatArray) -> FloatArray:
 
 
 def weighted_margins(weights: FloatArray, values: FloatArray) -> FloatArray:
-    """Return what each objective adds to how answers of a group differ, shape (m,).
+    """Return each objective's contribution to the differences within groups, shape (m,).
 
     By hand: weights (0.5, 2) on groups that spread by (1, 3) give (0.5, 6).
 
     Args:
         weights: Shape (m,).
-        values: What the weights are put on, shape (b, g, m).
+        values: The weighted values, shape (b, g, m).
     """
     margins: FloatArray = weights * spread_within(values)
     return margins
 
 
 def leave_one_out(utility: FloatArray) -> FloatArray:
-    """Return utilities less the mean of the others in their group.
+    """Return utilities minus the mean of the others in their group.
 
     By hand: (0, 3, 6) gives 0 - 4.5, 3 - 3 and 6 - 1.5.
 

@@ -17,7 +17,7 @@ def chebyshev(
     """Return minus the augmented weighted Chebyshev distance to the ideal, shape (..., ).
 
     -max_i w_i (z_i - r_i) - a sum_i w_i (z_i - r_i), over the objectives with weight. A distance is
-    negative beyond the ideal, so passing it goes on to pay.
+    negative beyond the ideal, so passing it still raises the value.
 
     By hand: rewards (1, 2), weights (0.25, 0.75), ideal (3, 3), a = 0.1: distances 0.5 and 0.75, so
     -0.75 - 0.125 = -0.875.
@@ -38,8 +38,8 @@ class Chebyshev(Aggregator):
     """Scalarises by the distance to the best of the base's own answers; see `chebyshev`.
 
     References:
-        Steuer and Choo 1983, doi 10.1007/BF02591870 (augmented form). Departures: (1) taken for
-        each answer and not of the expected returns; (2) the ideal is the best reward among the
+        Steuer and Choo 1983, doi 10.1007/BF02591870 (augmented form). Departures: (1) applied to
+        each answer and not to the expected returns; (2) the ideal is the best reward among the
         base's candidates, frozen for the sweep, objective by objective.
     """
 

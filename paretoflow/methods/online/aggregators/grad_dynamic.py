@@ -1,4 +1,4 @@
-"""Dynamic reward weighting by gradients: weights follow how far each objective helps them all."""
+"""Dynamic reward weighting by gradients: weights follow each objective's effect on the sum."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from paretoflow.spec.methods.aggregators import GradDynamicSpec
 def influences(gram: FloatArray, clip: float) -> FloatArray:
     """Return I_j = <g_j, sum_k g_k> of gradients clipped to a norm, shape (m,).
 
-    What a small step along g_j does to the sum of all objectives.
+    This is the effect of a small step along g_j on the sum of all objectives.
 
     By hand: g_1 = (3, 0), g_2 = (-1, 1), no clipping: <g_1, (2, 1)> = 6 and <g_2, (2, 1)> = -1.
 
@@ -39,7 +39,7 @@ def tilted(weights: FloatArray, tilt: FloatArray) -> FloatArray:
 
     By hand: weights (0.5, 0.5) and tilt (ln 3, 0) give (0.75, 0.25).
     """
-    # the largest that counts is taken off, so that none of those that do overflows
+    # subtract the largest value with weight, so that none overflows
     raised: FloatArray = weights * np.exp(np.minimum(tilt - tilt[weights > 0].max(), 0.0))
     return raised / raised.sum()
 
@@ -82,7 +82,7 @@ class GradDynamic(Aggregator):
         }
 
     def learn(self, gram: FloatArray) -> None:
-        """Take the inner products of the objectives' gradients of a step, shape (m, m)."""
+        """Process the inner products of the objectives' gradients of a step, shape (m, m)."""
         self._gathered = self._gathered + influences(gram, self._spec.clip)
         self._steps += 1
         if self._steps == self._spec.every:
@@ -90,7 +90,7 @@ class GradDynamic(Aggregator):
             self._gathered, self._steps = np.zeros_like(self._tilt), 0
 
     def state(self) -> dict[str, Any]:
-        """Return the moves of the weights so far, and the steps gathered for the next."""
+        """Return the moves of the weights so far, and the values gathered for the next move."""
         return {
             "tilt": self._tilt.tolist(),
             "gathered": self._gathered.tolist(),
@@ -98,7 +98,7 @@ class GradDynamic(Aggregator):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
+        """Continue from a value of `state`."""
         self._tilt = np.array(state["tilt"], dtype=np.float64)
         self._gathered = np.array(state["gathered"], dtype=np.float64)
         self._steps = int(state["steps"])

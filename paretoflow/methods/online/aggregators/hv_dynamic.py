@@ -1,8 +1,7 @@
-"""Dynamic reward weighting by hypervolume: push harder while the run adds to the sweep's front.
+"""Dynamic reward weighting by hypervolume: larger steps while the run improves the front.
 
-The hypervolume is in plain numpy: `front.hypervolume` rests on pymoo, which methods do without,
-since a worker trains where it is not installed. Fronts here are small, and one improvement is asked
-for every few steps.
+The hypervolume is in plain numpy: `front.hypervolume` needs pymoo, which may be missing on workers.
+Fronts here are small, and one improvement is computed every few steps.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from paretoflow.spec.methods.aggregators import Combination, HvDynamicSpec
 
 
 def improvement(point: FloatArray, gains: FloatArray) -> float:
-    """Return how much a point adds to the volume that gains dominate beyond the origin.
+    """Return the volume that a point adds to the region dominated by gains, beyond the origin.
 
     By hand: (2, 2) adds 1 to the 3 of {(2, 1), (1, 2)}; (1, 1) adds 0.
 
@@ -46,8 +45,8 @@ def improvement(point: FloatArray, gains: FloatArray) -> float:
 def _volume(gains: FloatArray) -> float:
     """Return the volume that gains, shape (n, m), dominate beyond the origin.
 
-    By slabs along the last objective, from its largest value down; each slab's base is the volume
-    that the points above it dominate in the other objectives.
+    It sums slabs along the last objective, from its largest value down; each slab's base is the
+    volume that the points above it dominate in the other objectives.
     """
     gains = np.unique(gains[(gains > 0).all(axis=1)], axis=0)
     if len(gains) == 0:
@@ -89,15 +88,15 @@ def combined(batch: RewardBatch, combination: Combination) -> FloatArray:
 class HvDynamic(Aggregator):
     """Multiplies the advantages of a plain weighted sum by the `meta_factor` of the last look.
 
-    A look takes the validation gains and asks how much hypervolume they would add to the base's
-    mean and to what this run has added since; a point that adds some is kept. Gains are measured
-    from the sweep's reference point, in units of its normalisation. What a look adds is a matter of
-    scale and of how often one looks, so it is told in means of all that the run has added: a look
-    as good as the average gives 1.64, one without improvement 0.5. Until the first look the factor
-    is 1. With `measure: sweep` points are held against the sweep's front at launch, in units of the
-    box.
+    A look computes the hypervolume that the validation gains would add to the base's mean and to
+    the run's kept points; a point that adds some is kept. Gains are measured from the sweep's
+    reference point, in units of its normalisation. An improvement depends on scale and on the
+    interval of looks, so it is divided by the mean improvement of the run: an average look gives
+    1.64, one without improvement 0.5. Until the first look the factor is 1. With `measure: sweep`
+    points are compared with the sweep's front at launch, in units of the box.
 
-    The kept points and the mean are state: a resumed run goes on as if it had not been interrupted.
+    The kept points and the mean are state: a resumed run continues as if it had not been
+    interrupted.
 
     References:
         Lu et al. 2025, arXiv 2509.11452 (dynamic reward weighting), hypervolume-guided. Departures:
@@ -107,7 +106,7 @@ class HvDynamic(Aggregator):
         at one end. (3) The reference point is the sweep's, where the paper takes the untrained
         model, below which any run that gives up one objective for another falls; without one, it is
         the base's mean over the shared candidates.
-        (4) A look every few steps, not after each.
+        (4) There is a look every few steps, not after each.
     """
 
     def __init__(self, spec: HvDynamicSpec, context: MethodContext, launch: Launch) -> None:
@@ -128,20 +127,20 @@ class HvDynamic(Aggregator):
         return combined(batch, self._spec.combine) * self._meta
 
     def margins(self, batch: RewardBatch) -> FloatArray | None:
-        """Return what each objective adds to how answers of a group differ, shape (m,)."""
+        """Return each objective's contribution to the differences within groups, shape (m,)."""
         added = each_normalised(batch.rewards) if self._normalises else batch.rewards
         return weighted_margins(batch.weights, added)
 
     def metrics(self) -> Mapping[str, float]:
-        """Return the factor in force."""
+        """Return the current factor."""
         return {"hypervolume_factor": self._meta}
 
     def due(self, step: int) -> bool:
-        """Return whether to look now, `step` steps done."""
+        """Return whether to look now, after `step` steps."""
         return step > 0 and step % self._spec.every == 0
 
     def look(self, gains: FloatArray) -> None:
-        """Take the mean oriented gains on the validation prompts, shape (m,)."""
+        """Process the mean oriented gains on the validation prompts, shape (m,)."""
         point = self._normalised(gains)
         added = improvement(point, self._gains)
         if added > 0:
@@ -151,17 +150,17 @@ class HvDynamic(Aggregator):
         self._meta = meta_factor(added if self._spec.measure == "sweep" else added / unit)
 
     def state(self) -> dict[str, Any]:
-        """Return the points that improvement is measured against, and the factor in force."""
+        """Return the points that improvement is measured against, and the current factor."""
         return {"gains": self._gains.tolist(), "meta": self._meta, "added": self._added}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
+        """Continue from a value of `state`."""
         self._gains = np.array(state["gains"], dtype=np.float64).reshape(-1, len(self._ref))
         self._meta = float(state["meta"])
         self._added = [float(added) for added in state.get("added", ())]
 
     def _held_against(self, context: MethodContext, launch: Launch) -> FloatArray:
-        """Return the gains that a first look is compared with, shape (k, m)."""
+        """Return the gains that the first look is compared with, shape (k, m)."""
         if self._spec.measure == "run":
             return context.candidates.mean[None]
         return np.empty((0, len(self._ref))) if launch.front is None else launch.front

@@ -19,7 +19,7 @@ def linear(batch: RewardBatch) -> FloatArray:
 
 
 class Linear(Aggregator):
-    """Weighs the rewards, then compares the sums within the group; see `linear`.
+    """Weights the rewards, then compares the sums within the group; see `linear`.
 
     References:
         TRL's `sum_then_normalize` where the trainer is GRPO.
@@ -33,5 +33,5 @@ class Linear(Aggregator):
         return linear(batch)
 
     def margins(self, batch: RewardBatch) -> FloatArray | None:
-        """Return what each objective adds to how answers of a group differ, shape (m,)."""
+        """Return each objective's contribution to the differences within groups, shape (m,)."""
         return weighted_margins(batch.weights, batch.rewards)

@@ -14,29 +14,29 @@ from paretoflow.spec.methods.aggregators import LogSigmoidSpec
 def log_sigmoid_centred(rewards: FloatArray, references: FloatArray) -> FloatArray:
     """Return log sigma(r - r_ref), at most 0, of the rewards' shape.
 
-    Near 0 above the reference and near r - r_ref below it: effort goes to what is still bad.
+    Near 0 above the reference and near r - r_ref below it: training focuses on low rewards.
 
     By hand: a reward at its reference gives -log 2 = -0.6931; ln 3 above it -log(4/3) = -0.2877.
 
     Args:
         rewards: Shape (b, g, m).
-        references: That broadcasts against it, for instance (b, 1, m).
+        references: Broadcasts against `rewards`, for instance (b, 1, m).
     """
     transformed: FloatArray = -np.logaddexp(0.0, references - rewards)
     return transformed
 
 
 class LogSigmoid(Aggregator):
-    """Weighs `log_sigmoid_centred` rewards, then compares the sums within the group.
+    """Weights `log_sigmoid_centred` rewards, then compares the sums within the group.
 
     The references are quantiles of the base's scored answers to each prompt, which the shared stage
-    keeps: nothing is sampled for them, and every run of a sweep has the same.
+    stores: they need no sampling and are the same for every run of a sweep.
 
     References:
         Wang et al. 2024, arXiv 2402.00742 (LSC), eq. 2.3. Departures: (1) rewards are in standard
-        deviations of the base's answers, where the paper has Bradley-Terry logits; (2) weights
-        stand where the paper adds up; (3) one quantile for all objectives, 0.85, assumed: the paper
-        takes a high one for helpfulness and a canned refusal for harmlessness.
+        deviations of the base's answers, where the paper has Bradley-Terry logits; (2) a weighted
+        sum in place of the paper's plain sum; (3) one quantile for all objectives, 0.85, assumed:
+        the paper takes a high one for helpfulness and a canned refusal for harmlessness.
     """
 
     def __init__(self, spec: LogSigmoidSpec, context: MethodContext, launch: Launch) -> None:

@@ -12,12 +12,11 @@ from paretoflow.spec.methods.aggregators import MaxminSpec
 
 
 def maxmin_shares(means: FloatArray, weights: FloatArray, tau: float | None) -> FloatArray:
-    """Return how much each objective counts, on the simplex, shape (m,).
+    """Return each objective's share, on the simplex, shape (m,).
 
     Proportional to w_i exp(-tau mean_i), which minimises sum_i s_i mean_i + KL(s || w) / tau over
-    the simplex: with equal weights the published smooth form, with tau near 0 the weights
-    themselves, and with tau without bound the worst objective alone, which is also what no tau
-    gives.
+    the simplex: with equal weights this is the published smooth form, with tau near 0 the weights
+    themselves, and for tau to infinity, or tau None, the worst objective alone.
 
     By hand: means (0, ln 3), weights (0.5, 0.5): tau = 1 gives 1 to 1/3, so (0.75, 0.25); no tau
     gives (1, 0).
@@ -40,8 +39,8 @@ class Maxmin(Aggregator):
     References:
         Chakraborty et al. 2024, arXiv 2402.08925 (MaxMin-RLHF), policy part. Departures: (1) the
         minimum is over objectives, each in standard deviations of the base's answers; (2) weights
-        other than equal ones are our extension: hard, they only say who takes part, so all of a
-        sweep's runs with the same support seek one point.
+        other than equal ones are our extension: with the hard minimum they only select the
+        objectives, so all runs of a sweep with the same support seek one point.
     """
 
     def __init__(self, spec: MaxminSpec, context: MethodContext, launch: Launch) -> None:

@@ -19,8 +19,8 @@ def normalize_then_sum(rewards: FloatArray, weights: FloatArray) -> FloatArray:
     """Return the whitened weighted sum of the group-normalised rewards, shape (b, g).
 
     By hand: one group with rewards (0, 5) and (2, 1) under weights (0.75, 0.25): normalised (-1, 1)
-    and (1, -1), each over sqrt(2); summed -0.3536 and 0.3536; whitened -0.7071 and 0.7071, less a
-    hair.
+    and (1, -1), each over sqrt(2); summed -0.3536 and 0.3536; whitened about -0.7071 and 0.7071,
+    slightly smaller in size.
 
     Args:
         rewards: Shape (b, g, m).
@@ -43,9 +43,9 @@ def each_normalised(rewards: FloatArray) -> FloatArray:
 
 
 class NormalizeThenSum(Aggregator):
-    """No objective's spread drowns another's; see `normalize_then_sum`.
+    """Gives all objectives equal spread before weighting; see `normalize_then_sum`.
 
-    The same under RLOO: what it gives has been compared within the group already.
+    The same under RLOO: its values are already compared within the group.
     """
 
     def __init__(self, spec: NormalizeThenSumSpec, context: MethodContext, launch: Launch) -> None:
@@ -56,5 +56,5 @@ class NormalizeThenSum(Aggregator):
         return normalize_then_sum(batch.rewards, batch.weights)
 
     def margins(self, batch: RewardBatch) -> FloatArray | None:
-        """Return what each objective adds to how answers of a group differ, shape (m,)."""
+        """Return each objective's contribution to the differences within groups, shape (m,)."""
         return weighted_margins(batch.weights, each_normalised(batch.rewards))

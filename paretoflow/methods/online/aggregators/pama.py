@@ -1,6 +1,6 @@
-"""PAMA: the combination of the advantages whose joint step is smallest, in closed form.
+"""PAMA: the combination of advantages with the smallest joint step, in closed form.
 
-And `pama_scalar`, the paper read literally: one number for all tokens of all answers.
+Also `pama_scalar`, the paper read literally: one number for all tokens of all answers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from paretoflow.methods.training.context import MethodContext
 from paretoflow.spec.methods.aggregators import PamaScalarSpec, PamaSpec
 
 _FAR = 500.0
-"""Ways to the target; beyond it an exponential says nothing more."""
+"""Bound of exponents, in units of the distance to the target, so that exp stays finite."""
 
 
 def min_norm_coefficients(levels: FloatArray) -> FloatArray:
@@ -25,8 +25,8 @@ def min_norm_coefficients(levels: FloatArray) -> FloatArray:
 
     The value c.a is the projection of 0 on [min a, max a]: where all levels are positive all weight
     is on the smallest, where all are negative on the largest, and where 0 lies between them the
-    extremes a_low < 0 < a_high share by c_low = a_high / (a_high - a_low). Extremes that are equal
-    share equally.
+    extremes a_low < 0 < a_high have the shares c_low = a_high / (a_high - a_low) and 1 - c_low.
+    Equal extremes share equally.
 
     By hand: (-1, 3, 2) gives (0.75, 0.25, 0), value 0; (2, 1, 4) gives (0, 1, 0), value 1.
 
@@ -51,7 +51,7 @@ def token_means(advantages: FloatArray, lengths: FloatArray) -> FloatArray:
     By hand: advantages 1 and 4 of answers with 2 and 1 tokens: (2 + 4) / 3 = 2.
 
     Args:
-        advantages: Of whole answers, shape (b, g, m).
+        advantages: Advantages of whole answers, shape (b, g, m).
         lengths: Tokens of each answer, shape (b, g); an empty batch of tokens counts as one each.
     """
     counts = lengths if lengths.sum() > 0 else np.ones_like(lengths)
@@ -66,7 +66,7 @@ def objective_levels(
 
     Args:
         batch: The samples.
-        taking_part: True for those that do, shape (m,), k of them.
+        taking_part: True for the k objectives that take part, shape (m,).
         noon: Whether negative advantages count as 0.
 
     Returns:
@@ -79,19 +79,19 @@ def objective_levels(
 
 
 def progress(rewards: FloatArray, targets: FloatArray) -> FloatArray:
-    """Return how far each objective has come, as a positive number that grows with it, shape (m,).
+    """Return the progress of each objective as a positive, increasing number, shape (m,).
 
     exp(z_i / t_i) with z_i the mean reward of the batch and t_i the target, both counted from the
-    base's mean: 1 at the base, e at the target, near 0 far below the base. So which objective lags
-    is told by gains, which normalised advantages have lost, and the ratio of two levels by how much
-    more of its way one has covered. By hand: mean rewards (0.5, -1), targets (1, 2): e^0.5 = 1.6487
-    and e^-0.5 = 0.6065, the second lags.
+    base's mean: 1 at the base, e at the target, near 0 far below the base. So gains, which
+    normalised advantages have lost, decide which objective lags, and the ratio of two levels shows
+    how much more of its distance one has covered. By hand: mean rewards (0.5, -1), targets (1, 2):
+    e^0.5 = 1.6487 and e^-0.5 = 0.6065, the second lags.
 
     Args:
         rewards: In units that make objectives comparable, shape (b, g, m).
         targets: Positive, shape (m,).
     """
-    # far below the base all would be 0, and none the laggard
+    # clipped: far below the base all levels would be 0, and none would lag
     levels: FloatArray = np.exp(np.clip(rewards.mean(axis=(0, 1)) / targets, -_FAR, _FAR))
     return levels
 
@@ -99,20 +99,20 @@ def progress(rewards: FloatArray, targets: FloatArray) -> FloatArray:
 class Pama(Aggregator):
     """Trains on sum_i c*_i A_i with c* the min-norm coefficients of the objectives' levels.
 
-    The levels are how far each objective has come towards what the base's best answers to the
-    prompts reach (`progress`), or, with `levels: advantages`, the means of its advantages as
-    published. Both are at least 0 (the latter under Noon), so c* picks the most lagging objective;
-    where all its advantages are 0, no step is made: the batch is declared stationary. Objectives
-    without weight take no part.
+    The levels are each objective's progress towards the scores of the base's best answers to the
+    prompts (`progress`), or, with `levels: advantages`, the means of its advantages as published.
+    Both are at least 0 (the latter under Noon), so c* picks the most lagging objective; where all
+    its advantages are 0, no step is made: the batch is declared stationary. Objectives without
+    weight take no part.
 
     References:
         He and Maghsudi 2025, arXiv 2508.07768 (PAMA), from a note on its formulas. Departures: (1)
         this is the reading in which the coefficients weigh the advantages of single answers;
         `pama_scalar` is the literal one. (2) Advantages come from the group and not from a value
         head for each objective, so they are the same for all tokens of an answer. A group's
-        advantages say nothing of how good the group is, and their means, which the paper compares,
-        are then noise: hence levels from gains. (3) The mask of clipped tokens is left out: there
-        is one gradient step for each batch, so the policy ratio is 1. (4) `weighted` compares the
+        advantages do not show how good the group is, and their means, which the paper compares, are
+        then noise: hence levels from gains. (3) The mask of clipped tokens is left out: there is
+        one gradient step for each batch, so the policy ratio is 1. (4) `weighted` compares the
         levels divided by the weights (our extension): an objective with more weight is taken to lag
         more. Under levels from gains objective i then leads j by log(w_i / w_j) ways to their
         targets once neither lags.
@@ -153,7 +153,7 @@ class Pama(Aggregator):
 class PamaScalar(Aggregator):
     """Gives every answer the advantage s* = c*.a, the projection of 0 on [min a, max a].
 
-    Here for comparison with `pama`: no answer is told from another, so a step only makes the
+    It exists for comparison with `pama`: it does not distinguish answers, so a step only makes the
     batch's own answers more likely (or, without Noon, less).
 
     By hand: advantage means of (2, 1, 4) over the tokens give every answer 1.
