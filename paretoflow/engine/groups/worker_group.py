@@ -202,6 +202,9 @@ class WorkerGroup:
             return []
         if not message.ended:
             return [message]
+        launch = self.launch
+        if launch is None or (message.run_id, message.attempt) != (launch.run_id, launch.attempt):
+            return []  # of an earlier launch, whose driver died before it could acknowledge the end
         worker.ended = message
         if message.failure is not None:
             self._failed_s = self._failed_s or self._monotonic()
@@ -229,17 +232,19 @@ class WorkerGroup:
         Returns:
             Whether they agree on what they do; if not, a launch had reached only some of them.
         """
+        replies = [reply for reply, _ in told]
+        self.launch = replies[0].launch
         for worker, (reply, place) in zip(self.workers, told, strict=True):
             worker.place, worker.loaded = place, reply.loaded
             worker.loading = reply.phase is GroupPhase.LOADING
             for message in worker.take_reply(reply):
                 self._receive(worker, message)
             self.leaving = self.leaving or reply.reason
-        replies = [reply for reply, _ in told]
         if any(m.ended for m in self.workers) or any(h.training for h in replies):
-            self.launch = replies[0].launch
             self._began_s = self._monotonic() - max(h.phase_s for h in replies)
             self._close_ranks(replies)
+        else:
+            self.launch = None
         return all(h.launch == replies[0].launch for h in replies)
 
     def _close_ranks(self, replies: Sequence[PollReply]) -> None:

@@ -221,6 +221,25 @@ def test_an_end_that_no_driver_recorded_is_heard_again(at: HandTransport) -> Non
     assert [r.failure for r in poll(found)] == [FAILED]
 
 
+def test_the_end_of_an_earlier_launch_does_not_end_the_present_one(at: HandTransport) -> None:
+    """The first driver died after it had sent the second launch, before it acknowledged the end."""
+    group = group_of(at, 1)
+    load(group)
+    group.begin(LAUNCH)
+    poll(group)
+    group.workers[0].actor.mailbox.ended(FAILED)
+    poll(group)
+    second = replace(LAUNCH, run_id="b")
+    group.begin(second)
+    group.take(set(group.awaited()))
+    found, agree = adopted(group)
+    assert agree
+    assert (found.launch, found.phase) == (second, GroupPhase.BUSY)
+    assert poll(found) == []
+    group.workers[0].actor.mailbox.ended(None)
+    assert poll(found) == [Report("b", 0, ended=True)]
+
+
 def test_an_end_that_is_recorded_is_not_heard_again(at: HandTransport) -> None:
     group = group_of(at, 1)
     load(group)
