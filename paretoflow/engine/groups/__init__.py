@@ -1,1 +1,1 @@
-"""Worker groups over a transport: found, adopted, watched, fenced and replaced. Without Ray."""
+"""Worker groups over a transport: discovery, adoption, monitoring, fencing, replacement. No Ray."""

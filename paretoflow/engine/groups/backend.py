@@ -1,4 +1,4 @@
-"""Execute runs on worker groups, over any transport: groups that may outlive their driver."""
+"""A backend that executes runs on worker groups, over any transport; they may outlive a driver."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from paretoflow.ledger.tables import Event
 from paretoflow.spec.sweep import SweepSpec
 
 SAVE_S = 20.0
-"""How long open runs may take to save where they are when the sweep stops."""
+"""Longest time for open runs to save their state when the sweep stops, in seconds."""
 ANSWER_S = 5.0
-"""How long the cluster may take to answer before it is taken to be gone."""
+"""Longest time for the cluster to answer before it is considered gone, in seconds."""
 DISMISS_S = 5.0
-"""How long ending the worker groups may take, and the local cluster."""
+"""Longest time to end the worker groups and the local cluster, in seconds."""
 
 GONE = Failure(
     Boundary.WORKER, "its worker group went before the launch", retryable=True, cause=Cause.LOST
@@ -34,16 +34,16 @@ GONE = Failure(
 
 
 class GroupBackend:
-    """See `Backend` for the contract.
+    """A backend over worker groups; see `Backend` for the protocol.
 
     Args:
-        transport: What carries calls to the workers; this driver's own.
-        factory: Creates and finds worker groups over it.
-        fragments: Reads what a run has written.
+        transport: Carries calls to the workers; it belongs to this driver.
+        factory: Creates and finds worker groups over the transport.
+        fragments: Reads the fragments of a run.
 
     Attributes:
-        meanwhile: Called now and then while `prepare` waits.
-        status: Returns the exit status of this process, should the transport leave it no orderly
+        meanwhile: Called at intervals while `prepare` waits.
+        status: Returns the exit status of this process, in case the transport allows no orderly
             end.
     """
 
@@ -70,7 +70,7 @@ class GroupBackend:
         self.status: Callable[[], int] = lambda: 1
 
     def adopt(self, epoch: int) -> list[Launch]:
-        """Take over the groups that an earlier driver left, and ask for those that are missing."""
+        """Take over the groups that an earlier driver left, and request the missing ones."""
         self._options = replace(self._options, epoch=epoch)
         self._pool.fill(self._options)
         return [group.launch for group in self._pool if group.launch is not None]
@@ -78,7 +78,8 @@ class GroupBackend:
     def prepare(self, problem: Problem | None) -> list[Event]:
         """Let one worker group do the shared stage while the others load their libraries.
 
-        Where nobody has noted what scores depend on, one does so first, for the others to compare.
+        Where the inputs that scores depend on are not recorded yet, one group records them first,
+        and the others compare theirs.
         """
         self._known = problem
         self._monitor.problem = problem if problem and problem.inputs else None
@@ -100,29 +101,29 @@ class GroupBackend:
         return self._lead is not None and self._lead.calibrated is not None
 
     def _follow_lead(self) -> None:
-        """Choose the group that does the shared stage: one that is at it, or the first placed."""
+        """Choose the group for the shared stage: one that works on it, or the first placed."""
         alive = [g for g in self._pool if g.phase is not GroupPhase.WAITING]
         if self._lead not in alive:
             at_it = [g for g in alive if g.calibrated or any(m.loading for m in g.workers)]
             self._lead = next(iter([*at_it, *alive]), None)
             if self._lead is not None and self._known is None and not self._lead.calibrated:
-                for worker in self._lead.workers:  # whatever it had loaded, it is to tell of it
+                for worker in self._lead.workers:  # it must load again and report the result
                     worker.loaded = False
         if self._lead is not None:
             self._lead.load(self._known)
 
     def now(self) -> float:
-        """Return the time of this machine's clock; what sets that clock does not move it."""
+        """Return the time of this machine's clock; later adjustments of the clock do not count."""
         return self._began_s + self._monotonic()
 
     def pause(self, seconds: float) -> None:
-        """Wait, and go on listening; what is heard comes with the next `poll`."""
+        """Wait, and still receive reports; the next `poll` returns them."""
         until_s = self._monotonic() + seconds
         while (left_s := until_s - self._monotonic()) > 0:
             self._stash.extend(self._monitor.poll(min(left_s, 1.0)))
 
     def free(self) -> int:
-        """Return the number of idle worker groups that have loaded and do not rest."""
+        """Return the number of idle worker groups that have loaded and are not paused."""
         return sum(1 for _ in self._idle())
 
     def _idle(self) -> Iterator[WorkerGroup]:
@@ -137,7 +138,7 @@ class GroupBackend:
     def launch(self, launch: Launch) -> None:
         """Start an attempt on an idle worker group; report it as lost if none is left.
 
-        The group that was counted on may go while the decision is written down.
+        The idle group may be lost while the decision is committed.
         """
         group = next(self._idle(), None)
         if group is not None:
@@ -152,12 +153,12 @@ class GroupBackend:
                 self._pool.replace(group)
 
     def suspend(self, run_id: str, attempt: int, why: str) -> None:
-        """Have the worker group that trains an attempt save it and report that it is paused."""
+        """Make the worker group that trains an attempt save it and report the pause."""
         for group in self._pool:
             group.suspend((run_id, attempt), why)
 
     def poll(self, timeout_s: float) -> list[Report]:
-        """Wait for reports or for another group to be free; keep the groups well meanwhile."""
+        """Wait for reports or for another free group; meanwhile monitor the groups."""
         for group in self._pool:
             for worker in group.workers:
                 worker.acknowledge()
@@ -174,13 +175,13 @@ class GroupBackend:
                 worker.mark_delivered()
 
     def groups(self) -> list[GroupState]:
-        """Return what every worker group does now, and what the waiting ones wait for."""
+        """Return the state of every worker group; waiting ones name the missing resources."""
         if self._closed:
             return []
         return [self._monitor.backoffs.shown(state, self.now()) for state in self._pool.states()]
 
     def close(self) -> None:
-        """Let runs save where they are, then end all groups, and a private cluster."""
+        """Let runs save their state, then end all groups, and a private cluster."""
         if self._closed:
             return
         self._pool.closing = True
@@ -193,13 +194,13 @@ class GroupBackend:
             self.detach()
             return
         except KeyboardInterrupt:
-            pass  # asked twice: what is not saved by now is trained again
+            pass  # a second request: unsaved steps are trained again
         self._closed = True
         if not self._transport.within(DISMISS_S, self._dismiss):
             self._abandon()
 
     def _abandon(self) -> None:
-        """Let go of a cluster that is gone, as when the same signal ended it."""
+        """Release a cluster that is gone, for instance one that the same signal ended."""
         self._closed = True
         self._pool.forget()
         self._transport.abandon(self.status)
@@ -217,7 +218,7 @@ class GroupBackend:
             self._monitor.poll(0.2)
 
     def detach(self) -> None:
-        """Let go of the worker groups as they are; those of a private cluster end with it."""
+        """Leave the worker groups running; those of a private cluster end with it."""
         if self._transport.private and not self._pool.closing:
             self.close()
             return

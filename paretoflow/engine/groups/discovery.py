@@ -1,7 +1,7 @@
 """Create a sweep's worker groups, and find those that an earlier driver left.
 
-Names carry the sweep, the slot, the driver's epoch, the number of the incarnation and the rank, so
-that every driver of the same sweep finds them and no two sweeps clash.
+Names contain the sweep, the slot, the driver's epoch, the number of the incarnation and the rank.
+So every driver of the same sweep finds them, and no two sweeps clash.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage.folder import place_of
 
 ANSWER_S = 10.0
-"""How long worker groups may take to answer a driver that is new to them."""
+"""Longest time for worker groups to answer a new driver, in seconds."""
 
 
 @dataclass(frozen=True, order=True)
 class WorkerGroupName:
-    """Which worker group of a sweep: a slot, who put it there as the how manieth, and what it is.
+    """Identifies a group by slot, driver epoch, incarnation and configuration digest.
 
     Args:
-        kind: Digest of its resources, launcher, executor and code: it is taken over by its like.
+        kind: Digest of its resources, launcher, executor and code: a driver adopts only groups with
+            the same digest.
     """
 
     epoch: int
@@ -44,7 +45,7 @@ class WorkerGroupName:
 
     @classmethod
     def of(cls, text: str) -> WorkerGroupName:
-        """Read a name back."""
+        """Parse a name."""
         slot, epoch, number, kind = text.split("-")
         first, second = int(epoch.removeprefix("driver")), int(slot.removeprefix("slot"))
         return cls(first, int(number), second, kind)
@@ -52,7 +53,7 @@ class WorkerGroupName:
 
 @dataclass(frozen=True)
 class FoundGroup:
-    """A group found on the cluster: its actors by rank, and its placement if it is there."""
+    """A group found on the cluster: its actors by rank, and its placement if it exists."""
 
     name: WorkerGroupName
     actors: dict[int, Actor]
@@ -69,8 +70,9 @@ class WorkerGroupFactory:
 
     Args:
         uri: The sweep's folder.
-        executor: Import path of what a rank keeps loaded.
-        generation: Worker groups of another are not taken over: they loaded other inputs.
+        executor: Import path of the executor that a worker keeps loaded.
+        generation: Number of accepted changes of inputs. Groups of another generation are not taken
+            over, as they loaded other inputs.
     """
 
     def __init__(
@@ -96,10 +98,10 @@ class WorkerGroupFactory:
         self._actors_per_group = 1 if self._supervised else spec.engine.resources.ranks
 
     def create(self, slot: int, options: GroupOptions) -> tuple[WorkerGroupName, WorkerGroup]:
-        """Ask for a worker group; it starts when its resources are there.
+        """Request a worker group; it starts when its resources are available.
 
-        Actors and resources are asked for together: whoever dies in between leaves nothing that
-        holds resources for ever, since ranks give them back when they become orphans.
+        Actors and resources are requested together. A driver that dies in between leaves nothing
+        that holds resources forever, since workers release them when they become orphans.
         """
         self._numbers += 1
         name = WorkerGroupName(options.epoch, self._numbers, slot, self.kind)
@@ -144,17 +146,17 @@ class WorkerGroupFactory:
         return [FoundGroup(name, actors.get(name, {}), found.get(name)) for name in names]
 
     def _remove(self, found_group: FoundGroup) -> None:
-        """End a group and give its resources back."""
+        """End a group and release its resources."""
         for actor in found_group.actors.values():
             self._transport.kill(actor)
         if found_group.placement is not None:
             self._transport.remove(found_group.placement)
 
     def adopt(self, options: GroupOptions) -> dict[WorkerGroupName, WorkerGroup]:
-        """Take over the groups of an earlier driver; remove what is broken, double or too much.
+        """Take over the groups of an earlier driver; remove broken, duplicate and surplus groups.
 
         Raises:
-            FencedError: If a newer driver has one of them.
+            FencedError: If a newer driver owns one of them.
         """
         found = self.found_groups()
         asked = {s.name: _ask(s, options) for s in found if self._is_whole(s)}
@@ -178,10 +180,10 @@ class WorkerGroupFactory:
     def _told(
         self, asked: dict[int, tuple[Reply, Reply]], there: set[Reply]
     ) -> list[tuple[PollReply, WorkerLocation]] | None:
-        """Return what the ranks told, in order; None if one of them did not answer in time.
+        """Return the workers' answers, in order; None if one of them did not answer in time.
 
         Raises:
-            FencedError: If a newer driver has the worker group.
+            FencedError: If a newer driver owns the worker group.
         """
         told = []
         for _, pair in sorted(asked.items()):
@@ -220,7 +222,7 @@ class WorkerGroupFactory:
         return group
 
     def remove_unknown(self, own: set[WorkerGroupName], epoch: int) -> None:
-        """Remove worker groups that an older driver asked for while this one took over.
+        """Remove worker groups that an older driver requested while this one took over.
 
         Raises:
             FencedError: If there are worker groups of a newer driver.
@@ -236,7 +238,7 @@ class WorkerGroupFactory:
 
 
 def _ask(found_group: FoundGroup, options: GroupOptions) -> dict[int, tuple[Reply, Reply]]:
-    """Offer each rank the new epoch; ask what it is at, and where it is."""
+    """Send each worker the new epoch; request its state and its location."""
     return {
         rank: (
             WorkerHandle(actor, options).call(wait=False),
@@ -247,5 +249,5 @@ def _ask(found_group: FoundGroup, options: GroupOptions) -> dict[int, tuple[Repl
 
 
 def threads_of(spec: SweepSpec) -> int:
-    """Return the CPU threads of a rank."""
+    """Return the number of CPU threads of a worker."""
     return max(1, int(spec.engine.resources.cpus_per_rank))

@@ -1,4 +1,4 @@
-"""Take in what worker groups report; replace those that fail, load those that are placed."""
+"""Collect the reports of worker groups, replace failed groups, and load placed groups."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from paretoflow.engine.messages import Cause, Failure, Report
 from paretoflow.ledger.tables import Event, EventKind
 
 Fragments = Callable[[str, Callable[[DamagedError], None]], Sequence[Event]]
-"""Returns the rows that a run has made durable, and tells of each fragment that is damaged."""
+"""Returns the rows that a run has made durable, and reports each damaged fragment."""
 
 
 class GroupMonitor:
-    """Watches over the worker groups of a pool.
+    """Monitors the worker groups of a pool.
 
     Args:
-        transport: What carries their calls.
-        fragments: Reads what a run has written.
+        transport: Carries their calls.
+        fragments: Reads the fragments of a run.
         pool: The pool.
         now: Returns the backend's time, in seconds since the epoch.
-        alone: Whether a worker goes on by itself when its run has failed: no other waits for it.
+        alone: Whether a worker can continue by itself after a failed run, as no other waits for it.
 
     Attributes:
-        problem: The frozen objectives, which groups load; None while nobody knows them.
+        problem: The frozen objectives, which groups load; None until they are known.
         rests: The groups that wait after an outage.
     """
 
@@ -59,10 +59,10 @@ class GroupMonitor:
         self.backoffs = Backoffs()
 
     def poll(self, timeout_s: float) -> list[Report]:
-        """Wait at most `timeout_s` seconds for news of any group; return all there is.
+        """Wait at most `timeout_s` seconds for reports of any group; return all reports.
 
         Raises:
-            ChangedInputsError: If a group finds that what scores depend on has changed.
+            ChangedInputsError: If a group finds that inputs that scores depend on have changed.
             FencedError: If a newer driver has taken the groups over.
         """
         self._pool.check_cluster()
@@ -92,17 +92,17 @@ class GroupMonitor:
         return told
 
     def _breaks(self, failure: Failure) -> bool:
-        """Return whether a failure may leave ranks out of step, or their memory in pieces."""
+        """Check whether a failure may leave workers out of step, or their memory fragmented."""
         return not self._alone or failure.cause is Cause.OUT_OF_MEMORY
 
     def _look_after(self, group: WorkerGroup, *, broken: bool) -> None:
-        """Let a worker group go that is done, make one load that has not."""
+        """Replace a worker group that is done or broken; make a placed group load."""
         if isinstance(group.error, ChangedInputsError) and not self._pool.closing:
             error = group.error
             self._pool.replace(group)
             raise error
         if group.error is not None:
-            if not group.leaving:  # else it was asked to put its loading down
+            if not group.leaving:  # a leaving group has stopped loading on request
                 self._pool.record_start_failure(group.slot, group.error)
             self._pool.replace(group)
         elif group.launch is None and (group.leaving or broken):
@@ -113,7 +113,7 @@ class GroupMonitor:
                 group.load(self.problem)
 
     def lose(self, group: WorkerGroup, failure: Failure) -> list[Report]:
-        """Remove a worker group; end its attempt with all that it had made durable."""
+        """Remove a worker group; end its attempt with all rows that it made durable."""
         if not all(m.loaded for m in group.workers):
             self._pool.record_start_failure(group.slot, failure)
         if group.leaving:

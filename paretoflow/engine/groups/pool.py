@@ -1,4 +1,4 @@
-"""Which group is in which slot: who asks for resources, who is replaced, and who waits for what."""
+"""The pool of worker groups by slot: requests for resources, replacement and waiting."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ from paretoflow.engine.messages import Failure
 from paretoflow.spec.engine import EngineSpec, ResourcesSpec
 
 START_FAILURES = 3
-"""Worker groups in a row that a slot may lose before they have loaded."""
+"""Number of worker groups in a row that a slot may lose before they have loaded."""
 LOOK_S = 2.0
-"""How often the cluster is asked what is free and what is to be taken away."""
+"""Interval of reading free resources and draining nodes from the cluster, in seconds."""
 JOIN_S = 5.0
-"""How long the nodes of a cluster that just starts may take to join."""
+"""Longest time for the nodes of a starting cluster to join, in seconds."""
 UNKNOWN_S = 30.0
-"""How often groups are looked for that a driver before asked for while this one took over."""
+"""Interval of searching for groups that an earlier driver requested during the takeover, in
+seconds.
+"""
 
 
 class WorkerGroupPool:
     """The worker groups of a driver by slot.
 
     Attributes:
-        closing: Whether the sweep stops: no worker group is asked for any more.
+        closing: Whether the sweep stops: no further worker group is requested.
     """
 
     def __init__(
@@ -51,25 +53,25 @@ class WorkerGroupPool:
         self.closing = False
 
     def __iter__(self) -> Iterator[WorkerGroup]:
-        """Iterate over the worker groups that there are; they may be replaced meanwhile."""
+        """Iterate over the existing worker groups; they may be replaced meanwhile."""
         return iter(list(self._groups.values()))
 
     @property
     def loaded(self) -> bool:
-        """Return whether any worker group has loaded."""
+        """Check whether any worker group has loaded."""
         return any(all(m.loaded for m in g.workers) for g in self)
 
     @property
     def error(self) -> ParetoflowError | Failure | None:
-        """Return why a slot's last worker group never got to work; None if all did."""
+        """Return the error of a slot whose last worker group failed to start; None if none did."""
         return next(iter(self._errors.values()), None)
 
     def fill(self, options: GroupOptions) -> None:
-        """Take over the groups that an earlier driver left, and have the missing ones asked for.
+        """Take over the groups that an earlier driver left, and queue requests for missing ones.
 
         Raises:
-            ClusterError: If there are none, and the cluster holds none.
-            FencedError: If a newer driver has them.
+            ClusterError: If there are no groups, and the cluster cannot hold any.
+            FencedError: If a newer driver owns the groups.
         """
         self._options = options
         adopted = {} if self._transport.private else self._factory.adopt(options)
@@ -83,7 +85,7 @@ class WorkerGroupPool:
         self.admit()
 
     def admit(self) -> None:
-        """Let groups ask for resources whose turn it is; take back what was asked for too long."""
+        """Start the requests whose turn it is; withdraw requests that take too long."""
         if self.closing or self._options is None:
             return
         now = self._monotonic()
@@ -94,14 +96,14 @@ class WorkerGroupPool:
             self._names[slot], self._groups[slot] = self._factory.create(slot, self._options)
 
     def placed(self, group: WorkerGroup) -> None:
-        """Note that a worker group has its resources, and whether it has got to work."""
+        """Record that a worker group has its resources, and whether it has started."""
         self._queue.admitted(group.slot)
         if group.phase in (GroupPhase.IDLE, GroupPhase.BUSY):
             self._start_failures.pop(group.slot, None)
             self._errors.pop(group.slot, None)
 
     def replace(self, group: WorkerGroup) -> None:
-        """End a group and put its slot back into the queue; after stumbling it rests first."""
+        """End a group and put its slot back into the queue, with a pause after failed starts."""
         group.dismiss()
         del self._groups[group.slot], self._names[group.slot]
         self._queue.admitted(group.slot)
@@ -109,10 +111,11 @@ class WorkerGroupPool:
         self._queue.enter(group.slot, self._monotonic() + pause)
 
     def record_start_failure(self, slot: int, error: ParetoflowError | Failure) -> None:
-        """Count a worker group that never got to work.
+        """Count a worker group that failed to start.
 
         Raises:
-            ParetoflowError: Why the last worker groups could not, once that is so in all slots.
+            ParetoflowError: The error of the last worker group, once all slots have failed too
+                often.
         """
         self._start_failures[slot] = self._start_failures.get(slot, 0) + 1
         self._errors[slot] = error
@@ -125,15 +128,15 @@ class WorkerGroupPool:
             raise WorkerError(f"no worker gets to work: {error.message}", code="worker-start")
 
     def check_cluster(self) -> None:
-        """See now and then which nodes are to be taken away, and who else asks for worker groups.
+        """Check at intervals for draining nodes, and for worker groups of other drivers.
 
         Raises:
-            FencedError: If a newer driver does.
-            WorkerError: If the local Ray has lost its only node: no other comes.
+            FencedError: If a newer driver has worker groups.
+            WorkerError: If the local Ray has lost its only node, which nothing replaces.
         """
         now = self._monotonic()
         if self._options is None or now - self._looked_s < LOOK_S:
-            return  # a driver may wait for storage before it has taken anything over
+            return  # a driver may wait for storage before it has taken groups over
         self._looked_s, self._reason = now, ""
         if self._transport.private:
             if not self._transport.nodes()[0]:
@@ -152,7 +155,7 @@ class WorkerGroupPool:
             self._factory.remove_unknown(set(self._names.values()), self._options.epoch)
 
     def states(self) -> list[GroupState]:
-        """Return what every worker group does, and what the ones that wait are waiting for."""
+        """Return the state of every worker group; waiting ones name the missing resources."""
         return [self._state(slot) for slot in range(self._engine.worker_groups)]
 
     def _state(self, slot: int) -> GroupState:
@@ -179,16 +182,16 @@ class WorkerGroupPool:
         self.forget()
 
     def forget(self) -> None:
-        """Let go of all worker groups as they are."""
+        """Forget all worker groups and leave them running."""
         self._groups.clear()
         self._names.clear()
 
 
 def require_room(resources: ResourcesSpec, transport: Transport) -> None:
-    """Refuse a cluster on which no group will ever fit; nodes may still be joining for a moment.
+    """Refuse a cluster on which no group can ever fit; wait `JOIN_S` for nodes that still join.
 
     Raises:
-        ClusterError: If none fits, and no autoscaler says that it can add nodes.
+        ClusterError: If no group fits, and no autoscaler reports that it can add nodes.
     """
     until_s = transport.monotonic() + JOIN_S
     while lacking := shortfall(transport.nodes()[0], resources):

@@ -1,8 +1,9 @@
-"""What worker groups need of the system that runs their processes: the one seam below them.
+"""The protocol of a transport, the system that runs the processes of worker groups.
 
-`engine.ray.transport` puts them on Ray. The chaos tests put them on a cluster in virtual time that
-loses calls, processes and nodes (`tests/virtual`). A transport is one driver's: it places the
-resources of one sweep, starts and finds its workers by name, passes calls on, and waits.
+`engine.ray.transport` implements it with Ray. The chaos tests implement it with a cluster in
+virtual time that loses calls, processes and nodes (`tests/virtual`). A transport belongs to one
+driver: it places the resources of one sweep, starts and finds its workers by name, forwards calls,
+and waits for replies.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ from paretoflow.engine.groups.worker import WorkerConfig
 from paretoflow.engine.messages import Failure
 
 Actor = Any
-"""A handle of a worker; drivers pass it back and never look inside."""
+"""A handle of a worker; drivers pass it back and do not read it."""
 Placement = Any
 """A handle of the resources of one worker group."""
 Reply = Any
-"""A handle of what a call will bring; it can be hashed and compared."""
+"""A handle of the future result of a call; it can be hashed and compared."""
 
 
 class CallError(Exception):
-    """A call brought no answer: the worker is gone, or was out of reach.
+    """A call without an answer: the worker is gone, or was out of reach.
 
     Args:
-        message: What happened.
-        failure_of: Returns what it means for the run that the worker trains, by run id.
-        unreachable: Whether the worker may still be there: nobody knows if the call arrived.
+        message: Description of the error.
+        failure_of: Returns the failure of the run that the worker trains, by run id.
+        unreachable: Whether the worker may still exist; it is unknown if the call arrived.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Clock(Protocol):
     """The time of a driver."""
 
     def monotonic(self) -> float:
-        """Return seconds that nobody sets."""
+        """Return the seconds of a clock that is never adjusted."""
         ...
 
     def time(self) -> float:
@@ -51,65 +52,65 @@ class Clock(Protocol):
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass."""
+        """Wait for a number of seconds."""
         ...
 
 
 class Transport(Clock, Protocol):
-    """See the module. One thread, but for `within`.
+    """Runs worker processes; see the module. One thread, except in `within`.
 
     Attributes:
-        private: Whether this process has the cluster to itself: workers end with it, and nothing
-            is found there or taken away.
+        private: Whether this process owns the cluster: workers end with it, and there are no
+            earlier workers to find and no nodes to lose.
     """
 
     private: bool
 
     def place(self, name: str, *, one_node: bool) -> Placement:
-        """Ask for the resources of one worker group.
+        """Request the resources of one worker group.
 
         Args:
-            name: Of the group; `found` returns it.
-            one_node: Whether a node can hold all of it, and is to.
+            name: Name of the group; `found` returns it.
+            one_node: Whether one node can and must hold the whole group.
         """
         ...
 
     def placed(self, placement: Placement) -> Reply:
-        """Return the reply that comes once the resources are there."""
+        """Return the reply that arrives once the resources are available."""
         ...
 
     def start(self, name: str, config: WorkerConfig, placement: Placement | None) -> Actor:
-        """Start a worker in its rank's share of a placement, once that is placed.
+        """Start a worker in its rank's share of a placement, once the resources are available.
 
         Args:
-            name: Of the worker; `found` returns it.
-            config: What it is started with.
-            placement: None for a worker that holds no resources.
+            name: Name of the worker; `found` returns it.
+            config: Configuration of the worker.
+            placement: The placement; None for a worker that holds no resources.
         """
         ...
 
     def found(self) -> tuple[Mapping[str, Actor], Mapping[str, Placement]]:
-        """Return the sweep's living workers and its placements by name, whoever asked for them."""
+        """Return the sweep's live workers and placements by name, from all of its drivers."""
         ...
 
     def call(self, actor: Actor, method: str, *args: object) -> Reply:
-        """Call a method of a worker, beside its work; return at once."""
+        """Call a method of a worker, in parallel to its work; return at once."""
         ...
 
     def wait(self, replies: Collection[Reply], timeout_s: float) -> set[Reply]:
-        """Wait until one of the replies is there; return all that are."""
+        """Wait until one of the replies has arrived; return all that have."""
         ...
 
     def wait_for_all(self, replies: Collection[Reply], timeout_s: float) -> set[Reply]:
-        """Wait until all of the replies are there; return those that are."""
+        """Wait until all of the replies have arrived; return those that have."""
         ...
 
     def result(self, reply: Reply) -> Any:
-        """Return what a call returned.
+        """Return the result of a call.
 
         Raises:
-            ParetoflowError: What it raised.
-            CallError: If the worker is gone or out of reach, or raised anything else.
+            ParetoflowError: If the call raised it.
+            CallError: If the worker is gone or out of reach, or raised any other error.
         """
         ...
 
@@ -118,37 +119,37 @@ class Transport(Clock, Protocol):
         ...
 
     def remove(self, placement: Placement) -> None:
-        """Give the resources of a worker group back; what runs in them ends."""
+        """Release the resources of a worker group; processes in them end."""
         ...
 
     def nodes(self) -> tuple[list[ClusterNode], list[ClusterNode]]:
-        """Return the living nodes with all that they have, and the same with what is free now."""
+        """Return the live nodes with total resources, and with available resources."""
         ...
 
     def draining(self) -> Mapping[str, int]:
-        """Return the ids of the nodes that are to be taken away, with deadlines."""
+        """Return the ids of the nodes that will be taken away, with deadlines."""
         ...
 
     def may_grow(self) -> bool:
-        """Return whether the cluster says that it can add nodes."""
+        """Check whether the cluster reports that it can add nodes."""
         ...
 
     def within(self, seconds: float, work: Callable[[], object]) -> bool:
-        """Do work that asks the cluster; return whether that answered, and in time.
+        """Do work that calls the cluster; return whether the cluster answered in time.
 
         Raises:
-            Exception: What the work raised, but for what the cluster did.
+            Exception: An exception of the work, except errors of the cluster.
         """
         ...
 
     def disconnect(self) -> None:
-        """Let go of the cluster; one of this process' own ends."""
+        """Leave the cluster; a private cluster ends."""
         ...
 
     def abandon(self, status: Callable[[], int]) -> None:
-        """Let go of a cluster that does not answer any more.
+        """Leave a cluster that does not answer any more.
 
         Args:
-            status: Returns the exit status of this process, should no orderly end be left to it.
+            status: Returns the exit status of this process, in case no orderly end is possible.
         """
         ...

@@ -1,8 +1,8 @@
 """One worker of a group: it keeps the base loaded and trains one launch after another.
 
-It answers its driver while it works: calls only put jobs into a queue, and whoever hosts the worker
-does them one by one. Every command carries the driver's epoch; what an older driver sends is
-refused. Without a driver for a stated time it saves its run and gives the group's resources back.
+It answers its driver while it works: calls only put jobs into a queue, and the worker's host does
+them one by one. Every command has the driver's epoch; commands of an older driver are refused.
+Without a driver for a configured time, the worker saves its run and releases the group's resources.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from paretoflow.ledger.tables import Event
 from paretoflow.spec.sweep import SweepSpec
 
 SAVE_S = 600.0
-"""Longest time that an orphan takes to save its run before its resources go back anyway."""
+"""Longest time that an orphan takes to save its run before it releases its resources anyway."""
 LOOK_S = 1.0
-"""How often a worker looks whether it is an orphan."""
+"""Interval at which a worker checks whether it is an orphan, in seconds."""
 
 
 @dataclass(frozen=True)
 class WorkerConfig:
-    """What a rank is started with.
+    """The configuration of a new worker.
 
     Args:
         spec: The resolved spec as plain JSON values.
         root: Path or URI of the sweep's folder.
-        executor: Import path of what it keeps loaded, `module:Class`.
-        threads: CPU threads.
-        parallel: Its place in the worker group.
-        epoch: The driver that starts it.
+        executor: Import path of its executor, `module:Class`.
+        threads: Number of CPU threads.
+        parallel: Its rank in the worker group.
+        epoch: Epoch of the driver that starts it.
     """
 
     spec: dict[str, Any]
@@ -49,7 +49,7 @@ class WorkerConfig:
 
 @dataclass(frozen=True)
 class WorkerLocation:
-    """Where a rank runs: the cluster's id of the node, the node's address, its process there."""
+    """The location of a worker: the cluster's node id, the node's address, and the process id."""
 
     node_id: str
     address: str
@@ -57,10 +57,10 @@ class WorkerLocation:
 
 
 class Job(Protocol):
-    """Something that a worker does beside answering calls."""
+    """Work that a worker does in parallel to answering calls."""
 
     def work(self) -> Any:
-        """Do it; return its result. Takes long."""
+        """Do the work; return its result. Takes long."""
         ...
 
     def done(self, result: Any) -> None:
@@ -72,27 +72,27 @@ class Host(Protocol):
     """The process that a worker runs in."""
 
     def now(self) -> float:
-        """Return seconds that nobody sets."""
+        """Return the seconds of a clock that is never adjusted."""
         ...
 
     def enqueue(self, job: Job) -> None:
-        """Have a job done after those before it; return at once."""
+        """Queue a job after the jobs before it; return at once."""
         ...
 
     def location(self) -> WorkerLocation:
-        """Return where it is."""
+        """Return the location of the process."""
         ...
 
     def meeting_point(self) -> tuple[str, int]:
-        """Return an address and a free port of this node, for all ranks to meet at."""
+        """Return an address and a free port of this node, at which all workers can connect."""
         ...
 
     def meet(self, meeting: tuple[str, int]) -> None:
-        """Note where the ranks of the group meet, before the executor is built."""
+        """Set the address at which the group's workers connect, before the executor is built."""
         ...
 
     def executor(self) -> RunExecutor:
-        """Build what the worker keeps loaded.
+        """Build the worker's executor.
 
         Raises:
             ParetoflowError: If it cannot be built here.
@@ -126,10 +126,12 @@ class _Execute:
 
 
 class Worker:
-    """What drivers call. Its methods return at once, but for `poll`; all run beside the work.
+    """The interface of a worker for drivers.
+
+    Its methods return at once, except `poll`; all run in parallel to the work.
 
     Attributes:
-        mailbox: What it tells its driver.
+        mailbox: Its state and messages for the driver.
         built: Its executor; None before the first load.
     """
 
@@ -141,15 +143,15 @@ class Worker:
         self.built: RunExecutor | None = None
 
     def poll(self, request: PollRequest) -> PollReply:
-        """Return what is new; see `Mailbox.poll`."""
+        """Return new messages and the state; see `Mailbox.poll`."""
         return self.mailbox.poll(request)
 
     def location(self) -> WorkerLocation:
-        """Return where this rank runs."""
+        """Return the location of this worker."""
         return self._host.location()
 
     def meeting_point(self) -> tuple[str, int]:
-        """Return an address and a free port of this rank's node, for all ranks to meet at."""
+        """Return an address and a free port of this node, at which all workers can connect."""
         return self._host.meeting_point()
 
     def load(self, epoch: int, problem: Problem | None, meeting: tuple[str, int] | None) -> None:
@@ -158,12 +160,12 @@ class Worker:
         Ends in `LoadResult` in the outbox.
 
         Args:
-            epoch: The driver's.
+            epoch: Epoch of the driver.
             problem: The frozen objectives; None to freeze them.
-            meeting: Where the worker group's ranks meet; None for a rank that is alone.
+            meeting: Address at which the group's workers connect; None for a single worker.
 
         Raises:
-            FencedError: If a newer driver has the worker group.
+            FencedError: If a newer driver owns the worker group.
         """
         self.mailbox.check_epoch(epoch)
         self.mailbox.loading()
@@ -175,9 +177,9 @@ class Worker:
         """Start an attempt; it ends in a report in the outbox.
 
         Raises:
-            FencedError: If a newer driver has the worker group.
-            WorkerError: If the rank is at work already.
-            RunInterrupted: If it leaves.
+            FencedError: If a newer driver owns the worker group.
+            WorkerError: If the worker is busy.
+            RunInterrupted: If the worker is leaving.
         """
         self.mailbox.check_epoch(epoch)
         self.mailbox.begin(launch)
@@ -187,26 +189,26 @@ class Worker:
         """Pause a run, if it is still in training.
 
         Raises:
-            FencedError: If a newer driver has the worker group.
+            FencedError: If a newer driver owns the worker group.
         """
         self.mailbox.check_epoch(epoch)
         self.mailbox.suspend(run_id, attempt, why)
 
     def drain(self, epoch: int, reason: str) -> None:
-        """Save what is in training and take nothing more.
+        """Save the run in training and accept no further launch.
 
         Raises:
-            FencedError: If a newer driver has the worker group.
+            FencedError: If a newer driver owns the worker group.
         """
         self.mailbox.check_epoch(epoch)
         self.mailbox.drain(reason)
 
     def consult(self, method: str, *args: object) -> Any:
-        """Pass a call on to the executor, from a process that works for it elsewhere."""
+        """Forward a call to the executor, from another process that works for it."""
         return getattr(self.built, method)(*args)
 
     def loaded_with(self, problem: Problem | None) -> LoadResult:
-        """Build the executor if there is none, and get it ready; return how that went."""
+        """Build the executor if there is none, and prepare it; return the result."""
         events: list[Event] = []
 
         def work() -> None:
@@ -220,10 +222,10 @@ class Worker:
         return LoadResult(tuple(events), error)
 
     def watch(self) -> Iterator[float]:
-        """Look for a driver; yield the seconds until the next look.
+        """Check for a driver; yield the seconds until the next check.
 
-        Ends when the worker is an orphan, and has saved its run or taken too long for that: the
-        group's resources are to be given back then.
+        Ends when the worker is an orphan, and has saved its run or exceeded the time for that. The
+        caller then releases the group's resources.
         """
         while not (reason := self.mailbox.deserted()):
             yield LOOK_S
@@ -232,5 +234,5 @@ class Worker:
         while self.mailbox.at_work() and left_s > 0:
             yield LOOK_S
             left_s -= LOOK_S
-        if self.config.parallel.rank != 0:  # the first rank writes, so it is the last to go
+        if self.config.parallel.rank != 0:  # rank 0 writes, so it ends last
             yield SAVE_S

@@ -1,4 +1,4 @@
-"""A worker group as the driver sees it: its ranks together, and what their answers add up to."""
+"""A worker group on the driver's side: combines the answers of its workers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from paretoflow.engine.runtime.mailbox import LoadResult, Message, PollReply
 from paretoflow.ledger.tables import Event
 
 GRACE_S = 10.0
-"""How long the other ranks may take to end when one has failed."""
+"""Longest time for the other workers to end after one has failed, in seconds."""
 
 
 def _noticed(failure: Failure) -> int:
-    """Return how likely a rank only noticed what befell another one, 0 for least.
+    """Rank a failure by how likely it only follows another worker's failure; 0 for least likely.
 
-    A connection breaks where the other side has failed; a disk is full for whoever writes.
+    A connection breaks where the other side has failed; a full disk stops every writer.
     """
     elsewhere = failure.boundary is Boundary.WORKER
     return {
@@ -39,17 +39,17 @@ def _noticed(failure: Failure) -> int:
 
 @dataclass
 class WorkerGroup:
-    """One worker group: `listen` and `take` in turn.
+    """One worker group; call `listen` and `take` in turn.
 
     Args:
         placement: Its resources; None for a supervisor, which holds none.
-        ready: What comes once they are there; None from then on.
+        ready: Reply that arrives once the resources are available; None from then on.
 
     Attributes:
-        launch: What it trains, or has trained without telling the end yet.
-        leaving: Why it takes no more launches; empty while it does.
-        calibrated: What `load` without a problem gave.
-        error: Why it could not load.
+        launch: Launch in training, or finished but not reported yet.
+        leaving: Reason why it accepts no more launches; empty while it does.
+        calibrated: Rows that `load` without a problem returned.
+        error: Error of loading.
     """
 
     slot: int
@@ -73,7 +73,7 @@ class WorkerGroup:
 
     @property
     def phase(self) -> GroupPhase:
-        """Return what the worker group is about."""
+        """Return the current phase of the worker group."""
         if self.ready is not None:
             return GroupPhase.WAITING
         if self.leaving:
@@ -84,11 +84,11 @@ class WorkerGroup:
 
     @property
     def nodes(self) -> set[str]:
-        """Return the ids of the nodes that it is on."""
+        """Return the ids of the worker group's nodes."""
         return {m.place.node_id for m in self.workers if m.place}
 
     def state(self) -> GroupState:
-        """Return what it does now."""
+        """Return the state of the worker group."""
         self._note_phase()
         head, launch = self.workers[0].reply, self.launch
         return GroupState(
@@ -108,7 +108,7 @@ class WorkerGroup:
             self._phase, self._since_s = self.phase, self._transport.time()
 
     def ask_locations(self) -> None:
-        """Ask where the ranks run, and, if they train together, where they can meet."""
+        """Request the workers' locations, and, if they train together, a meeting point."""
         for worker in self.workers:
             worker.ask("location", then=worker.note_location)
         if not self._alone:
@@ -119,9 +119,9 @@ class WorkerGroup:
         return self._options.alone
 
     def load(self, problem: Problem | None) -> None:
-        """Make the ranks load that have not; without a problem, the first one alone.
+        """Make the workers load that have not; without a problem, the first worker alone.
 
-        Does nothing before the ranks know where to meet: call it again.
+        Does nothing before the workers have a meeting point: call it again.
         """
         if self.error or not (self._alone or self._meeting):
             return
@@ -131,7 +131,7 @@ class WorkerGroup:
                 worker.ask("load", worker.options.epoch, problem, self._meeting)
 
     def begin(self, launch: Launch) -> None:
-        """Start an attempt on all ranks."""
+        """Start an attempt on all workers."""
         self.launch, self._began_s, self._failed_s = launch, self._monotonic(), None
         for worker in self.workers:
             worker.ended = None
@@ -139,16 +139,17 @@ class WorkerGroup:
         self._note_phase()
 
     def suspend(self, attempt: tuple[str, int], why: str) -> None:
-        """Have a (run, attempt) paused, if it is what the worker group trains.
+        """Pause a (run, attempt), if the worker group trains it.
 
-        The first rank alone is asked, since it tells the result; with it, all ranks stop.
+        The request goes to the first worker alone, which reports the result; all workers stop with
+        it.
         """
         if self.launch is not None and attempt == (self.launch.run_id, self.launch.attempt):
             head = self.workers[0]
             head.ask("suspend", head.options.epoch, *attempt, why)
 
     def drain(self, reason: str) -> None:
-        """Have the worker group save what it trains and take nothing more."""
+        """Make the worker group save its run and accept no further launch."""
         if not self.leaving:
             self.leaving = reason
             for worker in self.workers:
@@ -156,7 +157,7 @@ class WorkerGroup:
 
     @property
     def saving(self) -> bool:
-        """Return whether a rank of a worker group that leaves still works on what is to be kept."""
+        """Check whether a worker of a leaving group is still saving work."""
         replies = [m.reply for m in self.workers if m.reply is not None]
         if any(h.phase is GroupPhase.LOADING and h.doing for h in replies):
             return True  # the shared stage, between two batches
@@ -164,23 +165,23 @@ class WorkerGroup:
         return self.launch is not None and not all(still)
 
     def listen(self) -> None:
-        """Ask every rank for news that is not asked already."""
+        """Poll every worker without an open poll."""
         for worker in self.workers:
             worker.listen()
 
     def awaited(self) -> Iterator[Reply]:
-        """Return the handles of all replies that may come."""
+        """Return the handles of all open replies."""
         if self.ready is not None:
             yield self.ready
         for worker in self.workers:
             yield from worker.awaited()
 
     def take(self, answered: set[Reply]) -> list[Report]:
-        """Take in what was answered; return news of its launch.
+        """Process the arrived replies; return reports on the launch.
 
         Raises:
-            ParetoflowError: What a rank raised, for instance FencedError.
-            CallError: If a rank is gone.
+            ParetoflowError: If a worker raised it, for instance FencedError.
+            CallError: If a worker is gone.
         """
         if self.ready in answered:
             self.ready, self._placed_s = None, self._monotonic()
@@ -211,7 +212,7 @@ class WorkerGroup:
         return []
 
     def _end(self) -> list[Report]:
-        """Return the end of the launch, once every rank has ended it or one has failed for long."""
+        """Return the end of the launch, once all workers ended it or `GRACE_S` after a failure."""
         given_up = self._failed_s is not None and self._monotonic() - self._failed_s > GRACE_S
         if self.launch is None or not (given_up or all(m.ended for m in self.workers)):
             return []
@@ -219,18 +220,19 @@ class WorkerGroup:
         return [Report(launch.run_id, launch.attempt, ended=True, failure=self._failure())]
 
     def _failure(self) -> Failure | None:
-        """Return the failure that tells most; other ranks may only have noticed it."""
+        """Return the most specific failure; those of other workers may only follow from it."""
         failures = [m.ended.failure for m in self.workers if m.ended and m.ended.failure]
         failure = min(failures, key=_noticed, default=None)
         if failure is None or failure.cause is not Cause.LOST or self.leaving in failure.message:
             return failure
-        return replace(failure, message=f"{self.leaving}: {failure.message}")  # only one was told
+        # only one worker knew the reason
+        return replace(failure, message=f"{self.leaving}: {failure.message}")
 
     def adopt(self, told: Sequence[tuple[PollReply, WorkerLocation]]) -> bool:
-        """Go on from what the ranks told a driver that is new to them.
+        """Restore the state from the workers' answers to a new driver.
 
         Returns:
-            Whether they agree on what they do; if not, a launch had reached only some of them.
+            True if the workers agree on their launch; else a launch reached only some of them.
         """
         replies = [reply for reply, _ in told]
         self.launch = replies[0].launch
@@ -248,7 +250,7 @@ class WorkerGroup:
         return all(h.launch == replies[0].launch for h in replies)
 
     def _close_ranks(self, replies: Sequence[PollReply]) -> None:
-        """Count ranks as ended whose end an earlier driver has recorded already."""
+        """Count workers as ended whose end an earlier driver has recorded already."""
         if self.launch is None:
             return
         over = Report(self.launch.run_id, self.launch.attempt, ended=True)
@@ -257,14 +259,14 @@ class WorkerGroup:
                 worker.ended = over
 
     def forget(self) -> bool:
-        """Drop a launch that is over but not told; return whether the worker group is rid of it."""
+        """Drop a launch that is over but not reported; return whether the group is now free."""
         over = self.launch is None or all(m.ended for m in self.workers)
         if over:
             self.launch = None
         return over
 
     def trouble(self) -> Failure | None:
-        """Return why the worker group is to be given up; None while it is well."""
+        """Return the failure for which to give the worker group up; None while it is healthy."""
         if self.ready is not None:
             return None
         run_id = self.launch.run_id if self.launch else ""
@@ -275,7 +277,7 @@ class WorkerGroup:
         return failure_of(WorkerError(words, run_id, code="worker-silent")) if words else None
 
     def _stuck(self) -> str:
-        """Return that no rank gets on; while one does, the others may well wait for it."""
+        """Describe a hang: no worker makes progress. While one does, the others may wait for it."""
         still = [m.still_s for m in self.workers if m.still_s is not None]
         limit = self._options.limits.silent_s
         if not still or min(still) <= limit:
@@ -289,7 +291,7 @@ class WorkerGroup:
         return f"the attempt ran past engine.limits.run_s = {limit:g} s"
 
     def dismiss(self) -> None:
-        """End the ranks and give their resources back."""
+        """End the workers and release their resources."""
         for worker in self.workers:
             self._transport.kill(worker.actor)
         if self.placement is not None:

@@ -1,4 +1,4 @@
-"""One rank of a worker group as the driver sees it: the calls that it owes an answer to."""
+"""One worker of a group on the driver's side, with its unanswered calls."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from paretoflow.spec.engine import LimitsSpec
 from paretoflow.spec.sweep import SweepSpec
 
 START_S = 600.0
-"""Longest time that a placed rank takes to start its process, environment included."""
+"""Longest time that a placed worker takes to start its process, environment included, in seconds.
+"""
 
 
 @dataclass(frozen=True)
 class GroupOptions:
-    """What all worker groups of a driver have in common.
+    """Options that all worker groups of a driver share.
 
     Args:
-        transport: What carries its calls.
-        epoch: Its epoch in the ledger.
-        wait_s: How long a rank waits for news before it answers that there is none.
-        alone: Whether the ranks of a worker group need not meet: there is one, without DeepSpeed,
-            or Ray Train sees to it.
+        transport: Carries the driver's calls.
+        epoch: The driver's epoch in the ledger.
+        wait_s: Longest time that a worker waits for news before it answers a poll, in seconds.
+        alone: Whether the workers of a group need no meeting point: there is a single worker
+            without DeepSpeed, or Ray Train connects them.
     """
 
     transport: Transport
@@ -38,7 +39,7 @@ class GroupOptions:
 
 
 def wait_s_of(spec: SweepSpec) -> float:
-    """Return how long ranks wait for news: many are asked less often, strict limits more often."""
+    """Return the wait of a poll: longer for many workers, shorter for strict limits."""
     limits = spec.engine.limits
     strictest = min(limits.silent_s, limits.heartbeat_s, limits.orphan_s, limits.run_s or 1e9)
     ranks = spec.engine.worker_groups * spec.engine.resources.ranks
@@ -47,12 +48,12 @@ def wait_s_of(spec: SweepSpec) -> float:
 
 @dataclass
 class WorkerHandle:
-    """One rank.
+    """One worker.
 
     Attributes:
-        heard: Its last answer; None before the first.
+        reply: Its last answer to a poll; None before the first.
         ended: Its report of the end of the worker group's launch.
-        place: Where it runs; None before it said so.
+        place: Its location; None until it is known.
     """
 
     actor: Actor
@@ -70,22 +71,22 @@ class WorkerHandle:
     _answers: dict[Reply, Callable[[Any], None]] = field(default_factory=dict)
 
     def ask(self, method: str, *args: object, then: Callable[[Any], None] | None = None) -> None:
-        """Call a method of the rank, and pass on what it returns once it has."""
+        """Call a method of the worker; pass its result to `then` once it arrives."""
         reply = self.options.transport.call(self.actor, method, *args)
         self._answers[reply] = then or _ignore
 
     def note_location(self, place: WorkerLocation) -> None:
-        """Note where the rank runs."""
+        """Record the worker's location."""
         self.place = place
 
     def listen(self) -> None:
-        """Ask for news, unless that is asked already."""
+        """Poll the worker, unless a poll is open."""
         if self._news is None:
             self._news = self.call()
             self._asked_s = self._asked_s or self.options.transport.monotonic()
 
     def call(self, *, wait: bool = True) -> Reply:
-        """Call for news; return the handle of the reply."""
+        """Send a poll; return the handle of the reply."""
         options = self.options
         wait_s = options.wait_s if wait else 0.0
         request = PollRequest(
@@ -94,17 +95,17 @@ class WorkerHandle:
         return options.transport.call(self.actor, "poll", request)
 
     def awaited(self) -> Iterator[Reply]:
-        """Return the handles of all replies that may come."""
+        """Return the handles of all open replies."""
         yield from self._answers
         if self._news is not None:
             yield self._news
 
     def take(self, answered: set[Reply]) -> list[Message]:
-        """Take in what it answered; return the messages that are new.
+        """Process the arrived replies; return the new messages.
 
         Raises:
-            ParetoflowError: What the rank raised, for instance FencedError.
-            CallError: If the rank is gone.
+            ParetoflowError: If the worker raised it, for instance FencedError.
+            CallError: If the worker is gone.
         """
         result = self.options.transport.result
         for reply in [r for r in self._answers if r in answered]:
@@ -116,30 +117,30 @@ class WorkerHandle:
         try:
             return self.take_reply(result(news))
         except CallError as error:
-            if error.unreachable:  # the network blinked; the heartbeat's limit runs on
+            if error.unreachable:  # a short network failure; the heartbeat's limit still counts
                 return []
             raise
 
     def take_reply(self, reply: PollReply) -> list[Message]:
-        """Take in an answer; return the messages that are new."""
+        """Process an answer to a poll; return the new messages."""
         self.reply, self._asked_s = reply, None
         new = [message for number, message in reply.messages if number > self._since]
         self._since = max([self._since, *(number for number, _ in reply.messages)])
         return new
 
     def mark_delivered(self) -> None:
-        """Note that the driver has been given what was taken in."""
+        """Record that the driver has received all messages so far."""
         self._told = self._since
 
     def acknowledge(self) -> None:
-        """Note that what the driver was given is in the ledger."""
+        """Record that all messages delivered to the driver are in the ledger."""
         self._recorded = self._told
 
     def silence(self, placed_s: float) -> str:
-        """Return how the rank leaves calls unanswered for too long; empty while it does not.
+        """Describe a worker that leaves calls unanswered for too long; empty while it answers.
 
         Args:
-            placed_s: Monotonic time from which it could start.
+            placed_s: Monotonic time at which its resources were available.
         """
         limits, reply = self.options.limits, self.reply
         now = self.options.transport.monotonic()
@@ -154,11 +155,11 @@ class WorkerHandle:
 
     @property
     def still_s(self) -> float | None:
-        """Return the seconds without a sign of progress; None while it has nothing to do."""
+        """Return the seconds without a sign of progress; None while the worker is idle."""
         reply = self.reply
         working = reply is not None and (reply.training or reply.phase is GroupPhase.LOADING)
         return reply.still_s if reply is not None and working else None
 
 
 def _ignore(answer: object) -> None:
-    """Leave an answer that says no more than that the call arrived."""
+    """Ignore an answer that only confirms the call."""

@@ -1,4 +1,4 @@
-"""Execute runs on Ray: groups that outlive their driver on a cluster, or on this machine alone."""
+"""A backend on Ray: on a cluster, where groups outlive their driver, or on this machine alone."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class RayBackend(GroupBackend):
     Args:
         root: The sweep's folder.
         address: A running cluster; None starts a local Ray that ends with this process.
-        executor: Import path of what the ranks keep loaded.
-        generation: How many changes of what scores depend on were accepted: worker groups that
-            loaded before the latest are not taken over.
+        executor: Import path of the workers' executor.
+        generation: Number of accepted changes of inputs that scores depend on; worker groups that
+            loaded before the latest change are not taken over.
 
     Raises:
         ClusterError: If the cluster cannot be joined.

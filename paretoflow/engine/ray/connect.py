@@ -1,4 +1,4 @@
-"""Start a local Ray, or join a cluster; what goes wrong there is named, without a traceback."""
+"""Start a local Ray, or join a cluster; failures are reported without a traceback."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from paretoflow.core.shown import first_line
 from paretoflow.spec.engine import EngineSpec
 
 OBJECT_STORE_BYTES = 128 * 2**20
-"""Results go through storage: Ray's object store carries only messages."""
+"""Size of Ray's object store, which carries only messages: results go through storage."""
 KNOCK_S = 10.0
-"""How long a head may take to accept a connection."""
+"""Longest time for a head to accept a connection, in seconds."""
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 
 
@@ -29,7 +29,7 @@ def start_local(engine: EngineSpec, namespace: str) -> None:
     """Start a Ray on this machine that ends with this process.
 
     Raises:
-        ClusterError: If it does not start: its processes died, or the machine has no room for them.
+        ClusterError: If it does not start: its processes died, or the machine lacks resources.
     """
     _set_environment()
     # a logical count: worker groups may share cores, as the user asked for them
@@ -44,7 +44,7 @@ def start_local(engine: EngineSpec, namespace: str) -> None:
                 namespace=namespace,
                 **_QUIET,
             )
-    except Exception as error:  # Ray raises the bare class, and whatever its parts raise
+    except Exception as error:  # Ray raises the bare class, and errors of its parts
         raise ClusterError(
             f"the local Ray did not start: {first_line(error)}",
             "ray",
@@ -56,11 +56,11 @@ def start_local(engine: EngineSpec, namespace: str) -> None:
 
 @contextmanager
 def _in_sessions_of_their_own() -> Iterator[None]:
-    """Keep what Ray starts out of this process' group.
+    """Keep the processes that Ray starts out of this process' group.
 
-    `timeout`, batch systems and terminals signal the group: Ray's processes would go first, and no
-    run could be saved any more. Ray has no option for it. Its processes still end with this one,
-    however that ends: it has the kernel see to it.
+    `timeout`, batch systems and terminals signal the group: Ray's processes would end first, and no
+    run could be saved any more. Ray has no option for it. Its processes still end with this one in
+    any case, because Ray makes the kernel end them.
     """
     starter = services.ConsolePopen
     services.ConsolePopen = partial(starter, start_new_session=True)
@@ -74,11 +74,11 @@ def join(address: str, namespace: str) -> None:
     """Join a running cluster as a driver.
 
     Args:
-        namespace: Ray's, for names that are looked up without one.
-        address: `auto` (the one of this machine or job) or `host:port` of the head's GCS.
+        namespace: Ray namespace for names that are looked up without one.
+        address: `auto` (the cluster of this machine or job) or `host:port` of the head's GCS.
 
     Raises:
-        ClusterError: If there is none, or it does not let us in.
+        ClusterError: If there is no cluster, or it refuses access.
     """
     _set_environment()
     if "://" in address:
@@ -97,12 +97,12 @@ def join(address: str, namespace: str) -> None:
 
 
 def _refusal(address: str, error: Exception, *, known: bool) -> ClusterError:
-    """Return what to tell.
+    """Return the error for the user.
 
     Args:
-        address: As the user gave it.
-        error: What Ray raised.
-        known: Whether somebody listens there.
+        address: Address from the user.
+        error: Error of Ray.
+        known: Whether a process listens at the address.
     """
     first = first_line(error)
     if isinstance(error, AuthenticationError) or (known and isinstance(error, OSError)):
@@ -118,10 +118,10 @@ def _refusal(address: str, error: Exception, *, known: bool) -> ClusterError:
 
 
 def _knock(address: str) -> bool:
-    """Find out soon that nobody is there: Ray itself goes on asking for minutes.
+    """Connect once to detect early that no process listens: Ray itself retries for minutes.
 
     Returns:
-        Whether the address names a port, and somebody listens at it.
+        True if the address names a port, and a process listens at it.
 
     Raises:
         OSError: If no connection can be made.

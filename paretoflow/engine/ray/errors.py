@@ -1,4 +1,4 @@
-"""Why Ray says that a process is gone, and what that means for what it trained."""
+"""Failures of runs from Ray's errors about lost processes."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from paretoflow.engine.messages import Cause, Failure
 
 
 def loss_of(error: RayError, run_id: str) -> Failure:
-    """Tell why a rank is gone: out of memory, its node lost or taken back, or dead of itself.
+    """Classify why a worker died: out of memory, node lost, node preempted, or crash.
 
-    A process that died may have been killed for the machine's sake, or by the run: that is a cause
-    of its own. Whatever else Ray says is about Ray, and no fault of the run.
+    A crash has a cause of its own, as either the machine or the run may be to blame. Any other
+    error of Ray is about Ray, and not the fault of the run.
     """
     text = str(error)
     if isinstance(error, OutOfMemoryError):

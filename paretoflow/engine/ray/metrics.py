@@ -1,8 +1,8 @@
 """A sweep's figures for Prometheus, through Ray's metrics API.
 
 Ray serves them on every node's metrics port with `ray_` in front: `ray_paretoflow_runs` and so on.
-What the ledger knows is a gauge, because it does not begin anew with the next driver; time spent on
-decisions is a histogram. Nothing is decided from them.
+Figures from the ledger are gauges, because they do not start again at zero with the next driver.
+The time spent on decisions is a histogram. No decision depends on the figures.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.tables import FrontRecord
 
 EVERY_S = 2.0
-"""Shortest time between two updates: the state may change a hundred times a second."""
+"""Shortest time between two updates, in seconds: the state may change a hundred times a second."""
 _BOUNDARIES_S = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]
 
 _GAUGES = {
@@ -37,14 +37,14 @@ _GAUGES = {
     "tokens": ("Tokens trained on or generated.", ()),
     "cost": ("Cost so far, in the currency of engine.price.", ()),
 }
-"""Description and further labels of each gauge; `sweep` is a label of all."""
+"""Description and further labels of each gauge; all have the label `sweep`."""
 
 
 class SweepMetrics:
-    """The figures of one sweep; to be made once Ray is initialised.
+    """The figures of one sweep; create it once Ray is initialised.
 
     Args:
-        sweep: Its name, the label of every figure.
+        sweep: Name of the sweep, the label of every figure.
         price: Cost of one device for one hour.
     """
 
@@ -66,18 +66,18 @@ class SweepMetrics:
 
     @property
     def due(self) -> bool:
-        """Return whether the last update is long enough ago for another."""
+        """Check whether the last update is at least `EVERY_S` old."""
         return time.monotonic() - self._updated_s >= EVERY_S
 
     def update(
         self, state: SweepState, groups: Sequence[GroupState] = (), *, now: bool = False
     ) -> None:
-        """Take in the sweep and its worker groups, at most every `EVERY_S` seconds.
+        """Update the figures of the sweep and its worker groups, at most every `EVERY_S` seconds.
 
         Args:
-            state: The sweep as the driver knows it.
-            groups: What its worker groups do now.
-            now: Take them in whenever the last time was; for the end of a sweep.
+            state: The driver's state of the sweep.
+            groups: Current states of its worker groups.
+            now: Whether to update regardless of the last time, for the end of a sweep.
         """
         if not (now or self.due):
             return
@@ -99,12 +99,12 @@ class SweepMetrics:
         self._set("queue", phases[GroupPhase.WAITING])
 
     def front(self, record: FrontRecord) -> None:
-        """Take in an accepted front's interval."""
+        """Update the interval of an accepted front."""
         self._set("hypervolume_low", record.hypervolume_low)
         self._set("hypervolume_high", record.hypervolume_high)
 
     def decided(self, seconds: float) -> None:
-        """Take in the time that one decision took."""
+        """Record the duration of one decision."""
         self._decisions.observe(seconds)
 
     def _set(self, name: str, value: float) -> None:
@@ -116,7 +116,7 @@ class SweepMetrics:
 
 
 def run_counts(state: SweepState) -> dict[str, int]:
-    """Return the number of runs in every status; looks only at runs that have not ended."""
+    """Return the number of runs in every status; reads only runs that have not ended."""
     counts = Counter(run.status for run in state.open_runs())
     counts[RunStatus.FINISHED], counts[RunStatus.FAILED] = state.finished, state.failed
     counts[RunStatus.PAUSED] = len(state.paused)
@@ -124,6 +124,6 @@ def run_counts(state: SweepState) -> dict[str, int]:
 
 
 def failure_counts(state: SweepState) -> dict[str, int]:
-    """Return the number of runs by the boundary of their last failure, every boundary named."""
+    """Return the number of runs by the boundary of their last failure, for every boundary."""
     counts = Counter(state.runs[run_id].boundary for run_id in state.failures.by_run)
     return {boundary.value: counts[boundary] for boundary in Boundary}

@@ -1,9 +1,9 @@
 """The second launcher: each run under Ray Train v2, in processes of its own.
 
-A supervisor without resources stands where a worker group of the first launcher would: the same
-actor with the same messages, whose executor hands each launch to `TorchTrainer.fit`. The workers
-load the base afresh, train, write their results to storage and tell the supervisor. What fails is
-tried again by the driver, as anywhere else, and not by Ray Train.
+A supervisor without resources takes the place of a worker group of the first launcher. It is the
+same actor with the same messages; its executor passes each launch to `TorchTrainer.fit`. The
+workers load the base for each launch, train, write their results to storage and report to the
+supervisor. The driver retries failures, as for the first launcher; Ray Train does not.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from paretoflow.scoring.preparing import NOBODY, Preparing
 from paretoflow.spec.sweep import SweepSpec
 
 ASK_EVERY_S = 1.0
-"""How often a worker asks whether it is to stop."""
+"""Interval at which a worker asks whether it should stop, in seconds."""
 _PACE = {"RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5"}
-"""Ray Train's own, 2 s, adds seconds to every launch."""
+"""Overrides Ray Train's interval of 2 s, which adds seconds to every launch."""
 
 
 class AttemptFailedError(Exception):
-    """Ends a worker so that Ray Train ends the others, which may wait for it for ever.
+    """Ends a worker so that Ray Train ends the others, which may wait for it forever.
 
     Args:
-        failure: Why the worker's part of the attempt failed.
+        failure: Failure of the worker's part of the attempt.
     """
 
     def __init__(self, failure: Failure) -> None:
@@ -54,12 +54,12 @@ class AttemptFailedError(Exception):
 
 @dataclass(frozen=True)
 class TrainTask:
-    """What the workers of one `fit` are to do.
+    """The task of the workers of one `fit`.
 
     Args:
         problem: The frozen objectives; None to freeze them and evaluate the base.
-        launch: The attempt; None to get ready and no more.
-        supervisor: Handle of the actor to tell.
+        launch: The attempt; None for preparation only.
+        supervisor: Handle of the actor that receives the reports.
     """
 
     spec: dict[str, Any]
@@ -72,10 +72,10 @@ class TrainTask:
 
 
 class RayTrainExecutor:
-    """An executor that has each launch executed by Ray Train; see `runtime.protocols.RunExecutor`.
+    """An executor that runs each launch with Ray Train; see `runtime.protocols.RunExecutor`.
 
     Args:
-        executor: Import path of what the workers load.
+        executor: Import path of the workers' executor.
     """
 
     def __init__(
@@ -90,10 +90,10 @@ class RayTrainExecutor:
         self._mailbox: Preparing | None = None
 
     def prepare(self, mailbox: Preparing) -> list[Event]:
-        """Have one worker do the shared stage.
+        """Do the shared stage on one worker.
 
         Raises:
-            RunInterrupted: If the mailbox asked for it.
+            RunInterrupted: If the mailbox requested it.
             WorkerError: If the worker was lost, or Ray Train failed.
         """
         events = self._before_launches(mailbox)
@@ -101,11 +101,11 @@ class RayTrainExecutor:
         return events
 
     def ready(self, problem: Problem, mailbox: Preparing) -> list[Event]:
-        """Have one worker compare what scores depend on; nothing is loaded between launches.
+        """Compare the inputs that scores depend on, on one worker; it loads nothing for launches.
 
         Raises:
-            ChangedInputsError: If that has changed.
-            RunInterrupted: If the mailbox asked for it.
+            ChangedInputsError: If the inputs have changed.
+            RunInterrupted: If the mailbox requested it.
             WorkerError: If the worker was lost, or Ray Train failed.
         """
         self._problem = problem
@@ -123,7 +123,7 @@ class RayTrainExecutor:
             raise
 
     def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:
-        """Have the workers execute an attempt."""
+        """Execute an attempt on the workers."""
         self._attempt = attempt
         told: list[Failure | None] = []
 
@@ -135,34 +135,34 @@ class RayTrainExecutor:
             except RayError as error:
                 told.append(loss_of(error, launch.run_id))
 
-        # whatever else Ray Train meets, a full disk of this node for one, ends the attempt alone
+        # any other error of Ray Train, for instance a full disk of this node, ends only the attempt
         failure = failure_in(fit)
         return told[0] if told else failure
 
     def tell(self, report: Report) -> None:
-        """Pass a worker's report on."""
+        """Forward a worker's report."""
         assert self._attempt is not None
         self._attempt.tell(report)
 
     def progress(self, step: int | None, node_id: str) -> bool:
-        """Pass a worker's sign of life on; return whether it is to save its run and stop."""
+        """Forward a worker's sign of life; return whether it should save its run and stop."""
         assert self._attempt is not None
         self._attempt.progress(step)
         return self._attempt.stopping() or node_id in draining_nodes()
 
     def doing(self, told: tuple[str, int, int], node_id: str) -> bool:
-        """Pass on how far the worker is; return whether it is to put that down."""
+        """Forward a worker's progress before the launch; return whether it should stop."""
         assert self._mailbox is not None
         self._mailbox.doing(*told)
         return self._mailbox.stopping() or node_id in draining_nodes()
 
     def suspended(self) -> str:
-        """Return why the run is to be paused, to the worker that puts it down."""
+        """Return the reason for a pause, to the worker that stops the run."""
         assert self._attempt is not None
         return self._attempt.suspended()
 
     def _fit(self, launch: Launch | None, workers: int) -> Any:
-        """Run an errand to its end; return what the first worker returned.
+        """Run a task to its end; return the result of the first worker.
 
         Raises:
             AttemptFailedError: If a worker's attempt failed.
@@ -215,7 +215,7 @@ class RayTrainExecutor:
 
 
 def run_errand(config: dict[str, TrainTask]) -> Any:
-    """Do a worker's part of an errand; return what `TrainExecutor` wants to know of the first.
+    """Do a worker's part of a task; return the first worker's result for `RayTrainExecutor`.
 
     Raises:
         AttemptFailedError: If the attempt failed on this worker.
@@ -282,7 +282,7 @@ def _leave_group() -> None:
 
 
 def _cause_of(error: Exception) -> Exception:
-    """Return what a failed `fit` comes down to."""
+    """Return the underlying error of a failed `fit`."""
     failures = list(getattr(error, "worker_failures", {}).values())
     causes = [getattr(f, "health_check_failure", f) for f in failures]
     for kind in (AttemptFailedError, UserError, RayError):

@@ -1,4 +1,4 @@
-"""Worker groups on Ray: actors in placement groups, found by name."""
+"""A transport on Ray: workers are actors in placement groups, found by name."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from paretoflow.engine.ray.worker_actor import RayWorker
 from paretoflow.spec.sweep import SweepSpec
 
 CALLS = "calls"
-"""Concurrency group of the actors' methods: they answer beside the work."""
+"""Concurrency group of the actors' methods: they answer in parallel to the work."""
 _CALL_THREADS = 8
 MOST_LATE_S = 0.05
-"""Longest time that news may lie while the driver waits for more to take in with it."""
+"""Longest time that the driver waits for more replies after the first, in seconds."""
 
 
 class RayTransport:
-    """See `groups.transport`. Connects to Ray at once.
+    """A transport on Ray, see `groups.transport`; connects to Ray at once.
 
     Args:
         uri: The sweep's folder.
@@ -73,7 +73,7 @@ class RayTransport:
             join(address, self._namespace)
 
     def monotonic(self) -> float:
-        """Return seconds that nobody sets."""
+        """Return the seconds of a clock that is never adjusted."""
         return time.monotonic()
 
     def time(self) -> float:
@@ -81,11 +81,11 @@ class RayTransport:
         return time.time()
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass."""
+        """Wait for a number of seconds."""
         time.sleep(seconds)
 
     def place(self, name: str, *, one_node: bool) -> Any:
-        """Ask for a placement group with a bundle for each rank."""
+        """Request a placement group with a bundle for each worker."""
         resources = self._resources
         return ray.util.placement_group(
             [demand(resources)] * resources.ranks,
@@ -100,7 +100,7 @@ class RayTransport:
         return placement.ready()
 
     def start(self, name: str, config: WorkerConfig, placement: Any) -> Any:
-        """Start an actor in its rank's bundle; one without a placement wherever there is room."""
+        """Start an actor in its rank's bundle, or on any node if it has no placement."""
         where: Any = "SPREAD"
         if placement is not None:
             where = PlacementGroupSchedulingStrategy(
@@ -115,40 +115,40 @@ class RayTransport:
             if row["namespace"] == self._namespace:
                 try:
                     actors[row["name"]] = ray.get_actor(row["name"], self._namespace)
-                except ValueError:  # it ended between the list and the look
+                except ValueError:  # it ended after it was listed
                     continue
         prefix = f"{self._namespace}/"
         placements = groups_named(prefix)
         return actors, {key.removeprefix(prefix): each for key, each in placements.items()}
 
     def call(self, actor: Any, method: str, *args: object) -> Any:
-        """Call a method of an actor beside its work."""
+        """Call a method of an actor in parallel to its work."""
         return getattr(actor, method).options(concurrency_group=CALLS).remote(*args)
 
     def wait(self, replies: Collection[Any], timeout_s: float) -> set[Any]:
-        """Wait for any of Ray's handles; return those that are answered."""
+        """Wait for any of Ray's handles; return those with an answer."""
         if not replies:
             time.sleep(min(timeout_s, 0.5))
             return set()
         refs = list(replies)
         ready, _ = ray.wait(refs, num_returns=1, timeout=timeout_s, fetch_local=False)
         if ready:
-            time.sleep(min(MOST_LATE_S, len(refs) / 20_000))  # of many, some follow at once
+            time.sleep(min(MOST_LATE_S, len(refs) / 20_000))  # more replies may follow at once
             ready, _ = ray.wait(refs, num_returns=len(refs), timeout=0, fetch_local=False)
         return set(ready)
 
     def wait_for_all(self, replies: Collection[Any], timeout_s: float) -> set[Any]:
-        """Wait for all of Ray's handles; return those that are answered."""
+        """Wait for all of Ray's handles; return those with an answer."""
         refs = list(replies)
         ready, _ = ray.wait(refs, num_returns=len(refs), timeout=timeout_s, fetch_local=False)
         return set(ready)
 
     def result(self, reply: Any) -> Any:
-        """Return what a call returned.
+        """Return the result of a call.
 
         Raises:
-            ParetoflowError: What it raised.
-            CallError: If the actor is gone, or raised anything else.
+            ParetoflowError: If the call raised it.
+            CallError: If the actor is gone, or raised any other error.
         """
         try:
             return ray.get(reply)
@@ -164,28 +164,28 @@ class RayTransport:
         ray.kill(actor, no_restart=True)
 
     def remove(self, placement: Any) -> None:
-        """Give a placement group's resources back."""
+        """Release a placement group's resources."""
         ray.util.remove_placement_group(placement)
 
     def nodes(self) -> tuple[list[ClusterNode], list[ClusterNode]]:
-        """Return the living nodes with all that they have, and the same with what is free now."""
+        """Return the live nodes with total resources, and with available resources."""
         return read_nodes()
 
     def draining(self) -> Mapping[str, int]:
-        """Return the ids of the nodes that are to be taken away."""
+        """Return the ids of the nodes that will be taken away."""
         return draining_nodes()
 
     def may_grow(self) -> bool:
-        """Return whether an autoscaler says that it can add nodes."""
+        """Check whether an autoscaler reports that it can add nodes."""
         return may_grow()
 
     def within(self, seconds: float, work: Callable[[], object]) -> bool:
-        """Do work that asks Ray; return whether Ray answered, and in time.
+        """Do work that calls Ray; return whether Ray answered in time.
 
-        It is done in a thread, which goes on where it is not in time.
+        The work is done in a thread, which continues after the timeout.
 
         Raises:
-            Exception: What the work raised, but for errors of Ray itself.
+            Exception: An exception of the work, except errors of Ray itself.
         """
         outcome: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
 
@@ -212,9 +212,9 @@ class RayTransport:
             ray.shutdown()
 
     def abandon(self, status: Callable[[], int]) -> None:
-        """Let go of a head that is gone.
+        """Leave a head that is gone.
 
-        Asked for anything, Ray waits a minute for it and then ends this process.
+        At any further call, Ray would wait a minute for the head and then end this process.
         """
         atexit.unregister(shutdown)
         atexit.register(_end_at_once, status)

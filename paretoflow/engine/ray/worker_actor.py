@@ -1,4 +1,4 @@
-"""A worker as an actor of Ray: its threads, its node, and its end."""
+"""A worker as a Ray actor: its threads, its node, and its end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from paretoflow.storage import as_folder
 
 
 class RayWorker(Worker):
-    """The actor. One thread does its jobs, one looks for a driver, and Ray's answer calls."""
+    """The actor. One thread does its jobs, one checks for a driver, and Ray's answer calls."""
 
     def __init__(self, config: WorkerConfig) -> None:
         host = RayHost(config)
@@ -40,13 +40,13 @@ class RayWorker(Worker):
         for pause_s in self.watch():
             time.sleep(pause_s)
         group = ray.util.get_current_placement_group()
-        if group is None:  # a supervisor: what it started ends with it
+        if group is None:  # a supervisor: the processes that it started end with it
             os._exit(0)
         ray.util.remove_placement_group(group)
 
 
 class RayHost:
-    """A process of Ray, for the worker in it; see `groups.worker.Host`."""
+    """A Ray process that hosts a worker; see `groups.worker.Host`."""
 
     def __init__(self, config: WorkerConfig) -> None:
         self._config = config
@@ -54,25 +54,25 @@ class RayHost:
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
 
     def work_loop(self) -> None:
-        """Do one job after another, for as long as the process lives."""
+        """Do one job after another until the process ends."""
         try:
-            error_in(self._factory)  # the training libraries, while another rank does the stage
+            error_in(self._factory)  # load libraries while another worker does the shared stage
             while True:
                 job = self._jobs.get()
                 job.done(job.work())
-        finally:  # whatever ended this thread, a rank that cannot work must not look alive
+        finally:  # a worker whose thread has ended must not look alive
             os._exit(1)
 
     def now(self) -> float:
-        """Return seconds that nobody sets."""
+        """Return the seconds of a clock that is never adjusted."""
         return time.monotonic()
 
     def enqueue(self, job: Job) -> None:
-        """Have a job done after those before it."""
+        """Queue a job after the jobs before it."""
         self._jobs.put(job)
 
     def location(self) -> WorkerLocation:
-        """Return where it is."""
+        """Return the location of the process."""
         context = ray.get_runtime_context()
         return WorkerLocation(context.get_node_id(), ray.util.get_node_ip_address(), os.getpid())
 
@@ -84,14 +84,14 @@ class RayHost:
         return ray.util.get_node_ip_address(), port
 
     def meet(self, meeting: tuple[str, int]) -> None:
-        """Set the environment that torch's process groups start from."""
+        """Set the environment variables of torch's process groups."""
         os.environ.update(_rendezvous(self._config.parallel, meeting))
 
     def executor(self) -> RunExecutor:
-        """Build what the worker keeps loaded.
+        """Build the worker's executor.
 
         Raises:
-            ClusterError: If this machine does not see what the others write.
+            ClusterError: If this machine does not see the files of the others.
         """
         given = self._config
         _require_storage(given)
@@ -107,11 +107,10 @@ class RayHost:
 
 
 def _require_storage(config: WorkerConfig) -> None:
-    """Refuse a machine that does not see what the others write.
+    """Refuse a machine that does not see the files of the others.
 
     Raises:
-        ClusterError: If the sweep's folder is not there, or the ranks of a worker group have none
-            in common.
+        ClusterError: If the sweep's folder is not there, or the workers of a group share none.
     """
     folder, here = as_folder(config.root), ray.util.get_node_ip_address()
     if folder.local is not None and not folder.local.is_dir():
@@ -132,9 +131,9 @@ def _require_storage(config: WorkerConfig) -> None:
 
 
 def _rendezvous(parallel: Parallel, meeting: tuple[str, int]) -> Mapping[str, str]:
-    """Return the environment that torch's process groups start from.
+    """Return the environment variables of torch's process groups.
 
-    Ray shows each rank its own GPU alone, so every rank is the first on its machine.
+    Ray shows each worker only its own GPU, so every worker has local rank 0.
     """
     address, port = meeting
     return {
