@@ -1,15 +1,14 @@
-"""What takes a front out of its sweep.
+"""Exporters write a front to a place outside its sweep.
 
 To add an exporter:
 
-1. join the union in `spec/exporters.py` with `type: Literal["<tag>"]` and its knobs;
-2. write `exporters/<tag>.py` with a class that is built from its spec and keeps the promises of
-   `Exporter`;
+1. add its spec to the union in `spec/exporters.py` with `type: Literal["<tag>"]` and its options;
+2. write `exporters/<tag>.py` with a class that is built from its spec and implements `Exporter`;
 3. add its line to `TAGS`;
-4. add an example to `tests/contracts/test_exporters.py`, which proves the promises.
+4. add an example to `tests/contracts/test_exporters.py`, which tests the contract.
 
-An exporter reads a `SweepView` and the adapters below its root; it never writes to the sweep. What
-it writes holds the tables and the manifest of `layout`, so that `verify` can check it.
+An exporter reads a `SweepView` and the adapters below its root; it never writes to the sweep. An
+export holds the tables and the manifest of `layout`, so that `verify` can check it.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ TAGS: dict[str, str] = {
     "hub-folder": "paretoflow.exporters.hub_folder:HubFolderExporter",
     "vllm": "paretoflow.exporters.vllm:VllmExporter",
 }
-"""Every exporter, as `module:Class`, imported only when used."""
+"""Exporters by tag, as `module:Class`, imported only when used."""
 
 
 class Exporter(Protocol):
@@ -48,14 +47,13 @@ class Exporter(Protocol):
 
         Args:
             view: The sweep at the front snapshot to export.
-            out: Where to; it must not exist yet.
-            picture: Draws the front as PNG; called only by an exporter that shows it.
-            force: Whether an earlier export at `out` is replaced; anything else there is kept
-                and refused.
+            out: Folder to write; it must not exist yet.
+            picture: Draws the front as PNG; called only by an exporter that includes it.
+            force: Whether to replace an earlier export at `out`; anything else there is refused.
 
         Raises:
-            UserError: If `out` is taken.
-            ModelError: If an adapter is missing, is not what was evaluated, or holds links.
+            UserError: If `out` exists.
+            ModelError: If an adapter is missing, differs from the evaluated one, or holds links.
         """
         ...
 
@@ -72,7 +70,7 @@ def build_exporter(spec: ExporterSpec) -> Exporter:
 
 
 def exporter_of(tag: str) -> Exporter:
-    """Return the exporter of a tag, with every knob at its default.
+    """Return the exporter of a tag, with all options at their defaults.
 
     Raises:
         PluginError: If no exporter has that tag.

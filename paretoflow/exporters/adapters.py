@@ -1,7 +1,7 @@
-"""Copies adapters out of a sweep, each checked against the digest that the ledger holds of it.
+"""Copies adapters out of a sweep and checks each against its digest in the ledger.
 
-No link is followed and no special file is read, wherever on the way it is. What is copied names the
-base in words that hold on every machine; nothing else in it is changed here.
+No link is followed and no special file is read, in any part of a path. A copy names the base in a
+way that is valid on every machine; nothing else in it is changed here.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ def copy_adapters(view: SweepView, target: Path) -> BaseModel:
     """Copy the adapter of every trained point of a front to `target/<adapter_name>`, each once.
 
     Returns:
-        The base that they belong to.
+        The base of the adapters.
 
     Raises:
-        ModelError: If one is missing, outside the sweep, holds links, or is not what was evaluated.
+        ModelError: If an adapter is missing, outside the sweep, holds links, or differs from the
+            evaluated one.
     """
     root = as_folder(view.root)
     trained = [point for point in view.front.points if point.path]
@@ -46,10 +47,10 @@ def copy_adapters(view: SweepView, target: Path) -> BaseModel:
 
 
 def copy_files(source: Path, target: Path) -> None:
-    """Copy a folder of plain files, with those below it.
+    """Copy a folder of plain files, with its subfolders.
 
     Raises:
-        ModelError: If it holds a link or anything else that is no plain file.
+        ModelError: If it holds a link or another special file.
     """
     target.mkdir(parents=True)
     for path in sorted(source.rglob("*")):
@@ -63,10 +64,11 @@ def copy_files(source: Path, target: Path) -> None:
 
 
 def _copy_adapter(root: Folder, point: FrontPoint, adapters: Path) -> None:
-    """Copy an adapter folder, then check the copy, so that what was checked is what was copied.
+    """Copy an adapter folder, then check the copy, so that the checked bytes are the copied ones.
 
     Raises:
-        ModelError: If it is missing, outside the sweep, holds links, or is not what was evaluated.
+        ModelError: If it is missing, outside the sweep, holds links, or differs from the evaluated
+            one.
     """
     if not _SAFE_NAME.fullmatch(point.adapter_name):
         raise ModelError(
@@ -103,7 +105,7 @@ def _copy_adapter(root: Folder, point: FrontPoint, adapters: Path) -> None:
 
 
 def _is_within(root: Path, path: str) -> bool:
-    # realpath, since resolve raises at links that lead in a circle
+    # realpath, since resolve raises at circular links
     above = os.path.realpath(root)
     return os.path.commonpath([above, os.path.realpath(root / path)]) == above
 

@@ -1,8 +1,8 @@
-"""How the answers that were scored were asked for, so that another program can ask alike.
+"""Prompts and sampling of the scored answers, so that another program can reproduce them.
 
-A prompt is plain text or a chat, continued at the sweep's temperature, share and length. Before a
-plain text comes what the tokenizer puts before any, and nothing behind it: an answer follows. A
-chat's template has put every mark in.
+A prompt is plain text or a chat, continued at the sweep's temperature, top_p and length. A plain
+text has the tokenizer's marks before it and none after it, since an answer follows. A chat's
+template adds all marks itself.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ SEEDS = (
 
 @dataclass(frozen=True)
 class Asking:
-    """What prompts are and how they were answered.
+    """Form of the prompts, and sampling of the answers.
 
     Args:
-        chat: Whether they are chats, rendered by the base's template.
-        template: A plain prompt with `{column}` for what comes from a row; empty for a chat.
+        chat: Whether prompts are chats, rendered by the base's template.
+        template: A plain prompt with `{column}` for a value of the row; empty for a chat.
         chat_args: Arguments of the chat template.
-        temperature, top_p, max_new_tokens, stop: Of the sampling.
+        temperature, top_p, max_new_tokens, stop: Options of the sampling.
     """
 
     chat: bool
@@ -55,11 +55,11 @@ class Asking:
 
 
 def asking_of(spec: Mapping[str, Any], point: FrontPoint | None = None) -> Asking:
-    """Return how a sweep's prompts were asked.
+    """Return the prompts and sampling of a sweep.
 
     Args:
-        spec: Resolved, as plain values; what it lacks has its default.
-        point: Whose own temperature and share count, where its launch or condition set them.
+        spec: Resolved spec as plain values; missing values have their defaults.
+        point: Point whose own temperature and top_p apply, if its launch or condition sets them.
     """
     from paretoflow.spec.models import GenerationSpec
 
@@ -91,12 +91,12 @@ def _template(data: Mapping[str, Any], columns: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Marks:
-    """What has to come before a plain text so that its tokens are those that were scored.
+    """Marks before a plain text that give the same tokens as were scored.
 
     Args:
-        special: Whether the tokenizer is asked for its own marks; not where it puts some behind.
-        before: Text to begin with instead.
-        known: Whether the tokenizer was looked at; else it is taken to put none behind.
+        special: Whether the tokenizer adds its own marks; False if it would add some at the end.
+        before: Text to put at the beginning instead.
+        known: Whether the tokenizer was inspected; else it is assumed to add none at the end.
     """
 
     special: bool = True

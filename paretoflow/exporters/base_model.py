@@ -1,7 +1,8 @@
-"""Where the base of an export is, in words that hold on every machine.
+"""The base model of an export, named in a way that is valid on every machine.
 
-A base on the hub is its id and revision, the embedded one an import. One in a folder is wherever
-its owner has it: exports leave the place out, and take it from the environment variable `BASE`.
+A base on the hub is named by its id and revision, the embedded one by an import. A base in a folder
+may be in another place on each machine: exports leave the place out, and read it from the
+environment variable `BASE`.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from typing import Any
 from paretoflow.core.views import SweepView
 
 VARIABLE = "BASE"
-"""Environment variable that names the folder of a base that is on no hub."""
+"""Environment variable with the folder of a base that is on no hub."""
 EMBEDDED_NAME = "paretoflow-embedded"
 LOCAL_NAME = "base"
-"""What requests call a base that is on no hub."""
+"""Name of a base that is on no hub, in requests."""
 BASE_FILE = "base.json"
-"""Beside PEFT's own files: name and digest of the base that the adapter was trained on."""
+"""File beside PEFT's own: name and digest of the base that the adapter was trained on."""
 
 
 class BaseKind(StrEnum):
-    """Where a base comes from."""
+    """Source of a base."""
 
     EMBEDDED = "embedded"
     HUB = "hub"
@@ -34,14 +35,14 @@ class BaseKind(StrEnum):
 
 @dataclass(frozen=True)
 class BaseModel:
-    """The base that adapters of an export belong to.
+    """The base model of an export's adapters.
 
     Args:
         path: Id on the hub, or the folder as the spec names it; empty for the embedded one.
-        revision: As the spec pins it; empty for none.
-        dtype: Precision that it was scored in; empty where the spec does not say.
-        digest: As the adapters' `base.json` have it; empty where they have none.
-        code: Whether code from its repository runs.
+        revision: Revision pinned in the spec; empty for none.
+        dtype: Precision during scoring; empty if the spec does not set it.
+        digest: Digest in the adapters' `base.json`; empty if they have none.
+        code: Whether code from its repository may run.
     """
 
     kind: BaseKind
@@ -53,17 +54,17 @@ class BaseModel:
 
     @property
     def name(self) -> str:
-        """Return what requests and files call it."""
+        """Return its name in requests and files."""
         named = {BaseKind.EMBEDDED: EMBEDDED_NAME, BaseKind.LOCAL: LOCAL_NAME}
         return named.get(self.kind, self.path)
 
     @property
     def recorded(self) -> str | None:
-        """Return what an adapter's configuration may call it; None where no name leads to it."""
+        """Return its name in an adapter's configuration; None if no name leads to it."""
         return None if self.kind is BaseKind.LOCAL else self.name
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values that tell another machine which base it is."""
+        """Return plain JSON values that identify the base on another machine."""
         return {
             "kind": self.kind.value,
             "name": self.name,
@@ -90,7 +91,7 @@ def base_of(view: SweepView) -> BaseModel:
 
 
 def _is_local(path: str, root: str) -> bool:
-    """Return whether a base's path is a folder, here or where the sweep was started."""
+    """Return whether a base's path is a folder, here or on the machine that started the sweep."""
     if path.startswith(("/", ".", "~", "\\", "$")) or path.count("/") > 1 or "://" in path:
         return True
     beside = () if "://" in root else (Path(root).parent.parent / path,)
@@ -98,7 +99,7 @@ def _is_local(path: str, root: str) -> bool:
 
 
 def digest_in(adapter: Path) -> str:
-    """Return the digest of the base that an adapter's folder names; empty where it names none."""
+    """Return the digest of the base in an adapter's folder; empty if there is none."""
     try:
         found = json.loads((adapter / BASE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -107,7 +108,7 @@ def digest_in(adapter: Path) -> str:
 
 
 def base_lines(base: BaseModel) -> list[str]:
-    """Return the Python lines that say where the base is and load it with its tokenizer."""
+    """Return Python lines that name the base and load it with its tokenizer."""
     if base.kind is BaseKind.EMBEDDED:
         return [
             "from paretoflow.embedded import TINY_BASE_DIR",
@@ -131,7 +132,7 @@ def base_lines(base: BaseModel) -> list[str]:
 
 
 def check_lines(base: BaseModel) -> list[str]:
-    """Return Markdown on how to check the base's folder; none where a name leads to it."""
+    """Return Markdown lines on how to check the base's folder; none if the base has a name."""
     if base.kind is not BaseKind.LOCAL:
         return []
     text = (

@@ -24,11 +24,11 @@ _FILES = (
 
 
 def card_text(view: SweepView, base: BaseModel | None = None) -> str:
-    """Return a Markdown card: what the export is, its points, and how to load and ask one.
+    """Return a Markdown card: the export, its points, and how to load and prompt one.
 
     Args:
-        view: What is exported.
-        base: What the adapters belong to; by default as the spec says.
+        view: The sweep.
+        base: Base of the adapters; by default the spec's.
     """
     front = view.front
     return "\n".join(
@@ -66,9 +66,9 @@ def card_text(view: SweepView, base: BaseModel | None = None) -> str:
 
 
 def changes_lines(view: SweepView) -> list[str]:
-    """Return the lines that tell what made evaluations unlike each other; none where nothing did.
+    """Return lines on the changes of inputs that make evaluations differ; none without changes.
 
-    A patch of a library does not; the manifest has it.
+    A patch release of a library is not one of them; the manifest records it.
     """
     told = [f"**{_cell(_capital(str(change)))}.**" for change in view.changes if change.stops]
     return [line for text in told for line in (text, "")]
@@ -79,7 +79,7 @@ def _capital(text: str) -> str:
 
 
 def _snapshot_text(front: FrontView) -> str:
-    """Return which front of the sweep it is, for a sentence."""
+    """Return the number of the front snapshot in words, for a sentence."""
     if front.snapshot is not None:
         return f"front snapshot {front.snapshot} of the sweep"
     since = "any front snapshot" if front.after is None else f"front snapshot {front.after}"
@@ -87,7 +87,7 @@ def _snapshot_text(front: FrontView) -> str:
 
 
 def hypervolume_line(front: FrontView) -> str:
-    """Return the hypervolume, as reported and corrected, with its interval, as sentences."""
+    """Return sentences with the reported and corrected hypervolume and its interval."""
     low, high = front.hypervolume_ci
     ref = ", ".join(f"{o.name} {o.ref:.4g}" for o in front.problem.objectives)
     told = f"Hypervolume {front.hypervolume:.4g} as reported"
@@ -101,7 +101,7 @@ def hypervolume_line(front: FrontView) -> str:
 
 
 def doubt_lines(front: FrontView) -> list[str]:
-    """Return the lines that tell which points another may truly beat; none where none is."""
+    """Return lines on points that another point may truly beat; none without such points."""
     if not any(p.doubtful for p in front.points):
         return []
     return [

@@ -1,4 +1,4 @@
-"""What a card says of a front that was scored again on fresh prompts."""
+"""The section of a card on a front that was scored again on fresh prompts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ HEADING = "## Confirmed on fresh prompts"
 
 
 def confirmed_lines(found: ConfirmedFront | None) -> list[str]:
-    """Return the lines of a section with a table; none where no point was confirmed."""
+    """Return the lines of a section with a table; none if no point was confirmed."""
     if found is None:
         return []
     low, high = found.interval

@@ -1,4 +1,4 @@
-"""Whether what a manifest says of fresh prompts follows from the scores that it tells."""
+"""Checks whether a manifest's results on fresh prompts follow from its scores there."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from paretoflow.front.hypervolume import hypervolume
 from paretoflow.front.orient import gains_of, ref_gains
 
 TOLERANCE = 1e-9
-"""Relative: sums of many numbers may round differently on another machine."""
+"""Relative tolerance: sums of many numbers may round differently on another machine."""
 
 
 def confirmation_faults(manifest: Manifest) -> Iterator[str]:
-    """Yield a hypervolume or a beaten point that the confirmed scores do not give.
+    """Yield each hypervolume or beaten point that does not follow from the confirmed scores.
 
-    The interval is not computed anew: that takes the scores of single prompts.
+    The interval is not recomputed: that needs the scores of single prompts.
     """
     found, problem = manifest.confirmation, manifest.problem
     if found is None:

@@ -1,4 +1,4 @@
-"""Puts into an export what its front scored on fresh prompts: into card, manifest and digests."""
+"""Writes the scores of a front on fresh prompts into its export: card, manifest and digests."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from paretoflow.storage.output import write_file
 
 CARD = "README.md"
 _BEFORE = ("## Use one", "## Check")
-"""Headings of cards: the section comes before the first that is there."""
+"""Headings of cards: the section is inserted before the first of them."""
 
 
 def write_confirmation(out: Path, found: ConfirmedFront | None, folder: str) -> None:
-    """Write what fresh prompts say into the card and the manifest of an export.
+    """Write the results on fresh prompts into the card and the manifest of an export.
 
-    The digests of the card and of the scores behind it are made again, and no others: what else was
-    changed is still found out. The manifest is written last.
+    Only the digests of the card and of the scores behind it are renewed, so that `verify` still
+    finds any other change. The manifest is written last.
 
     Args:
-        out: The export, which was sound but for that folder.
-        found: What is written, in place of what is there; None where no point has scores yet.
-        folder: Where in the export the scores of single prompts are kept; it may not be there yet.
+        out: The export; it was verified, except for that folder.
+        found: The results; they replace earlier ones. None if no point has scores yet.
+        folder: Folder in the export with the scores of single prompts; it may not exist yet.
 
     Raises:
-        StorageError: If it cannot be written.
+        StorageError: If a file cannot be written.
     """
     plain = json.loads(content_of(out, MANIFEST, LARGEST_TEXT))
     kept = sorted(p.relative_to(out).as_posix() for p in (out / folder).glob("*"))
@@ -48,9 +48,10 @@ def write_confirmation(out: Path, found: ConfirmedFront | None, folder: str) -> 
 
 
 def card_with(card: str, section: Sequence[str]) -> str:
-    """Return a card with a section on what was confirmed, in place of the one that it has.
+    """Return a card with a new section on the confirmation, which replaces the present one.
 
-    By hand: `# a`, the section, `## Use one` has one; without it, it comes before `## Use one`.
+    By hand: in `# a`, the section, `## Use one` the section is replaced; without one, the new
+    section is inserted before `## Use one`.
     """
     lines = card.splitlines()
     if HEADING in lines:

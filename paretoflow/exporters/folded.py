@@ -1,8 +1,8 @@
-"""An adapter as vLLM reads it: one rank and one scale for all modules.
+"""Rewrites an adapter for vLLM, with one rank and one scale for all modules.
 
-vLLM takes `r` and `lora_alpha` alone. It does not know ranks or scales of single modules, and
-refuses or passes over what is more than a product of two factors. A product stays what it is when
-the smaller of its factors are filled up with zeros and its scale is multiplied into the second.
+vLLM reads `r` and `lora_alpha` only. It does not support ranks or scales of single modules, and
+refuses or ignores anything but a product of two factors. A product does not change when its smaller
+factors are filled up with zeros and its scale is multiplied into the second.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
 _LONGEST_HEADER = 100_000_000
 _PREFIX = "base_model.model."
 _SINGLE = ("rank_pattern", "alpha_pattern", "use_rslora")
-"""Options of PEFT that give modules scales that vLLM does not read, or not in every version."""
+"""Options of PEFT that give modules other scales; vLLM ignores them, or some of its versions do."""
 _BEYOND = {
     "use_dora": "DoRA",
     "use_qalora": "QALoRA",
@@ -37,19 +37,19 @@ _BEYOND = {
     "kasa_config": "KaSA",
     "monteclora_config": "MonteCLoRA",
 }
-"""Options of PEFT that vLLM does not serve as PEFT applies them, with what to call them."""
+"""Options of PEFT that vLLM does not serve as PEFT applies them, with names for errors."""
 _OTHER_BASES = ("pissa", "olora", "corda", "loftq", "lora_ga")
-"""Initialisations that take something out of the base's weights."""
+"""Initialisations that change the base's weights."""
 _HINT = "serve it with transformers and PEFT: export --format folder"
 
 
 def fold(adapter: Path) -> int:
-    """Give an adapter one rank and one scale, if it has not, and return the rank.
+    """Give an adapter one rank and one scale if necessary, and return the rank.
 
-    The deltas stay what they are, to the rounding of float32.
+    The deltas do not change, up to the rounding of float32.
 
     Raises:
-        ModelError: If it is more than plain LoRA factors.
+        ModelError: If the adapter has more than plain LoRA factors.
     """
     config = read_config(adapter)
     _require_plain(config, adapter.name)
@@ -99,7 +99,7 @@ def _fold(adapter: Path, config: dict[str, Any]) -> int:
     rank = max(int(tensors[module + _DOWN].shape[0]) for module in modules)
     folded = {}
     for module in modules:
-        # bfloat16 has no digits to spare for a scale
+        # bfloat16 has too few digits to multiply a scale in
         down, up = tensors[module + _DOWN].float(), tensors[module + _UP].float()
         more = rank - down.shape[0]
         scale = _scale(config, module, down.shape[0])
@@ -112,7 +112,7 @@ def _fold(adapter: Path, config: dict[str, Any]) -> int:
 
 
 def _scale(config: dict[str, Any], module: str, rank: int) -> float:
-    """Return what PEFT multiplies a module's product by."""
+    """Return the factor by which PEFT multiplies a module's product."""
     from peft.utils.other import get_pattern_key
 
     name, alphas = module.removeprefix(_PREFIX), config.get("alpha_pattern") or {}
@@ -121,13 +121,13 @@ def _scale(config: dict[str, Any], module: str, rank: int) -> float:
 
 
 def _names(weights: Path) -> list[str]:
-    """Return the names in a safetensors file, from its header; none where it has no whole one."""
+    """Return the names in a safetensors file, from its header; none if the header is damaged."""
     try:
         with weights.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
             header = json.loads(stream.read(length)) if length <= _LONGEST_HEADER else {}
     except (OSError, ValueError, RecursionError):
-        return []  # its digest is that of what was evaluated, so somebody could load it
+        return []  # its digest is that of the evaluated adapter, so it could be loaded then
     return [name for name in header if name != "__metadata__"]
 
 

@@ -1,4 +1,4 @@
-"""A front as a folder that stands alone: it needs neither the sweep nor ParetoFlow to be read."""
+"""Exports a front as a self-contained folder: reading it needs neither the sweep nor ParetoFlow."""
 
 from __future__ import annotations
 

@@ -22,11 +22,11 @@ from paretoflow.spec.public import on_hub
 
 
 def hub_card(view: SweepView, base: BaseModel | None = None) -> str:
-    """Return the card: what the hub reads of it, the points, and how to load and to upload them.
+    """Return the card: front matter for the hub, the points, and how to load and upload them.
 
     Args:
-        view: What is exported.
-        base: What the adapters belong to; by default as the spec says.
+        view: The sweep.
+        base: Base of the adapters; by default the spec's.
     """
     front = view.front
     matter = yaml.safe_dump(front_matter(view), sort_keys=False, allow_unicode=True)
@@ -70,9 +70,9 @@ def hub_card(view: SweepView, base: BaseModel | None = None) -> str:
 
 
 def front_matter(view: SweepView) -> dict[str, Any]:
-    """Return what the hub reads: base, library, tags, and the best score of each objective.
+    """Return the front matter: base, library, tags, and the best score of each objective.
 
-    A base that is not on the hub is left out, since its name would link to a stranger's model.
+    A base that is not on the hub is left out, since its name would link to an unrelated model.
     """
     base = hub_base(view.spec["model"])
     known = {} if base is None else {"base_model": base, "base_model_relation": "adapter"}

@@ -1,4 +1,4 @@
-"""A front as a folder ready to upload to the Hugging Face hub; nothing is uploaded here."""
+"""Exports a front as a folder for upload to the Hugging Face hub; nothing is uploaded here."""
 
 from __future__ import annotations
 

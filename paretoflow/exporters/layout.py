@@ -1,4 +1,4 @@
-"""What exports have in common: their tables, their spec, and the manifest that is written last."""
+"""Common files of all exports: the tables, the spec, and the manifest, which is written last."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ def write_tables(stage: Path, view: SweepView, suffix: str, place: str | None) -
 
     Args:
         stage: The export's folder.
-        view: What is exported.
+        view: The sweep.
         suffix: Kind of file: `.parquet`, `.json`, `.csv` or `.arrow`.
-        place: What comes before a checkpoint's name in the path of its adapter; None where the
-            export holds no adapters.
+        place: Path of the adapters in the export, a prefix of their names; None without adapters.
     """
     files = {name: f"{name}{suffix}" for name in ("front", "evaluations")}
     write_table(front_table(view.front, place), stage / files["front"])
@@ -32,7 +31,7 @@ def write_tables(stage: Path, view: SweepView, suffix: str, place: str | None) -
 
 
 def write_spec(stage: Path, view: SweepView) -> None:
-    """Write the resolved spec, without what is private, as JSON and as the YAML of a sweep."""
+    """Write the resolved spec, without private values, as JSON and as the YAML of a sweep."""
     spec = public_spec(view.spec)
     write_json(stage / "spec.json", spec)
     text = yaml.safe_dump(spec, sort_keys=False, allow_unicode=True)
@@ -47,7 +46,7 @@ def write_manifest(
     place: str | None,
     base: BaseModel | None = None,
 ) -> None:
-    """Write the manifest, with the digest of every file that is there by now; see `manifest_of`."""
+    """Write the manifest, with the digest of every file written so far; see `manifest_of`."""
     manifest = manifest_of(view, tag, tables, place, digests_in(stage))
     manifest["base"] = (base or base_of(view)).to_dict()
     write_json(stage / MANIFEST, manifest)

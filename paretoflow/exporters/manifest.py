@@ -1,4 +1,4 @@
-"""What an export says of itself, so that it can be read and checked without its sweep."""
+"""The manifest of an export, which makes it readable and verifiable without its sweep."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ FORMAT = "paretoflow-front"
 MANIFEST = "manifest.json"
 FORMAT_VERSION = 3
 """Version 1 had neither `export` nor `tables`: it was always a folder with Parquet tables. Version
-3 holds adapters that differ from those that were evaluated in how they are written; an export
-without such says 2."""
+3 holds adapters that are written in another way than the evaluated ones; an export without such
+adapters has version 2."""
 
 
 def manifest_of(
@@ -29,11 +29,10 @@ def manifest_of(
     """Return the manifest of an export.
 
     Args:
-        view: What was exported.
-        tag: The exporter's.
+        view: The sweep.
+        tag: Tag of the exporter.
         tables: Files of the tables `front` and `evaluations`.
-        place: What comes before an adapter's name in its path; None where the
-            export holds no adapters.
+        place: Path of the adapters in the export, a prefix of their names; None without adapters.
         files: SHA-256 of every other file, by path.
     """
     front = view.front
@@ -82,7 +81,7 @@ def _point(
         "scores": dict(zip(names, point.scores, strict=True)),
         "adapter": adapter,
         "adapter_digest": point.digest or None,
-        # what is here: the same deltas, written for other machines or programs
+        # the adapter in this export: the same deltas, written for other machines or programs
         **({"served_digest": served} if served not in ("", point.digest) else {}),
         "settings": dict(point.settings),
         "condition": point.condition and dict(point.condition),
@@ -91,9 +90,9 @@ def _point(
 
 
 def _inputs(view: SweepView) -> dict[str, Any]:
-    """Return the files and libraries that scores depended on, nothing where none were noted.
+    """Return the files and libraries that scores depend on; empty if none were recorded.
 
-    Neither prompts nor settings, which may be private.
+    Prompts and settings are left out, since they may be private.
     """
     noted = view.front.problem.inputs
     if noted is None:
@@ -103,12 +102,12 @@ def _inputs(view: SweepView) -> dict[str, Any]:
 
 
 def _changes(view: SweepView) -> dict[str, Any]:
-    """Return what of the inputs had changed while the sweep went on; nothing where nothing had."""
+    """Return the changes of the inputs during the sweep; empty without changes."""
     return {"changes": [change.to_dict() for change in view.changes]} if view.changes else {}
 
 
 def _confirmed(view: SweepView) -> dict[str, Any]:
-    """Return what the points scored on fresh prompts; nothing where none were confirmed."""
+    """Return the results of the points on fresh prompts; empty if none were confirmed."""
     if view.confirmation is None:
         return {}
     return {"confirmation": view.confirmation.to_dict()}

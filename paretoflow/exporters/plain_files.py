@@ -1,7 +1,7 @@
-"""Reads files of an export that anybody may have made: plain ones, inside it, no larger than asked.
+"""Reads plain files of an untrusted export, inside its folder and up to a limit.
 
-A link in any part of a path is not followed, and neither a pipe nor a device is opened, since they
-would lead elsewhere or never end.
+A link in any part of a path is not followed, and no pipe or device is opened, since they would lead
+outside the export or never end.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pathlib import Path, PurePosixPath
 from paretoflow.core.errors import ExportError
 
 LARGEST_TEXT = 64 << 20
-"""Bytes of a manifest: millions of files would fit."""
+"""Largest size of a manifest in bytes: enough for millions of files."""
 LARGEST_TABLE = 2 << 30
 LARGEST_FILE = 1 << 40
-"""Bytes of any file: larger than any weights in one piece."""
+"""Largest size of any file in bytes: larger than any weights in one file."""
 MOST_FILES = 200_000
 
 
@@ -31,18 +31,18 @@ def opened(out: Path, name: str, most: int) -> Iterator[BufferedReader]:
     Args:
         out: The export's folder.
         name: Path of the file in it, with `/`.
-        most: Bytes that it may have.
+        most: Largest allowed size in bytes.
 
     Raises:
         ExportError: If it is no plain file, behind a link, or larger.
-        OSError: If the system refuses.
+        OSError: If the system cannot open it.
     """
     place = out
     for part in PurePosixPath(name).parts:
         place = place / part
         if place.is_symlink():
             raise ExportError("is a link, an export has none", str(place), code="export-damaged")
-    # not waiting, since a pipe without a writer would be waited for here already
+    # non-blocking, since opening a pipe without a writer would block
     handle = os.open(out / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(handle, "rb") as stream:
         found = os.fstat(handle)
@@ -55,7 +55,7 @@ def opened(out: Path, name: str, most: int) -> Iterator[BufferedReader]:
 
 
 def content_of(out: Path, name: str, most: int) -> bytes:
-    """Return what is in a file of an export; see `opened`."""
+    """Return the content of a file of an export; see `opened`."""
     with opened(out, name, most) as stream:
         return stream.read(most)
 
@@ -67,11 +67,11 @@ def digest_in(out: Path, name: str) -> str:
 
 
 def folder_digest(files: Mapping[str, str], folder: str) -> str:
-    """Return the digest of a folder of an export, as `digest_of_folder` would give it.
+    """Return the digest of a folder of an export, equal to that of `digest_of_folder`.
 
     Args:
         files: SHA-256 of the export's files, by path.
-        folder: Its path in the export.
+        folder: Path of the folder in the export.
     """
     inside = f"{folder}/"
     below = {PurePosixPath(n.removeprefix(inside)): n for n in files if n.startswith(inside)}

@@ -1,4 +1,4 @@
-"""The front and the evaluations as two files of one kind: Parquet, JSON, CSV or Arrow."""
+"""Exports the front and the evaluations as two files of one kind: Parquet, JSON, CSV or Arrow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes the copy of an adapter say the same on every machine, and nothing of the one it is from."""
+"""Makes the copy of an adapter valid on every machine: removes paths of the machine it is from."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _LEFT_OVER = (
     "scheduler.*",
     "rng_state*",
 )
-"""Files that trainers leave beside an adapter, with paths in them, and that nothing loads."""
+"""Files with paths that trainers leave beside an adapter and that no program loads."""
 _NAMING = ("name_or_path", "_name_or_path")
-"""Keys by which a tokenizer or a model says where it was loaded from."""
+"""Keys with the path that a tokenizer or a model was loaded from."""
 
 
 def make_portable(adapter: Path, base: BaseModel) -> None:
-    """Take the place of the base out of an adapter's folder; leave one that names none as it is.
+    """Remove the place of the base from an adapter's folder; change nothing if it names none.
 
     Raises:
         ModelError: If its configuration cannot be read.

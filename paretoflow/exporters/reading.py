@@ -1,4 +1,4 @@
-"""Reads an export back: its manifest as values, its tables as rows. Trusts nothing in them."""
+"""Reads an untrusted export: its manifest as values, its tables as rows."""
 
 from __future__ import annotations
 
@@ -68,29 +68,29 @@ def read_manifest(out: Path) -> Manifest:
 
 
 def exported_evaluations(manifest: Manifest, out: Path) -> list[Evaluation]:
-    """Return the table of evaluations: of each what a check, a comparison or a confirmation needs.
+    """Return the evaluations in the table, as far as checks, comparisons or confirmations need.
 
     Raises:
-        ExportError: If it is missing or damaged, or a score in it is no finite number.
+        ExportError: If the table is missing or damaged, or a score in it is no finite number.
     """
     names = manifest.problem.names
     return _each_row(out, manifest.tables["evaluations"], lambda row: _evaluation(row, names))
 
 
 def marked_as_front(manifest: Manifest, out: Path) -> list[bool]:
-    """Return of each row of that table whether it is marked as on the front.
+    """Return whether each row of the table of evaluations is marked as on the front.
 
     Raises:
-        ExportError: If it is missing or damaged.
+        ExportError: If the table is missing or damaged.
     """
     return _each_row(out, manifest.tables["evaluations"], lambda row: bool(row["on_front"]))
 
 
 def front_cells(manifest: Manifest, out: Path) -> list[ManifestPoint]:
-    """Return the table of the front, as the points that the manifest should hold.
+    """Return the table of the front, as points to compare with those of the manifest.
 
     Raises:
-        ExportError: If it is missing or damaged, or a score in it is no finite number.
+        ExportError: If the table is missing or damaged, or a score in it is no finite number.
     """
     names = manifest.problem.names
 
@@ -136,7 +136,7 @@ def _unreadable(error: OSError, path: Path) -> ExportError:
 
 
 def is_inside(name: str) -> bool:
-    """Return whether a path of the manifest stays in the export's folder."""
+    """Return whether a path of the manifest is inside the export's folder."""
     path = PurePosixPath(name)
     return bool(name) and "\\" not in name and not path.is_absolute() and ".." not in path.parts
 

@@ -1,4 +1,4 @@
-"""Where an export's manifest says something else than what follows from its evaluations."""
+"""Checks whether the content of an export's manifest follows from its evaluations."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from paretoflow.front.orient import gains_of, ref_gains
 from paretoflow.front.worth import RULES
 
 TOLERANCE = 1e-9
-"""Relative: sums of many numbers may round differently on another machine."""
+"""Relative tolerance: sums of many numbers may round differently on another machine."""
 
 
 def recomputed_faults(manifest: Manifest, rows: Sequence[Evaluation]) -> Iterator[str]:
-    """Yield where the manifest says something else than what follows from the evaluations."""
+    """Yield each difference of the manifest from the results recomputed from the evaluations."""
     table, problem = manifest.tables["evaluations"], manifest.problem
     if manifest.ref_point != tuple(o.ref for o in problem.objectives):
         yield f"{MANIFEST}: its reference point is not that of its objectives"
@@ -67,7 +67,7 @@ def _front_differs(manifest: Manifest, rows: Sequence[Evaluation]) -> Iterator[s
     problem = manifest.problem
     scores = np.array([r.scores for r in rows]).reshape(-1, problem.m)
     on_front = nondominated(gains_of(scores, problem))
-    # equal scores are one point of a front, and either may stand for them
+    # equal scores are one point of a front, and either row may represent them
     expected = {_scores(r) for r, on in zip(rows, on_front, strict=True) if on}
     given = {p.scores for p in manifest.points}
     for row, on in zip(rows, on_front, strict=True):
@@ -106,20 +106,20 @@ def _believed(
     if manifest.selected:
         rule = RULES[manifest.rule]
         found = claimed_worth(rows, claimed, manifest.problem, rule)
-        assert found is not None  # `rows_of_front` has looked
+        assert found is not None  # `rows_of_front` has checked this
         return found.corrected, found.interval
     clouds = clouds_of([rows[number] for number in claimed], manifest.problem)
     return None, hypervolume_interval(clouds, ref_gains(manifest.problem))
 
 
 def rows_of_front(manifest: Manifest, rows: Sequence[Evaluation]) -> list[int] | None:
-    """Return which rows are the front; None where scores of prompts were not kept, or differ."""
+    """Return indices of the rows on the front; None without scores of the same prompts."""
     names = {p.snapshot_id for p in manifest.points}
     claimed = [number for number, row in enumerate(rows) if row.snapshot_id in names]
     front = [rows[number] for number in claimed]
     if manifest.selected:
         return claimed if same_prompts(front) else None
-    # earlier versions did not ask which prompts they were
+    # earlier versions did not compare the prompts
     shapes = {row.prompt_scores.shape for row in front}
     whole = len(shapes) == 1 and len(shape := shapes.pop()) == 2 and shape[1] >= 2
     return claimed if whole else None

@@ -1,4 +1,4 @@
-"""Decides which model serves which preference: a table over the simplex, by the rule of `pick`."""
+"""Routing table from preferences to models: a lattice over the simplex, by the rule of `pick`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RULE = (
 
 
 def divisions_of(m: int) -> int:
-    """Return into how many steps each edge of the simplex is cut: the most within `MAX_ROWS` rows.
+    """Return the number of steps along each edge of the simplex: the most within `MAX_ROWS` rows.
 
     By hand: 100 for two objectives (101 rows), 20 for three (231 rows).
     """
@@ -40,13 +40,13 @@ def divisions_of(m: int) -> int:
 
 
 def servable(front: FrontView) -> FrontView:
-    """Return the front with only the points that can be served: adapters, and the base."""
+    """Return the front with only the points that a server can serve: adapters, and the base."""
     points = tuple(p for p in front.points if p.path or p.run_id == BASE_RUN_ID)
     return replace(front, points=points)
 
 
 def model_name(point: FrontPoint, base: str) -> str:
-    """Return what a request calls a point's model."""
+    """Return the name of a point's model in requests."""
     return point.adapter_name if point.path else base
 
 
@@ -57,7 +57,7 @@ def routing_of(front: FrontView, base: str) -> dict[str, Any]:
 
     Args:
         front: The points to choose from; see `servable`.
-        base: What requests call the base model.
+        base: Name of the base model in requests.
     """
     names = front.problem.names
     divisions = divisions_of(front.problem.m)
@@ -89,7 +89,7 @@ def routing_of(front: FrontView, base: str) -> dict[str, Any]:
 
 
 def _asked(point: FrontPoint) -> dict[str, Any]:
-    """Return what a row says of a point that shares its model, or is drawn from in its own way."""
+    """Return the fields of a row for a point that shares its model, or has its own sampling."""
     own = dict(point.settings) | dict(point.condition or {})
     drawn = {name: own[name] for name in ("temperature", "top_p") if name in own}
     row: dict[str, Any] = {"request": drawn} if drawn else {}
@@ -99,10 +99,10 @@ def _asked(point: FrontPoint) -> dict[str, Any]:
 
 
 def request_of(asking: Asking, marks: Marks) -> dict[str, Any]:
-    """Return what every request to a server says, so that it draws as was scored.
+    """Return the fields of every request to a server, so that it samples as in scoring.
 
-    A server has defaults of its own, and takes others from the base's `generation_config.json`:
-    each is said, those that change nothing too.
+    A server has its own defaults, and reads others from the base's `generation_config.json`. So
+    each option is set, even one without effect.
     """
     plain = {} if asking.chat else {"add_special_tokens": marks.special}
     args = {"chat_template_kwargs": dict(asking.chat_args)} if asking.chat_args else {}

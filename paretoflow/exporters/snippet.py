@@ -1,4 +1,4 @@
-"""Python that answers as was scored, with transformers and PEFT alone."""
+"""Python code that answers a prompt as in scoring, with transformers and PEFT alone."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from paretoflow.exporters.base_model import BaseModel, base_lines
 def usage_lines(
     base: BaseModel, adapter: str, asking: Asking, point: FrontPoint, subfolder: str = ""
 ) -> list[str]:
-    """Return Python lines that load an adapter on its base and ask it as it was scored.
+    """Return Python lines that load an adapter on its base and prompt it as in scoring.
 
     Args:
         base: The base.
         adapter: Path of the adapter's folder, or its repository.
         asking: See `asking_of`.
-        point: What is loaded.
-        subfolder: Where the adapter is in its repository.
+        point: Point to load.
+        subfolder: Folder of the adapter in its repository.
     """
     inside = f", subfolder={json.dumps(subfolder)}" if subfolder else ""
     return [
@@ -55,7 +55,7 @@ def _prompt_lines(asking: Asking) -> list[str]:
 
 
 def _token_lines(asking: Asking) -> list[str]:
-    """Return the lines that make the very tokens that were scored: nothing behind a plain text."""
+    """Return lines that make the same tokens as in scoring: no marks after a plain text."""
     if asking.chat:
         return ["ids = tokenizer(prompt, add_special_tokens=False)['input_ids']"]
     return [

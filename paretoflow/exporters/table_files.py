@@ -1,7 +1,7 @@
-"""Tables as files of four kinds, and back to rows; a file's suffix says which it is.
+"""Writes tables as files of four kinds and reads their rows; a file's suffix gives its kind.
 
-JSON and CSV are exact: a float is written with as many digits as it needs. What is no finite number
-becomes null in JSON and an empty cell in CSV. In CSV a list is JSON in its cell, and text that a
+JSON and CSV are exact: a float is written with as many digits as it needs. Nan and infinity become
+null in JSON and an empty cell in CSV. In CSV, a list is JSON in its cell, and text that a
 spreadsheet would take for a formula begins with an apostrophe.
 """
 
@@ -22,15 +22,15 @@ from paretoflow.core.errors import ExportError
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, RecursionError, csv.Error, pa.ArrowException)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 EXPORT_AGAIN = "export it again"
-"""What to do about an export that cannot be read."""
+"""Hint for an export that cannot be read."""
 Row = dict[str, Any]
 MOST_CELLS = 1_000_000_000
 MOST_BYTES = 16 << 30
-"""What a table may unfold into."""
+"""Largest size of an uncompressed table in bytes."""
 
 
 def write_table(table: pa.Table, path: Path) -> None:
-    """Write a table as the kind of file that its suffix names."""
+    """Write a table as the kind of file that the path's suffix names."""
     _WRITERS[path.suffix](table, path)
 
 
@@ -65,13 +65,13 @@ def _write_arrow(table: pa.Table, path: Path) -> None:
 def _read_arrow(path: Path) -> list[Row]:
     with pa.OSFile(str(path), "rb") as source, pa.ipc.open_file(source) as reader:
         table = reader.read_all()
-    table.validate(full=True)  # offsets that lead out of the buffers would end the process
+    table.validate(full=True)  # offsets outside the buffers would crash the process
     rows: list[Row] = table.to_pylist()
     return rows
 
 
 def _read_parquet(path: Path) -> list[Row]:
-    # one file by its own name: a folder layout like key=value must not add columns
+    # opened as one file: a folder layout like key=value must not add columns
     file = pq.ParquetFile(path)
     _require_modest(file.metadata)
     table = file.read()
@@ -81,7 +81,7 @@ def _read_parquet(path: Path) -> list[Row]:
 
 
 def _require_modest(metadata: pq.FileMetaData) -> None:
-    """Refuse a small file that unfolds into more than memory holds."""
+    """Refuse a file whose uncompressed content is too large for memory."""
     groups = [metadata.row_group(g) for g in range(metadata.num_row_groups)]
     columns = [g.column(c) for g in groups for c in range(g.num_columns)]
     cells, size = (
@@ -112,7 +112,7 @@ def _write_csv(table: pa.Table, path: Path) -> None:
 
 
 def _read_csv(path: Path) -> list[Row]:
-    csv.field_size_limit(2**31 - 1)  # the scores of many prompts in one cell pass the default
+    csv.field_size_limit(2**31 - 1)  # the scores of many prompts in one cell exceed the default
     with path.open(encoding="utf-8", newline="") as source:
         names, *rows = csv.reader(source, strict=True)
     return [{n: _value(n, cell) for n, cell in zip(names, row, strict=True)} for row in rows]

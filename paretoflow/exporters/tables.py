@@ -23,12 +23,12 @@ from paretoflow.front.orient import scores_of
 
 
 def front_table(front: FrontView, place: str | None = "adapters/") -> pa.Table:
-    """Return one row for each point, in the order of the front, with where it came from.
+    """Return one row for each point, in the order of the front, with its run and launch.
 
     Args:
         front: The points.
-        place: What comes before an adapter's name in the column `adapter`, the path within an
-            export; None leaves that column empty. `path` is always the one within the sweep.
+        place: Prefix of an adapter's name in the column `adapter`, the path within an export; None
+            leaves that column empty. `path` is always the path within the sweep.
     """
     problem, points = front.problem, front.points
     proposals = [p.proposal for p in points]
@@ -67,8 +67,8 @@ def front_table(front: FrontView, place: str | None = "adapters/") -> pa.Table:
 def evaluations_table(view: SweepView) -> pa.Table:
     """Return a row for each evaluated checkpoint in the ledger's order, per-prompt scores as lists.
 
-    `status` is that of the run it came from, `data` the SHA-256 of the prompts it was scored on,
-    and `draws` says over how many answers to each prompt its scores are means.
+    `status` is the status of its run, `data` the SHA-256 of the prompts that it was scored on, and
+    `draws` the number of answers to each prompt that its scores are means of.
     """
     problem, rows = view.front.problem, view.evaluations
     on_front = {p.snapshot_id for p in view.front.points}
@@ -124,7 +124,7 @@ def _weights(rows: Sequence[tuple[float, ...] | None], problem: Problem) -> dict
 
 
 def _thresholds(points: Sequence[FrontPoint], problem: Problem) -> dict[str, pa.Array]:
-    """Return the bounds of constrained launches as raw scores; null where an objective had none."""
+    """Return the bounds of constrained launches as raw scores; null without a bound."""
     none = np.full(problem.m, np.nan)
     given = [p.proposal.thresholds if p.proposal else None for p in points]
     bounds = [none if g is None else scores_of(np.array(g), problem) for g in given]
@@ -148,6 +148,6 @@ def _diagnostics(rows: Sequence[Mapping[str, float]]) -> dict[str, pa.Array]:
 
 
 def _per_prompt(rows: Sequence[Evaluation], index: int) -> pa.Array:
-    """Return the scores of every prompt; null where none were kept, as in simulations."""
+    """Return the scores of every prompt; null if none were kept, as in simulations."""
     kept = [r.prompt_scores[index].tolist() if r.prompt_scores.ndim == 2 else None for r in rows]
     return pa.array(kept, pa.list_(pa.float64()))

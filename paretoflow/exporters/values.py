@@ -1,4 +1,4 @@
-"""What an export says, as values; `reading` reads them."""
+"""Values of an export's manifest; `reading` reads them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from paretoflow.core.views import NamedFront
 
 @dataclass(frozen=True)
 class ManifestPoint:
-    """One point as the manifest tells it.
+    """One point of the manifest.
 
     Args:
         adapter: A path in the export, or None.
-        digest: Of the adapter that was evaluated.
-        condition: How the adapter is asked for it, as JSON text; empty where it serves one point.
-        served: Digest of the adapter as it is written here; empty where that is the same.
-        settings: What its launch set beside the weights.
+        digest: Digest of the evaluated adapter.
+        condition: Condition that selects this point of the adapter, as JSON text; empty if the
+            adapter serves one point.
+        served: Digest of the adapter as written in the export; empty if it is the same.
+        settings: Settings of its launch beside the weights.
     """
 
     snapshot_id: str
@@ -34,14 +35,14 @@ class ManifestPoint:
 
 @dataclass(frozen=True)
 class ManifestConfirmation:
-    """What the manifest says of the front on fresh prompts.
+    """Results of the front on fresh prompts.
 
     Args:
-        prompts: How many there were.
+        prompts: Number of fresh prompts.
         reported: Hypervolume of the confirmed points on the eval prompts.
-        hypervolume: On the fresh ones, with its 95 % interval.
-        scores: By snapshot, raw means on the fresh prompts.
-        beaten_by: By snapshot, which confirmed point dominates it there; empty for none.
+        hypervolume: Hypervolume on the fresh prompts, with its 95 % interval.
+        scores: Raw means on the fresh prompts, by checkpoint.
+        beaten_by: Confirmed point that dominates it there, by checkpoint; empty for none.
     """
 
     prompts: int
@@ -58,15 +59,15 @@ class Manifest(NamedFront):
 
     Args:
         tag: The exporter that wrote it.
-        corrected: Hypervolume without the luck of being selected; None where there is none.
+        corrected: Hypervolume without the luck of selection; None if not known.
         selected: Whether `interval` is that of `front.worth`; else only the front's own points were
-            redrawn, as earlier versions did.
-        rule: Number of the rule in `front.worth` by which the luck of selection was taken off.
+            redrawn, as in earlier versions.
+        rule: Number of the rule in `front.worth` that corrected the luck of selection.
         tables: Files of the tables `front` and `evaluations`.
         files: SHA-256 of every other file, by path.
         digest: SHA-256 of the manifest itself.
-        inputs: Files and libraries that scores depended on; None where none were noted.
-        confirmation: None where no point was confirmed.
+        inputs: Files and libraries that scores depend on; None if none were recorded.
+        confirmation: Results on fresh prompts; None if no point was confirmed.
     """
 
     tag: str

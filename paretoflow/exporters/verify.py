@@ -1,9 +1,9 @@
-"""Decides whether an export is what was exported: its files, and the front that its rows give.
+"""Verifies an export: its files, and the front that its evaluations give.
 
-Digests find what was changed by accident or by somebody who left the manifest alone. Computing the
-front, its volume and its interval anew from the evaluations finds a manifest or a table that was
-rewritten to say something else. Whoever rewrites the scores of every prompt, all that follows from
-them and all digests alike is found only by the digest of the manifest, kept elsewhere.
+Digests detect changes by accident, or by someone who did not change the manifest. Recomputing the
+front, its volume and its interval from the evaluations detects a changed manifest or table. A
+person who changes the scores of all prompts, all results and all digests consistently is detected
+only by a digest of the manifest that is kept elsewhere.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from paretoflow.exporters.recomputed import mark_faults, recomputed_faults, rows
 from paretoflow.exporters.values import Manifest, ManifestPoint
 
 SHOWN = 50
-"""Faults that a message lists."""
+"""Largest number of faults in a message."""
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What was checked of an export that is sound.
+    """Summary of the checks of a valid export.
 
     Args:
-        files: Files whose SHA-256 was checked.
-        adapters: Adapters whose SHA-256 was checked against the one that was evaluated.
-        rewritten: How many of them are checked as they were written instead: the same deltas, for
-            other machines or programs.
-        interval: Whether the bootstrap interval was computed anew; it needs scores of each prompt.
+        files: Number of files whose SHA-256 was checked.
+        adapters: Number of adapters whose SHA-256 was checked.
+        rewritten: Number of these adapters that were checked as written in the export, not as
+            evaluated: the same deltas, for other machines or programs.
+        interval: Whether the bootstrap interval was recomputed; this needs scores of each prompt.
         digest: SHA-256 of the manifest.
     """
 
@@ -55,17 +55,15 @@ class Verified:
 
 
 def verify_export(out: Path, digest: str = "", besides: str = "") -> Verified:
-    """Check every file of an export and compute its front anew.
+    """Check every file of an export and recompute its front.
 
     Args:
         out: Folder of the export.
-        digest: SHA-256 that the manifest must have, as it was written down elsewhere; empty asks
-            for none.
-        besides: A folder in it that whoever asks writes anew, and that is not looked at; empty for
-            none.
+        digest: Required SHA-256 of the manifest, as kept elsewhere; empty for none.
+        besides: A folder in it that is not checked, since the caller rewrites it; empty for none.
 
     Raises:
-        ExportError: With everything that is not as it was exported.
+        ExportError: Lists all differences from the export as written.
     """
     manifest = read_manifest(out)
     faults = []
@@ -115,7 +113,7 @@ def _tampered(out: Path, faults: Sequence[str]) -> ExportError:
 
 
 def _digests(out: Path, names: Iterable[str], odd: dict[str, str]) -> dict[str, str]:
-    """Return the SHA-256 of files by name; what cannot be read joins `odd`."""
+    """Return the SHA-256 of files by name; add unreadable files to `odd`."""
     digests = {}
     for name in sorted(names):
         try:
@@ -130,7 +128,7 @@ def _digests(out: Path, names: Iterable[str], odd: dict[str, str]) -> dict[str, 
 def _file_faults(
     manifest: Manifest, there: set[str], odd: dict[str, str], digests: dict[str, str]
 ) -> Iterator[str]:
-    """Yield what is wrong with files: links, missing, changed and added ones."""
+    """Yield faults of files: links, missing, changed and added files."""
     yield from (f"{name}: {what}" for name, what in sorted(odd.items()))
     for name, digest in sorted(manifest.files.items()):
         if name not in there:
@@ -142,7 +140,7 @@ def _file_faults(
 
 
 def _listing(out: Path) -> tuple[set[str], dict[str, str]]:
-    """Return the plain files of a folder, and what else there is; no link is followed."""
+    """Return the plain files of a folder, and all other entries; follow no link."""
     plain: set[str] = set()
     odd: dict[str, str] = {}
     for folder, folders, files in os.walk(out):
@@ -164,7 +162,7 @@ def _listing(out: Path) -> tuple[set[str], dict[str, str]]:
 def _adapter_faults(
     manifest: Manifest, odd: dict[str, str], digests: dict[str, str]
 ) -> Iterator[str]:
-    """Yield the adapters that are not the ones that were evaluated, or not as they were written."""
+    """Yield the adapters that differ from the evaluated ones, or from those written."""
     for point in manifest.points:
         if point.adapter is None:
             continue
@@ -172,13 +170,13 @@ def _adapter_faults(
         if not any(name.startswith(inside) for name in [*digests, *odd]):
             yield f"{point.adapter}: the adapter is missing"
         elif any(name.startswith(inside) for name in odd):
-            continue  # named already
+            continue  # reported already
         elif folder_digest(digests, point.adapter) != (point.served or point.digest):
             yield f"{point.adapter}: the adapter is not the one that was evaluated"
 
 
 def _front_faults(manifest: Manifest, rows: Sequence[ManifestPoint]) -> Iterator[str]:
-    """Yield where the table of the front and the manifest differ, whatever their order."""
+    """Yield differences between the table of the front and the manifest, in any order."""
     table = manifest.tables["front"]
     ours = {p.snapshot_id: p for p in manifest.points}
     theirs = {p.snapshot_id: p for p in rows}

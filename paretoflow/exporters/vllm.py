@@ -1,6 +1,6 @@
-"""A front laid out for vLLM: adapters, the line that serves them, and who serves which preference.
+"""Exports a front for vLLM: adapters, the command that serves them, and a routing table.
 
-vLLM itself is not needed to write it, and was not run on it.
+Writing the export does not need vLLM; vLLM was not run on it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from paretoflow.exporters.writing import write_json, write_text, write_whole
 from paretoflow.spec.exporters import VllmExportSpec
 
 RANKS = (8, 16, 32, 64, 128, 256, 512)
-"""Values of `--max-lora-rank` that every version of vLLM with that limit takes."""
+"""Values of `--max-lora-rank` that every version of vLLM with that limit accepts."""
 MAX_LORAS = 8
-"""Adapters in one batch at most: each takes GPU memory whether used or not."""
+"""Largest number of adapters in one batch: each takes GPU memory whether used or not."""
 
 
 class VllmExporter:
@@ -42,8 +42,8 @@ class VllmExporter:
         """Write the folder of a view; see `Exporter`.
 
         Raises:
-            ModelError: If no point has an adapter, or vLLM would serve one with other answers than
-                were evaluated.
+            ModelError: If no point has an adapter, or vLLM would serve one differently from its
+                evaluation.
         """
         if not any(p.path for p in view.front.points):
             raise ModelError(
@@ -96,10 +96,10 @@ class VllmExporter:
 
 
 def _require_words(point: FrontPoint) -> None:
-    """Refuse a point that is asked for by changing the model, which a request cannot.
+    """Refuse a point whose condition changes the model, which a request cannot do.
 
     Raises:
-        ModelError: If it is; names how.
+        ModelError: If the condition changes the model; names the change.
     """
     condition = dict(point.condition or {})
     draws = (condition.get("select") or {}).get("draws") or [condition]
@@ -119,9 +119,9 @@ def _require_words(point: FrontPoint) -> None:
 
 
 def _marks(base: BaseModel) -> Marks:
-    """Return what must come before a plain prompt; looked up where the tokenizer is at hand."""
+    """Return the marks before a plain prompt; from the tokenizer if it is available."""
     if base.kind is BaseKind.EMBEDDED:
-        return Marks()  # its tokenizer puts nothing around a text
+        return Marks()  # its tokenizer adds no marks
     try:
         from transformers import AutoTokenizer
 
@@ -155,9 +155,9 @@ def serve_command(base: str | list[str], names: list[str], rank: int) -> str:
     """Return the shell command that serves adapters on their base, one option or adapter to a line.
 
     Args:
-        base: What loads the base: part of a command, or its words.
-        names: Adapters, each in `adapters/<name>`.
-        rank: The largest rank among them.
+        base: Part of the command that loads the base: as one string, or as words.
+        names: Names of the adapters, each in `adapters/<name>`.
+        rank: The largest rank of an adapter.
 
     Raises:
         ModelError: If vLLM does not serve adapters of that rank.

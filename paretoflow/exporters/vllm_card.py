@@ -1,4 +1,4 @@
-"""The README of a front that is laid out for vLLM."""
+"""The README of a front exported for vLLM."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def vllm_card(
     """Return a Markdown text: how to serve the front, how to route to it, and its points.
 
     Args:
-        view: What is exported.
-        command: The command that serves it.
+        view: The sweep.
+        command: The command that serves the front.
         routing: The routing table as plain values.
-        base: What the adapters belong to; by default as the spec says.
+        base: Base of the adapters; by default the spec's.
     """
     front = view.front
     base = base or base_of(view)
@@ -106,7 +106,7 @@ def _route(routing: dict[str, Any], asking: Asking) -> list[str]:
 
 
 def _form(routing: dict[str, Any], asking: Asking) -> list[str]:
-    """Return what prompts look like, so that a server sees the tokens that were scored."""
+    """Return lines on the form of prompts, so that a server sees the same tokens as in scoring."""
     stripped = "White space at both ends of an answer is left out before it is scored."
     if asking.chat:
         return [f"Prompts are chats, rendered by the base's own template. {stripped}", ""]
@@ -136,7 +136,7 @@ def _form(routing: dict[str, Any], asking: Asking) -> list[str]:
 def _request(
     routing: dict[str, Any], row: dict[str, Any], asking: Asking
 ) -> tuple[str, dict[str, Any]]:
-    """Return where a request for a row goes, and what it says.
+    """Return the endpoint and the body of a request for a row.
 
     Words before the last line go into rendered text: a chat request could not place them.
     """

@@ -1,4 +1,4 @@
-"""Decides how an export gets to its place: whole or not at all, and over nothing but an export."""
+"""Writes an export completely or not at all; replaces nothing but an earlier export."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from paretoflow.storage.output import output_errors, whole_folder
 
 
 def write_whole(out: Path, fill: Callable[[Path], None], *, force: bool) -> None:
-    """Fill a folder beside its destination, and rename it once it is whole.
+    """Fill a folder beside its destination, and rename it once it is complete.
 
     Args:
-        out: Where to; it must not exist, unless it is an export and `force` is given.
-        fill: Writes everything into the empty folder that it is given.
-        force: Whether an earlier export is replaced.
+        out: Destination; it must not exist, unless it is an export and `force` is set.
+        fill: Writes all files into the empty folder that it receives.
+        force: Whether to replace an earlier export.
 
     Raises:
-        UserError: If something is there that may not be replaced.
-        StorageError: If it cannot be written.
+        UserError: If `out` exists and may not be replaced.
+        StorageError: If the export cannot be written.
     """
     with output_errors(out):
         refuse_taken(out, force=force)
@@ -36,7 +36,7 @@ def refuse_taken(out: Path, *, force: bool) -> None:
     """Check that an export may be written to a place.
 
     Raises:
-        UserError: If something is there and may not be replaced: only an earlier export ever is.
+        UserError: If the place exists and may not be replaced: only an earlier export may.
     """
     if not (out.exists() or out.is_symlink()):
         return
@@ -57,7 +57,7 @@ def refuse_taken(out: Path, *, force: bool) -> None:
 
 
 def is_export(folder: Path) -> bool:
-    """Return whether a folder says that it is an export of ParetoFlow."""
+    """Return whether a folder is an export of ParetoFlow, by its manifest."""
     try:
         manifest = json.loads(content_of(folder, MANIFEST, LARGEST_TEXT))
     except (OSError, ValueError, RecursionError):
@@ -66,10 +66,10 @@ def is_export(folder: Path) -> bool:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON, without characters that a terminal would obey."""
+    """Write a value as indented JSON, without control characters for a terminal."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text that people read, without characters that a terminal would obey."""
+    """Write text for people, without control characters for a terminal."""
     path.write_text(shown(text), encoding="utf-8")

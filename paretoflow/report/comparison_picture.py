@@ -1,4 +1,4 @@
-"""Several fronts in one picture, and as a page that loads nothing."""
+"""Several fronts in one picture, and as a self-contained page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from paretoflow.report.still import (
 _COLOURS = (ACCENT, BASE, "#2b8a5c", "#8b4fae", "#b08a00", "#4a4a46", "#c2407a", "#1f9bb0")
 _MARKS = ("o", "s", "D", "^", "v", "P", "X")
 _ONE_COLUMN = 4
-"""Up to so many sweeps the legend is one column."""
+"""Number of sweeps up to which the legend has one column."""
 
 
 def comparison_plot(found: Comparison, entrants: Sequence[Entrant], fmt: Format = "png") -> bytes:
@@ -80,7 +80,7 @@ def _without_places(found: Comparison) -> Comparison:
 
 
 def footnotes(found: Comparison) -> list[str]:
-    """Return what stands below the table, a sentence or two each."""
+    """Return the notes below the table, each of one or two sentences."""
     ref = ", ".join(f"{o.name} {o.ref:.4g}" for o in found.problem.objectives)
     return [
         f"joint front: {found.joint_points} points, hypervolume {found.joint_hypervolume:.4g}; "
@@ -112,12 +112,12 @@ def _groups(
     found: Comparison, entrants: Sequence[Entrant]
 ) -> Iterator[tuple[Standing, str, dict[str, Any]]]:
     for k, (standing, entrant) in enumerate(zip(found.standings, entrants, strict=True)):
-        # colours and marks turn at different lengths: fifty-six sweeps look different
+        # colours and marks repeat after different counts: fifty-six sweeps look different
         style: dict[str, Any] = {
             "color": _COLOURS[k % len(_COLOURS)],
             "fmt": _MARKS[k % len(_MARKS)],
         }
-        # smaller and smaller, so that a point that several have shows as rings
+        # smaller for each sweep, so that a point of several sweeps shows as rings
         style |= {"markersize": 10 - 6 * k / max(1, len(entrants) - 1)}
         name = ", ".join(place_name(side.label) for side in standing.sides)
         label = f"{entrant.letter}  {name}, {entrant.method}"

@@ -1,4 +1,4 @@
-"""Several sweeps as the rows of one table, worded for the terminal and the page alike."""
+"""Several sweeps as the rows of one table, with the same words for terminal and page."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from paretoflow.report.labels import seconds_text
 
 @dataclass(frozen=True)
 class Entrant:
-    """What the sweeps of an arm did for their fronts.
+    """Method, proposer and cost of the sweeps of an arm.
 
     Args:
-        letter: Names it in tables and pictures: A, B, …, Z, AA, …
-        method: Tag of its method, with those of what the method is put together from.
-        proposer: Tags of what proposed its runs.
-        cost: Of all its runs, failed attempts and evaluations included, the base's too; wall-clock
-            seconds are summed over runs.
+        letter: Name in tables and pictures: A, B, …, Z, AA, …
+        method: Tag of its method, with the tags of the method's parts.
+        proposer: Tags of the proposers of its runs.
+        cost: Cost of all its runs, failed attempts and evaluations included, the base's too;
+            wall-clock seconds are summed over runs.
     """
 
     letter: str
@@ -37,7 +37,7 @@ class Entrant:
 
 
 def entrants_of(arms: Sequence[Sequence[SweepView]]) -> tuple[Entrant, ...]:
-    """Return what the sweeps of each arm did, lettered in order."""
+    """Return an entrant for each arm, with letters in order."""
     return tuple(
         Entrant(
             letter=letter_of(number),
@@ -56,7 +56,7 @@ def _joined(names: Iterable[str]) -> str:
 
 
 def letter_of(number: int) -> str:
-    """Return the name of the sweep of a number, counted from 0: A to Z, then AA."""
+    """Return the letter of a sweep by its number, counted from 0: A to Z, then AA."""
     more, last = divmod(number, 26)
     return (letter_of(more - 1) if more else "") + string.ascii_uppercase[last]
 

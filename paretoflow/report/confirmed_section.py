@@ -10,7 +10,7 @@ from paretoflow.report.sections import table_html
 
 
 def confirmed_html(view: SweepView) -> str:
-    """Return reported against confirmed scores; how to get them where there are none."""
+    """Return reported against confirmed scores; without any, how to get them."""
     if view.confirmation is None:
         return (
             "<p>No point was confirmed on prompts that the sweep never saw: "

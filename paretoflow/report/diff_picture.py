@@ -1,4 +1,4 @@
-"""Two fronts in one picture, and as a page that loads nothing."""
+"""Two fronts in one picture, and as a self-contained page."""
 
 from __future__ import annotations
 

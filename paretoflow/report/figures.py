@@ -1,6 +1,6 @@
 """The report's charts as plain plotly dictionaries; colours are names of the page's CSS variables.
 
-Axes are turned so that better is always up and to the right.
+Axes are oriented so that better is always up and to the right.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a chart says about an evaluation under the pointer; escaped, since plotly reads HTML."""
+"""Texts of a chart for the evaluation under the pointer; escaped, since plotly reads HTML."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Hover:
         self._runs = {r.run_id: r for r in view.runs}
 
     def text(self, snapshot_id: str, heading: str) -> str:
-        """Return the scores of an evaluation and where it came from, as escaped HTML."""
+        """Return the scores and the provenance of an evaluation, as escaped HTML."""
         row, problem = self._rows[snapshot_id], self._problem
         lines = [f"<b>{escape(heading)}</b> · {escape(row.snapshot_id)}"]
         for o, score, stderr in zip(problem.objectives, row.scores, row.stderr, strict=True):

@@ -1,4 +1,4 @@
-"""How values are worded in every chart, table and card."""
+"""Values in words, for every chart, table and card."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from paretoflow.front.orient import scores_of
 
 
 def axis_title(objective: ObjectiveInfo) -> str:
-    """Return an axis title; axes are turned so that better is always up and to the right."""
+    """Return an axis title; axes are oriented so that better is always up and to the right."""
     better = "more" if objective.direction is Direction.MAXIMIZE else "less"
     unit = f" [{objective.unit}]" if objective.unit else ""
     return shown(f"{objective.name}{unit}, {better} is better")
@@ -34,7 +34,7 @@ def score_text(score: float, stderr: float) -> str:
 def interval_text(
     reported: float, corrected: float | None, interval: tuple[float, float] | None
 ) -> str:
-    """Return a hypervolume, as reported and corrected, with its 95 % interval; or it alone."""
+    """Return the reported and corrected hypervolume with its interval, if known."""
     if corrected is None or interval is None:
         return f"{reported:.4g}"
     ends = f"95 % {interval[0]:.4g} to {interval[1]:.4g}"
@@ -42,17 +42,17 @@ def interval_text(
 
 
 def worth_text(front: FrontView) -> str:
-    """Return a front's hypervolume, as reported and corrected, with its interval."""
+    """Return a front's reported and corrected hypervolume, with its interval."""
     return interval_text(front.hypervolume, front.hypervolume_corrected, front.hypervolume_ci)
 
 
 def doubt_text(point: FrontPoint) -> str:
-    """Return which point may truly beat a point, and how probable that is."""
+    """Return the rival that may truly beat a point, and the probability."""
     return f"{point.rival} may be better in every objective ({point.doubt:.0%})"
 
 
 def change_text(found: Difference) -> str:
-    """Return how much more the second front is worth, and how sure that is."""
+    """Return the hypervolume of the second front less that of the first, with its interval."""
     text = f"hypervolume of B less that of A: {found.change:+.4g}"
     if found.interval is None or found.corrected is None:
         return text
@@ -71,7 +71,7 @@ def weights_text(weights: Sequence[float] | None, problem: Problem) -> str:
 
 
 def thresholds_text(thresholds: Sequence[float], problem: Problem) -> str:
-    """Return thresholds (gains) as bounds on raw scores; objectives without one are left out."""
+    """Return thresholds (gains) as bounds on raw scores, without unbounded objectives."""
     bounds = scores_of(np.asarray(thresholds, dtype=np.float64), problem)
     return ", ".join(
         f"{o.name} {'≥' if o.direction is Direction.MAXIMIZE else '≤'} {b:.4g}"
@@ -81,7 +81,7 @@ def thresholds_text(thresholds: Sequence[float], problem: Problem) -> str:
 
 
 def place_name(label: str) -> str:
-    """Return what a sweep or an export is called on a page, which is handed on: no folders above.
+    """Return the name of a sweep or an export on a page, without folders, since pages are shared.
 
     By hand: `s3://bucket/team/quickstart@3` is `quickstart@3`.
     """
@@ -89,7 +89,7 @@ def place_name(label: str) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """Return a duration in the unit that suits its size."""
+    """Return a duration in seconds, minutes or hours, depending on its size."""
     if seconds < 120:
         return f"{seconds:.3g} s"
     if seconds < 7200:
@@ -98,9 +98,10 @@ def seconds_text(seconds: float) -> str:
 
 
 def confirmed_cells(point: ConfirmedPoint) -> list[tuple[str, str, str]]:
-    """Return of each objective what was reported, what is confirmed, and the gain over the base.
+    """Return the reported score, the confirmed score, and the gain over the base, by objective.
 
-    An `!` marks what surely is not as reported; the gain is a 95 % interval, empty for the base.
+    An `!` marks a score that clearly differs from the reported one. The gain is a 95 % interval,
+    empty for the base.
     """
     cells = []
     for k, moved in enumerate(point.moved):
@@ -112,7 +113,7 @@ def confirmed_cells(point: ConfirmedPoint) -> list[tuple[str, str, str]]:
 
 
 def _beside_corrected(found: ConfirmedFront, front: FrontView) -> list[str]:
-    """Return how far what is confirmed lies from what the eval prompts promised."""
+    """Return the confirmed hypervolume less the corrected one of the eval prompts."""
     promised = front.hypervolume_corrected
     if found.left_out or promised is None:
         return []
@@ -136,7 +137,7 @@ def _base_text(found: ConfirmedFront) -> list[str]:
 
 
 def confirmed_text(found: ConfirmedFront, front: FrontView) -> list[str]:
-    """Return what a confirmation comes to, a sentence or two each."""
+    """Return the results of a confirmation, each in one or two sentences."""
     ref = ", ".join(f"{o.name} {o.ref:.4g}" for o in found.problem.objectives)
     reported = f"{found.reported:.4g} reported"
     if not found.left_out and front.hypervolume_corrected is not None:

@@ -1,4 +1,4 @@
-"""A front as a notebook shows it: a sketch and a table."""
+"""A front in a notebook: a sketch and a table."""
 
 from __future__ import annotations
 

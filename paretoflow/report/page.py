@@ -1,4 +1,4 @@
-"""Puts the report together: one HTML file with charts, style and script, that loads nothing."""
+"""Assembles the report: one self-contained HTML file with charts, style and script."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from paretoflow.report.sections import (
 def render(view: SweepView, answers: AnswerReader | None = None) -> str:
     """Return a sweep as one self-contained HTML page.
 
-    The page forbids itself every network request, and runs only its own scripts: they carry a
-    nonce that text inside the page cannot know.
+    Its content security policy forbids every network request, and allows only its own scripts:
+    they have a nonce that text inside the page cannot know.
 
     Args:
-        view: What to show.
-        answers: Reader of the answers that evaluations kept; None shows none.
+        view: The sweep.
+        answers: Reader of the stored answers of evaluations; None shows none.
 
     Raises:
         MissingExtraError: If plotly is not installed.
@@ -68,7 +68,7 @@ def render(view: SweepView, answers: AnswerReader | None = None) -> str:
 
 
 def _boxes(figures: dict[str, Figure]) -> str:
-    """Return an element for each figure, as high as the figure is."""
+    """Return an element for each figure, with the figure's height."""
     return "".join(
         f'<div class="chart" id="{name}" style="height: {figure["layout"]["height"]}px"></div>'
         for name, figure in figures.items()
@@ -76,13 +76,13 @@ def _boxes(figures: dict[str, Figure]) -> str:
 
 
 def json_for_html(value: Any) -> str:
-    """Return JSON that is safe in a script element: nothing can end it or open a comment."""
+    """Return JSON that is safe in a script element: it cannot end it or open a comment."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return shown(text).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def plotly_script() -> str:
-    """Return plotly's script, to be inlined.
+    """Return plotly's script, for inlining.
 
     Raises:
         MissingExtraError: If plotly is not installed.

@@ -22,7 +22,7 @@ def static_plot(view: SweepView, fmt: Format = "png") -> bytes:
     The same view gives the same bytes on the same versions of matplotlib and its fonts.
 
     Args:
-        view: What to draw.
+        view: The sweep.
         fmt: `png` (150 dots per inch) or `svg`.
 
     Raises:

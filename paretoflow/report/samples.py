@@ -1,4 +1,4 @@
-"""Which answers to show side by side, and where: `answers/<checkpoint>.arrow` of a sweep."""
+"""Answers to show side by side, from `answers/<checkpoint>.arrow` of a sweep."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Answer = Mapping[str, Any]
 """One row: prompt_id, prompt, reference, completion, and a number for each objective by name."""
 
 AnswerReader = Callable[[str], list[Answer]]
-"""From a checkpoint's name to its answers; an empty list when none were kept."""
+"""Maps a checkpoint's name to its answers; an empty list when none were kept."""
 
 _DAMAGED = "restore it from a copy, or delete it: a report goes without these answers then"
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def answers_in(root: Root) -> AnswerReader:
-    """Return a reader of the answers that a sweep's evaluations left below its root."""
+    """Return a reader of the answers that a sweep's evaluations wrote below its root."""
     folder = as_folder(root)
 
     def read(snapshot_id: str) -> list[Answer]:
@@ -41,8 +41,8 @@ def read_answers(folder: Folder, name: str) -> list[Answer]:
     """Read one Arrow IPC file of answers.
 
     Raises:
-        FileNotFoundError: If there is none.
-        DamagedError: If it is damaged.
+        FileNotFoundError: If the file does not exist.
+        DamagedError: If the file is damaged.
     """
     from paretoflow.storage.sealed import unsealed_table
 
@@ -70,8 +70,8 @@ def side_by_side(
 ) -> list[tuple[Answer, list[Answer | None]]]:
     """Return prompts that every column answers, each with its answers in the order of the columns.
 
-    Prompts are spread evenly over those in common, not only the first rows of a file.
-    Columns without any answer stay in place as None.
+    Prompts are spread evenly over the common ones, not only the first rows of a file. Columns
+    without any answer stay in place as None.
     """
     by_prompt = {
         name: {str(row["prompt_id"]): row for row in rows} for name, rows in columns.items()

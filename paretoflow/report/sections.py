@@ -1,4 +1,4 @@
-"""The report's tables and texts as HTML; every value that is no literal goes through `escape`."""
+"""The report's tables and texts as HTML; every value but literals goes through `escape`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def spent(view: SweepView) -> Cost:
 
 
 def summary_text(view: SweepView) -> str:
-    """Return what the sweep is, in one line."""
+    """Return objectives, method, proposer and name of the sweep, in one line."""
     spec = view.spec
     parts = [str(spec[k]["type"]) for k in ("method", "proposer") if "type" in spec.get(k, {})]
     names = ", ".join(o.name for o in view.front.problem.objectives)
@@ -36,14 +36,14 @@ def summary_text(view: SweepView) -> str:
 
 
 def data_html(view: SweepView) -> str:
-    """Return what became of the rows of the data, a line for each thing to know."""
+    """Return notes on the rows of the data, one line each."""
     return "".join(
         f"<p><small>Data: {escape(line)}.</small></p>" for line in view.data_facts.lines()
     )
 
 
 def changes_html(view: SweepView) -> str:
-    """Return what makes evaluations unlike each other, a paragraph each; empty where nothing."""
+    """Return the changes of inputs that make evaluations differ, one paragraph each."""
     return "".join(f"<p class=changed>{escape(str(change))}.</p>" for change in view.changes)
 
 
@@ -70,7 +70,7 @@ def tiles_html(view: SweepView) -> str:
 
 
 def _worth_tiles(front: FrontView) -> list[tuple[str, str, str]]:
-    """Return the hypervolume: first what it truly is, as far as is known, then what it looks."""
+    """Return the hypervolume: the corrected one first, if known, with the reported one."""
     reported, corrected = f"{front.hypervolume:.4g}", front.hypervolume_corrected
     if corrected is None:
         return [(reported, "hypervolume", "as reported: no scores of single prompts")]
@@ -82,7 +82,7 @@ def _worth_tiles(front: FrontView) -> list[tuple[str, str, str]]:
 
 
 def notes_html(front: FrontView) -> str:
-    """Return what a person should know before believing the numbers; empty for nothing."""
+    """Return notes on the reliability of the numbers; empty without notes."""
     notes = "".join(f"<li>{escape(note)}</li>" for note in front.notes)
     return f'<ul class="notes">{notes}</ul>' if notes else ""
 
@@ -123,7 +123,7 @@ def points_html(front: FrontView) -> str:
 
 
 def runs_html(view: SweepView) -> str:
-    """Return the table of all runs with where each came from."""
+    """Return the table of all runs with their launches."""
     problem, last = view.front.problem, {e.run_id: e for e in view.evaluations}
     ended = outcomes_of(problem, view.runs, view.evaluations)
     rows = []
@@ -152,9 +152,9 @@ def runs_html(view: SweepView) -> str:
 
 
 def failures_html(runs: Sequence[RunRecord], spec: Mapping[str, Any]) -> str:
-    """Return the runs whose last failure is known, with the boundary that it crossed.
+    """Return the runs whose last failure is known, with the boundary at which it occurred.
 
-    `spec` says what is private, and is left out of the messages.
+    Private values of `spec` are removed from the messages.
     """
     rows = [
         [
@@ -209,7 +209,7 @@ def _answer_html(heading: str, answer: Answer | None, problem: Problem) -> str:
 
 
 def spec_html(view: SweepView) -> str:
-    """Return the resolved spec, without what is private, and the frozen ranges."""
+    """Return the resolved spec, without private values, and the frozen ranges."""
     rows = [
         [
             escape(o.name),

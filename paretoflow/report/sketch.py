@@ -1,4 +1,4 @@
-"""The first two objectives of a front, drawn by nothing: SVG for notebooks, or characters."""
+"""The first two objectives of a front, drawn without a library: SVG for notebooks, or text."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def svg(front: FrontView) -> str:
 
 
 def characters(front: FrontView) -> str:
-    """Return the front as lines of text: points by number, a star from 10 on and where two meet."""
+    """Return the front as text: points by number; a star from 10 on, and where two points meet."""
     marks = [str(number) if number < 10 else "*" for number in range(1, len(front.points) + 1)]
     return _drawn(_unit_square(front), marks, front.problem)
 
@@ -57,7 +57,7 @@ def overlay(fronts: Mapping[str, Sequence[Evaluation]], problem: Problem) -> str
 
 
 def _drawn(unit: FloatArray, marks: Sequence[str], problem: Problem) -> str:
-    """Return points of the unit square as text; where two with other marks meet is a star."""
+    """Return points of the unit square as text; a star where two different marks meet."""
     x, y = problem.objectives[:2]
     canvas = [[" "] * COLUMNS for _ in range(LINES)]
     for mark, (u, v) in zip(marks, unit, strict=True):
@@ -78,7 +78,7 @@ def _to_unit(scores: FloatArray, problem: Problem) -> FloatArray:
     if not len(gains):
         return gains
     extent = gains.max(axis=0) - gains.min(axis=0)
-    # a front of one value in an objective sits in the middle of its axis
+    # a front with one value in an objective is drawn in the middle of its axis
     return np.asarray(
         np.where(extent > 0, (gains - gains.min(axis=0)) / np.where(extent > 0, extent, 1.0), 0.5)
     )

@@ -1,6 +1,6 @@
-"""What still pictures share: canvas, colours, quiet axes, marks with error bars, a front's stairs.
+"""Common parts of still pictures: canvas, colours, plain axes, marks with error bars, staircases.
 
-Drawn by matplotlib without a display; what is drawn is left to each picture.
+matplotlib draws them without a display; each picture decides on its content.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from paretoflow.report.labels import axis_title
 
 INK, FADED, ACCENT, BASE, GRID = "#1c1c1a", "#a5a49c", "#2268b8", "#c4541a", "#e4e3dd"
 PLANES = 3
-"""Up to this many objectives every pair gets a plane; beyond, parallel coordinates are drawn."""
+"""Number of objectives up to which every pair has a plane; beyond, there are parallel coordinates.
+"""
 
 Format = Literal["png", "svg"]
 Pair = tuple[int, int]
@@ -36,11 +37,11 @@ class Still:
     Args:
         problem: Objectives of its axes.
         plane: Draws two objectives, given by their numbers, into axes.
-        parallel: Draws all objectives side by side into axes, where they are too many for planes.
-        title: Stands above.
-        salt: Makes the ids in an SVG, the same whenever it is drawn.
+        parallel: Draws all objectives side by side into axes, if there are too many for planes.
+        title: Title above the picture.
+        salt: Seed of the ids in an SVG, so that they are the same in every drawing.
         size: Width of a picture of one plane, and height, in inches.
-        legend_columns: How many entries of the legend stand side by side at most.
+        legend_columns: Largest number of legend entries side by side.
     """
 
     problem: Problem
@@ -87,7 +88,7 @@ class Still:
             axes.set_xticks(range(self.problem.m), titles)
 
     def _turn(self, axes: Any, pair: Pair) -> None:
-        """Name the axes of a plane, and turn them so that better is up and to the right."""
+        """Label the axes of a plane, and orient them so that better is up and to the right."""
         x, y = (self.problem.objectives[k] for k in pair)
         axes.set_xlabel(axis_title(x), color=INK, parse_math=False)
         axes.set_ylabel(axis_title(y), color=INK, parse_math=False)
@@ -150,11 +151,14 @@ def strands(
 
 
 def stairs(points: Sequence[Evaluation], problem: Problem) -> FloatArray:
-    """Return the edge of what a front of two objectives dominates, as scores, shape (2, corners).
+    """Return the edge of the region that a front of two objectives dominates, as scores.
 
     Args:
         points: At least one.
         problem: Directions of the objectives.
+
+    Returns:
+        Shape (2, corners).
     """
     gains = gains_of(np.array([p.scores for p in points]), problem)
     gains = gains[np.argsort(-gains[:, 0], kind="stable")]
@@ -163,7 +167,7 @@ def stairs(points: Sequence[Evaluation], problem: Problem) -> FloatArray:
 
 
 def still_page(title: str, body: str) -> str:
-    """Return HTML as a whole page that loads nothing and runs nothing.
+    """Return HTML as a complete page that loads nothing and runs no script.
 
     Args:
         title: Plain text.

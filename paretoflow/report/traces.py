@@ -18,7 +18,7 @@ Trace = dict[str, Any]
 
 SYMBOLS = {"weighted": "circle", "constrained": "diamond", "merge": "square", "reevaluate": "cross"}
 NUMBERED = 30
-"""Fronts of up to this many points carry their numbers in the chart."""
+"""Largest number of front points for which the chart shows their numbers."""
 
 
 def region(front: FrontView) -> Trace:
