@@ -1,1 +1,1 @@
-"""What a worker does, without Ray."""
+"""The work of a worker, without Ray."""

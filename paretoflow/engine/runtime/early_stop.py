@@ -1,8 +1,8 @@
-"""End a run early when its likelihoods are over-optimised, as its spec asks.
+"""End a run early when its likelihoods are over-optimised, as its spec configures.
 
-What was seen so far lies beside the trainer state, so that a run that goes on from there decides as
-one that was never interrupted. (A crash between a state and its evaluation loses the evaluation,
-and with it the watch begins anew.) Only the rank that evaluates keeps a watch.
+The observations so far are kept beside the trainer state, so that a run that resumes from there
+decides like an uninterrupted one. (A crash between a state and its evaluation loses the evaluation,
+and then the observation starts again.) Only the worker that evaluates observes.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from paretoflow.spec.methods.base import EarlyStopSpec
 from paretoflow.storage.durable import write_durably
 
 LOOKS_FILE = "paretoflow_looks.json"
-"""In a folder of trainer state: what the run's evaluations saw up to that step."""
+"""File in a folder of trainer state: the observations of the run's evaluations up to that step."""
 
 
 class EarlyStopping:
-    """Watches one run.
+    """Decides whether one run ends early.
 
     Args:
-        spec: When to end it.
-        steps: Of the whole run.
+        spec: Conditions of an early end.
+        steps: Optimiser steps of the whole run.
         base: Diagnostics of the base, with its top-k entropy and mass.
-        state: Folder of the trainer state that the run goes on from; None where it starts.
+        state: Folder of the trainer state that the run resumes from; None for a new run.
 
     Attributes:
-        reason: Why the run ends at its last look; empty while it goes on.
+        reason: Reason for the run's end at its last evaluation; empty while it continues.
 
     Raises:
-        MethodError: If what lies in `state` is damaged.
+        MethodError: If the observations in `state` are damaged.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class EarlyStopping:
         self.reason = ""
 
     def look(self, checkpoint: Checkpoint, diagnostics: Mapping[str, float]) -> None:
-        """Take in what a checkpoint's evaluation saw; one without the signals does not count."""
+        """Record the diagnostics of a checkpoint; one without the signals does not count."""
         look = Look.of(checkpoint.step, diagnostics)
         if look is not None:
             self._looks.append(look)
@@ -58,7 +58,7 @@ class EarlyStopping:
             self.save(checkpoint.state)
 
     def save(self, state: Path) -> None:
-        """Write what was seen into a folder of trainer state."""
+        """Write the observations into a folder of trainer state."""
         write_durably(
             partial := state / f".{LOOKS_FILE}",
             json.dumps([asdict(look) for look in self._looks]).encode(),
@@ -67,15 +67,16 @@ class EarlyStopping:
 
 
 def settles_itself(method: MethodSpec, asked: Proposal) -> bool:
-    """Return whether a run chooses its result itself at its end, so that none may come before.
+    """Check whether a run chooses its result itself at its end, so that it must not end earlier.
 
-    A constrained run does: its looks see what is lost, and it goes back to what kept all it must.
+    A constrained run does: its validation looks detect a loss, and it returns to a checkpoint that
+    kept all thresholds.
     """
     return asked.kind is LaunchKind.CONSTRAINED and method.dual.result == "feasible"
 
 
 def _read(state: Path | None) -> list[Look]:
-    # a state saved before its first evaluation, or by a sweep that watched for nothing, has none
+    # a state from before the first evaluation, or from a sweep without early stopping, has no file
     if state is None or not (state / LOOKS_FILE).is_file():
         return []
     try:

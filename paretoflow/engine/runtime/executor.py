@@ -1,7 +1,8 @@
-"""What a rank keeps loaded between runs, and how it executes one.
+"""The executor: keeps the base and shared tables loaded between runs, and executes launches.
 
-Train, evaluate each checkpoint, write it down. Knows nothing of Ray. Every result is durable in a
-fragment before it is reported. Of several ranks all train, and the first evaluates and writes.
+It trains, evaluates each checkpoint and writes the results, without Ray. Every result is durable in
+a fragment before it is reported. With several workers, all train, and the first evaluates and
+writes.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ ALONE = Parallel()
 
 @dataclass(frozen=True)
 class _Ready:
-    """What exists once the objectives are frozen."""
+    """The parts of an executor that exist once the objectives are frozen."""
 
     problem: Problem
     setup: RunSetups
@@ -65,7 +66,7 @@ class Executor:
     Args:
         root: The sweep's folder.
         threads: CPU threads for torch; None leaves its default.
-        parallel: This process' place among the ranks of its worker group.
+        parallel: Rank of this process in its worker group.
 
     Raises:
         UserError: If data, model or objectives cannot be set up.
@@ -99,7 +100,7 @@ class Executor:
         """Freeze the objectives and evaluate the base; return both as rows.
 
         Raises:
-            RunInterrupted: If the mailbox asks for it; what was sampled and scored is kept.
+            RunInterrupted: If the mailbox requests it; sampled and scored answers are kept.
         """
         lessons = self._stage.learn(mailbox)
         objectives = self._spec.objectives
@@ -113,24 +114,24 @@ class Executor:
         return [known, self._results.of_base(result, notes)]
 
     def _notes(self, problem: Problem, lessons: Lessons) -> list[str]:
-        """Return what to know of the objectives before any run; refuse those that teach nothing."""
+        """Return notes about the objectives before any run; refuse those that teach nothing."""
         spec, scores = self._spec, raw_scores(lessons.scored, self._spec.objectives)
-        if spec.method.type != "command":  # a program may learn from what it likes
+        if spec.method.type != "command":  # a program chooses its own training data
             require_differences(spec.objectives, scores)
         told = [note for o in self._panel.objectives for note in getattr(o, "notes", ())]
         told += unread(getattr(spec.model, "path", ""))
         return [*told, *calibration_notes(problem, scores, unmoved(spec.objectives))]
 
     def ready(self, problem: Problem, mailbox: Preparing = NOBODY) -> list[Event]:
-        """Get ready for launches under objectives that are frozen already.
+        """Prepare for launches under objectives that are frozen already.
 
         Returns:
-            What scores depend on as a row, where the ledger does not have it as it is.
+            The inputs that scores depend on as a row, where they differ from those in the ledger.
 
         Raises:
-            ChangedInputsError: If scores would not be like those that are there; before anything
-                is sampled.
-            RunInterrupted: If the mailbox asks for it.
+            ChangedInputsError: If scores would not be comparable with the earlier ones; raised
+                before anything is sampled.
+            RunInterrupted: If the mailbox requests it.
         """
         events = self._compared(problem.inputs)
         self._freeze(problem, self._stage.learn(mailbox))
@@ -170,7 +171,7 @@ class Executor:
         return gains_of(scores, problem)
 
     def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:
-        """Execute an attempt from what earlier ones saved; return why it failed, if it did."""
+        """Execute an attempt from the state that earlier ones saved; return its failure, if any."""
         self._pulse.tells = attempt.progress
         failure = failure_in(lambda: self._train(launch, attempt), (self._files.root,))
         if failure is not None and failure.outage:
@@ -189,7 +190,7 @@ class Executor:
         setup = self._ready.setup.setup_for(launch.proposal)
         watch = self._watch(setup.spec, launch.proposal, saved)
 
-        def should_stop() -> bool:  # asked once after every step
+        def should_stop() -> bool:  # called once after every step
             attempt.progress(next(steps))
             return attempt.stopping()
 
@@ -219,20 +220,20 @@ class Executor:
                 self._files.finish(launch.run_id)
 
     def _pauses(self, launch: Launch, stopped: RunInterrupted, attempt: Attempt) -> bool:
-        """Tell that a run is paused; return whether it stopped for that, on every rank."""
+        """Report that a run is paused; return whether that is why it stopped, on every worker."""
         why = attempt.suspended()
         if why and self._first:
             where = (launch.run_id, launch.attempt)
             row = paused(*where, time.time(), why, stopped.step, stopped.cost)
             self._files.patiently(lambda: write_fragment(self._folder, [row]))
             attempt.tell(Report(*where, (row,)))
-        # a rank that was not asked itself stops with another: the first one tells why
+        # the other workers stop with the first one, which alone knows the reason
         return bool(why) or not (self._first or attempt.stopping())
 
     def _look_again(
         self, launch: Launch, known: PriorEvaluation, attempt: Attempt, setup: RunSetups
     ) -> None:
-        """Evaluate a checkpoint once more; of several ranks the first does it alone."""
+        """Evaluate a checkpoint again; with several workers, the first does it alone."""
         if not self._first:
             return
         attempt.progress()
@@ -254,7 +255,7 @@ class Executor:
     def _watch(
         self, method: MethodSpec, asked: Proposal, state: Path | None
     ) -> EarlyStopping | None:
-        """Return what may end a run early, on every rank; None where nothing may."""
+        """Return the early stopping of a run, on every worker; None where it has none."""
         if method.early_stop is None or settles_itself(method, asked):
             return None
         if self._first and not self._base_signals:
@@ -269,7 +270,7 @@ class Executor:
         setup: RunSetup,
         watch: EarlyStopping | None,
     ) -> None:
-        """Evaluate a checkpoint and make it durable, with the run's end if it is the last."""
+        """Evaluate a checkpoint and write the result, with the run's end if it is the last one."""
         attempt.progress()
         if not self._first:
             return

@@ -1,8 +1,8 @@
-"""What a worker's scores depend on, put together from what it has loaded.
+"""The inputs that a worker's scores depend on, collected from its loaded parts.
 
-`core.inputs` compares. Noted are the prompts of all three sets, the base's files and its template,
-each scorer's code or weights, its settings and version, how answers are drawn, and the versions of
-libraries. What a run trains with is in the sweep's spec, which may not change either.
+`core.inputs` compares them. They are the prompts of all three sets, the base's files and template,
+each scorer's code or weights, settings and version, the sampling of answers, and the versions of
+libraries. The settings of training are in the sweep's spec, which may not change either.
 """
 
 from __future__ import annotations
@@ -27,19 +27,21 @@ LIBRARIES = ("torch", "transformers", "tokenizers", "peft", "trl")
 _OF_SCORERS = {"rouge": "rouge-score"}
 _SETS = ("eval", "train", "validation")
 _NO_EFFECT = {"name", "direction", "unit", "range", "ref", "batch_size", "path"}
-"""Of an objective: names and what is frozen with the problem; the path is told apart by content."""
+"""Keys of an objective without effect here: names, keys frozen with the problem, and the path,
+whose content is compared instead.
+"""
 
 
 def inputs_of(
     spec: SweepSpec, lm: LanguageModel, prompts: PromptSets, scorers: Sequence[Objective]
 ) -> Inputs:
-    """Return what the scores of a worker depend on.
+    """Return the inputs that a worker's scores depend on.
 
     Args:
-        spec: The sweep's.
-        lm: The base, loaded.
-        prompts: As they were drawn.
-        scorers: Of the spec's objectives, in its order.
+        spec: Spec of the sweep.
+        lm: The loaded base.
+        prompts: The drawn prompts.
+        scorers: Scorers of the spec's objectives, in its order.
     """
     files = {"model.path" if hasattr(spec.model, "path") else "model": dict(lm.files)}
     names = {"data.path": _name(spec.data), "model.path": _name(spec.model)}
@@ -59,7 +61,7 @@ def inputs_of(
 
 
 def _digests(prompts: PromptSets, name: str) -> Iterator[str]:
-    """Yield the digest of each prompt of a set, with what people said of answers to it."""
+    """Yield the digest of each prompt of a set, with the human feedback on answers to it."""
     own = map(_digest, getattr(prompts, name))
     given = {"train": prompts.given, "validation": prompts.given_held_out}.get(name, ())
     if not given:
@@ -76,7 +78,7 @@ def _digest(prompt: Prompt) -> str:
 
 
 def _name(part: Any) -> str:
-    """Return the last part of a file's or folder's path; a whole one may be private."""
+    """Return the last part of a file's or folder's path; the whole path may be private."""
     return PurePath(getattr(part, "path", "")).name
 
 
@@ -90,7 +92,7 @@ def _values(spec: SweepSpec) -> Iterator[tuple[str, str]]:
         key = f"objectives.{objective.name}"
         yield f"{key}.type", objective.type
         if objective.type == "import":
-            yield f"{key}.path", objective.path  # names a function, and no place
+            yield f"{key}.path", objective.path  # names a function, not a file
         yield from _set(objective, key, _NO_EFFECT | {"type"})
         yield f"{key}, version of the scorer", str(VERSIONS[objective.type])
 
@@ -107,6 +109,6 @@ def _versions(objectives: Sequence[ObjectiveSpec]) -> dict[str, str]:
     for name in (*LIBRARIES, *sorted(asked)):
         try:
             found[name] = version(name)
-        except PackageNotFoundError:  # a build without metadata cannot be told apart
+        except PackageNotFoundError:  # builds without metadata cannot be distinguished
             continue
     return found

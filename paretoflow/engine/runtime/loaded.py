@@ -1,4 +1,4 @@
-"""What has to be loaded before anything of a sweep can be sampled or scored, in one place."""
+"""Loads the base, prompts and scorers of a sweep, which sampling and scoring need."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Loaded:
     """The base, prompts and scorers of a sweep.
 
     Args:
-        scorers: Of the spec's objectives, in its order.
-        inputs: What scores by these depend on.
+        scorers: Scorers of the spec's objectives, in its order.
+        inputs: Inputs that their scores depend on.
     """
 
     lm: LanguageModel
@@ -44,9 +44,9 @@ def loaded(spec: SweepSpec, threads: int | None = None, draw: Drawing = prompts_
     """Load the base, draw the prompts and build the scorers of a sweep.
 
     Args:
-        spec: The sweep's.
+        spec: Spec of the sweep.
         threads: CPU threads for torch; None leaves its default.
-        draw: What draws the prompts.
+        draw: Draws the prompts.
 
     Raises:
         UserError: If data, model or objectives cannot be set up.
@@ -58,14 +58,14 @@ def loaded(spec: SweepSpec, threads: int | None = None, draw: Drawing = prompts_
 
 
 def require_trainable(spec: SweepSpec, lm: LanguageModel, parallel: Parallel) -> None:
-    """Refuse what no run could be trained with on this machine, before anything is sampled.
+    """Refuse settings with which no run could train on this machine, before anything is sampled.
 
-    The rules of the spec cannot see it: it depends on the base, and on where the worker runs.
+    The rules of the spec cannot check them: they depend on the base, and on the worker's machine.
 
     Raises:
-        ModelError: If no adapter fits the base as `model.lora` and the axes of `search` ask for it.
-        SpecError: If the base is in half precision on a CPU, and several workers or ZeRO are to
-            train it; or the program of `method: {type: command}` is not here.
+        ModelError: If no adapter fits the base under `model.lora` and the axes of `search`.
+        SpecError: If the base is in half precision on a CPU, and several workers or ZeRO train it;
+            or the program of `method: {type: command}` is not here.
     """
     if isinstance(spec.method, CommandMethodSpec):
         require_startable(spec.method)
@@ -84,7 +84,7 @@ def require_trainable(spec: SweepSpec, lm: LanguageModel, parallel: Parallel) ->
 
 
 def loaded_base(spec: SweepSpec, threads: int | None = None) -> LanguageModel:
-    """Return the base of a sweep, asked in turns where its data is chats and it has a template."""
+    """Load the base of a sweep; it is prompted in chat turns if it has a template and chat data."""
     lm = load_base(spec.model, threads=threads)
     return replace(lm, chat=bool(lm.tokenizer.chat_template) and asks_in_turns(spec.data))
 

@@ -1,8 +1,8 @@
-"""What a rank of a worker group is at, between the driver that calls it and the run that it trains.
+"""Thread-safe state of one worker, shared by driver RPCs and the training thread.
 
-Everything that happens goes into an outbox and stays there until the driver says that it is in the
-ledger: a driver that dies between hearing and recording leaves the next one to hear it again. Knows
-nothing of Ray, and of time no more than its clock.
+Every message goes into an outbox and stays there until the driver confirms that it is in the
+ledger. If a driver dies between receiving and recording a message, the next driver receives it
+again. The mailbox does not use Ray, and reads the time only from its clock.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from paretoflow.ledger.tables import Event
 
 @dataclass(frozen=True)
 class LoadResult:
-    """A rank has loaded, or could not.
+    """The result of a worker's loading.
 
     Args:
-        events: The calibration and the base's evaluation, where it did the shared stage.
-        error: Why it could not; None when it did.
+        events: The calibration and the base's evaluation, where the worker did the shared stage.
+        error: Error of loading; None on success.
     """
 
     events: tuple[Event, ...] = ()
@@ -37,14 +37,14 @@ Message = LoadResult | Report
 
 @dataclass(frozen=True)
 class PollRequest:
-    """What a driver says each time it asks for news.
+    """A driver's poll of a worker.
 
     Args:
         epoch: The driver's epoch in the ledger.
-        since: Number of the newest message that it has; -1 for none.
-        recorded: Number of the newest message that is safe in the ledger, and may be forgotten.
-        wait_s: How long it would wait for news.
-        orphan_s: How long the rank shall go on without hearing from a driver.
+        since: Number of the newest message that the driver has; -1 for none.
+        recorded: Number of the newest message that is safe in the ledger, and may be deleted.
+        wait_s: Longest time to wait for news, in seconds.
+        orphan_s: Longest time that the worker continues without a call of a driver, in seconds.
     """
 
     epoch: int
@@ -56,18 +56,18 @@ class PollRequest:
 
 @dataclass(frozen=True)
 class PollReply:
-    """What a rank answers.
+    """A worker's answer to a poll.
 
     Args:
-        messages: Those since the call's, each with its number.
-        launch: What it was last given; None if nothing yet.
-        training: Whether it still works on that.
-        loaded: Whether it can take a launch once it is idle.
+        messages: Messages after the request's `since`, each with its number.
+        launch: The last launch that it received; None if there was none yet.
+        training: Whether it still works on the launch.
+        loaded: Whether it can accept a launch once it is idle.
         phase_s: Seconds since the phase began.
         still_s: Seconds since the last sign of progress.
-        step: Optimiser steps done of the launch; -1 when not known.
-        reason: Why it leaves; empty while it does not.
-        doing: How far it is with what comes before the first launch.
+        step: Optimiser steps done of the launch; -1 when unknown.
+        reason: Reason for leaving; empty while it does not leave.
+        doing: Progress before its first launch.
     """
 
     messages: tuple[tuple[int, Message], ...]
@@ -84,10 +84,10 @@ class PollReply:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A call for news that is not answered yet.
+    """A poll that is not answered yet.
 
     Args:
-        phase: What the rank was about when it came.
+        phase: Phase of the worker when the poll arrived.
     """
 
     request: PollRequest
@@ -95,15 +95,15 @@ class Waiting:
 
 
 class Mailbox:
-    """The state of one rank; every method may be called from any thread.
+    """The state of one worker; every method may be called from any thread.
 
-    A call for news is `poll`, where a thread waits for it; `receive`, `has_news` and `answer` are
-    its steps, for whoever waits without one.
+    `poll` answers a driver and blocks its thread meanwhile. `receive`, `has_news` and `answer` are
+    its steps, for callers that wait without a thread.
 
     Args:
-        epoch: The driver that started the rank.
-        orphan_s: How long the rank goes on without hearing from a driver.
-        now: Returns seconds that nobody sets.
+        epoch: Epoch of the driver that started the worker.
+        orphan_s: Longest time that the worker continues without a call of a driver, in seconds.
+        now: Returns the seconds of a clock that is never adjusted.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Mailbox:
         """Record the epoch of a command.
 
         Raises:
-            FencedError: If a newer driver has commanded before.
+            FencedError: If a newer driver has sent a command before.
         """
         with self._news:
             self._fence(epoch)
@@ -145,7 +145,7 @@ class Mailbox:
             )
 
     def poll(self, request: PollRequest) -> PollReply:
-        """Answer a call: at once if there is news for it, else after `wait_s` at the latest.
+        """Answer a poll: at once if there is news, else after `wait_s` at the latest.
 
         Raises:
             FencedError: If a newer driver has called, or calls while this one waits.
@@ -156,7 +156,7 @@ class Mailbox:
             return self.answer(waiting)
 
     def receive(self, request: PollRequest) -> Waiting:
-        """Take in a call: forget what its driver has recorded, and obey its limits.
+        """Receive a poll: delete messages that its driver has recorded, and apply its limits.
 
         Raises:
             FencedError: If a newer driver has called.
@@ -168,7 +168,7 @@ class Mailbox:
             return Waiting(request, self._phase)
 
     def has_news(self, waiting: Waiting) -> bool:
-        """Return whether a call is to be answered now, however long it would wait."""
+        """Check whether to answer a poll now, before its `wait_s` is over."""
         return (
             self._epoch != waiting.request.epoch
             or self._number > waiting.request.since
@@ -176,7 +176,7 @@ class Mailbox:
         )
 
     def answer(self, waiting: Waiting) -> PollReply:
-        """Answer a call with all that is new to it.
+        """Answer a poll with all new messages.
 
         Raises:
             FencedError: If a newer driver has called since.
@@ -198,25 +198,25 @@ class Mailbox:
             )
 
     def loading(self) -> None:
-        """Note that the rank loads."""
+        """Record that the worker is loading."""
         with self._news:
             self._require_still()
             self._doing = None
             self._enter(GroupPhase.LOADING)
 
     def loaded(self, message: LoadResult) -> None:
-        """Note that loading is over."""
+        """Record that loading is over."""
         with self._news:
             self._is_loaded, self._doing = message.error is None, None
             self._post(message)
             self._rest()
 
     def begin(self, launch: Launch) -> None:
-        """Take a launch.
+        """Accept a launch.
 
         Raises:
-            WorkerError: If the rank is at work already.
-            RunInterrupted: If it leaves.
+            WorkerError: If the worker is busy.
+            RunInterrupted: If the worker is leaving.
         """
         with self._news:
             self._require_still()
@@ -227,7 +227,7 @@ class Mailbox:
             self._enter(GroupPhase.BUSY)
 
     def ended(self, failure: Failure | None) -> None:
-        """Note that the launch is over."""
+        """Record that the launch is over."""
         with self._news:
             assert self._launch is not None
             if failure is not None and self._reason:
@@ -237,55 +237,55 @@ class Mailbox:
             self._rest()
 
     def tell(self, report: Report) -> None:
-        """Put a report of the launch in work into the outbox."""
+        """Put a report on the current launch into the outbox."""
         with self._news:
             self._post(report)
             self._moved_at = self._now()
 
     def progress(self, step: int | None = None) -> None:
-        """Note a sign of life, and the optimiser steps done where they are known."""
+        """Record a sign of life, and the optimiser steps done where they are known."""
         with self._news:
             self._moved_at = self._now()
             self._step = self._step if step is None else step
 
     def doing(self, what: str, done: int, of: int) -> None:
-        """Note a sign of life before the first launch, and how far the rank is."""
+        """Record a sign of life before the first launch, and the worker's progress."""
         with self._news:
             self._moved_at = self._now()
-            if of or self._doing is None:  # a count says more than a mere sign
+            if of or self._doing is None:  # a mere sign must not replace a count
                 self._doing = Doing(what, done, of)
 
     def drain(self, reason: str) -> None:
-        """Ask the rank to put down what it is at, and take nothing more."""
+        """Request the worker to save and stop its work, and to accept no further launch."""
         with self._news:
             self._reason = self._reason or reason
             if self._phase is not GroupPhase.LOADING:
                 self._enter(GroupPhase.LEAVING)
 
     def stopping(self) -> bool:
-        """Return whether the run is to be put down where it is."""
+        """Check whether the run should save its state and stop."""
         return bool(self._reason or self._suspended)
 
     def suspend(self, run_id: str, attempt: int, why: str) -> None:
-        """Ask for a run to be paused, unless the rank has ended that attempt."""
+        """Request the pause of a run, unless the worker has ended that attempt."""
         with self._news:
             launch = self._launch
             if self._training and launch and (launch.run_id, launch.attempt) == (run_id, attempt):
                 self._suspended = why
 
     def suspended(self) -> str:
-        """Return why the run is to be paused; empty while it is not."""
+        """Return the reason to pause the run; empty while there is none."""
         return self._suspended
 
     def deserted(self) -> str:
-        """Return why the rank is an orphan; empty while it hears from a driver."""
+        """Return the reason why the worker is an orphan; empty while a driver calls it."""
         with self._news:
             silent_s = self._now() - self._heard_at
             orphaned = silent_s > self._orphan_s
             return f"no driver called for {self._orphan_s:g} s" if orphaned else ""
 
     def at_work(self) -> bool:
-        """Return whether the rank loads or trains."""
+        """Check whether the worker is loading or training."""
         return self._training or self._phase is GroupPhase.LOADING
 
     def _require_still(self) -> None:

@@ -1,4 +1,4 @@
-"""The prompts of a sweep, for the base that is loaded."""
+"""The prompts of a sweep, for the loaded base."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def prompts_of(spec: SweepSpec, lm: LanguageModel) -> PromptSets:
     """Draw the prompts of a sweep; each fits the model's window with its answer.
 
     Raises:
-        UserError: If the data cannot be read, or do not have what the sweep needs.
+        UserError: If the data cannot be read, or lack columns that the sweep needs.
     """
     return load_prompts(
         spec.data, seed=spec.seed, render_chat=renderer_of(spec, lm), needs=needs_of(spec, lm)
@@ -26,7 +26,7 @@ def prompts_of(spec: SweepSpec, lm: LanguageModel) -> PromptSets:
 
 
 def renderer_of(spec: SweepSpec, lm: LanguageModel) -> RenderChat | None:
-    """Return what renders chat turns; None for a base without a chat template."""
+    """Return the renderer of chat turns; None for a base without a chat template."""
 
     def rendered(turns: Sequence[Mapping[str, Any]], tools: Sequence[Any] = ()) -> str:
         return render_chat(lm, turns, tools, spec.model.chat_template_kwargs)
@@ -35,7 +35,7 @@ def renderer_of(spec: SweepSpec, lm: LanguageModel) -> RenderChat | None:
 
 
 def needs_of(spec: SweepSpec, lm: LanguageModel) -> Needs:
-    """Return what the sweep asks of a prompt: references, and that it fits the window."""
+    """Return the sweep's requirements of a prompt: references, and a length within the window."""
     own, window = getattr(spec.data, "max_prompt_tokens", None), lm.context_tokens
     new = spec.model.generation.max_new_tokens
     longest, limit = own, "data.max_prompt_tokens"

@@ -1,4 +1,4 @@
-"""The contract of what a rank keeps loaded, and of what it tells and asks while it works."""
+"""Protocols of a worker's executor and of its progress callbacks."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from paretoflow.scoring.preparing import Preparing
 from paretoflow.spec.engine import EngineSpec
 
 EXECUTOR = "paretoflow.engine.runtime.executor:Executor"
-"""What trains and evaluates, unless a test or a benchmark names another."""
+"""Import path of the default executor; tests and benchmarks may name another."""
 
 
 SHORTEST_WAIT_S = 7200.0
 
 
 def parallel_of(engine: EngineSpec, rank: int) -> Parallel:
-    """Return a rank's place in its worker group.
+    """Return the parallel setup of a rank in its worker group.
 
-    The others wait in a collective while the first evaluates. Who hangs is for the driver to see,
-    by `limits.silent_s`, so they wait twice as long, and two hours at least: a library's own limit
-    of some minutes would end a worker group that is well.
+    The other workers wait in a collective while the first evaluates. The driver detects a hang, by
+    `limits.silent_s`. So the workers wait twice as long, and two hours at least: a library's own
+    limit of some minutes would end a healthy worker group.
     """
     resources = engine.resources
     wait_s = max(2 * engine.limits.silent_s, SHORTEST_WAIT_S)
@@ -32,7 +32,7 @@ def parallel_of(engine: EngineSpec, rank: int) -> Parallel:
 
 
 class Attempt(Protocol):
-    """What an executor tells and asks while it executes a launch; `Mailbox` is one."""
+    """Callbacks of an executor while it executes a launch; `Mailbox` implements them."""
 
     def tell(self, report: Report) -> None:
         """Report rows that are durable in a fragment."""
@@ -43,46 +43,46 @@ class Attempt(Protocol):
         ...
 
     def stopping(self) -> bool:
-        """Return whether the run is to be saved and put down."""
+        """Check whether the run should save its state and stop."""
         ...
 
     def suspended(self) -> str:
-        """Return why the run is to be paused; empty while it is not, or where another rank knows.
+        """Return the reason to pause the run; empty for none, or where another worker has it.
 
-        Asked once a run is put down.
+        Called once a run has stopped.
         """
         ...
 
 
 def asked_to_stop(attempt: Attempt) -> bool:
-    """Give a sign of life; return whether the run is to be saved and put down."""
+    """Give a sign of life; return whether the run should save its state and stop."""
     attempt.progress()
     return attempt.stopping()
 
 
 class RunExecutor(Protocol):
-    """What a rank keeps loaded; built with (spec, root URI, threads, place among the ranks)."""
+    """The executor that a worker keeps loaded; built with (spec, root URI, threads, parallel)."""
 
     def prepare(self, mailbox: Preparing) -> list[Event]:
         """Freeze the objectives and evaluate the base; return both as rows.
 
         Raises:
-            RunInterrupted: If the mailbox asks for it; the next one goes on from there.
+            RunInterrupted: If the mailbox requests it; the next call continues from there.
         """
         ...
 
     def ready(self, problem: Problem, mailbox: Preparing) -> list[Event] | None:
-        """Get ready for launches under objectives that are frozen already.
+        """Prepare for launches under objectives that are frozen already.
 
-        Return what scores depend on as a row, where `problem.inputs` is not just that; None or
-        nothing where it is, or where it is not looked at.
+        Return the inputs that scores depend on as a row, where they differ from `problem.inputs`;
+        None or no row where they are equal, or are not compared.
 
         Raises:
-            ChangedInputsError: If scores would not be like those that are there.
-            RunInterrupted: If the mailbox asks for it.
+            ChangedInputsError: If scores would not be comparable with the earlier ones.
+            RunInterrupted: If the mailbox requests it.
         """
         ...
 
     def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:
-        """Execute an attempt; return why it failed, or None when it did not."""
+        """Execute an attempt; return its failure, or None."""
         ...

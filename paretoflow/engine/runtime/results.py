@@ -1,8 +1,8 @@
-"""The results of a checkpoint: its points scored, and made durable.
+"""The results of a checkpoint: scores its points and makes them durable.
 
 A checkpoint gives one point, or one for each preference that it serves. Its trainer may give the
-scores itself; they are looked over and taken as they are. A row goes into a fragment, the answers
-into a file beside it.
+scores itself; they are checked and used unchanged. A row goes into a fragment, the answers into a
+file beside it.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ def points_of(
     progress: Callable[[], None],
     decoding: Mapping[str, float | int] = NO_DECODING,
 ) -> Iterator[Evaluation]:
-    """Yield the evaluations of a checkpoint, without its name, telling progress after each.
+    """Yield the evaluations of a checkpoint, without its name, reporting progress after each.
 
-    Where the evaluator draws answers otherwise than the sweep, `decoding` says how: whoever uses
-    the adapter must be told.
+    Where the evaluator draws answers with other settings than the sweep, `decoding` has them: users
+    of the adapter need them.
 
     Raises:
-        MethodError: If the checkpoint contradicts itself, or holds scores or weights of a wrong
-            shape or not finite.
+        MethodError: If the checkpoint contradicts itself, or holds scores or weights that have a
+            wrong shape or are not finite.
         DataError: If a prompt does not fit the model.
         ObjectiveError: If a scorer fails.
     """
@@ -100,7 +100,7 @@ def _weights(served: Served, number: int, m: int) -> tuple[float, ...]:
 
 
 def _given(given: Evaluation, m: int) -> Evaluation:
-    """Return what a trainer measured if it can be, its scores being the means over its prompts."""
+    """Check a trainer's own evaluation; return it with its scores as means over its prompts."""
     prompts = given.prompt_scores
     if prompts.ndim != 2 or prompts.shape[0] != m or prompts.shape[1] == 0:
         raise MethodError(
@@ -139,14 +139,14 @@ def _plain(weights: FloatArray) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Results:
-    """Writes what the first rank of a worker group measures.
+    """Writes the evaluations of a worker group's first worker.
 
     Args:
-        folder: The sweep's.
-        names: Of the m objectives.
+        folder: Folder of the sweep.
+        names: Names of the m objectives.
         model: SHA-256 of the base.
-        ranks: Of the worker group: all wait while one evaluates.
-        inputs: SHA-256 of what scores depend on.
+        ranks: Number of workers of the group: all wait while one evaluates.
+        inputs: SHA-256 of the inputs that scores depend on.
     """
 
     folder: Folder
@@ -158,15 +158,15 @@ class Results:
     inputs: str
 
     def of_base(self, result: Evaluation, notes: Sequence[str] = ()) -> Event:
-        """Return the row of the base, its answers written; `notes` are to be told with it."""
+        """Write the answers of the base and return its row, with `notes` to report."""
         return self._row(replace(result, notes=tuple(notes)).named(BASE_RUN_ID, 0, 0))
 
     def of_checkpoint(
         self, launch: Launch, checkpoint: Checkpoint, points: Sequence[Evaluation], early: str
     ) -> tuple[Event, ...]:
-        """Write the rows of a checkpoint, all in one fragment; the first bears the training.
+        """Write the rows of a checkpoint, all in one fragment; the first has the cost of training.
 
-        `early` says why the run has finished with a checkpoint that is not its last.
+        `early` is the reason why the run finishes with a checkpoint that is not its last.
         """
         path, digest = self.files.name(checkpoint.folder), digest_of_folder(checkpoint.folder)
         events = []
@@ -184,7 +184,7 @@ class Results:
     def of_known(
         self, launch: Launch, known: PriorEvaluation, result: Evaluation
     ) -> tuple[Event, ...]:
-        """Write the row of a further evaluation, which names its checkpoint, with the run's end."""
+        """Write the row of a re-evaluation, which names its checkpoint, with the run's end."""
         parent = launch.parent or AdapterRef("", "")
         whole = replace(
             result,
@@ -203,11 +203,11 @@ class Results:
         return tuple(events)
 
     def _over_ranks(self, cost: Cost) -> Cost:
-        """Return the cost of an evaluation that all ranks have waited for."""
+        """Return the cost of an evaluation over all workers, which waited for it."""
         return Cost(cost.wall_s, cost.device_s * self.ranks, cost.tokens)
 
     def _row(self, evaluation: Evaluation) -> Event:
-        """Return the row of a named evaluation, its answers written first."""
+        """Write the answers of a named evaluation and return its row."""
         path = answers_path(self.folder, evaluation.snapshot_id, evaluation.draw)
         if evaluation.completions:
             self.files.patiently(

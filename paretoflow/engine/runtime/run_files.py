@@ -1,7 +1,7 @@
-"""Where a run's adapters and trainer states lie: in the sweep's folder, or copied there from here.
+"""The folders of a run's adapters and trainer states, in the sweep's folder or copied to it.
 
-Training needs a folder on this machine. Where the sweep lives in an object store, that is one in
-the temporary folder, and what must last is sent before anybody is told of it.
+Training needs a folder on this machine. Where the sweep is in an object store, that is a temporary
+folder, and files that must last are uploaded before they are reported.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ RESTORE = "restore the folder from a copy; until then what starts from it fails"
 
 
 class RunFiles:
-    """The folders of a sweep's runs, for one rank.
+    """The folders of a sweep's runs, for one worker.
 
     Args:
         folder: The sweep's folder.
 
     Attributes:
-        root: The sweep's folder on this machine: itself, or the copy in the temporary folder.
+        root: The sweep's folder on this machine: the folder itself, or its temporary copy.
     """
 
     def __init__(self, folder: Folder, parallel: Parallel) -> None:
@@ -49,19 +49,19 @@ class RunFiles:
         """Return the folder of an adapter of the sweep on this machine.
 
         Raises:
-            AdapterError: If it is gone, or has another digest.
+            AdapterError: If the adapter is gone, or has another digest.
         """
         return checked_adapter(self._folder, one.path, one.digest, self._own(one.path), RESTORE)
 
     def saved_state(self, run_id: str, attempt: int) -> Path | None:
-        """Return the newest whole trainer state of a run's earlier attempts; None if none is."""
+        """Return the newest complete trainer state of a run's earlier attempts; None for none."""
         earlier = [self.root / ADAPTERS / run_id / f"a{i}" for i in range(attempt)]
         if self._folder.local is None:
             earlier = [self._own(name) for name in self._fetch_states(run_id, attempt)]
         return latest_state(earlier, self._parallel)
 
     def _fetch_states(self, run_id: str, attempt: int) -> list[str]:
-        """Copy the states that lie in the object store; return the attempts that they are of."""
+        """Copy the states from the object store; return the names of their attempts."""
         found = self._states(run_id)
         states = [state for state in found if _attempt_of(state.parent) < attempt]
         for state in states:
@@ -69,7 +69,7 @@ class RunFiles:
         return [str(a) for a in sorted({state.parent for state in states}, key=_attempt_of)]
 
     def keep(self, path: Path) -> None:
-        """Make a folder of a run last; do nothing where it lies in the sweep's folder already."""
+        """Upload a folder of a run; do nothing where it is in the sweep's folder already."""
         if self._folder.local is None:
             self._folder.send(path, self.name(path))
 
@@ -90,7 +90,7 @@ class RunFiles:
         return path.relative_to(self.root).as_posix()
 
     def finish(self, run_id: str) -> None:
-        """Remove what a run that has ended well leaves behind: trainer states, and copies of it."""
+        """Remove the leftovers of a finished run: trainer states, and local copies."""
         for attempt in (self.root / ADAPTERS / run_id).glob("a*"):
             discard_states(attempt)
         if self._folder.local is None:
@@ -99,7 +99,7 @@ class RunFiles:
             shutil.rmtree(self.root / ADAPTERS / run_id, ignore_errors=True)
 
     def clear(self, run_id: str, attempt: int) -> None:
-        """Remove the states of an attempt that were not written to their end: they take room."""
+        """Remove the incomplete states of an attempt, to free space."""
         discard_torn(self.root / ADAPTERS / run_id / f"a{attempt}")
 
     def _states(self, run_id: str) -> list[PurePosixPath]:
@@ -107,7 +107,7 @@ class RunFiles:
         return [name.parent for name in names if name.name == MANIFEST]
 
     def _own(self, name: str) -> Path:
-        """Return a place for a copy that no other rank of this machine writes to."""
+        """Return a path for a copy that no other worker of this machine writes to."""
         return self.root / f"rank{self._parallel.rank}" / name
 
 

@@ -1,4 +1,4 @@
-"""What a launch is executed with: a method and an evaluator, with its settings in them."""
+"""The setup of a launch: a method and an evaluator with the launch's settings."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from paretoflow.spec.sweep import SweepSpec
 
 @dataclass(frozen=True)
 class RunSetup:
-    """What one launch is executed with.
+    """The method and evaluator of one launch.
 
     Args:
-        method: Trains it, or merges.
-        spec: The method's knobs, with the launch's settings in them.
+        method: Trains or merges the launch.
+        spec: Spec of the method, with the launch's settings.
         evaluator: Scores its checkpoints.
-        decoding: How answers are drawn where the launch says so; empty where the sweep does.
+        decoding: The launch's own settings of decoding; empty where those of the sweep apply.
     """
 
     method: Method
@@ -39,15 +39,15 @@ class RunSetup:
 class RunSetups:
     """Holds the sweep's own method, and builds another for a launch with settings of its own.
 
-    Settings of decoding reach the evaluations only: the base's answers, what an online method
-    samples and the dual controller's looks are drawn as the sweep says.
+    A launch's settings of decoding apply to evaluations only. The base's answers, the samples of an
+    online method and the dual controller's looks are drawn with the sweep's settings.
 
     Args:
         context: The collaborators of the sweep's method.
-        evaluator: Scores as the sweep says.
+        evaluator: Evaluator with the sweep's settings.
 
     Raises:
-        SpecError: If the method's knobs contradict each other.
+        SpecError: If the method's settings contradict each other.
     """
 
     def __init__(self, spec: SweepSpec, context: MethodContext, evaluator: Evaluator) -> None:
@@ -58,10 +58,10 @@ class RunSetups:
         self._latest = self._parts(()), build(spec.method, context)
 
     def setup_for(self, proposal: Proposal) -> RunSetup:
-        """Return what a launch is executed with.
+        """Return the setup of a launch.
 
         Raises:
-            SpecError: If its settings and the method's other knobs contradict each other.
+            SpecError: If its settings and the method's other settings contradict each other.
         """
         parts = self._parts(proposal.settings)
         plain = self._spec.model.generation
@@ -75,10 +75,10 @@ class RunSetups:
         return RunSetup(method, parts.method, self._scoring(parts), decoding)
 
     def evaluator_for(self, settings: Settings) -> Evaluator:
-        """Return what scores a checkpoint whose launch had these settings.
+        """Return the evaluator of checkpoints whose launch had these settings.
 
         Raises:
-            SpecError: If they and the method's other knobs contradict each other.
+            SpecError: If they and the method's other settings contradict each other.
         """
         return self._scoring(self._parts(settings))
 
@@ -90,7 +90,7 @@ class RunSetups:
         return fitted(self._spec.method, self._spec.model, settings)
 
     def _method(self, parts: Fitted) -> Method:
-        """Return the method with these knobs; the latest is kept, since most launches share one."""
+        """Return the method with these settings; the latest is kept, as most launches share it."""
         kept, method = self._latest
         if (kept.method, kept.lora) != (parts.method, parts.lora):
             method = build(parts.method, replace(self._context, lora=parts.lora))

@@ -1,7 +1,7 @@
-"""What a worker samples and scores before the first launch, or reads where that was done before.
+"""The shared stage: answers that a worker samples and scores before the first launch.
 
-Where people gave what runs learn from, the base's answers to the train prompts are sampled only as
-far as runs draw of them too.
+Answers that were made before are read. Where runs learn from human feedback, the base's answers to
+the train prompts are sampled only if runs draw from them too.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from paretoflow.storage import Folder
 
 
 class Pulse:
-    """Passes a beat on to whoever is to hear it now.
+    """Forwards signs of life to the current receiver.
 
     Attributes:
-        tells: Called at each beat.
+        tells: Called at each sign of life.
     """
 
     def __init__(self) -> None:
@@ -45,15 +45,15 @@ class Pulse:
 
 @dataclass(frozen=True)
 class Lessons:
-    """What runs learn from, and what scores them.
+    """The training data of all runs, and the evaluators.
 
     Args:
-        candidates: What runs learn from: the base's scored answers to the training prompts, what
-            people gave, or both.
-        scored: Answers of the base as the objectives score them, to calibrate from: those runs
-            learn from, or the held-out ones.
+        candidates: Training data: the base's scored answers to the train prompts, human feedback,
+            or both.
+        scored: Answers of the base scored by the objectives, for calibration: those of the training
+            data, or the held-out ones.
         evaluator: Scores policies.
-        of_base: Scores the base, and keeps its answers and scores as they come.
+        of_base: Scores the base, and saves its answers and scores one by one.
     """
 
     candidates: Candidates
@@ -68,7 +68,7 @@ class Stage:
 
     Args:
         folder: The sweep's folder.
-        pulse: What the panel's scorers and the evaluator beat.
+        pulse: Signs of life of the panel's scorers and the evaluator.
     """
 
     spec: SweepSpec
@@ -79,13 +79,13 @@ class Stage:
     pulse: Pulse
 
     def learn(self, mailbox: Preparing) -> Lessons:
-        """Sample and score what all runs share, from where it was put down; or read it.
+        """Sample and score the answers that all runs share; answers made before are read.
 
         Raises:
             DataError: If a prompt does not fit the model.
-            ObjectiveError: If a scorer fails; what was made before is kept.
-            LedgerError: If what was kept is damaged.
-            RunInterrupted: If the mailbox asks for it; what was made is kept.
+            ObjectiveError: If a scorer fails; answers made before are kept.
+            LedgerError: If kept answers are damaged.
+            RunInterrupted: If the mailbox requests it; answers made before are kept.
             StorageError: If storage refuses.
         """
         spec, generation = self.spec, self.spec.model.generation
@@ -99,7 +99,7 @@ class Stage:
         units = units_of(spec.method)
         scored = held_out if own is None else own
         in_units = replace(scored, standard=units)
-        if units != "global":  # few are held out: their own spread says little
+        if units != "global":  # the spread of the few held-out answers is unreliable
             held_out = replace(held_out, std=in_units.unit)
         evaluator = Evaluator(
             self.lm,
@@ -118,7 +118,7 @@ class Stage:
         return Lessons(candidates, scored, evaluator, replace(evaluator, keeper=keeper))
 
     def _learnt(self, shared: SharedStage) -> tuple[Candidates | None, Candidates]:
-        """Return the base's own answers, None where no run draws of them, and what runs do draw."""
+        """Return the base's own answers, None where runs do not use them, and the training data."""
         spec, prompts = self.spec, self.prompts
         own, share = None, getattr(spec.data, "sampled", 1.0)
         if share > 0:
@@ -131,7 +131,7 @@ class Stage:
         return own, given if own is None else joined(given, own)
 
     def _said_of_held_out(self, shared: SharedStage) -> Candidates | None:
-        """Return what people said of answers to the validation prompts; None where nothing."""
+        """Return human feedback on answers to the validation prompts; None for none."""
         rows = _rows(self.prompts.validation, self.prompts.given_held_out)
         return GivenStage(shared, 1.0, scores=False).candidates(rows) if rows else None
 

@@ -23,15 +23,15 @@ _ENDS = {
 
 @dataclass(eq=False)
 class SimulatedAttempt:
-    """Where an attempt stands.
+    """The state of a simulated attempt.
 
     Attributes:
-        began_s: When it began.
-        fate: Its randomness.
-        charged_s: When the time that no checkpoint has charged began.
+        began_s: Start of the attempt.
+        fate: Random generator of the attempt.
+        charged_s: Start of the time that no checkpoint has charged yet.
         over: Whether it has ended; its report may still be on its way.
-        given_up: Whether it was ended for its silence; it may come to life again.
-        stuck: Whether it was silent for too long while no driver was there to give it up.
+        given_up: Whether it was ended for its silence; results may still arrive.
+        stuck: Whether it was silent for too long while there was no driver to give it up.
     """
 
     launch: Launch
@@ -45,23 +45,23 @@ class SimulatedAttempt:
     stuck: bool = False
 
     def has_ended(self) -> bool:
-        """Return whether it is over."""
+        """Check whether the attempt is over."""
         return self.over
 
     def is_quiet(self) -> bool:
-        """Return whether no further result will come of it."""
+        """Check whether the attempt will produce no further result."""
         return self.over and not self.given_up
 
     def befalls(self, chance: float) -> bool:
-        """Draw whether something of this probability happens."""
+        """Draw whether an event of this probability happens."""
         return chance > 0 and bool(self.fate.random() < chance)
 
     def drawn_s(self, mean_s: float) -> float:
-        """Draw how long something takes."""
+        """Draw a duration in seconds."""
         return float(self.fate.exponential(mean_s))
 
     def result(self, index: int, now_s: float) -> Report:
-        """Evaluate a checkpoint of the course: the time since the last one is its cost."""
+        """Evaluate a checkpoint of the plan: the time since the last checkpoint is its cost."""
         course, launch = self.course, self.launch
         assert course is not None
         point = course.points[index]
@@ -77,7 +77,7 @@ class SimulatedAttempt:
         return Report(launch.run_id, launch.attempt, (row, ending), ended=True)
 
     def aside(self, step: int, now_s: float, why: str) -> Report:
-        """Pause it at a step: the time since its last checkpoint is charged."""
+        """Pause the attempt at a step: the time since its last checkpoint is charged."""
         spent_s, self.charged_s = now_s - self.charged_s, now_s
         where = (self.launch.run_id, self.launch.attempt)
         row = paused(*where, now_s, why, step, Cost(spent_s, spent_s))
@@ -85,6 +85,6 @@ class SimulatedAttempt:
 
 
 def failure_by(trouble: InjectedFault) -> Failure:
-    """Return what a driver hears of the end that a trouble makes."""
+    """Return the failure that an injected fault causes."""
     message, cause = _ENDS[trouble]
     return Failure(Boundary.WORKER, message, retryable=True, cause=cause)

@@ -1,6 +1,6 @@
-"""A backend in virtual time over an oracle: whole sweeps, stragglers and crashes, in seconds.
+"""A backend in virtual time over an oracle: simulates sweeps, stragglers and crashes in seconds.
 
-The contract of an oracle, for those who write one, is the docstring of `engine.oracles`.
+The docstring of `engine.oracles` describes the protocol of an oracle.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class SimulatedBackend:
-    """One driver's hold on a simulated cluster; the cluster outlives it.
+    """One driver's connection to a simulated cluster; the cluster outlives it.
 
     Args:
         cluster: Worker groups, storage and time, shared with the drivers before and after.
@@ -39,7 +39,7 @@ class SimulatedBackend:
         self._epoch = -1
 
     def adopt(self, epoch: int) -> list[Launch]:
-        """Take over the cluster's worker groups; return what they work on."""
+        """Take over the cluster's worker groups; return their launches."""
         left = self._cluster.take_over(epoch)
         self._epoch = epoch
         return left
@@ -59,7 +59,7 @@ class SimulatedBackend:
         return self._cluster.time.now_s
 
     def pause(self, seconds: float) -> None:
-        """Let virtual time pass."""
+        """Advance virtual time."""
         self._cluster.advance(seconds)
 
     def free(self) -> int:
@@ -77,23 +77,23 @@ class SimulatedBackend:
         self._cluster.drop(launch)
 
     def suspend(self, run_id: str, attempt: int, why: str) -> None:
-        """Have an attempt save where it is and report that it is paused."""
+        """Make an attempt save its state and report the pause."""
         self._cluster.check(self._epoch)
         self._cluster.suspend((run_id, attempt), why)
 
     def poll(self, timeout_s: float) -> list[Report]:
-        """Jump to the next happening, however far, and return all that happens at that time."""
+        """Jump to the next event, however far, and return all reports of that time."""
         self._cluster.check(self._epoch)
         return self._cluster.next_reports(timeout_s)
 
     def groups(self) -> Sequence[GroupState]:
-        """Return what every worker group does now."""
+        """Return the state of every worker group."""
         return self._cluster.states()
 
     def detach(self) -> None:
-        """Leave the worker groups as they are."""
+        """Leave the worker groups running."""
 
     def close(self) -> None:
-        """Let attempts save where they are, and stop them; a newer driver's are left alone."""
+        """Let attempts save their state, and stop them; those of a newer driver are left alone."""
         if self._epoch >= self._cluster.epoch:
             self._cluster.stop_all()

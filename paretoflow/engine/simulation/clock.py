@@ -1,4 +1,4 @@
-"""A clock that jumps from happening to happening."""
+"""A virtual clock that jumps from event to event."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import count
 
 
 class VirtualTime:
-    """What is to happen, in order of time; what falls on the same instant, in order of planning.
+    """A queue of planned events, in order of time; events of one instant in order of planning.
 
     Attributes:
         now_s: Virtual seconds.
@@ -22,11 +22,11 @@ class VirtualTime:
     def plan(
         self, in_s: float, act: Callable[[], None], unless: Callable[[], bool] = lambda: False
     ) -> None:
-        """Let something happen in `in_s` seconds, unless by then something speaks against it."""
+        """Plan a call in `in_s` seconds; it is skipped if `unless` is true by then."""
         heapq.heappush(self._queue, (self.now_s + in_s, next(self._numbers), unless, act))
 
     def run_to(self, until_s: float) -> None:
-        """Let everything up to a time happen."""
+        """Run all events up to a time."""
         while self._queue and self._queue[0][0] <= until_s:
             at_s, _, unless, act = heapq.heappop(self._queue)
             if not unless():
@@ -35,7 +35,7 @@ class VirtualTime:
         self.now_s = max(self.now_s, until_s)
 
     def next_s(self) -> float | None:
-        """Return when something happens next; None if nothing will, as things stand."""
+        """Return the time of the next event; None if no event is planned."""
         while self._queue and self._queue[0][2]():
             heapq.heappop(self._queue)
         return max(self.now_s, self._queue[0][0]) if self._queue else None

@@ -1,8 +1,8 @@
-"""Worker groups, storage and time of a simulation: they go on when the driver dies.
+"""Worker groups, storage and time of a simulation, which survive the death of a driver.
 
-A worker group does what its `AttemptPlan` says and writes each result as a fragment before it
-reports. Reports find whichever driver listens when they come, or nobody. All is decided by seed:
-the same launches at the same times meet the same faults.
+A worker group follows its `AttemptPlan` and writes each result as a fragment before it reports.
+Reports reach the driver that listens at their arrival, or none. The seed decides everything: the
+same launches at the same times meet the same faults.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ from paretoflow.spec.engine import EngineSpec
 
 
 class SimulatedCluster:
-    """What a sweep's drivers share: a cluster and its storage, in virtual time.
+    """A cluster and its storage in virtual time, shared by a sweep's drivers.
 
     Args:
-        engine: How many worker groups there are, when they are given up (`run_s`, `silent_s`) and
-            when they give up themselves (`orphan_s`).
-        start_s: Virtual time to begin at; a resumed sweep begins at its last event.
+        engine: Number of worker groups, limits for giving them up (`run_s`, `silent_s`), and the
+            time after which they stop without a driver (`orphan_s`).
+        start_s: Start of virtual time; a resumed sweep starts at its last event.
 
     Attributes:
-        answers: Asks the oracle.
-        time: Its clock.
-        storage: What its worker groups wrote.
-        epoch: The driver that its worker groups obey; -1 before the first.
+        answers: Calls the oracle.
+        time: The clock.
+        storage: Fragments and saved progress of its worker groups.
+        epoch: Epoch of the driver that its worker groups accept; -1 before the first.
     """
 
     def __init__(
@@ -81,10 +81,10 @@ class SimulatedCluster:
         self.storage = SimulatedStorage()
 
     def take_over(self, epoch: int) -> list[Launch]:
-        """Obey a new driver from now on; return what the worker groups work on.
+        """Accept a new driver from now on; return the launches of the worker groups.
 
         Raises:
-            FencedError: If they obey a newer one already.
+            FencedError: If the worker groups have a newer driver already.
         """
         self.check(epoch)
         self.epoch, self._listening, self._heard_s = epoch, True, self.time.now_s
@@ -100,7 +100,7 @@ class SimulatedCluster:
         """Refuse a driver that is not the newest.
 
         Raises:
-            FencedError: If there is a newer one.
+            FencedError: If there is a newer driver.
         """
         if epoch < self.epoch:
             raise FencedError(
@@ -109,15 +109,15 @@ class SimulatedCluster:
             )
 
     def idle(self) -> int:
-        """Return how many worker groups have nothing to do."""
+        """Return the number of idle worker groups."""
         return len(self._idle)
 
     def states(self) -> list[GroupState]:
-        """Return what every worker group does now."""
+        """Return the state of every worker group."""
         return list(self._states)
 
     def launch(self, launch: Launch) -> None:
-        """Give an attempt to an idle worker group: ask the oracle now, tell its answer in time."""
+        """Give an attempt to an idle worker group: call the oracle now, report its answer later."""
         now_s = self._heard_s = self.time.now_s
         slot = heapq.heappop(self._idle)
         fate = rng_of("weather", self._seed, launch.run_id, launch.attempt)
@@ -143,7 +143,7 @@ class SimulatedCluster:
                 self._release(attempt)
 
     def suspend(self, which: tuple[str, int], why: str) -> None:
-        """Have an attempt save where it is, and tell that it is paused."""
+        """Make an attempt save its state, and report the pause."""
         for attempt in self._busy():
             if (attempt.launch.run_id, attempt.launch.attempt) == which and not attempt.over:
                 self._save(attempt)
@@ -153,12 +153,12 @@ class SimulatedCluster:
                 self.time.plan(self._late_s(attempt), partial(self._write, attempt, report))
 
     def advance(self, seconds: float) -> None:
-        """Let time pass under the eyes of a driver."""
+        """Advance the time while a driver is connected."""
         self.time.run_to(self.time.now_s + seconds)
         self._heard_s = self.time.now_s
 
     def next_reports(self, timeout_s: float) -> list[Report]:
-        """Jump to the next happening, however far, and return what was reported up to it."""
+        """Jump to the next event, however far, and return all reports up to its time."""
         if not self._inbox:
             next_s = self.time.next_s()
             self.time.run_to(self.time.now_s + timeout_s if next_s is None else next_s)
@@ -167,7 +167,7 @@ class SimulatedCluster:
         return reports
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass without any driver: worker groups go on, and at last save and go."""
+        """Advance the time without a driver: worker groups continue until they are orphans."""
         until_s = self.time.now_s + seconds
         alone_s = max(self.time.now_s, self._heard_s + self._limits.orphan_s)
         self._listening = False
@@ -178,7 +178,7 @@ class SimulatedCluster:
         self.time.run_to(until_s)
 
     def stop_all(self) -> None:
-        """Let every worker group save where it is, and do nothing further."""
+        """Make every worker group save its state and stop."""
         self._inbox.clear()
         for attempt in self._busy():
             self._save(attempt)
@@ -203,7 +203,7 @@ class SimulatedCluster:
     def _reach(self, attempt: SimulatedAttempt, index: int) -> None:
         """Evaluate a checkpoint; write and report the result, now or late."""
         if any(disk.befalls(attempt.slot, self.time.now_s) for disk in self._faults.full_disks):
-            if not attempt.over:  # one that was given up just ends
+            if not attempt.over:  # an attempt that was given up just ends
                 self._end(attempt, failure_of(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
             return
         report = attempt.result(index, self.time.now_s)
@@ -216,7 +216,7 @@ class SimulatedCluster:
         self._send(attempt, report)
 
     def _send(self, attempt: SimulatedAttempt, report: Report) -> None:
-        """Let a report come, perhaps late, perhaps twice."""
+        """Send a report, perhaps late, perhaps twice."""
         late_s = self._late_s(attempt)
         arrive = partial(self._arrive, attempt, report)
         self.time.plan(late_s, arrive)
@@ -228,7 +228,7 @@ class SimulatedCluster:
             self._release(attempt, report.failure)
         if not self._listening:
             return
-        if report.failure is not None:  # as on a real cluster, with all that the run made durable
+        if report.failure is not None:  # with all durable rows of the run, as on a real cluster
             report = replace(report, events=tuple(self.storage.of_run(report.run_id)))
         self._inbox.append(report)
 

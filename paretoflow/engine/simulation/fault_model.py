@@ -1,4 +1,4 @@
-"""What befalls an attempt: decided at its start, by seed alone."""
+"""The faults of a simulated attempt: decided at its start, by seed alone."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from paretoflow.engine.simulation.oracle_answers import CheckedPoint
 
 @dataclass(frozen=True)
 class FullDisk:
-    """A time in which nothing can be written.
+    """A period in which nothing can be written.
 
     Args:
-        start_s: Its begin, in virtual seconds; `end_s` its end.
-        slot: The worker group whose disk it is; None where all write to it.
+        start_s: Start in virtual seconds; `end_s` is the end.
+        slot: The worker group that owns the disk; None where all write to it.
     """
 
     start_s: float
@@ -27,28 +27,28 @@ class FullDisk:
     slot: int | None = None
 
     def befalls(self, slot: int, now_s: float) -> bool:
-        """Return whether a worker group cannot write at a time."""
+        """Check whether a worker group cannot write at a time."""
         return self.slot in (None, slot) and self.start_s <= now_s < self.end_s
 
 
 @dataclass(frozen=True)
 class FaultModel:
-    """What goes wrong in a simulation, each as a probability of an attempt.
+    """The faults of a simulation, each as a probability for an attempt.
 
     Args:
-        crash: The worker group dies somewhere on the way.
+        crash: The worker group dies during the attempt.
         straggle: The attempt takes `straggle_factor` times as long.
         out_of_memory: The attempt is out of memory; half as likely with batches half as large.
         node_loss: The worker group's node is lost, and every worker group on it.
-        preempt: The worker group's machine is taken back; notice leaves time to save.
+        preempt: The worker group's machine is taken back; a notice leaves time to save.
         hang: The worker group falls silent: shorter than `engine.limits.silent_s`, or until it is
-            given up; what it did then comes late.
-        duplicate: Of a report: it comes twice.
-        delay: Of a fragment, and of a report: it comes late.
-        delay_s: Mean of what is late, in virtual seconds.
-        groups_per_node: How many worker groups a lost node takes along.
-        noticed_s: Until a lost worker group is noticed and another machine stands in its place.
-        full_disks: When worker groups cannot write their results.
+            given up; its results then arrive late.
+        duplicate: Probability that a report arrives twice.
+        delay: Probability that a fragment, or a report, arrives late.
+        delay_s: Mean delay, in virtual seconds.
+        groups_per_node: Number of worker groups on a node, which are lost with it.
+        noticed_s: Time until a lost worker group is detected and its machine replaced.
+        full_disks: Periods in which worker groups cannot write their results.
     """
 
     crash: float = 0.0
@@ -67,7 +67,7 @@ class FaultModel:
 
 
 class InjectedFault(StrEnum):
-    """What ends an attempt early, or holds it up."""
+    """A fault that ends an attempt early, or delays it."""
 
     CRASH = "crash"
     OUT_OF_MEMORY = "out_of_memory"
@@ -78,33 +78,33 @@ class InjectedFault(StrEnum):
 
 @dataclass(frozen=True)
 class SavedProgress:
-    """How far a run has come, for its next attempt.
+    """The saved progress of a run, for its next attempt.
 
     Args:
-        checkpoints: Evaluated ones, whatever attempt they come from.
-        share: Of the way to the next one.
+        checkpoints: Number of evaluated checkpoints, over all attempts.
+        share: Share of the way to the next checkpoint.
     """
 
     checkpoints: int = 0
     share: float = 0.0
 
     def __lt__(self, other: SavedProgress) -> bool:
-        """Return whether the other is farther."""
+        """Check whether the other is farther."""
         return (self.checkpoints, self.share) < (other.checkpoints, other.share)
 
 
 @dataclass(frozen=True)
 class AttemptPlan:
-    """What one attempt does unless others interfere.
+    """The plan of one attempt, which holds unless others interfere.
 
     Args:
-        begun: Where it goes on.
-        first: Checkpoints that are left out, since earlier attempts have made them.
-        points: Those that are left, at least one.
-        ends: When each of them is there, seconds after the start.
-        trouble: What befalls the attempt itself, or None.
-        trouble_s: When, seconds after the start.
-        stall_s: How long it is silent then.
+        begun: Progress from which it continues.
+        first: Number of checkpoints that are left out, as earlier attempts have made them.
+        points: The remaining checkpoints, at least one.
+        ends: Time of each of them, in seconds after the start.
+        trouble: Fault of the attempt itself, or None.
+        trouble_s: Time of the fault, in seconds after the start.
+        stall_s: Duration of the silence at a hang, in seconds.
     """
 
     begun: SavedProgress
@@ -116,7 +116,7 @@ class AttemptPlan:
     stall_s: float = 0.0
 
     def reached(self, after_s: float) -> SavedProgress:
-        """Return how far the attempt is some seconds after its start."""
+        """Return the progress of the attempt some seconds after its start."""
         done = sum(end <= after_s for end in self.ends)
         if done == len(self.ends):
             return SavedProgress(self.first + done)
@@ -134,15 +134,15 @@ def course_of(
     silent_s: float,
     fate: np.random.Generator,
 ) -> AttemptPlan:
-    """Decide what one attempt will do.
+    """Make the plan of one attempt.
 
     Args:
-        points: The whole run, at least one checkpoint.
+        points: Checkpoints of the whole run, at least one.
         launch: The attempt.
-        begun: Where it goes on.
-        faults: What may go wrong.
-        silent_s: How long a worker group may be silent before it is given up.
-        fate: Randomness of this attempt.
+        begun: Progress from which it continues.
+        faults: Probabilities of faults.
+        silent_s: Longest silence before a worker group is given up, in seconds.
+        fate: Random generator of this attempt.
     """
     slow = faults.straggle_factor if fate.random() < faults.straggle else 1.0
     first = min(begun.checkpoints, len(points) - 1)
@@ -163,7 +163,7 @@ def course_of(
 def _troubles(
     ends: tuple[float, ...], faults: FaultModel, factor: int, fate: np.random.Generator
 ) -> dict[InjectedFault, float]:
-    """Return what would befall an attempt, and when."""
+    """Draw the faults of an attempt, with their times."""
     found = {}
     if fate.random() < faults.crash:
         found[InjectedFault.CRASH] = ends[int(fate.integers(len(ends)))]

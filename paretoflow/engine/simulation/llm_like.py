@@ -1,16 +1,16 @@
 """An oracle that behaves like fine-tuning a language model, for trials without any training.
 
-What makes such sweeps unlike a textbook's front, and is in here:
+It models properties of real sweeps that textbook fronts lack:
 
     saturating      scores are shares of answers that pass; near 0 and 1 training moves little
-    interfering     what raises one objective lowers the others, beyond a direction that all share
-    collapsing      objectives differ in how fast they learn, so that most weights end at one point
-    unfinished      a run is a fixed number of steps; training on from its end goes further
+    interfering     raising one objective lowers the others, except along a common direction
+    collapsing      objectives learn at different speeds, so that most weights end at one point
+    unfinished      a run is a fixed number of steps; further training from its end goes further
     a tax           far from the base, every objective gets worse
     prompts         a score is a mean over prompts, some hard for every policy and objective alike
     seeds           the same launch ends elsewhere each time
 
-The truth is known: `LlmLikeOracle.truth` returns what a policy scores over infinitely many prompts.
+The truth is known: `LlmLikeOracle.truth` returns a policy's scores over infinitely many prompts.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from paretoflow.front.orient import ideal_gains, nadir_gains, scores_of
 STEP = 0.1
 """Length of one step, in a space where the ends of the front are 4 to 10 from the base."""
 NOISE = 0.4
-"""Length of a step's disturbance, as a share of the step."""
+"""Length of a step's random part, as a share of the step."""
 DUAL_RATE, DUAL_CEILING = 10.0, 20.0
 RUN_S, RUN_SPREAD = 60.0, 0.3
 """Median virtual seconds of a run, and the spread of their logarithm."""
 MERGE_S = 5.0
 NODES, ODDS = np.polynomial.hermite_e.hermegauss(15)
-"""Gauss and Hermite's quadrature: means over a standard normal."""
+"""Nodes and weights of Gauss-Hermite quadrature, for means over a standard normal."""
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """What policies are scored on.
+    """The prompts that policies are scored on.
 
     Args:
-        count: Prompts that every checkpoint is scored on.
-        answers: Answers to each; a prompt's score is the share that passes.
+        count: Number of prompts that every checkpoint is scored on.
+        answers: Number of answers to each; a prompt's score is the share that passes.
         spread: Standard deviation of the prompts' difficulty, in logits.
-        shared: Share of its variance that all objectives have in common.
-        quirk: How differently policies take the same prompt, in logits for a policy one away from
-            the base; at 0, prompts cancel where policies are compared.
-        seed: Which prompts; None draws those of the world.
+        shared: Share of the difficulty's variance that all objectives have in common.
+        quirk: Spread of policies' results on the same prompt, in logits for a policy at distance
+            one from the base; at 0, prompts cancel where policies are compared.
+        seed: Seed of the prompts; None uses the world's.
     """
 
     count: int = 48
@@ -61,7 +61,7 @@ class Prompts:
 
 @dataclass(frozen=True)
 class World:
-    """What is fixed before any training: how objectives depend on a policy, and the prompts.
+    """The objectives as functions of a policy, and the prompts, both fixed before any training.
 
     A policy is a point x of a latent space, the base its origin. On prompt j, objective i passes
     with the chance
@@ -71,11 +71,11 @@ class World:
     Args:
         starts: Logits of the base, shape (m,).
         slopes: Shape (m, d).
-        hard: How much harder or easier a prompt is, shape (m, n).
-        quirks: How policies differ on a prompt beyond that, shape (m, n, d).
+        hard: Offset of each prompt in logits, larger for easier prompts, shape (m, n).
+        quirks: Further dependence of a prompt on the policy, shape (m, n, d).
         spread: Standard deviation of `hard` over all prompts.
         quirk: Standard deviation of each entry of `quirks`.
-        tax: See above.
+        tax: Coefficient of the squared distance from the base, see above.
     """
 
     starts: FloatArray
@@ -100,23 +100,23 @@ class World:
         return _sigmoid(logits[:, None] + self.hard + self.quirks @ x)
 
     def slope(self, x: FloatArray, weights: FloatArray) -> FloatArray:
-        """Return which way a weighted sum of the chances rises, shape (d,)."""
+        """Return the gradient of a weighted sum of the chances, shape (d,)."""
         chances = self.means(x)
         return np.asarray((weights * chances * (1 - chances)) @ (self.slopes - self.tax * x))
 
 
 class LlmLikeOracle:
-    """Trains made-up policies; see the module. It suits any number of objectives and any ranges.
+    """Trains synthetic policies; see the module. Any number of objectives and any ranges work.
 
     A weighted run takes steps up the weighted sum of the chances, from the base or its parent. A
-    constrained one raises its target and, by multipliers that move with what each threshold is
-    missed by, keeps the others; a merge mixes its parents' policies.
+    constrained run raises its target and keeps the other objectives, by multipliers that follow
+    each threshold's shortfall. A merge mixes its parents' policies.
 
     Args:
-        seed: Of the world: how objectives depend on a policy.
-        prompts: What policies are scored on.
-        steps: Of a run.
-        looks: Checkpoints of a run, equally far apart, the last at its end.
+        seed: Seed of the world, which holds the objectives as functions of a policy.
+        prompts: The prompts that policies are scored on.
+        steps: Number of steps of a run.
+        looks: Number of checkpoints of a run, equally far apart, the last at its end.
     """
 
     def __init__(
@@ -128,13 +128,13 @@ class LlmLikeOracle:
         self._worlds: dict[int, World] = {}
 
     def world(self, m: int) -> World:
-        """Return the world for m objectives, always the same."""
+        """Return the world for m objectives, the same at each call."""
         if m not in self._worlds:
             self._worlds[m] = made_world(m, self._seed, self._prompts)
         return self._worlds[m]
 
     def base(self, problem: Problem, rng: np.random.Generator) -> OracleCheckpoint:
-        """Return what the untrained model scores."""
+        """Return the evaluation of the untrained model."""
         world = self.world(problem.m)
         return self._scored(np.zeros(world.slopes.shape[1]), problem, 0.0, rng)
 
@@ -163,15 +163,15 @@ class LlmLikeOracle:
         return self._scored(x, problem, MERGE_S, rng)
 
     def truth(self, state: tuple[FloatArray, Problem]) -> FloatArray:
-        """Return the raw scores, shape (m,), that a checkpoint's policy has over all prompts."""
+        """Return a checkpoint's raw scores over infinitely many prompts, shape (m,)."""
         x, problem = state
         return _scores(self.world(problem.m).means(x), problem)
 
     def front(self, problem: Problem, count: int = 1000) -> FloatArray:
-        """Return raw scores of policies that no training passes by much, shape (count, m).
+        """Return raw scores of nearly optimal policies, shape (count, m).
 
-        As long as quirks are small, a policy is best for some mixture of the logits: at x = the
-        mixture's slope over the tax.
+        For small quirks, a policy is optimal for some mixture of the logits, at x = the mixture's
+        slope over the tax.
         """
         world = self.world(problem.m)
         mixtures = rng_of("llm_like front").dirichlet(np.ones(problem.m), count)
@@ -188,7 +188,7 @@ class LlmLikeOracle:
 
 
 class _Pull:
-    """How much each objective counts, step by step; all gains as shares of the ranges."""
+    """The weight of each objective, step by step; all gains are shares of the ranges."""
 
     def __init__(self, proposal: Proposal, problem: Problem) -> None:
         self._weights = proposal.weights.array
@@ -202,7 +202,7 @@ class _Pull:
             self._weights = self._weights / max(self._weights[self._target], 1 / DUAL_CEILING)
 
     def weights(self, shares: FloatArray) -> FloatArray:
-        """Return the weights for the next step, shape (m,), from where the policy stands."""
+        """Return the weights for the next step, shape (m,), from the policy's current gains."""
         if self._target is not None:
             moved = self._weights + DUAL_RATE * (self._bounds - shares)
             self._weights = np.clip(moved, 0.0, DUAL_CEILING)
@@ -211,11 +211,11 @@ class _Pull:
 
 
 SPEEDS = (1.6, 0.5)
-"""Slopes of the objective that learns fastest and of the slowest."""
+"""Slopes of the fastest and of the slowest objective."""
 TOGETHER, AGAINST = 0.5, 0.6
 """Share of a slope in the direction that all objectives have in common, and against the others."""
 TAX = 0.12
-"""Of the largest slope."""
+"""Tax as a share of the largest slope."""
 EASIEST, HARDEST = -0.2, -1.6
 """Range of the base's logits."""
 

@@ -1,4 +1,4 @@
-"""Asks an oracle what comes of an attempt, checks its answers, and keeps the states it gave."""
+"""Calls an oracle for the checkpoints of an attempt, checks them, and keeps their states."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from paretoflow.engine.oracles import (
 
 @dataclass(frozen=True)
 class CheckedPoint:
-    """One checkpoint of an oracle, found to be whole.
+    """One checked checkpoint of an oracle.
 
     Args:
-        evaluation: Without a name; its cost is in virtual seconds. Scores of prompts are the scores
-            themselves, n = 1, where there are no prompts.
-        state: As the oracle gave it.
+        evaluation: Evaluation without a name; its cost is in virtual seconds. Without prompts, the
+            scores themselves are the scores of one prompt, n = 1.
+        state: State from the oracle.
     """
 
     evaluation: Evaluation
@@ -42,12 +42,12 @@ class CheckedPoint:
 
 @dataclass
 class Answers:
-    """Asks an oracle, and keeps the states that its checkpoints came with.
+    """Calls an oracle, and keeps the states of its checkpoints.
 
     Args:
-        oracle: Yours.
+        oracle: The oracle.
         problem: The objectives.
-        seed: The sweep's.
+        seed: Seed of the sweep.
     """
 
     oracle: AnyOracle
@@ -60,7 +60,7 @@ class Answers:
         """Return the evaluation of the base; None where the oracle has none.
 
         Raises:
-            ObjectiveError: If it is not whole.
+            ObjectiveError: If its score vector is not full and finite.
         """
         if not isinstance(self.oracle, WithBase):
             return None
@@ -70,12 +70,12 @@ class Answers:
         return point
 
     def of(self, launch: Launch) -> list[CheckedPoint]:
-        """Return what comes of an attempt.
+        """Return the checkpoints of an attempt.
 
         Raises:
             ObjectiveError: If there is no checkpoint, or one without a full, finite score vector.
-            PluginError: If a checkpoint is to be evaluated again, or to be trained on, and cannot
-                be.
+            PluginError: If the oracle cannot evaluate a checkpoint again, or the state of a parent
+                is missing.
         """
         answer = self._asked(launch, rng_of("oracle", self.seed, launch.run_id, launch.attempt))
         points = [self._checked(checkpoint, launch.run_id) for checkpoint in answer]
@@ -144,17 +144,17 @@ def _cannot_evaluate(oracle: AnyOracle, launch: Launch, method: str) -> PluginEr
 
 
 def checked(told: Any, problem: Problem, run_id: str) -> CheckedPoint:
-    """Return a checkpoint that an oracle told, or say what is wrong with it.
+    """Check a checkpoint that an oracle returned.
 
     By hand: two prompts scored 0 and 1 have the mean .5 with the error sqrt(.5) / sqrt(2) = .5.
 
     Args:
-        told: A `OracleCheckpoint`, or (cost, scores) with standard errors behind them or not.
+        told: An `OracleCheckpoint`, or (cost, scores), optionally followed by standard errors.
         problem: The objectives.
-        run_id: Named in errors.
+        run_id: Run for error messages.
 
     Raises:
-        ObjectiveError: If the score vector is not of length m and finite, or the cost is none.
+        ObjectiveError: If the score vector is not of length m and finite, or the cost is invalid.
     """
     point = told if isinstance(told, OracleCheckpoint) else _from_tuple(told)
     prompts = None if point.prompt_scores is None else _array(point.prompt_scores)
@@ -197,7 +197,7 @@ def _from_tuple(told: tuple[Any, ...]) -> OracleCheckpoint:
 
 
 def _errors(prompts: FloatArray | None, m: int) -> FloatArray:
-    """Return standard errors of means over prompts, shape (m,); 0 where one cannot tell."""
+    """Return standard errors of means over prompts, shape (m,); 0 where they are unknown."""
     if prompts is None or prompts.shape[1] < 2:
         return np.zeros(m)
     return standard_errors(prompts)

@@ -1,4 +1,4 @@
-"""What the worker groups of a simulation wrote: fragments, and how far each run was saved."""
+"""The storage of a simulation: fragments of its worker groups, and saved progress of each run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LAST = (EventKind.FINISHED, EventKind.PAUSED)
 
 
 class SimulatedStorage:
-    """Outlives worker groups and drivers alike."""
+    """The storage of a simulation; it outlives worker groups and drivers."""
 
     def __init__(self) -> None:
         self._rows: dict[str, dict[str, Event]] = {}
@@ -22,24 +22,24 @@ class SimulatedStorage:
         return (row for rows in self._rows.values() for row in rows.values())
 
     def write(self, events: Sequence[Event]) -> None:
-        """Keep a fragment; what is there already stays as it is."""
+        """Store a fragment; events that are stored already do not change."""
         for event in events:
             self._rows.setdefault(event.run_id, {}).setdefault(event.event_id, event)
 
     def of_run(self, run_id: str) -> list[Event]:
-        """Return the events of one run's fragments, by attempt and step, the end last."""
+        """Return the events of one run's fragments, by attempt and step, with the end last."""
         return _in_order(self._rows.get(run_id, {}).values())
 
     def beyond(self, known: Collection[str]) -> list[Event]:
-        """Return the events of all fragments, less the known ones, by run, attempt and step."""
+        """Return the events of all fragments except known ones, by run, attempt and step."""
         return _in_order([row for row in self if row.event_id not in known])
 
     def save(self, run_id: str, reached: SavedProgress) -> None:
-        """Keep a run's state for its next attempt, unless one farther on is there."""
+        """Store a run's progress for its next attempt, unless the stored progress is farther."""
         self._saved[run_id] = max(self.saved(run_id), reached)
 
     def saved(self, run_id: str) -> SavedProgress:
-        """Return how far a run was saved."""
+        """Return the saved progress of a run."""
         return self._saved.get(run_id, SavedProgress())
 
 
