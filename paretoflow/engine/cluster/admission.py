@@ -117,7 +117,7 @@ def _supply(
 
 
 def demand(resources: ResourcesSpec) -> dict[str, float]:
-    """Return the bundle of one rank, by Ray's names."""
+    """Return the resource bundle of one worker, by Ray's names."""
     bundle = {"CPU": resources.cpus_per_rank, "GPU": resources.gpus_per_rank}
     return {name: count for name, count in bundle.items() if count}
 

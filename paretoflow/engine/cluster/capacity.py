@@ -1,6 +1,6 @@
 """The number of worker groups that fit into a cluster, and the resources missing for one.
 
-All ranks of a worker group are alike, so counting them node by node is exact.
+All workers of a group need the same resources, so counting them node by node is exact.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _ranks(node: ClusterNode, resources: ResourcesSpec) -> int:
     if not gpus:
         return by_cpu
     part, whole = math.modf(node.resources.get("GPU", 0) + 1e-6)
-    by_gpu = int(whole) * math.floor(1 / gpus + 1e-6)  # a rank's share lies on one device
+    by_gpu = int(whole) * math.floor(1 / gpus + 1e-6)  # a worker's share is on one device
     return min(by_cpu, by_gpu + math.floor(part / gpus))
 
 

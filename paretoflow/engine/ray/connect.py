@@ -32,12 +32,12 @@ def start_local(engine: EngineSpec, namespace: str) -> None:
         ClusterError: If it does not start: its processes died, or the machine lacks resources.
     """
     _set_environment()
-    # a logical count: worker groups may share cores, as the user asked for them
+    # a logical count: worker groups may share cores if the user configures it
     wanted = engine.worker_groups * engine.resources.ranks * engine.resources.cpus_per_rank
     try:
         with _in_sessions_of_their_own():
             ray.init(
-                address="local",  # whatever RAY_ADDRESS says
+                address="local",  # overrides RAY_ADDRESS
                 num_cpus=max(os.cpu_count() or 1, math.ceil(wanted)),
                 include_dashboard=False,
                 object_store_memory=OBJECT_STORE_BYTES,

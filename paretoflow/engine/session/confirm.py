@@ -1,4 +1,4 @@
-"""Scores points of a front once more, on prompts that no part of the sweep has seen.
+"""Scores points of a front again, on prompts that no part of the sweep has seen.
 
 Needs neither Ray nor a running sweep: the base is loaded once, and the adapters are loaded on it
 one by one. The base itself is scored first, so that every improvement over it is measured on the

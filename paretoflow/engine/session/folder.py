@@ -64,7 +64,7 @@ def enter_folder(spec: SweepSpec, root: Root, *, elsewhere: bool = False) -> Non
     Args:
         spec: Spec of the sweep.
         root: Folder of the sweep.
-        elsewhere: Whether a cluster will run the sweep, where the current folder does not exist.
+        elsewhere: Whether a cluster will run the sweep, where this folder path has no meaning.
 
     Raises:
         SpecError: If anything but `CHANGEABLE` differs, and the sweep has begun.

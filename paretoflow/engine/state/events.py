@@ -20,7 +20,7 @@ from paretoflow.ledger.tables import Event, EventKind
 
 
 def calibrated(problem: Problem, time_s: float, data: DataFacts | None = None) -> Event:
-    """Return the row that freezes the objectives of a sweep; there is one.
+    """Return the row that freezes the objectives of a sweep; a sweep has one such row.
 
     `data` holds facts about the rows that the prompts were drawn from.
     """
