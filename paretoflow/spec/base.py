@@ -1,4 +1,4 @@
-"""What all spec models share."""
+"""Base class of all spec models."""
 
 from __future__ import annotations
 

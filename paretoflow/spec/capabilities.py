@@ -1,4 +1,4 @@
-"""What every method needs, serves and can do, and what proposers need beside weighted launches."""
+"""Capabilities of every method, and the launches that proposers need beside weighted ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from paretoflow.spec.objectives import RougeObjectiveSpec
 from paretoflow.spec.sweep import SweepSpec
 
 TRAINING_LAUNCHES = ("weighted", "constrained")
-"""What every method that trains takes."""
+"""Launch kinds of every method that trains."""
 
 _COMMAND = {
     "command": Capabilities(
@@ -23,7 +23,7 @@ _COMMAND = {
 }
 
 _GIVEN = ("pairs", "ratings")
-"""What a method can learn from that compares two answers and needs no score of them."""
+"""Data for a method that compares two answers and needs no scores."""
 _RATED = ("ratings",)
 _SAMPLES_ALONE = "it samples the policy in training, on one rank"
 
@@ -156,15 +156,15 @@ BEYOND_WEIGHTED = {
     "reevaluate": "reevaluate",
     "soups": "merge",
 }
-"""Proposer tag to the kind of launch that it cannot do without; the others need weights alone."""
+"""Proposer tag to the kind of launch that it requires; other proposers need weights alone."""
 
 BY_ANY_METHOD = ("merge", "reevaluate", "continued")
-"""Kinds that need nothing of a method, so long as an adapter of it serves one preference: it has no
-part in the first two, and plain training goes on from a parent as it does from the base."""
+"""Kinds of launch that work with every method whose adapters serve one preference: the first two do
+not use the method, and plain training starts from a parent as from the base."""
 
 
 def references_for(spec: SweepSpec) -> tuple[str, ...]:
-    """Return who needs a reference answer for each prompt: objectives by name, or the method."""
+    """Return what needs a reference answer for each prompt: objectives by name, or the method."""
     found = [o.name for o in spec.objectives if isinstance(o, RougeObjectiveSpec)]
     if "references" in CAPABILITIES[spec.method.type].needs:
         found.append(f"method {spec.method.type}")
@@ -172,11 +172,11 @@ def references_for(spec: SweepSpec) -> tuple[str, ...]:
 
 
 GIVEN = {"preferences": ("pairs", "scored pairs"), "ratings": _RATED}
-"""By the type of data that people gave: what a method must be able to learn from."""
+"""Type of given data to what a method must be able to learn from."""
 
 
 def learns_from(tag: str, data: str) -> bool:
-    """Return whether a method can learn from a type of data that people gave."""
+    """Return whether a method can learn from a type of given data."""
     return bool(set(GIVEN[data]) & set(CAPABILITIES[tag].given))
 
 

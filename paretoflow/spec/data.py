@@ -1,6 +1,6 @@
-"""Where prompts come from, and what people said of answers to them.
+"""Sources of prompts, and of human feedback on answers.
 
-Every source is brought into one prompt schema (`core.protocols.Prompt`).
+Every source is converted to one prompt schema (`core.protocols.Prompt`).
 """
 
 from __future__ import annotations
@@ -21,27 +21,26 @@ from paretoflow.spec.data_given import (
 
 
 class _RowsSpec(SizesSpec):
-    """What all sources of rows share."""
+    """Fields of all sources of rows."""
 
     columns: ColumnsSpec = ColumnsSpec()
-    """Which columns hold what."""
+    """Names of the columns."""
     template: str | None = None
     """Prompt text with {column} places, for instance "Question: {question}\\nAnswer:"; {passages}
-    is the joined texts.
+    stands for the joined passages.
     """
     max_passage_words: int | None = Field(None, ge=1)
-    """Passages are cut to whole sentences of at most this many words in all; unset: left whole."""
+    """Passages are cut to whole sentences of at most this many words in all. Unset: no cut."""
     max_prompt_tokens: int | None = Field(None, ge=1)
-    """A row whose prompt has more tokens is a bad row; unset: what the model's window leaves beside
-    `model.generation.max_new_tokens`."""
+    """Maximum tokens of a prompt; a row with a longer one is a bad row. Unset: the model's window
+    minus `model.generation.max_new_tokens`."""
     on_bad_row: Literal["error", "skip"] = "error"
-    """What a row does that cannot be used (no prompt, not what the columns say, too long, no
-    reference where an objective needs one): error ends the sweep and names the row; skip leaves it
-    out and counts it. More bad rows than good ones are an error all the same."""
+    """Treatment of rows that cannot be used (no prompt, wrong columns, too long, no reference where
+    an objective needs one). error: end the sweep and name the row; skip: leave it out and count it.
+    More bad rows than good ones are always an error."""
     drawn_by: Literal["content", "row"] = "content"
-    """What decides which set a prompt is in. content: what is asked, so that one prompt is in one
-    set however it is spelt; row: the row as a whole, as sweeps that were begun by earlier versions
-    go on."""
+    """Basis of a prompt's set. content: by the prompt's normal form, so that one prompt is in one
+    set however it is spelt; row: by the row as a whole, as in sweeps of earlier versions."""
 
 
 class PydocDataSpec(SizesSpec):
@@ -51,11 +50,11 @@ class PydocDataSpec(SizesSpec):
 
 
 class JsonlDataSpec(_RowsSpec):
-    """A JSON-lines file, one object a line; `.gz` is read as it is."""
+    """A JSON-lines file, one object per line; `.gz` files are read directly."""
 
     type: Literal["jsonl"]
     path: str = Field(min_length=1)
-    """File, relative to the folder that the command runs in."""
+    """File, relative to the current folder."""
 
 
 class ParquetDataSpec(_RowsSpec):
@@ -63,7 +62,7 @@ class ParquetDataSpec(_RowsSpec):
 
     type: Literal["parquet"]
     path: str = Field(min_length=1)
-    """File, relative to the folder that the command runs in."""
+    """File, relative to the current folder."""
 
 
 class HubDataSpec(_RowsSpec):
@@ -90,11 +89,11 @@ DataSpec = Annotated[
     Field(discriminator="type"),
 ]
 RowsSpec = JsonlDataSpec | ParquetDataSpec | HubDataSpec | PairSourceSpec | RatingSourceSpec
-"""Whatever rows are read from, with the columns of its prompts."""
+"""A source of rows, with the columns of its prompts."""
 
 
 def row_sources(spec: DataSpec) -> tuple[RowsSpec, ...]:
-    """Return whatever rows are read from; nothing of the embedded task."""
+    """Return the sources of rows; empty for the embedded task."""
     if isinstance(spec, PydocDataSpec):
         return ()
     return spec.sources if isinstance(spec, GivenSpec) else (spec,)

@@ -1,4 +1,4 @@
-"""What all sources of data say: how many prompts each use gets, and which columns hold what."""
+"""Sizes of the prompt sets and names of columns, for all sources of data."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from paretoflow.spec.base import Spec
 
 
 class SizesSpec(Spec):
-    """How many prompts each use gets; the three uses never share a prompt."""
+    """Sizes of the prompt sets, which never share a prompt."""
 
     train: int = Field(96, ge=2)
-    """Prompts that answers are sampled for and runs learn from."""
+    """Prompts that runs learn from; the base's answers to them are sampled once."""
     eval: int = Field(48, ge=2)
-    """Prompts every checkpoint is scored on: the same for all, so that they compare pairwise."""
+    """Prompts that every checkpoint is scored on: the same for all, for paired comparison."""
     validation: int = Field(16, ge=2)
-    """Prompts that the dual controller of a constrained run looks at."""
+    """Prompts for the dual controller of constrained runs."""
     candidates: int = Field(4, ge=2)
     """Answers sampled from the base for each train prompt, once per sweep."""
     held_out: int = Field(4, ge=2)
-    """Answers sampled from the base for each validation prompt, once per sweep; their pairs, six of
-    a prompt's four, are those of the ranking accuracy."""
+    """Answers sampled from the base for each validation prompt, once per sweep; the ranking
+    accuracy uses their pairs (six for four answers)."""
 
 
 class ColumnsSpec(Spec):
-    """Which columns of a source hold what. Give `prompt`, `messages` or `dialogue`."""
+    """Names of a source's columns. Give `prompt`, `messages` or `dialogue`."""
 
     prompt: str = "prompt"
     """Column with the plain prompt; used unless `template`, `messages` or `dialogue` is given."""
@@ -32,12 +32,11 @@ class ColumnsSpec(Spec):
     """Column with chat turns ({role, content}, or ShareGPT's {from, value}); rendered by the
     model's chat template. Content may be a list of text parts."""
     tools: str | None = None
-    """Column with the tools that the chat template is told of, a list as OpenAI's; with `messages`
-    only."""
+    """Column with the tools for the chat template, as OpenAI's list; with `messages` only."""
     dialogue: str | None = None
     """Column with a whole "\\n\\nHuman: … \\n\\nAssistant: …" dialogue; its last answer is dropped
     and the turns before it are treated as `messages`."""
     reference: str | None = None
     """Column with the reference answer."""
     passages: str | None = None
-    """Column with the texts to draw on: a string, a list of strings or of such lists."""
+    """Column with the passages: a string, a list of strings, or a list of such lists."""

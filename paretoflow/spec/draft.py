@@ -1,4 +1,4 @@
-"""What a rule may look at: the parts of a sweep YAML that are valid by themselves."""
+"""The input of rules: the parts of a sweep YAML that are valid by themselves."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from paretoflow.spec.search import AxisSpec
 from paretoflow.spec.sweep import SweepSpec
 
 SECTIONS = ("data", "model", "method", "proposer", "search", "engine", "stop", "storage")
-"""Keys of a sweep YAML, beside `objectives`, that rules look at."""
+"""Keys of a sweep YAML, beside `objectives`, that rules read."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """The parts of a sweep YAML that are valid by themselves; None or left out where one is not.
+    """The parts of a sweep YAML that are valid by themselves; invalid ones are None or missing.
 
     Args:
         objectives: Each valid objective with its index in the list.
@@ -45,4 +45,4 @@ class Draft:
 
 
 Rule = Callable[[Draft], Iterator[Fault]]
-"""Yields what is wrong with a draft; silent about what it cannot see."""
+"""Yields the faults of a draft; ignores parts that are missing."""

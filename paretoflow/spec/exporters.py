@@ -1,4 +1,4 @@
-"""What a front can be exported as."""
+"""Export formats of a front."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from paretoflow.spec.base import Spec
 
 
 class FolderExportSpec(Spec):
-    """A folder that stands alone: tables, manifest, PEFT adapters, spec, card and plot."""
+    """A self-contained folder: tables, manifest, PEFT adapters, spec, card and plot."""
 
     type: Literal["folder"] = "folder"
 
@@ -46,7 +46,7 @@ class HubFolderExportSpec(Spec):
 
 
 class VllmExportSpec(Spec):
-    """Adapters for vLLM, with the line that serves them and a preference-to-adapter table."""
+    """Adapters for vLLM, with the command that serves them and a preference-to-adapter table."""
 
     type: Literal["vllm"] = "vllm"
 

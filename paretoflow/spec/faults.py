@@ -1,4 +1,4 @@
-"""pydantic's errors in the words of a sweep YAML: what was got, what is allowed, what to do."""
+"""Translate pydantic's errors to faults of a sweep YAML: value, allowed values, hint."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ _ALLOWED = {
     "too_long": "at most {max_length} entries",
 }
 _KINDS = ("_type", "_from_float")
-"""How pydantic's names of faults in the kind of a value end."""
+"""Endings of pydantic's error types for values of a wrong kind."""
 
 
 def faults_of(error: ValidationError, root: Any) -> list[Fault]:
-    """Return what pydantic found wrong with a document, one fault for each entry.
+    """Return the faults that pydantic found in a document, one for each entry.
 
     Args:
         error: From validating the document.
@@ -69,7 +69,7 @@ def faults_of(error: ValidationError, root: Any) -> list[Fault]:
 
 
 def _is_echo(detail: ErrorDetails, path: KeyPath, root: Any) -> bool:
-    """Say whether a list is only called too short because its entries are faulty themselves."""
+    """Return whether a list is reported as too short only because its entries are faulty."""
     value = value_at(path, root)
     least = detail.get("ctx", {}).get("min_length", 0)
     return detail["type"] == "too_short" and isinstance(value, list) and len(value) >= least
@@ -95,13 +95,13 @@ def _fault(path: KeyPath, details: list[ErrorDetails], root: Any) -> Fault:
 
 
 def code_of(details: Sequence[ErrorDetails]) -> str:
-    """Say whether a value is of the wrong kind, or of the right kind and not allowed."""
+    """Return the code for a value of the wrong kind, or for one that is not allowed."""
     wrong = all(detail["type"].endswith(_KINDS) for detail in details)
     return "spec-wrong-type" if wrong else "spec-not-allowed"
 
 
 def allowed_by(detail: ErrorDetails) -> str:
-    """Return in words what pydantic would have taken."""
+    """Return the values that pydantic accepts, in words."""
     template = _ALLOWED.get(detail["type"])
     if template is None:
         return detail["msg"]
@@ -124,7 +124,7 @@ def _missing(path: KeyPath, root: Any) -> Fault:
 
 
 def unknown_key(path: KeyPath, root: Any) -> Fault:
-    """Return the fault of a key that its mapping does not know, with the nearest that it does."""
+    """Return the fault of an unknown key, with the nearest known one."""
     key, parent = str(path[-1]), path[:-1]
     model = model_at(annotation_at(parent, root), value_at(parent, root))
     allowed = list(model.model_fields) if model else []

@@ -1,8 +1,8 @@
-"""What defaults were before they changed: a sweep goes on as it began.
+"""Former defaults, so that a sweep continues with those it began with.
 
-A sweep's folder keeps its resolved spec. A key that it lacks is newer than the sweep, and stands
-for what was done then; and a YAML that does not say a key whose default has changed since goes on
-with a sweep of its name as it was begun, instead of being refused for another method.
+A sweep's folder stores its resolved spec. A key that is missing there is newer than the sweep, and
+means the former behaviour. A YAML without a key whose default has changed continues an existing
+sweep with the former default, instead of being refused as a different method.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
     "rloo": _GLOBAL,
     "rpo": _GLOBAL,
 }
-"""Of each method's keys: the defaults that are others now."""
+"""Former defaults of each method's keys."""
 NESTED: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "aggregation": {
         "hv_dynamic": {"measure": "sweep"},
@@ -43,17 +43,17 @@ NESTED: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "early_stop": {"": {"evaluations": 2, "signal": "entropy_and_mass"}},
 }
-"""Likewise of what a method's key holds, by its `type`, if it has one."""
+"""Former defaults within a method's key, by the `type` of its value, if any."""
 DATA: Mapping[str, Any] = {"held_out": 2}
-"""Likewise of the data, whatever their type."""
+"""Former defaults of the data, for every type."""
 PROPOSERS: Mapping[str, Mapping[str, Any]] = {"auto": {"lead": 0}}
-"""Likewise of `proposer`, and of what `reevaluate` passes on."""
+"""Former defaults of `proposer`, and of the proposer within `reevaluate`."""
 PROPOSERS_SINCE: Mapping[str, Mapping[str, Any]] = {"auto": {"lead": 12}}
-"""Defaults that came after those and are others now, too."""
+"""Later defaults that have changed again."""
 
 
 def as_begun(plain: dict[str, Any]) -> dict[str, Any]:
-    """Fill in, in a stored spec as plain JSON values, what was done before a key was there."""
+    """Fill in former behaviour for missing keys of a stored spec (plain JSON values)."""
     method, data = plain.get("method"), plain.get("data")
     if isinstance(data, dict):
         data.update({key: value for key, value in DATA.items() if key not in data})
@@ -70,13 +70,13 @@ def as_begun(plain: dict[str, Any]) -> dict[str, Any]:
 
 
 def going_on(spec: SweepSpec, begun: Mapping[str, Any]) -> SweepSpec:
-    """Return a spec that keeps the former defaults of the sweep it goes on with.
+    """Return a spec with the former defaults of the sweep that it continues.
 
-    Only for keys that it does not say itself.
+    Only keys that the spec does not set are changed.
 
     Args:
-        spec: As it was loaded.
-        begun: The stored one, filled in by `as_begun`.
+        spec: The loaded spec.
+        begun: The stored spec, filled in by `as_begun`.
     """
     proposer = _proposer_going_on(spec.proposer, begun.get("proposer"))
     spec = spec.model_copy(update={"proposer": proposer})
@@ -94,7 +94,7 @@ def going_on(spec: SweepSpec, begun: Mapping[str, Any]) -> SweepSpec:
 
 
 def _proposer_going_on(spec: Any, begun: Any) -> Any:
-    """Return a proposer's spec with what it began with, and so what it passes on."""
+    """Return a proposer's spec, and those within it, with their former defaults."""
     if not isinstance(begun, dict) or begun.get("type") != spec.type:
         return spec
     kept = _kept(_kept(spec, begun, PROPOSERS), begun, PROPOSERS_SINCE)

@@ -1,4 +1,4 @@
-"""How a sweep goes on that was begun before constrained runs looked at their parent."""
+"""Former control settings, for sweeps older than the comparison with the parent."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ FORMER: Mapping[str, Any] = MappingProxyType(
         "paired": False,
     }
 )
-"""What was done before `method.dual` could say it."""
+"""Behaviour before `method.dual` had these keys."""
 
 
 def control_as_begun(plain: dict[str, Any]) -> None:
-    """Fill in, in a stored spec as plain JSON values, what was done before the keys were there."""
+    """Fill in former behaviour for missing keys of a stored spec (plain JSON values)."""
     method = plain.get("method")
     dual = method.get("dual") if isinstance(method, dict) else None
     if isinstance(dual, dict) and "form" not in dual:
@@ -31,11 +31,11 @@ def control_as_begun(plain: dict[str, Any]) -> None:
 
 
 def control_going_on(spec: SweepSpec, begun: Mapping[str, Any]) -> SweepSpec:
-    """Return a spec that controls as the sweep it goes on with, where it does not say how.
+    """Return a spec with the control settings of the sweep that it continues, where it sets none.
 
     Args:
-        spec: As it was loaded.
-        begun: The stored one, filled in.
+        spec: The loaded spec.
+        begun: The stored spec, filled in.
     """
     method = begun.get("method")
     dual = method.get("dual") if isinstance(method, Mapping) else None

@@ -1,8 +1,8 @@
-"""YAML to `SweepSpec`, with all faults at once, each with file, line and column.
+"""Load a YAML as `SweepSpec`; report all faults at once, each with file, line and column.
 
 Order: text to values with places (`reader`), overrides on top (`overrides`), each field by pydantic
-(`faults`), rules between fields (`rules`). A rule speaks about the parts that are valid, even when
-others are not.
+(`faults`), rules between fields (`rules`). A rule checks the valid parts, even when others are
+invalid.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from paretoflow.spec.sweep import SweepSpec
 from paretoflow.spec.uris import path_fault
 
 MAX_BYTES = 1 << 20
-"""A larger file is no sweep YAML."""
+"""Maximum size of a sweep YAML."""
 
 
 def load_spec(
@@ -44,10 +44,10 @@ def load_spec(
 
     Args:
         path: The file.
-        overrides: Each as `a.b=value`, put over the file's values in order.
+        overrides: Each as `a.b=value`; they replace the file's values in order.
         storage: Replaces the file's `storage`.
-        files: Whether the files and folders that it names must be on this machine.
-        simulated: Whether it is to be simulated, without a base.
+        files: Whether the files and folders in it must exist on this machine.
+        simulated: Whether the sweep is simulated, without a base.
 
     Raises:
         SpecError: With every fault found in `faults`.
@@ -63,7 +63,7 @@ def load_located(
     *,
     files: bool = True,
 ) -> tuple[SweepSpec, Document]:
-    """Read a sweep YAML as `load_spec` does; return where each value stands too.
+    """Read a sweep YAML as `load_spec` does; also return the place of each value.
 
     Raises:
         SpecError: With every fault found in `faults`.
@@ -83,7 +83,7 @@ def load_spec_text(
 ) -> SweepSpec:
     """Read a sweep from YAML text; `source_name` stands for the file's name in messages.
 
-    Paths are written out, unless it is a spec that was `stored` with them written out.
+    Paths are expanded, unless the spec is a `stored` one, whose paths are expanded already.
 
     Raises:
         SpecError: With every fault found in `faults`.
@@ -119,7 +119,7 @@ def _located(
     _require_unicode(document, storage)
     spec, field_faults = _validate(document)
     draft = Draft.of(spec) if spec else _draft_of_values(document.value, field_faults)
-    # a value that could not be read is told once
+    # a value that could not be read is reported once
     lost = {fault.path for fault in document.faults}
     faults += [*document.faults, *(fault for fault in field_faults if fault.path not in lost)]
     faults += faults_in(draft, files=files, simulated=simulated)
@@ -129,7 +129,7 @@ def _located(
 
 
 def _require_unicode(document: Document, storage: str | None) -> None:
-    """Refuse text that is none: a path of the command line or of a variable may hold any bytes."""
+    """Refuse invalid Unicode: paths from the command line or variables may hold any bytes."""
     try:
         json.dumps(document.value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -156,7 +156,7 @@ def _validate(document: Document) -> tuple[SweepSpec | None, list[Fault]]:
 
 
 def _draft_of_values(value: dict[str, Any], faults: Sequence[Fault]) -> Draft:
-    """Build what the rules may look at from the parts in which no fault was found."""
+    """Build the rules' input from the parts without faults."""
     faulty = {fault.path[:1] for fault in faults} | {fault.path[:2] for fault in faults}
     sections: dict[str, Any] = {}
     for key in SECTIONS:
@@ -177,7 +177,7 @@ def _draft_of_values(value: dict[str, Any], faults: Sequence[Fault]) -> Draft:
 
 
 def _part(annotation: Any, value: Any) -> Any:
-    # the discriminator is spelt out by `type`, and every union here is told apart by it
+    # every union here has `type` as its discriminator
     return TypeAdapter(annotation).validate_json(json.dumps(value), strict=True)
 
 
@@ -192,11 +192,11 @@ def error_of(document: Document, faults: Sequence[Fault]) -> SpecError:
 
 
 def require_valid(spec: SweepSpec, *, simulated: bool = False) -> None:
-    """Refuse a spec that was made in Python and breaks a rule; a YAML is asked when it is read.
+    """Refuse a spec that was built in Python and breaks a rule; YAMLs are checked on reading.
 
     Args:
-        spec: All of it.
-        simulated: Whether it is to be simulated, without a base.
+        spec: The whole spec.
+        simulated: Whether the sweep is simulated, without a base.
 
     Raises:
         SpecError: With every fault found in `faults`, each with its key.
@@ -218,7 +218,7 @@ def read_text(path: Path) -> str:
     """Return a YAML file's text.
 
     Raises:
-        SpecError: If it cannot be read, is no text, or is too large.
+        SpecError: If the file cannot be read, is no text, or is too large.
     """
     if path.is_dir():
         names = ", ".join(sorted(p.name for p in path.glob("*.y*ml"))[:5])

@@ -1,4 +1,4 @@
-"""Where the base model comes from, its adapter and how it generates."""
+"""The base model, its adapter, and the settings of generation."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from pydantic_core import PydanticCustomError
 from paretoflow.spec.base import Spec
 
 ALL_LINEAR = "all-linear"
-"""Adapt every linear layer but the output; of a mixture of experts, those of attention."""
+"""Adapt every linear layer except the output; in a mixture of experts, those of attention."""
 
 
 class LoraSpec(Spec):
     """Low-rank adapter (Hu et al. 2021, arXiv 2106.09685), through PEFT."""
 
     rank: int = Field(16, ge=1, le=65_536)
-    """Inner dimension of the adapter; more can learn more and costs memory in proportion."""
+    """Inner dimension of the adapter; larger ranks learn more and cost memory in proportion."""
     alpha: float = Field(32.0, gt=0)
     """Scale of the adapter: its output is multiplied by alpha / rank."""
     dropout: float = Field(0.0, ge=0, lt=1)
     """Share of adapter inputs dropped in training."""
     targets: str | tuple[str, ...] = ALL_LINEAR
-    """Module names to adapt, or "all-linear"; of a mixture of experts that is attention alone."""
+    """Module names to adapt, or "all-linear", which in a mixture of experts is attention alone."""
     ranks: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
-    """Ranks of single modules instead of `rank`, by how their names end, for instance `q_proj`."""
+    """Ranks of single modules in place of `rank`, by the ends of their names, for instance
+    `q_proj`."""
 
 
 LEAST_TEMPERATURE = 1e-4
-"""Below it logits divided by the temperature are too large for their number format."""
+"""Smallest temperature above 0: below it, logits over the temperature overflow."""
 
 
 def _no_trace(temperature: float) -> float:
@@ -39,18 +40,18 @@ def _no_trace(temperature: float) -> float:
 
 
 class GenerationSpec(Spec):
-    """How answers are sampled, in the shared stage and in every evaluation."""
+    """Settings of sampling, in the shared stage and in every evaluation."""
 
     max_new_tokens: int = Field(96, ge=1)
-    """Longest answer, in tokens."""
+    """Maximum length of an answer, in tokens."""
     temperature: Annotated[float, Field(ge=0), AfterValidator(_no_trace)] = 1.0
     """Sampling temperature; 0 takes the most likely token."""
     top_p: float = Field(1.0, gt=0, le=1)
-    """Samples from the fewest tokens that hold this share of the probability; 1 from all."""
+    """Sample from the fewest tokens that hold this share of the probability; 1 means all."""
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Texts that end an answer; the answer ends before the first of them."""
     batch_size: int = Field(64, ge=1)
-    """Prompts generated at once; changes speed and memory, never the answers."""
+    """Prompts per batch of generation; affects speed and memory, never the answers."""
 
 
 class EmbeddedModelSpec(Spec):
@@ -60,7 +61,7 @@ class EmbeddedModelSpec(Spec):
     lora: LoraSpec = LoraSpec()
     """The adapter that every run trains."""
     generation: GenerationSpec = GenerationSpec()
-    """How answers are sampled."""
+    """Settings of sampling."""
     chat_template_kwargs: dict[str, Any] = Field(default_factory=dict)
     """Further arguments of the chat template, for instance `{enable_thinking: false}`."""
 
@@ -76,13 +77,13 @@ class PretrainedModelSpec(Spec):
     dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
     """Precision of the frozen base."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where it runs; auto takes a GPU when the rank has one."""
+    """Device; auto takes a GPU if the rank has one."""
     trust_remote_code: bool = False
-    """Whether code from the model's repository may run: a risk, off unless you say so."""
+    """Whether code from the model's repository may run: a risk, off by default."""
     lora: LoraSpec = LoraSpec()
     """The adapter that every run trains."""
     generation: GenerationSpec = GenerationSpec()
-    """How answers are sampled."""
+    """Settings of sampling."""
     chat_template_kwargs: dict[str, Any] = Field(default_factory=dict)
     """Further arguments of the chat template, for instance `{enable_thinking: false}`."""
 

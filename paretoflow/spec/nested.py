@@ -1,4 +1,4 @@
-"""A proposer and those within it: it may wrap one, or let several take turns."""
+"""A proposer and those within it: it may wrap one, or alternate between several."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from paretoflow.spec.shape import KeyPath
 def nested(
     proposer: ProposerSpec, place: KeyPath = ("proposer",)
 ) -> Iterator[tuple[KeyPath, ProposerSpec]]:
-    """Yield a proposer and those that it wraps or lets take turns, each with its place."""
+    """Yield a proposer and those that it wraps or alternates between, each with its place."""
     yield place, proposer
     if isinstance(proposer, ReevaluateProposerSpec):
         yield from nested(proposer.of, (*place, "of"))

@@ -1,4 +1,4 @@
-"""What is scored.
+"""Specs of the objectives.
 
 Every objective has a name, a direction, a unit, a range and a reference value.
 """
@@ -23,20 +23,20 @@ _UNITS: dict[Measure, str] = {
 
 
 class _ObjectiveSpec(Spec):
-    """What all objectives share."""
+    """Fields of all objectives."""
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     """Unique name; used in tables, plots and `pick --prefer name=0.7`."""
     direction: Direction = Direction.MAXIMIZE
-    """Which way is better."""
+    """Direction of better scores."""
     unit: str = ""
-    """Shown beside values."""
+    """Unit, shown beside values."""
     range: tuple[float, float] | None = None
-    """Lowest and highest score worth telling apart, in raw units; normalises gaps. Unset: taken
-    once, at the start, from the scores of the base's answers, and stored with the sweep."""
+    """Lowest and highest relevant score, in raw units; used for normalisation. Unset: taken once,
+    at the start, from the scores of the base's answers, and stored with the sweep."""
     ref: float | None = None
-    """A point counts towards the hypervolume only beyond this value. Unset: a tenth of the range
-    beyond its worse end.
+    """Reference value: a point counts towards the hypervolume only beyond it. Unset: a tenth of the
+    range beyond its worse end.
     """
 
 
@@ -45,9 +45,9 @@ class LengthObjectiveSpec(_ObjectiveSpec):
 
     type: Literal["length"]
     direction: Direction = Direction.MINIMIZE
-    """Which way is better; shorter unless you say otherwise."""
+    """Direction of better scores; shorter by default."""
     count: Literal["words", "tokens"] = "words"
-    """What is counted; of scripts without spaces, such as Chinese, every character is a word."""
+    """Unit of counting; in scripts without spaces, such as Chinese, every character is a word."""
 
 
 class RougeObjectiveSpec(_ObjectiveSpec):
@@ -57,7 +57,7 @@ class RougeObjectiveSpec(_ObjectiveSpec):
     variant: Literal["rouge1", "rouge2", "rougeL"] = "rougeL"
     """Unigrams, bigrams or longest common subsequence."""
     measure: Literal["recall", "precision", "fmeasure"] = "recall"
-    """Recall rewards completeness, precision rewards saying nothing else."""
+    """Recall rewards completeness, precision penalises everything else."""
 
 
 class GroundingObjectiveSpec(_ObjectiveSpec):
@@ -69,7 +69,7 @@ class GroundingObjectiveSpec(_ObjectiveSpec):
 
 
 class RegexObjectiveSpec(_ObjectiveSpec):
-    """How often a regular expression, or any of some keywords, is found in the answer."""
+    """Matches of a regular expression, or of any of some keywords, in the answer."""
 
     type: Literal["regex"]
     pattern: str | None = None
@@ -79,7 +79,7 @@ class RegexObjectiveSpec(_ObjectiveSpec):
     ignore_case: bool = True
     """Whether upper and lower case are the same."""
     count: Literal["any", "all"] = "any"
-    """any: 1 when found at least once, else 0; all: number of finds."""
+    """any: 1 if there is a match, else 0; all: number of matches."""
 
 
 class RewardModelObjectiveSpec(_ObjectiveSpec):
@@ -89,16 +89,16 @@ class RewardModelObjectiveSpec(_ObjectiveSpec):
     path: str = Field(min_length=1)
     """Hub id or local folder."""
     output: int = Field(0, ge=0)
-    """Which output; objectives that name the same model share one forward pass."""
+    """Index of the output; objectives with the same model share one forward pass."""
     revision: str | None = None
     """Branch, tag or commit on the hub."""
     batch_size: int = Field(16, ge=1)
-    """Answers scored at once."""
+    """Answers per forward pass."""
     max_length: int = Field(1024, ge=8)
-    """Tokens of prompt and answer that the model sees, or fewer where it has fewer positions; the
-    prompt's beginning is cut first."""
+    """Maximum tokens of prompt and answer, or fewer if the model has fewer positions; the prompt's
+    beginning is cut first."""
     trust_remote_code: bool = False
-    """Whether code from the model's repository may run: a risk, off unless you say so."""
+    """Whether code from the model's repository may run: a risk, off by default."""
 
 
 class ImportObjectiveSpec(_ObjectiveSpec):
@@ -106,30 +106,31 @@ class ImportObjectiveSpec(_ObjectiveSpec):
 
     type: Literal["import"]
     path: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
-    """`package.module:function`; the folder that the command runs in is on the import path."""
+    """`package.module:function`; the current folder is on the import path."""
     kwargs: dict[str, Any] = Field(default_factory=dict)
-    """Passed to every call."""
+    """Keyword arguments of every call."""
 
 
 class SystemObjectiveSpec(_ObjectiveSpec):
-    """What it costs to answer with a checkpoint, measured in its evaluation; needs its `range`.
+    """System cost of answering with a checkpoint, measured in its evaluation; requires `range`.
 
-    No answer of the base tells it, and no training moves it: launches differ in it by `search`.
+    It cannot be calibrated from the base's answers, and training does not change it: launches
+    differ in it through `search`.
     """
 
     type: Literal["system"]
     direction: Direction = Direction.MINIMIZE
-    """Which way is better; of tokens_per_s more, of all else less, unless you say otherwise."""
+    """Direction of better values; by default more for tokens_per_s and less for all others."""
     unit: str = ""
-    """Shown beside values; s, tokens/s, MiB or parameters unless you say otherwise."""
+    """Unit, shown beside values; by default s, tokens/s, MiB or parameters."""
     measure: Measure
-    """latency: seconds per answer, those of a batch shared out evenly; tokens_per_s: tokens sampled
-    per second; memory: most MiB in use while answering, of the GPU or else of the process;
-    trainable_parameters: numbers in the adapter, 0 for the base."""
+    """latency: seconds per answer, as an equal share of its batch; tokens_per_s: tokens sampled per
+    second; memory: peak MiB in use while answering, of the GPU or else of the process;
+    trainable_parameters: parameters of the adapter, 0 for the base."""
 
     @model_validator(mode="after")
     def _by_measure(self) -> Self:
-        """Fill in what was not said, before anyone sees the frozen spec."""
+        """Fill in unset fields before the spec is frozen."""
         defaults: dict[str, Any] = {"unit": _UNITS[self.measure]}
         if self.measure == "tokens_per_s":
             defaults["direction"] = Direction.MAXIMIZE
@@ -152,11 +153,11 @@ ObjectiveSpec = Annotated[
 
 
 def unmoved(objectives: Sequence[ObjectiveSpec]) -> tuple[int, ...]:
-    """Return the indices of the objectives that no training moves: the system costs."""
+    """Return the indices of the objectives that training cannot change: the system costs."""
     return tuple(i for i, o in enumerate(objectives) if isinstance(o, SystemObjectiveSpec))
 
 
 def moved_names(objectives: Sequence[ObjectiveSpec]) -> tuple[str, ...]:
-    """Return the names of all others, which people may say something of."""
+    """Return the names of all other objectives, which may have human feedback."""
     still = unmoved(objectives)
     return tuple(o.name for i, o in enumerate(objectives) if i not in still)

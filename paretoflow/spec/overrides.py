@@ -1,4 +1,4 @@
-"""`--set a.b=value`: values put over those of a sweep YAML before it is validated."""
+"""`--set a.b=value`: replace values of a sweep YAML before it is validated."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from paretoflow.spec.sweep import SweepSpec
 
 
 def apply_overrides(document: Document, overrides: Sequence[str]) -> list[Fault]:
-    """Put every override over the document, in order, and return those that lead nowhere.
+    """Apply every override to the document, in order, and return the faults of invalid ones.
 
     A part may be the name of an objective (`objectives.coverage.ref=0`) or an index; a section that
-    the YAML leaves out begins as its default.
+    is missing in the YAML starts from its default.
     """
     return [fault for text in overrides for fault in _apply(document, text)]
 
@@ -74,7 +74,7 @@ def _apply(document: Document, text: str) -> list[Fault]:
 def _resolve(
     document: Document, parts: tuple[str, ...], place: Place
 ) -> tuple[KeyPath, Fault | None]:
-    """Walk to an entry, making the sections above it where the YAML leaves them out."""
+    """Walk to an entry, and create missing sections above it."""
     path: KeyPath = ()
     here: Any = document.value
     for depth, part in enumerate(parts):
@@ -126,7 +126,7 @@ def _index(
 
 
 def _default(document: Document, path: KeyPath) -> dict[str, Any] | None:
-    """Return what a section that the YAML leaves out begins with: its default's type."""
+    """Return the start of a missing section: its default's type."""
     annotation = annotation_at(path, document.value)
     if models_of(annotation):
         field = SweepSpec.model_fields[str(path[0])]

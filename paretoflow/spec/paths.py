@@ -1,8 +1,8 @@
-"""`~`, `$NAME` and `${NAME}` in the paths of a YAML: one rule for all of them.
+"""Expand `~`, `$NAME` and `${NAME}` in the paths of a YAML: one rule for all of them.
 
-A path is written out when the YAML is read, so that a sweep's stored spec names one place for
-every machine and every session. `$$` stands for a dollar sign. A variable that is not set is told:
-a folder of its name is hardly ever meant.
+A path is expanded when the YAML is read, so that a sweep's stored spec names one place for every
+machine and every session. `$$` stands for a dollar sign. A variable that is not set is a fault: a
+folder of its name is hardly ever meant.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from paretoflow.spec.shape import KeyPath, entry
 
 _VARIABLE = re.compile(r"\$(?:\$|([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
 _WORD = re.compile(r"~(?:/|$)|\$[A-Za-z_{]")
-"""How a word of a program's own begins when it names a path."""
+"""Start of a program's argument that is a path."""
 
 
 def expand_paths(document: Document, environ: Mapping[str, str] = os.environ) -> list[Fault]:
-    """Write out every path of a document in place; return those that cannot be."""
+    """Expand every path of a document in place; return the faults of those that cannot be."""
     faults = []
     for path, text in list(_paths(document.value)):
         found = expanded(text, environ)
@@ -38,7 +38,7 @@ def expand_paths(document: Document, environ: Mapping[str, str] = os.environ) ->
 
 
 def expanded(text: str, environ: Mapping[str, str] = os.environ) -> str | Fault:
-    """Return a path or URI written out, or what is wrong with it."""
+    """Return an expanded path or URI, or its fault."""
     unset = [a or b for a, b in _VARIABLE.findall(text) if (a or b) and not environ.get(a or b)]
     if unset:
         what = f"got {text!r}, and the variable {unset[0]} is not set"
@@ -60,10 +60,10 @@ def expanded(text: str, environ: Mapping[str, str] = os.environ) -> str | Fault:
 
 
 def written_out(text: str, where: str) -> str:
-    """Return a path or URI written out.
+    """Return an expanded path or URI.
 
     Raises:
-        SpecError: If it cannot be; `where` says where it stands.
+        SpecError: If it cannot be expanded; `where` is its place.
     """
     found = expanded(text)
     if isinstance(found, Fault):

@@ -1,6 +1,6 @@
-"""A document of plain values in which every key and value knows where it was written.
+"""A document of plain values with the place of every key and value.
 
-Where the values come from is left to `reader` (YAML text) and `overrides` (`--set`).
+The values come from `reader` (YAML text) and `overrides` (`--set`).
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong with a document.
+    """A fault of a document.
 
     Args:
-        path: The entry at fault; what is missing is named by the path it would have.
-        what: What was got and what is allowed.
+        path: The faulty entry; for a missing entry, the path that it would have.
+        what: The value and the allowed values.
         hint: What to do about it.
         at_key: Whether the key is at fault, not its value.
-        place: Where it is, when the path is not in the document.
-        code: Which fault it is, one of `core.codes`.
+        place: Place of the entry, if the path is not in the document.
+        code: Code of the fault, one of `core.codes`.
     """
 
     path: KeyPath
@@ -46,7 +46,7 @@ class Fault:
     code: str = "spec-contradiction"
 
     def plain_error(self) -> SpecError:
-        """Return it as an error, located by its key: what was made in Python has no lines."""
+        """Return the fault as an error, located by its key: a spec built in Python has no lines."""
         return SpecError(self.what, ".".join(map(str, self.path)), self.hint, code=self.code)
 
 
@@ -61,7 +61,7 @@ class Document:
     faults: list[Fault] = field(default_factory=list)
 
     def place(self, fault: Fault) -> Place:
-        """Return where a fault is: its own entry, or the nearest above it in the document."""
+        """Return the place of a fault: its own entry, or the nearest above it in the document."""
         if fault.place is not None:
             return fault.place
         if fault.at_key and fault.path in self.keys:
@@ -77,7 +77,7 @@ class Document:
         return SpecError(fault.what, where, fault.hint, code=fault.code)
 
     def dotted(self, path: KeyPath) -> str:
-        """Return a path as `--set` takes it, objectives by their names."""
+        """Return a path in the form of `--set`, with objectives by name."""
         parts = [str(key) for key in path]
         if len(path) > 1 and path[0] == "objectives":
             objective = entry(entry(self.value, "objectives"), path[1])
@@ -86,7 +86,7 @@ class Document:
         return ".".join(parts)
 
     def put(self, path: KeyPath, value: Any, place: Place) -> None:
-        """Set an entry whose parent exists, and say that it came from `place`."""
+        """Set an entry whose parent exists, with `place` as its place."""
         parent = self.value
         for key in path[:-1]:
             parent = parent[key]

@@ -1,7 +1,7 @@
-"""What of a resolved spec may be handed on: not where its owner keeps things, nor how they ask.
+"""The public part of a resolved spec, without its owner's places and prompts.
 
-Exports and reports are given away. Paths of data and models on a disk, buckets, servers, users,
-arguments of imported functions and words of programs are nobody else's; a hub id is public.
+Exports and reports are shared. Paths of data and models on a disk, buckets, servers, users,
+arguments of imported functions and words of programs are private; a hub id is public.
 """
 
 from __future__ import annotations
@@ -23,23 +23,24 @@ _PLACES = frozenset(
     ("path", "uri", "url", "dir", "folder", "file", "cwd", "host", "address", "entity", "project")
 )
 _PLACE = re.compile(r"/|~|\$|\.{1,2}/|[A-Za-z]:[\\/]|\\\\|[A-Za-z][A-Za-z0-9+.-]*://")
-"""How the text of a place begins; words for a model may begin alike, and have spaces in them."""
+"""Start of a text that is a place; texts for a model may begin alike, but contain spaces."""
 _ABSOLUTE = re.compile(r"(?<![\w./:~-])(?:~|[A-Za-z]:)?(?:[\\/][\w.@+=-]+){2,}")
 _ADDRESS = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b|\bip-\d+-\d+-\d+-\d+[\w.-]*")
 _URI = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>)]*")
 _SHORTEST = 4
-"""Characters of a private value that is looked for in text: less would hit ordinary words."""
+"""Minimum characters of a private value to search for in text: shorter ones match ordinary
+words."""
 
 
 def on_hub(path: str) -> bool:
-    """Return whether a path of a spec is an id on the hub, `owner/name`, and no folder here."""
+    """Return whether a path of a spec is a hub id, `owner/name`, and no folder on this machine."""
     return bool(_HUB_ID.fullmatch(path)) and not Path(path).exists()
 
 
 def public_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a resolved spec with `PRIVATE` in place of what is its owner's alone.
+    """Return a resolved spec with `PRIVATE` in place of private values.
 
-    A spec that holds nothing of the kind is returned equal, and can be run as it is.
+    A spec without private values is returned equal, and can be run.
     """
     public: dict[str, Any] = {key: _public(key, value) for key, value in spec.items()}
     if "storage" in spec and _kept_at(str(spec["storage"])):
@@ -57,7 +58,7 @@ def public_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def public_text(text: str, spec: Mapping[str, Any]) -> str:
-    """Return a message without what `public_spec` leaves out, paths, addresses and this host.
+    """Return a message without the values that `public_spec` hides, paths, addresses and this host.
 
     By hand: `/home/ann/data/x.jsonl:3: no column` becomes `…/x.jsonl:3: no column`, and just
     `(private):3: no column` where the spec's data is read from there.
@@ -97,7 +98,7 @@ def _public_word(key: str, value: str) -> str:
 
 
 def _hidden(value: Any) -> Any:
-    """Return the shape of a value: names stay, what they stand for goes."""
+    """Return the shape of a value: names stay, their values are hidden."""
     if isinstance(value, Mapping):
         return {name: _hidden(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -106,12 +107,12 @@ def _hidden(value: Any) -> Any:
 
 
 def _kept_at(storage: str) -> bool:
-    """Return whether a storage root says more than the name of a folder."""
+    """Return whether a storage root is more than the name of a folder."""
     return "/" in storage or bool(_PLACE.match(storage))
 
 
 def _left_out(value: Any, public: Any) -> Iterator[str]:
-    """Yield the texts that are in a value and not in its public form, and the files they name."""
+    """Yield the texts of a value that are missing in its public form, and the files they name."""
     if isinstance(value, Mapping):
         shown = public if isinstance(public, Mapping) else {}
         for key, item in value.items():

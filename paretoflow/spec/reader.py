@@ -1,4 +1,4 @@
-"""YAML text to plain values, each remembered with its line and column.
+"""Read YAML text as plain values, each with its line and column.
 
 Scalars follow the YAML 1.2 core schema: only true and false are booleans, `5e-4` is a number, and a
 date is text. Anchors, aliases and merge keys (`<<`) work; tags that build objects are refused.
@@ -19,8 +19,8 @@ from paretoflow.spec.shape import KeyPath, nearest
 MAX_VALUES = 100_000
 """Bound on the values of a document, so that nested aliases cannot fill the memory."""
 MAX_DEPTH = 60
-"""Bound on how deep values stand in one another: far more than any spec has, far less than a parser
-of JSON refuses."""
+"""Bound on the nesting of values: far more than any spec has, far less than the limit of JSON
+parsers."""
 
 _PREFIX = "tag:yaml.org,2002:"
 _RESOLVERS = {
@@ -80,7 +80,7 @@ def read_yaml(text: str, source: str) -> Document:
         raise SpecError(
             "nested too deeply", source, "check for unclosed brackets", code="spec-syntax"
         ) from None
-    except (ValueError, OverflowError):  # PyYAML hands an impossible code point to chr() as it is
+    except (ValueError, OverflowError):  # PyYAML passes an impossible code point to chr()
         what = r"an escape such as \U in a quoted text names no character"
         raise SpecError(
             what,

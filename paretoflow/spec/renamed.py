@@ -1,6 +1,6 @@
 """Keys of the YAML that were renamed: the old name still works, with a warning.
 
-A stored spec may have the old name for good: `spec.engine` takes it without a word.
+A stored spec may keep the old name: `spec.engine` accepts it without a warning.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ RENAMED = {("engine", "workers"): "worker_groups"}
 
 
 def rename_keys(document: Document, *, warn: bool) -> list[Fault]:
-    """Give the renamed keys of a document their new names; return those that have both.
+    """Rename the old keys of a document; return the faults of those present under both names.
 
     Args:
-        document: Is changed.
+        document: The document to change.
         warn: Whether to warn of each, with its place.
     """
     faults = []
@@ -48,7 +48,7 @@ def rename_keys(document: Document, *, warn: bool) -> list[Fault]:
 
 
 def new_path(parts: tuple[str, ...], place: Place) -> tuple[str, ...]:
-    """Return the path that an override is for, warning where it has an old name."""
+    """Return the path of an override with current names; warn of old ones."""
     if parts not in RENAMED:
         return parts
     new = (*parts[:-1], RENAMED[parts])
@@ -57,7 +57,7 @@ def new_path(parts: tuple[str, ...], place: Place) -> tuple[str, ...]:
 
 
 def warn_of(old: KeyPath, new: KeyPath, place: Place) -> None:
-    """Warn that a key has another name now."""
+    """Warn that a key was renamed."""
     before, now = (".".join(map(str, path)) for path in (old, new))
     text = f"{place}: `{before}` is deprecated; write `{now}`, which means the same"
     warnings.warn(text, RenamedKeyWarning, stacklevel=2)

@@ -1,4 +1,4 @@
-"""YAML to `RewardSpec`, with all faults at once, each with file, line and column."""
+"""Load a YAML as `RewardSpec`; report all faults at once, each with file, line and column."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def load_reward_spec(path: Path, overrides: Sequence[str] = ()) -> RewardSpec:
 
     Args:
         path: The file.
-        overrides: Each as `a.b=value`, put over the file's values in order.
+        overrides: Each as `a.b=value`; they replace the file's values in order.
 
     Raises:
         SpecError: With every fault found in `faults`.
@@ -54,7 +54,7 @@ def _validated(document: Document) -> tuple[RewardSpec | None, list[Fault]]:
 
 
 def _is_echo(root: Any, detail: Any) -> bool:
-    """Say whether a list is only called too short because its entries are faulty themselves."""
+    """Return whether a list is reported as too short only because its entries are faulty."""
     return detail["type"] == "too_short" and bool(value_at(tuple(detail["loc"]), root))
 
 
@@ -96,7 +96,7 @@ def _model_above(root: Any, path: KeyPath) -> Any:
 
 
 def _put(document: Document, text: str) -> Iterator[Fault]:
-    """Put one override over the document."""
+    """Apply one override to the document."""
     dotted, equals, raw = (part.strip() for part in text.partition("="))
     place = Place(f"--set {dotted}")
     parts = dotted.split(".")

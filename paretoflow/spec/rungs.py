@@ -1,4 +1,4 @@
-"""When a run is set aside because others like it are ahead."""
+"""Rungs: pausing of runs that similar runs have surpassed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ class RungsSpec(Spec):
     """Rungs: steps at which the worse runs are paused; needs `method.checkpoint_every`.
 
     A checkpoint that is on the front, or within the noise of its evaluation, is never paused. A
-    paused run keeps its trainer state and goes on when its place among the others has risen.
+    paused run keeps its trainer state and continues when its rank among the others has risen.
     """
 
     reduction: int = Field(3, ge=2)
-    """One run in so many goes on from a rung, and the next rung is so many times as far."""
+    """One run in `reduction` continues past a rung, and the next rung is `reduction` times as
+    far."""
     first: int | None = Field(None, ge=1)
-    """Steps of the first rung; unset: the first checkpoint."""
+    """Step of the first rung. Unset: the first checkpoint."""

@@ -1,8 +1,8 @@
-"""What a launch chooses beside its weights: the axes of the sweep's `search`, and where they go.
+"""The axes of `search`: settings that launches choose beside their weights.
 
-An axis is named after what it sets: a number of the method's spec, the adapter's `rank` (or
-`rank.<module>`, of the modules whose names end so), or how answers are drawn (`temperature`,
-`top_p`). A name that the method's spec has is always the method's.
+An axis has the name of its setting: a number of the method's spec, the adapter's `rank` (or
+`rank.<module>`, for modules with this end of their name), or decoding (`temperature`, `top_p`). A
+name in the method's spec always means the method.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from paretoflow.spec.models import GenerationSpec, LoraSpec, ModelSpec
 
 RANK, MODULE_RANK = "rank", "rank."
 DECODING = ("temperature", "top_p")
-"""Set how answers are drawn in evaluations; training never sees them."""
+"""Settings of decoding in evaluations; they do not affect training."""
 HELD = ("batch_size", "gradient_accumulation", "checkpoint_every", "timeout_s", "grace_s")
-"""Numbers of methods that say how a run is executed, which is the same for all runs of a sweep."""
+"""Numbers of methods that affect execution only, and are equal for all runs of a sweep."""
 S = TypeVar("S", bound=Spec)
 
 
@@ -35,20 +35,20 @@ class AxisSpec(Spec):
     high: float | None = None
     """Upper end of the range."""
     scale: Literal["linear", "log"] = "linear"
-    """log spreads values evenly over their orders of magnitude."""
+    """log spreads values evenly over orders of magnitude."""
     choices: tuple[int | float, ...] | None = Field(None, min_length=2)
-    """The values themselves, instead of a range."""
+    """List of values, in place of a range."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis, as proposers see it: its values lie along [0, 1].
+    """One axis as seen by proposers: its values are mapped to [0, 1].
 
     By hand: 1e-4 to 1e-2 on a log scale has 1e-3 at 1/2; whole numbers from 1 to 4 have a quarter
     each, so 2 is at 3/8; of the choices 4, 8 and 16, in this order, 8 is at 1/2.
 
     Args:
-        home: What it sets: method, lora or generation.
+        home: Part of the spec that it sets: method, lora or generation.
         choices: In ascending order; empty for a range.
     """
 
@@ -71,11 +71,11 @@ class Axis:
             found = low + place * (high - low)
         if self.whole:
             return int(min(max(floor(found + 0.5), self.low), self.high))
-        # six digits tell settings apart, and a ledger's reader too
+        # six digits distinguish settings, and are readable
         return min(max(float(f"{found:.6g}"), self.low), self.high)
 
     def place(self, value: float) -> float:
-        """Return where a value lies, in [0, 1]; the nearest end for one outside."""
+        """Return the place of a value, in [0, 1]; the nearest end for one outside."""
         if self.choices:
             nearest = min(range(len(self.choices)), key=lambda i: abs(self.choices[i] - value))
             return (nearest + 0.5) / len(self.choices)
@@ -87,13 +87,13 @@ class Axis:
 
     @property
     def _ends(self) -> tuple[float, float]:
-        """Return the range; half a step wider for whole numbers, so that all get the same share."""
+        """Return the range, half a step wider for integers, so that all get the same share."""
         half = 0.5 if self.whole else 0.0
         return self.low - half, self.high + half
 
 
 def axes_of(search: Mapping[str, AxisSpec], method: MethodSpec) -> tuple[Axis, ...]:
-    """Return the axes of a valid sweep, by name: in a stored spec the order is no longer known."""
+    """Return the axes of a valid sweep, sorted by name: a stored spec has lost their order."""
     return tuple(
         Axis(
             name,
@@ -109,7 +109,7 @@ def axes_of(search: Mapping[str, AxisSpec], method: MethodSpec) -> tuple[Axis, .
 
 
 def is_whole(name: str, method: type[MethodBase]) -> bool:
-    """Return whether an axis takes whole numbers only."""
+    """Return whether an axis takes integers only."""
     if name in axis_names(method):
         return float not in _kinds(method, name)
     return name.startswith(RANK)
@@ -121,7 +121,7 @@ def axis_names(method: type[MethodBase]) -> tuple[str, ...]:
 
 
 def home_of(name: str, method: type[MethodBase]) -> str:
-    """Return what an axis sets, method, lora or generation; empty for a name that sets nothing."""
+    """Return the part that an axis sets: method, lora or generation; empty for unknown names."""
     if name in axis_names(method):
         return "method"
     if name == RANK or (len(name) > len(MODULE_RANK) and name.startswith(MODULE_RANK)):
@@ -131,7 +131,7 @@ def home_of(name: str, method: type[MethodBase]) -> str:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The parts of a spec that settings reach, with the settings in them."""
+    """The parts of a spec that settings can change, with the settings applied."""
 
     method: MethodSpec
     lora: LoraSpec
@@ -139,7 +139,7 @@ class Fitted:
 
 
 def fitted(method: MethodSpec, model: ModelSpec, settings: Settings) -> Fitted:
-    """Return a method, an adapter and a way to draw answers with a launch's settings in them.
+    """Return method, adapter and decoding with a launch's settings applied.
 
     Raises:
         pydantic.ValidationError: If a value is out of its field's bounds.
@@ -168,7 +168,7 @@ def _with(spec: S, values: Mapping[str, Any]) -> S:
 
 
 def _kinds(method: type[MethodBase], name: str) -> set[type]:
-    """Return the kinds of number that a field takes; none for a field that holds other things."""
+    """Return the number types of a field; empty for a field of another type."""
     annotation = method.model_fields[name].annotation
     kinds = set(get_args(annotation) or (annotation,)) - {type(None)}
     return kinds if kinds <= {int, float} else set()

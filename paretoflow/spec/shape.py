@@ -1,4 +1,4 @@
-"""What may stand at a place of a sweep YAML, read off the pydantic models.
+"""Allowed values at a place of a sweep YAML, derived from the pydantic models.
 
 A key path is a tuple of keys and list indices, for instance `("objectives", 0, "ref")`. Everything
 here is a walk over the models of `spec`, so a new plug-in needs no line in this module.
@@ -23,7 +23,7 @@ FAMILIES = ("objectives", "data", "model", "method", "proposer", "tracking")
 
 
 def variants(annotation: Any) -> tuple[type[Spec], ...]:
-    """Return the spec models that a value of this annotation may be, through unions and None."""
+    """Return the spec models of an annotation, through unions and None."""
     if isinstance(annotation, type) and issubclass(annotation, Spec):
         return (annotation,)
     if get_origin(annotation) is Annotated:
@@ -51,7 +51,7 @@ def family(key: str) -> dict[str, type[Spec]]:
 
 
 def model_at(annotation: Any, value: Any) -> type[Spec] | None:
-    """Return the model that a mapping is read as; None when nothing or too much fits."""
+    """Return the model of a mapping; None when none or several fit."""
     tagged = models_of(annotation)
     if tagged:
         return tagged.get(str(value.get("type"))) if isinstance(value, dict) else None
@@ -59,7 +59,7 @@ def model_at(annotation: Any, value: Any) -> type[Spec] | None:
 
 
 def below(annotation: Any, value: Any, key: str | int) -> Any:
-    """Return the annotation of the entry `key` of a value; None when no model says."""
+    """Return the annotation of the entry `key` of a value; None when no model has it."""
     if isinstance(key, int):
         args = next((get_args(a) for a in (annotation, *get_args(annotation)) if _is_list(a)), ())
         return args[0] if Ellipsis in args else (args[key] if key < len(args) else None)
@@ -75,7 +75,7 @@ def _is_list(annotation: Any) -> bool:
 
 
 def annotation_at(path: KeyPath, root: Any) -> Any:
-    """Return the annotation at a path of a document; None when no model says."""
+    """Return the annotation at a path of a document; None when no model has it."""
     annotation: Any = SweepSpec
     value = root
     for key in path:
@@ -94,7 +94,7 @@ def entry(value: Any, key: str | int) -> Any:
 
 
 def path_of(loc: tuple[int | str, ...], root: Any) -> KeyPath:
-    """Turn pydantic's `loc` into a path of the document, without the union tags in it."""
+    """Convert pydantic's `loc` to a path of the document, without union tags."""
     path: KeyPath = ()
     annotation: Any = SweepSpec
     value = root
@@ -127,7 +127,7 @@ def value_at(path: KeyPath, root: Any) -> Any:
 
 
 def homes_of(key: str) -> tuple[str, ...]:
-    """Return where a key is known, for instance `engine` or `method (type grpo)`."""
+    """Return the sections that know a key, for instance `engine` or `method (type grpo)`."""
     return _homes().get(key, ())
 
 
@@ -155,7 +155,7 @@ def _fields(
 
 
 def nearest(name: object, options: Iterable[str]) -> str | None:
-    """Return the option that a name was probably meant to be; None when nothing is near."""
+    """Return the option that is nearest to a name; None when nothing is near."""
     by_key = {option.lower().replace("-", "_"): option for option in options}
     found = difflib.get_close_matches(str(name).lower().replace("-", "_"), by_key, n=1)
     return by_key[found[0]] if found else None

@@ -16,30 +16,31 @@ from paretoflow.spec.tracking import TrackerSpec
 
 
 class SweepSpec(Spec):
-    """One sweep: a base, prompts, objectives that pull against each other, a method, a budget."""
+    """One sweep: a base, prompts, conflicting objectives, a method and a budget."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=255)
-    """Name of the sweep; it lives at `<storage>/<name>`."""
+    """Name of the sweep; its folder is `<storage>/<name>`."""
     seed: int = Field(0, ge=0)
-    """Everything random follows from it."""
+    """Seed of all random numbers."""
     model: ModelSpec = EmbeddedModelSpec()
-    """The base model, its adapter and how it generates."""
+    """The base model, its adapter, and the settings of generation."""
     data: DataSpec = PydocDataSpec()
-    """Where prompts come from."""
+    """Source of the prompts."""
     objectives: tuple[ObjectiveSpec, ...] = Field(min_length=2)
-    """What is scored: at least two, in the order of every weight vector."""
+    """The objectives: at least two, in the order of every weight vector."""
     method: MethodSpec = DpoMethodSpec()
-    """How a run trains."""
+    """Training method of the runs."""
     proposer: ProposerSpec = AutoProposerSpec()
-    """Which launch comes next."""
+    """Proposer, which chooses the next launch."""
     search: dict[str, AxisSpec] = Field(default_factory=dict)
-    """What launches choose beside their weights: numbers of the method, `rank`, `rank.<module>`,
-    `temperature` and `top_p` of the answers; each has a range or choices."""
+    """Settings that launches choose beside their weights: numbers of the method, `rank`,
+    `rank.<module>`, `temperature` and `top_p` of the answers; each has a range or choices."""
     engine: EngineSpec = EngineSpec()
-    """How runs are executed."""
+    """Execution of runs."""
     stop: StopSpec = StopSpec()
-    """When the sweep ends."""
+    """Limits of the sweep."""
     tracking: tuple[TrackerSpec, ...] = ()
-    """Experiment trackers that are told of the sweep beside its own ledger; none unless named."""
+    """Experiment trackers that receive the sweep's progress, beside its own ledger; none by
+    default."""
     storage: str = Field("sweeps", min_length=1)
     """Root folder or URI; `--storage` overrides it."""

@@ -1,7 +1,7 @@
-"""Words of TRL, PEFT, transformers, Ray, Optuna and vLLM, and where a sweep YAML says the same.
+"""Names in TRL, PEFT, transformers, Ray, Optuna and vLLM, and their keys in a sweep YAML.
 
-Someone who comes from these libraries writes their words first; the answer names our key instead of
-the key that happens to be spelt most alike.
+Users of these libraries write their names first; the hint gives our key instead of the key with the
+most similar spelling.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "weights": ("proposer",),
     "preferences": ("proposer",),
 }
-"""A foreign word, and the keys that say the same, by their dotted place."""
+"""A foreign name, and the keys with the same meaning, by dotted place."""
 
 _HERE = "method.learning_rate warms up over a tenth of the steps, then falls linearly"
 
@@ -165,7 +165,7 @@ NOTES: dict[str, str] = {
     "use_vllm": "answers are generated in the worker itself; exports can be served by vLLM",
     "ref_model": "the frozen base is the reference",
 }
-"""A foreign word for which there is no key, and what to know instead."""
+"""A foreign name without a key, and advice in place of it."""
 
 TAGS: dict[str, dict[str, str]] = {
     "method": {
@@ -230,16 +230,16 @@ TAGS: dict[str, dict[str, str]] = {
 
 
 def plain(word: object) -> str:
-    """Return a word as the tables spell it: `--Per-Device` is `per_device`."""
+    """Return a word in the spelling of the tables: `--Per-Device` is `per_device`."""
     return str(word).strip().lstrip("-").lower().replace("-", "_").replace(" ", "_")
 
 
 def advice_on(key: str, allowed: Iterable[str]) -> str:
-    """Return what to write instead of a foreign key; empty for a word that is none.
+    """Return advice on a foreign key; empty for other words.
 
     Args:
         key: The unknown key.
-        allowed: The keys that the mapping it stands in knows.
+        allowed: The keys of the mapping that it is in.
     """
     word, known = plain(key), set(allowed)
     if word in NOTES:
@@ -253,5 +253,5 @@ def advice_on(key: str, allowed: Iterable[str]) -> str:
 
 
 def type_for(family: str, word: object) -> str | None:
-    """Return the type that another library's name stands for; None for a word that is none."""
+    """Return the type for another library's name; None for unknown names."""
     return TAGS.get(family, {}).get(plain(word))

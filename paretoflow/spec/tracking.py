@@ -1,4 +1,4 @@
-"""Where a sweep's progress is told besides its own ledger: experiment trackers, off by default.
+"""Experiment trackers that receive a sweep's progress, off by default.
 
 Keys and passwords are never fields: each client reads its own environment variables.
 """
@@ -18,8 +18,8 @@ class TensorboardTrackerSpec(Spec):
 
     type: Literal["tensorboard"]
     folder: str = Field("tensorboard", min_length=1)
-    """Folder of the event files; each sweep has its own folder in it. Relative: to the folder that
-    the sweep is run in."""
+    """Folder of the event files, relative to the folder that the sweep is run in; each sweep has
+    its own folder in it."""
 
 
 class MlflowTrackerSpec(Spec):
@@ -30,7 +30,7 @@ class MlflowTrackerSpec(Spec):
     """`http://host:5000`, or `sqlite:///path/to/file.db`. User, password and token come from
     MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD and MLFLOW_TRACKING_TOKEN."""
     experiment: str = Field("paretoflow", min_length=1)
-    """Experiment that the sweep is a run of; made if there is none."""
+    """Experiment of the sweep's run; created if missing."""
 
     @field_validator("uri")
     @classmethod
@@ -46,13 +46,13 @@ class WandbTrackerSpec(Spec):
 
     type: Literal["wandb"]
     project: str = Field("paretoflow", min_length=1)
-    """Project that the sweep is a run of; made if there is none."""
+    """Project of the sweep's run; created if missing."""
     entity: str | None = None
     """User or team that owns the project; unset: your default."""
     mode: Literal["online", "offline"] = "online"
     """`offline` writes to `folder` for a later `wandb sync`."""
     folder: str = Field("wandb", min_length=1)
-    """Folder of the client's own files. Relative: to the folder that the sweep is run in."""
+    """Folder of the client's own files, relative to the folder that the sweep is run in."""
 
 
 TrackerSpec = Annotated[

@@ -1,4 +1,4 @@
-"""Which URIs and paths name a place that a sweep can live in; only the text is looked at."""
+"""Check URIs and paths of sweeps, by their text alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from urllib.parse import unquote
 
 SCHEMES = ("s3", "gs")
-"""Amazon S3 and what speaks like it, and Google Cloud Storage."""
+"""Amazon S3 and compatible stores, and Google Cloud Storage."""
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[A-Za-z0-9._=/-]*")
@@ -18,7 +18,7 @@ _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
 def path_of(text: str) -> str:
-    """Return the path that a text means: itself, or that of a `file:` URI."""
+    """Return the path of a text: itself, or that of a `file:` URI."""
     for start in ("file://localhost/", "file:///", "file:/"):
         if text.lower().startswith(start) and not text.lower().startswith(f"{start}/"):
             return unquote("/" + text[len(start) :], errors="surrogateescape")
@@ -26,7 +26,7 @@ def path_of(text: str) -> str:
 
 
 def path_fault(path: str) -> tuple[str, str]:
-    """Return what is wrong with a sweep's path and what to do; two empty texts when it is right.
+    """Return the fault of a sweep's path and a hint; two empty texts for a valid path.
 
     delta-rs cannot write below some names, and reads others in two ways.
     """
@@ -55,7 +55,7 @@ def _longest(path: str) -> int:
 
 
 def uri_fault(uri: str) -> tuple[str, str]:
-    """Return what is wrong with a URI and what to do about it; two empty texts when it is right.
+    """Return the fault of a URI and a hint; two empty texts for a valid URI.
 
     delta-rs reads `%`, spaces and the like in two ways, so a prefix has none of them.
     """
@@ -63,7 +63,7 @@ def uri_fault(uri: str) -> tuple[str, str]:
     if not found or scheme not in SCHEMES:
         allowed = ", ".join(f"{s}://bucket/prefix" for s in SCHEMES)
         return f"got {uri!r}; allowed: a folder, file:///folder, {allowed}", "name one of these"
-    if "@" in rest or ":" in rest:  # not repeated: it may be a key with its secret
+    if "@" in rest or ":" in rest:  # not shown: it may be a key with its secret
         what = "an address with a user, a key or a port; allowed: the bucket and a prefix alone"
         hint = "keys come from the environment or ~/.aws, the endpoint from AWS_ENDPOINT_URL"
         return what, f"write {scheme}://my-bucket/sweeps; {hint}"

@@ -1,7 +1,7 @@
-"""How a run trains.
+"""Specs of the training methods.
 
-Every method takes a weight vector, or a constraint that a dual controller turns into weights. A
-module here for each family; what they share is in `base`.
+Every method takes a weight vector, or a constraint that a dual controller turns into weights. There
+is one module per family; common fields are in `base`.
 """
 
 from __future__ import annotations

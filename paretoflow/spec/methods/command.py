@@ -1,4 +1,4 @@
-"""Training by a program of the user's own."""
+"""Training by a user's program."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
 class CommandMethodSpec(MethodBase):
-    """Any program as the trainer: it is given a launch in a file, and hands back adapters in one.
+    """Any program as the trainer: it reads the launch from a file and returns adapters.
 
     OpenRLHF, verl, torchtune or a script; `steps`, `batch_size` and the like are passed on.
     """
@@ -23,10 +23,10 @@ class CommandMethodSpec(MethodBase):
     """The program and its arguments, with no shell in between. {request} and {result} stand for the
     files to read and to write, {python} for the interpreter that ParetoFlow runs in."""
     timeout_s: float = Field(86_400.0, gt=0)
-    """Seconds after which a run's program is ended, which counts as a failure."""
+    """Seconds after which a run's program is ended and counts as failed."""
     grace_s: float = Field(60.0, ge=0)
-    """Seconds between asking the program to end (SIGTERM) and killing it with its children."""
+    """Seconds between SIGTERM and SIGKILL of the program and its children."""
     env: tuple[_Name, ...] = ()
-    """Names of variables that the program is given beside PATH, HOME and their like; their values,
-    for instance of a token, come from the environment of the worker group and never stand in a
-    YAML."""
+    """Names of environment variables that the program gets beside standard ones such as PATH and
+    HOME. Their values, for instance a token, come from the worker group's environment and are never
+    in a YAML."""

@@ -13,7 +13,7 @@ from paretoflow.spec.methods.base import MethodBase, WeighsWithinPrompts
 class RpsSelectSpec(Spec):
     """Robust preference selection: one answer to each of k neighbouring preferences, the best kept.
 
-    Best is by the standardised scores along the preference that was asked for. Costs k times the
+    The best has the highest standardised scores along the requested preference. Costs k times the
     sampling.
     """
 
@@ -36,41 +36,41 @@ SelectSpec = Annotated[RpsSelectSpec | BestOfSelectSpec, Field(discriminator="ty
 
 
 class ServeSpec(Spec):
-    """Which preferences the evaluator asks an artifact for; each is a candidate for the front."""
+    """Preferences at which an artifact is evaluated; each is a candidate for the front."""
 
     points: int = Field(11, ge=2, le=10_000)
-    """Preferences, evenly over the simplex. With more than two objectives: the smallest lattice
-    with at least so many. Each costs an evaluation of every checkpoint."""
+    """Number of preferences, evenly over the simplex. With more than two objectives: the smallest
+    lattice with at least this many. Each costs an evaluation of every checkpoint."""
     select: SelectSpec | None = None
-    """How one of several answers is chosen; unset: one answer, no choice."""
+    """Choice of one of several answers. Unset: one answer, no choice."""
 
 
 class ConditionedBase(MethodBase, WeighsWithinPrompts):
-    """What the methods share whose artifact serves a continuum of preferences.
+    """Fields of the methods whose artifact serves a continuum of preferences.
 
-    A launch's weights do not enter the training, so one run is a whole front. `standardise` says in
-    what units one of several answers to a prompt is chosen; scores that are told to the model or
-    put into bins are standardised over all prompts.
+    A launch's weights do not enter the training, so one run is a whole front. `standardise` sets
+    the units in which one of several answers to a prompt is chosen; scores in prompts or bins are
+    standardised over all prompts.
     """
 
     serve: ServeSpec = ServeSpec()
-    """The preferences that a checkpoint is asked for."""
+    """The preferences that a checkpoint is evaluated at."""
 
 
 class RoundsBase(ConditionedBase):
-    """What the methods share that learn from the base's answers first, then from their own."""
+    """Fields of the methods that learn from the base's answers first, then from their own."""
 
     rounds: int = Field(1, ge=0)
-    """Times that the policy in training is sampled from, with preferences in its prompts."""
+    """Number of times that the policy in training is sampled, with preferences in its prompts."""
     round_steps: int | None = Field(None, ge=1)
-    """Optimiser steps that follow each sampling; unset: `steps` shared out evenly, the first stage
-    included."""
+    """Optimiser steps after each sampling. Unset: `steps` divided evenly, including the first
+    stage."""
     round_prompts: int | None = Field(None, ge=1)
-    """Prompts that are sampled in a round; unset: every train prompt once."""
+    """Number of prompts in a round. Unset: every train prompt once."""
 
     @property
     def steps_of_round(self) -> int:
-        """Return the optimiser steps that follow each sampling, at least 1."""
+        """Return the optimiser steps after each sampling, at least 1."""
         return self.round_steps or max(1, self.steps // (self.rounds + 1))
 
     @property
@@ -87,24 +87,24 @@ class RicMethodSpec(RoundsBase):
 
     type: Literal["ric"]
     goals: Literal["linf", "l2", "linear"] = "linf"
-    """How a preference becomes the scores to ask for, between the smallest and the largest score of
-    the base's answers."""
+    """Map from a preference to target scores, between the smallest and the largest score of the
+    base's answers."""
     quantile: float = Field(0.7, ge=0, lt=1)
-    """Of a round's own answers those are learnt from that reach this quantile of some objective."""
+    """A round learns from those of its answers that reach this quantile of some objective."""
     replay: float = Field(0.5, ge=0)
-    """The base's answers that pass the same filter and are mixed in, for each answer sampled."""
+    """Number of the base's answers that pass the same filter to mix in for each sampled answer."""
 
 
 class DpaMethodSpec(RoundsBase):
     """Directional preference alignment: a direction in the prompt, the best answer along it.
 
-    Rejection sampling and supervised training in turns. Wang et al. 2024, arXiv 2402.18571.
+    Alternates rejection sampling and supervised training. Wang et al. 2024, arXiv 2402.18571.
     """
 
     type: Literal["dpa"]
     rounds: int = Field(2, ge=0)
-    """Times that the policy in training is sampled from, with directions in its prompts."""
+    """Number of times that the policy in training is sampled, with directions in its prompts."""
     samples: int = Field(8, ge=1)
-    """Answers sampled for each prompt and direction of a round, of which the best is learnt."""
+    """Answers sampled for each prompt and direction of a round; training uses the best."""
     angle: float = Field(90.0, gt=0, le=90)
     """Training directions are at most this many degrees from the first objective's axis."""

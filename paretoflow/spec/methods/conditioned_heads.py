@@ -11,7 +11,7 @@ from paretoflow.spec.methods.offline import DPO_BETA
 
 
 class MahDpoMethodSpec(ConditionedBase):
-    """Multi-action-head DPO: one output head for each objective, mixed by weight when it is asked.
+    """Multi-action-head DPO: one output head for each objective, mixed by weight at inference.
 
     A step trains on `batch_size` pairs of every objective, each through its own head. Shen et al.
     2025, arXiv 2510.01167.
@@ -19,8 +19,8 @@ class MahDpoMethodSpec(ConditionedBase):
 
     type: Literal["mah_dpo"]
     beta: float = Field(DPO_BETA, gt=0)
-    """Strength of the pull towards the base; smaller moves further. The paper's is 0.1, under which
-    a run that is long enough for a whole front collapses here."""
+    """KL coefficient; smaller values move further from the base. The paper has 0.1, with which a
+    run that is long enough for a whole front collapses here."""
     pairs_per_prompt: int = Field(2, ge=1)
     """Pairs taken from each prompt's candidates for each objective, widest margins first."""
 
@@ -33,7 +33,7 @@ class MeetMethodSpec(ConditionedBase):
 
     type: Literal["meet"]
     bins: int = Field(3, ge=2)
-    """Bins of each objective, of equally many answers; a control token each."""
+    """Number of bins of each objective, with equally many answers and a control token each."""
     control_frac: float = Field(0.25, gt=0, lt=1)
     """Share of the steps that train the control tokens, with the model frozen; at least one step.
     """

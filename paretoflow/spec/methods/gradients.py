@@ -11,7 +11,7 @@ from paretoflow.spec.methods.base import MethodBase, WeighsWithinPrompts
 
 
 class LinearCombinerSpec(Spec):
-    """The weighted sum of the gradients: one backward pass, and the baseline of the others."""
+    """The weighted sum of the gradients, in one backward pass: the baseline of the others."""
 
     type: Literal["linear"]
 
@@ -24,8 +24,8 @@ class MgdaCombinerSpec(Spec):
 
     type: Literal["mgda"]
     weighted: bool = True
-    """Divide each gradient by its weight first, so that objectives improve at rates in proportion
-    to their weights; false: the published form, which knows no weights and gives one point."""
+    """Divide each gradient by its weight first, so that objectives improve in proportion to their
+    weights; false: the published form, which ignores weights and gives one point."""
 
 
 class CagradCombinerSpec(Spec):
@@ -40,7 +40,7 @@ class CagradCombinerSpec(Spec):
 
 
 class RacoCombinerSpec(Spec):
-    """Like `cagrad`, but no objective enters the turn with more than its weight.
+    """Like `cagrad`, but no objective has more than its weight in the turn.
 
     Chen et al. 2026, arXiv 2602.02495.
     """
@@ -59,20 +59,20 @@ CombinerSpec = Annotated[
     Field(discriminator="type"),
     BeforeValidator(_tagged),
 ]
-"""How gradients are combined; a bare tag stands for its defaults."""
+"""Combination of gradients; a bare tag means its defaults."""
 
 
 class GradientDpoMethodSpec(MethodBase, WeighsWithinPrompts):
-    """A DPO loss for each objective on common pairs, their gradients combined without conflict.
+    """A DPO loss for each objective on common pairs, with gradients combined without conflict.
 
     With `raco`, the default, Chen et al. 2026, arXiv 2602.02495.
     """
 
     type: Literal["gradient_dpo"]
     beta: float = Field(0.1, gt=0)
-    """Strength of the pull towards the base."""
+    """KL coefficient; smaller values move further from the base."""
     pairs_per_prompt: int = Field(2, ge=1)
     """Pairs taken from each prompt's candidates: those on which the weighted objectives differ
     most, whether or not they agree."""
     combiner: CombinerSpec = RacoCombinerSpec()
-    """How the objectives' gradients become one; `raco` alone stands for `{type: raco}`."""
+    """Combination of the objectives' gradients; `raco` alone means `{type: raco}`."""

@@ -1,4 +1,4 @@
-"""Which launch comes next: a spec for each proposer, a module for each family."""
+"""Specs of the proposers, which choose the next launch; one module per family."""
 
 from __future__ import annotations
 
@@ -54,26 +54,26 @@ class AutoProposerSpec(Spec):
 
     type: Literal["auto"] = "auto"
     lead: int = Field(64, ge=0)
-    """Launches after the opening that are those that promise most, before arms compete: as many as
-    that was measured with. 0 is the default of earlier versions: none, and `dirichlet` from five
-    objectives on."""
+    """Number of launches after the opening that are chosen by largest expected gain, before arms
+    compete; the default is the measured setting. 0 is the default of earlier versions: none, and
+    `dirichlet` from five objectives on."""
 
 
 class ReevaluateProposerSpec(Spec):
     """Another proposer, and a share of launches that evaluates doubtful checkpoints again.
 
-    Doubtful is what may well be wrongly held to be on the front, or off it, with much hypervolume
-    at stake. Each such launch counts as a run, trains nothing and costs an evaluation. After Lee et
-    al. 2010 (MOCBA).
+    A checkpoint is doubtful if it may wrongly count as on the front, or off it, with much
+    hypervolume at stake. Each such launch counts as a run, trains nothing and costs an evaluation.
+    After Lee et al. 2010 (MOCBA).
     """
 
     type: Literal["reevaluate"]
     of: ProposerSpec = Field("auto", validate_default=True)
     """The proposer of all other launches: its tag, or its block."""
     share: float = Field(0.2, gt=0, lt=1)
-    """Most of all launches that evaluate again; those that nothing is worth are kept for later."""
+    """Maximum share of all launches that evaluate again; unused ones are kept for later."""
     times: int = Field(3, ge=1)
-    """Most further evaluations of one checkpoint."""
+    """Maximum further evaluations of one checkpoint."""
 
     @field_validator("of", mode="before")
     @classmethod

@@ -9,16 +9,17 @@ from pydantic import Field
 from paretoflow.spec.base import Spec
 
 MergeWay = Literal["cat", "svd", "factors", "peft_linear", "frank_wolfe", "ibcl"]
-"""How adapters are mixed: `cat` is exact, and ranks add; `svd` cuts that to `rank`; `factors` and
-`peft_linear` average LoRA factors as older codes do, which is not the mix; `frank_wolfe` finds
-coefficients by a loss on a few pairs; `ibcl` draws from posteriors over checkpoints."""
+"""Kinds of merges: `cat` is exact, and ranks add; `svd` cuts that to `rank`; `factors` and
+`peft_linear` average LoRA factors as older codes do, which is not the exact mix; `frank_wolfe`
+finds coefficients by a loss on a few pairs; `ibcl` draws from posteriors over checkpoints."""
 
 
 class MergingProposerSpec(Spec):
-    """What proposers of merges share: a few runs are trained, all others mix their adapters."""
+    """Fields of proposers of merges: a few runs are trained, all others mix their adapters."""
 
     experts: int | None = Field(None, ge=2)
-    """Runs to train, corners first, then always the weights farthest; unset: one per objective."""
+    """Number of runs to train: corners first, then the weights farthest from all others. Unset: one
+    per objective."""
     rank: int | None = Field(None, ge=1)
     """Rank that `how: svd` cuts mixes to; unset: that of `model.lora`."""
 
@@ -32,11 +33,12 @@ class SoupsProposerSpec(MergingProposerSpec):
 
     type: Literal["soups"]
     points: int | None = Field(None, ge=1, le=10_000)
-    """Mixtures beside the experts, from coarse to fine; unset: as many as `stop.runs` leaves."""
+    """Number of mixtures beside the experts, from coarse to fine. Unset: the rest of
+    `stop.runs`."""
     how: MergeWay = "cat"
-    """How adapters are mixed: cat (exact), svd, factors, peft_linear, frank_wolfe or ibcl."""
+    """Kind of merge: cat (exact), svd, factors, peft_linear, frank_wolfe or ibcl."""
     interval: float = Field(0.9, ge=0, lt=1)
-    """Of `ibcl`: probability in the intervals that mixtures are drawn from; 0 takes the middle."""
+    """For `ibcl`: probability of the intervals that mixtures are drawn from; 0 takes the mean."""
 
 
 class MapProposerSpec(MergingProposerSpec):
@@ -48,28 +50,28 @@ class MapProposerSpec(MergingProposerSpec):
 
     type: Literal["map"]
     samples: int | None = Field(None, ge=1, le=10_000)
-    """Mixtures that the quadratics are fitted to (in each pair, if nested); unset: half of what
-    `stop.runs` leaves, but one to four for each of a quadratic's numbers."""
+    """Number of mixtures that the quadratics are fitted to (in each pair, if nested). Unset: half
+    the rest of `stop.runs`, but one to four for each coefficient of a quadratic."""
     verify: int | None = Field(None, ge=1)
-    """Mixtures of the predicted front to evaluate; unset: as many as `stop.runs` leaves."""
+    """Number of mixtures of the predicted front to evaluate. Unset: the rest of `stop.runs`."""
     variant: Literal["plain", "nested", "bayesian"] = "plain"
     """nested mixes in pairs up a tree, for many experts; bayesian chooses most samples where the
-    fit is unsure and promising."""
+    fit is uncertain and promising."""
     how: Literal["cat", "svd"] = "cat"
-    """How adapters are mixed: exactly, or cut to `rank`."""
+    """Kind of merge: exact, or cut to `rank`."""
     logit: bool = False
     """Fit the logit of normalised scores: for ranges that are the scores' true bounds."""
 
 
 class MergeScreenProposerSpec(Spec):
-    """Mix experts, and train only where a trained run should beat the best mixture.
+    """Mix experts, and train only where a trained run is expected to beat the best mixture.
 
     Experts are trained first. Merges train nothing and cost an evaluation each; they count as runs.
     """
 
     type: Literal["merge_screen"]
     initial: int | None = Field(None, ge=2)
-    """Experts, corners first; unset: one for each objective and one between; never fewer than one
-    for each objective."""
+    """Number of experts, corners first. Unset: one for each objective and one between; never fewer
+    than one for each objective."""
     margin: float = Field(2.0, ge=0)
-    """Standard errors of its predicted utility by which a trained run should win."""
+    """Required lead of a trained run, in standard errors of its predicted utility."""

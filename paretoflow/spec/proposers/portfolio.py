@@ -1,4 +1,4 @@
-"""A proposer that lets others take turns."""
+"""A proposer that alternates between others."""
 
 from __future__ import annotations
 
@@ -33,23 +33,24 @@ ArmSpec = Annotated[
 
 
 class PortfolioProposerSpec(Spec):
-    """Several proposers that take turns, by the hypervolume that their launches added per cost.
+    """Several proposers, chosen in turn by the hypervolume that their launches added per cost.
 
-    A bandit (discounted Thompson sampling) draws who chooses the next launch. Raj and Kalyani 2017,
-    arXiv 1707.09727.
+    A bandit (discounted Thompson sampling) draws the proposer of the next launch. Raj and Kalyani
+    2017, arXiv 1707.09727.
     """
 
     type: Literal["portfolio"]
     arms: tuple[ArmSpec, ...] | None = Field(None, min_length=2)
-    """The proposers, each its tag or its block; unset: `gp_hvi`, `cmorl_hv` and `pg_predict` below
-    five objectives, `gp_hvi` and `dirichlet` from five on."""
+    """The proposers, each a tag or a block. Unset: `gp_hvi`, `cmorl_hv` and `pg_predict` below five
+    objectives, `gp_hvi` and `dirichlet` from five on."""
     discount: float = Field(0.95, gt=0, le=1)
-    """What an ended launch counts for once one more has ended; 1 forgets nothing."""
+    """Factor on the weight of ended launches for each further one; 1 forgets nothing."""
     initial: int | None = Field(None, ge=1)
-    """Weighted runs before any arm's, corners first; unset: one more than objectives."""
+    """Weighted runs before those of the arms, corners first. Unset: one more than objectives."""
     lead: int = Field(0, ge=0)
-    """Launches after those that are the ones that promise most, as a few tell nothing of arms: of
-    weights as of `gp_hvi`, gaps as of `empty_box`, and training on as of `pg_predict`."""
+    """Number of launches after `initial` that are chosen by largest expected gain, since a few
+    launches cannot rank arms: among weights as in `gp_hvi`, gaps as in `empty_box`, and
+    continuations as in `pg_predict`."""
 
     @field_validator("arms", mode="before")
     @classmethod

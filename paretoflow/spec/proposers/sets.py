@@ -10,15 +10,15 @@ from paretoflow.spec.base import Spec
 
 
 class SetProposerSpec(Spec):
-    """What proposers of learnt Pareto sets share; without a `search` block they learn weights."""
+    """Fields of proposers of learnt Pareto sets; without a `search` block they learn weights."""
 
     initial: int | None = Field(None, ge=1)
     """Weighted runs before the model, corners first; unset: corners, centre and two per axis."""
     optimism: float = Field(0.5, ge=0, le=1000)
-    """Standard deviations above the mean that a prediction counts for."""
+    """Optimism of predictions: standard deviations added to the mean."""
     redraw: bool = False
-    """Whether runs on the front may be asked with other decoding (`temperature`, `top_p` of
-    `search`): a point that trains nothing."""
+    """Whether runs on the front may be evaluated with other decoding (`temperature`, `top_p` of
+    `search`), which gives points without training."""
 
 
 class PslProposerSpec(SetProposerSpec):
@@ -30,7 +30,7 @@ class PslProposerSpec(SetProposerSpec):
 
     type: Literal["psl"]
     inner: Literal["psl", "nsga3", "moead"] = "psl"
-    """What finds the model's Pareto set: a descent for each preference, or pymoo's NSGA-III or
+    """Solver of the model's Pareto set: a descent for each preference, or pymoo's NSGA-III or
     MOEA/D, which take longer."""
 
 

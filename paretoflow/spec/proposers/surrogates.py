@@ -1,4 +1,4 @@
-"""Proposers that model what weights come to: by bounds, or by Gaussian processes."""
+"""Proposers that model the results of weights: by bounds, or by Gaussian processes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pydantic import Field
 from paretoflow.spec.base import Spec
 
 MOST_CORNERED = 4
-"""Objectives up to which corner weights can be visited: there are as many as a power of points."""
+"""Maximum objectives of proposers that visit corner weights, whose number grows as a power."""
 
 
 class OlsProposerSpec(Spec):
-    """Optimistic linear support: weights at the corners of what is known, the widest bound first.
+    """Optimistic linear support: corner weights of the known values, the widest bound first.
 
-    For two to four objectives. It reaches what weighted sums can reach, which is all of a convex
-    front and only the ends of a concave one. Roijers 2016, ch. 3.
+    For two to four objectives. It reaches the points of weighted sums: all of a convex front, and
+    only the ends of a concave one. Roijers 2016, ch. 3.
     """
 
     type: Literal["ols"]
@@ -28,17 +28,18 @@ class OlsProposerSpec(Spec):
 
 
 class GpHviProposerSpec(Spec):
-    """The weights whose run a Gaussian process expects to add the most hypervolume.
+    """The weights with the largest expected gain of hypervolume under a Gaussian process.
 
     A process for each objective over the weights of finished runs, with the scores' standard errors
-    as noise. Where weights can't help, a gap of the front is filled by a constrained launch.
+    as noise. Where weights cannot help, a constrained launch fills a gap of the front.
     """
 
     type: Literal["gp_hvi"]
     initial: int | None = Field(None, ge=1)
     """Weighted runs before any model, corners first; unset: 3 for two objectives, else m + 1."""
     constrained: bool = True
-    """Also launch into the largest gap of the front where that promises more than any weights, if
-    the method takes constrained launches; false: weights only, which a concave front stops."""
+    """Also launch into the largest gap of the front where its expected gain exceeds that of any
+    weights, if the method takes constrained launches; false: weights only, which fail on a concave
+    front."""
     slack: float = Field(0.05, ge=0)
-    """Room below the midpoint threshold of a gap, in units of the normalised range."""
+    """Slack below the midpoint threshold of a gap, in units of the normalised range."""

@@ -1,4 +1,4 @@
-"""Proposers that spread weights, whatever the results."""
+"""Proposers that spread weights, independent of the results."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Every rule that holds between the fields of a sweep YAML, a module for each subject.
+"""All rules between the fields of a sweep YAML, one module per subject.
 
-A rule stands once, here: what trains, proposes or scores takes for granted that it holds, since
-`check`, `run`, `submit`, `simulate` and `resume` all ask `faults_in` before anything is spent.
+A rule is checked only here: code that trains, proposes or scores relies on it, since `check`,
+`run`, `submit`, `simulate` and `resume` all call `faults_in` before any work.
 
-A rule sees a `Draft`: the parts that are valid by themselves, so that it can speak even when
-another part is at fault. To add one, write it in its subject's module and put it into `RULES`
-there. What a single field allows is said by the field, in `spec`.
+A rule sees a `Draft`: the parts that are valid by themselves, so that it works even when another
+part is faulty. To add a rule, write it in its subject's module and add it to `RULES` there. Limits
+of a single field are declared at the field, in `spec`.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ RULES: tuple[Rule, ...] = (
 
 
 def faults_in(draft: Draft, *, files: bool, simulated: bool = False) -> list[Fault]:
-    """Return every fault of a draft, those of launches with settings of `search` included.
+    """Return every fault of a draft, including launches with settings of `search`.
 
     Args:
         draft: The valid parts of a sweep YAML.
-        files: Whether the files and folders that it names must be on this machine.
-        simulated: Whether it is to be simulated, without a base.
+        files: Whether the files and folders in it must exist on this machine.
+        simulated: Whether the sweep is simulated, without a base.
     """
     found = [fault for rule in RULES for fault in rule(draft)]
     found += places.named_files(draft) if files else ()

@@ -1,4 +1,4 @@
-"""Rules for data: which columns a sweep needs, and how prompts are made of them."""
+"""Rules for data: required columns, and prompts made from them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from paretoflow.spec.shape import KeyPath
 
 
 def placed(data: DataSpec) -> Iterator[tuple[KeyPath, RowsSpec]]:
-    """Yield whatever rows are read from, each with its place."""
+    """Yield the sources of rows, each with its place."""
     for index, source in enumerate(row_sources(data)):
         yield ("data", "sources", index) if isinstance(data, GivenSpec) else ("data",), source
 
 
 def _sources(draft: Draft) -> Iterator[Fault]:
-    """Find objectives that need a column which the data do not name."""
+    """Find objectives that need a column that is not named in the data."""
     needed = {
         "rouge": ("reference", "a reference answer for each prompt"),
         "grounding": ("passages", "passages for each prompt"),
@@ -101,7 +101,7 @@ def _template(path: KeyPath, template: str, *, has_passages: bool) -> Iterator[F
 
 
 def _references(draft: Draft) -> Iterator[Fault]:
-    """Yield the fault of a method that learns from reference answers, where the data have none."""
+    """Yield the fault of a method that needs reference answers, if the data have none."""
     if draft.method is None or draft.data is None:
         return
     tag, sources = draft.method.type, row_sources(draft.data)

@@ -1,4 +1,4 @@
-"""Rules for worker groups and the budget: what a method can run on, and what can ever hold."""
+"""Rules for worker groups and the budget: supported resources, and limits that can hold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from paretoflow.spec.positions import Fault
 from paretoflow.spec.shape import KeyPath
 
 LEAST_SHARE = 1e-4
-"""Of a GPU; Ray counts in ten-thousandths."""
+"""Smallest share of a GPU; Ray counts in ten-thousandths."""
 LONGEST_PREFIX = 253
 _ONE = r"[a-zA-Z0-9](?:[a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9])?"
 _LABEL = re.compile(_ONE)
@@ -25,7 +25,7 @@ _RESOURCES: KeyPath = ("engine", "resources")
 
 
 def _ranks(draft: Draft) -> Iterator[Fault]:
-    """Yield faults of a method that cannot be shared out, or not sharded, as it is to be."""
+    """Yield faults of a method that does not support the spec's ranks or ZeRO stage."""
     if draft.method is None or draft.engine is None:
         return
     tag, resources = draft.method.type, draft.engine.resources
@@ -90,7 +90,7 @@ def _devices(draft: Draft) -> Iterator[Fault]:
 
 
 def _labels(draft: Draft) -> Iterator[Fault]:
-    """Yield faults of labels that Ray would not take."""
+    """Yield faults of labels that Ray would refuse."""
     for key, value in draft.engine.resources.labels.items() if draft.engine else ():
         path: KeyPath = (*_RESOURCES, "labels", key)
         prefix, _, name = key.rpartition("/")
@@ -123,7 +123,7 @@ def _cost(draft: Draft) -> Iterator[Fault]:
 
 
 def _rungs(draft: Draft) -> Iterator[Fault]:
-    """Yield faults of rungs that no checkpoint reaches before a run's end, or that say nothing."""
+    """Yield faults of rungs that no checkpoint reaches before a run's end, or without effect."""
     asked, method = draft.stop.rungs if draft.stop else None, draft.method
     if asked is None or method is None:
         return

@@ -1,6 +1,6 @@
-"""Rules for pairs and ratings: who speaks for which objective, and which method learns from that.
+"""Rules for pairs and ratings: their objectives, and the methods that learn from them.
 
-What people said is read before anything is spent, but only a rule can say what no row could mend.
+Feedback is read before any work; these rules find faults that no row can fix.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WHY = {
 
 
 def _objectives(draft: Draft) -> Iterator[Fault]:
-    """Find sources that speak for what is no objective, and objectives that none speaks for."""
+    """Find sources with unknown objectives, and objectives without a source."""
     data, names = draft.data, moved_names([o for _, o in draft.objectives])
     if not isinstance(data, PreferencesDataSpec | RatingsDataSpec) or not names:
         return
@@ -59,7 +59,7 @@ def _objectives(draft: Draft) -> Iterator[Fault]:
 
 
 def _spoken(source: GivenSource) -> Iterator[tuple[str, KeyPath]]:
-    """Yield the objectives that a source names by itself, and where it does."""
+    """Yield the objectives that a source names, with their places."""
     if isinstance(source, RatingSourceSpec):
         yield from ((name, ("ratings", name)) for name in source.ratings)
         return
@@ -76,7 +76,7 @@ def _unknown(path: KeyPath, name: str, names: tuple[str, ...]) -> Fault:
 
 
 def _answers(draft: Draft) -> Iterator[Fault]:
-    """Find sources that say twice, or not at all, what an answer or a preference is."""
+    """Find sources that define answers or preferences twice, or not at all."""
     if not isinstance(draft.data, PreferencesDataSpec | RatingsDataSpec):
         return
     sources: tuple[GivenSource, ...] = draft.data.sources
@@ -101,7 +101,7 @@ def _answers(draft: Draft) -> Iterator[Fault]:
 
 
 def _method(draft: Draft) -> Iterator[Fault]:
-    """Find methods that cannot learn from what people gave."""
+    """Find methods that cannot learn from the given feedback."""
     data, method = draft.data, draft.method
     if not isinstance(data, GivenSpec) or method is None or data.type not in GIVEN:
         return

@@ -69,7 +69,7 @@ def _rounds(draft: Draft) -> Iterator[Fault]:
 
 
 def _temperature(draft: Draft) -> Iterator[Fault]:
-    """Yield the fault of a method that compares answers to one prompt, all of them the same."""
+    """Yield the fault of a method that compares answers to one prompt that are all equal."""
     method = draft.method
     if method is None or draft.model is None or draft.model.generation.temperature > 0:
         return
@@ -92,7 +92,7 @@ def _pairs(draft: Draft) -> Iterator[Fault]:
     if wanted is None or draft.data is None:
         return
     if isinstance(draft.data, GivenSpec) and draft.data.sampled == 0:
-        return  # there are as many as people gave
+        return  # the feedback decides their number
     most = draft.data.candidates * (draft.data.candidates - 1) // 2
     if wanted > most:
         what = f"got {wanted}; allowed: at most {most}, all pairs of data.candidates"

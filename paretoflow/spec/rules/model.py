@@ -11,17 +11,17 @@ from paretoflow.spec.positions import Fault
 from paretoflow.spec.shape import KeyPath
 
 MORE_TARGETS = ("mah_dpo", "meet")
-"""Methods whose adapter hangs on one more module than `targets` names."""
+"""Methods whose adapter has one more module than `targets` names."""
 _OWN_ARGUMENTS = (
     "conversation", "messages", "tools", "documents", "chat_template", "add_generation_prompt",
     "continue_final_message", "tokenize", "padding", "truncation", "max_length", "return_tensors",
     "return_dict", "return_assistant_tokens_mask", "tokenizer_kwargs",
 )  # fmt: skip
-"""What transformers' `apply_chat_template` takes for itself."""
+"""Arguments that transformers' `apply_chat_template` reserves."""
 
 
 def _template_arguments(draft: Draft) -> Iterator[Fault]:
-    """Find arguments of the chat template that are given by the sweep itself."""
+    """Find arguments of the chat template that the sweep itself sets."""
     for name in draft.model.chat_template_kwargs if draft.model is not None else ():
         if name in _OWN_ARGUMENTS or not name.isidentifier():
             what = f"got {name!r}; allowed: arguments of the template's own"
@@ -53,7 +53,7 @@ def _targets(draft: Draft) -> Iterator[Fault]:
 
 
 def _ranks(draft: Draft) -> Iterator[Fault]:
-    """Yield faults of ranks for modules that bear no adapter."""
+    """Yield faults of ranks for modules without an adapter."""
     if draft.model is None or draft.method is None or draft.method.type in MORE_TARGETS:
         return
     lora = draft.model.lora

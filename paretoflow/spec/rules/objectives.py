@@ -12,7 +12,7 @@ from paretoflow.spec.positions import Fault
 from paretoflow.spec.shape import KeyPath
 
 WIDEST = 1e100
-"""Of a range: its powers stay finite, in hypervolumes as in variances."""
+"""Widest range: its powers stay finite, in hypervolumes and variances."""
 
 
 def _unique_names(draft: Draft) -> Iterator[Fault]:
@@ -93,7 +93,7 @@ def _regexes(draft: Draft) -> Iterator[Fault]:
 
 
 def _system_costs(draft: Draft) -> Iterator[Fault]:
-    """Yield faults of system costs: no range, or nothing beside them that a run could train for."""
+    """Yield faults of system costs: no range, or no other objective that a run could train for."""
     costs = [(i, o) for i, o in draft.objectives if isinstance(o, SystemObjectiveSpec)]
     for index, objective in costs:
         if objective.range is None:
@@ -108,7 +108,7 @@ def _system_costs(draft: Draft) -> Iterator[Fault]:
 
 
 def undeclared(draft: Draft) -> Iterator[Fault]:
-    """Yield objectives without a range, which a simulation has no base to take it from."""
+    """Yield objectives without a range, which a simulation cannot calibrate without a base."""
     for index, objective in draft.objectives:
         if objective.range is None:
             what = f"`{objective.name}` declares no range, and a simulation has no base to take it "

@@ -1,4 +1,4 @@
-"""Rules for the files and folders that a sweep YAML names; they look, and open nothing."""
+"""Rules for the files and folders in a sweep YAML; they check existence and open nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HUB_ID = re.compile(r"^[\w][\w.-]*(/[\w][\w.-]*)?$")
 
 
 def named_files(draft: Draft) -> Iterator[Fault]:
-    """Find files and folders that are not there."""
+    """Find missing files and folders."""
     for place, source in placed(draft.data) if draft.data is not None else ():
         kind = getattr(source, "type", None) or kind_of(source.path)
         if kind == "hub":
@@ -79,7 +79,7 @@ def _is_file(path: str) -> bool:
 
 
 def _storage_root(draft: Draft) -> Iterator[Fault]:
-    """Find a storage root that no sweep can live under."""
+    """Find a storage root that cannot hold a sweep."""
     storage = draft.storage
     if storage is None:
         return

@@ -1,4 +1,4 @@
-"""Rules for proposers: what they wrap, what their launches need, how many runs they take."""
+"""Rules for proposers: nested ones, requirements of their launches, numbers of runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from paretoflow.spec.proposers.surrogates import MOST_CORNERED, OlsProposerSpec
 from paretoflow.spec.shape import KeyPath
 
 MOST_POINTS = 10_000
-"""Of a lattice, whose points are put into an order before the first launch."""
+"""Maximum points of a lattice, which are sorted before the first launch."""
 
 
 def _sizes(draft: Draft) -> Iterator[Fault]:
@@ -34,7 +34,7 @@ def size_faults(proposer: ProposerSpec, m: int, runs: int) -> Iterator[Fault]:
     """Yield faults of proposers that take too many corners or points for so many objectives.
 
     Args:
-        proposer: With those within it.
+        proposer: The proposer with those within it.
         m: Number of objectives, at least 2.
         runs: Runs of the sweep.
     """
@@ -77,7 +77,7 @@ def _launches(draft: Draft) -> Iterator[Fault]:
     point = capabilities.serves == "point"
     for place, proposer in nested(draft.proposer):
         kind = BEYOND_WEIGHTED.get(proposer.type)
-        if getattr(proposer, "redraw", False):  # what is asked otherwise is a merge of one adapter
+        if getattr(proposer, "redraw", False):  # a redraw is a merge of one adapter
             kind = "merge"
         if kind is None or (point and kind in (*BY_ANY_METHOD, *capabilities.launches)):
             continue
@@ -88,7 +88,7 @@ def _launches(draft: Draft) -> Iterator[Fault]:
 
 
 def _merges(draft: Draft) -> Iterator[Fault]:
-    """Yield faults of a proposer of merges: experts, rank, and what a way of merging needs."""
+    """Yield faults of a proposer of merges: experts, rank, and needs of the kind of merge."""
     if draft.proposer is None:
         return
     place, proposer = innermost(draft.proposer)
@@ -123,7 +123,7 @@ def _soups(draft: Draft, proposer: SoupsProposerSpec, place: KeyPath) -> Iterato
 
 
 def _second_looks(draft: Draft) -> Iterator[Fault]:
-    """Yield faults of a proposer of second looks: one within another, or nothing new to see."""
+    """Yield faults of a proposer of second looks: one within another, or deterministic answers."""
     proposer = draft.proposer
     if not isinstance(proposer, ReevaluateProposerSpec):
         return
@@ -137,7 +137,7 @@ def _second_looks(draft: Draft) -> Iterator[Fault]:
 
 
 def _distinct_arms(draft: Draft) -> Iterator[Fault]:
-    """Yield the fault of an arm that is there twice: the two could not be told apart."""
+    """Yield the fault of an arm that occurs twice: the two could not be distinguished."""
     place, proposer = innermost(draft.proposer) if draft.proposer else ((), None)
     if not isinstance(proposer, PortfolioProposerSpec):
         return

@@ -9,11 +9,11 @@ from paretoflow.spec.rewards import RewardSpec
 from paretoflow.spec.shape import KeyPath
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
-"""Kinds of files that pairs are read from."""
+"""File types of pairs."""
 
 
 def reward_faults(spec: RewardSpec) -> list[Fault]:
-    """Return what is wrong between fields, and files that are not there."""
+    """Return faults between fields, and missing files."""
     faults = []
     for index, source in enumerate(spec.pairs):
         at: KeyPath = ("pairs", index, "path")

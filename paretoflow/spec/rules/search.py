@@ -1,4 +1,4 @@
-"""Rules for the axes of `search`: they set something, and all that they may set is valid."""
+"""Rules for the axes of `search`: each sets a known field, to valid values only."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from paretoflow.spec.search import (
 from paretoflow.spec.shape import KeyPath, nearest
 
 Odd = tuple[str, str, str]
-"""What a value is refused for, what to do about it, and the code of the fault."""
+"""Reason for refusing a value, hint, and code of the fault."""
 MOST_TRIED = 64
-"""Of a range of whole numbers, both ends are tried, and so many of those between: no batch has so
-many divisors in a row."""
+"""Maximum values that are tried between the ends of an integer range: no batch has so many
+consecutive divisors."""
 MOST_CORNERS = 256
-"""Of several axes of whole numbers, so many ends are tried together."""
+"""Maximum combinations of ends of several integer axes that are tried."""
 
 
 def search_faults(draft: Draft, rules: Sequence[Rule]) -> Iterator[Fault]:
@@ -42,7 +42,7 @@ def search_faults(draft: Draft, rules: Sequence[Rule]) -> Iterator[Fault]:
 
     Args:
         draft: The valid parts.
-        rules: Those that a launch's spec must keep.
+        rules: Rules for a launch's spec.
     """
     if draft.search is None or draft.method is None or draft.model is None:
         return
@@ -59,7 +59,7 @@ def search_faults(draft: Draft, rules: Sequence[Rule]) -> Iterator[Fault]:
                 parts = fitted(draft.method, draft.model, ((name, value),))
                 clashing = _clashing(_varied(draft, parts), rules, known)
                 odd = [(f"at {value:g} {what}", hint, code) for what, hint, code in clashing]
-            if odd:  # the first value at fault says enough about the axis
+            if odd:  # report only the first faulty value of an axis
                 what, hint, code = odd[0]
                 found.append(Fault((*path, *key), what, hint, code=code))
                 break
@@ -67,7 +67,7 @@ def search_faults(draft: Draft, rules: Sequence[Rule]) -> Iterator[Fault]:
 
 
 def _together(draft: Draft, rules: Sequence[Rule], known: set[Fault]) -> Iterator[Fault]:
-    """Yield the fault of whole numbers that clash with each other, though each suits the rest."""
+    """Yield the fault of integers that conflict with each other, though each alone is valid."""
     if not draft.search or draft.method is None or draft.model is None:
         return
     axes = [a for a in axes_of(draft.search, draft.method) if a.whole and a.home == "method"]
@@ -81,7 +81,7 @@ def _together(draft: Draft, rules: Sequence[Rule], known: set[Fault]) -> Iterato
 
 
 def _redrawn(draft: Draft, search: Mapping[str, AxisSpec], method: MethodSpec) -> Iterator[Fault]:
-    """Yield the fault of a proposer that is to ask runs otherwise, where no axis says how."""
+    """Yield the fault of a proposer with `redraw` if there is no axis of decoding."""
     homes = {home_of(name, type(method)) for name in search}
     if draft.proposer is None or "generation" in homes:
         return
@@ -135,7 +135,7 @@ def _shaped(path: KeyPath, axis: AxisSpec, method: MethodSpec) -> Iterator[Fault
 def _tried(
     name: str, axis: AxisSpec, method: MethodSpec
 ) -> list[tuple[tuple[str | int, ...], float | int]]:
-    """Return the values to try, each with where it stands."""
+    """Return the values to try, each with its place."""
     if axis.choices is not None:
         return [(("choices", index), value) for index, value in enumerate(axis.choices)]
     resolved = axes_of({name: axis}, method)[0]
@@ -147,7 +147,7 @@ def _tried(
 
 
 def _odd(name: str, value: float, method: MethodSpec, model: ModelSpec) -> Iterator[Odd]:
-    """Yield what pydantic has against a value, as it would against the field itself."""
+    """Yield pydantic's faults of a value, as for the field itself."""
     try:
         fitted(method, model, ((name, value),))
     except ValidationError as error:
@@ -159,13 +159,13 @@ def _odd(name: str, value: float, method: MethodSpec, model: ModelSpec) -> Itera
 
 
 def _clashing(varied: Draft, rules: Sequence[Rule], known: set[Fault]) -> Iterator[Odd]:
-    """Yield what the other rules have against a draft with a value in it."""
+    """Yield the other rules' faults of a draft with a value in it."""
     for fault in chain.from_iterable(rule(varied) for rule in rules):
         if fault not in known:
             yield f"it clashes with the rest: {fault.what}", fault.hint, fault.code
 
 
 def _varied(draft: Draft, parts: Fitted) -> Draft:
-    """Return the draft of a launch; decoding is left out, since it reaches no training."""
+    """Return the draft of a launch without decoding, which does not affect training."""
     model = draft.model and draft.model.model_copy(update={"lora": parts.lora})
     return replace(draft, method=parts.method, model=model, search=None)

@@ -60,7 +60,7 @@ def test_a_type_can_be_changed_first_and_its_knobs_set_after():
 @pytest.mark.parametrize(
     ("override", "where", "says", "hint"),
     [
-        ("method.beta=-1", "--set method.beta", "got -1; allowed: more than 0", "pull"),
+        ("method.beta=-1", "--set method.beta", "got -1; allowed: more than 0", "KL"),
         ("method.btea=1", "--set method.btea", "unknown key `btea`", "did you mean `beta`?"),
         ("objectives.0.ref=2", "--set objectives.0.ref", "the best end", "worst end"),
         ("objectives.coverge.ref=0", "--set objectives.coverge.ref", "no entry", "`coverage`?"),

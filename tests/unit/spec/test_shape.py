@@ -62,8 +62,9 @@ def test_an_annotation_is_found_through_lists_and_unions():
 
 
 def test_a_description_is_the_first_sentence_of_the_field():
-    assert description_at(("stop", "runs"), ROOT) == "Runs to launch in all, failed ones included"
-    assert description_at(("method", "beta"), ROOT).startswith("Strength of the pull")
+    runs = "Number of runs to launch, including failed ones"
+    assert description_at(("stop", "runs"), ROOT) == runs
+    assert description_at(("method", "beta"), ROOT).startswith("KL coefficient")
     assert description_at(("stop", "x"), ROOT) == ""
 
 
