@@ -1,7 +1,7 @@
 """ParetoFlow: distributed Pareto-front sweeps for language-model alignment.
 
-The names below are the promised ones; each is imported when it is first used, so that
-`import paretoflow` is instant; `__init__.pyi` tells type checkers and editors what they are.
+The names below are the public API. Each is imported when it is first used, so that
+`import paretoflow` is fast. `__init__.pyi` declares them for type checkers and editors.
 """
 
 from __future__ import annotations
@@ -52,5 +52,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """List the public names for completion."""
+    """Return the public names, for completion."""
     return sorted([*__all__, "__version__"])

@@ -1,6 +1,6 @@
-"""The Python face of ParetoFlow: load a spec, run it, open a sweep, look at its front.
+"""The Python API of ParetoFlow: load a spec, run it, open a sweep, read its front.
 
-Mirrors the command line. Everything heavy is imported inside the function that needs it.
+It mirrors the command line. Heavy modules are imported inside the functions that need them.
 """
 
 from paretoflow.api.front import Front

@@ -1,4 +1,4 @@
-"""A front in Python: a sequence of points to look at, pick from and turn into tables."""
+"""A front in Python: a sequence of points to inspect, pick from and convert to tables."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 class Front:
-    """A sequence of `FrontPoint`, best first in the first objective; shows itself in a notebook.
+    """A sequence of `FrontPoint`, best first in the first objective; displayed in notebooks.
 
     Args:
-        view: The front as it was read.
-        root: Where the sweep and so its adapters are; None for a simulated one.
+        view: The front as read from the sweep.
+        root: Folder of the sweep with its adapters; None for a simulated sweep.
     """
 
     def __init__(self, view: FrontView, root: Root | None = None) -> None:
@@ -60,7 +60,7 @@ class Front:
         at_least: Mapping[str, float] | None = None,
         at_most: Mapping[str, float] | None = None,
     ) -> FrontPoint:
-        """Return the point that a preference likes best among those that keep the constraints.
+        """Return the best point under a preference, among those that keep the constraints.
 
         Args:
             prefer: Importance of each objective by name.
@@ -68,8 +68,8 @@ class Front:
             at_most: Highest scores allowed, for minimised objectives.
 
         Raises:
-            UserError: If it cannot be answered; names the nearest point when none keeps the
-                constraints.
+            UserError: If an argument is invalid, or no point keeps the constraints; then it names
+                the nearest point.
         """
         from paretoflow.front.selection import pick
 
@@ -81,7 +81,7 @@ class Front:
         From an object store it is copied once, to `~/.cache/paretoflow/adapters/<digest>`.
 
         Raises:
-            ModelError: If it is gone, or is not the one that was evaluated.
+            ModelError: If it is gone, or differs from the evaluated one.
         """
         from paretoflow.storage.cache import cached_adapter
 
@@ -108,7 +108,7 @@ class Front:
         }
 
     def point_dict(self, point: FrontPoint) -> dict[str, Any]:
-        """Return one point as plain JSON values; a standard error that does not exist is null."""
+        """Return one point as plain JSON values; a missing standard error is null."""
         names = self.view.problem.names
         errors = (e if math.isfinite(e) else None for e in point.stderr)
         return {
@@ -127,7 +127,7 @@ class Front:
         }
 
     def to_arrow(self) -> pa.Table:
-        """Return one row for each point, with where it came from."""
+        """Return an Arrow table with one row for each point, with its run and launch."""
         from paretoflow.exporters.tables import front_table
 
         return front_table(self.view)
@@ -141,7 +141,7 @@ class Front:
         from paretoflow.core.errors import MissingExtraError
 
         try:
-            import pandas  # noqa: F401 - only to say plainly that it is missing
+            import pandas  # noqa: F401 - only for a plain error if it is missing
         except ImportError as error:
             raise MissingExtraError.of("to_pandas", "pandas", "report") from error
         return self.to_arrow().to_pandas()

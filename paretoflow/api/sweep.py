@@ -27,11 +27,11 @@ def load(
 
     Args:
         path: The file.
-        overrides: Values put over the file's: `["stop.runs=8"]`, or `{"stop.runs": 8}`.
-        storage: Root of sweeps, a folder or a URI, over the file's.
+        overrides: Values that replace the file's: `["stop.runs=8"]`, or `{"stop.runs": 8}`.
+        storage: Root of sweeps, a folder or a URI; replaces the file's.
 
     Raises:
-        SpecError: With every fault, each with its line and column.
+        SpecError: Lists every fault, with its line and column.
     """
     from paretoflow.spec.load import load_spec
 
@@ -43,16 +43,17 @@ def load(
 def run(
     spec: SweepSpec | Path | str, storage: str | None = None, *, accept_change: bool = False
 ) -> Sweep:
-    """Run a sweep to the end of its budget, or go on with it where its folder exists.
+    """Run a sweep to the end of its budget; resume it if its folder exists.
 
     Args:
         spec: A spec, or the path of a YAML.
-        storage: Root of sweeps, a folder or a URI, over the spec's.
-        accept_change: Whether to go on although what scores depend on has changed: data, the base,
-            a scorer, a setting. It is recorded; evaluations before and after are not alike.
+        storage: Root of sweeps, a folder or a URI; replaces the spec's.
+        accept_change: Whether to continue although the inputs of scores have changed: data, the
+            base, a scorer, a setting. The change is recorded; evaluations before and after it are
+            not comparable.
 
     Raises:
-        ChangedInputsError: If that has changed, and is not accepted.
+        ChangedInputsError: If the inputs have changed, and `accept_change` is not set.
         UserError: For a spec, data or a model that cannot be used.
     """
     from paretoflow.engine.session.folder import sweep_root
@@ -71,10 +72,11 @@ def open_sweep(root: Root) -> Sweep:
     """Open a sweep to read it; it may be running.
 
     Args:
-        root: Where it lives, `<storage>/<name>`: a folder, or a URI like `s3://bucket/sweeps/name`.
+        root: Folder of the sweep, `<storage>/<name>`: a path, or a URI like
+            `s3://bucket/sweeps/name`.
 
     Raises:
-        SweepNotFoundError: If no sweep lives there.
+        SweepNotFoundError: If there is no sweep.
     """
     from paretoflow.engine.read.sweep import read_spec
 
@@ -83,10 +85,10 @@ def open_sweep(root: Root) -> Sweep:
 
 
 class Sweep:
-    """A sweep where it lives; every call reads the ledger anew and returns what is there now.
+    """A stored sweep; every call reads the ledger again and returns the present state.
 
     Args:
-        root: The place, `<storage>/<name>`.
+        root: Folder of the sweep, `<storage>/<name>`.
     """
 
     def __init__(self, root: Root) -> None:
@@ -98,7 +100,7 @@ class Sweep:
         return f"Sweep({self.root.uri!r})"
 
     def view(self, snapshot: int | None = None) -> SweepView:
-        """Return everything that is known, now or as of a front snapshot.
+        """Return the state of the sweep, now or as of a front snapshot.
 
         Raises:
             SweepNotFoundError: If there is no sweep, or no evaluation yet.
@@ -122,9 +124,9 @@ class Sweep:
         """Write the HTML report and return its path.
 
         Args:
-            out: By default `report.html` in the sweep's folder, or `<name>.html` here for one in
-                an object store.
-            snapshot: As of a front snapshot.
+            out: File to write. By default `report.html` in the sweep's folder, or `<name>.html` in
+                the working directory for a sweep in an object store.
+            snapshot: Number of a front snapshot; None for the present state.
         """
         from paretoflow.report.page import render
         from paretoflow.report.samples import answers_in
@@ -138,7 +140,7 @@ class Sweep:
         return path
 
     def snapshots(self) -> tuple[FrontRecord, ...]:
-        """Return every front snapshot that was recorded, oldest first."""
+        """Return all recorded front snapshots, oldest first."""
         from paretoflow.engine.read.sweep import open_sweep_folder
 
         return open_sweep_folder(self.root).fronts
@@ -151,18 +153,18 @@ class Sweep:
         force: bool = False,
         format: str = "folder",
     ) -> Path:
-        """Write the front to a folder that stands alone, and return its path.
+        """Write the front to a self-contained folder, and return its path.
 
         Args:
             out: A new folder.
-            snapshot: The front as of a front snapshot.
-            force: Whether an earlier export at `out` is replaced.
+            snapshot: Number of a front snapshot; None for the present front.
+            force: Whether to replace an earlier export at `out`.
             format: Tag of an exporter: folder, parquet, json, csv, arrow, hub-folder or vllm.
 
         Raises:
-            UserError: If `out` is taken.
+            UserError: If `out` exists.
             PluginError: If no exporter has that tag.
-            ModelError: If an adapter is not the one that was evaluated.
+            ModelError: If an adapter differs from the evaluated one.
         """
         from paretoflow.exporters import exporter_of
         from paretoflow.report.picture import static_plot

@@ -1,4 +1,4 @@
-"""Decides how the trials of another tuner look to a proposer, and a launch to its trials."""
+"""Converts the trials of another tuner for a proposer, and a launch for its trials."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from paretoflow.spec.proposers import ProposerSpec
 from paretoflow.spec.rules.proposer import size_faults
 
 TRAINED = ("weighted", "constrained")
-"""Kinds of launch that a trial can train; mixing adapters is for those who have adapters."""
+"""Kinds of launch that a trial can train by default; merges need adapters."""
 
 
 def objective(
@@ -45,8 +45,8 @@ def objective(
     """Return an objective; its range makes it comparable with the others.
 
     Args:
-        name: Of the metric.
-        low: Lower end of the values that are expected, in the metric's units.
+        name: Name of the metric.
+        low: Lower end of the expected values, in the metric's units.
         high: Upper end, above `low`.
         direction: `maximize` or `minimize`.
         ref: Value that a trial must beat to count; None is a tenth of the range beyond its worse
@@ -75,13 +75,13 @@ def objective(
 
 @dataclass(frozen=True)
 class EndedTrial:
-    """A trial that is over.
+    """A trial that has ended.
 
     Args:
-        name: What a later launch calls it as its parent.
-        launch: What it was asked for.
+        name: Name by which a later launch refers to it as a parent.
+        launch: Its launch.
         scores: Raw scores, length m, finite; None if it failed.
-        stderr: Their standard errors, length m; empty for exact scores.
+        stderr: Standard errors of the scores, length m; empty for exact scores.
     """
 
     name: str
@@ -91,15 +91,15 @@ class EndedTrial:
 
 
 class TrialProposer:
-    """A proposer that is asked about the trials of another tuner.
+    """A proposer for the trials of another tuner.
 
     Args:
         objectives: At least two, in the order of every weight vector.
-        proposer: A spec, or the tag of one with its defaults, for instance `empty_box`.
-        runs: Trials in all; some proposers plan with it.
-        launches: Kinds of launch that a trial can do: without `constrained`, `auto` takes a
-            proposer that asks for weights alone.
-        seed: Everything random follows from it.
+        proposer: A spec, or a tag for its defaults, for instance `empty_box`.
+        runs: Number of trials in all; some proposers plan with it.
+        launches: Kinds of launch that a trial supports: without `constrained`, `auto` takes a
+            proposer of weights alone.
+        seed: Seed of all random choices.
 
     Raises:
         SpecError: If the proposer is unknown, or needs other launches than these.
@@ -122,7 +122,7 @@ class TrialProposer:
             raise fault.plain_error()
         chosen = nested(asked)
         kinds = (BEYOND_WEIGHTED.get(p.type, LaunchKind.WEIGHTED) for _, p in chosen)
-        # a constrained launch starts from a parent, and so does one that trains it on
+        # a constrained launch starts from a parent, and so does a continuation
         able = {*launches, "continued"} if LaunchKind.CONSTRAINED in launches else {*launches}
         needed = next((kind for kind in kinds if kind not in able), None)
         if needed is not None:
@@ -140,14 +140,14 @@ class TrialProposer:
     def next_launch(
         self, ended: Sequence[EndedTrial], pending: Sequence[Proposal]
     ) -> Proposal | None:
-        """Return the next launch; None if the proposer waits for a pending one, or is done.
+        """Return the next launch; None if the proposer waits for a pending one, or has ended.
 
         Args:
-            ended: In the order in which they were asked for.
-            pending: Launches under way, likewise.
+            ended: Ended trials, in the order of their launches.
+            pending: Pending launches, in the same order.
 
         Raises:
-            SpecError: If the proposer asks for a kind of launch that trials cannot do.
+            SpecError: If the proposer returns a kind of launch that trials do not support.
         """
         chosen = self._proposer.propose(self.history(ended), pending, 1, self._seed)
         if chosen and chosen[0].kind not in self._launches:
@@ -161,7 +161,7 @@ class TrialProposer:
         return chosen[0] if chosen else None
 
     def history(self, ended: Sequence[EndedTrial]) -> History:
-        """Return what a proposer may look at: a failed trial is an ended run without scores."""
+        """Return the history for a proposer: a failed trial is an ended run without scores."""
         problem = self.problem
         scored = [(i, t) for i, t in enumerate(ended) if t.scores is not None]
         gains = gains_of(_rows([t.scores or () for _, t in scored], problem.m), problem)
@@ -181,12 +181,12 @@ class TrialProposer:
 
 
 def launch_config(launch: Proposal, problem: Problem) -> dict[str, Any]:
-    """Return a launch as plain values, for whoever trains it.
+    """Return a launch as plain values, for the code that trains it.
 
-    `weights` in the objectives' order; `kind`; `seed`; `reason`, a sentence. A constrained launch
-    starts from where the trial `parent` ended and improves `target`, while every score in
+    Keys are `weights` in the objectives' order; `kind`; `seed`; `reason`, a sentence. A constrained
+    launch starts from the end of the trial `parent` and improves `target`, while every score in
     `thresholds` (raw, by name) stays at least that high, or at most if it is minimised. In a
-    weighted one these three are None.
+    weighted launch these three are None.
     """
     thresholds = None
     if launch.thresholds is not None and launch.target is not None:

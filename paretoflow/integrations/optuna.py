@@ -1,4 +1,4 @@
-"""Our proposers as a sampler of Optuna, for studies with several directions.
+"""A sampler of Optuna that uses our proposers, for studies with several directions.
 
     import optuna
     from paretoflow.integrations.asking import objective
@@ -14,9 +14,9 @@
         return helpful, words
 
 A preference is m float parameters `weight_<objective>` from 0 to 1, which sum to one as they are
-sampled; `launch` suggests them, scales those that someone enqueued, and returns what
-`asking.launch_config` says, the parent as the number of an earlier trial. All other parameters go
-to another sampler.
+sampled. `launch` suggests them, scales enqueued ones, and returns the values of
+`asking.launch_config`, with the parent as the number of an earlier trial. Another sampler samples
+all other parameters.
 """
 
 from __future__ import annotations
@@ -53,19 +53,19 @@ STDERR = "stderr"
 
 
 class ParetoSampler(BaseSampler):
-    """Samples the weights of a proposer's launches; running trials are known to it.
+    """Samples the weights of a proposer's launches, with regard to running trials.
 
-    It keeps nothing: the study's trials say what was asked for, so that a study goes on in another
-    process. Failed and pruned trials, and values that are not finite, count as failed: they were
-    asked for, and are not asked for again. Optuna cannot wait: while the proposer would, and when
-    it is done, weights are sampled like any other parameter.
+    The sampler has no state: the study's trials store their launches, so that a study can continue
+    in another process. Failed and pruned trials, and trials with non-finite values, count as
+    failed; their launches are not repeated. Optuna cannot wait: while the proposer waits, and after
+    its end, weights are sampled like any other parameter.
 
     Args:
         objectives: One for each direction of the study, from `asking.objective`.
-        proposer: A spec, or the tag of one with its defaults.
-        runs: Trials in all; some proposers plan with it.
-        launches: Kinds of launch that a trial can do.
-        seed: Everything random follows from it.
+        proposer: A spec, or a tag for its defaults.
+        runs: Number of trials in all; some proposers plan with it.
+        launches: Kinds of launch that a trial supports.
+        seed: Seed of all random choices.
         others: Samples all other parameters; None draws them at random.
 
     Raises:
@@ -89,11 +89,11 @@ class ParetoSampler(BaseSampler):
         self._params = tuple(f"weight_{o.name}" for o in objectives)
 
     def launch(self, trial: Trial) -> dict[str, Any]:
-        """Return what a trial is to train: suggests its weights and reads its launch.
+        """Suggest the weights of a trial, and return its launch as plain values.
 
         Raises:
-            SpecError: If someone enqueued weights that are all 0, or the study's directions are not
-                those of the objectives.
+            SpecError: If enqueued weights are all 0, or the study's directions are not those of the
+                objectives.
         """
         for name in self._params:
             trial.suggest_float(name, 0.0, 1.0)
@@ -129,7 +129,7 @@ class ParetoSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Return the weights of the next launch; none where someone has fixed them."""
+        """Return the weights of the next launch; none if they are fixed already."""
         if set(self._params) & set(trial.system_attrs.get("fixed_params", {})):
             return {}
         told = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
@@ -143,7 +143,7 @@ class ParetoSampler(BaseSampler):
         launch = self._asking.next_launch(ended, [p for p in running if p is not None])
         if launch is None:
             return {}
-        # the only way in: a frozen trial cannot be written to
+        # the only way to store it: a frozen trial is read-only
         study._storage.set_trial_system_attr(trial._trial_id, LAUNCH, launch.to_dict())
         return dict(zip(self._params, launch.weights.values, strict=True))
 
@@ -158,7 +158,7 @@ class ParetoSampler(BaseSampler):
         return self._others.sample_independent(study, trial, param_name, param_distribution)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Tell the other sampler that a trial begins."""
+        """Notify the other sampler that a trial begins."""
         self._others.before_trial(study, trial)
 
     def after_trial(
@@ -168,7 +168,7 @@ class ParetoSampler(BaseSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        """Tell the other sampler that a trial is over."""
+        """Notify the other sampler that a trial has ended."""
         self._others.after_trial(study, trial, state, values)
 
     def reseed_rng(self) -> None:
@@ -176,7 +176,7 @@ class ParetoSampler(BaseSampler):
         self._others.reseed_rng()
 
     def _launch_of(self, trial: FrozenTrial) -> Proposal | None:
-        """Return what a trial was asked for; None if it has no weights, or none above 0."""
+        """Return the launch of a trial; None if it has no weights, or none above 0."""
         plain = trial.system_attrs.get(LAUNCH)
         if plain is not None:
             return Proposal.from_dict(plain)

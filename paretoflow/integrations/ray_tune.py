@@ -1,4 +1,4 @@
-"""Our proposers as a searcher of Ray Tune, and the rule of the rungs as a trial scheduler.
+"""A searcher of Ray Tune that uses our proposers, and a trial scheduler with the rule of the rungs.
 
     from ray import tune
     from paretoflow.integrations.asking import objective
@@ -9,14 +9,14 @@
     )
     tuner = tune.Tuner(train, tune_config=tune.TuneConfig(search_alg=searcher, num_samples=24))
 
-`train(config)` finds in its config what `asking.launch_config` says, and reports one metric for
-each objective, by its name (the last report counts), and `<name>_stderr` beside it where the
-standard error is known. A parent is the id of an earlier trial: a trial that others may start from
-leaves its checkpoint where they find it by `tune.get_context().get_trial_id()`. Trials that can
-start from nothing but the base take `launches=("weighted",)`.
+`train(config)` gets the values of `asking.launch_config` in its config. It reports one metric for
+each objective, by its name (the last report counts), and `<name>_stderr` if the standard error is
+known. A parent is the id of an earlier trial: a trial that others may start from stores its
+checkpoint where they find it by `tune.get_context().get_trial_id()`. If trials can start only from
+the base, set `launches=("weighted",)`.
 
 `tune.TuneConfig(scheduler=ParetoRungs(objectives, first=2, steps=27))` stops trials at the rungs,
-with or without the searcher; trials then report as they go on, each time with every metric.
+with or without the searcher; trials then report repeatedly, each time with every metric.
 """
 
 from __future__ import annotations
@@ -54,19 +54,19 @@ _MODES = {Direction.MAXIMIZE: "max", Direction.MINIMIZE: "min"}
 
 
 class ParetoSearcher(Searcher):
-    """Suggests the launches of a proposer; trials under way are known to it.
+    """Suggests the launches of a proposer, with regard to running trials.
 
-    A trial that failed, or whose last report lacks a metric or holds a nan, counts as failed: it
-    was asked for, and is not asked for again. One that a scheduler stopped counts with its last
-    report. Tune saves and restores it with the experiment; what it keeps is the trials' launches
-    and scores, as JSON.
+    A trial that failed, or whose last report lacks a metric or has a nan, counts as failed; its
+    launch is not repeated. A trial that a scheduler stopped counts with its last report. Tune saves
+    and restores the searcher with the experiment; its state is the trials' launches and scores, as
+    JSON.
 
     Args:
         objectives: At least two, from `asking.objective`.
-        proposer: A spec, or the tag of one with its defaults.
-        runs: Trials in all, as in `num_samples`.
-        launches: Kinds of launch that a trial can do.
-        seed: Everything random follows from it.
+        proposer: A spec, or a tag for its defaults.
+        runs: Number of trials in all, as in `num_samples`.
+        launches: Kinds of launch that a trial supports.
+        seed: Seed of all random choices.
 
     Raises:
         SpecError: If the proposer is unknown, or needs other launches than these.
@@ -90,7 +90,7 @@ class ParetoSearcher(Searcher):
         self._ended: dict[str, EndedTrial] = {}
 
     def suggest(self, trial_id: str) -> Any:
-        """Return the config of a trial; None while the proposer waits for one under way."""
+        """Return the config of a trial; None while the proposer waits for a pending one."""
         ended = [self._ended[name] for name in self._launches if name in self._ended]
         pending = [p for name, p in self._launches.items() if name not in self._ended]
         launch = self._asking.next_launch(ended, pending)
@@ -102,10 +102,10 @@ class ParetoSearcher(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Take in a trial that is over."""
+        """Record a trial that has ended."""
         launch = self._launches.get(trial_id)
         if launch is None:
-            return  # a trial that somebody else suggested
+            return  # a trial that another searcher suggested
         names = self._asking.problem.names
         found = {} if error or result is None else result
         stderr = finite_scores(found, [f"{name}_stderr" for name in names]) or ()
@@ -140,23 +140,23 @@ class ParetoSearcher(Searcher):
 
 
 class ParetoRungs(FIFOScheduler):
-    """Multi-objective successive halving: stops the trials that others have outdone at a rung.
+    """Multi-objective successive halving: stops trials at a rung if others there are better.
 
-    A trial that comes to a rung goes on if it is among the first of `front.halving.halving_order`
-    of all that have come so far, one in `reduction`, or if nothing on the front of all reports is
-    ahead of it by more than noise. Trials that began at a parent have rungs of their own. A report
-    without all metrics is passed over. Unlike in our own sweeps a stopped trial does not go on
-    again: Tune cannot tell a searcher that it might.
+    A trial at a rung continues if it is among the first in `reduction` of all trials that have
+    reached the rung, in `front.halving.halving_order`. It also continues if no point on the front
+    of all reports is ahead of it by more than noise. Trials that started from a parent have their
+    own rungs. A report without all metrics is ignored. Unlike in our own sweeps, a stopped trial is
+    never resumed, since Tune has no way to request that.
 
-    By hand: of three trials that come to a rung with gains (.2, .2), (.8, .1), (.1, .1), one goes
-    on by the quota: the first has nothing to be compared with, the second is on the front, and the
-    third is stopped, as (.2, .2) dominates it.
+    By hand: of three trials that reach a rung with gains (.2, .2), (.8, .1), (.1, .1), the quota is
+    one. The first trial continues, as there is nothing to compare it with; the second continues, as
+    it is on the front; the third is stopped, as (.2, .2) dominates it.
 
     Args:
         objectives: At least two, from `asking.objective`.
         first: Time of the first rung.
         steps: Time at which a trial ends by itself.
-        reduction: One trial in so many goes on, and the next rung is so many times as far.
+        reduction: One trial in `reduction` continues; also the ratio of the times of two rungs.
         time_attr: Name of the time in the reports.
 
     References:
@@ -185,7 +185,7 @@ class ParetoRungs(FIFOScheduler):
         self._levels: dict[str, int] = {}
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Return whether a trial goes on after a report."""
+        """Return whether a trial continues after a report."""
         names = self._problem.names
         scores = finite_scores(result, names)
         if scores is None or self._time_attr not in result:
@@ -207,7 +207,7 @@ class ParetoRungs(FIFOScheduler):
         return str(TrialScheduler.CONTINUE if stays else TrialScheduler.STOP)
 
     def _goes_on(self, members: list[int]) -> bool:
-        """Return whether the last to come to a rung goes on."""
+        """Return whether the last trial that reached a rung continues."""
         gains, noise = (np.array(values) for values in zip(*self._reported, strict=True))
         first = halving_order(gains[members])[: quota(len(members), self._reduction)]
         if len(members) - 1 in first:
@@ -217,7 +217,7 @@ class ParetoRungs(FIFOScheduler):
         return not len(ahead(gains[row], noise[row], gains[front], noise[front]))
 
     def save(self, checkpoint_path: str) -> None:
-        """Write what was reported, as JSON."""
+        """Write the reports, as JSON."""
         rungs = [[*rung, rows] for rung, rows in self._members.items()]
         kept = {"reported": self._reported, "rungs": rungs, "levels": self._levels}
         Path(checkpoint_path).write_text(json.dumps(kept), encoding="utf-8")

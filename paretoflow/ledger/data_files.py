@@ -1,8 +1,8 @@
-"""The Parquet files of a table: named after the rows and the digest of the bytes in them.
+"""Parquet files of a table, named after their rows and the digest of their bytes.
 
-So a file that was changed, cut short or swapped is known before Arrow looks into it. Files that
-other hands wrote (earlier versions, Delta's own maintenance) have no such names; of them only what
-cannot be read is noticed here, and a row too many or too few where their rows are counted.
+So a changed, truncated or swapped file is detected before Arrow reads it. Files written by earlier
+versions or by Delta's own maintenance have no such names. Of these files, only unreadable ones are
+detected here; extra or missing rows are detected where rows are counted.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from paretoflow.ledger.delta_log import storage_errors
 from paretoflow.storage import Folder
 
 READERS = 8
-"""Requests at once to an object store."""
+"""Number of concurrent requests to an object store."""
 _NAME = re.compile(r"(rows|all)-(\d{8,18})-(\d{8,18})-e(\d{6,18})-([0-9a-f]{32})\.parquet")
 
 
 @dataclass(frozen=True)
 class Span:
-    """What a file's name tells.
+    """Content of a data file, as encoded in its name.
 
     Args:
         merged: Whether it holds the rows of many commits.
         first: Number of its first row.
         last: Number of its last row.
-        epoch: Driver that wrote it.
+        epoch: Epoch of the driver that wrote it.
     """
 
     merged: bool
@@ -46,7 +46,7 @@ class Span:
 
 
 def span_of(name: str) -> Span | None:
-    """Return what a file's name tells; None where another hand named it."""
+    """Return the span in a file's name; None if another program named it."""
     found = _NAME.fullmatch(name)
     if found is None:
         return None
@@ -68,12 +68,12 @@ def data_file(rows: pa.Table, order: str, epoch: int, *, merged: bool = False) -
 def read_files(
     folder: Folder, names: Sequence[str], schema: pa.Schema, columns: Sequence[str] | None = None
 ) -> pa.Table:
-    """Return the rows of some files; columns that a file lacks are null.
+    """Return the rows of some files; missing columns are null.
 
     Raises:
-        FileNotFoundError: If one is gone.
-        DamagedError: If one is damaged.
-        StorageError: If storage refuses.
+        FileNotFoundError: If a file is gone.
+        DamagedError: If a file is damaged.
+        StorageError: If storage refuses access.
     """
     wanted = pa.schema([schema.field(c) for c in columns]) if columns else schema
 
@@ -106,7 +106,7 @@ def read_file(folder: Folder, name: str, wanted: pa.Schema) -> pa.Table:
 
 
 class MissingFileError(Exception):
-    """A data file that is gone; its text is the file's name. Never leaves the ledger."""
+    """A data file is gone; the message is its name. This error never leaves the ledger."""
 
 
 def _parsed(content: bytes, wanted: pa.Schema, *, sealed: bool) -> pa.Table:

@@ -1,4 +1,4 @@
-"""The ledger in storage: two Delta tables at `<root>/ledger/`, one of events, one of fronts."""
+"""The durable ledger: two Delta tables at `<root>/ledger/`, one of events, one of fronts."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ from paretoflow.storage.folder import require_sweep_path
 class DeltaLedger:
     """A handle on the ledger of a sweep; see `Ledger` for the contract.
 
-    Not for several threads at once.
+    It is not thread-safe.
 
     Args:
-        root: Where the sweep lives.
-        writer: Whether to take over as the driver, which fences the driver before.
-        create: Whether a writer makes the ledger where there is none.
-        fsync: Whether an append returns only after the disk has it; without, a power cut may lose
-            the last appends.
+        root: Folder of the sweep.
+        writer: Whether to take over as the driver; this fences the previous driver.
+        create: Whether a writer creates the ledger if there is none.
+        fsync: Whether an append returns only after it is flushed to the disk; without, a power cut
+            may lose the last appends.
 
     Attributes:
-        healed: What a writer found damaged and put right, a sentence each.
+        healed: Damage that the writer found and repaired, one sentence each.
 
     Raises:
-        SweepNotFoundError: If there is no ledger and none is to be made.
-        FencedError: If yet another driver took over meanwhile.
-        DamagedError: If rows are lost, and a writer found them nowhere else.
+        SweepNotFoundError: If there is no ledger and `create` is not set.
+        FencedError: If another driver took over meanwhile.
+        DamagedError: If rows are lost, and a writer could not recover them.
         LedgerError: If storage failed.
-        StorageError: If storage refuses, or cannot put if absent.
+        StorageError: If storage refuses access, or does not support put-if-absent.
         SchemaVersionError: If a newer version of ParetoFlow wrote it.
     """
 
@@ -84,7 +84,7 @@ class DeltaLedger:
             self._unreported: list[Event] = []
 
     def _heal(self, table: FencedTable, column: str = "number") -> list[Any]:
-        """Return a column of a table, made whole if it was not."""
+        """Return a column of a table; repair the table first if it is damaged."""
         try:
             rows = table.read(columns=[column])
         except DamagedError as error:
@@ -95,7 +95,7 @@ class DeltaLedger:
         return values
 
     def _spare(self, known: set[str], lost: list[int]) -> pa.Table | None:
-        """Give results from fragments the numbers that are missing; None if they are too few."""
+        """Return results from fragments under the missing numbers; None if there are too few."""
         told = read_fragments(self._root, known=known, damaged=lambda _: None)
         oldest = sorted(told, key=lambda event: event.time_s)[: len(lost)]
         if len(oldest) < len(lost):
@@ -109,9 +109,9 @@ class DeltaLedger:
         return self._epoch
 
     def append(self, events: Sequence[Event]) -> list[Event]:
-        """Commit events that are not there yet; see `Ledger.append`.
+        """Commit events that are not stored yet; see `Ledger.append`.
 
-        Where an earlier call failed after its commit had landed, the next call returns its events.
+        If an earlier call failed after its commit had landed, the next call returns its events too.
         """
         for _ in range(COMMIT_ATTEMPTS):
             self._events.check_owner()
@@ -122,7 +122,7 @@ class DeltaLedger:
                 self._events.refresh()
                 self._events.check_owner()
                 return self._report([])
-            # until the commit is confirmed, even an interrupt leaves open whether it landed
+            # from here until the commit is confirmed, also after an interrupt, it may have landed
             self._unsure = True
             if self._events.commit(rows, self._seq + rows.num_rows):
                 self._unsure = False
@@ -130,18 +130,18 @@ class DeltaLedger:
         raise self._events.too_busy()
 
     def ids(self) -> Collection[str]:
-        """Return the ids of all events: for a writer those it knows, for a reader the stored."""
+        """Return the ids of all events: for a writer from memory, for a reader from storage."""
         return self._ids if self._epoch >= 0 else self._stored_ids()
 
     def events(self, after: int = -1) -> list[Event]:
-        """Return the events with `seq` greater than `after`, as they are in storage now."""
+        """Return the events in storage with `seq` greater than `after`."""
         self._events.refresh()
         if after >= self._events.position:
             return []
         return in_order(table_to_events(self._events.read(after)))
 
     def record_front(self, front: FrontRecord) -> None:
-        """Add an accepted front unless its number is already there."""
+        """Add an accepted front unless its number is already stored."""
         row = fronts_to_table([front])
         for _ in range(COMMIT_ATTEMPTS):
             self._fronts.refresh()
@@ -153,7 +153,7 @@ class DeltaLedger:
         raise self._fronts.too_busy()
 
     def fronts(self) -> list[FrontRecord]:
-        """Return every accepted front, in order of their numbers."""
+        """Return all accepted fronts, in order of their numbers."""
         self._fronts.refresh()
         return table_to_fronts(self._fronts.read())
 
@@ -161,7 +161,7 @@ class DeltaLedger:
         return set(self._events.read(columns=["event_id"])["event_id"].to_pylist())
 
     def _catch_up(self) -> None:
-        """Learn which events are in storage after a commit whose end was not seen."""
+        """Read the events in storage after a commit with an unknown result."""
         self._events.refresh()
         self._events.check_owner()
         landed = in_order(table_to_events(self._events.read(self._seq)))
@@ -180,13 +180,13 @@ class DeltaLedger:
 
 
 def _no_spare(known: set[str], lost: list[int]) -> None:
-    """Return nothing: fragments hold events alone."""
+    """Return None: fragments hold only events."""
 
 
 def _opened(
     folder: Folder, order: str, schema: pa.Schema, fsync: bool, writer: bool
 ) -> FencedTable:
-    """Open a table; as its driver, even one whose log has to be mended first."""
+    """Open a table; a writer repairs its log first if necessary."""
     try:
         return FencedTable(folder, order, schema, fsync=fsync)
     except SchemaVersionError:
@@ -198,7 +198,7 @@ def _opened(
 
 
 def _create(folder: Folder, *, fsync: bool) -> None:
-    """Make both tables; events come last, since they are what tells that the ledger is there."""
+    """Create both tables; events come last, since a ledger exists if its events table does."""
     require_put_if_absent(folder)
     create_table(folder.below("fronts"), FRONTS_SCHEMA, fsync=fsync)
     create_table(folder.below("events"), EVENTS_SCHEMA, fsync=fsync)

@@ -1,4 +1,4 @@
-"""What surrounds a Delta table in storage: errors in plain words, log checked, commits flushed."""
+"""Support of Delta tables in storage: translated errors, checks of the log, flushed commits."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from paretoflow.storage.patience import passes, storage_error
 
 LOG = "_delta_log"
 COMMIT_PATIENCE_S = 30.0
-"""Seconds that delta-rs keeps at a failing request: it hears no Ctrl-C, and a driver has more."""
+"""Seconds for which delta-rs repeats a failing request; Ctrl-C does not interrupt it meanwhile. The
+driver itself retries for longer."""
 ADDS_KEY, REMOVES_KEY = "paretoflow.adds", "paretoflow.removes"
-"""How many files a commit adds and removes, as its first line announces."""
+"""Keys in the first line of a commit with the numbers of files that it adds and removes."""
 CHECKPOINT_HINT = (
     "if a power cut tore the newest *.checkpoint.parquet in _delta_log, remove it together with "
     "_last_checkpoint, or let `paretoflow resume` do it: the log entries beside them hold "
@@ -38,7 +39,7 @@ NOT_AN_ENTRY = (
     RecursionError,
     StopIteration,
 )
-"""What comes of reading a log entry that is no JSON, or has not the words of a commit."""
+"""Errors when reading a log entry that is no JSON or no commit."""
 
 _MAKE = "CREATE TABLE"
 _COLOURS = re.compile(r"\x1b\[\d*m|↳")
@@ -46,7 +47,7 @@ _LONGEST = 300
 
 
 def delta_options(folder: Folder) -> dict[str, str] | None:
-    """Return the storage options by which delta-rs reaches a folder."""
+    """Return the storage options with which delta-rs accesses a folder."""
     if isinstance(folder, ObjectFolder):
         return folder.object_store_options(COMMIT_PATIENCE_S)
     return None
@@ -54,16 +55,16 @@ def delta_options(folder: Folder) -> dict[str, str] | None:
 
 @contextmanager
 def storage_errors(folder: Folder, hint: str = "") -> Iterator[None]:
-    """Turn what Delta, Arrow and the operating system raise into a `LedgerError`.
+    """Convert errors of Delta, Arrow and the operating system into `LedgerError`.
 
-    What an object store refuses for good becomes a `StorageError`.
+    A permanent refusal by an object store becomes a `StorageError`.
     """
     try:
         yield
     except StorageError as error:
         if not (isinstance(error.__cause__, OSError) and passes(error.__cause__)):
             raise
-        # a driver that hears this leaves its worker groups at work
+        # a driver that gets this error leaves its worker groups running
         raise LedgerError(
             f"storage failed: {error.what}", folder.uri, error.hint, code="ledger-storage"
         ) from error
@@ -80,7 +81,7 @@ def storage_errors(folder: Folder, hint: str = "") -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """Return what delta-rs says in colours and over many lines, as one short line."""
+    """Return the coloured, multi-line message of delta-rs as one short line."""
     text = " ".join(_COLOURS.sub("", str(error)).split()) or type(error).__name__
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
@@ -91,14 +92,14 @@ def log_entry(version: int) -> str:
 
 
 def refuse_torn_entry(folder: Folder, version: int | None = None) -> None:
-    """Refuse a table whose last commit is not whole; delta-rs reads some of these as empty.
+    """Refuse a table with an incomplete last commit; delta-rs reads some of these as empty.
 
     Args:
-        folder: Where the table lives.
+        folder: Folder of the table.
         version: The last version; None looks for it.
 
     Raises:
-        DamagedError: If its log entry is cut short or gone.
+        DamagedError: If its log entry is truncated or gone.
         StorageError: If it cannot be read.
     """
     name = log_entry(version) if version is not None else _last_entry(folder)
@@ -128,14 +129,14 @@ def _last_entry(folder: Folder) -> str:
 
 
 def is_whole(actions: list[dict[str, Any]]) -> bool:
-    """Tell a commit cut between two lines from a whole one by what its first line announces.
+    """Return whether a commit has as many actions as its first line announces.
 
     Raises:
-        Exception: A standard one, if the actions are none that a commit has.
+        Exception: A standard exception, if the actions are not those of a commit.
     """
     info = next(a["commitInfo"] for a in actions if "commitInfo" in a)
     metrics = info.get("operationMetrics", {})
-    # delta-rs spells them one way for appends and another for compactions
+    # delta-rs uses other keys for appends than for compactions
     added = metrics.get("num_added_files", metrics.get("numFilesAdded", 0))
     removed = metrics.get("num_removed_files", metrics.get("numFilesRemoved", 0))
     if ADDS_KEY in info:
@@ -145,7 +146,7 @@ def is_whole(actions: list[dict[str, Any]]) -> bool:
 
 
 def sync_commit(folder: Path, version: int) -> None:
-    """Flush one commit: its data files, log entry and checkpoint, and the folders they are in."""
+    """Flush one commit: its data files, log entry and checkpoint, and their folders."""
     entry = folder / log_entry(version)
     for line in entry.read_bytes().splitlines():
         action = json.loads(line)

@@ -1,7 +1,7 @@
-"""One Delta table as a reader sees it; every row is accounted for, or none is given.
+"""Reads one Delta table; returns all of its rows, or raises an error.
 
-Each commit says which number its last row has, and rows are numbered without gaps. So a log entry
-or a data file that is damaged, swapped, doubled or gone shows as a row too few or too many.
+Each commit records the number of its last row, and rows are numbered without gaps. So a damaged,
+swapped, duplicated or missing log entry or data file is detected by extra or missing rows.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from paretoflow.storage.patience import asked
 POSITION_ID = "paretoflow.position"
 EPOCH_ID = "paretoflow.epoch"
 READ_ATTEMPTS = 3
-"""Times that a read begins anew because the files were merged meanwhile."""
+"""Number of attempts of a read, in case the driver merges the files meanwhile."""
 
 
 class DeltaReader:
     """A handle on a table, for reading.
 
     Args:
-        folder: Where the table lives.
+        folder: Folder of the table.
         order: Name of its integer column that numbers the rows.
-        schema: Columns that its rows are given with.
+        schema: Columns of the returned rows.
 
     Raises:
         LedgerError: If the table cannot be opened.
@@ -60,7 +60,7 @@ class DeltaReader:
             self._load_transactions()
             configuration: Mapping[str, str] = self._delta.metadata().configuration
         self._found_version = _version_in(configuration, folder)
-        # from here on a driver waits too, and keeps its worker groups meanwhile
+        # from here on the driver retries too, and keeps its worker groups meanwhile
         self.folder = as_folder(folder, delta_log.COMMIT_PATIENCE_S)
 
     def _open(self) -> Any:
@@ -76,10 +76,10 @@ class DeltaReader:
             raise DamagedError("a file of the log is damaged", where, hint) from error
 
     def refresh(self) -> None:
-        """Look at storage again.
+        """Read new commits from storage.
 
-        Versions have no gaps, so one look for the next log entry tells whether there is anything
-        new; delta-rs would list the whole log.
+        Versions have no gaps, so a check for the next log entry shows whether there is a new
+        commit; delta-rs would list the whole log.
         """
         with storage_errors(self.folder):
             if self.folder.exists(log_entry(self._delta.version() + 1)):
@@ -87,10 +87,10 @@ class DeltaReader:
                 self._load_transactions()
 
     def read(self, after: int = -1, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return the rows that come after `after`, as of the last refresh, in no set order.
+        """Return the rows after number `after`, as of the last refresh, in any order.
 
         Raises:
-            LedgerError: If rows are missing, or a file is damaged; it names what and the way out.
+            LedgerError: If rows are missing, or a file is damaged; names the file and the remedy.
         """
         rows = self._read(after, columns)
         self._require_whole(rows, after)
@@ -105,7 +105,7 @@ class DeltaReader:
                 return rows.filter(pc.greater(rows[self.order], after)) if after >= 0 else rows
             except MissingFileError as error:
                 before = self._delta.version()
-                self.refresh()  # merged by the driver between the look at the log and the read
+                self.refresh()  # the driver merged it after the last refresh
                 if self._delta.version() == before or attempt + 1 == READ_ATTEMPTS:
                     where = f"{self.folder}/{error}"
                     raise DamagedError(
@@ -117,18 +117,18 @@ class DeltaReader:
         raise AssertionError("unreachable")
 
     def names(self, after: int = -1) -> list[str]:
-        """Return the names of the data files with rows that come after `after`."""
+        """Return the names of the data files with rows after number `after`."""
         with storage_errors(self.folder):
-            # the statistics of each file leave unopened those without new rows
+            # by the statistics of each file, those without new rows are not opened
             predicate = f"{self.order} > {after}" if after >= 0 else None
             uris = self._delta.file_uris(file_pruning_predicate=predicate)
-        # the folder's own name is escaped in a URI; the files lie right in it
+        # the folder's own name is escaped in a URI; the files are directly in it
         names = [uri.rpartition("/")[2] for uri in uris]
         spans = {name: span_of(name) for name in names}
         return [n for n, span in spans.items() if span is None or span.last > after]
 
     def _require_whole(self, rows: pa.Table, after: int) -> None:
-        """Refuse rows that are not exactly those that the log announces."""
+        """Refuse rows that are not exactly those that the log records."""
         found = np.sort(rows[self.order].to_numpy())
         first = after + 1 if self.order == "seq" or not len(found) else int(found[0])
         if np.array_equal(found, np.arange(first, self.position + 1)):
@@ -160,7 +160,7 @@ def _version_in(configuration: Mapping[str, str], folder: Folder) -> int:
 
 
 def _difference(found: Any, first: int, last: int) -> str:
-    """Say which rows are missing, doubled or too many."""
+    """Return in words which rows are missing, duplicated or extra."""
     missing = sorted(set(range(first, last + 1)) - set(found.tolist()))
     if missing:
         return f"{rows_named(missing)} (of {last + 1}) missing"
@@ -169,7 +169,7 @@ def _difference(found: Any, first: int, last: int) -> str:
 
 
 def rows_named(numbers: Sequence[int]) -> str:
-    """Return `row 8`, or `2 rows from 8 to 9`."""
+    """Return row numbers in words: `row 8`, or `2 rows from 8 to 9`."""
     if len(numbers) == 1:
         return f"row {numbers[0]}"
     return f"{len(numbers)} rows from {min(numbers)} to {max(numbers)}"

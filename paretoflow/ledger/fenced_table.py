@@ -1,10 +1,10 @@
 """One Delta table with one writer at a time.
 
-Every commit carries two application transactions under ids that are the same for every driver: the
+Every commit has two application transactions under ids that are the same for every driver: the
 position reached and the driver's epoch. delta-rs refuses a commit when another one with the same
-ids came after the snapshot it is based on, so two drivers can never both land. It does not check
-that numbers grow: a handle that has caught up may commit anything. That check is made here, after
-every refresh.
+ids came after the table version it is based on, so commits of two drivers never both land. It does
+not check that the numbers grow: a handle that has read the newest version may commit anything. That
+check is made here, after every refresh.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from paretoflow.storage.patience import disk_error, passes
 
 COMMIT_ATTEMPTS = 20
 TAKEOVER_ATTEMPTS = 200
-"""Commits that a newcomer may lose in a row to the driver that it takes over from."""
+"""Number of commits in a row that a new driver may lose to the driver that it takes over from."""
 SILENCES = 3
-"""Commits in a row whose answer an object store may owe; a driver goes on from there."""
+"""Number of commits in a row that an object store may leave unanswered; the driver continues."""
 COMPACT_EVERY = 200
-"""Commits between compactions: reading costs about a millisecond per live file."""
+"""Number of commits between compactions: reading costs about a millisecond per live file."""
 
 
 class FencedTable(DeltaReader):
     """A handle on a table, for reading until `take_over` makes it a writer.
 
     Args:
-        folder: Where the table lives.
+        folder: Folder of the table.
         order: Name of its integer column that counts rows in order of commit.
-        schema: Columns that its rows are given with.
-        fsync: Whether a commit returns only after a local disk has it; an object store confirms
-            nothing before.
+        schema: Columns of the returned rows.
+        fsync: Whether a commit returns only after it is flushed to a local disk; an object store
+            always confirms durable writes.
 
     Raises:
         LedgerError: If the table cannot be opened.
@@ -70,7 +70,7 @@ class FencedTable(DeltaReader):
             at_least: Smallest epoch to take.
 
         Returns:
-            The epoch taken: the one after the last, if that is not too small.
+            The new epoch: the last one plus 1, but at least `at_least`.
         """
         for _ in range(TAKEOVER_ATTEMPTS):
             self.refresh()
@@ -83,7 +83,7 @@ class FencedTable(DeltaReader):
         """Become the table's only writer under an epoch that was taken in another table.
 
         Raises:
-            FencedError: If a newer driver was here already.
+            FencedError: If a newer driver has taken over already.
         """
         for attempt in range(TAKEOVER_ATTEMPTS):
             self.refresh()
@@ -97,15 +97,15 @@ class FencedTable(DeltaReader):
         raise self.too_busy()
 
     def commit(self, rows: pa.Table, position: int) -> bool:
-        """Add rows in one atomic commit that brings the order to `position`.
+        """Add rows in one atomic commit with `position` as the number of the last row.
 
         Returns:
-            Whether they landed for sure. If not, another commit came first, or storage did not
-            say; the handle knows now what is there.
+            True if the commit landed. If False, another commit came first, or storage did not
+            answer; the handle is refreshed then.
 
         Raises:
             FencedError: If a newer driver has taken over.
-            LedgerError: If storage failed; the next refresh tells whether the rows landed.
+            LedgerError: If storage failed; the next refresh shows whether the rows landed.
         """
         self.check_owner()
         if self._commits >= COMPACT_EVERY:
@@ -118,7 +118,7 @@ class FencedTable(DeltaReader):
         return False
 
     def check_owner(self) -> None:
-        """Refuse to write with a handle that is a reader's, or a fenced driver's."""
+        """Refuse to write with the handle of a reader or of a fenced driver."""
         if self.epoch < 0:
             raise LedgerError(
                 "this ledger was opened for reading",
@@ -130,7 +130,7 @@ class FencedTable(DeltaReader):
             raise _fenced(self.stored_epoch, self.epoch, self.folder)
 
     def too_busy(self) -> LedgerError | StorageError:
-        """Return the error for a commit whose every attempt found its place in the log taken."""
+        """Return the error for a commit that lost every attempt to other commits."""
         if self.folder.local is not None:
             entry = self.folder.local / "_delta_log" / f"{self._delta.version() + 1:020d}.json"
             if entry.is_dir():  # no writer makes one
@@ -152,7 +152,7 @@ class FencedTable(DeltaReader):
         self._migrate()
 
     def rewrite(self, rows: pa.Table, position: int) -> bool:
-        """Put these rows in place of all that are there, in one commit; return whether it landed.
+        """Replace all rows by these in one commit; return whether it landed.
 
         Raises:
             FencedError: If a newer driver has taken over.
@@ -160,7 +160,7 @@ class FencedTable(DeltaReader):
         self.check_owner()
         file = data_file(rows, self.order, self.epoch, merged=True) if rows.num_rows else None
         live = self.names()
-        if file is not None and live == [file[0]]:  # only the position is to be put right
+        if file is not None and live == [file[0]]:  # only the position has to be corrected
             return self._write(None, position, self.epoch)
         with storage_errors(self.folder):
             landed = self._land(lambda: self._add(file, position, self.epoch, len(live)))
@@ -179,7 +179,7 @@ class FencedTable(DeltaReader):
         return landed
 
     def _land(self, commit: Callable[[], None]) -> bool:
-        """Make a commit; return whether it landed for sure."""
+        """Make a commit; return whether it certainly landed."""
         try:
             commit()
         except CommitFailedError:
@@ -192,7 +192,7 @@ class FencedTable(DeltaReader):
         return True
 
     def _add_remotely(self, rows: pa.Table | None, position: int, epoch: int) -> None:
-        """Let delta-rs write the data file: fewer requests, and the store has its own checksums."""
+        """Commit rows; delta-rs writes the data file, in fewer requests, checked by the store."""
         table = self.rows_schema.empty_table() if rows is None else rows
         properties = _properties(position, epoch)
         write_deltalake(self._delta, table, mode="append", commit_properties=properties)
@@ -201,14 +201,14 @@ class FencedTable(DeltaReader):
     def _add(
         self, file: tuple[str, bytes] | None, position: int, epoch: int, replacing: int = 0
     ) -> None:
-        """Write a data file under the digest of its content, then the commit that names it."""
+        """Write a data file, named by the digest of its content, then the commit that names it."""
         actions = [self._put(*file)] if file else []
         mode = "overwrite" if replacing else "append"
         counts = {ADDS_KEY: str(len(actions)), REMOVES_KEY: str(replacing)}
         properties = _properties(position, epoch, counts)
         schema = self._delta.schema()
         self._delta.create_write_transaction(actions, mode, schema, commit_properties=properties)
-        # the handle may move past a newer driver's commits: then the owner is another
+        # this may also read commits of a newer driver: then the owner is another one
         self._delta.update_incremental()
         self._load_transactions()
 
@@ -217,7 +217,7 @@ class FencedTable(DeltaReader):
         assert span is not None
         if local is None:
             self.folder.write(name, content)
-        else:  # nothing names it yet: flushed with the commit
+        else:  # no commit names it yet: flushed with the commit
             path = local / name
             try:
                 path.write_bytes(content)
@@ -229,20 +229,21 @@ class FencedTable(DeltaReader):
         return AddAction(name, len(content), {}, int(1000 * time.time()), True, stats)
 
     def _may_ask_again(self, error: Exception) -> bool:
-        """Tell a request to an object store that was cut off: whether it landed is to be seen."""
+        """Return whether a request to an object store was cut off; it may have landed or not."""
         self._silences += 1
         return self.folder.local is None and passes(error) and self._silences <= SILENCES
 
     def _compact(self) -> None:
-        """Merge all files into one; if another commit comes first, leave it to the next time.
+        """Merge all files into one; if another commit comes first, skip until the next time.
 
-        What was merged stays for readers that are about to open it until the next compaction;
-        files that were no part of the table before this one have none.
+        The merged files stay until the next compaction, for readers that are about to open them.
+        Files that were not part of the table before this compaction have no readers and are
+        removed.
         """
         self.refresh()
         self.check_owner()
         with storage_errors(self.folder):
-            # listed before the commit: once it has landed, no newer driver had written by then
+            # listed before the commit: if it lands, no newer driver had written before the listing
             there, live = table_files(self.folder), set(self.names())
         if self.rewrite(self.read(), self.position):
             self.check_owner()
@@ -268,7 +269,7 @@ class FencedTable(DeltaReader):
 def _properties(
     position: int, epoch: int, counts: dict[str, str] | None = None
 ) -> CommitProperties:
-    # no retries inside delta-rs: after any other commit the owner is checked again first
+    # no retries inside delta-rs: after another commit the owner has to be checked again
     return CommitProperties(
         max_commit_retries=0,
         custom_metadata=counts,

@@ -1,8 +1,9 @@
-"""Result fragments: what a worker group finished, in storage before the driver hears of it.
+"""Result fragments: a worker group's results, stored before they are reported to the driver.
 
-A worker group that outlives its driver leaves its results here, and the next driver folds them in.
-Each fragment is one sealed Arrow file at `<root>/fragments/<run_id>/`, named after its first event,
-so writing it twice changes nothing. Those that are in the ledger stay: they heal it.
+A worker group that outlives its driver leaves its results here, and the next driver adds them to
+the ledger. Each fragment is one sealed Arrow file at `<root>/fragments/<run_id>/`, named after its
+first event, so writing it twice changes nothing. Fragments stay after their events are in the
+ledger, since they can repair it.
 """
 
 from __future__ import annotations
@@ -25,18 +26,18 @@ _FIRST = frozenset({EventKind.PROPOSED, EventKind.STARTED})
 
 
 def write_fragment(root: Root, events: Sequence[Event]) -> str:
-    """Write the events of one run durably; do nothing if one with the same first event is there.
+    """Write the events of one run durably; skip if a fragment with the same first event exists.
 
     Args:
-        root: Where the sweep lives.
+        root: Folder of the sweep.
         events: At least one, all of the same run.
 
     Returns:
         The fragment's path or URI.
 
     Raises:
-        LedgerError: If the events are none or of several runs.
-        StorageError: If storage refuses, or gives no answer for minutes.
+        LedgerError: If there are no events, or events of several runs.
+        StorageError: If storage refuses access, or does not answer for minutes.
     """
     runs = {e.run_id for e in events}
     if len(runs) != 1 or not re.fullmatch(r"\w[\w.-]*", next(iter(runs))):
@@ -56,21 +57,21 @@ def read_fragments(
     run_id: str = "",
     damaged: Callable[[DamagedError], object] | None = None,
 ) -> list[Event]:
-    """Return the events of every fragment, each id once.
+    """Return the events of all fragments, each id once.
 
-    They come by run, then attempt, then phase (start, results, end), then step.
+    The order is by run, then attempt, then phase (start, results, end), then step.
 
     Args:
-        root: Where the sweep lives.
-        known: Ids of events in the ledger: they are left out. A fragment whose first event is among
-            them is left unopened, as its events are committed together.
+        root: Folder of the sweep.
+        known: Ids of events in the ledger; they are left out. A fragment whose first event is among
+            them is not opened, as its events are committed together.
         run_id: Only the fragments of this run; empty for all.
-        damaged: Told of each fragment that is not whole, which is then set aside. So is the end of
-            its run, if that is new: the run is made again, as a result of it is lost.
+        damaged: Called for each damaged fragment, which is then set aside. The end of its run is
+            set aside too, if it is new: the run is made again, since a result of it is lost.
 
     Raises:
-        DamagedError: If a fragment is damaged and nobody is to be told of it.
-        StorageError: If storage refuses.
+        DamagedError: If a fragment is damaged and `damaged` is None.
+        StorageError: If storage refuses access.
     """
     folder = as_folder(root)
     seen = frozenset(known)
@@ -97,7 +98,7 @@ def read_fragments(
 
 
 def _without_end(folder: Folder, name: str, events: list[Event]) -> list[Event]:
-    """Leave out the end of a run, and see to it that the next driver does not take it in either."""
+    """Return the events without the end of a run; set the fragment aside if it has the end."""
     kept = [e for e in events if e.kind not in _LAST]
     if len(kept) < len(events):
         set_aside(folder, name)
@@ -129,7 +130,7 @@ def _read(folder: Folder, name: str) -> list[Event]:
     _require_version(table.schema.metadata, where, hint)
     try:
         events = table_to_events(table)
-        events_to_table(events)  # what is in no state to be committed is damaged too
+        events_to_table(events)  # events that cannot be committed are damaged too
     except SchemaVersionError as error:
         raise SchemaVersionError(error.what, where, error.hint) from error
     except LedgerError as error:
@@ -158,7 +159,7 @@ def _runs(events: Sequence[Event]) -> set[str]:
 
 
 def _file_name(event_id: str) -> str:
-    """Return a name that any storage takes and that differs for different ids."""
+    """Return a name that any storage accepts and that differs for different ids."""
     return f"{re.sub(r'[^A-Za-z0-9-]+', '_', event_id)[:80]}-{digest_of(event_id)[:12]}.arrow"
 
 

@@ -1,9 +1,9 @@
-"""Make a table whole again, as its driver: from its other data files, and from fragments.
+"""Repairs a table, as its driver, from its other data files and from fragments.
 
-Rows keep their numbers. What merging has replaced stays in the folder for a while, and a commit
-whose log entry is lost has left its data file there: both give rows back exactly. What is in no
-data file may be in fragments: those rows get the numbers that are missing. If a row is nowhere, the
-table stays as it is and refused.
+Rows keep their numbers. Merged files stay in the folder for a while, and a commit with a lost log
+entry has left its data file there: both restore rows exactly. Rows in no data file may be in
+fragments; they get the missing numbers. If a row cannot be found, the table does not change and
+stays refused.
 """
 
 from __future__ import annotations
@@ -30,15 +30,14 @@ from paretoflow.storage import Folder
 from paretoflow.storage.damaged import SUFFIX, set_aside
 
 Spare = Callable[[set[str], list[int]], pa.Table | None]
-"""From the ids that are there, and the numbers that are missing, to rows of these numbers; or None.
-"""
+"""Maps the stored ids and the missing numbers to rows with these numbers, or to None."""
 
 
 def repair_log(folder: Folder) -> bool:
-    """Put what is readable in place of what is not, so that the table opens; tell if that was done.
+    """Repair a log so that the table opens; return whether anything was changed.
 
-    Damaged checkpoints go: the entries hold everything. A damaged entry between the first and the
-    last leaves an empty one, and a hole, which `make_whole` fills.
+    Damaged checkpoints are removed: the entries hold everything. An empty entry replaces a damaged
+    one between the first and the last; `make_whole` then restores its rows.
     """
     checkpoints = list(damaged_checkpoints(folder))
     for name in checkpoints:
@@ -56,15 +55,15 @@ def repair_log(folder: Folder) -> bool:
 
 
 def make_whole(table: FencedTable, error: DamagedError, spare: Spare) -> str:
-    """Gather every row of a table that its driver owns, and put them in place; say what was done.
+    """Restore every row of a table, and return a sentence on the repair.
 
     Args:
         table: Taken over by the caller.
-        error: What was found to be wrong with it.
-        spare: Gives rows that no data file holds.
+        error: The damage that was found.
+        spare: Returns rows that are in no data file.
 
     Raises:
-        DamagedError: If a row is nowhere.
+        DamagedError: If a row cannot be found.
         FencedError: If a newer driver has taken over.
     """
     for _ in range(COMMIT_ATTEMPTS):
@@ -87,7 +86,7 @@ def make_whole(table: FencedTable, error: DamagedError, spare: Spare) -> str:
 
 
 def _from_files(table: FencedTable) -> tuple[pa.Table, list[int], str]:
-    """Return the rows of all data files, each number once; those that none holds; the source."""
+    """Return the rows of all data files, each number once; the missing numbers; the source."""
     names = table.names()
     rows, epochs = _readable(table, names)
     rows = _each_once(rows, table.order)
@@ -110,16 +109,17 @@ def _from_files(table: FencedTable) -> tuple[pa.Table, list[int], str]:
 def _fitting(
     spare: pa.Table, table: FencedTable, lost: set[int], epochs: dict[int, int]
 ) -> list[bool]:
-    """Tell which rows may be lost ones: written by the driver whose turn it was.
+    """Return whether each row may be a lost one: written by the driver of that time.
 
-    A commit that lost to a newer driver's left its data file too. The epochs of the rows around,
-    or of the file that was named for a row, tell it from the one that counts; of two, the newer.
+    A commit that lost to a newer driver's commit left its data file too. The epochs of the rows
+    around, or of the file that was named for a row, distinguish it from the valid one; if two
+    remain, the newer is valid.
 
     Args:
         spare: Rows that the log does not name.
-        table: Where they lie.
-        lost: Numbers that are missing.
-        epochs: Known epochs, by number; of a lost row only if a damaged file's name tells it.
+        table: The damaged table.
+        lost: Missing numbers.
+        epochs: Known epochs, by number; of a lost row only if a damaged file's name gives it.
     """
     known = sorted(set(epochs) - lost)
     best: dict[int, tuple[int, int]] = {}
@@ -137,7 +137,7 @@ def _fitting(
 
 
 def _readable(table: FencedTable, names: Sequence[str]) -> tuple[pa.Table, dict[int, int]]:
-    """Return the rows of whole files, and the epoch of each row that was in one not whole."""
+    """Return the rows of intact files, and the epoch of each row of a damaged file."""
     parts, epochs = [table.rows_schema.empty_table()], {}
     for name in names:
         try:

@@ -1,4 +1,4 @@
-"""The contract of a ledger: the only memory of a sweep, append-only, with one driver at a time."""
+"""The contract of a ledger: an append-only record of a sweep, with one driver at a time."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Ledger(Protocol):
     """An append-only record of events and accepted fronts.
 
     Ownership: `open_ledger(root, writer=True)` takes a new epoch; the driver of an older epoch is
-    fenced at its next append. A reader never blocks a writer. Appends are atomic: all rows of a
-    call are seen, or none.
+    fenced at its next append. A reader never blocks a writer. Appends are atomic: readers see all
+    rows of a call, or none.
     """
 
     @property
@@ -22,7 +22,7 @@ class Ledger(Protocol):
         ...
 
     def append(self, events: Sequence[Event]) -> list[Event]:
-        """Commit events that are not there yet, in order; return them with `seq` and `epoch` set.
+        """Commit events that are not stored yet, in order; return them with `seq` and `epoch` set.
 
         An event whose id is already in the ledger is dropped, so a replay adds nothing.
 
@@ -33,15 +33,15 @@ class Ledger(Protocol):
         ...
 
     def ids(self) -> Collection[str]:
-        """Return the ids of all events, as far as this handle knows; the same object may grow."""
+        """Return the ids of all events known to this handle; the returned object may grow."""
         ...
 
     def events(self, after: int = -1) -> list[Event]:
-        """Return the events with `seq` greater than `after`, in order, as they are now."""
+        """Return the stored events with `seq` greater than `after`, in order."""
         ...
 
     def record_front(self, front: FrontRecord) -> None:
-        """Add an accepted front; one whose number is already there is dropped.
+        """Add an accepted front; drop it if its number is already stored.
 
         Raises:
             FencedError: If a newer driver has opened the sweep.
@@ -49,5 +49,5 @@ class Ledger(Protocol):
         ...
 
     def fronts(self) -> list[FrontRecord]:
-        """Return every accepted front, in order of their numbers."""
+        """Return all accepted fronts, in order of their numbers."""
         ...

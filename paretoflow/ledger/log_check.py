@@ -1,4 +1,4 @@
-"""Which file of a table's log is damaged: looked for only after something did not add up."""
+"""Finds damaged files of a table's log; used only after a check of the table failed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from paretoflow.storage import Folder
 
 LAST_CHECKPOINT = f"{LOG}/_last_checkpoint"
 DAMAGED = ".damaged"
-"""Ends the name of a file that was set aside."""
+"""Suffix of a file that was set aside."""
 _ENTRY = re.compile(r"\d{20}\.json")
 _CHECKPOINT = re.compile(r"\d{20}\.checkpoint(\.\d{10}\.\d{10})?\.parquet")
 _POSITION = "paretoflow.position"
 
 
 def heal_hint(folder: Folder) -> str:
-    """Say how a table is made whole, and when it cannot be."""
+    """Return a hint on how to repair a table, and on what to do if that fails."""
     sweep = folder.uri.removesuffix("/events").removesuffix("/fronts").removesuffix("/ledger")
     return (
         f"`paretoflow resume {sweep}` puts back what other data files or fragments still hold, "
@@ -32,7 +32,7 @@ def heal_hint(folder: Folder) -> str:
 
 
 def suspect(folder: Folder) -> str | None:
-    """Return the place of the first file of a log that is not whole; None where all seem to be."""
+    """Return the place of the first damaged file of a log; None if all seem intact."""
     try:
         name = next(damaged_checkpoints(folder), None) or next(damaged_entries(folder), None)
     except StorageError as error:
@@ -41,9 +41,10 @@ def suspect(folder: Folder) -> str | None:
 
 
 def damaged_entries(folder: Folder) -> Iterator[str]:
-    """Yield the log entries that are gone, unreadable, or out of place, oldest first.
+    """Yield the log entries that are gone, unreadable, or out of order, oldest first.
 
-    Out of place is one whose rows end before those of an earlier one: it was swapped or copied.
+    An entry is out of order if its rows end before those of an earlier one: it was swapped or
+    copied.
     """
     reached = -1
     for version in range(last_version(folder) + 1):
@@ -70,13 +71,13 @@ def damaged_checkpoints(folder: Folder) -> Iterator[str]:
 
 
 def last_version(folder: Folder) -> int:
-    """Return the number of the newest log entry; -1 where there is none."""
+    """Return the number of the newest log entry; -1 if there is none."""
     names = [name.rpartition("/")[2] for name in folder.names(LOG)]
     return max((int(name[:20]) for name in names if _ENTRY.fullmatch(name)), default=-1)
 
 
 def entry_actions(folder: Folder, name: str) -> list[dict[str, Any]] | None:
-    """Return the actions of a log entry; None where it is gone or not whole."""
+    """Return the actions of a log entry; None if it is gone or incomplete."""
     try:
         actions = [json.loads(line) for line in folder.read(name).splitlines()]
         return actions if is_whole(actions) else None

@@ -1,4 +1,4 @@
-"""The ledger in memory: the same promises as the durable one, for tests and simulations."""
+"""The ledger in memory: the same contract as the durable one, for tests and simulations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from paretoflow.ledger.tables import Event, FrontRecord
 
 
 class MemoryStore:
-    """What the handles on one ledger share: what a folder is to the durable ledger."""
+    """Content shared by the handles on one ledger in memory, as a folder is for a durable one."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -31,7 +31,7 @@ class MemoryLedger:
     """A handle on a store in memory; see `Ledger` for the contract.
 
     Args:
-        store: Shared with the other handles on the same ledger; a fresh one if none is given.
+        store: Shared with the other handles on the same ledger; None makes a new one.
         writer: Whether to take over as the driver.
     """
 
@@ -49,7 +49,7 @@ class MemoryLedger:
         return self._epoch
 
     def append(self, events: Sequence[Event]) -> list[Event]:
-        """Commit events that are not there yet; see `Ledger.append`."""
+        """Commit events that are not stored yet; see `Ledger.append`."""
         store = self._store
         with store.lock:
             self._check_owner()
@@ -69,14 +69,14 @@ class MemoryLedger:
             return self._store.events[max(after + 1, 0) :]
 
     def record_front(self, front: FrontRecord) -> None:
-        """Add an accepted front unless its number is already there."""
+        """Add an accepted front unless its number is already stored."""
         (stored,) = table_to_fronts(fronts_to_table([front]))
         with self._store.lock:
             self._check_owner()
             self._store.fronts.setdefault(front.number, stored)
 
     def fronts(self) -> list[FrontRecord]:
-        """Return every accepted front, in order of their numbers."""
+        """Return all accepted fronts, in order of their numbers."""
         with self._store.lock:
             return [self._store.fronts[number] for number in sorted(self._store.fronts)]
 

@@ -1,4 +1,4 @@
-"""Which versions of the tables this code can open, and the named steps from an older one."""
+"""Migrations of the tables: supported versions, and the steps from an older version."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from paretoflow.ledger.tables import SCHEMA_VERSION
 
 @dataclass(frozen=True)
 class Migration:
-    """One step.
+    """One migration step.
 
     Args:
-        version: The version that the tables have after it.
+        version: Version of the tables after the step.
         apply: Changes one `deltalake.DeltaTable` in place; it must be safe to run twice.
     """
 
@@ -25,7 +25,7 @@ class Migration:
 
 
 MIGRATIONS: tuple[Migration, ...] = ()
-"""Every step, oldest first; versions count up by one. Empty while there is only one version."""
+"""All steps, oldest first; versions count up by one. Empty while there is only one version."""
 
 
 def pending_migrations(
@@ -34,11 +34,11 @@ def pending_migrations(
     migrations: tuple[Migration, ...] = MIGRATIONS,
     current: int = SCHEMA_VERSION,
 ) -> tuple[Migration, ...]:
-    """Return the steps that lead from a version that was found to the current one.
+    """Return the steps from the version of a table to the current one.
 
     Raises:
-        SchemaVersionError: If a newer ParetoFlow wrote it.
-        LedgerError: If it is too old for any step.
+        SchemaVersionError: If a newer ParetoFlow wrote the table.
+        LedgerError: If the version is too old for any step.
     """
     if found > current:
         raise SchemaVersionError(

@@ -1,4 +1,4 @@
-"""Make an empty Delta table, or find one."""
+"""Creates an empty Delta table, or finds one."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from paretoflow.storage.durable import make_folder
 VERSION_KEY = "paretoflow.schemaVersion"
 CONFIGURATION = {
     "delta.checkpointInterval": "100",
-    # never cleaned: where a log entry is gone, a driver that was taken over could put its own
+    # never cleaned: a fenced driver could put its own commit in place of a removed log entry
     "delta.logRetentionDuration": "interval 36500 days",
     "delta.enableExpiredLogCleanup": "false",
-    # what was merged goes with the next merge: checkpoints need not remember it for a week
+    # the next merge removes merged files: checkpoints need not list them for a week
     "delta.deletedFileRetentionDuration": "interval 1 hours",
     VERSION_KEY: str(SCHEMA_VERSION),
 }
 
 
 def table_exists(folder: Folder) -> bool:
-    """Return whether a Delta table lives at a folder: its first log entry is never cleaned."""
+    """Return whether a folder has a Delta table; its first log entry is never cleaned."""
     return folder.exists(log_entry(0))
 
 
 def create_table(folder: Folder, schema: pa.Schema, *, fsync: bool) -> None:
-    """Make an empty table; do nothing if another process was faster.
+    """Create an empty table; do nothing if another process was faster.
 
     Raises:
         LedgerError: If storage fails.
-        StorageError: If storage refuses.
+        StorageError: If storage refuses access.
     """
     with storage_errors(folder):
         if folder.local is not None:
@@ -45,7 +45,7 @@ def create_table(folder: Folder, schema: pa.Schema, *, fsync: bool) -> None:
                 configuration=CONFIGURATION,
                 storage_options=delta_options(folder),
                 raise_if_key_not_exists=False,
-                # who comes second must not add a version to the table of the first
+                # the second of two processes must not add a version to the table of the first
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
         except DeltaError:

@@ -1,4 +1,4 @@
-"""Refuse a storage on which two drivers could both write: try it before a sweep is made there."""
+"""Checks, before a sweep is created, that two drivers cannot both write to a storage."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from paretoflow.storage.durable import make_folder, require_hard_links
 from paretoflow.storage.patience import disk_error
 
 ROUNDS = 6
-"""Races that a storage has to judge. One that overwrites let both racers win in 35 of 40 races on
-one machine, so that six miss it about once in 300,000 times.
+"""Number of races in the check. A store that overwrites let both racers win in 35 of 40 races on
+one machine, so that six races miss it about once in 300,000 checks.
 """
 
 _SCHEMA = pa.schema([pa.field("x", pa.int64())])
@@ -27,11 +27,11 @@ _SCHEMA = pa.schema([pa.field("x", pa.int64())])
 def require_put_if_absent(folder: Folder) -> None:
     """Refuse a storage that lets two writers put the same object, so that one row would be lost.
 
-    Hard links show it on a disk. In an object store, two handles race for the first version of a
-    table, as two drivers might: where both land, one has overwritten the other.
+    On a disk, the check is for hard links. In an object store, two handles race for the first
+    version of a table, as two drivers might: if both land, one has overwritten the other.
 
     Raises:
-        StorageError: If it cannot put if absent, or refuses to be written to.
+        StorageError: If storage does not support put-if-absent, or refuses writes.
     """
     local = folder.local
     if local is not None:
@@ -72,7 +72,7 @@ def _lands(folder: Folder, start: Barrier) -> bool:
                 folder.uri,
                 _SCHEMA,
                 storage_options=delta_options(folder),
-                # the loser must not go on with the next version
+                # the loser must not continue with the next version
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
         except DeltaError as error:

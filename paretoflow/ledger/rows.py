@@ -1,4 +1,4 @@
-"""Events and fronts to Arrow and back, exactly: tuples, floats and Unicode included."""
+"""Converts events and fronts to Arrow and back, exactly: tuples, floats and Unicode included."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def events_to_table(events: Sequence[Event]) -> pa.Table:
 
     Raises:
         LedgerError: If an event cannot be stored: a payload that is no JSON, a score that is not
-            finite, text that is no Unicode, a number that does not fit its column. Names the first.
+            finite, text that is no Unicode, a number that does not fit its column. Names the first
+            such event.
     """
     try:
         return _events_table(events)
@@ -47,12 +48,12 @@ def table_to_events(table: pa.Table) -> list[Event]:
     """Return the rows as events, in order; a missing or null column gives the field's default.
 
     Raises:
-        DamagedError: If a row lacks what every version wrote.
-        SchemaVersionError: If a row is of a kind that this version does not know.
+        DamagedError: If a row lacks a column that every version wrote.
+        SchemaVersionError: If this version does not know the kind of a row.
     """
     there = dict(zip(table.column_names, table.columns, strict=True))
     columns = {name: _column(name, there.get(name), table.num_rows) for name in EVENT_FIELDS}
-    # whole columns first: a row then costs no more than its constructor
+    # convert whole columns first: a row then costs no more than its constructor
     columns["kind"] = _kinds(columns["kind"], columns["event_id"])
     columns["payload"] = _payloads(columns["payload"], columns["event_id"])
     return [Event(*row) for row in zip(*columns.values(), strict=True)]
@@ -143,7 +144,7 @@ def _kinds(names: Sequence[str], event_ids: Sequence[str]) -> list[EventKind]:
 
 
 def _payloads(texts: Sequence[str], event_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Return payloads as mappings; one that is none was written by no version."""
+    """Return payloads as mappings; refuse one that is no mapping, which no version wrote."""
     payloads: list[dict[str, Any]] = []
     for text, event_id in zip(texts, event_ids, strict=True):
         try:

@@ -16,34 +16,35 @@ SCHEMA_VERSION = 1
 
 
 class EventKind(StrEnum):
-    """What happened."""
+    """Kind of an event."""
 
     OPENED = "opened"
     """A driver took over the sweep; payload: code version, digests, resolved spec (first time)."""
     CALIBRATED = "calibrated"
     """The problem was frozen; payload: objectives with range and reference value, and the digests
-    of what scores depend on."""
+    of the inputs of scores."""
     INPUTS = "inputs"
-    """What scores depend on was noted, where the calibration did not, or had changed; payload: the
-    digests, what had changed and was accepted, what was only told."""
+    """The inputs of scores were recorded, because the calibration did not record them or they had
+    changed; payload: the digests, the accepted changes, and the changes that were only reported."""
     PROPOSED = "proposed"
     """A proposer's launch became a run; payload: the proposal."""
     STARTED = "started"
-    """A worker group was given an attempt of a run."""
+    """A worker group got an attempt of a run."""
     ADOPTED = "adopted"
-    """A new driver found an attempt still in training, and lets it go on."""
+    """A new driver found an attempt still in training, and adopted it."""
     EVALUATED = "evaluated"
-    """A snapshot got a full score vector."""
+    """A checkpoint got a full score vector."""
     FINISHED = "finished"
-    """A run ended well."""
+    """A run finished successfully."""
     FAILED = "failed"
     """An attempt failed; payload: whether it is final."""
     STOPPED = "stopped"
-    """A run was put down unfinished because the sweep stopped."""
+    """A run was stopped before finishing because the sweep stopped."""
     PAUSED = "paused"
-    """A run was put down with its state kept, since others like it are ahead; message: why."""
+    """A run was paused with its state kept, since others at its rung are better; message: the
+    reason."""
     CLOSED = "closed"
-    """A driver left in good order; payload: why."""
+    """A driver shut down in good order; payload: the reason."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +52,17 @@ class Event:
     """One row of the `events` table. Fields that a kind does not use keep their defaults.
 
     Args:
-        event_id: Deterministic: the same happening always gets the same id, so a replay adds
-            nothing.
+        event_id: Deterministic: the same event always gets the same id, so a replay adds nothing.
         time_s: Seconds since the epoch, UTC.
         scores: Raw means, length m (EVALUATED).
         stderr: Standard error of each mean, length m.
         prompt_scores: Raw per-prompt scores, m rows of n.
-        weights: Weights in force when the snapshot was saved.
+        weights: Weights of the training when the checkpoint was saved.
         path: Adapter folder relative to the sweep's root.
         digest: SHA-256 of the adapter folder.
-        payload: JSON-able extras of the kind.
-        seq: Position in the ledger, set by it; -1 before.
-        epoch: Driver that committed it, set by the ledger; -1 before.
+        payload: Further JSON values, depending on the kind.
+        seq: Position in the ledger, set by the ledger; -1 before.
+        epoch: Epoch of the driver that committed it, set by the ledger; -1 before.
     """
 
     event_id: str
@@ -91,12 +91,12 @@ class Event:
 
 @dataclass(frozen=True)
 class FrontRecord:
-    """One row of the `fronts` table: a front that was accepted, with what it was computed against.
+    """One row of the `fronts` table: an accepted front, with its reference point.
 
     Args:
         number: Counts from 0.
-        ledger_seq: Last event it knew.
-        snapshot_ids: Its points.
+        ledger_seq: `seq` of the last event in it.
+        snapshot_ids: Checkpoints of its points.
         ref_scores: Reference point in raw units, length m.
     """
 

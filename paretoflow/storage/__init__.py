@@ -1,7 +1,7 @@
-"""Where sweeps live: a local or NFS folder, or a prefix in an object store.
+"""Storage of sweeps: a local or NFS folder, or a prefix in an object store.
 
-`as_folder` decides from a root which of the two it is; all else of ParetoFlow reads and writes
-through a `Folder` and does not ask.
+`as_folder` returns the right `Folder` for a root; all other code of ParetoFlow reads and writes
+through a `Folder`, whichever it is.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Adapters of a sweep, each checked against the digest that the ledger holds of it before any use.
+"""Adapters of a sweep, checked against their digests in the ledger before any use.
 
-A changed adapter loads as well as the one that was evaluated, and nobody would notice: so whoever
-hands one over, or starts from one, fetches it here.
+A changed adapter loads as well as the evaluated one, without notice. So all code that delivers an
+adapter, or starts training from one, fetches it here.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _CHOOSE = "restore the folder from a copy, or choose another point or --snapshot
 def checked_adapter(
     root: Folder, name: str, digest: str, to: Path | None = None, hint: str = _CHOOSE
 ) -> Path:
-    """Return a folder on this machine with an adapter that is the one that was evaluated.
+    """Return a folder on this machine with an adapter, checked to be the evaluated one.
 
     Args:
-        root: Where the sweep lives.
-        name: The adapter's folder, relative to it.
-        digest: SHA-256 of the folder, as the ledger holds it.
-        to: Where a copy from an object store goes; a local one is returned in place.
-        hint: What to do about an adapter that is lost or changed.
+        root: Folder of the sweep.
+        name: The adapter's folder, relative to `root`.
+        digest: SHA-256 of the folder, from the ledger.
+        to: Destination of a copy from an object store; a local folder is returned in place.
+        hint: Hint in the error for a lost or changed adapter.
 
     Raises:
-        AdapterError: If it is gone, or what is there has another digest.
+        AdapterError: If the adapter is gone, or has another digest.
         FileNotFoundError: If the whole sweep is gone: its storage may be away for a moment.
     """
     where = f"{root}/{name}"
@@ -48,13 +48,13 @@ def checked_adapter(
 
 
 def require_adapter(folder: Path, digest: str, where: str, hint: str = _CHOOSE) -> None:
-    """Refuse a folder that is not the adapter that was evaluated.
+    """Refuse a folder that is not the evaluated adapter.
 
     Args:
-        folder: On this machine.
-        digest: SHA-256 that it must have.
-        where: What to call it.
-        hint: What to do about it.
+        folder: Folder on this machine.
+        digest: Required SHA-256.
+        where: Name of the folder in the error.
+        hint: Hint in the error.
 
     Raises:
         AdapterError: If it has another digest; names the file that was changed last.

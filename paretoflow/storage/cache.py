@@ -1,4 +1,4 @@
-"""Adapters from an object store, kept on this machine under the digest of their content."""
+"""Cache of adapters from an object store, on this machine, by the digest of their content."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from paretoflow.storage.private import private_folder, scratch_folder
 def cached_adapter(root: Folder, name: str, digest: str) -> Path:
     """Return a folder on this machine with an adapter of a sweep.
 
-    That of a local sweep is returned in place. One from an object store is copied the first time,
-    and kept.
+    The folder of a local sweep is returned in place. From an object store it is copied the first
+    time, and kept.
 
     Args:
-        root: Where the sweep lives.
-        name: The adapter's folder, relative to it.
-        digest: SHA-256 of the folder, as the ledger holds it.
+        root: Folder of the sweep.
+        name: The adapter's folder, relative to `root`.
+        digest: SHA-256 of the folder, from the ledger.
 
     Raises:
-        AdapterError: If it is gone, or what is there has another digest.
+        AdapterError: If the adapter is gone, or has another digest.
     """
     if root.local is not None:
         return checked_adapter(root, name, digest, root.local / name)
@@ -34,13 +34,13 @@ def cached_adapter(root: Folder, name: str, digest: str) -> Path:
 
 
 def adapter_cache() -> Path:
-    """Return the folder that copies are kept in; it may be deleted at any time.
+    """Return the folder of the cache; it may be deleted at any time.
 
     Raises:
-        UserError: If it is not this user's alone.
+        UserError: If other users can access it.
     """
     home = os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache")  # noqa: PTH111
-    if home.startswith("~") or not _may_write(Path(home)):  # a user without a home of its own
+    if home.startswith("~") or not _may_write(Path(home)):  # a user without a home folder
         return scratch_folder() / "adapters"
     return private_folder(Path(home) / "paretoflow") / "adapters"
 

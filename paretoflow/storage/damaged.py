@@ -1,18 +1,18 @@
-"""What is done with a file that is not whole: it is put out of the way, never thrown away."""
+"""Sets damaged files aside; they are never deleted."""
 
 from __future__ import annotations
 
 from paretoflow.storage.folder import Folder
 
 SUFFIX = ".damaged"
-"""Ends the name of a file that was set aside."""
+"""Suffix of a file that was set aside."""
 
 
 def set_aside(folder: Folder, name: str) -> None:
-    """Give a file another name, under which nothing reads it.
+    """Rename a file, so that nothing reads it.
 
     Raises:
-        StorageError: If storage refuses.
+        StorageError: If storage refuses access.
     """
     try:
         content = folder.read(name)

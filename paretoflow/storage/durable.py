@@ -1,4 +1,4 @@
-"""Files that survive a power cut: flush the file, then the folder that names it."""
+"""Writes files that survive a power cut: flushes the file, then its folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def sync_path(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder with its parents, each durably named in the one above."""
+    """Make a folder with its parents durably: flush each parent."""
     if path.is_dir():
         return
     make_folder(path.parent)
@@ -36,12 +36,12 @@ def write_durably(path: Path, content: bytes) -> None:
 
 
 def put_if_absent(path: Path, content: bytes) -> bool:
-    """Write a file that appears whole or not at all; leave one that is already there as it is.
+    """Write a file that appears complete or not at all; do not change an existing one.
 
-    A hard link, unlike a rename, fails where the name is taken, so of two writers one wins.
+    A hard link, unlike a rename, fails if the name exists, so that only one of two writers wins.
 
     Returns:
-        Whether this call wrote the file.
+        True if this call wrote the file.
 
     Raises:
         StorageError: If the file system has no hard links.
@@ -57,7 +57,7 @@ def put_if_absent(path: Path, content: bytes) -> bool:
 
 
 def require_hard_links(folder: Path) -> None:
-    """Refuse a folder whose file system has no hard links: nothing could be put there atomically.
+    """Refuse a folder whose file system has no hard links: files could not be put atomically.
 
     Raises:
         StorageError: If the file system has no hard links.

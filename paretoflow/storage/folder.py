@@ -1,4 +1,4 @@
-"""The contract of a place that sweeps live in."""
+"""The contract of a folder in which sweeps are stored."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from paretoflow.spec.uris import path_fault, path_of
 class Folder(Protocol):
     """A folder, and the files below it under names with `/`, relative to it.
 
-    Every write is whole or not there: a reader, or a process after a crash, never sees half a file.
-    Equal by `place`; can be pickled; printed as its `uri`.
+    Every write is atomic: a reader, or a process after a crash, never sees half a file. Folders are
+    equal by `place`, can be pickled, and are printed as their `uri`.
     """
 
     @property
     def uri(self) -> str:
-        """Return the place as a user would type it: an absolute path, or `s3://bucket/prefix`."""
+        """Return the address as a user types it: an absolute path, or `s3://bucket/prefix`."""
         ...
 
     @property
     def place(self) -> str:
-        """Return the one name of the place, however it was called: links on the way are followed.
+        """Return the canonical address, with all links followed.
 
-        Only for telling places apart: another machine may have other links.
+        Use it only to compare folders: another machine may have other links.
         """
         ...
 
@@ -44,17 +44,17 @@ class Folder(Protocol):
         """Return the content of a file.
 
         Raises:
-            FileNotFoundError: If there is none.
-            StorageError: If storage refuses, or does not answer for a long time.
+            FileNotFoundError: If the file does not exist.
+            StorageError: If storage refuses access, or does not answer for a long time.
         """
         ...
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file, in place of one that is there; durable when it returns."""
+        """Write a file, or replace an existing one; durable when it returns."""
         ...
 
     def put(self, name: str, content: bytes) -> bool:
-        """Write a file unless one of that name is there; return whether this call wrote it."""
+        """Write a file unless one of that name exists; return whether this call wrote it."""
         ...
 
     def exists(self, name: str) -> bool:
@@ -62,36 +62,36 @@ class Folder(Protocol):
         ...
 
     def names(self, under: str = "") -> list[str]:
-        """Return the names of all files below `under`, at any depth, sorted; none if there is none.
+        """Return the names of all files below `under`, at any depth, sorted.
 
-        Names that begin with a dot in their last part are left out: they are files half written.
+        Names that begin with a dot in their last part are left out: they are incomplete files.
         """
         ...
 
     def delete(self, name: str) -> None:
-        """Remove a file, or all files below a name; do nothing where there is none."""
+        """Remove a file, or all files below a name; do nothing if there is none."""
         ...
 
     def send(self, source: Path, name: str) -> None:
-        """Copy a folder of this machine to a name; do nothing if it is there already, being it."""
+        """Copy a folder of this machine to a name; do nothing if it already is that folder."""
         ...
 
     def fetch(self, name: str, to: Path) -> Path:
         """Return a folder on this machine with the content of a name.
 
-        A local folder is returned as it is; from an object store it is copied to `to`.
+        A local folder is returned in place; from an object store it is copied to `to`.
 
         Raises:
-            FileNotFoundError: If nothing is there.
+            FileNotFoundError: If the name does not exist.
         """
         ...
 
 
 _MISSING_SLASH = re.compile(r"(?i)(s3|gs):/?[^/]")
-"""How an address of an object store begins that would make a folder of that name here."""
+"""Beginning of a mistyped object-store address, which would make a local folder of that name."""
 
 Root = Folder | Path | str
-"""How a caller may name a folder: itself, a path, or a path or URI as text."""
+"""A folder, given as itself, as a path, or as text with a path or URI."""
 
 
 def as_folder(root: Root, patience_s: float | None = None) -> Folder:
@@ -99,11 +99,11 @@ def as_folder(root: Root, patience_s: float | None = None) -> Folder:
 
     Args:
         root: Path, URI, or a folder.
-        patience_s: Seconds to ask an object store that does not answer; by default minutes, or
-            what the folder that was given has.
+        patience_s: Seconds to retry when an object store does not answer; by default minutes, or
+            the value of a given folder.
 
     Raises:
-        StorageError: If the scheme is none that sweeps can live in.
+        StorageError: If the scheme is not supported.
     """
     from paretoflow.storage.local import LocalFolder
 
@@ -121,7 +121,7 @@ def as_folder(root: Root, patience_s: float | None = None) -> Folder:
 
 
 def place_of(uri: str) -> str:
-    """Return the one name of a place, however it was called; see `Folder.place`."""
+    """Return the canonical address of a path or URI; see `Folder.place`."""
     scheme, found, rest = path_of(uri).partition("://")
     if found:
         return f"{scheme}://{'/'.join(part for part in rest.split('/') if part)}"
@@ -129,10 +129,10 @@ def place_of(uri: str) -> str:
 
 
 def require_sweep_path(folder: Folder) -> None:
-    """Refuse a path that the ledger could not be read back from, before anything is written there.
+    """Refuse a path from which the ledger could not be read, before anything is written there.
 
     Raises:
-        StorageError: If it is one.
+        StorageError: If the path is such a path.
     """
     what, hint = path_fault(folder.uri) if folder.local is not None else ("", "")
     if what:
@@ -141,6 +141,6 @@ def require_sweep_path(folder: Folder) -> None:
 
 
 def file_at(path: Path | str) -> tuple[Folder, str]:
-    """Return the folder that a file's path or URI names, and the file's name in it."""
+    """Return the folder of a file's path or URI, and the file's name in it."""
     parent, _, name = str(path).rpartition("/")
     return as_folder(parent), name

@@ -18,7 +18,7 @@ class LocalFolder:
     """See `Folder` for the contract.
 
     Args:
-        path: The folder; it is made when something is first written.
+        path: The folder; the first write creates it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -62,7 +62,7 @@ class LocalFolder:
                 raise FileNotFoundError(f"there is no file {path}") from error
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file by a rename over the one that is there."""
+        """Write a file, by a rename over an existing one."""
         path = self._path / name
         with _disk_errors(path):
             make_folder(path.parent)
@@ -75,7 +75,7 @@ class LocalFolder:
             sync_path(path.parent)
 
     def put(self, name: str, content: bytes) -> bool:
-        """Write a file unless one is there, by a hard link."""
+        """Write a file unless one exists, by a hard link."""
         path = self._path / name
         with _disk_errors(path):
             make_folder(path.parent)
@@ -87,9 +87,9 @@ class LocalFolder:
             return (self._path / name).is_file()
 
     def names(self, under: str = "") -> list[str]:
-        """Return the names of all whole files below `under`, sorted."""
+        """Return the names of all complete files below `under`, sorted."""
         with _disk_errors(self._path / under):
-            # not by pathlib: a long sweep has tens of thousands of fragments
+            # faster than pathlib: a long sweep has tens of thousands of fragments
             return sorted(
                 f"{folder}/{name}" if folder else name
                 for folder, files in self._walk(under)
@@ -113,7 +113,7 @@ class LocalFolder:
                 path.unlink(missing_ok=True)
 
     def send(self, source: Path, name: str) -> None:
-        """Copy a folder, unless it lies there already; whole or not at all."""
+        """Copy a folder, unless it already is that folder; completely or not at all."""
         target = self._path / name
         if source.resolve() == target.resolve():
             return
@@ -131,7 +131,7 @@ class LocalFolder:
             sync_path(target.parent)
 
     def fetch(self, name: str, to: Path) -> Path:
-        """Return the path of a folder below this one; nothing is copied."""
+        """Return the path of a folder below this one, without a copy."""
         path = self._path / name
         if not path.is_dir():
             raise FileNotFoundError(f"there is no folder {path}")
@@ -139,13 +139,13 @@ class LocalFolder:
 
 
 def _beside(path: Path) -> Path:
-    """Return a name beside a path that no reader takes for a whole file."""
+    """Return a name beside a path that readers ignore."""
     return path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
 
 
 @contextmanager
 def _disk_errors(path: Path) -> Iterator[None]:
-    """Say plainly what the operating system refused; let a missing file through."""
+    """Convert errors of the operating system into `StorageError`, except a missing file."""
     try:
         yield
     except (FileNotFoundError, StorageError):

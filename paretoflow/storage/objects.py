@@ -1,9 +1,9 @@
-"""A prefix of a bucket in an object store: S3 and what speaks like it, or Google Cloud Storage.
+"""A prefix of a bucket in an object store: S3 and compatible stores, or Google Cloud Storage.
 
-Settings and credentials come from where the AWS tools look for them: `AWS_ENDPOINT_URL`,
-`AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, or a profile in
-`~/.aws`. Google's is reached by the same code, with its own application credentials; it was never
-tried on a real bucket.
+Settings and credentials are those of the AWS tools: `AWS_ENDPOINT_URL`, `AWS_REGION`,
+`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, or a profile in `~/.aws`. Google
+Cloud Storage uses the same code, with its own application credentials; it was never tested on a
+real bucket.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SILENT_S = 20.0
 
 @dataclass(frozen=True)
 class _Client:
-    """What tells one client of storage from another; `key_id` stands for who asks."""
+    """Key of a storage client; `key_id` identifies the user."""
 
     scheme: str
     bucket: str
@@ -44,15 +44,15 @@ class _Client:
 class ObjectFolder:
     """See `Folder` for the contract.
 
-    An object is written whole or not at all; a folder of several is not, so `send` is over before
-    anything names the copy.
+    An object is written completely or not at all. A folder of several objects is not, so callers
+    name a copy only after `send` has returned.
 
     Args:
-        uri: `s3://bucket/prefix` or `gs://bucket/prefix`; the bucket has to be there.
-        patience_s: Seconds to go on asking while there is no answer; `PATIENCE_S` by default.
+        uri: `s3://bucket/prefix` or `gs://bucket/prefix`; the bucket must exist.
+        patience_s: Seconds to retry while there is no answer; `OUTAGE_S` by default.
 
     Raises:
-        StorageError: If it is no such URI.
+        StorageError: If `uri` is no such URI.
     """
 
     def __init__(self, uri: str, patience_s: float | None = None) -> None:
@@ -80,12 +80,12 @@ class ObjectFolder:
 
     @property
     def place(self) -> str:
-        """Return the URI: it has one form."""
+        """Return the URI, which is canonical."""
         return self.uri
 
     @property
     def local(self) -> None:
-        """Return None: it is on no machine."""
+        """Return None: the folder is not on this machine."""
         return None
 
     @property
@@ -95,21 +95,21 @@ class ObjectFolder:
 
     @property
     def filesystem(self) -> Any:
-        """Return the `pyarrow.fs.FileSystem` that reaches it."""
+        """Return the `pyarrow.fs.FileSystem` of the bucket."""
         return _filesystem(self._client())
 
     def _client(self) -> _Client:
         return _Client(self._scheme, self.bucket, _endpoint(), _region(), _key_id())
 
     def path(self, name: str = "") -> str:
-        """Return `bucket/key` of a name, as `filesystem` takes it."""
+        """Return `bucket/key` of a name, for `filesystem`."""
         return f"{self._path}/{name}" if name else self._path
 
     def object_store_options(self, patience_s: float) -> dict[str, str]:
-        """Return what delta-rs has to be told to reach the same place; it holds no secrets.
+        """Return the options of delta-rs for the same place, without secrets.
 
         Args:
-            patience_s: Seconds to try a failing request again.
+            patience_s: Seconds to retry a failing request.
         """
         options = {
             "max_retries": "1000",
@@ -142,15 +142,15 @@ class ObjectFolder:
             raise FileNotFoundError(f"{self}/{name}") from None
 
     def write(self, name: str, content: bytes) -> None:
-        """Write an object, in place of one that is there."""
+        """Write an object, or replace an existing one."""
         self._upload(name, pa.py_buffer(content))
 
     def put(self, name: str, content: bytes) -> bool:
-        """Write an object unless one is there.
+        """Write an object unless one exists.
 
-        The look and the write are two steps, so of two writers at once both may write. That is
-        harmless for what is put here: a fragment's name is made of the happening it holds, so
-        the second tells the same. Commits of the ledger do not go this way.
+        The check and the write are two steps, so two concurrent writers may both write. That is
+        harmless here: a fragment is named after the event in it, so both contents are the same.
+        Commits of the ledger do not use this method.
         """
         if self.exists(name):
             return False
@@ -180,7 +180,7 @@ class ObjectFolder:
         )
 
     def delete(self, name: str) -> None:
-        """Remove an object, or all below a name."""
+        """Remove an object, or all objects below a name."""
         selector = pyarrow.fs.FileSelector(self.path(name), recursive=True, allow_not_found=True)
         infos = self._ask(lambda: self.filesystem.get_file_info(selector))
         found = [i.path for i in infos if i.type == pyarrow.fs.FileType.File]
@@ -188,10 +188,10 @@ class ObjectFolder:
             self._ask(partial(self._delete, path))
 
     def send(self, source: Path, name: str) -> None:
-        """Copy every file of a folder, in place of what is there under the name."""
+        """Copy all files of a folder; they replace all objects under the name."""
         files = {p.relative_to(source).as_posix(): p for p in source.rglob("*") if p.is_file()}
         for part, path in sorted(files.items()):
-            # a mapped file is sent as one buffer: a stream that breaks off would leave a short one
+            # a mapped file is sent as one buffer: an interrupted stream would leave a short object
             content = pa.memory_map(str(path)).read_buffer() if path.stat().st_size else b""
             self._upload(f"{name}/{part}", pa.py_buffer(content))
         for old in self.names(name):
@@ -199,7 +199,7 @@ class ObjectFolder:
                 self.delete(old)
 
     def fetch(self, name: str, to: Path) -> Path:
-        """Copy every object below a name into a folder, which appears whole or not at all."""
+        """Copy all objects below a name into a folder, which appears complete or not at all."""
         names = self.names(name)
         if not names:
             raise FileNotFoundError(f"{self}/{name}")
@@ -239,12 +239,12 @@ class ObjectFolder:
 
 @lru_cache(maxsize=64)
 def _require_bucket(client: _Client) -> None:
-    """Tell a bucket that is not there from an object that is not."""
+    """Refuse a missing bucket, to distinguish it from a missing object."""
     uri = f"{client.scheme}://{client.bucket}"
     try:
         info = asked(lambda: _filesystem(client).get_file_info(client.bucket), uri)
     except StorageError:
-        return  # whoever may not look at the bucket may still be let at its objects
+        return  # credentials without access to the bucket may still have access to its objects
     if info.type == pyarrow.fs.FileType.NotFound:
         what, hint = (
             f"there is no bucket {client.bucket!r}",
@@ -272,7 +272,7 @@ def _filesystem(client: _Client) -> Any:
 
 
 def _region_of(bucket: str, endpoint: str) -> str:
-    """Ask AWS where a bucket is; other servers take any region."""
+    """Return the region of a bucket, from AWS; other servers accept any region."""
     if endpoint:
         return "us-east-1"
     try:

@@ -1,7 +1,7 @@
-"""Files and folders that a user asks for by name: whole or not at all, on any disk.
+"""Writes output files and folders of a user atomically, on any disk.
 
-What is written lies beside its place until it is whole, under a name that is short whatever the
-place is called. A failure names the place and what to do; an interrupt leaves nothing.
+Output is written beside its place until it is complete, under a name that is always short. An error
+names the place and the remedy; an interrupt leaves nothing.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _HINTS = {
 }
 
 _MARK = ".paretoflow-"
-"""Begins the name of what is not whole yet."""
+"""Prefix of the name of incomplete output."""
 
 
 def output_error(error: OSError, place: str, what: str = "cannot be written") -> StorageError:
-    """Return the error to show for what the operating system refused at a place."""
+    """Return the error to show for an error of the operating system at a place."""
     hint = _HINTS.get(error.errno or 0, "check the disk and its permissions, or name another place")
     reason = (error.strerror or str(error) or type(error).__name__).partition(". Detail:")[0]
     return StorageError(f"{what}: {reason}", place, hint, code="storage-refused")
@@ -45,10 +45,12 @@ def output_error(error: OSError, place: str, what: str = "cannot be written") ->
 
 @contextmanager
 def output_errors(place: Path) -> Iterator[None]:
-    """Say plainly what the operating system refused in the block, here or at a file it names.
+    """Convert errors of the operating system in the block into `StorageError`.
+
+    The error names `place`, or the file that the operating system names.
 
     Raises:
-        StorageError: For whatever it was.
+        StorageError: For any `OSError`.
     """
     try:
         yield
@@ -56,7 +58,7 @@ def output_errors(place: Path) -> Iterator[None]:
         raise
     except OSError as error:
         named = "" if error.filename is None else os.fsdecode(error.filename)
-        # what is written has a name of its own until it is whole, which tells a user nothing
+        # incomplete output has a temporary name, which is of no use to a user
         other = named and _MARK not in named
         if not other or Path(named) in (place, *place.parents):
             raise output_error(error, named if other else str(place)) from error
@@ -64,16 +66,16 @@ def output_errors(place: Path) -> Iterator[None]:
 
 
 def write_file(path: Path, content: bytes, *, parents: bool = True) -> None:
-    """Write a file over the one that is there, if any.
+    """Write a file, or replace an existing one.
 
-    A link is followed, and a device or a pipe is written to as it is. `parents` says whether
-    folders above it are made.
+    A link is followed; a device or a pipe is written to directly. `parents` makes missing parent
+    folders.
 
     Raises:
-        StorageError: If it cannot be written; what was there is as it was.
+        StorageError: If the file cannot be written; an existing file is unchanged then.
     """
     with output_errors(path):
-        target = Path(os.path.realpath(path))  # which, unlike resolve, leaves a loop to the system
+        target = Path(os.path.realpath(path))  # unlike resolve, it leaves a loop to the system
         if target.exists() and not target.is_file():
             target.write_bytes(content)
             return
@@ -91,13 +93,13 @@ def write_file(path: Path, content: bytes, *, parents: bool = True) -> None:
 
 @contextmanager
 def whole_folder(out: Path) -> Iterator[Path]:
-    """Yield an empty folder that becomes `out` at the end of the block; parents are made.
+    """Yield an empty folder that becomes `out` at the end of the block; make its parents.
 
-    A folder that is there goes once the new one is in its place: whether it may is the caller's to
-    decide. Everybody whom the umask lets may read what was written.
+    An existing folder is removed once the new one is in its place; the caller decides whether that
+    is allowed. All users that the umask allows may read the files.
 
     Raises:
-        StorageError: If it cannot be written; what was there is as it was.
+        StorageError: If the folder cannot be written; an existing folder is unchanged then.
     """
     out = Path(os.path.abspath(out))  # noqa: PTH100 - links on the way are the user's, but must not be resolved
     with output_errors(out):
@@ -127,7 +129,7 @@ def _open_to_readers(folder: Path) -> None:
 
 
 def _swap(stage: Path, out: Path) -> None:
-    """Put a whole folder in place; an earlier one goes only once the new one is there."""
+    """Move a complete folder to its place; remove an earlier one only after that."""
     if not out.exists():
         stage.rename(out)
         return

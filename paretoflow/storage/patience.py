@@ -1,4 +1,4 @@
-"""Patience with an object store: what passes is tried again, what stays is said at once."""
+"""Retries requests to an object store after temporary failures; reports permanent ones at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from paretoflow.core.errors import StorageError
 from paretoflow.core.retry import Patience, patiently
 
 ATTEMPTS = 2
-"""Requests that the client itself makes before it reports a failure."""
+"""Number of requests that the client itself makes before it reports a failure."""
 _FIRST_PAUSE_S = 0.1
 
 _PASSING = re.compile(
@@ -33,17 +33,17 @@ Result = TypeVar("Result")
 
 
 def asked(call: Callable[[], Result], uri: str, patience_s: float | None = None) -> Result:
-    """Return what a request of storage returns, made again while its failure is one that passes.
+    """Return the result of a storage request; retry temporary failures.
 
     Args:
-        call: Safe to repeat.
+        call: Makes the request; it must be safe to repeat.
         uri: Place to name in an error.
         patience_s: Seconds of failing requests after which storage counts as gone; `OUTAGE_S` by
             default.
 
     Raises:
-        FileNotFoundError: From the call, as it is.
-        StorageError: If storage refuses, or goes on failing.
+        FileNotFoundError: From the call, unchanged.
+        StorageError: If storage refuses access, or continues to fail.
     """
     for_s = retry.OUTAGE_S if patience_s is None else patience_s
     try:
@@ -55,18 +55,18 @@ def asked(call: Callable[[], Result], uri: str, patience_s: float | None = None)
 
 
 def passes(error: Exception) -> bool:
-    """Return whether a failure of a request is likely to pass."""
+    """Return whether a failure of a request is likely temporary."""
     text = str(error)
     return bool(_PASSING.search(text)) and not _REFUSED.search(text)
 
 
 def storage_error(error: Exception, uri: str, asked_s: float) -> StorageError:
-    """Return the error to show for what a client of storage raised; it holds no secret.
+    """Return the error to show for an error of a storage client, without secrets.
 
     Args:
-        error: What the client raised.
+        error: Error of the client.
         uri: Place to name.
-        asked_s: Seconds for which it was asked again.
+        asked_s: Seconds for which the request was retried.
     """
     bucket = uri.partition("://")[2].partition("/")[0]
     text = " ".join(str(error).split())
@@ -103,7 +103,7 @@ def storage_error(error: Exception, uri: str, asked_s: float) -> StorageError:
 
 
 def disk_error(error: OSError, where: str) -> StorageError:
-    """Return the error to show for what a disk refused."""
+    """Return the error to show for an error of a disk."""
     hints = {
         errno.ENOSPC: "free some space, then run again: nothing that finished is lost",
         errno.EDQUOT: "free some of your quota, then run again: nothing that finished is lost",

@@ -1,7 +1,7 @@
-"""Folders outside a sweep that are this user's alone: what lies there is trusted later.
+"""Private folders outside a sweep, whose files are trusted later.
 
-A trainer's state is read with code in it, so nobody else may have put it there. Names in the
-temporary folder can be guessed, and whoever comes first owns them.
+Reading a trainer's state runs code in it, so no other user may have written it. Names in the
+temporary folder can be guessed, and belong to the first user who creates them.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def scratch_folder() -> Path:
-    """Return this user's folder in the temporary one; TMPDIR says where that is.
+    """Return this user's folder in the temporary folder, which TMPDIR sets.
 
     Raises:
-        UserError: If something else has its name.
+        UserError: If the folder cannot be trusted; see `private_folder`.
     """
     return private_folder(Path(tempfile.gettempdir()) / f"paretoflow-{os.getuid()}")
 
 
 def private_folder(path: Path) -> Path:
-    """Return a folder that this user alone may enter, made if it is not there.
+    """Return a folder that only this user may enter; create it if it does not exist.
 
-    One of this user's that others may look into is closed to them.
+    If it belongs to this user and others may read it, their access is removed.
 
     Raises:
-        UserError: If it is a link or no folder, somebody else's, or others could write into it.
+        UserError: If it is a link or no folder, belongs to another user, or others could write to
+            it.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

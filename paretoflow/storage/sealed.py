@@ -1,8 +1,8 @@
-"""Arrow files that carry the SHA-256 of their own bytes, so that one that changed is found out.
+"""Arrow files with the SHA-256 of their own bytes, so that a changed file is detected.
 
-The seal stands in the schema's metadata, which an Arrow file holds at its beginning and its end.
-The digest is that of the file with zeros in its place. Files without a seal are of earlier
-versions: of them only what Arrow cannot read is noticed.
+The seal is in the schema's metadata, which an Arrow file has at its beginning and its end. The
+digest is that of the file with zeros in the place of the seal. Files without a seal are of earlier
+versions: of these, only files that Arrow cannot read are detected.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ def sealed_bytes(table: pa.Table) -> bytes:
 
 
 def unsealed_table(content: bytes, where: str, hint: str = "") -> pa.Table:
-    """Return the table that an Arrow IPC file holds; its seal, if it has one, is checked first.
+    """Return the table of an Arrow IPC file, after a check of its seal, if it has one.
 
     Args:
         content: The file's bytes.
         where: The file's place, for the error.
-        hint: What to do about a damaged one.
+        hint: Hint in the error for a damaged file.
 
     Raises:
-        DamagedError: If it is not what was written.
+        DamagedError: If the file changed since it was written.
     """
     seals = set(_SEAL.findall(content))
     if seals and seals != {_digest(_SEAL.sub(_BLANK, content))}:

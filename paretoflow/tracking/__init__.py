@@ -1,16 +1,15 @@
-"""Where a sweep's progress is told besides its own ledger: experiment trackers, off by default.
+"""Experiment trackers, which report a sweep's progress outside its ledger; off by default.
 
 To add a tracker:
 
-1. join the union in `spec/tracking.py` with `type: Literal["<tag>"]` and its knobs;
-2. write `tracking/<tag>.py` with a class that is built from its spec and keeps the promises of
-   `Tracker`;
+1. add its spec to the union in `spec/tracking.py` with `type: Literal["<tag>"]` and its options;
+2. write `tracking/<tag>.py` with a class that is built from its spec and implements `Tracker`;
 3. add its line to `TAGS` and to `LIBRARIES`;
-4. add an example to `tests/contracts/test_trackers.py`, which proves the promises with the
+4. add an example to `tests/contracts/test_trackers.py`, which tests the contract with the
    library's own client.
 
-A tracker is told; it decides nothing and nothing is read back from it. It may raise what it likes:
-`following.Trackers` keeps it in a thread of its own and drops it at its first error. Keys and
+A tracker only receives data; it decides nothing, and no results are read from it. It may raise any
+error: `following.Trackers` runs it in its own thread and drops it at its first error. Keys and
 passwords come from the environment only.
 """
 
@@ -32,20 +31,19 @@ TAGS: dict[str, str] = {
     "mlflow": "paretoflow.tracking.mlflow:MlflowTracker",
     "wandb": "paretoflow.tracking.wandb:WandbTracker",
 }
-"""Every tracker, as `module:Class`, imported only when used."""
-
+"""Trackers by tag, as `module:Class`, imported only when used."""
 LIBRARIES = {"tensorboard": "tensorboardX", "mlflow": "mlflow", "wandb": "wandb"}
-"""Module of each tracker's client, which `check` looks for."""
+"""Module of each tracker's client; `check` checks that it is installed."""
 
 
 @dataclass(frozen=True)
 class TrackedSweep:
-    """The sweep that is told of.
+    """The sweep that a tracker reports.
 
     Args:
         sweep: Its name.
-        key: Its identity, the same whenever it is resumed; fit for a file name.
-        facts: What a person would look for it by: method, proposer, objectives, …
+        key: Its identity, the same after each resume; valid as a file name.
+        facts: Facts for searching: method, proposer, objectives, …
     """
 
     sweep: str
@@ -55,11 +53,11 @@ class TrackedSweep:
 
 @dataclass(frozen=True)
 class Point:
-    """What is told of one evaluation.
+    """Reported values of one evaluation.
 
     Args:
         step: Number of the evaluation, counting from 0 (the base).
-        time_s: When, in seconds since the epoch.
+        time_s: Time in seconds since the epoch.
         values: Finite numbers by name, `score/length`, `front/hypervolume`, …
     """
 
@@ -69,22 +67,22 @@ class Point:
 
 
 class Tracker(Protocol):
-    """One client; built without touching network or disk, used from one thread."""
+    """One client; its constructor uses neither network nor disk; used from one thread."""
 
     def open(self, subject: TrackedSweep) -> int:
-        """Begin, or go on with what was told of the sweep before.
+        """Begin a report, or continue that of an earlier session of the sweep.
 
         Returns:
-            The first step that is not known there.
+            The first step that is not reported yet.
         """
         ...
 
     def log(self, points: Sequence[Point]) -> None:
-        """Tell of evaluations, in ascending order; a step may come again with further values."""
+        """Report evaluations, in ascending order; a step may be repeated with further values."""
         ...
 
     def close(self, *, ended: bool) -> None:
-        """Send what is left.
+        """Send remaining data.
 
         Args:
             ended: Whether the sweep's budget is used up; otherwise it may be resumed.

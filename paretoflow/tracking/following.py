@@ -1,4 +1,4 @@
-"""Tell the trackers of a sweep what is new in its state, without ever ending or slowing it."""
+"""Reports new evaluations of a sweep to its trackers, without stopping or slowing the sweep."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from paretoflow.spec.tracking import TrackerSpec
 from paretoflow.tracking import Point, TrackedSweep, Tracker, build_tracker
 
 CLOSE_S = 10.0
-"""Longest wait for what is left to be told, when a driver ends."""
+"""Longest wait in seconds for remaining reports, when a driver ends."""
 QUEUE = 10_000
-"""News that may wait for a slow tracker before it is dropped."""
+"""Number of messages that may wait for a slow tracker before the tracker is dropped."""
 
 Guard = Callable[[Callable[[], None]], str | None]
-"""Does some work; returns why it failed in one line, or None."""
+"""Runs a function; returns the reason of a failure in one line, or None."""
 
 
 class FollowedState(Protocol):
-    """The part of a sweep's state that is told."""
+    """The reported part of a sweep's state."""
 
     evaluations: list[Evaluation]
     cost: Cost
@@ -55,7 +55,7 @@ class FollowedState(Protocol):
 
 @dataclass(frozen=True)
 class _News:
-    """Rows from step `first` on; `totals` belong to the last of them."""
+    """New evaluations from step `first` on; `totals` belong to the last of them."""
 
     first: int
     rows: tuple[Evaluation, ...]
@@ -83,11 +83,11 @@ def _named(prefix: str, values: Iterable[tuple[str, float]]) -> dict[str, float]
 
 
 _Item = TrackedSweep | _News | Point | bool
-"""What a tracker is told, in this order: the subject; news and points; whether the sweep ended."""
+"""Message to a tracker, in this order: the sweep; news and points; whether the sweep ended."""
 
 
 class _Teller(threading.Thread):
-    """Tells one tracker, from one queue, until its first error."""
+    """Thread that passes messages from a queue to one tracker, until its first error."""
 
     def __init__(self, name: str, tracker: Tracker, guard: Guard) -> None:
         super().__init__(name=f"tracker-{name}", daemon=True)
@@ -99,14 +99,14 @@ class _Teller(threading.Thread):
         self._queue: queue.Queue[_Item] = queue.Queue(QUEUE)
 
     def tell(self, item: _Item) -> None:
-        """Put something into the queue."""
+        """Put a message into the queue."""
         try:
             self._queue.put_nowait(item)
         except queue.Full:
             self.trouble = f"{QUEUE} messages wait for it"
 
     def run(self) -> None:
-        """Work through the queue."""
+        """Pass on the messages of the queue."""
         last = False
         while not last and self.trouble is None:
             item = self._queue.get()
@@ -129,12 +129,13 @@ class _Teller(threading.Thread):
 
 
 class Trackers:
-    """All trackers of a sweep; each in a thread of its own, dropped at its first error.
+    """All trackers of a sweep; each in its own thread, dropped at its first error.
 
     Args:
-        specs: From the sweep's YAML.
-        facts: What a person would look for the sweep by.
-        guard: Does a tracker's work and says why it failed; the engine's one catch-all.
+        specs: Specs of the trackers, from the sweep's YAML.
+        facts: Facts for searching.
+        guard: Runs a tracker's work and returns the reason of a failure; the engine's only
+            catch-all.
         warn: Called at most once for each tracker, in the thread of `follow` and `close`.
 
     Raises:
@@ -158,7 +159,7 @@ class Trackers:
         self._tellers = [_Teller(spec.type, build_tracker(spec), guard) for spec in specs]
 
     def follow(self, state: FollowedState) -> None:
-        """Tell what is new since the last call; cheap enough for every tick of a driver."""
+        """Report new evaluations since the last call; cheap enough for every tick of a driver."""
         if not self._tellers or state.problem is None or state.opened_at is None:
             return
         if self._opened_at is None:
@@ -173,14 +174,14 @@ class Trackers:
 
     def _open(self, opened_at: float) -> None:
         self._opened_at = opened_at
-        # a sweep that is deleted and begun anew under the same name is another one
+        # a sweep that is deleted and started again under the same name is another one
         key = f"{self._sweep}-{digest_of([self._sweep, opened_at])[:10]}"
         for teller in self._tellers:
             teller.start()
         self._tell(TrackedSweep(self._sweep, key, self._facts))
 
     def front(self, record: FrontRecord) -> None:
-        """Tell of an accepted front, with its interval, at the step of the last evaluation."""
+        """Report an accepted front, with its interval, at the step of the last evaluation."""
         if self._tellers and self._told:
             values = {
                 "front/number": float(record.number),
@@ -190,7 +191,7 @@ class Trackers:
             self._tell(Point(self._told - 1, record.time_s, values))
 
     def close(self, *, ended: bool) -> None:
-        """Let the trackers send what is left, for at most `CLOSE_S` seconds in all.
+        """Let the trackers send remaining data, for at most `CLOSE_S` seconds in all.
 
         Args:
             ended: Whether the sweep's budget is used up.
@@ -217,7 +218,7 @@ class Trackers:
 
 
 def totals_of(state: FollowedState) -> dict[str, float]:
-    """Return what is told of the sweep as a whole."""
+    """Return the reported values of the sweep as a whole."""
     return {
         "front/hypervolume": state.hypervolume,
         "front/size": float(state.front_size),
@@ -230,7 +231,7 @@ def totals_of(state: FollowedState) -> dict[str, float]:
 
 
 def facts_of(spec: SweepSpec) -> dict[str, str]:
-    """Return what a person would look for a sweep by."""
+    """Return facts for searching a sweep: objectives, model, data, method, proposer, seed."""
     return {
         "objectives": ", ".join(objective.name for objective in spec.objectives),
         "model": spec.model.path if spec.model.type == "pretrained" else spec.model.type,

@@ -1,4 +1,4 @@
-"""Import a tracker's client, or say what to install."""
+"""Imports a tracker's client, with an error that names the package to install."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from paretoflow.core.errors import MissingExtraError
 
 
 def client_library(name: str, tracker: str) -> Any:
-    """Return a module of a tracker's client.
+    """Import a module of a tracker's client.
 
     Raises:
         MissingExtraError: If it is not installed.

@@ -1,4 +1,4 @@
-"""An MLflow run on a tracking server or in a SQLite file, through MLflow's client."""
+"""Reports to an MLflow run, on a tracking server or in a SQLite file, through MLflow's client."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from paretoflow.tracking import Point, TrackedSweep
 from paretoflow.tracking.library import client_library
 
 KEY_TAG = "paretoflow.key"
-"""Tag by which a resumed sweep finds its run again."""
+"""Tag by which a resumed sweep finds its MLflow run."""
 _COUNT = "evaluations"
 _BATCH = 1000
-"""Metrics that a server takes at once."""
+"""Largest number of metrics in one request to a server."""
 _VALUE = 500
-"""Characters that a server takes for the value of a parameter."""
+"""Largest number of characters in the value of a parameter."""
 
 
 class MlflowTracker:
-    """One run for each sweep, found again by a tag.
+    """One MLflow run for each sweep, identified by a tag.
 
     Raises:
         MissingExtraError: If MLflow, or for a database its driver, is not installed.
@@ -29,7 +29,7 @@ class MlflowTracker:
 
     def __init__(self, spec: MlflowTrackerSpec) -> None:
         self._spec = spec
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # told to nobody but the tracker
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # report only to the tracker
         self._library = client_library("mlflow", "MLflow")
         self._entities = client_library("mlflow.entities", "MLflow")
         if "://" in spec.uri and not spec.uri.startswith(("http://", "https://")):
@@ -37,8 +37,8 @@ class MlflowTracker:
             client_library("alembic", "MLflow on a database")
 
     def open(self, subject: TrackedSweep) -> int:
-        """Make the run, or find it by its tag and return the number of evaluations it knows."""
-        logging.getLogger("mlflow").setLevel(logging.WARNING)  # its chatter would tear a display
+        """Create the run, or find it by its tag; return its number of evaluations."""
+        logging.getLogger("mlflow").setLevel(logging.WARNING)  # its messages would break a display
         self._client = self._library.MlflowClient(tracking_uri=self._spec.uri)
         experiment = self._experiment()
         found = self._client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{subject.key}'")
@@ -70,5 +70,5 @@ class MlflowTracker:
             self._client.log_batch(self._run_id, metrics=metrics[start : start + _BATCH])
 
     def close(self, *, ended: bool) -> None:
-        """Mark the run as finished, or as put down until the sweep is resumed."""
+        """Mark the run as finished, or as stopped until the sweep is resumed."""
         self._client.set_terminated(self._run_id, "FINISHED" if ended else "KILLED")

@@ -1,4 +1,4 @@
-"""TensorBoard event files, written by tensorboardX."""
+"""Writes TensorBoard event files, by tensorboardX."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from paretoflow.tracking.library import client_library
 class TensorboardTracker:
     """One event file for each session of a sweep, in `<folder>/<sweep's key>`.
 
-    A file is complete by itself: it opens with the order to TensorBoard to forget what earlier
-    files of its folder said, so that a resumed sweep shows nothing twice.
+    A file is complete by itself: it begins with an instruction to TensorBoard to discard earlier
+    files of its folder, so that a resumed sweep shows nothing twice.
 
     Raises:
         MissingExtraError: If tensorboardX is not installed.
@@ -26,7 +26,7 @@ class TensorboardTracker:
         self._summaries = client_library("tensorboardX.proto.summary_pb2", "TensorBoard")
 
     def open(self, subject: TrackedSweep) -> int:
-        """Begin a file; return 0, as it tells everything."""
+        """Begin a file; return 0, since a file has all evaluations."""
         folder = str(self._folder / subject.key)
         self._writer = self._library.SummaryWriter(folder, purge_step=0)
         facts = "\n".join(f"| {name} | {value} |" for name, value in subject.facts.items())
@@ -34,7 +34,7 @@ class TensorboardTracker:
         return 0
 
     def log(self, points: Sequence[Point]) -> None:
-        """Write one record for each point, and bring them to the disk."""
+        """Write one record for each point, and flush them to the disk."""
         of = self._summaries.Summary
         for point in points:
             values = [of.Value(tag=name, simple_value=x) for name, x in point.values.items()]

@@ -1,4 +1,4 @@
-"""A Weights & Biases run, online or in offline files, through the wandb client."""
+"""Reports to a Weights & Biases run, online or in offline files, through the wandb client."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from paretoflow.tracking.library import client_library
 
 
 class WandbTracker:
-    """One run for each sweep, under an id that follows from the sweep.
+    """One run for each sweep, with an id derived from the sweep.
 
-    Of the machine nothing is told: no name, command line, packages, code, output or load.
+    It reports nothing about the machine: no name, command line, packages, code, output or load.
+
 
     Raises:
         MissingExtraError: If wandb is not installed.
@@ -23,16 +24,16 @@ class WandbTracker:
 
     def __init__(self, spec: WandbTrackerSpec) -> None:
         self._spec = spec
-        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # told to nobody but the tracker
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # report only to the tracker
         self._library = client_library("wandb", "Weights & Biases")
 
     def open(self, subject: TrackedSweep) -> int:
-        """Begin the run, or go on with it and return its next step.
+        """Begin or continue the run, and return its next step.
 
-        Offline files cannot be gone on with: each session writes one that tells everything.
+        Offline files cannot be continued: each session writes a file with all evaluations.
 
         Raises:
-            UserError: If the run is to be online and there is no key.
+            UserError: If the run is online and there is no key.
         """
         online = self._spec.mode == "online"
         if online and not self._library.login(prompt=False, verify=False):
@@ -71,10 +72,10 @@ class WandbTracker:
         )
 
     def log(self, points: Sequence[Point]) -> None:
-        """Hand the points to the client, which sends them in its own time."""
+        """Pass the points to the client, which sends them in the background."""
         for point in points:
             self._run.log(dict(point.values), step=point.step)
 
     def close(self, *, ended: bool) -> None:
-        """Wait for what is left to be sent or written."""
+        """Wait until remaining data is sent or written."""
         self._run.finish(exit_code=0)
