@@ -42,10 +42,10 @@ def check(
         typer.Option(help="Dashboard of a Ray cluster, which is asked whether it has room."),
     ] = None,
 ) -> None:
-    """Validate a sweep YAML and print what it is going to do.
+    """Validate a sweep YAML and print its plan.
 
-    Every fault is reported at once, with its line and what to do. Files, model folders and
-    functions on this machine are looked at; nothing is downloaded, loaded, run or trained.
+    All faults are reported at once, each with its line and a hint. Files, model folders and
+    functions on this machine are checked; nothing is downloaded, loaded, run or trained.
     """
     spec, found = load_and_look(job, overrides or (), storage)
     plan = plan_of(spec)
@@ -65,10 +65,10 @@ def check(
 
 
 def _require_same(spec: SweepSpec) -> None:
-    """Refuse what `run` would: a sweep of that name with other contents.
+    """Refuse a sweep of that name with other contents, as `run` would.
 
     Raises:
-        SpecError: If there is one, and it has begun.
+        SpecError: If there is such a sweep, and it has begun.
     """
     from paretoflow.engine.session.folder import drawn_as_begun, require_same, sweep_root
 
@@ -77,10 +77,10 @@ def _require_same(spec: SweepSpec) -> None:
 
 
 def _room(spec: SweepSpec, address: str) -> str:
-    """Return for how many worker groups a cluster has room.
+    """Return the number of worker groups that fit on a cluster.
 
     Raises:
-        ClusterError: If it cannot be reached, or has room for none.
+        ClusterError: If the cluster cannot be reached, or has room for none.
     """
     from paretoflow.engine.cluster.capacity import room, shortfall
     from paretoflow.engine.cluster.dashboard import Dashboard
@@ -157,7 +157,7 @@ def _ref(objective: ObjectiveSpec) -> str:
 
 
 def _group(resources: ResourcesSpec) -> str:
-    """Return what one worker group takes, in words."""
+    """Return the resources of one worker group, in words."""
     gpus, ranks = resources.gpus_per_rank, resources.ranks
     rank = f"{resources.cpus_per_rank:g} CPU" + (f" and {gpus:g} GPU" if gpus else "")
     sharded = f", DeepSpeed ZeRO {resources.zero}" if ranks > 1 or resources.zero else ""
@@ -193,7 +193,7 @@ def _read_from(data: DataSpec) -> str:
 
 
 def _axes(spec: SweepSpec) -> str:
-    """Return what launches choose beside weights, and between which values."""
+    """Return the settings that launches choose beside weights, and their values."""
     return ", ".join(
         f"{escape(axis.name)} {', '.join(f'{v:g}' for v in axis.choices)}"
         if axis.choices

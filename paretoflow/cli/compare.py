@@ -59,12 +59,12 @@ def compare(
     plot: Plot = None,
     format: FormatOption = Format.TEXT,
 ) -> None:
-    """Compare sweeps that share an evaluation: their fronts, how sure the differences are, cost.
+    """Compare sweeps that share an evaluation: fronts, certainty of the differences, cost.
 
     They need the same objectives, reference point and prompts. Every interval draws the same
     prompts for all, so differences are paired; the first is the baseline unless another is named.
     Sweeps that differ by their seed alone are joined by commas, `a1,a2,a3 b1,b2,b3`: then the
-    luck of training is in the intervals. Each seed may have prompts of its own.
+    intervals include the randomness of training. Each seed may have prompts of its own.
     """
     from paretoflow.engine.read.comparison import arm_of, read_whole_side
     from paretoflow.front.comparison import comparison
@@ -123,7 +123,7 @@ def facts_of(found: Comparison, entrants: Sequence[Entrant]) -> dict[str, Any]:
 
 
 def _named(standing: Standing) -> dict[str, Any]:
-    """Return which sweep it is; of an arm with several seeds, which each of them is."""
+    """Return the name of the sweep, or those of an arm's seeds."""
     from paretoflow.core.views import front_number
 
     each = [

@@ -1,4 +1,4 @@
-"""`paretoflow confirm`: score a front once more, on prompts that the sweep never saw."""
+"""`paretoflow confirm`: score a front again, on prompts that the sweep never saw."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ def confirm(
     accept_change: AcceptChange = False,
     given: Given = None,
 ) -> None:
-    """Score a front once more, on prompts and seeds that chose nothing, before it is shipped.
+    """Score a front again, before it is shipped, on prompts and seeds that did not select it.
 
     The whole front, or with --prefer, --at-least or --at-most the point that `pick` would take. The
-    base is loaded once and scored too; no Ray is started. What is done is kept in the folder after
-    each point: the same command goes on after Ctrl-C. Reports, exports and `pick --confirmed` have
-    it from then on.
+    base is loaded once and scored too; no Ray is started. Results are stored in the folder after
+    each point: after Ctrl-C the same command continues. Reports, exports and `pick --confirmed` use
+    them from then on.
 
     An export is confirmed by its own adapters, base and scorers, and gets the result into its card
     and manifest; `verify` checks it. A base in a folder is taken from the variable BASE.
@@ -120,7 +120,7 @@ def confirm(
 
 Wishes = list[dict[str, float]]
 Asked = tuple[int | None, bool]
-"""How many prompts, and whether changes are accepted."""
+"""Number of prompts, and whether changes are accepted."""
 
 
 def _of_sweep(
@@ -155,7 +155,7 @@ def _of_export(
     points = _points(front, wishes, str(out))
 
     def watch(progress: ConfirmProgress) -> None:
-        # whatever ends the command, the export is sound: what is there is told, with its digests
+        # however the command ends, the export is valid: its files are listed, with digests
         kept = confirmation_of(subject.root, front)
         write_exported(out, None if kept is None else confirmed_front(front, kept))
         _tell(progress)
@@ -165,10 +165,10 @@ def _of_export(
 
 
 def _points(front: FrontView, wishes: Wishes, where: str) -> list[FrontPoint]:
-    """Return the points that are scored; tell which are not.
+    """Return the points to score; print the others.
 
     Raises:
-        UserError: If none can be.
+        UserError: If no point can be scored.
     """
     from paretoflow.engine.session.confirm import confirmable
 

@@ -1,7 +1,7 @@
-"""The one way to the terminal: whatever its encoding, whatever is in the text.
+"""Output to the terminal, for any encoding of the terminal and any text.
 
-Control characters of names, answers and messages are shown as escapes, so that a terminal does not
-obey them; a character that the terminal's encoding lacks is replaced.
+Control characters in names, answers and messages are shown as escapes, so that they have no effect;
+a character that the terminal's encoding lacks is replaced.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _PLAIN = {
     "╸": "-",
     "╺": "-",
 }
-"""What ParetoFlow prints beyond ASCII, for terminals that have no such characters."""
+"""Replacements of ParetoFlow's own non-ASCII characters, for terminals without them."""
 _ERRORS = "paretoflow"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -65,7 +65,7 @@ codecs.register_error(_ERRORS, _replaced)
 
 
 def fit_streams() -> None:
-    """Let standard output and error replace what they cannot encode, and a crash be shown alike."""
+    """Make standard output, standard error and crash reports replace what they cannot encode."""
     sys.excepthook = _crashed
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -78,7 +78,7 @@ def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackTy
 
 
 def fitting(text: str, encoding: str) -> str:
-    """Return text as it is shown where only an encoding's characters can be.
+    """Return text with only the characters of an encoding.
 
     By hand: `±` is `+-` in ASCII, and stays in Latin-1.
     """
@@ -86,24 +86,24 @@ def fitting(text: str, encoding: str) -> str:
 
 
 def echo(text: str, *, err: bool = False, nl: bool = True, mark: str = "") -> None:
-    """Print text as it is shown, perhaps after a coloured mark."""
+    """Print text fitted to the stream, optionally after a coloured mark."""
     stream = sys.stderr if err else sys.stdout
-    if stream is not None:  # a closed one; left to itself, click would guess another encoding
+    if stream is not None:  # None if closed; otherwise click would guess another encoding
         typer.echo((f"{mark} " if mark else "") + shown(text), file=stream, nl=nl)
 
 
 def echo_log(text: str) -> None:
-    """Print a piece of a log as it came, without its colours."""
+    """Print a piece of a log unchanged, without its colours."""
     echo(_COLOURS.sub("", text), nl=False)
 
 
 def new_console(width: int | None = None) -> Console:
-    """Return a console that shows what it is given, and highlights nothing by itself."""
+    """Return a console that prints text as given, without highlighting."""
     return _Console(highlight=False, width=width)
 
 
 class _Console(Console):
-    """Shows every text as `fitting` gives it, whatever it is in: a table, a panel, a live view."""
+    """Applies `fitting` to every text: in tables, panels and live views."""
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(fitting(text, self.encoding), **options)
@@ -119,7 +119,7 @@ class _Console(Console):
 
 
 def let_go(stream: TextIO | None) -> None:
-    """Forget what a stream could not take, which would be tried and complained of once more."""
+    """Discard a stream's unwritten output, which would fail again at exit."""
     if isinstance(stream, io.TextIOWrapper) and not stream.closed:
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
             os.dup2(nowhere.fileno(), stream.fileno())

@@ -1,4 +1,4 @@
-"""`paretoflow diff`: how one front differs from another."""
+"""`paretoflow diff`: the differences of two fronts."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ Picture = Annotated[
 
 
 def diff(a: First, b: Second, format: FormatOption = Format.TEXT, out: Picture = None) -> None:
-    """Compare two fronts: hypervolumes, points gained and lost, and how sure the difference is.
+    """Compare two fronts: hypervolumes, points gained and lost, and certainty of the difference.
 
-    Both must have the same objectives, and are measured against the first one's reference point.
-    Where both were scored on the same prompts, the interval of the difference is paired: it
-    draws the same prompts for both.
+    Both must have the same objectives, and are measured from the first one's reference point. If
+    both were scored on the same prompts, the interval of the difference is paired: it draws the
+    same prompts for both.
     """
     from paretoflow.engine.read.comparison import read_side
     from paretoflow.front.difference import difference

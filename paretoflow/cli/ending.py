@@ -1,4 +1,4 @@
-"""What commands that run a sweep say at its end, and the status that they end with."""
+"""Final message and exit status of commands that run a sweep."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from paretoflow.engine.session.ending import Ending
 
 TAIL = 12
-"""Lines of a traceback that are shown; the last ones tell most."""
+"""Lines of a traceback that are shown, from its end."""
 
 
 def conclude(ending: Ending, again: Sequence[str] = ()) -> None:
-    """Tell on standard error what failed, and end the command where that makes it fail.
+    """Print failures on standard error, and exit with an error if the sweep failed.
 
     Args:
         ending: How the sweep ended.
-        again: The words of the command that goes on; none where nothing is kept.
+        again: Words of the command that resumes the sweep; empty where nothing is kept.
 
     Raises:
-        Exit: With 1, if the sweep stopped early for failures alike, or no run finished.
+        Exit: With 1, if the sweep stopped early after equal failures, or no run finished.
     """
     trouble, failure = ending.trouble, ending.failure
     if not trouble:

@@ -1,4 +1,4 @@
-"""`paretoflow export`: a front that stands alone."""
+"""`paretoflow export`: write a self-contained front."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def export(
         ),
     ] = False,
 ) -> None:
-    r"""Write a front as a folder that stands alone, and can be verified.
+    r"""Write a front as a self-contained folder that can be verified.
 
     \b
     folder      tables, PEFT adapters, the spec, a card and a plot

@@ -50,7 +50,7 @@ def front(sweep: SweepRoot, format: FormatOption = Format.TEXT, snapshot: Snapsh
 
 
 def show_front(root: str, console: Console, snapshot: int | None = None) -> None:
-    """Print the front of a sweep as it was asked for, and how to pick from it."""
+    """Print the front of a sweep, and how to pick from it."""
     from paretoflow.api import open_sweep
 
     found = open_sweep(root).front(snapshot)
@@ -85,7 +85,7 @@ def print_front(found: Front, console: Console) -> None:
 
 
 def _uncounted(view: FrontView) -> str:
-    """Return which points add no hypervolume and why; empty where all or none do."""
+    """Return the points that add no hypervolume, and why; empty if all or none do."""
     from paretoflow.front.selection import that_count
 
     outside = [n for n, counts in enumerate(that_count(view), start=1) if not counts]
@@ -97,7 +97,7 @@ def _uncounted(view: FrontView) -> str:
 
 
 def _doubtful(view: FrontView) -> str:
-    """Return which points another may truly beat; empty where none."""
+    """Return the points that another may truly dominate; empty if there are none."""
     numbers = [n for n, p in enumerate(view.points, start=1) if p.doubtful]
     if not numbers:
         return ""

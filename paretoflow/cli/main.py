@@ -1,4 +1,4 @@
-"""The entry point `paretoflow`: finds the verb, and turns errors into messages and exit statuses.
+"""Entry point `paretoflow`: find the verb, and turn errors into messages and exit statuses.
 
 Exit status: 0 done, 1 failed (ours: a traceback), 2 the user's (a hint), 130 interrupted.
 """
@@ -33,7 +33,7 @@ class Verb:
     """One command.
 
     Args:
-        target: `module:function`, imported when the verb is asked for.
+        target: `module:function`, imported when the verb is used.
         summary: Its line in the list of commands.
         examples: Shown at the end of its own help.
     """
@@ -181,7 +181,7 @@ _SECTION = re.compile(r"\n\n(Args|Returns|Raises|References):\n")
 
 
 class _LazyGroup(ShownGroup):
-    """Knows every verb by its summary, and imports a verb's module once it is asked for."""
+    """Lists verbs by their summaries, and imports a verb's module when it is used."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
@@ -189,7 +189,7 @@ class _LazyGroup(ShownGroup):
 
 
 def _command(name: str) -> Any:
-    """Import a verb and build its command, with the user's half of its docstring as help."""
+    """Import a verb and build its command, with the user's part of its docstring as help."""
     verb = VERBS[name]
     module, attribute = verb.target.split(":")
     function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
@@ -203,7 +203,7 @@ def _command(name: str) -> Any:
 
 
 def _paragraph(text: str) -> str:
-    r"""Return a paragraph of a docstring as click wants it; one that begins with `\b` is kept."""
+    r"""Return a paragraph of a docstring for click; one that begins with `\b` is unchanged."""
     if text.startswith("\\b\n"):
         return "\b\n" + text.removeprefix("\\b\n")
     return text.replace("\n", " ")
@@ -222,7 +222,7 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Take the options that come before a verb; all that they do happens in their callbacks."""
+    """Accept the options before a verb, whose callbacks do the work."""
 
 
 def build() -> Any:
@@ -243,7 +243,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
     Args:
-        argv: Arguments without the program's name; None takes those of the process.
+        argv: Arguments without the program's name; None uses those of the process.
     """
     fit_streams()
     show = warnings.showwarning
@@ -255,7 +255,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is None:
             let_go(sys.stdout)
-        if isinstance(error, BrokenPipeError):  # whoever read has seen enough, as `head` has
+        if isinstance(error, BrokenPipeError):  # the reader closed the pipe, as `head` does
             return 1
         tell(output_error(error, str(error.filename or "standard output"), "the system refuses"))
         return 2
@@ -265,7 +265,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _status_of(argv: Sequence[str] | None) -> int:
-    """Run a verb and return its exit status, with what the user can mend told."""
+    """Run a verb and return its exit status; print errors that the user can fix."""
     try:
         build()(args=None if argv is None else list(argv), prog_name="paretoflow")
     except SystemExit as end:
@@ -276,7 +276,7 @@ def _status_of(argv: Sequence[str] | None) -> int:
         tell(error)
         return 2
     except (LedgerError, MethodError, ObjectiveError, WorkerError) as error:
-        tell(error)  # the world's fault, not the program's: a traceback would help nobody
+        tell(error)  # an external fault: a traceback would not help
         return 1
     except ModuleNotFoundError as error:
         missing = missing_extra(error)

@@ -14,7 +14,7 @@ from paretoflow.cli.console import new_console
 
 
 class Format(StrEnum):
-    """How a verb prints."""
+    """Output format of a verb."""
 
     TEXT = "text"
     JSON = "json"

@@ -1,4 +1,4 @@
-"""How far each run in training is, and how long its steps still take at the pace seen so far."""
+"""Progress of each run in training, and its remaining time at the pace so far."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 SHOWN = 8
-"""Worker groups that a display shows; of more, the first ones."""
+"""Maximum worker groups in a display, which shows the first ones."""
 
 
 class AtWork(Protocol):
@@ -19,7 +19,7 @@ class AtWork(Protocol):
 
     @property
     def attempt(self) -> int:
-        """Return which attempt of the run it is."""
+        """Return the number of the run's attempt."""
         ...
 
     @property
@@ -29,7 +29,7 @@ class AtWork(Protocol):
 
     @property
     def reason(self) -> str:
-        """Return why the group waits; empty while it does not."""
+        """Return why the group waits; empty if it does not wait."""
         ...
 
 
@@ -44,7 +44,7 @@ def duration(seconds: float) -> str:
 
 
 class Paces:
-    """Remembers when each attempt was first seen, and at which step.
+    """Stores the time and step at which each attempt was first seen.
 
     Args:
         steps: Optimiser steps of a run.
@@ -55,11 +55,11 @@ class Paces:
         self._first: dict[tuple[str, int], tuple[float, int]] = {}
 
     def lines(self, groups: Sequence[AtWork], now_s: float) -> list[tuple[str, str, str]]:
-        """Return run, progress and time left of each run in training, and why others wait.
+        """Return run, progress and remaining time of each run in training, and why others wait.
 
         Args:
-            groups: The worker groups as they are now.
-            now_s: Seconds of any clock that never goes back, the same at every call.
+            groups: The current worker groups.
+            now_s: Seconds of a monotonic clock, the same clock at every call.
         """
         seen = {(g.run_id, g.attempt): (now_s, max(g.step, 0)) for g in groups if g.run_id}
         self._first = {key: self._first.get(key, at) for key, at in seen.items()}

@@ -1,4 +1,4 @@
-"""`paretoflow pick`: the adapter of a front that suits a preference."""
+"""`paretoflow pick`: the adapter of a front that matches a preference."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def pick(
     format: FormatOption = Format.TEXT,
     snapshot: Snapshot = None,
 ) -> None:
-    """Pick the point of a front that suits a preference, and say how to load and ask its adapter.
+    """Pick the point of a front that matches a preference, and show how to use its adapter.
 
-    Among the points that keep the constraints, the one with the largest preference-weighted sum
-    of scores wins, each score as a share of its frozen range. Without --prefer, the objectives
-    that carry no constraint count equally.
+    Among the points that keep the constraints, the one with the largest preference-weighted sum of
+    scores wins, each score as a share of its frozen range. Without --prefer, the objectives without
+    a constraint have equal weights.
     """
     from paretoflow.api import Front, open_sweep
     from paretoflow.front.confirmed import confirmed_view
@@ -80,7 +80,7 @@ def pick(
 
 
 def named_numbers(given: list[str] | None, option: str) -> dict[str, float]:
-    """Read `a=0.7,b=0.3`, given once or several times.
+    """Parse `a=0.7,b=0.3`, given once or several times.
 
     Raises:
         UserError: If a part is not a name with a number, or a name comes twice.

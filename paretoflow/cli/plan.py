@@ -1,4 +1,4 @@
-"""What a sweep is going to do, worked out from its spec alone; `check` prints it."""
+"""Plan of a sweep, computed from its spec alone; `check` prints it."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ from paretoflow.spec.search import axes_of
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import as_folder
 
-# restates what the engine says, which is too heavy to import here; a test holds them equal
+# repeats the engine's text, which is too slow to import here; a test compares them
 SPEC_FILE = "spec.json"
 
 LOOK_S = 5.0
-"""Seconds to wait for an object store that does not answer; a plan is for now."""
+"""Seconds to wait for an object store that does not answer."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """How much a sweep does when it launches all of its runs and none is retried.
+    """Amount of work of a sweep that launches all of its runs and retries none.
 
     Args:
         sampled: Answers sampled from the base, once per sweep.
         held_out: Answers sampled for the ranking accuracy, once per sweep.
-        trained: Examples that the optimiser sees (pairs; for grpo, answers sampled on the way).
-        evaluations: Checkpoints scored on the eval prompts, the base's included; one that serves
+        trained: Training examples (pairs; for grpo, answers sampled in training).
+        evaluations: Evaluations on the eval prompts, the base's included; a checkpoint that serves
             many preferences counts once for each.
-        evaluated: Answers generated for them.
-        looks: Answers that the dual controller may generate on validation prompts, at most.
-        answers: Answers generated in all, at most.
-        tokens: Tokens generated in all, at most.
-        rounds: Runs that a worker group does one after the other, if all take equally long.
-        merges: Runs that mix adapters and train nothing, at most.
+        evaluated: Answers generated for these evaluations.
+        looks: Maximum answers that the dual controller generates on validation prompts.
+        answers: Maximum answers generated in all.
+        tokens: Maximum tokens generated in all.
+        rounds: Consecutive runs of a worker group, if all runs take equally long.
+        merges: Maximum runs that mix adapters and train nothing.
     """
 
     sampled: int
@@ -71,13 +71,12 @@ class Plan:
     """Everything `check` prints.
 
     Args:
-        folder: Where the sweep lives, `<storage>/<name>`.
-        exists: Whether a sweep lives there already, which `run` goes on with.
+        folder: Folder of the sweep, `<storage>/<name>`.
+        exists: Whether the folder already has a sweep, which `run` would continue.
         proposer: Tag of the proposer, `auto` resolved.
         opening: The launches of the initial stage.
         devices: GPUs in use at once; a rank without a GPU counts as one device.
-        cost_bound: Upper bound of the cost in the currency of `engine.price`; None when nothing
-            bounds it.
+        cost_bound: Upper bound of the cost in the currency of `engine.price`; None without a bound.
     """
 
     folder: str
@@ -90,7 +89,7 @@ class Plan:
 
 
 def plan_of(spec: SweepSpec) -> Plan:
-    """Work out the plan of a sweep; looks at its storage only for an existing sweep.
+    """Compute the plan of a sweep; check its storage only for an existing sweep.
 
     Raises:
         StorageError: If an object store refuses, or gives no answer for some seconds.
@@ -110,7 +109,7 @@ def plan_of(spec: SweepSpec) -> Plan:
 
 
 def work_of(spec: SweepSpec) -> Work:
-    """Count what a sweep does.
+    """Count the work of a sweep.
 
     By hand: 96 train prompts with 4 candidates, 12 runs of 40 steps with batches of 8, 48 eval
     prompts and one checkpoint a run: 384 sampled, 3840 trained on, 13 evaluations with 624 answers.
@@ -145,10 +144,10 @@ def work_of(spec: SweepSpec) -> Work:
 
 
 def looks_of(method: MethodSpec) -> int:
-    """Return how often a constrained run looks at itself, at most.
+    """Return the maximum number of looks of a constrained run.
 
     By hand: 40 steps with at most 2 looks are one every 14, that is 2 between the steps; with the
-    parent's, the one at the end and 2 checks there are 6. Of `result: last` it is 2.
+    parent's, the one at the end and 2 checks there are 6. With `result: last` it is 2.
     """
     dual = method.dual
     between = (method.steps - 1) // look_every(dual, method.steps)
@@ -156,7 +155,7 @@ def looks_of(method: MethodSpec) -> int:
 
 
 def cost_bound(spec: SweepSpec, devices: float) -> float | None:
-    """Return the most that a sweep can cost: all devices for all hours, or `stop.cost` if lower."""
+    """Return the maximum cost of a sweep: all devices for all hours, or `stop.cost` if lower."""
     price, hours, cost = spec.engine.price, spec.stop.hours, spec.stop.cost
     if price == 0:
         return 0.0
@@ -167,7 +166,7 @@ def cost_bound(spec: SweepSpec, devices: float) -> float | None:
 
 
 def opening_launches(spec: SweepSpec) -> tuple[Proposal, ...]:
-    """Return the launches that the proposer opens the sweep with, before it has seen any score."""
+    """Return the launches of the proposer's opening, before any score."""
     m, runs = len(spec.objectives), spec.stop.runs
     launches = CAPABILITIES[spec.method.type].launches
     axes = axes_of(spec.search, spec.method)
@@ -186,7 +185,7 @@ def _inner(spec: SweepSpec) -> ProposerSpec:
 
 
 def served_of(spec: SweepSpec) -> tuple[int, int]:
-    """Return the preferences that a checkpoint is evaluated at, and the answers for each prompt.
+    """Return the number of a checkpoint's preferences, and of answers for each prompt.
 
     By hand: `serve: {points: 11, select: {type: rps, k: 5}}` and two objectives are 11 and 5.
     """
@@ -199,7 +198,7 @@ def served_of(spec: SweepSpec) -> tuple[int, int]:
 
 
 def _sampled_on_the_way(spec: SweepSpec) -> int:
-    """Return the answers that all runs sample from the policy in training."""
+    """Return the number of answers that all runs sample from the policy in training."""
     data, method, runs = spec.data, spec.method, trained_runs(spec)
     if isinstance(method, OnlineMethodBase):
         return runs * method.steps * method.batch_size
@@ -210,13 +209,13 @@ def _sampled_on_the_way(spec: SweepSpec) -> int:
 
 
 def trained_runs(spec: SweepSpec) -> int:
-    """Return how many runs train: all of them, or the experts where the others mix these."""
+    """Return the number of runs that train: all, or the experts if the others mix these."""
     merging = isinstance(_inner(spec), MergingProposerSpec)
     return min(spec.stop.runs, _opening_count(spec)) if merging else spec.stop.runs
 
 
 def merge_runs(spec: SweepSpec) -> int:
-    """Return how many runs mix adapters instead of training, at most.
+    """Return the maximum number of runs that mix adapters instead of training.
 
     By hand: `soups` with two objectives and 13 runs trains 2 experts and mixes 11 times.
     """
@@ -236,7 +235,7 @@ def _opening_count(spec: SweepSpec) -> int:
 def _constrained_runs(spec: SweepSpec) -> int:
     launches = CAPABILITIES[spec.method.type].launches
     chosen = nested(resolved(spec.proposer, len(spec.objectives), spec.stop.runs, launches))
-    # some launch nothing else, others do without them too
+    # some launch nothing else, others work without them too
     may = (BEYOND_WEIGHTED.get(p.type) or getattr(p, "constrained", False) for _, p in chosen)
     if not {"constrained", True} & set(may):
         return 0
@@ -244,7 +243,7 @@ def _constrained_runs(spec: SweepSpec) -> int:
 
 
 def _empty_history(spec: SweepSpec) -> History:
-    """Return a history with nothing in it; a range that is not declared stands as [0, 1]."""
+    """Return an empty history; a range that is not declared is [0, 1]."""
     objectives = []
     for objective in spec.objectives:
         low, high = objective.range or (0.0, 1.0)

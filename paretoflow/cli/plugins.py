@@ -1,4 +1,4 @@
-"""`paretoflow plugins`: what a sweep YAML may name, a family at a time or one by itself."""
+"""`paretoflow plugins`: list the plug-ins of a sweep YAML, by family or one by itself."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _KEYS = {
     "models": "model",
     "trackers": "tracking",
 }
-"""Families by the key of a sweep YAML that takes them."""
+"""Families by their key in a sweep YAML."""
 _NEEDED = {
     "gradients": "a gradient for each objective",
     "groups": "annotators' groups",
@@ -56,10 +56,10 @@ Name = Annotated[
 
 
 def plugins(name: Name = None, format: FormatOption = Format.TEXT) -> None:
-    """List every plug-in and what it does; a family in a table, or one with its knobs.
+    """List every plug-in with a summary, by family, or one plug-in with its knobs.
 
-    Objectives, data, models, methods and proposers are named by `type` in a sweep YAML, and what a
-    method is put together from by its own key, for instance `aggregation`.
+    Objectives, data, models, methods and proposers are named by `type` in a sweep YAML, and the
+    parts of a method by their own key, for instance `aggregation`.
     """
     found = registry()
     if name is not None and name not in found:
@@ -93,7 +93,7 @@ def registry() -> dict[str, list[dict[str, Any]]]:
 
 
 def _parts() -> dict[str, dict[str, type[Spec]]]:
-    """Return what methods are put together from, by the key of a method that takes it."""
+    """Return the parts of methods, by their key in a method."""
     parts: dict[str, dict[str, type[Spec]]] = {}
     for method in family("method").values():
         for key, field in method.model_fields.items():
@@ -121,7 +121,7 @@ def _summaries(entries: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _methods(entries: Sequence[Mapping[str, Any]]) -> Table:
-    """Return all that is declared of methods, in a table that fits into eighty columns."""
+    """Return the declared capabilities of methods, in a table of at most eighty columns."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("method\npaper", max_width=44)
     for title in ("kind\nserves", "learns from\nneeds", "runs on", "launches"):
@@ -145,10 +145,10 @@ def _learned(capabilities: Mapping[str, Any]) -> str:
 
 
 def _one(name: str, found: Mapping[str, Sequence[Mapping[str, Any]]], format: Format) -> None:
-    """Show the plug-ins of a name, most often one, with their knobs.
+    """Show the plug-ins of a name, usually one, with their knobs.
 
     Raises:
-        PluginError: If there is none.
+        PluginError: If there is no plug-in of that name.
     """
     named = [
         {"family": title, **entry, "knobs": list(_knobs(title, name))}
@@ -204,7 +204,7 @@ def _tell(entry: Mapping[str, Any], console: Console) -> None:
 
 
 def _knobs(title: str, tag: str) -> Iterator[dict[str, Any]]:
-    """Yield the keys of a plug-in that a YAML sets, its own first, with defaults and meaning."""
+    """Yield the YAML keys of a plug-in, its own first, with defaults and meaning."""
     models = family(_KEYS[title]) if title in _KEYS else _parts().get(title, {})
     if tag not in models:  # exporters and stores have none
         return

@@ -1,4 +1,4 @@
-"""Live progress of a sweep on a terminal; plain lines, one a happening, anywhere else."""
+"""Live progress of a sweep on a terminal; elsewhere plain lines, one per event."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from paretoflow.core.values import RunRecord
 from paretoflow.spec.sweep import SweepSpec
 
 COUNT_EVERY_S = 20.0
-"""Shortest time between two plain lines that tell a count."""
+"""Shortest time between two plain lines with a count."""
 _ENDED = (RunStatus.FINISHED, RunStatus.FAILED)
 
 
 class WorkStage(Protocol):
-    """How far the work before the first run is; printed as text."""
+    """Progress of the work before the first run; printed as text."""
 
     @property
     def done(self) -> int:
-        """Return how much is done."""
+        """Return the finished amount."""
         ...
 
     @property
     def of(self) -> int:
-        """Return how much there is to do."""
+        """Return the total amount."""
         ...
 
 
@@ -44,7 +44,7 @@ class GroupProgress(AtWork, Protocol):
 
     @property
     def doing(self) -> WorkStage | None:
-        """Return how far it is with what comes before the first run; None where it is not told."""
+        """Return the progress of the work before the first run; None if unknown."""
         ...
 
 
@@ -72,7 +72,7 @@ class ShownState(Protocol):
 
 
 class ProgressLines:
-    """Shows runs, front size, hypervolume and time left.
+    """Shows runs, front size, hypervolume and remaining time.
 
     Use it as a context manager and call it with each new state.
     """
@@ -109,12 +109,12 @@ class ProgressLines:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop the live display and leave the terminal as it was."""
+        """Stop the live display and restore the terminal."""
         if self._live:
             self._live.stop()
 
     def __call__(self, state: ShownState, note: str) -> None:
-        """Take in a state; `note` names a stage before the first run."""
+        """Update from a state; `note` names a stage before the first run."""
         self._state = state
         if self._first is None:
             self._first = self._begin(state)
@@ -136,9 +136,9 @@ class ProgressLines:
             self._live.update(self._panel(state))
 
     def groups(self, groups: Sequence[GroupProgress]) -> None:
-        """Take in what the worker groups do: on a terminal their steps, else a count now and then.
+        """Update from the worker groups: show their steps on a terminal, else print counts.
 
-        The count is of the work before the first run.
+        The counts are of the work before the first run.
         """
         self._groups = groups
         doing = next((g.doing for g in groups if g.doing is not None and g.doing.of), None)
@@ -156,7 +156,7 @@ class ProgressLines:
             self._say(f"{doing}")
 
     def _begin(self, state: ShownState) -> int:
-        """Take in what an earlier session ended, without a line for each; return how many."""
+        """Record the runs ended by earlier sessions, without printing them; return their number."""
         ended = [r for r in state.runs.values() if r.status in _ENDED]
         self._shown = {r.run_id: (r.status, r.attempt) for r in ended}
         if state.runs:
@@ -184,7 +184,7 @@ class ProgressLines:
         return f"{done} {run.run_id} {run.status}{after}"
 
     def _left(self, state: ShownState) -> str:
-        """Estimate the time left from the pace of the runs that this session ended."""
+        """Estimate the remaining time from the pace of the runs that this session ended."""
         ended = state.finished + state.failed - (self._first or 0)
         left = self._spec.stop.runs - state.finished - state.failed
         if ended <= 0 or left <= 0 or self._training_since is None:

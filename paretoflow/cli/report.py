@@ -13,7 +13,7 @@ from paretoflow.cli.options import SweepRoot
 from paretoflow.core.errors import UserError
 
 PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg")
-"""Endings that an HTML page must not have: viewers would call it damaged."""
+"""Suffixes that an HTML page must not have: viewers would report it as damaged."""
 
 
 def report(

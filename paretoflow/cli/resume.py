@@ -1,4 +1,4 @@
-"""`paretoflow resume`: go on with a sweep, from its folder alone."""
+"""`paretoflow resume`: continue a sweep, from its folder alone."""
 
 from __future__ import annotations
 
@@ -38,14 +38,13 @@ def resume(
     no_fsync: NoFsync = False,
     accept_change: AcceptChange = False,
 ) -> None:
-    """Continue a sweep that was interrupted, or let a finished one grow; needs no YAML.
+    """Continue an interrupted sweep, or extend a finished one; needs no YAML.
 
-    Nothing that finished is done again. Only `engine`, `stop` and `tracking` may change, for
-    instance `--set stop.runs=20`.
-    With a dashboard's address the cluster does it, and a sweep that runs there is attached to;
-    `--follow`, `--working-dir`, `--image`, `--env` and `--anyway` are as for `submit`, which keeps
-    none of them. Runs that failed alike until the sweep stopped for it are made again. Exit status:
-    as that of `run`; with `--follow` as that of the job.
+    Finished work is not repeated. Only `engine`, `stop` and `tracking` may change, for instance
+    `--set stop.runs=20`. With a dashboard's address the sweep continues on the cluster; if it runs
+    there already, the command attaches to it. `--follow`, `--working-dir`, `--image`, `--env` and
+    `--anyway` are as for `submit`, which does not store them. Runs whose equal failures stopped the
+    sweep are repeated. Exit status: as that of `run`; with `--follow` as that of the job.
     """
     if address is not None and address.startswith(("http://", "https://")):
         from paretoflow.cli.submit import mark_delivered
@@ -60,7 +59,7 @@ def resume(
         follow=follow, working_dir=working_dir, image=image, env=env, anyway=anyway
     )
     again = ["paretoflow", "resume", sweep, *as_options(overrides)]
-    root = as_folder(sweep)  # its place is absolute from here on
+    root = as_folder(sweep)  # its path is absolute from here on
     with at_home(root, address):
         from paretoflow.cli.run import run_here
         from paretoflow.engine.session.resume import load_sweep_spec
@@ -71,9 +70,9 @@ def resume(
 
 @contextmanager
 def at_home(root: Folder, address: str | None) -> Iterator[None]:
-    """Be, while it goes on, in the folder that the sweep's relative names start at.
+    """Change to the folder of the sweep's relative paths, for the block.
 
-    Of a sweep on a cluster that is the current one: the job was given it.
+    For a sweep on a cluster this is the current folder, which the job was started in.
     """
     from paretoflow.engine.read.sweep import read_spec
     from paretoflow.engine.session.home import home_of
@@ -87,7 +86,7 @@ def at_home(root: Folder, address: str | None) -> Iterator[None]:
 
 
 def _refuse_cluster_options(**given: object) -> None:
-    """Refuse what would be silently without effect."""
+    """Refuse options that would silently have no effect."""
     for name, value in given.items():
         if value:
             option = f"--{name.replace('_', '-')}"

@@ -1,4 +1,4 @@
-"""`paretoflow run`: run a sweep, or go on with one."""
+"""`paretoflow run`: run a sweep, or continue one."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def run(
     no_fsync: NoFsync = False,
     accept_change: AcceptChange = False,
 ) -> None:
-    """Run a sweep; where one of that name exists, go on with it.
+    """Run a sweep; if one of that name exists, continue it.
 
-    Nothing that finished is done again. Ctrl-C stops safely. On going on, only `engine`, `stop`,
-    `storage` and `tracking` may differ: `--set stop.runs=20` lets a finished sweep grow.
-    Exit status: 0 done, though single runs may have failed; 1 where no run finished, or
-    `stop.failures` runs in a row failed alike; 2 for a fault in what was given; 130 interrupted.
+    Finished work is not repeated. Ctrl-C stops safely. When a sweep continues, only `engine`,
+    `stop`, `storage` and `tracking` may differ: `--set stop.runs=20` extends a finished sweep. Exit
+    status: 0 done, though single runs may have failed; 1 if no run finished, or `stop.failures`
+    runs in a row failed alike; 2 for a fault in the input; 130 interrupted.
     """
     from paretoflow.cli.local import load_and_look, load_for_elsewhere
 
@@ -41,7 +41,7 @@ def run(
     again += ["--storage", storage] if storage else []
     if address is None:
         spec, _ = load_and_look(job, overrides or (), storage)
-    else:  # programs, functions and models need be on the cluster's machines only
+    else:  # programs, functions and models are needed on the cluster's machines only
         spec = load_for_elsewhere(job, overrides or (), storage)
     run_here(spec, again, address=address, fsync=not no_fsync, accept_change=accept_change)
 
@@ -58,14 +58,14 @@ def run_here(
 
     Args:
         spec: The sweep.
-        again: The words of the command that goes on with it, without `--address`.
+        again: Words of the command that resumes the sweep, without `--address`.
         address: A running Ray cluster; None starts a local one.
         fsync: Whether each commit waits for the disk.
-        accept_change: Whether to go on although what scores depend on has changed.
+        accept_change: Whether to continue although inputs of the scores have changed.
 
     Raises:
-        SchemaVersionError: If a newer version of ParetoFlow wrote the sweep that is there.
-        Exit: After a signal, once open runs were recorded and the user was told how to go on.
+        SchemaVersionError: If a newer version of ParetoFlow wrote the existing sweep.
+        Exit: After a signal, once open runs were recorded and the command to resume was printed.
         Exit: With 1, if no run finished or the same failure stopped the sweep early.
     """
     from paretoflow.cli.ending import conclude

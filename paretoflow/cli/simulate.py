@@ -58,11 +58,11 @@ def simulate(
     """Run a sweep's decisions against an oracle instead of training, in virtual time.
 
     An oracle's launch(proposal, rng) returns its checkpoints: (cost in seconds, raw scores in the
-    order of the objectives). One with train(task, rng) knows names and the state that training goes
-    on from, and may tell scores by prompt. The whole contract is in the docstring of
-    paretoflow.engine.oracles. `llm_like` is one of ours that behaves like fine-tuning a language
-    model. Same job, oracle and seed: same launches.
-    Exit status: 1 where no run finished, or `stop.failures` runs in a row failed alike.
+    order of the objectives). One with train(task, rng) gets names and the state that training
+    starts from, and may return scores by prompt. The whole contract is in the docstring of
+    paretoflow.engine.oracles. The oracle `llm_like` behaves like fine-tuning a language model. Same
+    job, oracle and seed: same launches. Exit status: 1 if no run finished, or `stop.failures` runs
+    in a row failed alike.
     """
     from paretoflow.engine.session.simulate import load_oracle
     from paretoflow.engine.session.simulate import simulate as run_simulation

@@ -1,4 +1,4 @@
-"""`paretoflow snapshots`: every front that was recorded."""
+"""`paretoflow snapshots`: list the recorded fronts of a sweep."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def snapshots(sweep: SweepRoot, format: FormatOption = Format.TEXT) -> None:
 
     Each was recorded when the front had changed. Any of them can be read again: `front`, `pick`,
     `report` and `export` take --snapshot N, and `diff` takes DIR@N. A negative N counts from the
-    end. Without --snapshot those verbs show all that is known by now, which may be more than the
-    last snapshot.
+    end. Without --snapshot these verbs show the latest results, which may be newer than the last
+    snapshot.
     """
     from paretoflow.engine.read.sweep import open_sweep_folder
 

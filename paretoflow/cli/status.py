@@ -1,4 +1,4 @@
-"""`paretoflow status`: where a sweep stands, and what its worker groups do."""
+"""`paretoflow status`: state of a sweep and of its worker groups."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from paretoflow.engine.read.status import StandingReader
 
 SHOWN = 10
-"""More worker groups than these are counted, and only the most telling are shown."""
+"""Maximum worker groups shown; of more, the most relevant are shown and the rest counted."""
 WIDE = 100
 _PHASES = ("waiting", "leaving", "loading", "busy", "idle")
-"""The most telling first."""
+"""Phases, the most relevant first."""
 _STYLES = {"waiting": "yellow", "leaving": "magenta", "loading": "cyan", "busy": "green"}
 
 
@@ -41,8 +41,8 @@ def status(
 ) -> None:
     """Show a sweep's worker groups, runs, front, failures and cost; safe while it runs.
 
-    All is read from the sweep's storage: it needs no connection to the cluster. What is left is
-    estimated from the runs that finished.
+    All data come from the sweep's storage, without a connection to the cluster. The remaining work
+    is estimated from the finished runs.
     """
     from paretoflow.engine.read.status import StandingReader, facts
 
@@ -70,7 +70,7 @@ def _watch(reader: StandingReader, sweep: str, console: Console, every_s: float)
                 try:
                     found = facts(reader.look(time.time()))
                     shown = rendered(found, sweep, console.width)
-                except (LedgerError, StorageError) as error:  # a storage outage ends no watching
+                except (LedgerError, StorageError) as error:  # watching survives storage outages
                     live.update(Group(shown, Text(f"looking again: {error}", style="red")))
                 else:
                     live.update(shown)
@@ -80,11 +80,11 @@ def _watch(reader: StandingReader, sweep: str, console: Console, every_s: float)
 
 
 def rendered(facts: dict[str, Any], sweep: str, width: int) -> RenderableType:
-    """Return facts as something rich can print.
+    """Return facts as a rich renderable.
 
     Args:
-        facts: As `engine.standing.facts` gives them.
-        sweep: The sweep as the user named it, for the commands that are proposed.
+        facts: As returned by `engine.standing.facts`.
+        sweep: The sweep as the user named it, for suggested commands.
         width: Columns of the terminal.
     """
     grid = Table.grid(padding=(0, 2))
@@ -199,7 +199,7 @@ def _groups(facts: dict[str, Any], width: int) -> list[RenderableType]:
 
 
 def _reasons(groups: list[dict[str, Any]]) -> list[RenderableType]:
-    """Return a line for each reason that worker groups give for what they do, for instance wait."""
+    """Return a line for each reason of worker groups, for instance for waiting."""
     from paretoflow.cli.paces import duration
 
     by_reason: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -222,7 +222,7 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _most_telling(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the groups to show: of many, those that don't train, and those longest in a phase."""
+    """Return the groups to show: of many, those not in training, and those longest in a phase."""
     if len(groups) <= SHOWN:
         return groups
     ordered = sorted(groups, key=lambda g: (_PHASES.index(g["phase"]), -g["for_s"]))

@@ -1,4 +1,4 @@
-"""`paretoflow stop`: let a sweep save its runs and stop, wherever it runs."""
+"""`paretoflow stop`: make a sweep save its runs and stop, on any machine."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def stop(
         float, typer.Option(min=0, metavar="S", help="Seconds to wait until it has stopped.")
     ] = 60.0,
 ) -> None:
-    """Ask a sweep to stop: its driver saves open runs, records that, and ends.
+    """Request a sweep to stop: its driver saves and records open runs, and ends.
 
     The request goes through the sweep's storage, so it needs no connection to the cluster.
-    `paretoflow resume` goes on from there; nothing that finished is lost.
+    `paretoflow resume` continues from there; finished work is kept.
     """
     from paretoflow.engine.read.status import StandingReader
 
@@ -52,14 +52,14 @@ def stop(
 def _ask(
     reader: StandingReader, standing: SweepStatus, sweep: str, wait_s: float
 ) -> tuple[str, int]:
-    """Ask the driver to stop; return what came of it, and the exit status if that is all."""
+    """Request the driver to stop; return the outcome, and the exit status if that is all."""
     from paretoflow.cli.paces import duration
     from paretoflow.engine.session.stop_request import request_stop
     from paretoflow.storage import as_folder
 
     if standing.state.closed:
         return f"nothing to stop: the sweep has ended ({standing.state.closed})", 0
-    if standing.phase == "submitted":  # a driver forgets what was asked before its start
+    if standing.phase == "submitted":  # a driver ignores requests from before its start
         return "no driver has begun yet; the cluster's --address ends its job", 1
     request_stop(as_folder(sweep))
     if standing.phase == "interrupted":
@@ -79,7 +79,7 @@ def _ask(
 
 
 def _obeyed(reader: StandingReader, patience_s: float) -> bool:
-    """Return whether the sweep is recorded as ended within some seconds."""
+    """Return whether the sweep is recorded as ended within `patience_s` seconds."""
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         time.sleep(LOOK_EVERY_S)

@@ -1,4 +1,4 @@
-"""`paretoflow submit`: hand a sweep over to a Ray cluster."""
+"""`paretoflow submit`: submit a sweep to a Ray cluster."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ Env = Annotated[
     ),
 ]
 LEAVING_S = 60.0
-"""How long a job may take to end once its driver has closed the sweep."""
+"""Maximum time of a job to end after its driver has closed the sweep."""
 LOOK_EVERY_S = 0.5
 _SIGNS = {"SUCCEEDED": 0, "STOPPED": 130}
 
@@ -77,13 +77,13 @@ def submit(
     anyway: Anyway = False,
     accept_change: AcceptChange = False,
 ) -> None:
-    """Hand a sweep over to a Ray cluster; this machine is not needed any more.
+    """Submit a sweep to a Ray cluster; this machine is not needed afterwards.
 
     The YAML is checked here and written into the sweep's folder, which the cluster must reach too:
-    an object store, or a path that every node sees. Submitting a sweep that runs attaches to it.
+    an object store, or a path that every node sees. Submitting a running sweep attaches to it.
 
-    A cluster with a token takes it from RAY_AUTH_TOKEN, or from the file in RAY_AUTH_TOKEN_PATH or
-    ~/.ray/auth_token.
+    The token of a cluster, if any, is read from RAY_AUTH_TOKEN, or from the file in
+    RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token.
     """
     from paretoflow.engine.cluster.submit import Surrounding, environment
 
@@ -96,13 +96,13 @@ def submit(
 def mark_delivered(
     spec: SweepSpec, address: str, surrounding: Surrounding, *, follow: bool, anyway: bool
 ) -> None:
-    """Submit a sweep, or attach to its job; say how to go on, or follow it to its end.
+    """Submit a sweep, or attach to its job; print how to continue, or follow it to its end.
 
     Raises:
-        ClusterError: If the cluster cannot be reached, does not let us in or is too small.
-        SpecError: If another sweep of that name lives there.
+        ClusterError: If the cluster cannot be reached, refuses access or is too small.
+        SpecError: If another sweep of that name exists there.
         UserError: If the working directory is too large to upload.
-        SchemaVersionError: If a newer version of ParetoFlow wrote the sweep that is there.
+        SchemaVersionError: If a newer version of ParetoFlow wrote the existing sweep.
         Exit: With the job's result, when it was followed.
     """
     from paretoflow.engine.cluster.dashboard import Dashboard
@@ -144,9 +144,9 @@ def mark_delivered(
 
 
 def _job_to_attach_to(jobs: Jobs, folder: Folder) -> str | None:
-    """Return the job that runs; one whose driver has closed the sweep is let go first.
+    """Return the running job; wait first for one whose driver has closed the sweep to end.
 
-    A job that was just submitted for a sweep that had ended looks alike until its driver begins.
+    A job that was just submitted for an ended sweep looks the same until its driver starts.
     """
     from paretoflow.engine.read.status import StandingReader
 
@@ -159,7 +159,7 @@ def _job_to_attach_to(jobs: Jobs, folder: Folder) -> str | None:
 
 
 def _spec_for_elsewhere(job: Path, overrides: Sequence[str], storage: str | None) -> SweepSpec:
-    """Read a YAML whose files may be on the cluster only; say which of them are not here."""
+    """Read a YAML whose files may be on the cluster only; print those missing on this machine."""
     from paretoflow.cli.local import load_for_elsewhere
 
     try:
@@ -192,7 +192,7 @@ def _require_room(dashboard: Dashboard, spec: SweepSpec, *, anyway: bool) -> Non
 
 
 def _measured(surrounding: Surrounding, folder: Folder) -> Surrounding:
-    """Say what is uploaded, and leave out what is not to go; refuse what is too much."""
+    """Print the upload's size, exclude ignored files, and refuse too large uploads."""
     if surrounding.working_dir is None:
         return surrounding
     from paretoflow.engine.cluster.upload import most_bytes, upload_of

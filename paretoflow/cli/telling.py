@@ -1,4 +1,4 @@
-"""How faults are told: in a few lines, with what to do, without secrets or control characters."""
+"""Print errors: in a few lines, with hints, without secrets or control characters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from paretoflow.core.errors import MissingExtraError, ParetoflowError, RenamedKe
 from paretoflow.core.shown import shown, without_secrets
 
 SHOWN_FAULTS = 40
-"""Faults of a file that are told; who has more mends these first."""
+"""Maximum faults of a file that are printed."""
 _EXTRAS = {
     "ray": {"ray"},
     "report": {"matplotlib", "pandas", "plotly"},
@@ -21,21 +21,21 @@ _EXTRAS = {
 }
 
 _UsageError: Any = typer.BadParameter.__base__
-"""What is wrong with the words of a command, as click tells it."""
+"""Error of click for a wrong command line."""
 
 
 class ShownGroup(TyperGroup):
     """A group of commands that repeats no secret of a command line that it refuses."""
 
     def make_context(self, *args: Any, **options: Any) -> Any:
-        """Read the words before the verb."""
+        """Parse the arguments before the verb."""
         try:
             return super().make_context(*args, **options)
         except _UsageError as error:
             raise _shown(error) from None
 
     def invoke(self, ctx: Any) -> Any:
-        """Read the words behind the verb, and run it."""
+        """Parse the arguments after the verb, and run it."""
         try:
             return super().invoke(ctx)
         except _UsageError as error:
@@ -63,12 +63,12 @@ def tell(error: ParetoflowError) -> None:
 
 
 def _mark(error: ParetoflowError) -> str:
-    """Return what begins the line of an error: `error[spec-unknown-key]:`."""
+    """Return the start of an error's line: `error[spec-unknown-key]:`."""
     return typer.style(f"error[{error.code}]:", fg="red", bold=True)
 
 
 def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
-    """Return what to tell when an optional library is missing; None when it is none of ours."""
+    """Return the error for a missing optional library; None for other modules."""
     library = (error.name or "").partition(".")[0]
     extra = next((name for name, libraries in _EXTRAS.items() if library in libraries), None)
     if extra is None:
@@ -78,7 +78,7 @@ def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
 
 
 def shown_plainly(show: Callable[..., None]) -> Callable[..., None]:
-    """Return what shows warnings: those that are for the user, without a line of our code."""
+    """Return a function that shows warnings for the user, without a line of our code."""
 
     def shown(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
         if issubclass(category, RenamedKeyWarning):

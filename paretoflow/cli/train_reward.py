@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from paretoflow.spec.rewards import RewardSpec
 
 _LINES = 10
-"""Lines that a training prints where there is no terminal to draw on."""
+"""Lines that a training prints without a terminal."""
 
 
 def train_reward(
@@ -54,9 +54,9 @@ def train_reward(
     groups: {count: 2, annotator: worker}
                                 instead of objectives: find groups of annotators
 
-    Without `model.path` the tiny base of the package learns. Prints how well each reward ranks
-    held-out pairs and its calibration error (ECE), and the objectives to put into a sweep. Nothing
-    is written before the end: Ctrl-C leaves no trace.
+    Without `model.path` the tiny base of the package is trained. Prints each reward's accuracy on
+    held-out pairs and its calibration error (ECE), and the objectives to copy into a sweep. Nothing
+    is written before the end: Ctrl-C leaves no files.
     """
     from paretoflow.engine.session.interrupts import interrupts
     from paretoflow.spec.rewards_load import load_reward_spec
@@ -93,7 +93,7 @@ def _trained(spec: RewardSpec, console: Console, *, force: bool) -> Sequence[Rew
 
 
 class _Printed:
-    """Prints some lines of progress."""
+    """Prints a few lines of progress."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -130,4 +130,4 @@ def _objectives(spec: RewardSpec, metrics: Sequence[RewardMetrics]) -> str:
 
 
 _DEFAULT_LENGTH = 1024
-"""Of the objective's own `max_length`."""
+"""Default of the objective's own `max_length`."""

@@ -1,4 +1,4 @@
-"""`paretoflow verify`: whether an export is what was exported."""
+"""`paretoflow verify`: check that an export is unchanged."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def verify(
     ] = "",
     format: FormatOption = Format.TEXT,
 ) -> None:
-    """Check every file of an export, and compute its front anew from the exported evaluations.
+    """Check every file of an export, and recompute its front from the exported evaluations.
 
-    Compared are the SHA-256 of every file and adapter, the non-dominated points, the hypervolume
-    and its interval. It needs no sweep and no network. Exit status 2 if anything differs, with
-    all of it named.
+    It compares the SHA-256 of every file and adapter, the non-dominated points, the hypervolume and
+    its interval. It needs no sweep and no network. Exit status 2 if anything differs; all
+    differences are listed.
 
-    Whoever rewrites the scores of every prompt, all that follows from them and every digest alike
-    is only found by --digest.
+    Only --digest detects an export in which the scores of every prompt, everything derived from
+    them and all digests were rewritten consistently.
     """
     from paretoflow.exporters.manifest import MANIFEST
     from paretoflow.exporters.verify import verify_export

@@ -172,7 +172,7 @@ def references_for(spec: SweepSpec) -> tuple[str, ...]:
 
 
 GIVEN = {"preferences": ("pairs", "scored pairs"), "ratings": _RATED}
-"""Type of given data to what a method must be able to learn from."""
+"""Type of given data to the kinds of data, one of which a method must learn from."""
 
 
 def learns_from(tag: str, data: str) -> bool:

@@ -1,6 +1,6 @@
-"""What `check` and `run` look at on this machine: files, folders, functions, before any cost.
+"""Checks of this machine by `check` and `run`: files, folders, functions, before any cost.
 
-No torch, no Ray and no code of the user's own: what cannot be seen that way is said, not guessed.
+They use no torch, no Ray and no user code; whatever cannot be checked that way is reported.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from paretoflow.spec.positions import Fault
 from paretoflow.spec.sweep import SweepSpec
 
 _SURE_EVAL, _SURE_TRAIN = 150, 1_000
-"""Prompts that the embedded task has with every Python."""
+"""Prompts that the embedded task has at least, with every Python version."""
 
 
 @dataclass
 class LocalFindings:
-    """What was found on this machine.
+    """Results of the checks on this machine.
 
     Args:
-        faults: What a run would be refused for.
-        notes: What was not looked at.
-        data: What became of the rows of the data; None where they were not all read.
+        faults: Faults that a run would be refused for.
+        notes: Parts that were not checked.
+        data: Counts of the data's rows, by their use; None if not all rows were read.
     """
 
     faults: list[Fault] = field(default_factory=list)
@@ -44,7 +44,7 @@ class LocalFindings:
     data: DataFacts | None = None
 
     def take(self, found: Iterable[Fault | str]) -> None:
-        """Sort findings into faults and notes."""
+        """Divide findings into faults and notes."""
         for finding in found:
             if isinstance(finding, Fault):
                 self.faults.append(finding)
@@ -52,7 +52,7 @@ class LocalFindings:
                 self.notes.append(finding)
 
     def lines(self) -> list[str]:
-        """Return what a person should know, a sentence each."""
+        """Return the notes for the user, one sentence each."""
         told = self.data.lines() if self.data else ()
         return [*(f"data: {line}" for line in told), *self.notes]
 
@@ -60,10 +60,10 @@ class LocalFindings:
 def load_and_look(
     job: Path, overrides: Sequence[str], storage: str | None
 ) -> tuple[SweepSpec, LocalFindings]:
-    """Read a sweep YAML and look at everything on this machine that it names.
+    """Read a sweep YAML and check everything on this machine that it names.
 
     Raises:
-        SpecError: With every fault of the YAML; or, where it has none, of what it names.
+        SpecError: With every fault of the YAML; or, if it has none, of the named files.
     """
     spec, document = load_located(job, overrides, storage)
     found = look(spec)
@@ -75,18 +75,18 @@ def load_and_look(
 def load_for_elsewhere(
     job: Path, overrides: Sequence[str], storage: str | None, *, files: bool = True
 ) -> SweepSpec:
-    """Read the YAML of a sweep for a cluster, and look at what is the same on every machine.
+    """Read the YAML of a sweep for a cluster, and check the machine-independent parts.
 
-    That is the embedded base and the embedded task; all else that it names may be there only.
+    These are the embedded base and the embedded task; everything else may be on the cluster only.
 
     Args:
         job: The file.
-        overrides: Put over the file's values.
+        overrides: They replace the file's values.
         storage: Replaces the file's `storage`.
-        files: Whether the files and folders that it names must be on this machine too.
+        files: Whether the files and folders in it must exist on this machine too.
 
     Raises:
-        SpecError: With every fault of the YAML; or, where it has none, of what it names.
+        SpecError: With every fault of the YAML; or, if it has none, of the named files.
     """
     spec, document = load_located(job, overrides, storage, files=files)
     found = LocalFindings()
@@ -101,7 +101,7 @@ def load_for_elsewhere(
 
 
 def look(spec: SweepSpec) -> LocalFindings:
-    """Look at everything on this machine that a sweep names."""
+    """Check everything on this machine that a sweep names."""
     found = LocalFindings()
     found.take(storage_findings(spec))
     found.take(base_findings(spec.model))

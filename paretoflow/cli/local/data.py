@@ -1,4 +1,4 @@
-"""The data file that a sweep names, read as a run would read it."""
+"""Read a sweep's data file as a run would."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from paretoflow.spec.shape import KeyPath
 from paretoflow.spec.sweep import SweepSpec
 
 MOST_ROWS = 50_000
-"""Rows that are looked at; the rest of a larger file is read by the run."""
+"""Maximum rows to check; the run reads the rest of a larger file."""
 
 
 @dataclass
 class DataFindings:
-    """What the data file tells.
+    """Findings in the data file.
 
     Args:
-        facts: What became of its rows; None where it was not read to its end.
+        facts: Counts of its rows, by their use; None if it was not read to its end.
     """
 
     faults: list[Fault] = field(default_factory=list)
@@ -55,9 +55,9 @@ def data_findings(
     """Read a sweep's data and draw its sets, without a model.
 
     Args:
-        spec: The sweep; its data are no embedded ones.
-        base: The folder of its base; None where it is not here.
-        references: Who needs a reference answer for each prompt.
+        spec: The sweep, whose data are not the embedded ones.
+        base: The folder of its base; None if it is not on this machine.
+        references: Names of what needs a reference answer for each prompt.
     """
     found = DataFindings()
     data = spec.data
@@ -80,7 +80,7 @@ def data_findings(
 def _facts(
     spec: SweepSpec, needs: Needs, base: ModelFolder | None, found: DataFindings
 ) -> DataFacts | None:
-    """Return what becomes of the rows; None of a file that is larger than is looked at."""
+    """Return the counts of the rows; None for a file that is too large to check."""
     data, large = spec.data, []
 
     def rows(source: RowsSpec) -> Iterator[Row]:
@@ -131,7 +131,7 @@ def _rows(source: RowsSpec) -> Iterator[Row]:
 
 
 def _renderer(base: ModelFolder | None) -> Callable[..., str] | None:
-    """Return what stands in for a chat template; None where the base has none."""
+    """Return a stand-in for the chat template; None if the base has none."""
     if base is not None and not base.has_template:
         return None
 
@@ -144,7 +144,7 @@ def _renderer(base: ModelFolder | None) -> Callable[..., str] | None:
 def _needs(
     spec: SweepSpec, base: ModelFolder | None, references: tuple[str, ...], found: DataFindings
 ) -> Needs:
-    """Return what a prompt needs; its length only where the text is the prompt as it stands."""
+    """Return the requirements on a prompt; its length only if the text itself is the prompt."""
     assert not isinstance(spec.data, PydocDataSpec)
     own, names = spec.data.max_prompt_tokens, moved_names(spec.objectives)
     window, new = base.window if base else None, spec.model.generation.max_new_tokens
@@ -191,7 +191,7 @@ def _fault(error: DataError, sources: Sequence[RowsSpec]) -> Fault:
 
 
 def _key(where: str, sources: Sequence[RowsSpec]) -> KeyPath:
-    """Return the key that an error in the data is told at: that of its file, if it is one's."""
+    """Return the key for an error in the data: that of its file, if the error is of one file."""
     if isinstance(sources[0], JsonlDataSpec | ParquetDataSpec | HubDataSpec):
         return ("data", "template") if where == "data.template" else ("data", "path")
     own = [i for i, source in enumerate(sources) if where.startswith(source.path)]

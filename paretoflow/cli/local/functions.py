@@ -1,4 +1,4 @@
-"""Functions that an `import` objective names, read and not run: importing them may load torch."""
+"""Functions of `import` objectives, read and not run: importing them may load torch."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from paretoflow.spec.positions import Fault
 from paretoflow.spec.shape import KeyPath
 
 _GIVEN = 2
-"""Prompts and completions, by position."""
+"""Number of positional arguments: prompts and completions."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Named = Function | ast.ClassDef | ast.expr | None
 
 
 def function_findings(path: KeyPath, objective: ImportObjectiveSpec) -> Iterator[Fault | str]:
-    """Yield what is wrong with the function that an objective names, and what was not checked."""
+    """Yield the faults of an objective's function, and the parts that were not checked."""
     module, _, name = objective.path.partition(":")
     place = (*path, "path")
     try:
@@ -129,7 +129,7 @@ def _signature(
 
 
 def _file_of(module: str) -> Path | None:
-    """Return a module's source file; None where it is none. Runs no code.
+    """Return a module's source file; None if there is none. Runs no code.
 
     Raises:
         LookupError: If there is no such module.
@@ -149,7 +149,7 @@ def _file_of(module: str) -> Path | None:
 
 
 def _below_places(name: str, places: Sequence[str]) -> ModuleSpec | None:
-    """Find a module in folders. Python's own search imports the packages above it."""
+    """Find a module in folders, since Python's own search imports the packages above it."""
     loaders = (SourceFileLoader, SOURCE_SUFFIXES), (ExtensionFileLoader, EXTENSION_SUFFIXES)
     specs = [FileFinder(place, *loaders).find_spec(name) for place in places]
     found = [spec for spec in specs if spec is not None]
@@ -164,7 +164,7 @@ def _below_places(name: str, places: Sequence[str]) -> ModuleSpec | None:
 
 
 def _installed(name: str) -> ModuleSpec | None:
-    """Ask every finder: packages that are installed to be edited have finders of their own."""
+    """Query every finder: editable installs have finders of their own."""
     specs = (finder.find_spec(name, None) for finder in sys.meta_path)
     return next((spec for spec in specs if spec is not None), None)
 
@@ -174,9 +174,10 @@ def _modules_here() -> list[str]:
 
 
 def _names(body: Sequence[ast.stmt]) -> tuple[dict[str, Named], bool]:
-    """Return what a module's names stand for, None for an import, and whether there may be more.
+    """Return a module's names with their definitions, and whether there may be more names.
 
-    The last definition counts; of those under `if`, `try` and `with` the first.
+    The definition is None for an import. The last one counts; of those under `if`, `try` and `with`
+    the first.
     """
     names: dict[str, Named] = {}
     open_ended = False

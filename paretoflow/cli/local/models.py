@@ -1,4 +1,4 @@
-"""Model folders that a sweep names: their kind, their files and what fits into them."""
+"""Checks of a sweep's model folders: kind, files and room for prompts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ModelFolder:
     """A base's folder on this machine.
 
     Args:
-        config: Its `config.json`.
+        config: Content of its `config.json`.
     """
 
     folder: Path
@@ -43,7 +43,7 @@ class ModelFolder:
 
     @property
     def window(self) -> int | None:
-        """Return the most tokens of prompt and answer together, where it says so."""
+        """Return the maximum tokens of prompt and answer together, if the config has it."""
         inner = self.config.get("text_config")
         for part in (inner if isinstance(inner, dict) else {}, self.config):
             for name in _WINDOWS:
@@ -59,14 +59,14 @@ class ModelFolder:
 
 
 def base_folder(model: ModelSpec) -> ModelFolder | None:
-    """Return the base's folder; None where it is on the hub or its config cannot be read."""
+    """Return the base's folder; None if it is on the hub or its config cannot be read."""
     folder = TINY_BASE_DIR if isinstance(model, EmbeddedModelSpec) else Path(model.path)
     config = _json(folder / "config.json")
     return ModelFolder(folder, config) if config else None
 
 
 def base_findings(model: ModelSpec) -> Iterator[Fault | str]:
-    """Yield what is wrong with the base's folder, or that it was not checked."""
+    """Yield the faults of the base's folder, or a note that it was not checked."""
     path: KeyPath = ("model", "path")
     if isinstance(model, EmbeddedModelSpec):
         yield from _room(model, base_folder(model))
@@ -97,7 +97,7 @@ def base_findings(model: ModelSpec) -> Iterator[Fault | str]:
 
 
 def reward_findings(path: KeyPath, objective: RewardModelObjectiveSpec) -> Iterator[Fault | str]:
-    """Yield what is wrong with a reward model's folder, or that it was not checked."""
+    """Yield the faults of a reward model's folder, or a note that it was not checked."""
     folder = Path(objective.path)
     if not folder.is_dir():
         yield f"{objective.name}: {objective.path} is on the hub, and was not checked"
@@ -130,7 +130,7 @@ def _outputs(config: dict[str, Any]) -> int:
     if isinstance(labels, dict) and labels:
         return len(labels)
     count = config.get("num_labels")
-    return count if isinstance(count, int) else 2  # what transformers takes
+    return count if isinstance(count, int) else 2  # the default of transformers
 
 
 def _weights(path: KeyPath, folder: Path) -> Iterator[Fault]:
@@ -155,7 +155,7 @@ def _weights(path: KeyPath, folder: Path) -> Iterator[Fault]:
 
 
 def _cut_short(path: KeyPath, folder: Path) -> Iterator[Fault]:
-    """Find files of weights that are shorter than they say themselves."""
+    """Find files of weights that are shorter than their header states."""
     for file in sorted(folder.glob("*.safetensors")):
         with file.open("rb") as stream:
             size = int.from_bytes(stream.read(8), "little")
@@ -204,7 +204,7 @@ def _any(folder: Path, patterns: tuple[str, ...]) -> bool:
 
 
 def _json(file: Path) -> dict[str, Any]:
-    """Return a JSON object, empty where there is none that can be read."""
+    """Return a JSON object; empty if it cannot be read."""
     try:
         found = json.loads(file.read_bytes())
     except (OSError, ValueError):

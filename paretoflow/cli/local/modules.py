@@ -1,4 +1,4 @@
-"""What an adapter or a method needs of the base's folder: modules by name, enough words."""
+"""Requirements of adapters and methods on the base's folder: modules by name, enough words."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from paretoflow.spec.shape import KeyPath, nearest
 from paretoflow.spec.sweep import SweepSpec
 
 _RENAMES = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "auto_map")
-"""Keys of a configuration whose model names its modules otherwise than its files do."""
+"""Configuration keys of models whose module names differ from those in their files."""
 
 
 def module_findings(spec: SweepSpec) -> Iterator[Fault]:
-    """Yield what the adapter and the method ask of the base that it does not have."""
+    """Yield the requirements of the adapter and the method that the base does not meet."""
     base = base_folder(spec.model)
     if base is None or isinstance(spec.method, CommandMethodSpec):
         return
@@ -35,7 +35,7 @@ def module_findings(spec: SweepSpec) -> Iterator[Fault]:
 
 
 def _named(spec: SweepSpec) -> Iterator[tuple[KeyPath, str]]:
-    """Yield the modules that a spec names, each with its place; regular expressions left out."""
+    """Yield the modules that a spec names, each with its place, except regular expressions."""
     lora = spec.model.lora
     if not isinstance(lora.targets, str):
         yield from ((("model", "lora", "targets", i), t) for i, t in enumerate(lora.targets))
@@ -47,7 +47,7 @@ def _named(spec: SweepSpec) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _module_names(base: ModelFolder) -> set[str]:
-    """Return the last parts of the names of modules; none where files do not tell them."""
+    """Return the last parts of the modules' names; empty if the files do not list them."""
     if any(base.config.get(key) for key in _RENAMES):
         return set()
     names: set[str] = set()
@@ -65,7 +65,7 @@ def _tensors(file: Path) -> list[str]:
             header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
         return [name for name in header if name != "__metadata__"]
     except (OSError, ValueError, MemoryError, OverflowError):
-        return []  # what is damaged is told elsewhere
+        return []  # damaged files are reported elsewhere
 
 
 def _bins(spec: SweepSpec, base: ModelFolder) -> Iterator[Fault]:

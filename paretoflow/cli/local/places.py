@@ -1,4 +1,4 @@
-"""The folder that a sweep is going to live in."""
+"""Check of a sweep's storage folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from paretoflow.spec.sweep import SweepSpec
 
 
 def storage_findings(spec: SweepSpec) -> Iterator[Fault]:
-    """Yield why no sweep can be written below a local storage; `run` asks object stores."""
+    """Yield why no sweep can be written below a local storage; `run` checks object stores."""
     scheme, found, rest = spec.storage.partition("://")
     if found and scheme != "file":
         return

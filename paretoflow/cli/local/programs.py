@@ -1,4 +1,4 @@
-"""The program that `method: {type: command}` starts, and what it is given."""
+"""Check of the program of `method: {type: command}`, and of its environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SCRIPTS = (".py", ".sh")
 
 
 def program_findings(method: CommandMethodSpec) -> Iterator[Fault]:
-    """Yield what would keep a run from starting its program here."""
+    """Yield the faults that would prevent a run from starting its program here."""
     words = [word.replace("{python}", sys.executable) for word in method.argv]
     if shutil.which(words[0]) is None:
         file = Path(words[0])

@@ -1,4 +1,4 @@
-"""The clients of the trackers that a sweep names: whether they are installed."""
+"""Check that the clients of a sweep's trackers are installed."""
 
 from __future__ import annotations
 

@@ -235,7 +235,7 @@ def test_faults_of_the_user_end_with_2_and_no_traceback(
 def test_help_tells_about_going_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    for part in ("Nothing that finished is done again", "--address", "--no-fsync", "--set"):
+    for part in ("Finished work is not repeated", "--address", "--no-fsync", "--set"):
         assert part in text
 
 
