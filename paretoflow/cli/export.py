@@ -42,7 +42,7 @@ def export(
                 the front and every evaluation as two tables, nothing else
     hub-folder  adapters with a model card, for `hf upload`; nothing is uploaded
     vllm        adapters, `serve.sh` with the `vllm serve` line, and a table
-                that says which adapter to ask for which preference
+                with the adapter for each preference
 
     Every adapter is checked against the digest that the ledger holds of it.
     """

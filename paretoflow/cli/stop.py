@@ -32,7 +32,7 @@ def stop(
         float, typer.Option(min=0, metavar="S", help="Seconds to wait until it has stopped.")
     ] = 60.0,
 ) -> None:
-    """Request a sweep to stop: its driver saves and records open runs, and ends.
+    """Stop a sweep: its driver saves and records open runs, and ends.
 
     The request goes through the sweep's storage, so it needs no connection to the cluster.
     `paretoflow resume` continues from there; finished work is kept.
@@ -52,7 +52,7 @@ def stop(
 def _ask(
     reader: StandingReader, standing: SweepStatus, sweep: str, wait_s: float
 ) -> tuple[str, int]:
-    """Request the driver to stop; return the outcome, and the exit status if that is all."""
+    """Ask the driver to stop; return the outcome, and the exit status if that is all."""
     from paretoflow.cli.paces import duration
     from paretoflow.engine.session.stop_request import request_stop
     from paretoflow.storage import as_folder

@@ -25,7 +25,7 @@ class RewardMetrics:
             half.
         accuracy_stderr: Its standard error.
         ece: Expected calibration error, see `calibration_error`.
-        loss: Mean Bradley-Terry loss in nats; log 2 for a reward that knows nothing.
+        loss: Mean Bradley-Terry loss in nats; log 2 for a constant reward.
     """
 
     objective: str

@@ -12,15 +12,15 @@ from paretoflow.methods.gradients.combiners.mgda import least_norm
 
 
 class MoreWeights:
-    """Weighs losses so that their mixed gradient, seen over time, is shortest.
+    """Weights losses so that their mixed running gradient is shortest.
 
     Running gradients m <- (1 - alpha) m + alpha g, each scaled to length one; lambda is the point
     of least norm in their hull. By hand: alpha = 1 and gradients (1, 0), (0.6, 0.8), (0.6, -0.8)
     have their least norm at (0.6, 0), so lambda = (0, 1/2, 1/2). Unscaled, (2, 0) and (0, 1) give
     (0.2, 0.8). A gradient of zero, which has no direction, gives equal weights.
 
-    Two gradients of length one always weigh alike: with two objectives the paper's rule is the
-    plain sum, and `normalise=False` the way to differ from it.
+    Two gradients of length one always get equal weights: with two objectives the paper's rule is
+    the plain sum, unless `normalise=False`.
 
     Args:
         alpha: Share of the newest gradient.
