@@ -1,4 +1,4 @@
-"""Tiny random sequence classifiers, saved as real transformers folders; imports torch late."""
+"""Saves tiny random sequence classifiers as real transformers folders; imports torch late."""
 
 from __future__ import annotations
 

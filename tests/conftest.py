@@ -1,4 +1,4 @@
-"""Fixtures that several families of tests share; torch is imported only when one needs it."""
+"""Fixtures shared by several families of tests; torch is imported only when a fixture needs it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from paretoflow.lm.base import LanguageModel
     from tests.s3_server import Proxy
 
-# the same examples on every machine, and none failed for being slow on a busy one
+# the same examples on every machine, and no failures because a busy machine is slow
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
 
@@ -30,7 +30,7 @@ TINY_TEXTS = [
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave to `make test-full` all but a few cases, evenly spread, of a test marked `few`."""
+    """Keep only a few cases, evenly spread, of a test marked `few`; `make test-full` runs all."""
     cases: dict[tuple[object, str], list[pytest.Item]] = {}
     for item in items:
         if item.get_closest_marker("few") and not item.get_closest_marker("full"):
@@ -46,14 +46,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def _settled() -> None:
-    """Take what has been imported so far out of the garbage collector's sight: it is a lot."""
+    """Exclude the many objects imported so far from garbage collection."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(scope="session")
 def tiny_base_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a random two-layer Llama with a byte-level tokenizer and a chat template."""
+    """Return the folder of a random two-layer Llama with byte-level tokenizer and chat template."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -85,7 +85,7 @@ def tiny_base_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_lm(tiny_base_dir: Path) -> LanguageModel:
-    """Return the tiny base, loaded once for all tests: leave it as you found it (`unload`)."""
+    """Return the tiny base, loaded once for all tests; a test must restore it (`unload`)."""
     from paretoflow.lm.base import load_folder
 
     return load_folder(tiny_base_dir, name="tiny")
@@ -93,7 +93,7 @@ def tiny_lm(tiny_base_dir: Path) -> LanguageModel:
 
 @pytest.fixture(scope="session")
 def trainer_argv(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...]]:
-    """Words for `method.argv` that run the trainer of `jobs/`, loaded once for all tests."""
+    """Yield the words of `method.argv` for the trainer of `jobs/`, loaded once for all tests."""
     from tests.trainer_server import trainer_server
 
     with trainer_server(tmp_path_factory.mktemp("trainer")) as argv:
@@ -102,7 +102,7 @@ def trainer_argv(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 512 KiB."""
+    """Yield the folder of a file system of 512 KiB."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount, umount = shutil.which("mount"), shutil.which("umount")
@@ -117,7 +117,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
-    """Endpoint of an S3 server on this machine, one for all tests."""
+    """Yield the endpoint of an S3 server on this machine, one for all tests."""
     pytest.importorskip("moto.server")
     from tests.s3_server import moto_server
 
@@ -127,7 +127,7 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture
 def s3_bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Name of an empty bucket; the environment leads to it."""
+    """Return the name of an empty bucket; the environment variables refer to its server."""
     from tests.s3_server import KEYS, OTHER_SETTINGS, new_bucket
 
     for name in OTHER_SETTINGS:
@@ -139,7 +139,7 @@ def s3_bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def s3_proxy(s3_server: str, s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """A proxy in front of the server; the environment leads through it."""
+    """Yield a proxy in front of the server; the environment variables refer to the proxy."""
     from tests.s3_server import Proxy
 
     proxy = Proxy(s3_server)

@@ -1,4 +1,4 @@
-"""A Ray head that is not there: what `submit` asks of its dashboard, answered over real HTTP."""
+"""A fake Ray head: answers the requests of `submit` to its dashboard over real HTTP."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import Any
 
 @dataclass
 class Head:
-    """What the head knows, and what it was asked.
+    """State of the fake head, and the requests that it received.
 
     Args:
-        token: What it wants to see at the door; empty lets everybody in.
+        token: Required authentication token; empty for none.
         nodes: Resources of each node.
-        jobs: Status of each job by its name.
+        jobs: Status of each job, by name.
         asked: Bodies of the submissions.
-        page: Sent in place of every answer.
-        silent_s: How long it takes to answer.
+        page: Sent instead of every answer.
+        silent_s: Seconds before it answers.
     """
 
     token: str = ""
@@ -34,7 +34,7 @@ class Head:
     address: str = ""
 
     def answer(self, method: str, path: str, body: Any, shown: str) -> tuple[int, Any]:
-        """Return status and content of an answer, as Ray 2.60 gives them."""
+        """Return status and content of an answer, as in Ray 2.60."""
         if self.page is not None:
             return self.page
         if self.token and not shown:
@@ -81,7 +81,7 @@ class Head:
 
 @contextmanager
 def fake_head(**known: Any) -> Iterator[Head]:
-    """Run a fake head on a port of its own."""
+    """Run a fake head on its own port."""
     head = Head(**known)
 
     class Handler(BaseHTTPRequestHandler):
@@ -103,7 +103,7 @@ def fake_head(**known: Any) -> Iterator[Head]:
         do_GET = do_POST = _answer  # noqa: N815
 
         def log_message(self, *args: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     head.address = f"http://127.0.0.1:{server.server_port}"

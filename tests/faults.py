@@ -16,7 +16,7 @@ _PRINTED = re.compile(r"^error\[([a-z-]+)\]: (.*)(?:\n  hint: (.*))?", re.MULTIL
 
 @contextmanager
 def raises(code: str, *values: str) -> Iterator[pytest.ExceptionInfo[ParetoflowError]]:
-    """Expect one of our errors in the block, of one code and with each of the values in it."""
+    """Expect one of our errors in the block, with a given code and each of the values in it."""
     with pytest.raises(ParetoflowError) as caught:
         yield caught
     assert caught.value.code == code, caught.value
@@ -31,7 +31,7 @@ class Printed:
     Args:
         code: Its code.
         line: Place and fault, on one line.
-        hint: What to do about it; empty when there is no hint.
+        hint: Its hint; empty without a hint.
     """
 
     code: str
@@ -39,7 +39,7 @@ class Printed:
     hint: str
 
     def __contains__(self, value: str) -> bool:
-        """Say whether a name or number is in it."""
+        """Return whether a name or number is in the error."""
         return value in f"{self.line}\n{self.hint}"
 
 
@@ -49,9 +49,9 @@ def printed(err: str) -> list[Printed]:
 
 
 def only_printed(err: str, code: str, *values: str) -> Printed:
-    """Return the one error that a command printed, of one code and with each of the values in it.
+    """Return the only error that a command printed, with a given code and each of the values.
 
-    It must come with a hint and without a traceback.
+    It must have a hint and no traceback.
     """
     (fault,) = printed(err)
     assert fault.code == code, err

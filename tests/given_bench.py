@@ -1,4 +1,4 @@
-"""What people gave in small: the answers of `method_bench` in pairs, labelled or rated."""
+"""Small data of people: the answers of `method_bench` in pairs, labelled or rated."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 def labels_of(candidates: Candidates) -> IntArray:
     """Return labels of the pairs (0, 1) and (2, 3) of each prompt, shape (2 P, m).
 
-    Each objective prefers what it scores higher. The first labels all pairs, the second every other
-    one and the third those of the last two prompts, so that some pairs have one label and others
-    labels which disagree.
+
+    Each objective prefers the answer that it scores higher. The first labels all pairs, the second
+    every other pair and the third those of the last two prompts, so that some pairs have one label
+    and others labels that disagree.
     """
     apart = candidates.gains[:, 0::2] - candidates.gains[:, 1::2]
     signs = np.sign(apart).astype(np.int64).reshape(-1, candidates.gains.shape[-1])
@@ -40,7 +41,7 @@ def labelled_context(
 
     Args:
         lm: The base.
-        columns: Of the objectives.
+        columns: Columns of the objectives.
         scored: Whether the answers are scored as well.
     """
     context = make_context(lm, columns)

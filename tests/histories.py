@@ -1,4 +1,4 @@
-"""Histories made by hand, and sweeps without an engine against an oracle that knows the front."""
+"""Histories made by hand, and sweeps without an engine on an oracle with a known front."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from paretoflow.front.hypervolume import hypervolume
 
 NAMES = ("coverage", "brevity", "grounding", "warmth", "candour", "calm", "wit", "poise")
 Row = tuple[int, Sequence[float]]
-"""Index of a run (-1 for the base, -2 for a run not ended) and its gains."""
+"""Index of a run (-1 for the base, -2 for a pending run) and its gains."""
 
 
 def problem_of(m: int, low: float = 0.0, high: float = 1.0) -> Problem:
-    """Return m maximised objectives on one range, the reference a tenth of it below."""
+    """Return m maximised objectives with one range; the reference is a tenth of it below."""
     ref = low - 0.1 * (high - low)
     return Problem(
         tuple(ObjectiveInfo(n, Direction.MAXIMIZE, "", low, high, ref) for n in NAMES[:m])
@@ -38,7 +38,7 @@ def problem_of(m: int, low: float = 0.0, high: float = 1.0) -> Problem:
 
 
 def weighted(values: Sequence[float], seed: int = 0, tag: str = "initial") -> Proposal:
-    """Return a weighted launch that some proposer asked for."""
+    """Return a weighted launch of some proposer."""
     return Proposal(
         LaunchKind.WEIGHTED, WeightVector.of(values), seed, "Because.", "by hand", tag=tag
     )
@@ -54,7 +54,7 @@ def history_of(
 ) -> History:
     """Return a history of ended runs and their evaluations; the runs in `failed` have failed.
 
-    `stderr` is one for all, or of shape (n, 1) or (n, m).
+    `stderr` is one number for all, or of shape (n, 1) or (n, m).
     """
     m = problem.m
     statuses = [
@@ -89,15 +89,15 @@ def history_of(
 
 @dataclass
 class Front:
-    """An exact oracle: a run returns the point of a known front that its launch asks for.
+    """An exact oracle: a run returns the best point of a known front for its launch.
 
-    A weighted run gives the row with the largest weighted sum; a constrained one the row with the
-    largest target among those that keep the thresholds, or its parent's if none does; an evaluation
-    that is made again its parent's.
+    A weighted run returns the row with the largest weighted sum. A constrained run returns the row
+    with the largest target among those that keep the thresholds, or its parent's row if none does.
+    A re-evaluation returns its parent's row.
 
     Args:
         gains: The whole front, shape (n, m), in the unit cube.
-        noise: Standard deviation of what the proposer sees.
+        noise: Standard deviation of the noise in the observed gains.
         failures: Share of runs that fail.
     """
 
@@ -107,7 +107,7 @@ class Front:
     known: dict[str, int] = field(default_factory=dict)
 
     def answer(self, proposal: Proposal) -> int:
-        """Return the row of the front that a launch finds."""
+        """Return the row of the front for a launch."""
         if proposal.kind is LaunchKind.REEVALUATE:
             return self.known[proposal.parent or ""]
         if proposal.target is None or proposal.thresholds is None:
@@ -131,7 +131,7 @@ def swept(
 ) -> tuple[float, list[Proposal]]:
     """Run a sweep; return the share of the front's hypervolume it reaches, and its launches.
 
-    Workers end in the order in which they began; `check` sees every decision.
+    Runs end in the order in which they began; `check` is called with every decision.
     """
     problem = problem_of(front.gains.shape[1])
     rng = np.random.default_rng(seed)
@@ -161,7 +161,7 @@ def swept(
             continue
         answer = front.answer(proposal)
         seen = front.gains[answer] + front.noise * rng.standard_normal(problem.m)
-        if proposal.kind is LaunchKind.REEVALUATE:  # the snapshot's row tells the mean of its draws
+        if proposal.kind is LaunchKind.REEVALUATE:  # the parent's row has the mean of its draws
             row = place[proposal.parent or ""]
             whole = (draws[row] * np.array(rows[row][1]) + seen) / (draws[row] + 1)
             rows[row], draws[row] = (rows[row][0], whole.tolist()), draws[row] + 1
@@ -176,7 +176,7 @@ def swept(
 
 
 def circle(n: int = 400) -> FloatArray:
-    """Return a front no weighted sum can follow: a quarter circle bulging towards the nadir."""
+    """Return a concave front, whose middle no weighted sum finds: a quarter circle."""
     angle = np.linspace(0, np.pi / 2, n)
     return np.stack([1 - np.cos(angle), 1 - np.sin(angle)], axis=1)
 
@@ -188,26 +188,26 @@ def zdt1(n: int = 400) -> FloatArray:
 
 
 def sphere(n: int = 2000, m: int = 3) -> FloatArray:
-    """Return a concave front of m objectives: a sphere's part bulging towards the nadir."""
+    """Return a concave front of m objectives: the part of a sphere towards the nadir."""
     points = np.abs(np.random.default_rng(7).standard_normal((n, m)))
     points = np.vstack([points, np.eye(m)])
     return np.asarray(1 - points / np.linalg.norm(points, axis=1, keepdims=True))
 
 
 def opening(m: int) -> list[Proposal]:
-    """The launches of an ended opening stage: the corners and the centre."""
+    """Return the launches of an ended opening stage: the corners and the centre."""
     return [weighted(row) for row in [*np.eye(m), np.ones(m)]]
 
 
 def bent(m: int) -> list[tuple[int, list[float]]]:
-    """A base model, and one evaluation for each run of `opening`, on a front without ties."""
+    """Return rows of a base model and of each run of `opening`, on a front without ties."""
     corners = [[0.9 - 0.03 * i if i == j else 0.05 * (i + 1) for j in range(m)] for i in range(m)]
     centre = [0.4 - 0.02 * i for i in range(m)]
     return [(-1, [0.2] * m), *enumerate([*corners, centre])]
 
 
 def histories(m: int) -> dict[str, tuple[History, list[Proposal]]]:
-    """Histories that a proposer must cope with, each with what is pending."""
+    """Return histories that a proposer must handle, each with its pending launches."""
     problem, done, rows = problem_of(m), opening(m), bent(m)
     flat = [(i, [0.5, *g[1:]]) for i, g in rows]
     return {

@@ -1,12 +1,13 @@
-"""What a KubeRay manifest may say, as strict models: a field that KubeRay does not know is refused.
+"""Strict models of KubeRay manifests: a field that KubeRay does not have is refused.
 
-KubeRay publishes no client library on PyPI, so its own fields are written down here, by name and
-type: those of `RayClusterSpec` as in the custom resource definition ray.io_rayclusters.yaml of the
+KubeRay publishes no client library on PyPI, so its own fields are listed here, by name and type:
+those of `RayClusterSpec` as in the custom resource definition ray.io_rayclusters.yaml of the
 repository ray-project/kuberay (Apache-2.0) at commit 017710c025a8, later than v1.6; those of
 `RayJobSpec` as in its docs/reference/api.md at commit 0057210ed5a9, and the sidecar mode of v1.5.
+
 The pod templates, nine tenths of those definitions, are Kubernetes' own: they are checked against
-lightkube-models' classes, which are generated from Kubernetes' API. Left out are defaults,
-descriptions, `status`, and what is inside of fields that no manifest here uses (`dict[str, Any]`).
+lightkube-models' classes, which are generated from Kubernetes' API. Defaults, descriptions,
+`status`, and the content of fields that no manifest here uses (`dict[str, Any]`) are left out.
 """
 
 # ruff: noqa: N815 - the fields have KubeRay's names
@@ -26,7 +27,7 @@ Strings = dict[str, str]
 
 
 def faults(value: Any, kind: Any, path: str = "") -> Iterator[str]:
-    """Yield where plain values differ from a class of lightkube-models."""
+    """Yield differences of plain values from a class of lightkube-models."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         kinds = [k for k in inner if k is not type(None)]

@@ -1,4 +1,4 @@
-"""A method's surroundings in small: four prompts, four answers each, three objectives."""
+"""A small context for tests of methods: four prompts, four answers each, three objectives."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def make_context(
 ) -> MethodContext:
     """Return a context whose objectives are the chosen columns, each times its factor.
 
-    To the gains of prompt p its shift is added p times.
+
+    Each shift is added p times to the gains of prompt p.
     """
     from paretoflow.lm.base import encode
     from paretoflow.lm.logprobs import sequence_logprobs
@@ -98,7 +99,7 @@ def make_context(
 
 
 def plain_dpo(**knobs: Any) -> DpoMethodSpec:
-    """Return DPO with the beta of its relatives, and with its last checkpoint alone."""
+    """Return the spec of DPO with the beta of related methods, and only its last checkpoint."""
     from paretoflow.spec.methods import DpoMethodSpec
 
     plain = {"beta": 0.1, "checkpoint_every": None, "early_stop": None}
@@ -112,7 +113,7 @@ def weighted(*weights: float) -> Proposal:
 
 @dataclass
 class Trained:
-    """What one call of `train` reported, with the adapters it saved."""
+    """Reports of one call of `train`, with the saved adapters."""
 
     folder: Path
     checkpoints: list[Checkpoint] = field(default_factory=list)
@@ -132,9 +133,9 @@ def read_adapter(folder: Path) -> dict[str, FloatArray]:
 
 @functools.cache
 def settle(tag: str) -> None:
-    """Take what a method's libraries have made out of the garbage collector's sight.
+    """Exclude the objects of a method's libraries from garbage collection.
 
-    Every training ends with a collection, which else spends more time on them than it trained.
+    Every training ends with a collection, which otherwise takes longer than the training.
     """
     gc.collect()
     gc.freeze()
@@ -151,7 +152,7 @@ def train(
     report: Callable[[Checkpoint], None] | None = None,
     **fields: Any,
 ) -> Trained:
-    """Run one launch in a new folder below `folder`; `fields` are the launch's or the attempt's."""
+    """Run one launch in a new folder below `folder`; `fields` are of the launch or the attempt."""
     from paretoflow.methods import build
 
     place = folder / f"run-{len(list(folder.iterdir()))}"
@@ -174,5 +175,5 @@ def train(
 
 
 def parameters(function: Any) -> list[str]:
-    """Return the names of a function's parameters: the signature that a hook leans on."""
+    """Return the names of a function's parameters: the signature that a hook depends on."""
     return list(inspect.signature(function).parameters)

@@ -1,6 +1,6 @@
-"""A real S3 server on a free port of this machine, and a proxy in front of it that misbehaves.
+"""A real S3 server on a free port of this machine, and a faulty proxy in front of it.
 
-The server is moto's, in a process of its own: it knows conditional writes as S3 does.
+The server is moto's, in its own process: it supports conditional writes as S3 does.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def new_bucket(endpoint: str) -> str:
 def ask(
     endpoint: str, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
 ) -> http.client.HTTPResponse:
-    """Send one request that moto takes without a signature check; return the read answer."""
+    """Send a request that moto accepts without a signature; return the answer, with content."""
     scope = "testing/20260101/us-east-1/s3/aws4_request"
     signed = {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}"}
     client = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=30)
@@ -65,7 +65,7 @@ def ask(
 
 
 def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
+    """Return a free port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -82,11 +82,11 @@ def _wait_until_up(port: int, server: subprocess.Popen[bytes]) -> None:
 
 
 class Proxy:
-    """Hands requests on to a server, and misbehaves as it is told.
+    """Forwards requests to a server, with configurable faults.
 
     Attributes:
-        status: Answer every request with this status instead; None hands it on.
-        strip: Headers to leave out, in lower case: without `if-none-match` the store overwrites.
+        status: Answer every request with this status; None forwards it.
+        strip: Headers to remove, in lower case: without `if-none-match` the store overwrites.
         requests: (method, path) of every request so far.
     """
 
@@ -100,11 +100,11 @@ class Proxy:
 
     @property
     def endpoint(self) -> str:
-        """Return where it listens."""
+        """Return the proxy's URL."""
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Listen."""
+        """Start to listen."""
         self._server = _Server(("127.0.0.1", self._port), _handler(self))
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -142,7 +142,7 @@ class _Server(ThreadingHTTPServer):
     allow_reuse_address = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that hang up."""
+        """Ignore clients that close the connection."""
 
 
 def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
@@ -157,7 +157,7 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             self.send_response_only(status)
             for key, value in headers:
                 self.send_header(key, value)
-            # a kept connection would still be served after `stop`
+            # a persistent connection would still be served after `stop`
             self.send_header("Connection", "close")
             self.end_headers()
             if self.command != "HEAD":

@@ -1,4 +1,4 @@
-"""Sweeps on disk without any training: a simulated backend over the real ledger."""
+"""Sweeps on disk without any training: a simulated backend with the real ledger."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from paretoflow.storage import Folder
 def simulated_sweep(
     spec: SweepSpec, oracle: Oracle, *, faults: FaultModel | None = None, fsync: bool = False
 ) -> Path | Folder:
-    """Run a sweep, from wherever it stands, to its end; return where it lives."""
+    """Run or resume a sweep to its end; return its folder."""
     root = sweep_root(spec)
     enter_folder(spec, root)
     ledger = open_ledger(root, writer=True, create=True, fsync=fsync)
@@ -47,7 +47,7 @@ def simulated_sweep(
 
 
 def sweep_with_adapters(storage: Path, runs: int = 4) -> Path:
-    """Return a sweep whose evaluations have folders that look like adapters, with their digests."""
+    """Return the folder of a sweep whose evaluations have fake adapter folders with digests."""
     from tests.sim.oracles import CircleOracle
     from tests.sim.specs import circle_spec
 

@@ -1,4 +1,4 @@
-"""A file of short questions for sweeps of tests: read at once, where Python's own takes seconds."""
+"""A file of short questions for sweeps of tests, which loads faster than Python's documentation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FACTS = ("keeps items", "is made by a call", "can be compared", "has a length")
 
 
 def small_data(folder: Path) -> str:
-    """Write rows in the form that the base of the package knows; return YAML of a data source."""
+    """Write rows in the format of the embedded base; return YAML of a data source."""
     rows = [
         {
             "prompt": format_prompt(f"A {thing} {fact}. It is a type. Use it well.", f"What {n}?"),

@@ -1,4 +1,4 @@
-"""Disks of a few hundred kilobytes, which fill up for real."""
+"""Real disks of a few hundred kilobytes, for tests of full disks."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 
 @contextmanager
 def small_disk(at: Path, kib: int, inodes: int = 0) -> Iterator[Path]:
-    """Mount a file system of so many KiB in memory, perhaps for so many files and folders only.
+    """Mount a file system of `kib` KiB in memory, with at most `inodes` files and folders if set.
 
-    Skips the test where that is not allowed.
+    Skip the test if mounting is not allowed.
     """
     at.mkdir(parents=True, exist_ok=True)
     made = subprocess.run(
@@ -32,7 +32,7 @@ def small_disk(at: Path, kib: int, inodes: int = 0) -> Iterator[Path]:
 
 
 def fill(disk: Path, leave: int = 0) -> Path:
-    """Write a file that takes all of a disk but so many bytes; return it, to be removed."""
+    """Write a file that fills a disk except for `leave` bytes; return it, for removal."""
     ballast = disk / "ballast"
     try:
         with ballast.open("wb", buffering=0) as file:

@@ -1,4 +1,4 @@
-"""Folders of random tiny models, each with the tokenizer of the tiny base."""
+"""Saves folders of random tiny models, each with the tokenizer of the tiny base."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SMALL: Mapping[str, Any] = {
 
 
 def add_tokenizer(source: Path, folder: Path) -> None:
-    """Put the tokenizer of one folder into another."""
+    """Copy the tokenizer of one folder into another."""
     folder.mkdir(exist_ok=True)
     for name in _TOKENIZER_FILES:
         shutil.copy(source / name, folder / name)
@@ -33,8 +33,8 @@ def save_model(kind: str, tokenizer: Path, folder: Path, **config: Any) -> Path:
 
     Args:
         kind: Name of the class.
-        tokenizer: Folder of the tokenizer that it gets.
-        folder: Where it is saved.
+        tokenizer: Folder of its tokenizer.
+        folder: Folder to save it in.
         **config: Further options of its configuration.
     """
     import torch

@@ -1,8 +1,8 @@
-"""The example trainer of `jobs/`, forked from a process that has torch and peft loaded already.
+"""The example trainer of `jobs/`, forked from a process that has loaded torch and peft.
 
-A test that runs it a dozen times would else spend its time on imports. `argv` gives the words for
-`method.argv`: a client of a few milliseconds that passes the request on, passes SIGTERM on, and
-ends as the trainer did.
+A test that runs the trainer a dozen times would otherwise spend its time on imports. The server
+gives the words of `method.argv`: a client that starts in milliseconds, forwards the request and
+SIGTERM, and exits as the trainer did.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ while True:
 
 @contextmanager
 def trainer_server(folder: Path) -> Iterator[tuple[str, ...]]:
-    """Yield the words for `method.argv` that train by the server."""
+    """Yield the words of `method.argv` that train through the server."""
     place = folder / "trainer.sock"
     server = subprocess.Popen(
         [sys.executable, "-c", _SERVER, str(place), str(TRAINER)],

@@ -1,4 +1,4 @@
-"""Sweep views made by hand, as `read_sweep` would return them, with or without a folder."""
+"""Sweep views made by hand, equal to those of `read_sweep`, with or without a folder."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def measured(view: SweepView) -> SweepView:
 
 
 def changed(point: FrontPoint, **changes: Any) -> FrontPoint:
-    """Return a point of a front with other fields, those of its evaluation among them."""
+    """Return a point of a front with changed fields, also of its evaluation."""
     own = {f.name for f in fields(FrontPoint)}
     scored = {name: value for name, value in changes.items() if name not in own}
     arrays = {name: np.array(scored[name]) for name in ("scores", "stderr") if name in scored}

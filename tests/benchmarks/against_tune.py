@@ -1,8 +1,8 @@
-"""Beside Ray Tune, on the same trivial trials: launch overhead, and what a kill -9 loses.
+"""Comparison with Ray Tune on the same trivial trials: launch overhead, and losses by kill -9.
 
-`timed`: trials of no length, two at a time; the time between the first and the last that is
-complete, over their number. `killed`: trials of 0.3 s; the driver's process is killed with -9 and
-what it had told as finished is compared with what a restored sweep knows.
+`timed`: trials of no length, two at a time; the time between the first and the last completion,
+over their number. `killed`: trials of 0.3 s; the driver's process is killed with -9, and the trials
+that it had reported as finished are compared with those of a restored sweep.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def per_trial_ms(command: list[str]) -> float:
 
 
 def told_before_kill(command: list[str], seconds: float) -> int:
-    """Return how many trials a process told as finished before it was killed with -9."""
+    """Return how many trials a process reported as finished before it was killed with -9."""
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -60,7 +60,7 @@ def told_before_kill(command: list[str], seconds: float) -> int:
 
 
 def lost_by_tune(seconds: float) -> tuple[int, int]:
-    """Return (told, lost) of one kill."""
+    """Return the numbers of reported and of lost trials of one kill."""
     with tempfile.TemporaryDirectory() as folder:
         told = told_before_kill([*TUNE, "endless", folder], seconds)
         done = subprocess.run(
@@ -71,7 +71,10 @@ def lost_by_tune(seconds: float) -> tuple[int, int]:
 
 
 def lost_by_gangs(seconds: float) -> tuple[int, int]:
-    """Return (told, lost) of one kill; fragments count, as the next driver takes them in."""
+    """Return the numbers of reported and of lost runs of one kill.
+
+    Fragments are not lost, as the next driver adds them to the ledger.
+    """
     with tempfile.TemporaryDirectory() as folder:
         told = told_before_kill([*GANGS, "endless", folder], seconds)
         root = Path(folder) / "circle"

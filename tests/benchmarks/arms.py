@@ -1,4 +1,4 @@
-"""Fronts of two arms of a benchmark, and how to compare them.
+"""Fronts of two arms of a benchmark, and their comparison.
 
 All points are scored on the same prompts and every bootstrap draw redraws the same prompts for
 every front, so that differences between arms are paired.

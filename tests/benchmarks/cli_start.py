@@ -1,4 +1,4 @@
-"""How long the command line takes to answer, beside importing the libraries it keeps away from."""
+"""Start time of the command line, beside the import time of the libraries that it avoids."""
 
 from __future__ import annotations
 

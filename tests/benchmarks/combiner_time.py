@@ -1,6 +1,6 @@
 """Time to choose a step's direction: PAMA's closed form against the min-norm point of gradients.
 
-`python -m tests.benchmarks.combiner_time`. PAMA looks at one number for each objective; MGDA at the
+`python -m tests.benchmarks.combiner_time`. PAMA uses one number for each objective; MGDA uses the
 inner products of gradients with as many entries as there are trained parameters.
 """
 

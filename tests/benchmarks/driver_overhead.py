@@ -1,8 +1,8 @@
 """Driver time for each launch, by the length of the history, with the ledger in memory and on disk.
 
-One launch is everything the driver does between a worker that falls free and the next launch on it:
-fold the last result, decide, commit the decision, hand it over. The oracle answers at once, so
-nothing else is in the time.
+The time of a launch is that of the driver between a worker group becoming free and its next launch:
+record the last result, decide, commit the decision, send it. The oracle answers at once, so the
+time contains nothing else.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The driver with a thousand simulated worker groups: decisions, its share of a core, idle groups.
 
-The driver is the real one, with its ledger in memory. Virtual time goes on by every second that it
-really takes, so that slow decisions leave worker groups idle. Runs take 600 virtual seconds on
-average (lognormal), one in a hundred crashes.
+The driver is the real one, with its ledger in memory. Virtual time advances by the real time of the
+driver, so that slow decisions leave worker groups idle. Runs take 600 virtual seconds on average
+(lognormal), one in a hundred crashes.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class IdleCluster(SimulatedCluster):
 
 @dataclass
 class Times:
-    """What was measured, in seconds.
+    """Measured times, in seconds.
 
     Args:
         decisions: `decide` of each tick that launched something, by launch.

@@ -1,11 +1,10 @@
-"""Is the estimate of what a further run adds right? Predicted against realised gains of sweeps.
+"""Calibration of the expected gain of a further run: predicted against realised gains of sweeps.
 
-`python -m tests.benchmarks.gain_calibration`; three minutes at most. Simulated sweeps over known
-fronts: a run returns the point that its launch asks for, or one short of it, seen with noise. After
-each run that has an estimate, what the next `AHEAD` runs really added to the hypervolume (of the
-true gains of the points that the sweep claims) is compared with it. The constants of
-`proposers.outlook` were chosen on the families ZDT and the hand-made shapes; the others were not
-looked at for that.
+`python -m tests.benchmarks.gain_calibration`; three minutes at most. Sweeps are simulated on known
+fronts: a run returns the best point for its launch, or a point short of it, with noise. After each
+run, the estimate is compared with the hypervolume that the next `AHEAD` runs really added (of the
+true gains of the points that the sweep claims). The constants of `proposers.outlook` were chosen on
+the families ZDT and the hand-made shapes; the other families were not used for that.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Trivial runs on worker groups, in a process of its own: our side of `against_tune`.
+"""Trivial runs on worker groups, in its own process: our side of `against_tune`.
 
     python -m tests.benchmarks.group_trials timed COUNT FOLDER
     python -m tests.benchmarks.group_trials endless FOLDER        until it is killed
 
-The whole path of a sweep: planner, Delta ledger with fsync, real Ray, warm ranks, result fragments;
-only the training is replaced by a sleep. A line is printed for every run that the ledger has.
+It uses the whole path of a sweep: planner, Delta ledger with fsync, real Ray, warm workers, result
+fragments; only the training is a sleep. It prints a line for every finished run in the ledger.
 """
 
 from __future__ import annotations

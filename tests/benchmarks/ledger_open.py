@@ -1,6 +1,6 @@
-"""How long a long sweep's ledger takes to open, to read and to append to.
+"""Time to open, read and append to the ledger of a long sweep.
 
-Every event is committed alone, by the code that sweeps use, so the history has as many Delta
+Every event is committed alone, by the code that sweeps use, so the ledger has as many Delta
 versions, checkpoints and compactions as a real one of that length.
 """
 

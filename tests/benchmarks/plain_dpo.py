@@ -1,11 +1,11 @@
-"""What a user writes today for one preference: a script around TRL's DPOTrainer, nothing shared.
+"""A user's script without ParetoFlow for one preference: TRL's DPOTrainer, with nothing shared.
 
-The other arm of `sweep_against_loop`, which starts one such process for each weight vector. From
-this package it takes the embedded base and the questions, nothing else: it samples candidate
-answers with `generate`, scores them with rouge-score and a word count, ranks pairs by the weighted
+It is the other arm of `sweep_against_loop`, which starts one such process for each weight vector.
+From this package it uses only the embedded base and the questions. It samples candidate answers
+with `generate`, scores them with rouge-score and a word count, ranks pairs by the weighted
 standardised score, trains with TRL (which computes the reference log-probabilities itself), saves
 the adapter and evaluates it. It writes `scores.json` with the seconds of each stage: `import`
-counts from the start of the process, `load` is base and questions, `train` has TRL's set-up in it.
+counts from the start of the process, `load` is base and questions, `train` includes TRL's set-up.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Write a benchmark's results: a table with the machine and the versions behind it."""
+"""Writes a benchmark's results: a table with the machine and the versions."""
 
 from __future__ import annotations
 

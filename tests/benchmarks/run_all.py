@@ -1,7 +1,7 @@
-"""Run every benchmark in turn; each writes `results/<name>.md`.
+"""Runs all benchmarks in turn; each writes `results/<name>.md`.
 
 `--quick` runs each with tiny settings and prints the tables without writing them: a check that the
-benchmarks work, in about six minutes, not a measurement. Leave the machine alone meanwhile.
+benchmarks work, in about six minutes, not a measurement. Run nothing else on the machine meanwhile.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What the import graph says of the package: `python -m tests.benchmarks.structure [ROOT]`.
+"""Statistics of the package's import graph: `python -m tests.benchmarks.structure [ROOT]`.
 
-A room is a module or a package that lies directly in the one that is looked at. An arrow leads from
-a room to another that any of its modules imports; one that is part of a cycle leads back up. Floors
-are counted along the longest way down. ROOT is a checkout, this one if none is given.
+A room is a module or a package directly in the package in question. An arrow leads from a room to
+each room that one of its modules imports; an arrow in a cycle leads back up. Floors are counted
+along the longest way down. ROOT is a checkout, this one by default.
 """
 
 from __future__ import annotations

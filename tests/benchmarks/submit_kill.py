@@ -1,19 +1,20 @@
 """A sweep submitted to a Ray head, its driver killed with -9 at a random moment, then resumed.
 
-One head, with token authentication. First the sweep is submitted and left alone. Then, time and
-again: a new sweep of the same YAML in another storage, `paretoflow submit`; `kill -9` of its driver
-at a moment drawn uniformly from the length of the undisturbed one; `paretoflow resume FOLDER
---address … --follow`. What must hold each time, or the benchmark fails:
+There is one head, with token authentication. First the sweep is submitted and runs undisturbed.
+Then, repeatedly: `paretoflow submit` of a new sweep of the same YAML in another storage; `kill -9`
+of its driver at a moment drawn uniformly from the length of the undisturbed sweep; `paretoflow
+resume FOLDER --address … --follow`. The benchmark fails unless each time
 
-* every row that the ledger held at the kill is there at the end, as it was, in its place;
+* every row in the ledger at the kill is there at the end, unchanged and in its place;
 * the launches up to the kill are those of the undisturbed sweep, proposal by proposal;
-* every run that was finished at the kill stays so, every run finishes, and none finishes twice.
+* every run that was finished at the kill stays finished, every run finishes, and none finishes
+  twice.
 
 With one worker group the launches depend on the results alone, so they can be compared. With
-several, which run ends first is up to the machine: two undisturbed sweeps differ as well, and only
-the first and the third promise are checked. That the launches after the kill and the front are the
-same too is no promise (a run that went on from a checkpoint may differ in the last digits), but is
-told.
+several, the order in which runs end depends on the machine: two undisturbed sweeps differ as well,
+and only the first and the third condition are checked. Whether the launches after the kill and the
+front are the same is not checked (a run that continued from a checkpoint may differ in the last
+digits), but reported.
 """
 
 from __future__ import annotations
@@ -209,7 +210,7 @@ def broken(before: Sequence[Event], after: Told, calm: Told, *, alone: bool) -> 
 
 
 def row(before: Sequence[Event], after: Told, calm: Told) -> list[str]:
-    """Return what a kill has cost."""
+    """Return the table row with the cost of a kill."""
     events = after.events
     drivers = {(e.run_id, e.attempt): e.epoch for e in events if e.kind is EventKind.STARTED}
     ends = [e for e in events if e.kind is EventKind.FINISHED]

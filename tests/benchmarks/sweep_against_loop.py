@@ -139,7 +139,7 @@ class Referee:
 
 
 def points_of_sweep(opened: OpenedSweep, started: float, referee: Referee) -> list[Point]:
-    """Return every evaluated checkpoint of arm A, scored anew."""
+    """Return every evaluated checkpoint of arm A, scored again."""
     first = opened.state.opened_at or 0.0
     rows = [e for e in opened.state.evaluations if e.run_id != BASE_RUN_ID]
     last, root = {row.run_id: row.step for row in rows}, opened.root.local

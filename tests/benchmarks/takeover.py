@@ -1,7 +1,7 @@
-"""How soon a new driver launches: 10,000 evaluations in a Delta ledger, worker groups simulated.
+"""Time to the first launch of a new driver: 10,000 evaluations in a Delta ledger, simulated groups.
 
-The sweep is left as a killed driver leaves it: some runs are open, and some of those have finished
-meanwhile, as their fragments tell. Each measurement is a process of its own that runs the code of
+The sweep is as a killed driver leaves it: some runs are open, and some of these have finished
+meanwhile, by their fragments. Each measurement is its own process, which runs the code of
 `paretoflow run` up to its first launch and then dies as if by kill -9, so that the next one takes
 over from it in turn.
 """

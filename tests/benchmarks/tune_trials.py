@@ -1,11 +1,11 @@
-"""Trivial trials on Ray Tune, in a process of its own: the peer in `against_tune`.
+"""Trivial trials on Ray Tune, in its own process: the peer in `against_tune`.
 
     python -m tests.benchmarks.tune_trials timed reused|default COUNT
     python -m tests.benchmarks.tune_trials endless FOLDER      until it is killed
     python -m tests.benchmarks.tune_trials restore FOLDER
 
 A trial sleeps `TRIAL_S` and reports two metrics `REPORTS` times. A line is printed for every trial
-that the searcher is told is complete.
+that Tune reports to the searcher as complete.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ENDLESS = 100_000
 
 
 class Telling(Searcher):
-    """Proposes numbers, and prints which trials it was told are complete."""
+    """Proposes numbers, and prints the trials that Tune reports as complete."""
 
     def __init__(self, count: int) -> None:
         super().__init__(metric="a", mode="max")

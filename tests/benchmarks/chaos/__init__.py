@@ -1,1 +1,1 @@
-"""Real sweeps that are killed and run out of disk at random moments: what is lost, what doubled."""
+"""Kills real sweeps and fills their disks at random moments; counts lost and doubled results."""

@@ -1,15 +1,15 @@
-"""Kill processes and fill disks under real sweeps at random moments; count what it costs.
+"""Kill processes and fill disks of real sweeps at random moments; measure the cost.
 
 Each setting is a kind of storage and a kind of blow. Its sweeps are small, but real: local Ray, the
 model inside the package, DPO, every checkpoint evaluated. A sweep takes up to three blows, each at
-a moment drawn uniformly from the length of an undisturbed one; whenever the command has ended, the
-same command is given again, until the sweep is done. A disk that is full is freed after 5 to 40 s.
+a moment drawn uniformly from the length of an undisturbed sweep. Whenever the command has ended, it
+is started again, until the sweep is complete. A full disk is freed after 5 to 40 s.
 
 * `driver -9`, `rank -9`, `raylet -9`: that process is killed; `group -9`, `group TERM`: all of them
 * `disk of the driver`: the ledger's disk (local storage)
 * `disk of the worker`: the disk of adapters and states, or of the temporary folder under S3
 
-    python -m tests.benchmarks.chaos --folder sweeps/chaos      # goes on if cut off; needs root
+    python -m tests.benchmarks.chaos --folder sweeps/chaos      # can be continued; needs root
     python -m tests.benchmarks.chaos --blows 2 --only 's3 .*'   # some settings, printed
 """
 
@@ -117,7 +117,7 @@ def _reaching(env: Mapping[str, str]) -> Iterator[None]:
 
 
 class Record:
-    """What was seen so far, a line of JSON for each sweep; a benchmark that is cut off goes on."""
+    """Results so far, a line of JSON for each sweep; an interrupted benchmark continues."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""What happens to a sweep: processes that are killed, disks that are full for a while."""
+"""Blows to a sweep: killed processes, and disks that are full for a while."""
 
 from __future__ import annotations
 

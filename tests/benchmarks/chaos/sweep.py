@@ -1,4 +1,4 @@
-"""One small real sweep: its job, the command that drives it, and what its ledger says."""
+"""One small real sweep: its job, the command that drives it, and its ledger."""
 
 from __future__ import annotations
 
@@ -136,9 +136,9 @@ class Life:
             return None
 
     def end(self, grace_s: float = 10.0) -> list[str]:
-        """Return the names of the processes that the command left behind when it had ended.
+        """Return the names of the processes that the command left running when it had ended.
 
-        They have a moment to notice; whoever has not is killed.
+        They have a short time to end by themselves; the others are killed.
         """
         until_s = time.monotonic() + grace_s
         while self.over and (left := self.members()) and time.monotonic() < until_s:

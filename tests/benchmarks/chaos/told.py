@@ -1,4 +1,4 @@
-"""What a sweep's ledger says of the blows that it took."""
+"""Effects of the blows on a sweep, read from its ledger."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from paretoflow.ledger.tables import Event, EventKind
 
 PROGRESS = (EventKind.CALIBRATED, EventKind.STARTED, EventKind.ADOPTED, EventKind.EVALUATED)
-"""Rows that say that work goes on."""
+"""Kinds of rows that show that work continues."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Blow:
     Args:
         at_s: Seconds from the command's start.
         events: Rows that the ledger held.
-        on_s: Seconds from the blow, or the end of a full disk, to the next row that says that work
-            goes on; with the next command's start where the one that was hit has ended. None if
-            there was nothing left to do.
-        status: Exit status of the command that was hit; None if it lived on.
+        on_s: Seconds from the blow, or the end of a full disk, to the next row that shows that
+            work continues; includes the start of the next command if the one that was hit has
+            ended. None if there was nothing left to do.
+        status: Exit status of the command that was hit; None if it survived.
     """
 
     at_s: float
@@ -37,8 +37,8 @@ class Told:
     """A whole sweep at its end.
 
     Args:
-        lost: Rows that the ledger had held, or results that a command had told, that are not there.
-        doubled: Rows, ends of runs or attempts that are there twice.
+        lost: Number of missing rows of the ledger, or of missing results that a command reported.
+        doubled: Number of rows, ends of runs or attempts that are in the ledger twice.
         failed: Runs that failed for good.
         unended: Runs that neither finished nor failed.
         attempts: Beyond the first of each run.
@@ -76,7 +76,7 @@ def missing(before: Sequence[Event], after: Sequence[Event]) -> int:
 
 
 def untold(texts: Iterable[str], after: Sequence[Event]) -> int:
-    """Return how many runs a command told to have finished that the ledger does not know to."""
+    """Return how many runs a command reported as finished that are not finished in the ledger."""
     finished = {e.run_id for e in after if e.kind is EventKind.FINISHED}
     lines = [line for text in texts for line in text.splitlines() if " finished in " in line]
     return len({line.split()[1] for line in lines} - finished)
@@ -104,10 +104,10 @@ def charged(events: Sequence[Event]) -> int:
 
 
 def goes_on(events: Sequence[Event], since_s: float, seq: int, *, ended: bool) -> float | None:
-    """Return when the first row came that says that work goes on; None if none did.
+    """Return the time of the first row that shows that work continues; None if there is none.
 
     Args:
-        since_s: Rows of before do not count: some were on their way.
+        since_s: Earlier rows do not count: they may have been sent before.
         seq: How many rows there were.
         ended: Whether the command that was hit has ended: then rows count from the next one's start
             on, since workers may outlive it for a moment.

@@ -1,4 +1,4 @@
-"""One sweep under fire: blows at random moments, the same command again, and what came of it."""
+"""One trial: a sweep with blows at random moments, restarts of its command, and the result."""
 
 from __future__ import annotations
 

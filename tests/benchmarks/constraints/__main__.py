@@ -1,8 +1,8 @@
 """Do constrained launches constrain? `python -m tests.benchmarks.constraints --folder F`.
 
-Each outcome is a line in the folder: what is there is not made again. The launches of language
-models are made by `launches.py`, a process for each task, seed and arm; they are told if they are
-there.
+Each outcome is a line in the folder; existing outcomes are not made again. `launches.py` makes the
+launches of language models, in one process for each task, seed and arm; they are reported if they
+exist.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Constrained launches in MO-Gymnasium's tabular worlds: PPO, controlled as language models are.
 
-The policy gradient of a weighted sum, weights from multipliers or from the barrier; looks are
-episodes of the sampled policy with random numbers of their own, and other ones judge.
+Training follows the policy gradient of a weighted sum, with weights from multipliers or from the
+barrier. Looks are episodes of the sampled policy with their own random numbers; other episodes
+judge.
 """
 
 from __future__ import annotations

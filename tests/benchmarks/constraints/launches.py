@@ -1,8 +1,8 @@
-"""Constrained launches of the real executor from parents that an opening has trained.
+"""Constrained launches of the real executor, from parents trained in an opening stage.
 
 `python tests/benchmarks/constraints/launches.py TASK SEED FOLDER ARM` writes a line for each launch
-into `FOLDER/launches/TASK-SEED-ARM.jsonl`; one that is there is not made again. It imports nothing
-of its own package, so that with another version of `paretoflow` on the path it judges that one.
+into `FOLDER/launches/TASK-SEED-ARM.jsonl`; an existing launch is not made again. It imports nothing
+of its own package, so that it judges whichever version of `paretoflow` is on the path.
 """
 
 from __future__ import annotations

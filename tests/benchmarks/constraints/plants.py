@@ -1,7 +1,7 @@
-"""Simulated plants for the controller: policies whose true scores are known, looked at with noise.
+"""Simulated plants for the controller: policies with known true scores, observed with noise.
 
-Two families. `bowls` is what the defaults were tuned on: saturating scores of a few parameters,
-trained by Adam, so weights act late. `tabular` was set aside and run once the defaults were fixed:
+There are two families. The defaults were tuned on `bowls`: saturating scores of a few parameters,
+trained by Adam, so weights act late. `tabular` was held out and run once the defaults were fixed:
 softmax policies over scored answers, trained by policy gradients on sampled groups.
 """
 

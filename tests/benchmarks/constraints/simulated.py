@@ -1,4 +1,4 @@
-"""Constrained launches on the plants, with the code that real runs are controlled by."""
+"""Constrained launches on the plants, with the controller of real runs."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Whole sweeps of C-MORL's arms on the plants, with the control of before and of now.
+"""Whole sweeps of C-MORL's arms on the plants, with the former and the present controller.
 
-What a launch costs is counted in answers, in the proportions that the quickstart measured on a
-CPU: an evaluation is 48 (each run has two, as there), a look 16 for each draw, a training step as
-much as two. `before` gets runs until it has cost as much as the other arms, so that volumes are
-compared at equal cost.
+The cost of a launch is counted in answers, in the proportions that the quickstart measured on a
+CPU: an evaluation costs 48 (each run has two, as there), a look 16 for each draw, a training step
+2. `before` gets runs until it has cost as much as the other arms, so that volumes are compared at
+equal cost.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Whether intervals hold the truth as often as they say, on made-up sweeps whose truth is known."""
+"""Measures the coverage of intervals on synthetic sweeps with known truth."""

@@ -1,7 +1,7 @@
 """Measure how often 95 % intervals hold the truth; `python -m tests.benchmarks.coverage`.
 
-Every trial is one made-up sweep, or several beside it, of known truth. Trials are kept as they
-come, so that a run that is cut off goes on.
+Every trial is one or several synthetic sweeps with known truth. Trials are saved one by one, so
+that an interrupted run continues.
 """
 
 from __future__ import annotations

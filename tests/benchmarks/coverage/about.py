@@ -1,4 +1,4 @@
-"""What the tables of coverage are, and what they say, in words."""
+"""Texts that describe the tables of coverage and their results."""
 
 COMMAND = "python -m tests.benchmarks.coverage --folder … --trials 500 --write"
 

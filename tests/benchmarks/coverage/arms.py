@@ -1,7 +1,7 @@
-"""How often `compare` calls two arms of one method different; the truth is that they are not.
+"""Rate of false differences by `compare` between two arms of one method.
 
-`python -m tests.benchmarks.coverage.arms`: one, two, three and five seeds an arm, on made-up sweeps
-of 12 runs and two objectives that differ by training luck and answers, on prompts that all share.
+`python -m tests.benchmarks.coverage.arms`: one, two, three and five seeds an arm, on synthetic
+sweeps of 12 runs and two objectives that differ by training luck and answers, on common prompts.
 """
 
 from __future__ import annotations

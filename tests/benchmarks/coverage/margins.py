@@ -1,7 +1,7 @@
-"""By how much claimed points are truly beaten: `python -m tests.benchmarks.coverage.margins`.
+"""Margins by which claimed points are truly beaten: `python -m tests.benchmarks.coverage.margins`.
 
-Of each claimed point that another truly dominates, the rival that leads most in the objective where
-it leads least, in standard errors of their paired difference.
+For each claimed point that another truly dominates, the margin is that of the rival with the
+largest smallest lead over the objectives, in standard errors of their paired difference.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
-"""A confirmed sweep on other eval sets: is its own an odd one, and does its interval hold?
+"""A confirmed sweep on other eval sets: is its own set unusual, and does its interval hold?
 
-`python -m tests.benchmarks.coverage.splits SWEEP…`, each confirmed on what its data left over, so
-that its front has scores on all prompts that its eval set could have been. Compared are
+`python -m tests.benchmarks.coverage.splits SWEEP…`. Each sweep is confirmed on the rest of its
+data, so that its front has scores on all prompts that its eval set could have had. The comparisons
+are
 
-- the eval set with the rest: lengths of prompts and references, what the base scores;
-- the 95 % interval with the mean over all prompts, for many eval sets drawn at random. Of n prompts
-  an eval set is a share f, so errors are divided by sqrt(1 - f) to be those of a set from
-  infinitely many. The front is selected anew, among the points of the sweep's front.
+- the eval set with the rest: lengths of prompts and references, scores of the base;
+- the 95 % interval with the mean over all prompts, for many eval sets drawn at random. An eval set
+  is a share f of n prompts, so errors are divided by sqrt(1 - f) to be those of a set from
+  infinitely many. The front is selected again, among the points of the sweep's front.
 """
 
 from __future__ import annotations

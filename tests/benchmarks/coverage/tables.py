@@ -1,4 +1,4 @@
-"""The tables of trials."""
+"""Tables of trials."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _row(name: str, trials: Trials, kind: str) -> str:
 
 
 def _unit(trials: Trials) -> float:
-    """Return the mean width of the intervals before: what a difference is told in."""
+    """Return the mean width of the intervals before: the unit of reported differences."""
     return float(np.mean([t["before"][1] - t["before"][0] for t in trials]))
 
 

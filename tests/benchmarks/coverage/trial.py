@@ -1,10 +1,10 @@
-"""One made-up sweep: what the intervals said, and what was true.
+"""One synthetic sweep: its intervals, and the truth.
 
 front     a sweep's front
 diff      the same sweep after half of its runs, and at its end
 seeds     another seed of the method, on the same prompts
-again     the same policies, answered anew (an A/A test)
-looks     the same, three copies of each policy on the second side (unequal looks)
+again     the same policies with new answers (an A/A test)
+looks     the same, with three copies of each policy on the second side (unequal looks)
 """
 
 from __future__ import annotations

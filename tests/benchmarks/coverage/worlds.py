@@ -1,10 +1,10 @@
-"""Made-up sweeps with the score of every prompt, and what their policies truly score.
+"""Synthetic sweeps with the score of every prompt, and the true scores of their policies.
 
-convex      a front that bulges outwards; scores are normal, prompts easy or hard for all policies,
-            and easier for some than for others
-concave     one that bulges inwards
+convex      a convex front; scores are normal, prompts easy or hard for all policies, and easier for
+            some policies than for others
+concave     a concave front
 saturating  chances and lengths: bounded and skewed scores, most weights end near one point
-llm_like    the oracle that ships with ParetoFlow; nothing was chosen on it
+llm_like    the oracle that ships with ParetoFlow; nothing was tuned on it
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Every method on one task: `python -m tests.benchmarks.methods [--task letters] [--seeds 3]`.
 
-An arm that has its result in the folder (`--folder`) is not run again, so a sitting can be cut off
-and gone on with.
+An arm with a result in the folder (`--folder`) is not run again, so an interrupted benchmark can be
+continued.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ WHY = {
         " top-k mass 0.78; 0.512 in all); on beta 1, now its default, it reached 0.583."
     ),
 }
-"""What was found out about a task's results."""
+"""Findings about a task's results."""
 
 
 def results(folder: Path, task: str, arm: str, seeds: int) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
-"""What is compared: each method in its plain form, with the same steps, batch and evaluations.
+"""Arms of the comparison: each method in its plain form, with equal steps, batch and evaluations.
 
-Only the learning rate may be each method's own, since losses differ in scale.
+Only the learning rate may differ between methods, since losses differ in scale.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TRAINING: dict[str, dict[str, Any]] = {
     "letters": {"steps": 100, "batch_size": 16, "checkpoint_every": 25},
     "embedded": {"steps": 10, "batch_size": 4, "checkpoint_every": 10},
 }
-"""What each run of all methods is told on a task."""
+"""Options of each run on a task, equal for all methods."""
 RATES: dict[str, tuple[float, ...]] = {
     "letters": (3e-4, 1e-3, 3e-3),
     "embedded": (7e-4,),
@@ -37,7 +37,7 @@ CHOSEN: dict[str, dict[str, float]] = {
         "": 1e-3,
     },
 }
-"""What was chosen when all arms were tuned; "" stands for the others. `--tune` chooses anew."""
+"""Learning rates chosen by tuning all arms; "" is for all others. `--tune` chooses them again."""
 
 
 @dataclass(frozen=True)

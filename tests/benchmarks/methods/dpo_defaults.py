@@ -1,10 +1,9 @@
-"""What `dpo`'s defaults rest on: beta, checkpoints and the signal of a collapse, on three tasks.
+"""Evidence for the defaults of `dpo`: beta, checkpoints and the signal of a collapse, on 3 tasks.
 
 `python -m tests.benchmarks.methods.dpo_defaults --folder FOLDER [--seeds 2]`. A sweep of five
-weights is trained for each task, beta and seed, and evaluated four times a run; everything else is
-counted from what it kept: the front of the last checkpoints alone, of every second and of all, and
-what a rule that ends runs early would have done. A sweep whose record is in the folder is not run
-again.
+weights is trained for each task, beta and seed, and evaluated four times a run. All other results
+are computed from its records: the front of the last checkpoints alone, of every second and of all,
+and the effect of a rule that ends runs early. A sweep with a record in the folder is not run again.
 """
 
 from __future__ import annotations
@@ -172,7 +171,7 @@ def separation(records: Sequence[Sequence[dict[str, Any]]], task: str) -> dict[s
 
 
 def signals_of(base: dict[str, Any], row: dict[str, Any]) -> dict[str, float]:
-    """Return what a rule may look at; more of it is more suspicious."""
+    """Return the signals that a rule may use; larger values are more suspicious."""
     return {
         "mass outside the top k": 1 - row["topk_mass"],
         "fall of entropy": -row["topk_entropy"] / base["topk_entropy"],

@@ -2,10 +2,10 @@
 
 `python -m tests.benchmarks.methods.given_pairs --folder FOLDER [--seeds 2]`. "People" are the
 process that wrote the base's training data: eight answers to each prompt, two pairs of them for
-each objective, labelled by the true scores. Every arm trains as long and is evaluated as often;
-that on the base's own answers samples and scores eight of each prompt beside. Learning rate and all
-else are the method's defaults, or what the benchmark of methods has for all. A sweep whose record
-is in the folder is not run again.
+each objective, labelled by the true scores. All arms have equal training and evaluations; the arm
+on the base's own answers also samples and scores eight answers to each prompt. Learning rate and
+all other options are the method's defaults, or those of the benchmark of methods. A sweep with a
+record in the folder is not run again.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def data_of(head: dict[str, Any], kind: str, own: float, folder: Path, seed: int
 
 
 def record(arm: str, seed: int, folder: Path) -> dict[str, Any]:
-    """Return what a sweep came to; run it if it is not kept."""
+    """Return the record of a sweep; run the sweep if there is no record."""
     name = "".join(c if c.isalnum() else "_" for c in arm)
     path = folder / "records" / f"{name}-{seed}.json"
     if not path.exists():

@@ -1,10 +1,10 @@
-"""Methods of different kinds on a GPU: what a step takes, in time and in memory.
+"""Methods of different kinds on a GPU: time and memory of a step.
 
-`python -m tests.benchmarks.methods.gpu`; a few minutes. Model and tokenizer are made in place, so
-nothing is downloaded: 374 M random parameters in bf16, with LoRA. Each method has a whole sweep of
-its own; Ray and deltalake are not needed, since it runs in this process with its ledger in memory.
-`--small` is a toy model in float32, on a CPU unless told otherwise, that only shows that the
-benchmark works: its table is printed and not written.
+`python -m tests.benchmarks.methods.gpu`; a few minutes. The script makes model and tokenizer, so
+nothing is downloaded: 374 M random parameters in bf16, with LoRA. Each method has its own whole
+sweep; Ray and deltalake are not needed, since it runs in this process with its ledger in memory.
+`--small` is a toy model in float32, on a CPU by default, that only shows that the benchmark works:
+its table is printed and not written.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Figures:
-    """What a checkpoint took since the one before, or since its run began.
+    """Time and memory of a checkpoint since the one before, or since its run began.
 
     Args:
         steps: Optimiser steps; 0 for a merge.
@@ -191,7 +191,7 @@ def measured(name: str, setting: Setting) -> tuple[list[Figures], SweepState]:
     spec = spec_of(name, setting)
     root = sweep_root(spec)
     enter_folder(spec, root)
-    gc.collect()  # what the sweep before has left on the GPU
+    gc.collect()  # memory of the sweep before on the GPU
     executor = MeasuredExecutor(spec, root)
     proposer = proposers.build(spec.proposer, m=len(spec.objectives), runs=spec.stop.runs)
     driver = Driver(spec, MemoryLedger(MemoryStore()), InlineBackend(executor), proposer)

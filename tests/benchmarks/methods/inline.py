@@ -1,7 +1,7 @@
 """The real executor in this process: a whole sweep without Ray, one launch at a time.
 
-What a benchmark of methods wants: the driver, the ledger, training and evaluation as they are, and
-no start of a cluster between two arms.
+It is for benchmarks of methods: driver, ledger, training and evaluation are the real ones, and no
+cluster has to start between two arms.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class InlineBackend:
         self._waiting = [x for x in self._waiting if x.run_id != launch.run_id]
 
     def suspend(self, run_id: str, attempt: int, why: str) -> None:
-        """Do nothing: a launch is over before its driver hears of it."""
+        """Do nothing: a launch ends before its driver polls."""
 
     def poll(self, timeout_s: float) -> list[Report]:
         """Execute what waits, to its end."""

@@ -1,18 +1,18 @@
 """A task whose true front is known by enumeration.
 
-The prompt names three letters; the base answers with four, one token each. Each row that it was
-trained on says the prompt's first letter with a chance of its own, and another letter otherwise, so
-it answers in every way from all alike to all different. Before the prompt it has read numbers and
-names that meant nothing, so a method that states a preference there finds words to say it in.
-Two objectives pull apart: `echo`, how often the answer says the prompt's first letter (k of 4), and
-`variety`, how many different letters it holds (d of 4), both with diminishing returns:
+The prompt names three letters; the base answers with four, one token each. Each row of its training
+data has the prompt's first letter with a chance of its own, and another letter otherwise, so the
+base gives answers from all alike to all different. In training, prompts began with numbers and
+names without a meaning, so a method that states a preference there can use known words. Two
+objectives conflict: `echo`, the number of the prompt's first letter in the answer (k of 4), and
+`variety`, the number of different letters (d of 4), both with diminishing returns:
 
     echo = 1 - (1 - k/4)^2        variety = 1 - ((4 - d)/3)^2, 0 for d = 0
 
-What is no letter counts for neither, so a policy that drifts off the letters loses both. All 6^4
-answers to a prompt can be listed, so the best expected scores that any policy can have are
-known exactly: the upper right hull of the listed scores. By hand: k = 4 gives (1, 0), k = 3 at best
-(15/16, 5/9), k = 2 (3/4, 8/9), k = 1 (7/16, 1); all four are on the hull.
+Other tokens count for neither, so a policy that drifts off the letters loses both. All 6^4 answers
+to a prompt can be listed, so the best expected scores of any policy are known exactly: the upper
+right hull of the listed scores. By hand: k = 4 gives (1, 0), k = 3 at best (15/16, 5/9), k = 2
+(3/4, 8/9), k = 1 (7/16, 1); all four are on the hull.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ LETTERS = "abcdef"
 ANSWER = 4
 PAD, EOS = "<pad>", "<eos>"
 NOISE = ("Weights", "echo", "variety", *"<>-.,:0123456789")
-"""What the base has read before its prompts without any meaning."""
+"""Words without a meaning before the prompts in the base's training."""
 SPARE = tuple(f"spare{i}" for i in range(8))
-"""Words that it has never seen."""
+"""Words that the base has never seen."""
 BASE_STEPS = 800
 
 

@@ -1,7 +1,7 @@
-"""A task on random words for a model of random parameters: nothing of it is downloaded.
+"""A task on random words for a model of random parameters: nothing is downloaded.
 
-It has the shape of a real one and no meaning: two objectives count words by their numbers, and what
-a policy scores says nothing of the method that trained it.
+It has the shape of a real task and no meaning: two objectives count words by their numbers, and the
+scores of a policy say nothing about its method.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Size:
 
     Args:
         batch: Pairs or answers of a step.
-        steps: Of a run; what is told is measured over the second half.
+        steps: Steps of a run; the reported figures are of the second half.
     """
 
     words: int
@@ -44,7 +44,7 @@ SMALL = Size(200, 32, 64, 2, prompts=8, prompt=8, answer=6, batch=4, steps=4)
 
 @dataclass(frozen=True)
 class Setting:
-    """What a sweep runs on; `folder` has the base, and is where it is kept."""
+    """Size, device and folder of a sweep; `folder` has the base, and stores the sweep."""
 
     size: Size
     device: str

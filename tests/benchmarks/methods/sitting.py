@@ -1,7 +1,7 @@
-"""One sitting: every arm on one task with one seed, one after the other in one process.
+"""One sitting: all arms on one task with one seed, one after the other in one process.
 
-`python -m tests.benchmarks.methods.sitting TASK SEED FOLDER [ARM …]` writes a JSON file
-for each arm; an arm whose file is there is not run again.
+`python -m tests.benchmarks.methods.sitting TASK SEED FOLDER [ARM …]` writes a JSON file for each
+arm; an arm with a file is not run again.
 """
 
 from __future__ import annotations

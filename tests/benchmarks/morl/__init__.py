@@ -1,20 +1,20 @@
-"""C-MORL's own setting, multi-objective reinforcement learning, by the engine as it is.
+"""C-MORL's own setting, multi-objective reinforcement learning, with the unchanged engine.
 
     worlds     three environments of MO-Gymnasium as arrays: many episodes at once
     policy     an actor, and a critic with a value for each objective
     ppo        rollouts, advantages for each objective, PPO's update
-    barrier    what keeping frozen thresholds is worth
-    training   one launch from its start to its last policy, and how policies are measured
-    executor   what a worker does: `engine.runtime.protocols.RunExecutor` without a language model
+    barrier    the barrier that keeps frozen thresholds
+    training   one launch from its start to its last policy, and the measurement of policies
+    executor   the executor: `engine.runtime.protocols.RunExecutor` without a language model
     sweep      the engine's driver, ledger and proposers over a pool of processes
-    measured   what a front is worth, in MO-Gymnasium itself
-    spec       what a job in `jobs` may say
+    measured   worth of a front, in MO-Gymnasium itself
+    spec       the spec of a job in `jobs`
     __main__   the table of `results/morl.md`
 
-What any training needs to be swept is here: an executor that tells calibration, evaluations and
-ends as the ledger's rows. What the engine lacks for a user who trains something other than language
-models: `SweepSpec` has a model and data that nobody reads here, and its objectives and methods are
-closed unions, so that a job needs a spec class of its own, and with it a loader; `paretoflow run`
-loads no other class, and looks up what a method can do in a closed catalogue. Rows call environment
-steps tokens and episodes prompts, and reports and exports show answers and adapters.
+An executor that reports calibration, evaluations and ends as rows of the ledger is enough to sweep
+any training. The engine has these gaps for users who do not train language models: `SweepSpec`
+requires a model and data, which are unused here. Its objectives and methods are closed unions, so
+that a job needs its own spec class and loader. `paretoflow run` loads no other class, and looks up
+the capabilities of a method in a closed catalogue. Rows call environment steps tokens and episodes
+prompts; reports and exports show answers and adapters.
 """

@@ -1,7 +1,7 @@
 """C-MORL's setting: `python -m tests.benchmarks.morl --env fruit_tree --seeds 3 --folder F`.
 
-A sweep for each seed and arm, by the engine's driver. Whatever has its result in the folder is not
-run again, and a sweep that was cut off goes on where it stood.
+It runs a sweep for each seed and arm, by the engine's driver. A sweep with a result in the folder
+is not run again, and an interrupted sweep is resumed.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def row(job: str, arm: str, found: list[dict[str, Any]]) -> list[str]:
 
 
 def points(found: list[dict[str, Any]]) -> str:
-    """Return how large the fronts are and, where points can be told apart, how many are known."""
+    """Return the size of the fronts and, if points can be identified, how many are known."""
     size = f"{mean(told['front'] for told in found):.0f}"
     exact = mean(told["points"] for told in found)
     return f"{size}, {exact:.0f} of {found[0]['known_points']}" if exact else f"{size}, random"

@@ -1,4 +1,4 @@
-"""What keeping thresholds is worth: an interior-point barrier on the returns of an episode."""
+"""An interior-point barrier on the returns of an episode, which keeps thresholds."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Barrier:
 
 
 def thresholds_of(proposal: Proposal, scale: FloatArray) -> FloatArray | None:
-    """Return what a launch must keep in units of `scale`; None where it is not constrained.
+    """Return the thresholds of a launch in units of `scale`; None if it is not constrained.
 
     The target has no threshold. Gains here are raw scores: every objective is maximised.
     """

@@ -1,4 +1,4 @@
-"""What a worker does here: trains a policy for a launch, and measures it on the way."""
+"""The executor of a worker: trains a policy for a launch, and measures it meanwhile."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class MorlExecutor:
         """Do nothing: the objectives are in the job."""
 
     def execute(self, launch: Launch, attempt: Attempt) -> Failure | None:
-        """Train what a launch asks for, telling each measured policy."""
+        """Train the policy of a launch, and report each measured policy."""
         return failure_in(lambda: self._train(launch, attempt))
 
     def _train(self, launch: Launch, attempt: Attempt) -> None:

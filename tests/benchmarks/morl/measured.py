@@ -1,4 +1,4 @@
-"""What a front is worth, measured again in MO-Gymnasium itself."""
+"""Measures the worth of a front again in MO-Gymnasium itself."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ def known_hypervolume(spec: MorlSpec) -> float:
 
 
 def hypervolume_there(spec: MorlSpec, state: SweepState) -> float:
-    """Return the hypervolume of a sweep's front, each policy played anew in MO-Gymnasium.
+    """Return the hypervolume of a sweep's front, with new episodes of each policy in MO-Gymnasium.
 
-    With other random numbers than those that chose the front: a lucky policy is no longer lucky.
+    Their random numbers differ from those that selected the front, so a lucky policy is not lucky
+    again.
     """
     root = sweep_root(spec).local
     assert root is not None  # jobs keep their sweeps in a folder

@@ -1,4 +1,4 @@
-"""What a job in `jobs` may say: a sweep over policies of one environment."""
+"""The spec of a job in `jobs`: a sweep over policies of one environment."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ReturnSpec(Spec):
 
 
 class EnvironmentSpec(Spec):
-    """What is played."""
+    """The environment of the episodes."""
 
     id: str
     """MO-Gymnasium's id; `worlds.WORLDS` has those that there are."""
@@ -75,8 +75,8 @@ class PpoSpec(MethodBase):
     hidden: int = Field(64, ge=1)
     """Units of each hidden layer."""
     warmth: float = Field(0.3, gt=0, le=1)
-    """What a parent's logits are multiplied by where a launch starts from it: a policy that has
-    settled tries nothing new. Its likeliest actions stay the same."""
+    """Factor of a parent's logits when a launch starts from it, since a converged policy explores
+    nothing. The likeliest actions stay the same."""
     augment: float = Field(0.02, ge=0)
     """Added to every weight, little by little over a run: of two policies as good for a corner,
     the one that wastes nothing. Not at once: what costs little is learnt before what is rare."""
@@ -85,7 +85,7 @@ class PpoSpec(MethodBase):
     sharpness: float = Field(20.0, gt=0)
     """Of the barrier: what the logarithm is divided by."""
     edge: float = Field(0.01, gt=0)
-    """Slack, in normalised returns, below which the barrier goes on as a straight line."""
+    """Slack, in normalised returns, below which the barrier continues as a straight line."""
     dual: DualSpec = DualSpec()
     """The dual controller; `every` counts rollouts."""
 
@@ -94,11 +94,11 @@ class MorlSpec(SweepSpec):
     """A sweep without a language model: `model` and `data` are left at their defaults, unread."""
 
     environment: EnvironmentSpec
-    """What is played."""
+    """The environment of the episodes."""
     objectives: tuple[ReturnSpec, ...] = Field(min_length=2)  # type: ignore[assignment]
     """One for each reward, in order."""
     method: PpoSpec  # type: ignore[assignment]
-    """How a run trains."""
+    """Options of the training."""
 
 
 def load_job(job: str, **changes: Any) -> MorlSpec:

@@ -29,10 +29,9 @@ class PoolBackend:
 
     Args:
         executor: Freezes the objectives.
-        pool: Where launches run.
-        execute: What runs there: an attempt to its end; returns what it told, the last with
-            `ended`.
-        workers: Launches at a time.
+        pool: Executor of the launches.
+        execute: Executes an attempt to its end; returns its reports, the last with `ended`.
+        workers: Number of concurrent launches.
     """
 
     def __init__(
@@ -70,15 +69,15 @@ class PoolBackend:
         self._open[launch.run_id, launch.attempt] = future
 
     def suspend(self, run_id: str, attempt: int, why: str) -> None:
-        """Do nothing: a launch is over before its driver hears of it."""
+        """Do nothing: a launch ends before its driver polls."""
 
     def drop(self, launch: Launch) -> None:
-        """Forget a launch; what it tells is not heard."""
+        """Drop a launch; its reports are ignored."""
         if future := self._open.pop((launch.run_id, launch.attempt), None):
             future.cancel()
 
     def poll(self, timeout_s: float) -> list[Report]:
-        """Return what the launches told that are over."""
+        """Return the reports of the ended launches."""
         over, _ = wait(self._open.values(), timeout_s, FIRST_COMPLETED)
         ended = [key for key, future in self._open.items() if future in over]
         return [report for key in ended for report in self._open.pop(key).result()]
@@ -88,7 +87,7 @@ class PoolBackend:
         return ()
 
     def close(self) -> None:
-        """Let go of what has not begun."""
+        """Cancel launches that have not begun."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def detach(self) -> None:
@@ -116,7 +115,7 @@ class Told:
 
 
 def execute(executor: RunExecutor, launch: Launch) -> list[Report]:
-    """Execute an attempt; return what it told, its end last."""
+    """Execute an attempt; return its reports, its end last."""
     told = Told()
     failure = executor.execute(launch, told)
     return [*told.reports, Report(launch.run_id, launch.attempt, ended=True, failure=failure)]

@@ -1,4 +1,4 @@
-"""One launch from its start to its last policy, and how a policy is measured."""
+"""One launch from its start to its last policy, and the measurement of a policy."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Three environments of MO-Gymnasium as arrays: many episodes at once in one process.
 
-Their numbers are read from the package, their rules are written anew; a test holds each to the
-package step by step. n episodes, m objectives, f features.
+Their numbers are read from the package; their rules are implemented here, and a test compares each
+with the package step by step. n episodes, m objectives, f features.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Step:
 class World(ABC):
     """Many episodes of one environment.
 
-    Lifecycle: `begin` with the number of episodes, then any number of `step`; whoever steps calls
-    `restart` for the episodes that are over. `features` is what a policy sees, `observations` what
-    MO-Gymnasium would give.
+    Lifecycle: `begin` with the number of episodes, then any number of `step`; the caller calls
+    `restart` for the ended episodes. `features` are the inputs of a policy, `observations` those of
+    MO-Gymnasium.
     """
 
     actions: int
@@ -73,10 +73,10 @@ class World(ABC):
 
     @abstractmethod
     def seen(self, observations: FloatArray) -> NDArray[np.float32]:
-        """Return what a policy sees of observations, shape (n, width)."""
+        """Return the inputs of a policy for observations, shape (n, width)."""
 
     def features(self) -> NDArray[np.float32]:
-        """Return what a policy sees now, shape (n, width)."""
+        """Return the present inputs of a policy, shape (n, width)."""
         return self.seen(self.observations())
 
 

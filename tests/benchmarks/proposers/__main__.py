@@ -1,7 +1,7 @@
 """Proposers and peers: `python -m tests.benchmarks.proposers [--quick] [--folder sweeps/bench]`.
 
-Raw results are lines of `cells.jsonl` in the folder, so that a benchmark can be cut off and gone on
-with. A slice, to look at while working on a proposer:
+Raw results are lines of `cells.jsonl` in the folder, so that an interrupted benchmark can be
+continued. A slice, for work on a proposer:
 
     python -m tests.benchmarks.proposers --problems zdt,dtlz2 --proposers empty_box,cmorl --seeds 4
 

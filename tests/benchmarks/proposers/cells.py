@@ -1,4 +1,4 @@
-"""The grid of sweeps: two processes, one line of JSON for each; goes on where it was cut off."""
+"""The grid of sweeps: two processes, a line of JSON for each; continues after an interruption."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Result:
-    """What a sweep came to; see `virtual_sweep.Curve`.
+    """Result of a sweep; see `virtual_sweep.Curve`.
 
     Args:
-        cell: Which sweep.
+        cell: The sweep.
         noise: Of its weather.
         sigma: Of its weather.
         workers: Of its weather.

@@ -1,4 +1,4 @@
-"""Who takes part: every proposer of ours that trains, and the peers."""
+"""The participants: every proposer of ours that trains, and the peers."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ passes on another's launches."""
 
 @dataclass(frozen=True)
 class Setting:
-    """What a proposer is built for.
+    """The setting that a proposer is built for.
 
     Args:
-        target: The front; only the upper bound may look at it.
+        target: The front; only the upper bound may use it.
         runs: Budget.
         workers: How many runs are in training at a time.
     """

@@ -1,8 +1,8 @@
-"""The default against the best of its own arms, which other seeds have chosen.
+"""The default against the best of its own arms, chosen on other seeds.
 
-The best of several arms on the sweeps that are compared is a maximum over noise: even the same
-proposer under four names loses to it. So the seeds are halved: each half chooses an arm, by its
-mean share, and the other half compares.
+The best of several arms on the compared sweeps is a maximum over noise: even the same proposer
+under four names loses to it. So the seeds are halved: each half chooses an arm, by its mean share,
+and the other half compares.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Key = tuple[object, ...]
 
 @dataclass(frozen=True)
 class Gap:
-    """What the default is ahead of the best arm by.
+    """Lead of the default over the best arm.
 
     Args:
-        arms: The arm that each half has chosen, one name if both chose the same.
+        arms: The arm that each half chose, one name if both chose the same.
         share: The default's mean share.
         other: That of the chosen arms on the sweeps that did not choose them.
         mean: Of the paired gaps.

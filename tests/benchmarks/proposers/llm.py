@@ -1,4 +1,4 @@
-"""The oracle of `engine.simulation.llm_like` on gains, with prompts of each sweep's own."""
+"""The oracle of `engine.simulation.llm_like` on gains; each sweep has its own prompts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.histories import problem_of
 
 
 class LlmLike(LlmLikeOracle):
-    """Ours, told in units in which the ends of the front are 0 and 1.
+    """Our oracle, in units in which the ends of the front are 0 and 1.
 
     Args:
         world: Seed of its world.

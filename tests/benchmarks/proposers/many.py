@@ -1,4 +1,4 @@
-"""Six objectives: what the default there rests on; asked for by name, family `six`."""
+"""Six objectives: evidence for the default there; run only by name, family `six`."""
 
 from __future__ import annotations
 

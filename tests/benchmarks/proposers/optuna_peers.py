@@ -44,7 +44,7 @@ def gp(seed: int) -> Any:
 
 
 class OptunaPeer:
-    """A study that is asked for each launch and told of each ended run.
+    """A study that suggests each launch and receives the result of each ended run.
 
     A run's result is its last checkpoint. The study has the sampler's own memory, so that this peer
     is not a pure function of the history: one object serves one sweep.

@@ -1,8 +1,8 @@
-"""What a launch finds: exactly, by an optimiser that stops early, or in recorded runs.
+"""Results of launches: exact, by an optimiser that stops early, or from recorded runs.
 
-All are training oracles (`engine.oracles`): costs are shares of a run's time, scores true
-normalised gains, on which the weather puts its noise. Those of `llm` and `sealed_llm` tell scores
-by prompt instead, and have a method `truth(state)`.
+All are training oracles (`engine.oracles`): costs are shares of a run's time, scores are true
+normalised gains, to which the weather adds noise. Those of `llm` and `sealed_llm` return scores by
+prompt instead, and have a method `truth(state)`.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Remembered:
     """Another oracle, which is asked once for each run that begins at the base.
 
     A sweep's luck depends on its seed and the run's place alone, so that the opening of a sweep is
-    the same whoever proposes.
+    the same for all proposers.
 
     Args:
         inner: The oracle of one problem and one seed.

@@ -1,6 +1,6 @@
-"""What people would use instead, and an upper bound: each behind `propose`.
+"""Common alternatives to our proposers, and an upper bound, behind `propose`.
 
-Peers of weights begin with the same launches as ours, corners and centre, and see the same history.
+Peers of weights begin with the same launches as ours, corners and centre, and get the same history.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Greedy:
     def propose(
         self, history: History, pending: Sequence[Proposal], count: int, seed: int
     ) -> list[Proposal]:
-        """Return launches at the points not asked for yet, failed ones anew."""
+        """Return launches at the points not tried yet; failed ones are repeated."""
         failed = {r.proposal.tag for r in history.runs if r.status.value == "failed"}
         tried = {r.proposal.tag for r in history.runs} - failed | {p.tag for p in pending}
 
@@ -135,7 +135,7 @@ def greedy_points(front: bytes, m: int) -> FloatArray:
         gains = gains[np.concatenate([ends, more]).astype(int)]
     ref = np.full(m, REF)
     chosen: list[int] = []
-    # what a point adds only falls as others come: the largest old bound that still holds wins
+    # a point's gain only falls as others are added: the largest old bound that still holds wins
     bounds = np.full(len(gains), np.inf)
     while len(chosen) < min(MOST_POINTS, len(gains)):
         while True:

@@ -1,7 +1,7 @@
 """Problems with a known front: a name, a family, and the split into tuning and verdict.
 
-The split is by family and was written down before anything was measured: proposers may be tuned on
-the families of `TUNING`; what the project says of them rests on the others alone.
+The split is by family and was fixed before any measurement: proposers may be tuned on the families
+of `TUNING`; the project's claims about them use the others alone.
 
     zdt, bulge, treasure            tuning
     dtlz, mw, re, morl              verdict
@@ -9,9 +9,9 @@ the families of `TUNING`; what the project says of them rests on the others alon
     llm                             tuning: the oracle of `engine.simulation.llm_like`
     six                             six objectives, see `many`
     sealed_…                        see `sealed`: written before the default was first chosen for
-                                    small budgets, run once, and tuned on since
+                                    small budgets, run once, and used for tuning since
     unseen_…                        see `unseen`: written before the present default, run once
-                                    afterwards; tuned on were all others
+                                    afterwards; all others were used for tuning
 """
 
 from __future__ import annotations

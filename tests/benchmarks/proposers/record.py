@@ -1,8 +1,8 @@
 """Records sweeps of the embedded task to replay: `python -m tests.benchmarks.proposers.record`.
 
-Real trainings on a lattice of weights, without Ray, every checkpoint with its oriented scores; see
-`oracles.ReplayOracle` for the files. About 15 minutes on one core. The files are committed: a
-benchmark of proposers needs no trainer.
+It makes real trainings on a lattice of weights, without Ray, and records the oriented scores of
+every checkpoint; see `oracles.ReplayOracle` for the files. It takes about 15 minutes on one core.
+The files are committed: a benchmark of proposers needs no trainer.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def spec_of(objectives: int, runs: int, folder: str) -> SweepSpec:
 
 
 def recording_of(name: str, state: SweepState) -> dict[str, Any]:
-    """Return what a file holds: the weights of each run and the gains of its checkpoints."""
+    """Return the content of a file: the weights of each run and the gains of its checkpoints."""
     history = state.history()
     runs = [
         {

@@ -1,4 +1,4 @@
-"""From results to figures: medians, pairs, wins."""
+"""Statistics of results: medians, pairs, wins."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Problems that nothing was tuned on: written and committed first, run once, after all choices.
+"""Held-out problems, not used for tuning: committed first, run once, after all choices.
 
-Six shapes with a formula, each with an exact oracle and one that optimises: convex, concave and
-disconnected, of two and three objectives. Two of language models as tables: a policy is a softmax
-over a few answers to each kind of prompt, which training tilts towards rewards; unlike
+Six are shapes with a formula, each with an exact oracle and one that optimises: convex, concave and
+disconnected, of two and three objectives. Two are language models as tables: a policy is a softmax
+over a few answers to each kind of prompt, which training moves towards rewards; unlike
 `engine.simulation.llm_like`, nothing here is a latent space with a tax.
 """
 
@@ -99,8 +99,8 @@ class Tables:
         start: Logits of the base, shape (KINDS, ANSWERS).
         rewards: Between 0 and 1, shape (m, KINDS, ANSWERS).
         kinds: Kind of each prompt, shape (ALL_PROMPTS,).
-        shifts: What a prompt adds to the logits, shape (ALL_PROMPTS, ANSWERS).
-        hard: What a prompt takes from every reward, shape (ALL_PROMPTS,).
+        shifts: Change of the logits by a prompt, shape (ALL_PROMPTS, ANSWERS).
+        hard: Reduction of every reward by a prompt, shape (ALL_PROMPTS,).
     """
 
     start: FloatArray
@@ -237,5 +237,5 @@ FRESH = [
     for m in (2, 3)
     for draw in (1, 2, 3)
 ]
-"""Other draws of the tables: the rule was changed once after the sealed family had been run, for
-what it lost there, and looked at on these afterwards."""
+"""Other draws of the tables: after the sealed family had been run, the rule was changed once
+because of its losses there, and checked on these afterwards."""

@@ -1,8 +1,8 @@
-"""Budgets that people pay for, each a sweep of its own: `-m tests.benchmarks.proposers.small`.
+"""Realistic small budgets, each with its own sweeps: `-m tests.benchmarks.proposers.small`.
 
-`--folder` keeps raw results, so that what was cut off goes on; `--unseen` runs the sealed family
-alone. Unlike the main benchmark, which reads a sweep of 64 runs at 16 and 32, proposers here know
-the budget, and there are as many workers as such a sweep usually has.
+`--folder` keeps raw results, so that an interrupted benchmark continues; `--unseen` runs the sealed
+family alone. Unlike the main benchmark, which reads a sweep of 64 runs at 16 and 32, proposers here
+know the budget, and there are as many workers as such a sweep usually has.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tables of results/proposers.md."""
+"""Tables of results/proposers.md."""
 
 from __future__ import annotations
 

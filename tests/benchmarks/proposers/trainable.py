@@ -116,7 +116,7 @@ def find_front(name: str, population: int, generations: int) -> FloatArray:
 
 
 def main() -> None:
-    """Find every front of BoTorch's problems anew."""
+    """Compute all fronts of BoTorch's problems again."""
     KNOWN.mkdir(exist_ok=True)
     for name in BOTORCH:
         front = find_front(name, 300, 250)

@@ -1,9 +1,9 @@
-"""A second sealed family: written and committed before the rule that it judges, run once after it.
+"""A second held-out family: committed before the rule that it judges, run once after it.
 
-Nothing here is a case of what rules were chosen on: other formulas for the shapes, drawn exponents,
-a rotated space to optimise in, and, for language models, policies whose logits are linear in
-features of the answers, trained on raw rewards, so that the objective with the larger spread takes
-most weights. Sweeps have the seeds of `SWEEPS`, which meet every level of noise alike.
+No problem here was used to choose rules: the shapes have other formulas and drawn exponents, and
+are optimised in a rotated space. For language models, policies have logits that are linear in
+features of the answers, trained on raw rewards, so that the objective with the larger spread wins
+for most weights. Sweeps have the seeds of `SWEEPS`, which have all levels of noise equally often.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A sweep in virtual time, without a ledger: asks, waits, measures, scores what is claimed."""
+"""A sweep in virtual time, without a ledger: proposes, waits, measures, scores the claims."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ class Coming:
 
 @dataclass
 class Curve:
-    """What a sweep reached, after each ended run.
+    """Progress of a sweep, after each ended run.
 
     Attributes:
-        shares: True hypervolume of what the proposer claims, as a share of the front's.
+        shares: True hypervolume of the proposer's claims, as a share of the front's.
         hours: Virtual time of each.
         think_s: Real seconds that decisions took in all.
         decisions: How many launches were chosen.
@@ -138,7 +138,7 @@ class VirtualSweep:
         return curve
 
     def history(self) -> History:
-        """Return what a proposer may look at now."""
+        """Return the present history for a proposer."""
         m = self._target.m
         ended = sorted(self._records)
         place = {run: i for i, run in enumerate(ended)} | {BASE: BASE}
@@ -197,7 +197,7 @@ class VirtualSweep:
         heapq.heappush(self._coming, Coming(self._now + hours, run, len(found), worker))
 
     def _answer(self, run: int, proposal: Proposal) -> list[CheckedPoint]:
-        """Return what the oracle answers; a look finds the same truth, or answers prompts anew."""
+        """Return the oracle's answer; a re-evaluation has the same truth, or new answers."""
         if not is_look(proposal):
             return self._answers.of(Launch(run_name(run), 0, proposal))
         name = str(proposal.parent)

@@ -1,7 +1,6 @@
-"""The weather of one sweep: noise, failures, run times, a straggler; from its seed alone.
+"""The weather of one sweep: noise, failures, run times, a straggler; derived from its seed alone.
 
-Run k of a sweep has the same luck whichever proposer launched it, so that proposers compare in
-pairs.
+Run k of a sweep has the same luck for all proposers, so that proposers compare in pairs.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ CORRELATION = 0.5
 FAILURES = 0.02
 STRAGGLER = 5.0
 SEED_EFFECT = 0.5
-"""Scale of what a run's own luck takes from its true values, in standard errors."""
+"""Scale of the loss of a run's true values by its own luck, in standard errors."""
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""What pausing runs at rungs saves, beside no stopping and MO-ASHA's rule."""
+"""Savings by pausing runs at rungs, compared with no stopping and MO-ASHA's rule."""

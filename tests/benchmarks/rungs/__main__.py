@@ -1,8 +1,8 @@
-"""What pausing runs at rungs saves: device time to the same hypervolume, in simulated sweeps.
+"""Savings by pausing runs at rungs: device time to the same hypervolume, in simulated sweeps.
 
-`python -m tests.benchmarks.rungs`. Judged is the true hypervolume of what a sweep claims to be its
-front. A sweep whose runs all go to their end has `RUNS` of them; the others may launch three times
-as many, and it counts how soon they reach what it reached.
+`python -m tests.benchmarks.rungs`. The measure is the true hypervolume of a sweep's claimed front.
+A sweep without pauses has `RUNS` runs. The others may launch three times as many; their result is
+the time at which they reach the hypervolume of the first.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ OPTIMISED = ("zdt1", "zdt3", "vehicle_safety", "car_side_impact")
 
 @dataclass(frozen=True)
 class Setting:
-    """What a sweep is run on.
+    """The setting of a sweep.
 
     Args:
-        front: Its name.
+        front: Name of the front.
         runs: What runs are like, in words.
         m: Number of objectives.
         steps: Checkpoints of a run.

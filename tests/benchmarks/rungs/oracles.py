@@ -1,7 +1,7 @@
 """Runs with checkpoints, in virtual time: drawn, optimised, or recorded from real trainings.
 
-Each checkpoint's scores are its true gains with noise; `truth` keeps the true ones, which a sweep's
-claims are judged by.
+Each checkpoint's scores are its true gains with noise; `truth` keeps the true gains, which judge a
+sweep's claims.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NOISE = 0.02
 class CheckpointOracle(Training, Protocol):
     """Answers launches; see `engine.oracles`.
 
-    `truth` has the true gains of each score vector that was told.
+    `truth` has the true gains of each reported score vector.
     """
 
     truth: dict[tuple[float, ...], FloatArray]
@@ -37,7 +37,7 @@ class _Telling:
     """Puts noise on true gains, and keeps these.
 
     Attributes:
-        truth: True gains of each score vector that was told.
+        truth: True gains of each reported score vector.
     """
 
     truth: dict[tuple[float, ...], FloatArray] = field(default_factory=dict)
