@@ -38,7 +38,7 @@ TAGS: dict[str, str] = {
 
 
 class Exporter(Protocol):
-    """Writes a front to a place outside its sweep, whole or not at all."""
+    """Writes a front to a place outside its sweep, completely or not at all."""
 
     def export(
         self, view: SweepView, out: Path, picture: Callable[[], bytes], *, force: bool

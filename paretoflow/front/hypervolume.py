@@ -25,7 +25,7 @@ def hypervolume(gains: ArrayLike, ref: ArrayLike) -> float:
     Args:
         gains: Oriented scores, shape (n, m); dominated and repeated rows change nothing.
         ref: Oriented reference point, shape (m,). A point that does not exceed it in every
-            objective adds nothing: `count_beyond_ref` says how many do.
+            objective adds nothing; `count_beyond_ref` counts the points that do.
 
     Returns:
         Hypervolume in the product of the objectives' units; 0.0 when n = 0.

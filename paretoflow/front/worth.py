@@ -37,7 +37,7 @@ DRAWS = 500
 _NEVER = 4.0
 """Lead in standard errors, in every objective, beyond which the beaten evaluation is left out."""
 _MOST = 250
-"""Largest number of contending evaluations: bounds the time of very long sweeps."""
+"""Largest number of contenders beside the claimed points: bounds the time of very long sweeps."""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class FencedTable(DeltaReader):
         self._migrations = pending_migrations(self._found_version, folder.uri)
 
     def take_over(self, at_least: int = 0) -> int:
-        """Become the table's only writer, in a commit of its own.
+        """Become the table's only writer, in a separate commit.
 
         Args:
             at_least: Smallest epoch to take.

@@ -36,8 +36,8 @@ Spare = Callable[[set[str], list[int]], pa.Table | None]
 def repair_log(folder: Folder) -> bool:
     """Repair a log so that the table opens; return whether anything was changed.
 
-    Damaged checkpoints are removed: the entries hold everything. An empty entry replaces a damaged
-    one between the first and the last; `make_whole` then restores its rows.
+    Damaged checkpoints are set aside: the entries hold everything. An empty entry replaces a
+    damaged one between the first and the last; `make_whole` then restores its rows.
     """
     checkpoints = list(damaged_checkpoints(folder))
     for name in checkpoints:

@@ -4,9 +4,9 @@ All numbers here are normalised gains, 0 at the nadir and 1 at the ideal. A bett
 dominated by no front point and, if the front is right, dominates none. So it lies above one of the
 front's local lower bounds and below one of its local upper bounds, which makes a box. A constrained
 launch explores the box: it raises objective l while the others stay above thresholds half-way.
-After the launch, whatever its result, the part of the box above that result is deleted for that
-objective; each further launch halves the box. Training is no exact oracle: when everything is
-deleted, the oldest half of the launches is ignored and their boxes come back.
+After the launch, whatever its result, all places that would have been a better result are deleted
+for that objective; each further launch halves the box. Training is no exact oracle: when everything
+is deleted, the oldest half of the launches is ignored and their boxes come back.
 
 References:
     Klamroth, Lacour and Vanderpooten (2015), On the representation of the search region in

@@ -37,8 +37,8 @@ class OlsProposer(StepwiseProposer):
     The widest corner comes next. When no corner is left, weights far from all tried so far use up
     the budget, unless `epsilon` is set, which then ends the sweep.
 
-    Noise: scores are lowered by `z` standard errors before `epsilon` is compared with the bound, so
-    that the sweep does not continue for widths that are due to noise alone.
+    Noise: the bound that `epsilon` is compared with is computed from scores lowered by `z` standard
+    errors, so that the sweep does not continue for widths that are due to noise alone.
 
     Pending launches are expected to arrive half-way from the best known point at their weights to
     the best possible one. If they were expected at the bound itself, one launch would close the
