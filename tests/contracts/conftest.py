@@ -1,4 +1,4 @@
-"""What the contract tests of methods share."""
+"""Fixtures shared by the contract tests of methods."""
 
 from __future__ import annotations
 

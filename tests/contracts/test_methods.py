@@ -219,7 +219,7 @@ def test_an_objective_that_no_training_moves_changes_no_run(plain, context, spec
     assert last.weights.tolist() == pytest.approx([0.25, 0.5, 0.15, 0.1])
     assert all(len(s.weights) == 4 and s.weights[1] == 0 for s in last.served)
     assert len(last.served) == len(plain.checkpoints[0].served)
-    if CAPABILITIES[spec.type].kind != "program":  # which is told all there is
+    if CAPABILITIES[spec.type].kind != "program":  # which receives everything
         assert close(plain, run, 0.0)
 
 

@@ -190,7 +190,7 @@ def sound(
 
 
 def question(proposal: Proposal) -> object:
-    """What a launch asks, apart from its seed."""
+    """Return the fields of a launch except its seed."""
     return (
         proposal.kind,
         proposal.weights,

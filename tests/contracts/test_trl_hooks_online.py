@@ -1,4 +1,4 @@
-"""What the online trainers lean on in TRL and transformers, and that aggregators reach the loss."""
+"""Hooks of online trainers in TRL and transformers, and the effect of aggregators on the loss."""
 
 from __future__ import annotations
 

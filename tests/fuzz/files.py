@@ -81,7 +81,7 @@ def written(at: Path) -> Path:
     for event in open_ledger(root, writer=False).events():
         if event.kind in told and event.run_id.startswith("r"):
             write_fragment(root, [replace(event, seq=-1, epoch=-1)])
-    for number in (97, 98):  # what a worker group finished while nobody drove
+    for number in (97, 98):  # results of a worker group without a driver
         _write_late(root, number)
     _write_old(root, 99)
     points = read_sweep(root).front.points
@@ -384,7 +384,7 @@ def fuzz(
         place: Where; it is whole again afterwards.
         seed: Of the damage: the same seed does the same in the same order.
         seconds: How long; the one at work is finished.
-        tell: Hears of each new fault, with the file that showed it.
+        tell: Called for each new fault, with the file that showed it.
     """
     rng = random.Random(seed)
     counted: Counter[str] = Counter()

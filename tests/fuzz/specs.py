@@ -43,7 +43,7 @@ SET = 0.3
 """Share of keys that are set at all."""
 HUGE = 10**9
 GIVEN = {"command": {"argv": ["{python}"]}}
-"""What is not drawn of a method."""
+"""Options of methods that are not drawn."""
 WORDS = ("q_proj", "v_proj", "x", "a b", "", "all-linear")
 
 

@@ -1,4 +1,4 @@
-"""Damaged files of a sweep for some seconds; `python -m tests.fuzz.files` goes on for longer."""
+"""Damaged files of a sweep, for some seconds; `python -m tests.fuzz.files` runs longer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mutants of sweep YAMLs for some seconds; `python -m tests.fuzz.yamls` goes on for longer."""
+"""Mutants of sweep YAMLs, for some seconds; `python -m tests.fuzz.yamls` runs longer."""
 
 from __future__ import annotations
 

@@ -257,7 +257,7 @@ def fuzz(
     Args:
         seed: Of the mutants: the same seed tries the same ones in the same order.
         seconds: How long; the mutant at work is finished.
-        tell: Hears of each new fault, with the mutant that showed it.
+        tell: Called for each new fault, with the mutant that showed it.
     """
     rng = random.Random(seed)
     counted: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Groups without torch: an executor that sleeps for each step, and breaks when it is told to.
+"""Worker groups without torch: an executor that sleeps for each step, and fails on request.
 
 It writes what the real one writes: adapters, whole trainer states, fragments. A run's score is a
 point on a concave front that depends on the proposal alone, so a disturbed sweep can be compared
@@ -10,7 +10,7 @@ each happens once, at the first step that any rank makes from there on:
     exit     the process ends at once
     freeze   the process stops answering (SIGSTOP)
     hang     the run makes no more steps, while its process answers
-    notice   the process is told to end (SIGTERM)
+    notice   the process gets SIGTERM
     raise    the method raises
     memory   the method runs out of memory
     load     loading fails (looked for when a rank loads)
@@ -176,7 +176,7 @@ class CheapExecutor:
             return 0.0
 
     def _misfortune(self) -> None:
-        """Obey one order, in the sequence of the list above, if there is any."""
+        """Execute one order, in the sequence of the list above, if there is any."""
         faults: dict[str, Callable[[], None]] = {
             "exit": lambda: os._exit(1),
             "freeze": self._freeze,

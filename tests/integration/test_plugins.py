@@ -44,6 +44,6 @@ def test_ray_tune_searches_with_our_proposer_and_restores_it(
     restored = tune.Tuner.restore(str(tmp_path / "concave"), trainable=train)
     assert len(restored.get_results()) == 8
     searcher = ParetoSearcher(OBJECTIVES, runs=8)
-    searcher.restore_from_dir(str(tmp_path / "concave"))  # as Tune does it before it goes on
+    searcher.restore_from_dir(str(tmp_path / "concave"))  # as Tune does before it continues
     asked = [tuple(x["weights"]) for x in launches if x["kind"] == "weighted"]
     assert tuple(searcher.suggest("next")["weights"]) not in asked

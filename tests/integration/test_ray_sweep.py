@@ -1,4 +1,4 @@
-"""The hard life of one small sweep on a local Ray, told by the command line and the ledger.
+"""Kills and failures of one small sweep on a local Ray, by the command line and the ledger.
 
 A start of Ray costs most of the time, so one sweep goes through everything, stage by stage, and
 each test looks at one stage:
@@ -69,7 +69,7 @@ def brevity(prompts, completions, orders, evals):
 
 @dataclass(frozen=True)
 class Stage:
-    """What a command printed, how it ended and what the ledger held then."""
+    """Output and exit status of a command, and the ledger after it."""
 
     home: Path
     text: str

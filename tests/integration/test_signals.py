@@ -30,7 +30,7 @@ STEPS = 60
 
 
 class Sweep:
-    """A job whose runs and whose shared stage take as long as they are told."""
+    """Return a job whose runs and shared stage take given times."""
 
     def __init__(self, home: Path) -> None:
         self.root = home / "told"

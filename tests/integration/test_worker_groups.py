@@ -54,7 +54,7 @@ class Sweep:
             "method": {"type": "dpo", "steps": 10},
             "proposer": {"type": "lattice"},
             "stop": {"runs": 6},
-            # what a failed test leaves behind makes room for the next
+            # remains of a failed test make room for the next test
             "engine": {"worker_groups": 2, "limits": {"orphan_s": 120}},
             "storage": str(home),
         }

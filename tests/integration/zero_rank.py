@@ -145,7 +145,7 @@ class WorkerGroup:
     def interrupted(
         self, name: str, spec: MethodSpec, zero: int, step: int, disk: str = ""
     ) -> None:
-        """Take a launch that rank 1 alone is told to stop, then go on from what it saved."""
+        """Execute a launch that only rank 1 has to stop, then continue from its saved state."""
         asked: list[int] = []
 
         def stop() -> bool:

@@ -105,7 +105,7 @@ class DatedStorage(SimulatedStorage):
 
 
 class WatchedCluster(SimulatedCluster):
-    """Remembers its launches, and when it told of which failure first.
+    """Records its launches, and the time of the first report of each failure.
 
     Attributes:
         undecided: Launches whose decision was not in the ledger.
@@ -198,7 +198,7 @@ class World:
     Attributes:
         endings: How each driver ended.
         launched_by: How many launches there were when it did.
-        acknowledged: Rows that a ledger has told some driver to be there.
+        acknowledged: Rows that a ledger has confirmed to some driver.
         oracle_class: What is trained and evaluated.
         ledger_class, driver_class: Replaced where the checks themselves are tested.
     """

@@ -24,7 +24,7 @@ class Blow(StrEnum):
     STOP = "stop"
     """The user presses Ctrl-C."""
     RIVAL = "rival"
-    """Another driver starts; this one goes on when that one is dead or done."""
+    """Another driver starts; this one continues when that one has died or ended."""
 
 
 class Fate(Protocol):

@@ -92,12 +92,12 @@ def check_nothing_lost(
     fragments: Iterable[tuple[Event, float]],
     failures_told_s: Mapping[tuple[str, int], float],
 ) -> None:
-    """What the ledger has acknowledged is there, and what groups wrote of runs that were open.
+    """Check that acknowledged rows are in the ledger, and results that groups wrote of open runs.
 
     Args:
         events: Rows of the ledger.
-        acknowledged: Rows that it said it had.
-        fragments: Rows that worker groups wrote, and when.
+        acknowledged: Rows that the ledger has confirmed.
+        fragments: Rows that worker groups wrote, and their times.
         failures_told_s: When a driver heard first that a (run, attempt) had failed: a result that
             comes after the last attempt was given up is kept, but the run stays failed.
     """

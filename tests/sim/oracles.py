@@ -42,7 +42,7 @@ class CircleOracle:
 
 
 class NoisyOracle(CircleOracle):
-    """Sees every score with an error of 0.05, anew in every evaluation; checkpoints take 10 s."""
+    """Adds an error of 0.05 to every score, new in every evaluation; checkpoints take 10 s."""
 
     ERROR = np.full(2, 0.05)
 

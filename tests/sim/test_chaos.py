@@ -81,7 +81,7 @@ def test_second_looks_under_fire_are_counted_once_and_move_the_front() -> None:
         looks += len(again)
         twice += sum(again.values()) - len(again)
     assert looks > 20
-    assert twice > 0  # the fire was real: some attempts were given up, and told their result late
+    assert twice > 0  # the chaos was real: some attempts were given up, and reported late
 
 
 def _world(fate: OneBlow, **changes: Any) -> World:

@@ -20,7 +20,7 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 def _life(storage: Path, rng: np.random.Generator) -> list[str]:
-    """Let a driver launch a few runs, kill it at some moment after; return the launches it told."""
+    """Let a driver launch a few runs, kill it some time later; return its launches."""
     told: list[str] = []
     with subprocess.Popen(
         [sys.executable, "-m", "tests.sim.delta_driver", str(storage)],

@@ -12,7 +12,7 @@ from tests.integration.examples.concave import OBJECTIVES, trained
 
 
 def study(trials: int, storage: optuna.storages.BaseStorage | str | None = None) -> optuna.Study:
-    """Run a study, or go on with the one in a storage; return it."""
+    """Run a study, or continue the one in a storage; return it."""
     sampler = ParetoSampler(OBJECTIVES, runs=trials)
 
     def train(trial: optuna.Trial) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What the benchmark of kills and full disks counts."""
+"""Counts of the benchmark of kills and full disks."""
 
 from __future__ import annotations
 

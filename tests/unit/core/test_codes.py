@@ -15,7 +15,7 @@ from paretoflow.core.errors import DataError, ParetoflowError, SpecError
 from tests.unit.core.test_errors import TREE
 
 CLASSES = {kind.__name__: kind for kind in TREE}
-# a fault is told as a `SpecError`, but `check` finds faults of data and models too
+# a fault is raised as `SpecError`, but `check` finds faults of data and models too
 CLASSES["Fault"] = ParetoflowError
 
 

@@ -1,4 +1,4 @@
-"""Which prompts a front was confirmed on, as it is kept and told."""
+"""Records and reports of the prompts that a front was confirmed on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is missing is missing, and a row that cannot be used is told or left out."""
+"""Missing values stay missing; a row that cannot be used is reported or left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is in which set: a function of what is asked, however the rows are written."""
+"""The split into sets depends on the questions, not on the format of the rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Means that scores do not tell apart lie together: by hand, and what may not change it."""
+"""Means that scores do not distinguish lie together: by hand, and invariances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a front is truly worth: by hand, on known truth, and what may not change it."""
+"""True worth of a front: by hand, on known truth, and invariances."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOW = RULES[RULE]
 
 
 def noisy(copies: int, seed: int, n: int = 40) -> np.ndarray:
-    """Return clouds of three points on a circle, each answered anew `copies` times."""
+    """Return clouds of three points on a circle, each with new answers for `copies` copies."""
     rng = np.random.default_rng(seed)
     angles = np.repeat([0.3, 0.8, 1.3], copies)
     means = np.stack([np.cos(angles), np.sin(angles)], axis=1)

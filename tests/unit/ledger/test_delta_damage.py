@@ -1,4 +1,4 @@
-"""What is said of a ledger whose files are damaged, gone, unreadable or of a newer version."""
+"""Errors for a ledger whose files are damaged, gone, unreadable or of a newer version."""
 
 from __future__ import annotations
 

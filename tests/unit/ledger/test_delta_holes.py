@@ -246,7 +246,7 @@ def test_a_reader_whose_files_were_merged_away_looks_again(
     ledger = open_ledger(sweep, writer=True)
     for i in range(100, 110):
         ledger.append([evaluated(i)])
-    assert reader._events.read().num_rows == ROWS + 10  # a handle that did not look at the log anew
+    assert reader._events.read().num_rows == ROWS + 10  # a handle without a refresh
 
 
 @pytest.mark.parametrize("table", ["events", "fronts"])

@@ -1,4 +1,4 @@
-"""How a method's module is loaded."""
+"""Loading of a method's module."""
 
 from __future__ import annotations
 

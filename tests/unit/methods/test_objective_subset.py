@@ -28,7 +28,7 @@ INFOS = tuple(ObjectiveInfo(n, Direction.MINIMIZE, "", 0.0, 9.0, 9.0) for n in (
 
 
 class Recorder:
-    """Notes what a method is told, and reports what it is given."""
+    """Records the request of a method, and reports given results."""
 
     def __init__(self, **reported: Any) -> None:
         self.launches: list[Launch] = []

@@ -11,9 +11,9 @@ from tests.histories import Front
 class Climb(Front):
     """Gradient ascent on m bells, f_i = exp(-|z - c_i|^2), cut off after some steps.
 
-    The front is concave with centres so far apart, so what a converged weighted run finds
-    are its ends; one that is cut off passes along it. Constrained runs climb the target and every
-    objective below its threshold.
+    The front is concave with centres so far apart, so a converged weighted run finds one of its
+    ends; a truncated run passes along it. Constrained runs climb the target and every objective
+    below its threshold.
 
     Args:
         m: Number of objectives; centres are the corners of a simplex.

@@ -122,7 +122,7 @@ def test_a_large_front_is_thinned_before_the_first_rated_launch():
     history = history_of(FLAT, [*ENDS, made_by("a")], [*rows, (2, [0.75, 0.75])])
     whole = hypervolume(history.gains, history.ref) - hypervolume(history.gains[:-1], history.ref)
     (outcome,) = outcomes_of(history)
-    # what is left out can only make the gain look larger
+    # points left out can only make the gain look larger
     assert whole <= outcome.gain < 1.4 * whole
 
 

@@ -51,7 +51,7 @@ def test_weights_start_between_the_target_and_the_normal_of_the_gap():
 
 def test_a_pending_launch_is_believed_so_that_the_next_goes_elsewhere():
     first, second, third = propose(THREE, count=3)
-    # what is left of the asked box: from (4, 7) to the believed (6.5, 3.5), or on to (9, 1)
+    # remaining part of the explored box: from (4, 7) to the believed (6.5, 3.5), or on to (9, 1)
     assert (second.parent, second.target, second.thresholds) != (
         first.parent,
         first.target,

@@ -1,4 +1,4 @@
-"""What a model of run configurations knows."""
+"""Models of run configurations."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_the_predicted_front_of_a_quadratic_is_its_true_front() -> None:
     toy = Mixing(GOALS)
     fit = Quadratics.fitted(mixtures, np.array([toy.gains(c) for c in mixtures]), logit=False)
     found = predicted_front(fit, 3)
-    assert 0.5 * off_front(found).max() ** 2 < 0.005  # what is lacking in gains
+    assert 0.5 * off_front(found).max() ** 2 < 0.005  # the loss of gains
     assert np.abs(found[:, None] - GOALS).sum(axis=2).min(axis=0).max() < 0.1
     assert (found == predicted_front(fit, 3)).all()
 

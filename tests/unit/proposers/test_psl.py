@@ -28,7 +28,7 @@ PSL, SVH = PslProposerSpec(type="psl"), SvhPslProposerSpec(type="svh_psl")
 
 
 def trained(proposal: Proposal) -> FloatArray:
-    """A convex front, less what a bad rate or rank costs; the best rate moves with the weights."""
+    """A convex front, less the cost of a bad rate or rank; the best rate moves with the weights."""
     weights, settings = proposal.weights.array, dict(proposal.settings)
     rate, rank = (axis.place(settings[axis.name]) for axis in AXES)
     miss = (rate - 0.3 - 0.4 * weights[0]) ** 2 + 0.3 * (rank - 5 / 6) ** 2

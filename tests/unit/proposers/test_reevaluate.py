@@ -119,11 +119,10 @@ def test_looks_are_spread_and_go_where_points_are_close() -> None:
 
 
 def _misjudged(seed: int, *, aimed: bool) -> tuple[float, int]:
-    """Look twenty times at forty noisy points of a front; see what is then taken for it.
+    """Re-evaluate forty noisy points of a front twenty times, and judge the claimed front.
 
     Returns:
-        What the claimed front promises beyond its true hypervolume, and how many points are on the
-        wrong side.
+        Claimed less true hypervolume of the claimed front, and the number of misjudged points.
     """
     rng = np.random.default_rng(seed)
     truth = zdt1(40) - 0.6 * rng.random((40, 1))

@@ -1,4 +1,4 @@
-"""What the rows of a comparison are made of."""
+"""Rows of the table of a comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work before the first launch that is put down, or fails, and goes on from there."""
+"""Work before the first launch that is stopped, or fails, and continues from there."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SEEDS = list(range(ROWS))
 
 
 class Patient:
-    """A mailbox that asks for the work to be put down once it was told so many things."""
+    """A mailbox that requests a stop of the work after a given number of reports."""
 
     def __init__(self, patience: int = 10_000) -> None:
         self.patience = patience
@@ -87,7 +87,7 @@ def test_interrupted_at_every_batch_the_answers_are_those_of_one_go(
         except RunInterrupted:
             counts.append(mailbox.told[0])
     else:
-        found = keeper.sample(*asked)  # its last batch was put down too, and is kept
+        found = keeper.sample(*asked)  # its last batch was written too, and is kept
     assert counts == [
         ("sampling answers", min(n * batch_size, ROWS), ROWS)
         for n in range(1, -(-ROWS // batch_size) + 1)
@@ -161,7 +161,7 @@ def test_scores_put_down_at_every_piece_are_those_of_one_go(keeper: Keeper) -> N
 
 
 class Moody(Length):
-    """Fails from the second piece on, until it is mended."""
+    """Fails from the second piece on, until it is repaired."""
 
     mended = False
     asked = 0

@@ -17,7 +17,7 @@ ANSWERS = ["a", "bb", "ccc"]
 
 
 class Scorer:
-    """Hands out whatever a function returns."""
+    """Returns the results of a function."""
 
     def __init__(self, function: Callable[[Sequence[str]], Any]) -> None:
         self.function = function

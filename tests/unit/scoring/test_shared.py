@@ -108,7 +108,7 @@ def test_a_table_is_made_anew_where_what_it_depends_on_is_another(
     assert bench.new(prompts, seed=1) == everything
     assert bench.new(prompts[:2]) == everything
     assert bench.new(prompts, generation=GenerationSpec(max_new_tokens=9)) == everything
-    # another base is asked anew; where it answers alike, its answers have their scores
+    # another base answers again; equal answers have their scores already
     assert bench.new(prompts, lm=dataclasses.replace(stage.lm, digest="0")) == "answers"
 
 

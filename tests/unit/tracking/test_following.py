@@ -25,7 +25,7 @@ SPEC = TensorboardTrackerSpec(type="tensorboard")
 
 
 class FakeState:
-    """The part of a state that is told, grown by hand."""
+    """The reported part of a state, extended by hand."""
 
     def __init__(self, rows: Sequence[Evaluation] = ()) -> None:
         self.evaluations = list(rows)
@@ -38,7 +38,7 @@ class FakeState:
 
 
 class FakeTracker:
-    """Writes down what it is told; `known` steps are known there, `fault` is raised by `log`."""
+    """Records its calls; `known` steps are reported already, `log` raises `fault`."""
 
     def __init__(self, known: int = 0, fault: Exception | None = None) -> None:
         self.known, self.fault = known, fault

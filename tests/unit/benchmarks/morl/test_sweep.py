@@ -40,7 +40,7 @@ def swept(spec):
 
 
 def test_a_sweep_is_one_like_any_other_and_goes_on(tmp_path) -> None:
-    """Its folder is read as any sweep's; more runs, and it goes on from its ledger."""
+    """Its folder is read like any sweep's; with more runs it continues from its ledger."""
     swept(small(tmp_path, 2))
     state = swept(small(tmp_path, 3))
     assert [r.status for r in state.runs.values()] == [RunStatus.FINISHED] * 3

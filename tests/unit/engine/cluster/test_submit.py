@@ -105,7 +105,7 @@ def test_a_job_is_stopped(head: Head) -> None:
 
 
 def _talking(head: Head, jobs: Jobs, *tries: tuple[str, ...]) -> None:
-    """Let the log of a job be told in several tries; only the last one is not broken off."""
+    """Make the log of a job arrive in several attempts; only the last one is not interrupted."""
     left = list(tries)
 
     async def tail(name: str) -> AsyncIterator[str]:

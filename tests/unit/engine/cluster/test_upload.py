@@ -1,4 +1,4 @@
-"""What a working directory sends, against the package that Ray makes of it."""
+"""Files uploaded from a working directory, compared with Ray's package."""
 
 from __future__ import annotations
 

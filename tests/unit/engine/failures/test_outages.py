@@ -1,4 +1,4 @@
-"""What an error owes to disk, network, storage or device; where possible it is raised for real."""
+"""Classification of errors of disk, network, storage or device; real errors where possible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A transport whose workers do what a test says, when it says so; calls arrive at once."""
+"""A transport whose workers act on command of a test; calls arrive at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.sim.specs import circle_spec
 
 
 class HandReply:
-    """What a call returned or raised."""
+    """Result or error of a call."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
         self.work = work
@@ -26,7 +26,7 @@ class HandWorker(Worker):
 
     Attributes:
         jobs: What it was given to do.
-        meetings: Where it was told to meet the others.
+        meetings: Addresses of the rendezvous that it received.
     """
 
     def __init__(self, number: int, now: Callable[[], float], config: WorkerConfig) -> None:
@@ -58,7 +58,7 @@ class HandTransport:
     Attributes:
         now_s: What the clock shows; `sleep` moves it.
         ended: Workers and placements that were ended, in order.
-        workers, placements: What was asked for and what a test put there, by name.
+        workers, placements: Requested ones and those added by a test, by name.
         gone: Workers that do not answer any more.
     """
 
@@ -147,6 +147,6 @@ class HandTransport:
 
 
 def worker_config(rank: int = 0, ranks: int = 1, epoch: int = 1) -> WorkerConfig:
-    """Return what a worker of a small sweep is started with."""
+    """Return the start arguments of a worker of a small sweep."""
     plain = circle_spec().model_dump(mode="json")
     return WorkerConfig(plain, "/a/s", "module:Executor", 1, Parallel(rank, ranks), epoch)

@@ -1,4 +1,4 @@
-"""What a driver may ask of its worker groups at any time; `tests/sim` has whole sweeps."""
+"""Calls of a driver to its worker groups at any time; `tests/sim` has whole sweeps."""
 
 from __future__ import annotations
 

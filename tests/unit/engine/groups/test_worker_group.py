@@ -1,4 +1,4 @@
-"""What the answers of several workers add up to, with workers whose jobs are done by hand."""
+"""Combined answers of several workers, with workers that a test controls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told late or twice: results of runs given up, ends of attempts that were replaced."""
+"""Late or repeated reports: results of runs given up, ends of replaced attempts."""
 
 from __future__ import annotations
 

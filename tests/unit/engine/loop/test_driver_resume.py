@@ -1,4 +1,4 @@
-"""What a driver leaves when it is stopped or killed, and what the next one makes of it."""
+"""State that a stopped or killed driver leaves, and the start of the next driver from it."""
 
 from __future__ import annotations
 

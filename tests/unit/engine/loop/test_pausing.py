@@ -1,4 +1,4 @@
-"""Who goes on from a rung, told by the events of a ledger."""
+"""Promotion of runs from a rung, by the events of a ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Failures alike: what is the same, when a sweep has had enough of it, and how it goes on."""
+"""Repeated failures: equality of failures, the limit for a sweep, and its continuation."""
 
 from __future__ import annotations
 

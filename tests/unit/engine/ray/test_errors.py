@@ -18,7 +18,7 @@ NODE = "The actor died because its node has died. Node Id: abc"
 
 
 def _raised_there(error: Exception) -> Exception:
-    """Return what a call of an actor raises whose method raised an error."""
+    """Return the error of an actor call whose method raised an error."""
     raised = exceptions.RayTaskError("poll", "Traceback …", error).as_instanceof_cause()
     assert isinstance(raised, Exception)
     return raised

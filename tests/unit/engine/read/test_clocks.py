@@ -1,4 +1,4 @@
-"""Times of two machines are never compared as if one clock had told them."""
+"""Times of two machines are never compared as if they were from one clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sweep tells of its objectives, or refuses, before any run."""
+"""Notes on the objectives, and refusals, before any run."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def job(base: Path, home: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def swept(tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Told]:
-    """Return the folder of a sweep of one run, and what its executor told."""
+    """Return the folder of a sweep of one run, and the reports of its executor."""
     from paretoflow.core.launch import Launch
     from paretoflow.core.values import LaunchKind, Proposal, WeightVector
     from paretoflow.engine.runtime.executor import Executor

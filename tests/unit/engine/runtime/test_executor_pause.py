@@ -42,7 +42,7 @@ class _Attempt:
 def swept(
     tiny_base_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, list[Event], list[Event], list[Event]]:
-    """The sweep's folder and what three attempts told: paused, resumed, undisturbed."""
+    """Return the sweep's folder, and reports of a paused, a resumed and an undisturbed attempt."""
     from paretoflow.engine.runtime.executor import Executor
 
     home = tmp_path_factory.mktemp("pausing")

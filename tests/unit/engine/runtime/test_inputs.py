@@ -1,4 +1,4 @@
-"""Whatever a worker's scores depend on, a later worker whose own differs refuses to get ready."""
+"""A worker refuses to start if its inputs of scores differ from those of an earlier worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rank keeps between its driver and its work, in threads as in a real rank."""
+"""Mailbox between a worker's driver and its work, with threads as in a real worker."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def proposed(**settings: float) -> Proposal:
 
 
 def execute(executor: tuple[Any, Path], run_id: str, **settings: float) -> tuple[Any, Told]:
-    """Return why a launch failed, if it did, and what it told."""
+    """Return the failure of a launch, if any, and its reports."""
     from paretoflow.core.launch import Launch
 
     told = Told()

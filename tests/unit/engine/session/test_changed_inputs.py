@@ -1,4 +1,4 @@
-"""A change of what scores depend on: recorded by the driver, told by status, report and exports."""
+"""A change of the inputs of scores: recorded by the driver, shown by status, report and exports."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_change_stops_the_session_before_anything_is_trained(tmp_path: Path) -
     with raises("changed-inputs", "1", "2 eval"):
         session(tmp_path, 4, OTHER)
     assert len(paretoflow.open_sweep(root).view().runs) == 2
-    session(tmp_path, 3, FIRST)  # put back, it goes on
+    session(tmp_path, 3, FIRST)  # with the former input, the sweep continues
     assert noted_in(root) == []
 
 

@@ -337,7 +337,7 @@ def test_an_export_that_is_cut_off_at_any_point_is_sound(
     shutil.rmtree(out / "confirmed", ignore_errors=True)
     found: list[int] = []
 
-    def tell(progress: Any) -> None:  # as whoever kills the command here would find it
+    def tell(progress: Any) -> None:  # the state that a kill at this point leaves
         verify_export(out)
         found.append(len(list((out / "confirmed").glob("*"))))
 

@@ -1,4 +1,4 @@
-"""A cluster that outlives its drivers, and what befalls its worker groups."""
+"""A cluster that outlives its drivers, and failures of its worker groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The long kind of oracle: names, states that training goes on from, scores by prompt."""
+"""The full kind of oracle: names, states that training continues from, scores by prompt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a constrained launch must keep, and which of its policies is its result."""
+"""Thresholds of a constrained launch, and the choice of the policy that is its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program as the trainer: what it is told, how it may fail, and how it goes on when stopped."""
+"""A program as the trainer: its request, its failures, and its continuation after a stop."""
 
 from __future__ import annotations
 

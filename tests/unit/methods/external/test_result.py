@@ -1,4 +1,4 @@
-"""What a program may answer, and what is refused by name."""
+"""Valid results of a program, and refusals by name."""
 
 from __future__ import annotations
 

@@ -279,7 +279,7 @@ def factors(points: Any) -> list[float]:
 
 @pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
 def test_the_factor_uses_its_whole_range_at_any_scale(scale):
-    """A run that gains, gains less and less, and then falls back: pushed hard, then let go."""
+    """A run that gains, gains less and less, and then falls back: strong weight, then none."""
     way = scale * (1 - np.exp(-np.arange(1, 20) / 3))
     told = factors([np.full(3, v) for v in [*way, 0.5 * scale]])
     assert told[0] == pytest.approx(meta_factor(1.0))

@@ -1,4 +1,4 @@
-"""Weights as they act: within prompts, and as they are told."""
+"""Effective weights: within prompts, and as reported."""
 
 from __future__ import annotations
 

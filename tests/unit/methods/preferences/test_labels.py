@@ -1,4 +1,4 @@
-"""Labelled pairs: whose turn a draw is, what a pair counts for, and what both add up to."""
+"""Labelled pairs: the objective of a draw, the weight of a pair, and their combination."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What trainers are told about ranks and batches."""
+"""Arguments of trainers for ranks and batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which trainer state is whole, and which one a run goes on from."""
+"""Complete trainer states, and the choice of the state to continue from."""
 
 from __future__ import annotations
 
