@@ -1,14 +1,17 @@
-"""Finds phrases in the documentation that plain English has no need for.
+"""Finds phrases in pages, docstrings and comments that plain English has no need for.
 
-`python -m tests.prose [FILE …]`; without files it reads the pages. The phrases are in `prose.txt`
-beside this file. Code, in blocks and in lines, and the targets of links are not prose. A line with
-`<!-- prose: off -->` is left out.
+`python -m tests.prose [FILE …]`; without files it reads the pages and the package. The phrases are
+in `prose.txt` beside this file. Code, in blocks and in lines, and the targets of links are not
+prose. A line with `<!-- prose: off -->` is left out.
 """
 
 from __future__ import annotations
 
+import ast
+import io
 import re
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +20,8 @@ PHRASES = Path(__file__).with_suffix(".txt")
 PAGES = ("*.md", ".github/*.md", "cluster/*.md", "docker/*.md", "docs/*.md", "docs/[a-z]*/*.md")
 """Where prose is, from the root; what `make docs` writes is made from docstrings."""
 GENERATED = ("docs/reference/command-line.md",)
+
+PACKAGE = "paretoflow/**/*.py"
 
 _NO_PROSE = (
     re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL),
@@ -51,14 +56,31 @@ def faults(text: str, known: list[tuple[re.Pattern[str], str]]) -> Iterator[tupl
     yield from sorted(hits)
 
 
+def prose_of(code: str) -> str:
+    """Return the docstrings and comments of a module, each on its own line; all else is blank."""
+    lines = [""] * (code.count("\n") + 1)
+    for node in ast.walk(ast.parse(code)):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                for number, line in enumerate(text.split("\n"), node.lineno - 1):
+                    lines[number] = line.strip()
+    for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        if token.type == tokenize.COMMENT:
+            lines[token.start[0] - 1] += token.string.removeprefix("# ")
+    return "\n".join(lines)
+
+
 def main(names: list[str]) -> int:
-    """Print the faults of some files, or of all pages; return 1 if there are any."""
+    """Print the faults of some files, or of all; return 1 if there are any."""
     known = phrases(PHRASES.read_text(encoding="utf-8"))
-    pages = [Path(name) for name in names] or [p for glob in PAGES for p in ROOT.glob(glob)]
+    pages = [Path(name) for name in names] or [
+        p for glob in (*PAGES, PACKAGE) for p in ROOT.glob(glob)
+    ]
     skipped = {ROOT / name for name in GENERATED}
     count = 0
     for page in sorted({p for p in pages if "_build" not in p.parts} - skipped):
-        for line, phrase, advice in faults(page.read_text(encoding="utf-8"), known):
+        text = page.read_text(encoding="utf-8")
+        for line, phrase, advice in faults(prose_of(text) if page.suffix == ".py" else text, known):
             sys.stdout.write(f"{page}:{line}: {phrase!r}; write: {advice}\n")
             count += 1
     return int(count > 0)

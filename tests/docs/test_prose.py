@@ -1,4 +1,4 @@
-"""The linter of prose finds its phrases, and finds none in the pages."""
+"""The linter of prose finds its phrases, and finds none in the pages and the code."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.prose import PHRASES, faults, main, phrases
+from tests.prose import PHRASES, faults, main, phrases, prose_of
 
 KNOWN = phrases(PHRASES.read_text(encoding="utf-8"))
 
 
-def test_the_pages_are_plain(capsys: pytest.CaptureFixture) -> None:
+def test_the_pages_and_docstrings_are_plain(capsys: pytest.CaptureFixture) -> None:
     assert main([]) == 0, capsys.readouterr().out
 
 
@@ -53,3 +53,23 @@ def test_a_file_with_a_phrase_fails(tmp_path: Path, capsys: pytest.CaptureFixtur
     page.write_text("One line.\nIt waits for ever.\n", encoding="utf-8")
     assert main([str(page)]) == 1
     assert capsys.readouterr().out == f"{page}:2: 'for ever'; write: forever, without end\n"
+
+
+def test_of_code_only_docstrings_and_comments_are_read(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    code = '''"""What a gang is at."""
+
+told = "told"  # told in time
+
+
+def f() -> str:
+    """Return it.
+
+    Anew.
+    """
+    return "for ever"
+'''
+    module.write_text(code, encoding="utf-8")
+    found = {(line, phrase.lower()) for line, phrase, _ in faults(prose_of(code), KNOWN)}
+    assert found == {(1, "gang"), (1, "what a"), (3, "told"), (9, "anew")}
+    assert main([str(module)]) == 1
