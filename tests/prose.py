@@ -32,6 +32,10 @@ _NO_PROSE = (
 )
 
 
+_NAME = re.compile(r"^[a-z_]+: ")
+"""A parameter or field that a docstring explains, at the beginning of a line."""
+
+
 def phrases(text: str) -> list[tuple[re.Pattern[str], str]]:
     """Return each phrase as a pattern for whole words, with what to write instead."""
     found = []
@@ -63,7 +67,7 @@ def prose_of(code: str) -> str:
         match node:
             case ast.Expr(value=ast.Constant(value=str(text))):
                 for number, line in enumerate(text.split("\n"), node.lineno - 1):
-                    lines[number] = line.strip()
+                    lines[number] = _NAME.sub(": ", line.strip())
     for token in tokenize.generate_tokens(io.StringIO(code).readline):
         if token.type == tokenize.COMMENT:
             lines[token.start[0] - 1] += token.string.removeprefix("# ")
