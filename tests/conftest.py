@@ -28,6 +28,36 @@ TINY_TEXTS = [
 ]
 
 
+def tiny_base(folder: Path, layers: int) -> Path:
+    """Write a random Llama with a byte-level tokenizer and a chat template; return its folder."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from paretoflow.embedded.train_base import train_tokenizer
+
+    tokenizer = train_tokenizer(TINY_TEXTS)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+        tie_word_embeddings=True,
+        # far wider than for training, so that next-token distributions are peaked and differ
+        initializer_range=0.4,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=None,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep only a few cases, evenly spread, of a test marked `few`; `make test-full` runs all."""
@@ -54,33 +84,7 @@ def _settled() -> None:
 @pytest.fixture(scope="session")
 def tiny_base_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a random two-layer Llama with byte-level tokenizer and chat template."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    from paretoflow.embedded.train_base import train_tokenizer
-
-    folder = tmp_path_factory.mktemp("tiny_base")
-    tokenizer = train_tokenizer(TINY_TEXTS)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=256,
-        tie_word_embeddings=True,
-        # far wider than for training, so that next-token distributions are peaked and differ
-        initializer_range=0.4,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        bos_token_id=None,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    return tiny_base(tmp_path_factory.mktemp("tiny_base"), layers=2)
 
 
 @pytest.fixture(scope="session")

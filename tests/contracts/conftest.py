@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.conftest import tiny_base
 from tests.method_bench import make_context
 
 if TYPE_CHECKING:
     from paretoflow.lm.base import LanguageModel
     from paretoflow.methods.training.context import MethodContext
+
+
+@pytest.fixture(scope="session")
+def tiny_base_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a random one-layer Llama: most contract tests train it."""
+    return tiny_base(tmp_path_factory.mktemp("tiny_base"), layers=1)
 
 
 @pytest.fixture(scope="module")

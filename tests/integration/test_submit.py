@@ -140,6 +140,7 @@ def test_it_stops_when_asked_through_its_folder(
     assert _facts(call, laptop)["state"] == "ended"
 
 
+@pytest.mark.full
 def test_it_goes_on_from_its_folder_alone_and_is_followed(
     laptop: Laptop, call: Callable[..., tuple[int, str]]
 ) -> None:

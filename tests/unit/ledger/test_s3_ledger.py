@@ -8,10 +8,11 @@ import time
 import pytest
 from deltalake import DeltaTable
 
+from paretoflow.core import retry
 from paretoflow.core.errors import FencedError, SweepNotFoundError
 from paretoflow.ledger import delta_log, fenced_table, new_table, open_ledger, probe
 from paretoflow.ledger.fragments import read_fragments, write_fragment
-from paretoflow.storage import Folder, as_folder, patience
+from paretoflow.storage import Folder, as_folder
 from tests.faults import raises
 from tests.s3_server import KEYS, Proxy
 from tests.unit.ledger.rows_for_tests import evaluated, front
@@ -106,7 +107,7 @@ def test_an_outage_longer_than_patience_is_told_and_nothing_is_lost(
     ledger = open_ledger(root, writer=True, create=True)
     kept = ledger.append([evaluated(0)])
     s3_proxy.stop()
-    monkeypatch.setattr(patience, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(retry, "OUTAGE_S", 0.3)
     with raises("ledger-storage", "storage failed") as caught:
         ledger.append([evaluated(1)])
     assert "\n" not in str(caught.value)
