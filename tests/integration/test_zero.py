@@ -135,6 +135,7 @@ def test_a_stop_that_one_rank_hears_of_stops_all_and_the_run_goes_on_as_one_rank
     assert not list((group / f"modpo-{zero}-rest").glob("checkpoint-*"))
 
 
+@pytest.mark.full
 def test_bco_shifts_by_all_ranks_rewards_also_after_a_stop(group, alone):
     for rank in told(group, "bco-rest"):
         assert rank["ended"] == "well"
