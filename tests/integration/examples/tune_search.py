@@ -50,8 +50,9 @@ def tuner(trials: int, folder: Path, name: str = "concave") -> tune.Tuner:
 
 
 def start_ray() -> None:
-    """Start a Ray of two cores on this machine."""
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    """Start a Ray of two cores on this machine, whatever cluster is here already."""
+    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
+    ray.init(address="local", num_cpus=2, **quiet)
 
 
 def main() -> None:
