@@ -81,7 +81,13 @@ def tuner(trainable: Any, count: int, folder: Path | None, *, reuse: bool = Fals
 
 def main(words: list[str]) -> None:
     """Do what the arguments say."""
-    ray.init(num_cpus=WORKERS, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(
+        address="local",
+        num_cpus=WORKERS,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+    )
     if words[0] == "timed":
         reuse, count = words[1] == "reused", int(words[2])
         tuner(trivial, count, None, reuse=reuse).fit()
