@@ -1,6 +1,7 @@
 """A real S3 server on a free port of this machine, and a faulty proxy in front of it.
 
-The server is moto's, in its own process: it supports conditional writes as S3 does.
+The server is moto's, in its own process: it supports conditional writes as S3 does. It takes one
+request at a time, since moto's check for If-None-Match and its write are not one step.
 """
 
 from __future__ import annotations
@@ -26,11 +27,24 @@ KEYS = {
 OTHER_SETTINGS = ("AWS_ENDPOINT_URL_S3", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_REGION")
 
 
+_SERVER = """
+import sys, threading
+from moto import server
+turn = threading.Lock()
+class OneAtATime(server.DomainDispatcherApplication):
+    def __call__(self, *request):
+        with turn:
+            return super().__call__(*request)
+server.DomainDispatcherApplication = OneAtATime
+server.main(sys.argv[1:])
+"""
+
+
 @contextmanager
 def moto_server() -> Iterator[str]:
     """Run a server; yield its endpoint."""
     port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, "-c", _SERVER, "-H", "127.0.0.1", "-p", str(port)]
     silent = subprocess.DEVNULL
     server = subprocess.Popen(command, stdout=silent, stderr=silent, env={**os.environ, **KEYS})
     try:
