@@ -274,7 +274,7 @@ def test_a_warm_gang_gives_what_a_fresh_one_gives(group):
 
 def test_no_launch_leaves_a_trace_on_the_base(group):
     names = {path.name.rsplit(".", 2)[0] for path in group.glob("*.json")}
-    assert len(names) > 15
+    assert len(names) >= 13
     for name in names - {"lost", "refused"}:
         assert all(rank["untouched"] for rank in told(group, name)), name
 
