@@ -17,7 +17,7 @@ from paretoflow.engine.groups.transport import Actor, CallError, Placement, Repl
 from paretoflow.engine.groups.worker import WorkerConfig, WorkerLocation
 from paretoflow.engine.groups.worker_group import WorkerGroup
 from paretoflow.engine.groups.worker_handle import GroupOptions, WorkerHandle
-from paretoflow.engine.runtime.mailbox import PollReply
+from paretoflow.engine.runtime.poll import PollReply
 from paretoflow.engine.runtime.protocols import parallel_of
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage.folder import place_of

@@ -15,7 +15,8 @@ from paretoflow.core.launch import Launch
 from paretoflow.core.protocols import Parallel
 from paretoflow.core.values import Problem
 from paretoflow.engine.failures.attribution import error_in
-from paretoflow.engine.runtime.mailbox import LoadResult, Mailbox, PollReply, PollRequest
+from paretoflow.engine.runtime.mailbox import Mailbox
+from paretoflow.engine.runtime.poll import LoadResult, PollReply, PollRequest
 from paretoflow.engine.runtime.protocols import RunExecutor
 from paretoflow.ledger.tables import Event
 from paretoflow.spec.sweep import SweepSpec

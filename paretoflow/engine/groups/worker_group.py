@@ -15,7 +15,7 @@ from paretoflow.engine.groups.worker import WorkerLocation
 from paretoflow.engine.groups.worker_handle import WorkerHandle
 from paretoflow.engine.live import GroupPhase, GroupState
 from paretoflow.engine.messages import Cause, Failure, Report
-from paretoflow.engine.runtime.mailbox import LoadResult, Message, PollReply
+from paretoflow.engine.runtime.poll import LoadResult, Message, PollReply
 from paretoflow.ledger.tables import Event
 
 GRACE_S = 10.0

@@ -10,7 +10,7 @@ from paretoflow.engine.groups.transport import Actor, CallError, Reply, Transpor
 from paretoflow.engine.groups.worker import WorkerLocation
 from paretoflow.engine.live import GroupPhase
 from paretoflow.engine.messages import Report
-from paretoflow.engine.runtime.mailbox import Message, PollReply, PollRequest
+from paretoflow.engine.runtime.poll import Message, PollReply, PollRequest
 from paretoflow.spec.engine import LimitsSpec
 from paretoflow.spec.sweep import SweepSpec
 

@@ -16,7 +16,7 @@ from paretoflow.engine.groups.pool import WorkerGroupPool
 from paretoflow.engine.groups.worker_group import WorkerGroup
 from paretoflow.engine.groups.worker_handle import GroupOptions, wait_s_of
 from paretoflow.engine.messages import Cause, Failure, Report
-from paretoflow.engine.runtime.mailbox import LoadResult
+from paretoflow.engine.runtime.poll import LoadResult
 from paretoflow.engine.runtime.protocols import EXECUTOR
 from paretoflow.ledger.fragments import read_fragments, write_fragment
 from paretoflow.ledger.tables import EventKind

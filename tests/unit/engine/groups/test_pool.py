@@ -22,7 +22,7 @@ from paretoflow.engine.groups.worker_group import WorkerGroup
 from paretoflow.engine.groups.worker_handle import GroupOptions
 from paretoflow.engine.live import GroupPhase
 from paretoflow.engine.messages import Failure
-from paretoflow.engine.runtime.mailbox import LoadResult
+from paretoflow.engine.runtime.poll import LoadResult
 from paretoflow.engine.runtime.protocols import EXECUTOR
 from paretoflow.spec.engine import ResourcesSpec
 from tests.faults import raises

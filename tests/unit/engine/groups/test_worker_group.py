@@ -14,7 +14,7 @@ from paretoflow.engine.groups.worker_group import GRACE_S, WorkerGroup
 from paretoflow.engine.groups.worker_handle import START_S, GroupOptions, WorkerHandle
 from paretoflow.engine.live import GroupPhase
 from paretoflow.engine.messages import Cause, Failure, Report
-from paretoflow.engine.runtime.mailbox import LoadResult, PollRequest
+from paretoflow.engine.runtime.poll import LoadResult, PollRequest
 from paretoflow.spec.engine import LimitsSpec
 from tests.unit.engine.groups.by_hand import HandTransport, worker_config
 from tests.unit.engine.telling import CALIBRATED, PROBLEM, proposal
@@ -59,6 +59,15 @@ def load(group: WorkerGroup) -> None:
     poll(group)
 
 
+def busy(at: HandTransport, ranks: int, **limits: float) -> WorkerGroup:
+    """Return a loaded group that trains."""
+    group = group_of(at, ranks, **limits)
+    load(group)
+    group.begin(LAUNCH)
+    poll(group)
+    return group
+
+
 def test_ranks_that_train_together_meet_before_they_load(at: HandTransport) -> None:
     group = group_of(at, 2)
     group.load(PROBLEM)
@@ -93,10 +102,7 @@ def test_the_first_rank_does_the_shared_stage_alone(at: HandTransport) -> None:
 
 
 def test_the_first_rank_alone_is_asked_to_pause_a_run(at: HandTransport) -> None:
-    group = group_of(at, 2)
-    load(group)
-    group.begin(LAUNCH)
-    poll(group)
+    group = busy(at, 2)
     group.suspend(("another", 0), "two are ahead")
     poll(group)
     assert not any(m.actor.mailbox.stopping() for m in group.workers)
@@ -126,10 +132,7 @@ def test_a_launch_is_over_when_every_rank_has_ended_it(at: HandTransport) -> Non
 
 
 def test_of_several_failures_the_one_that_tells_most_counts(at: HandTransport) -> None:
-    group = group_of(at, 2)
-    load(group)
-    group.begin(LAUNCH)
-    poll(group)
+    group = busy(at, 2)
     group.workers[0].actor.mailbox.ended(FAILED)
     group.workers[1].actor.mailbox.ended(FULL)
     (report,) = poll(group)
@@ -137,10 +140,7 @@ def test_of_several_failures_the_one_that_tells_most_counts(at: HandTransport) -
 
 
 def test_a_rank_that_waits_for_a_failed_one_is_not_waited_for_long(at: HandTransport) -> None:
-    group = group_of(at, 2)
-    load(group)
-    group.begin(LAUNCH)
-    poll(group)
+    group = busy(at, 2)
     group.workers[1].actor.mailbox.ended(FAILED)
     assert poll(group) == []
     at.now_s += GRACE_S + 1
@@ -157,10 +157,7 @@ def test_a_group_whose_rank_is_told_to_leave_takes_no_launch_any_more(at: HandTr
 
 
 def test_a_run_put_down_for_one_rank_says_why_whichever_rank_tells_first(at: HandTransport) -> None:
-    group = group_of(at, 2)
-    load(group)
-    group.begin(LAUNCH)
-    poll(group)
+    group = busy(at, 2)
     first, second = (m.actor.mailbox for m in group.workers)
     second.drain("its node goes")
     stopped = Failure(Boundary.WORKER, "stopped after step 2", retryable=True, cause=Cause.LOST)
@@ -195,10 +192,7 @@ def adopted(group: WorkerGroup) -> tuple[WorkerGroup, bool]:
 
 
 def test_a_new_driver_finds_a_group_at_work_and_hears_the_end(at: HandTransport) -> None:
-    group = group_of(at, 2)
-    load(group)
-    group.begin(LAUNCH)
-    poll(group)
+    group = busy(at, 2)
     found, agree = adopted(group)
     assert agree
     assert (found.launch, found.phase) == (LAUNCH, GroupPhase.BUSY)
@@ -210,10 +204,7 @@ def test_a_new_driver_finds_a_group_at_work_and_hears_the_end(at: HandTransport)
 
 
 def test_an_end_that_no_driver_recorded_is_heard_again(at: HandTransport) -> None:
-    group = group_of(at, 1)
-    load(group)
-    group.begin(LAUNCH)
-    poll(group)
+    group = busy(at, 1)
     group.workers[0].actor.mailbox.ended(FAILED)
     assert [r.failure for r in poll(group)] == [FAILED]
     found, _ = adopted(group)
@@ -223,10 +214,7 @@ def test_an_end_that_no_driver_recorded_is_heard_again(at: HandTransport) -> Non
 
 def test_the_end_of_an_earlier_launch_does_not_end_the_present_one(at: HandTransport) -> None:
     """The first driver died after it had sent the second launch, before it acknowledged the end."""
-    group = group_of(at, 1)
-    load(group)
-    group.begin(LAUNCH)
-    poll(group)
+    group = busy(at, 1)
     group.workers[0].actor.mailbox.ended(FAILED)
     poll(group)
     second = replace(LAUNCH, run_id="b")
@@ -241,10 +229,7 @@ def test_the_end_of_an_earlier_launch_does_not_end_the_present_one(at: HandTrans
 
 
 def test_an_end_that_is_recorded_is_not_heard_again(at: HandTransport) -> None:
-    group = group_of(at, 1)
-    load(group)
-    group.begin(LAUNCH)
-    poll(group)
+    group = busy(at, 1)
     group.workers[0].actor.mailbox.ended(FAILED)
     poll(group)
     group.workers[0].mark_delivered()
@@ -257,10 +242,7 @@ def test_an_end_that_is_recorded_is_not_heard_again(at: HandTransport) -> None:
 def test_a_rank_whose_end_was_recorded_apart_is_not_waited_for(
     at: HandTransport,
 ) -> None:
-    group = group_of(at, 2)
-    load(group)
-    group.begin(LAUNCH)
-    poll(group)
+    group = busy(at, 2)
     group.workers[1].actor.mailbox.ended(None)
     poll(group)
     for m in group.workers:
@@ -282,10 +264,7 @@ def test_ranks_that_a_launch_reached_in_part_disagree(at: HandTransport) -> None
 
 
 def test_a_launch_that_is_over_is_forgotten_and_one_in_training_is_not(at: HandTransport) -> None:
-    group = group_of(at, 1)
-    load(group)
-    group.begin(LAUNCH)
-    poll(group)
+    group = busy(at, 1)
     assert not group.forget()
     group.workers[0].actor.mailbox.ended(None)
     group.listen()
@@ -295,10 +274,7 @@ def test_a_launch_that_is_over_is_forgotten_and_one_in_training_is_not(at: HandT
 
 
 def test_limits_of_a_run_and_of_silence(at: HandTransport) -> None:
-    group = group_of(at, 1, run_s=50, silent_s=20, heartbeat_s=5)
-    load(group)
-    group.begin(LAUNCH)
-    poll(group)
+    group = busy(at, 1, run_s=50, silent_s=20, heartbeat_s=5)
     assert group.trouble() is None
     start_s = at.now_s
     group.listen()
@@ -319,10 +295,7 @@ def test_limits_of_a_run_and_of_silence(at: HandTransport) -> None:
 
 def test_ranks_may_stand_still_while_one_of_them_gets_on(at: HandTransport) -> None:
     """The first rank evaluates for long; the others wait for it and give no sign."""
-    group = group_of(at, 3, silent_s=20, heartbeat_s=1000)
-    load(group)
-    group.begin(LAUNCH)
-    poll(group)
+    group = busy(at, 3, silent_s=20, heartbeat_s=1000)
     start_s = at.now_s
     for after_s in (15, 30, 45):
         at.now_s = start_s + after_s
@@ -347,10 +320,7 @@ def test_ranks_may_stand_still_while_one_of_them_gets_on(at: HandTransport) -> N
 def test_what_befell_one_rank_counts_and_not_what_the_others_noticed(
     at: HandTransport, told: tuple[Failure, ...], noticed: Failure
 ) -> None:
-    group = group_of(at, len(told))
-    load(group)
-    group.begin(LAUNCH)
-    poll(group)
+    group = busy(at, len(told))
     for m, failure in zip(group.workers, told, strict=True):
         m.actor.mailbox.ended(failure)
     (end,) = poll(group)

@@ -13,7 +13,8 @@ from paretoflow.core.launch import Launch
 from paretoflow.core.status import Boundary
 from paretoflow.engine.live import GroupPhase
 from paretoflow.engine.messages import Failure, Report
-from paretoflow.engine.runtime.mailbox import LoadResult, Mailbox, PollRequest
+from paretoflow.engine.runtime.mailbox import Mailbox
+from paretoflow.engine.runtime.poll import LoadResult, PollRequest
 from tests.faults import raises
 from tests.unit.engine.telling import CALIBRATED, proposal
 
