@@ -1,9 +1,8 @@
 """The protocol of a transport, the system that runs the processes of worker groups.
 
-`engine.ray.transport` implements it with Ray. The chaos tests implement it with a cluster in
-virtual time that loses calls, processes and nodes (`tests/virtual`). A transport belongs to one
-driver: it places the resources of one sweep, starts and finds its workers by name, forwards calls,
-and waits for replies.
+`engine.ray.transport` implements it with Ray. The unit tests of the worker groups implement it with
+workers that are moved by hand. A transport belongs to one driver: it places the resources of one
+sweep, starts and finds its workers by name, forwards calls, and waits for replies.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class HandWorker(Worker):
         self.meetings.append(meeting)
 
     def executor(self) -> RunExecutor:
-        raise NotImplementedError
+        raise AssertionError("a worker that is moved by hand loads nothing")
 
 
 class HandTransport:
