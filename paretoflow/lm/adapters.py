@@ -16,25 +16,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
-from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
 from paretoflow.core.errors import ModelError
 from paretoflow.lm.base import LanguageModel
+from paretoflow.lm.saved_adapter import (
+    ADAPTER,
+    BASE_FILE,
+    LOADING_FAULTS,
+    refuse_base_weights,
+    require_own,
+    require_whole,
+)
 from paretoflow.lm.targets import targets_of
-from paretoflow.lm.whole import not_finite
 from paretoflow.spec.models import LoraSpec
-
-ADAPTER = "default"
-"""Name of the trained adapter inside a PEFT model."""
-
-WEIGHTS_FILE = "adapter_model.safetensors"
-BASE_FILE = "base.json"
-"""Beside PEFT's own files: name and digest of the base that the adapter was trained on."""
-
-_LOADING_FAULTS = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
 
 
 def fresh_adapter(
@@ -112,67 +109,27 @@ def load_adapter(lm: LanguageModel, folder: Path, *, trainable: bool) -> PeftMod
         ModelError: If the folder is broken, or the adapter belongs to another base.
     """
     _require_bare(lm)
-    _check_folder(lm, folder)
-    _refuse_base_weights(lm, folder)
+    require_own(lm, folder)
+    refuse_base_weights(lm, folder)
     try:
         with known_warnings_silenced():
             warnings.filterwarnings("ignore", "Found missing adapter keys", UserWarning)
             model = PeftModel.from_pretrained(
                 lm.model, str(folder), is_trainable=trainable, torch_device=lm.device
             )
-    except _LOADING_FAULTS as error:
+    except LOADING_FAULTS as error:
         _clean(lm.model)
         lines = str(error).strip().splitlines() or [type(error).__name__]
         what = f"the adapter cannot be put on {lm.name}: {' '.join(lines[:2])}"
         hint = "it must be a PEFT folder for this base"
         raise ModelError(what, str(folder), hint, code="model-adapter") from error
     try:
-        _require_whole(model, lm, folder)
+        require_whole(model, lm, folder)
     except ModelError:
         unload(model)
         raise
     model.base_digest = lm.digest
     return model.train(trainable)
-
-
-def _refuse_base_weights(lm: LanguageModel, folder: Path) -> None:
-    """Refuse an adapter that contains base weights: PEFT would overwrite the base with them."""
-    try:
-        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
-            keys = set(file.keys())
-        copied = tuple(f"{name}." for name in config.get("modules_to_save") or ())
-    except (*_LOADING_FAULTS, AttributeError):
-        return  # loading reports the fault
-    saved = {name.removeprefix("base_model.model.") for name in keys}
-    names = sorted(n for n in saved & lm.model.state_dict().keys() if not n.startswith(copied))
-    if names:
-        what = f"the adapter holds weights that are the base's own: {names[0]}"
-        hint = "save it with save_embedding_layers=False, and without modules of the base"
-        raise ModelError(what, str(folder), hint, code="model-adapter")
-
-
-def _require_whole(model: PeftModel, lm: LanguageModel, folder: Path) -> None:
-    """Refuse an adapter with missing, unknown or non-finite weights."""
-    own = get_peft_model_state_dict(model, adapter_name=ADAPTER, save_embedding_layers=False)
-    odd = not_finite(own)
-    if odd:
-        what = f"the adapter's weights are not finite: {odd[0]}"
-        raise ModelError(
-            what, str(folder), "take the checkpoint before it", code="model-not-finite"
-        )
-    if model.peft_config[ADAPTER].target_parameters:  # PEFT renames these as it reads them
-        return
-    with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
-        saved = set(file.keys())
-    if apart := sorted(saved ^ own.keys()):
-        raise ModelError(
-            f"the adapter is not one of {lm.name}: {len(apart)} of its weights or of the base's "
-            f"adapted layers have no counterpart, for instance {apart[0]}",
-            str(folder),
-            "load the base that it was trained on; an adapter holds no weights of the base",
-            code="model-adapter",
-        )
 
 
 def save_adapter(model: PeftModel, folder: Path) -> None:
@@ -272,30 +229,3 @@ def _clean(base: PreTrainedModel) -> PreTrainedModel:
 def _require_bare(lm: LanguageModel) -> None:
     if any(isinstance(layer, BaseTunerLayer) for layer in lm.model.modules()):
         raise RuntimeError("the base still carries an adapter: call unload first")
-
-
-def _check_folder(lm: LanguageModel, folder: Path) -> None:
-    missing = [
-        name for name in ("adapter_config.json", WEIGHTS_FILE) if not (folder / name).is_file()
-    ]
-    if missing:
-        what = f"no PEFT adapter: {' and '.join(missing)} missing"
-        hint = "name a folder written by PEFT with safetensors"
-        raise ModelError(what, str(folder), hint, code="model-incomplete")
-    if not (folder / BASE_FILE).is_file():  # trained elsewhere: only shapes can be compared
-        return
-    try:
-        base = json.loads((folder / BASE_FILE).read_text(encoding="utf-8"))
-        name, digest = base["name"], base["digest"]
-    except (ValueError, KeyError, TypeError) as error:
-        hint = "restore the adapter's folder from a copy"
-        what = f"{BASE_FILE} cannot be read: {error}"
-        raise ModelError(what, str(folder), hint, code="model-unreadable") from error
-    if digest and digest != lm.digest:
-        raise ModelError(
-            f"the adapter was trained on {name} (digest {digest[:12]}), the base is {lm.name} "
-            f"({lm.digest[:12]})",
-            str(folder),
-            "load the base that the adapter belongs to, in the same precision",
-            code="model-adapter",
-        )

@@ -15,7 +15,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from paretoflow.core.errors import ModelError
-from paretoflow.lm.adapters import BASE_FILE, WEIGHTS_FILE, put_in_place
+from paretoflow.lm.adapters import put_in_place
+from paretoflow.lm.saved_adapter import BASE_FILE, WEIGHTS_FILE
 from paretoflow.lm.whole import not_finite
 
 CONFIG_FILE = "adapter_config.json"

@@ -18,7 +18,7 @@ from peft import PeftModel, get_peft_model_state_dict
 
 from paretoflow.core.errors import ObjectiveError
 from paretoflow.core.values import FloatArray
-from paretoflow.lm.adapters import ADAPTER
+from paretoflow.lm.saved_adapter import ADAPTER
 from paretoflow.spec.objectives import Measure, ObjectiveSpec, SystemObjectiveSpec
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from torch.nn import Parameter
 from paretoflow.core.errors import MethodError
 from paretoflow.core.protocols import Candidates
 from paretoflow.core.values import FloatArray, IntArray
-from paretoflow.lm.adapters import ADAPTER
 from paretoflow.lm.base import LanguageModel, encode
+from paretoflow.lm.saved_adapter import ADAPTER
 
 _DECIMALS = 9
 

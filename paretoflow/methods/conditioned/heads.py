@@ -20,8 +20,8 @@ from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
 
 from paretoflow.core.errors import MethodError
-from paretoflow.lm.adapters import ADAPTER
 from paretoflow.lm.base import LanguageModel
+from paretoflow.lm.saved_adapter import ADAPTER
 from paretoflow.lm.targets import name_of, targets_with
 from paretoflow.spec.models import LoraSpec
 

@@ -22,7 +22,8 @@ from torch.nn import functional
 
 from paretoflow.core.protocols import AttemptContext, Checkpoint, Served
 from paretoflow.core.values import FloatArray
-from paretoflow.lm.adapters import ADAPTER, known_warnings_silenced
+from paretoflow.lm.adapters import known_warnings_silenced
+from paretoflow.lm.saved_adapter import ADAPTER
 from paretoflow.methods.conditioned.heads import (
     describe_heads,
     head_layer,

@@ -13,9 +13,10 @@ import torch
 from paretoflow.core.errors import RunInterrupted
 from paretoflow.core.protocols import AttemptContext
 from paretoflow.core.values import FloatArray
-from paretoflow.lm.adapters import ADAPTER, load_adapter, unload
+from paretoflow.lm.adapters import load_adapter, unload
 from paretoflow.lm.lora_files import LoraAdapter, write_lora
 from paretoflow.lm.merging import concatenated, decomposed, inner_products
+from paretoflow.lm.saved_adapter import ADAPTER
 from paretoflow.methods.merging.mixed import Mixed, asked, option, parents_of
 from paretoflow.methods.merging.target import proxy_pairs, target_loss
 from paretoflow.methods.training.context import MethodContext

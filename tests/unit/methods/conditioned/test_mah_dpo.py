@@ -189,7 +189,8 @@ def test_with_one_objective_the_backbones_first_step_is_dpos(tiny_lm, tmp_path):
 
 
 def test_a_pair_trains_its_own_head_only(context):
-    from paretoflow.lm.adapters import ADAPTER, fresh_adapter, unload
+    from paretoflow.lm.adapters import fresh_adapter, unload
+    from paretoflow.lm.saved_adapter import ADAPTER
     from paretoflow.methods.conditioned.heads import head_layer, head_options, mixed, start_alike
 
     lm = context.lm
