@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +13,7 @@ from paretoflow.data.cells import refuse_half_characters, value_in
 from paretoflow.data.chat import all_turns, marked_turns, turns_of_dialogue
 from paretoflow.data.missing import is_missing
 from paretoflow.spec.data_given import PairSourceSpec, RatingSourceSpec
+from paretoflow.spec.shape import nearest
 
 _DROP = "drop the row"
 
@@ -228,8 +228,8 @@ def _parting(start: str, value: str) -> int:
 
 
 def _unknown(name: Any, column: str, names: Sequence[str], where: str) -> DataError:
-    near = difflib.get_close_matches(str(name), names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else _DROP
+    near = nearest(name, names)
+    hint = f"did you mean {near!r}?" if near else _DROP
     what = f"column {column!r} names the objective {repr(name)[:80]}; allowed: {_listed(names)}"
     return DataError(what, where, hint, code="data-objective")
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from paretoflow.core.data_facts import SHOWN
 from paretoflow.core.errors import DataError
 
+Row = tuple[str, Mapping[str, Any] | DataError]
+"""A row: its place, for messages, and its columns or the error of reading it."""
+
+_T = TypeVar("_T")
 _DROP, _SKIP = "drop the row", "`data.on_bad_row: skip` leaves such rows out"
 
 
@@ -37,6 +43,28 @@ class BadRows:
         if len(self.first) < SHOWN:
             where = error.where.rpartition("/")[2]  # it is stored and shown: folders are private
             self.first.append(f"{where}: {error.what}" if where else error.what)
+
+    def good(
+        self, rows: Iterable[Row], read: Callable[[str, Mapping[str, Any]], _T]
+    ) -> Iterator[_T]:
+        """Yield what the usable rows hold, and take the others.
+
+        Args:
+            rows: The rows.
+            read: Reads a row at a place; raises DataError where it cannot be used.
+
+        Raises:
+            DataError: As `take`.
+        """
+        for where, row in rows:
+            try:
+                if isinstance(row, DataError):
+                    raise row
+                found = read(where, row)
+            except DataError as error:
+                self.take(error)
+            else:
+                yield found
 
     def require_few(self, good: int, source: str) -> None:
         """Refuse a source with more bad rows than good ones: the columns are probably wrong.

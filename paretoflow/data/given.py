@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -18,11 +19,11 @@ from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Prompt
 from paretoflow.data import hub, jsonl, parquet
 from paretoflow.data.answers import PairReader, RatingReader
-from paretoflow.data.bad_rows import BadRows
+from paretoflow.data.bad_rows import BadRows, Row
 from paretoflow.data.identity import identity_of
 from paretoflow.data.needs import Needs
 from paretoflow.data.prompts import Pools, PromptSets, RenderChat, draw
-from paretoflow.data.rows import Row, RowReader, existing_file
+from paretoflow.data.rows import RowReader, existing_file
 from paretoflow.spec.data_given import (
     GivenSource,
     PairSourceSpec,
@@ -161,14 +162,12 @@ def _read(
     else:
         answers = RatingReader(source)
     prompts = RowReader(source, render_chat, answers.used)
-    for where, row in rows:
-        try:
-            if isinstance(row, DataError):
-                raise row
-            prompt = prompts.prompt(where, row)
-            yield prompt, answers.read(prompt, row, where)
-        except DataError as error:
-            bad.take(error)
+
+    def read(where: str, row: Mapping[str, Any]) -> tuple[Prompt, Feedback]:
+        prompt = prompts.prompt(where, row)
+        return prompt, answers.read(prompt, row, where)
+
+    yield from bad.good(rows, read)
     prompts.require_seen()
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from paretoflow.core.errors import DataError, MissingExtraError
+from paretoflow.data.bad_rows import Row
 from paretoflow.data.prompts import Pools, RenderChat
-from paretoflow.data.rows import Row, RowReader
+from paretoflow.data.rows import RowReader
 from paretoflow.data.saved import is_saved
 from paretoflow.spec.data import HubDataSpec
 from paretoflow.spec.data_given import GivenSource

@@ -9,8 +9,9 @@ import pyarrow
 import pyarrow.parquet
 
 from paretoflow.core.errors import DataError
+from paretoflow.data.bad_rows import Row
 from paretoflow.data.prompts import Pools, RenderChat
-from paretoflow.data.rows import Row, RowReader, existing_file
+from paretoflow.data.rows import RowReader, existing_file
 from paretoflow.spec.data import ParquetDataSpec
 
 

@@ -9,16 +9,13 @@ from typing import Any
 
 from paretoflow.core.errors import DataError, UserError
 from paretoflow.core.protocols import Prompt
-from paretoflow.data.bad_rows import BadRows
+from paretoflow.data.bad_rows import BadRows, Row
 from paretoflow.data.cells import as_text, no_column, not_text, refuse_half_characters, value_in
 from paretoflow.data.chat import Turn, turns_of_dialogue, turns_of_messages
 from paretoflow.data.missing import is_missing, present
 from paretoflow.data.passages import passages_of
 from paretoflow.data.prompts import Pools, RenderChat, new_prompt
 from paretoflow.spec.data import ColumnsSpec, RowsSpec
-
-Row = tuple[str, Mapping[str, Any] | DataError]
-"""A row: its place, for messages, and its columns or the error of reading it."""
 
 _PASSAGES = "passages"
 
@@ -67,19 +64,11 @@ class RowReader:
             DataError: If a row is bad (a column is missing or holds the wrong thing, or the prompt
                 is empty) and the spec allows none, or most are; names the row.
         """
-        prompts: list[Prompt] = []
-        places: list[str] = []
         bad = BadRows(self._skip)
-        for where, row in rows:
-            try:
-                if isinstance(row, DataError):
-                    raise row
-                prompts.append(self.prompt(where, row))
-                places.append(where)
-            except DataError as error:
-                bad.take(error)
-        bad.require_few(len(prompts), source)
+        found = list(bad.good(rows, lambda where, row: (self.prompt(where, row), where)))
+        bad.require_few(len(found), source)
         self.require_seen()
+        prompts, places = zip(*found, strict=True) if found else ((), ())
         return Pools(source, tuple(prompts), places=tuple(places), bad=bad)
 
     def require_seen(self) -> None:

@@ -11,7 +11,7 @@ import pyarrow
 import pyarrow.ipc
 
 from paretoflow.core.errors import DataError
-from paretoflow.data.rows import Row
+from paretoflow.data.bad_rows import Row
 from paretoflow.spec.data import HubDataSpec
 from paretoflow.spec.data_given import GivenSource
 

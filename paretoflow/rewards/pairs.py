@@ -13,10 +13,10 @@ from paretoflow.core.errors import DataError
 from paretoflow.core.ids import digest_of, seed_of
 from paretoflow.core.protocols import Prompt
 from paretoflow.data import jsonl, parquet
+from paretoflow.data.bad_rows import Row
 from paretoflow.data.chat import turns_of_dialogue, turns_of_messages
 from paretoflow.data.identity import identity_of
 from paretoflow.data.missing import is_missing
-from paretoflow.data.rows import Row
 from paretoflow.spec.rewards import PairsSpec, RewardSpec
 
 

@@ -12,10 +12,11 @@ from paretoflow.cli.local.models import ModelFolder
 from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.errors import DataError
 from paretoflow.data import jsonl, load_prompts, parquet
+from paretoflow.data.bad_rows import Row
 from paretoflow.data.given import drawn, gathered
 from paretoflow.data.needs import Needs
 from paretoflow.data.prompts import draw
-from paretoflow.data.rows import Row, RowReader, existing_file
+from paretoflow.data.rows import RowReader, existing_file
 from paretoflow.data.saved import is_saved, saved_rows
 from paretoflow.spec.data import (
     HubDataSpec,
