@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from paretoflow.core.protocols import Candidates
 from paretoflow.core.values import FloatArray, IntArray
-from paretoflow.methods.preferences.draws import Draws, Stratum
+from paretoflow.methods.preferences.draws import Draws, Stratum, by_source
 from paretoflow.methods.preferences.effective import normalised, shares
 from paretoflow.methods.preferences.labels import Labels
 
@@ -123,16 +123,11 @@ class PairTable:
         Args:
             weights: Shape (m,).
         """
-        rows = self.ranked(weights)
         given = self._candidates.given
-        if given is None:
-            return [Stratum(1.0, list(rows))]
-        theirs = rows[:, 0] < given.rows
-        return [
-            *(Stratum(given.share * s.share, s.items) for s in self._labels.strata(weights)),
-            Stratum(given.share, list(rows[theirs])),
-            Stratum(1.0 - given.share, list(rows[~theirs])),
-        ]
+        labelled = self._labels.strata(weights) if given is not None else []
+        scored = by_source(self._candidates, list(self.ranked(weights)), lambda row: int(row[0]))
+        share = given.share if given is not None else 0.0
+        return [*(Stratum(share * s.share, s.items) for s in labelled), *scored]
 
     def effective(
         self,
