@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gc
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+from tests.small_disk import small_disk as mounted
 
 if TYPE_CHECKING:
     from paretoflow.lm.base import LanguageModel
@@ -107,16 +107,8 @@ def trainer_argv(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Yield the folder of a file system of 512 KiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    command = ["-t", "tmpfs", "-o", "size=512k", "tmpfs", str(disk)]
-    if not (mount and umount):
-        pytest.skip("no mount command: a disk that fills up cannot be made")
-    if subprocess.run([mount, *command], capture_output=True, check=False).returncode:
-        pytest.skip("not allowed to mount: a disk that fills up cannot be made")
-    yield disk
-    subprocess.run([umount, str(disk)], check=True)
+    with mounted(tmp_path / "disk", 512) as disk:
+        yield disk
 
 
 @pytest.fixture(scope="session")

@@ -79,10 +79,8 @@ SAMPLERS: dict[str, tuple[MethodSpec, int]] = {
     "ipo_md": (IpoMdMethodSpec(type="ipo_md", **SHORT), 0),
 }
 """The other methods on fresh answers, with the highest stage that they say they run at."""
-QUICK: dict[str, tuple[int, ...]] = {"dpo": (3,), "modpo": (3,), "gradient_dpo": (), "grpo": (3,)}
-"""Stages that `make test` tries; `make test-full` tries them all, and what is in none of these."""
-QUICK_LOSSES: tuple[str, ...] = ()
-QUICK_SAMPLERS: tuple[str, ...] = ()
+QUICK = {"dpo": (3,), "modpo": (3,), "grpo": (3,)}
+"""Stages that `make test` tries; `make test-full` tries them all, and all other methods."""
 DUAL = plain_dpo(**SHARED, dual=DualSpec(every=1, caution=0, checks=4))
 WILD = plain_dpo(**{**SHARED, "learning_rate": 1e30})
 
@@ -240,12 +238,12 @@ def main(group: WorkerGroup, out: Path, *, full: bool) -> None:
     if full:
         group.interrupted("bco", SPECS["bco"], 3, step=3)
         group.launch("offload", SPECS["dpo"], 3, offload=True)
-    for zero in (2, 3) if full else QUICK["gradient_dpo"]:
-        group.launch(f"gradient_dpo-{zero}", SPECS["gradient_dpo"], zero)
-    for tag in LOSSES if full else QUICK_LOSSES:
-        group.launch(tag, LOSSES[tag], 3)
-    for tag in SAMPLERS if full else QUICK_SAMPLERS:
-        group.launch(tag, *SAMPLERS[tag])
+        for zero in (2, 3):
+            group.launch(f"gradient_dpo-{zero}", SPECS["gradient_dpo"], zero)
+        for tag in LOSSES:
+            group.launch(tag, LOSSES[tag], 3)
+        for tag in SAMPLERS:
+            group.launch(tag, *SAMPLERS[tag])
     validate = group.context.validate
     object.__setattr__(group.context, "validate", gains_of_rank(group.rank))
     group.launch("dual", DUAL, 3, proposal=PULLED)
