@@ -94,6 +94,14 @@ CODES: Mapping[str, ErrorCode] = {
     "objective-not-finite": ErrorCode(
         "An objective returned NaN, infinity or no number.", "Return finite numbers only."
     ),
+    "objective-none": ErrorCode(
+        "The function of an objective returned None for an answer.",
+        "Return a number, or set `on_none` to the score of such an answer.",
+    ),
+    "objective-argument": ErrorCode(
+        "The function of an objective needs an argument that the data lack, or does not take one.",
+        "Name the column under `columns`, or correct `kwargs`.",
+    ),
     "training": ErrorCode("A training run failed.", "Read the message; the next `run` repeats it."),
     "training-nothing-to-learn": ErrorCode(
         "No two answers differ in what the run is trained for.",

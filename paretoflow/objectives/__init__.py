@@ -15,7 +15,7 @@ from __future__ import annotations
 import importlib
 
 from paretoflow.core.protocols import Objective
-from paretoflow.objectives.context import ObjectiveContext, TokenCounter
+from paretoflow.objectives.context import ObjectiveContext, TokenCounter, TokenIds
 from paretoflow.spec.objectives import ObjectiveSpec
 
 TAGS = {
@@ -35,7 +35,11 @@ sweep notices when its scorer has changed."""
 
 
 def build(
-    spec: ObjectiveSpec, *, count_tokens: TokenCounter | None = None, device: str = "cpu"
+    spec: ObjectiveSpec,
+    *,
+    count_tokens: TokenCounter | None = None,
+    device: str = "cpu",
+    token_ids: TokenIds | None = None,
 ) -> Objective:
     """Build the scorer that a spec describes.
 
@@ -44,12 +48,13 @@ def build(
         count_tokens: Counts the tokens of each text with the base model's tokenizer; None when no
             tokenizer is loaded.
         device: Device of reward models, for instance "cpu" or "cuda:0".
+        token_ids: Encodes texts with the base model's tokenizer; None when none is loaded.
 
     Raises:
         UserError: If the spec names something that cannot be built: see the class for its tag.
     """
     module, name = TAGS[spec.type].split(":")
     objective: Objective = getattr(importlib.import_module(module), name)(
-        spec, ObjectiveContext(count_tokens, device)
+        spec, ObjectiveContext(count_tokens, device, token_ids)
     )
     return objective

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 TokenCounter = Callable[[Sequence[str]], list[int]]
 """Numbers of tokens of some texts, by the base model's tokenizer."""
 
+TokenIds = Callable[[Sequence[str]], list[list[int]]]
+"""Token ids of some texts, by the base model's tokenizer, without special tokens."""
+
 
 @dataclass(frozen=True)
 class ObjectiveContext:
@@ -16,7 +19,9 @@ class ObjectiveContext:
     Args:
         count_tokens: None when no tokenizer is loaded.
         device: Where reward models run.
+        token_ids: None when no tokenizer is loaded.
     """
 
     count_tokens: TokenCounter | None = None
     device: str = "cpu"
+    token_ids: TokenIds | None = None

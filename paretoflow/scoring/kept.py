@@ -38,6 +38,8 @@ SHARED_FOLDER = "shared"
 KEEP_EVERY_S = 5.0
 """Longest time between two parts, unless one batch takes longer."""
 NO_EFFECT_ON_SCORES = {"direction", "unit", "range", "ref"}
+_LATER_KEYS: dict[str, Any] = {"convention": None, "columns": {}, "on_none": "error"}
+"""Keys that objectives got later, with defaults under which tables keep their names."""
 _ANSWERS = pa.schema(
     {
         "completion": pa.string(),
@@ -238,11 +240,18 @@ class Keeper:
     ) -> list[KeptRows]:
         texts = digest_of([[asdict(p) for p in prompts], list(completions)])
         keys = [
-            {"objective": spec.model_dump(mode="json", exclude=NO_EFFECT_ON_SCORES), "code": code}
+            {"objective": scoring_keys(spec), "code": code}
             for spec, code in zip(self.objectives, self.panel.digests, strict=True)
         ]
         names = [f"scores-{digest_of([texts, key])[:32]}" for key in keys]
         return [KeptRows(self.root, name, _SCORES, len(completions)) for name in names]
+
+
+def scoring_keys(spec: ObjectiveSpec) -> dict[str, Any]:
+    """Return the keys of an objective that its scores depend on, without later keys left unset."""
+    plain = spec.model_dump(mode="json", exclude=NO_EFFECT_ON_SCORES)
+    absent = object()
+    return {k: v for k, v in plain.items() if v != _LATER_KEYS.get(k, absent)}
 
 
 def sampling(generation: GenerationSpec) -> dict[str, object]:

@@ -130,7 +130,7 @@ def _answered(
     b = len(completions)
     try:
         column = np.asarray(_scored(objective, prompts, completions), dtype=np.float64)
-    except UserError:
+    except (UserError, ObjectiveError):  # they say themselves what is wrong
         raise
     except Exception as error:  # a scorer is user code and may raise anything
         what = f"raised {type(error).__name__}: {error}"

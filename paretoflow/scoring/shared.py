@@ -22,10 +22,10 @@ from paretoflow.lm.base import LanguageModel, encode
 from paretoflow.scoring.arrow_files import read_table
 from paretoflow.scoring.calibrate import orientation
 from paretoflow.scoring.kept import (
-    NO_EFFECT_ON_SCORES,
     SHARED_FOLDER,
     Keeper,
     sampling,
+    scoring_keys,
 )
 from paretoflow.scoring.preparing import NOBODY, Preparing
 from paretoflow.spec.models import GenerationSpec
@@ -103,7 +103,7 @@ class SharedStage:
 
     def old_path(self, prompts: Sequence[Prompt], per_prompt: int, seed: int) -> str:
         """Return the path or URI of the single file of these candidates in older sweeps."""
-        scorers = [o.model_dump(mode="json", exclude=NO_EFFECT_ON_SCORES) for o in self.objectives]
+        scorers = [scoring_keys(o) for o in self.objectives]
         key = digest_of(
             {
                 "version": TABLE_VERSION,

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from paretoflow.core.values import Direction
 from paretoflow.spec.base import Spec
 
+Convention = Literal["paretoflow", "trl"]
 Measure = Literal["latency", "tokens_per_s", "memory", "trainable_parameters"]
 _UNITS: dict[Measure, str] = {
     "latency": "s",
@@ -102,13 +103,24 @@ class RewardModelObjectiveSpec(_ObjectiveSpec):
 
 
 class ImportObjectiveSpec(_ObjectiveSpec):
-    """Your own function `f(prompts, completions, **kwargs) -> list of float`, by import path."""
+    """Your own function, or a reward function of TRL, by import path."""
 
     type: Literal["import"]
     path: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
     """`package.module:function`; the current folder is on the import path."""
     kwargs: dict[str, Any] = Field(default_factory=dict)
-    """Keyword arguments of every call."""
+    """Keyword arguments of every call; with `convention: trl`, of the factory where the path names
+    one, such as `trl.rewards:get_soft_overlong_punishment`."""
+    convention: Convention | None = None
+    """paretoflow: `f(prompts, completions, **kwargs)` by position, prompts as `Prompt` objects.
+    trl: by keyword, with prompts and completions as strings or messages, and the data's columns.
+    Unset: trl for functions of the package trl, for `async def`, and where the first parameter is
+    `completions` or `completion_ids` or can be given by keyword only; otherwise paretoflow."""
+    columns: dict[str, str] = Field(default_factory=dict)
+    """With `convention: trl`: parameters of the function whose column of the data has another name,
+    for instance `{solution: answer}`. `reference` and `passages` are those of `data.columns`."""
+    on_none: Literal["error"] | float = "error"
+    """Score where the function returns None, for "not applicable"; error: such an answer is one."""
 
 
 class SystemObjectiveSpec(_ObjectiveSpec):

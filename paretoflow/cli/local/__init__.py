@@ -1,11 +1,12 @@
 """Checks of this machine by `check` and `run`: files, folders, functions, before any cost.
 
-They use no torch, no Ray and no user code; whatever cannot be checked that way is reported.
+They use no torch and no Ray, and the user's functions are called in a process of their own;
+whatever cannot be checked that way is reported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from paretoflow.cli.local.places import storage_findings
 from paretoflow.cli.local.programs import program_findings
 from paretoflow.cli.local.trackers import tracker_findings
 from paretoflow.core.data_facts import DataFacts
+from paretoflow.core.protocols import Prompt
 from paretoflow.spec.capabilities import references_for
 from paretoflow.spec.data import PydocDataSpec
 from paretoflow.spec.load import error_of, load_located
@@ -37,11 +39,13 @@ class LocalFindings:
         faults: Faults that a run would be refused for.
         notes: Parts that were not checked.
         data: Counts of the data's rows, by their use; None if not all rows were read.
+        prompts: Two train prompts; none if no rows were read.
     """
 
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     data: DataFacts | None = None
+    prompts: tuple[Prompt, ...] = ()
 
     def take(self, found: Iterable[Fault | str]) -> None:
         """Divide findings into faults and notes."""
@@ -110,17 +114,33 @@ def look(spec: SweepSpec) -> LocalFindings:
     for index, objective in enumerate(spec.objectives):
         if isinstance(objective, RewardModelObjectiveSpec):
             found.take(reward_findings(("objectives", index), objective))
-        elif isinstance(objective, ImportObjectiveSpec):
-            found.take(function_findings(("objectives", index), objective))
     if isinstance(spec.method, CommandMethodSpec):
         found.take(program_findings(spec.method))
-    _look_at_data(spec, found)
+    usable = list(_look_at_functions(spec, found))
+    _look_at_data(spec, found, always=bool(usable))
+    if usable and not found.faults:
+        from paretoflow.cli.local.dry_calls import call_findings
+
+        found.take(call_findings(usable, found.prompts))
     return found
 
 
-def _look_at_data(spec: SweepSpec, found: LocalFindings) -> None:
+def _look_at_functions(
+    spec: SweepSpec, found: LocalFindings
+) -> Iterator[tuple[int, ImportObjectiveSpec]]:
+    """Read the source of each function; yield the objectives whose function may be called."""
+    for index, objective in enumerate(spec.objectives):
+        if isinstance(objective, ImportObjectiveSpec):
+            before = len(found.faults)
+            found.take(function_findings(("objectives", index), objective))
+            if len(found.faults) == before:
+                yield index, objective
+
+
+def _look_at_data(spec: SweepSpec, found: LocalFindings, *, always: bool = False) -> None:
     sizes, embedded = spec.data, isinstance(spec.data, PydocDataSpec)
-    if embedded and sizes.eval <= _SURE_EVAL and sizes.train + sizes.validation <= _SURE_TRAIN:
+    sure = embedded and sizes.eval <= _SURE_EVAL and sizes.train + sizes.validation <= _SURE_TRAIN
+    if sure and not always:
         return
     from paretoflow.cli.local.data import data_findings, embedded_findings  # scipy, pyarrow
 
@@ -130,4 +150,5 @@ def _look_at_data(spec: SweepSpec, found: LocalFindings) -> None:
         else data_findings(spec, base_folder(spec.model), references_for(spec))
     )
     found.take([*data.faults, *data.notes])
-    found.data = data.facts
+    found.prompts = data.first
+    found.data = None if sure else data.facts

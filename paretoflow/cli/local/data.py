@@ -11,6 +11,7 @@ from typing import Any
 from paretoflow.cli.local.models import ModelFolder
 from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.errors import DataError
+from paretoflow.core.protocols import Prompt
 from paretoflow.data import jsonl, load_prompts, parquet
 from paretoflow.data.bad_rows import Row
 from paretoflow.data.given import drawn, gathered
@@ -43,11 +44,13 @@ class DataFindings:
 
     Args:
         facts: Counts of its rows, by their use; None if it was not read to its end.
+        first: Two train prompts; none where there is a fault or the data are not here.
     """
 
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     facts: DataFacts | None = None
+    first: tuple[Prompt, ...] = ()
 
 
 def data_findings(
@@ -97,18 +100,24 @@ def _facts(
         pools = RowReader(data, _renderer(base)).pools(data.path, rows(data))
     for path in large:
         found.notes.append(f"data: of {path} the first {MOST_ROWS:,} rows were checked")
+    given = isinstance(data, PreferencesDataSpec | RatingsDataSpec)
     if large:
+        found.first = (everything.pools if given else pools).train[:2]
         return None
     if isinstance(data, PreferencesDataSpec | RatingsDataSpec):
-        return drawn(everything, data, spec.seed, needs).facts
-    return draw(pools, data, spec.seed, needs.unfit).facts
+        sets = drawn(everything, data, spec.seed, needs)
+    else:
+        sets = draw(pools, data, spec.seed, needs.unfit)
+    found.first = sets.train[:2]
+    return sets.facts
 
 
 def embedded_findings(spec: SweepSpec) -> DataFindings:
     """Count the embedded task's prompts; it takes a second."""
     found = DataFindings()
     try:
-        load_prompts(spec.data, seed=spec.seed, render_chat=None)
+        sets = load_prompts(spec.data, seed=spec.seed, render_chat=None)
+        found.first = sets.train[:2]
     except DataError as error:
         found.faults.append(
             Fault(("data",), f"{error.where}: {error.what}", error.hint, code=error.code)

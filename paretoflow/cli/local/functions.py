@@ -16,6 +16,7 @@ from importlib.machinery import (
 )
 from pathlib import Path
 
+from paretoflow.objectives.convention import by_signature, is_trl_path
 from paretoflow.spec.objectives import ImportObjectiveSpec
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.shape import KeyPath
@@ -75,18 +76,25 @@ def _callable(
         yield Fault(
             place, what, "name a function f(prompts, completions)", code="spec-unusable-file"
         )
-    elif isinstance(node, ast.AsyncFunctionDef):
+    elif isinstance(node, ast.AsyncFunctionDef) and objective.convention == "paretoflow":
         what = f"{objective.path} is an async function ({file}:{node.lineno})"
-        yield Fault(
-            place,
-            what,
-            "name a plain function, which may run an event loop of its own",
-            code="spec-unusable-file",
-        )
+        hint = "write `convention: trl`, or name a plain function"
+        yield Fault(place, what, hint, code="spec-unusable-file")
     elif not isinstance(node, Function) or getattr(node, "decorator_list", None):
         yield f"{objective.path}: what it takes was not checked, it is no plain function"
-    else:
+    elif not _by_keyword(objective, node):
         yield from _signature(path, objective, node, f"{file}:{node.lineno}")
+
+
+def _by_keyword(objective: ImportObjectiveSpec, node: Function) -> bool:
+    """Return whether a function is called by TRL's convention; a dry call checks its arguments."""
+    if objective.convention is not None:
+        return objective.convention == "trl"
+    takes = node.args
+    positional = [a.arg for a in (*takes.posonlyargs, *takes.args)]
+    named = [a.arg for a in takes.kwonlyargs]
+    by_names = by_signature(positional, named) == "trl"
+    return by_names or isinstance(node, ast.AsyncFunctionDef) or is_trl_path(objective.path)
 
 
 def _signature(

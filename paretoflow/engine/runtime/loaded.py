@@ -92,8 +92,14 @@ def loaded_base(spec: SweepSpec, threads: int | None = None) -> LanguageModel:
 def scorers_of(spec: SweepSpec, lm: LanguageModel) -> tuple[Objective, ...]:
     """Return the scorers of a sweep's objectives, which count tokens as its base does."""
 
-    def count(texts: Sequence[str]) -> list[int]:
-        encoded = lm.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-        return [len(ids) for ids in encoded]
+    def ids(texts: Sequence[str]) -> list[list[int]]:
+        encoded: list[list[int]] = lm.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        return encoded
 
-    return tuple(build_objective(o, count_tokens=count, device=lm.device) for o in spec.objectives)
+    def count(texts: Sequence[str]) -> list[int]:
+        return [len(own) for own in ids(texts)]
+
+    return tuple(
+        build_objective(o, count_tokens=count, device=lm.device, token_ids=ids)
+        for o in spec.objectives
+    )

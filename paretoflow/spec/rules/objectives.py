@@ -7,7 +7,12 @@ from collections.abc import Iterator
 
 from paretoflow.core.values import Direction
 from paretoflow.spec.draft import Draft, Rule
-from paretoflow.spec.objectives import ObjectiveSpec, RegexObjectiveSpec, SystemObjectiveSpec
+from paretoflow.spec.objectives import (
+    ImportObjectiveSpec,
+    ObjectiveSpec,
+    RegexObjectiveSpec,
+    SystemObjectiveSpec,
+)
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.shape import KeyPath
 
@@ -92,6 +97,16 @@ def _regexes(draft: Draft) -> Iterator[Fault]:
             )
 
 
+def _functions(draft: Draft) -> Iterator[Fault]:
+    for index, objective in draft.objectives:
+        if not isinstance(objective, ImportObjectiveSpec):
+            continue
+        if objective.columns and objective.convention == "paretoflow":
+            what = "got `columns` with `convention: paretoflow`; allowed: with `convention: trl`"
+            hint = "remove it: each `Prompt` has its columns in `extra`"
+            yield Fault(("objectives", index, "columns"), what, hint)
+
+
 def _system_costs(draft: Draft) -> Iterator[Fault]:
     """Yield faults of system costs: no range, or no other objective that a run could train for."""
     costs = [(i, o) for i, o in draft.objectives if isinstance(o, SystemObjectiveSpec)]
@@ -117,4 +132,4 @@ def undeclared(draft: Draft) -> Iterator[Fault]:
             yield Fault(("objectives", index), what, hint, code="spec-no-range")
 
 
-RULES: tuple[Rule, ...] = (_unique_names, _ranges, _regexes, _system_costs)
+RULES: tuple[Rule, ...] = (_unique_names, _ranges, _regexes, _functions, _system_costs)

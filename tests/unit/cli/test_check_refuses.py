@@ -128,6 +128,12 @@ CASES = [
         "objectives.b.pattern",
     ),
     (with_one("{name: b, type: import, path: 'nosuch_module:f'}"), "objectives.b.path"),
+    (
+        with_one(
+            "{name: b, type: import, path: 'f:g', convention: paretoflow, columns: {a: reference}}"
+        ),
+        "objectives.b.columns",
+    ),
     (with_one("{name: b, type: reward_model, path: empty}"), "objectives.b.path"),
     (with_one("{name: b, type: system, measure: latency}"), "objectives.b.type"),
     ("objectives: [{name: a, type: length}]", "objectives"),

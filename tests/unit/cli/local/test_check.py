@@ -295,8 +295,8 @@ assert not heavy, heavy
 """
 
 
-def test_neither_torch_nor_ray_nor_the_users_code_is_loaded(capsys: Any) -> None:
-    Path("scorer.py").write_text("import torch\ndef score(prompts, completions): ...\n")
+def test_neither_torch_nor_ray_nor_the_users_code_is_loaded_here(capsys: Any) -> None:
+    Path("scorer.py").write_text("import torch\ndef score(prompts, completions): return [0, 1]\n")
     checked(ROWS, capsys)
     extra = "  - {name: c, type: import, path: 'scorer:score', range: [0, 1], ref: 0}\n"
     Path("job.yaml").write_text(Path("job.yaml").read_text() + extra)

@@ -23,7 +23,7 @@ length = lambda prompts, answers, unit="words": [0.0 for _ in answers]
 def politeness(prompts, completions, *, please="please", weight): ...
 def by_keyword(prompts, completions, **kwargs): ...
 def anything(*args, **kwargs): ...
-def one(completions): ...
+def one(questions): ...
 def three(prompts, completions, model): ...
 async def later(prompts, completions): ...
 def strict(prompts, completions, /, scale=1): ...
@@ -87,7 +87,6 @@ def test_a_function_that_can_be_called_is_no_fault(path: str, kwargs: dict[str, 
         ("my_scores:polite", {}, "spec-missing-file", "'polite'", "'politeness'"),
         ("my_scores:zzz", {}, "spec-missing-file", "'zzz'", "anything, by_keyword, cached"),
         ("my_scores:THRESHOLD", {}, "spec-unusable-file", ".py:7)", "f(prompts, completions)"),
-        ("my_scores:later", {}, "spec-unusable-file", "async", "plain"),
         ("my_scores:one", {}, "spec-unusable-file", " 1 arg", "f(prompts, completions"),
         ("my_scores:three", {}, "spec-missing-key", "'model'", "kwargs.model"),
         ("my_scores:politeness", {}, "spec-missing-key", "'weight'", "kwargs.weight"),
@@ -132,3 +131,21 @@ def test_nothing_is_run() -> None:
     found("my_scores:politeness", weight=1)
     found("pack.sub.scores:anything")
     assert not {"my_scores", "pack", "pack.sub"} & set(sys.modules)
+
+
+@pytest.mark.parametrize("path", ["my_scores:later", "my_scores:answers_first"])
+def test_arguments_by_keyword_are_left_to_the_call(path: str, here: Path) -> None:
+    with (here / "my_scores.py").open("a") as file:
+        file.write("def answers_first(completions, solution): ...\n")
+    assert found(path) == []
+
+
+def test_an_async_function_cannot_be_called_by_position() -> None:
+    spec = ImportObjectiveSpec(
+        name="a", type="import", path="my_scores:later", convention="paretoflow"
+    )
+    (fault,) = function_findings(("objectives", 1), spec)
+    assert isinstance(fault, Fault)
+    assert fault.code == "spec-unusable-file"
+    assert "async" in fault.what
+    assert "convention: trl" in fault.hint
