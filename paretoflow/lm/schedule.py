@@ -21,15 +21,22 @@ def share_of_peak(done: int, *, steps: int) -> float:
 
 
 class RisesFromItsFirstStep:
-    """Mixin for trainers: the schedule is `share_of_peak`. List it before transformers' trainer."""
+    """Mixin for trainers: the schedule is `share_of_peak`. List it before transformers' trainer.
+
+    With `follows_arguments` it is transformers' own, as its arguments say.
+    """
 
     lr_scheduler: Any
     optimizer: Any
+    follows_arguments: bool = False
 
     def create_scheduler(
         self, num_training_steps: int, optimizer: Optimizer | None = None
     ) -> LambdaLR:
         """Create the schedule; transformers calls this."""
+        if self.follows_arguments:
+            theirs: LambdaLR = super().create_scheduler(num_training_steps, optimizer)  # type: ignore[misc]
+            return theirs
         if self.lr_scheduler is None:
             share = partial(share_of_peak, steps=num_training_steps)
             self.lr_scheduler = LambdaLR(self.optimizer if optimizer is None else optimizer, share)

@@ -42,6 +42,9 @@ KEYS: dict[str, tuple[str, ...]] = {
     "experiment_name": ("name",),
     "random_seed": ("seed",),
     "report_to": ("tracking",),
+    "training_args": ("method.trainer",),
+    "training_arguments": ("method.trainer",),
+    "trainer_args": ("method.trainer",),
     "loggers": ("tracking",),
     # models and adapters
     "model_name": _SERVED,
@@ -136,24 +139,31 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 """A foreign name, and the keys with the same meaning, by dotted place."""
 
-_HERE = "method.learning_rate warms up over a tenth of the steps, then falls linearly"
-
 NOTES: dict[str, str] = {
-    "gradient_checkpointing": "no key switches it: raise `method.gradient_accumulation` or lower "
-    "`model.generation.batch_size` to save memory; out of memory halves batches by itself",
     "top_k": "answers are drawn by `temperature` and `top_p` alone",
     "repetition_penalty": "answers are drawn by `temperature` and `top_p` alone",
     "do_sample": "`temperature: 0` takes the most likely token, anything above it samples",
     "num_train_epochs": "runs are measured in optimiser steps: write `method.steps`",
     "num_epochs": "runs are measured in optimiser steps: write `method.steps`",
     "epochs": "runs are measured in optimiser steps: write `method.steps`",
-    "warmup_ratio": _HERE,
-    "warmup_steps": _HERE,
-    "lr_scheduler_type": _HERE,
-    "lr_scheduler": _HERE,
-    "weight_decay": "adapters are trained without weight decay; no key sets it",
-    "optim": "AdamW is the only optimiser",
-    "optimizer": "AdamW is the only optimiser",
+    **{
+        name: f"write `method.trainer.{name}`"
+        for name in (
+            "activation_checkpointing",
+            "adam_beta1",
+            "adam_beta2",
+            "adam_epsilon",
+            "gradient_checkpointing",
+            "lr_scheduler_type",
+            "optim",
+            "warmup_steps",
+            "weight_decay",
+        )
+    },
+    "lr_scheduler": "write `method.trainer.lr_scheduler_type`",
+    "optimizer": "write `method.trainer.optim`",
+    "scheduler_type": "write `method.trainer.lr_scheduler_type`",
+    "warmup_ratio": "write `method.trainer.warmup_steps`: below 1 it is a share of the steps",
     "load_in_4bit": "quantised bases are not supported: `model.dtype` is float32, bfloat16 or "
     "float16",
     "load_in_8bit": "quantised bases are not supported: `model.dtype` is float32, bfloat16 or "

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 """Increases when a key of the request or the result changes its meaning or is removed."""
 
-_OURS = {"type", "argv", "env", "timeout_s", "grace_s", "dual", "early_stop"}
+_OURS = {"type", "argv", "env", "timeout_s", "grace_s", "dual", "early_stop", "trainer"}
 """Knobs that are not passed to the program."""
 
 

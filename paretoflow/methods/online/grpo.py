@@ -27,11 +27,8 @@ class GrpoMethod(OnlineMethod[GrpoMethodSpec]):
     """
 
     def _trainer(self, run: Run) -> GrpoTrainer:
-        config = GRPOConfig(
-            **online_arguments(run, self._spec, self._context),
-            beta=self._spec.beta,
-            loss_type="grpo",
-        )
+        arguments = {"loss_type": "grpo", **online_arguments(run, self._spec, self._context)}
+        config = GRPOConfig(**arguments, beta=self._spec.beta)
         aggregator = build(self._spec.aggregation, self._context, run.attempt.launch)
         return GrpoTrainer(run, self._context, config, aggregator, group_normalised)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from paretoflow.core.protocols import Parallel
+from paretoflow.spec.trainer_arguments import plain_arguments
 
 if TYPE_CHECKING:
     from paretoflow.core.protocols import AttemptContext
@@ -22,7 +23,8 @@ def shared_arguments(
     The trainer itself neither saves, evaluates, prints nor reports:
     `checkpoints.CheckpointCallback` does this at each logged step.
 
-    The spec's rules ensure that ranks and passes share the batch evenly.
+    The spec's rules ensure that ranks and passes share the batch evenly, and that `method.trainer`
+    holds none of these arguments, except the switch of activation checkpointing.
     """
     on_cpu = lm.device == "cpu"
     dtype = lm.model.dtype
@@ -46,6 +48,7 @@ def shared_arguments(
         "save_strategy": "no",
         "remove_unused_columns": False,
         **_placement(attempt.parallel, on_cpu=on_cpu),
+        **plain_arguments(spec.trainer),
     }
 
 

@@ -31,6 +31,7 @@ from paretoflow.methods.training.checkpoints import CheckpointCallback
 from paretoflow.methods.training.context import MethodContext, Run
 from paretoflow.methods.training.states import require_state
 from paretoflow.spec.methods import MethodSpec
+from paretoflow.spec.trainer_arguments import SCHEDULE
 
 
 def train_run(
@@ -66,6 +67,7 @@ def train_run(
     ):
         run = Run(spec, attempt, ranks, model, controller, arguments)
         trainer = build(run)
+        trainer.follows_arguments = not spec.trainer.keys().isdisjoint(SCHEDULE)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(CheckpointCallback(run, trainer, report, context))
         with _released(trainer, ranks):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -96,6 +96,9 @@ class MethodBase(Spec):
     early_stop: EarlyStopSpec | None = None
     """Ends a run early, as finished, when its likelihoods are over-optimised. Unset: never. It does
     not apply to constrained runs, which return to an earlier policy by themselves."""
+    trainer: dict[str, Any] = Field(default_factory=dict)
+    """Further arguments of the method's config class in TRL, by their names there, for instance
+    `{weight_decay: 0.01}`; docs/methods.md lists them."""
 
 
 Units = Literal["prompt", "global", "none"]

@@ -12,7 +12,17 @@ from __future__ import annotations
 
 from paretoflow.spec.draft import Draft, Rule
 from paretoflow.spec.positions import Fault
-from paretoflow.spec.rules import data, engine, given, method, model, objectives, places, proposer
+from paretoflow.spec.rules import (
+    data,
+    engine,
+    given,
+    method,
+    model,
+    objectives,
+    places,
+    proposer,
+    trainer,
+)
 from paretoflow.spec.rules.search import search_faults
 
 RULES: tuple[Rule, ...] = (
@@ -21,6 +31,7 @@ RULES: tuple[Rule, ...] = (
     *given.RULES,
     *model.RULES,
     *method.RULES,
+    *trainer.RULES,
     *proposer.RULES,
     *engine.RULES,
     *places.RULES,

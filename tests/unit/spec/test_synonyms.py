@@ -89,5 +89,5 @@ def test_checkpointing_and_top_k_are_answered_where_they_stand():
     hints = faults_of(
         GOOD + "model: {type: embedded, gradient_checkpointing: true, generation: {top_k: 4}}\n"
     )
-    assert "gradient_accumulation" in hints["model.gradient_checkpointing"]
+    assert "method.trainer" in hints["model.gradient_checkpointing"]
     assert "top_p" in hints["model.generation.top_k"]
