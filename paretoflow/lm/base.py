@@ -296,5 +296,5 @@ def _hint(folder: Path) -> str:
     if not (folder / "config.json").is_file():
         return "the folder holds no transformers model: there is no config.json"
     if not list(folder.glob("*.safetensors")):
-        return "only safetensors weights are read: convert with model.save_pretrained(folder)"
+        return "the folder holds no weights: copy it again, whole"
     return "the folder must hold a causal language model and its tokenizer"

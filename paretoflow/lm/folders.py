@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from paretoflow.core.errors import ModelError
@@ -18,6 +18,8 @@ INDEX_FILE, ONE_FILE = "model.safetensors.index.json", "model.safetensors"
 _SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
 _NO_WEIGHTS = ("training_args.bin", "optimizer.pt", "scheduler.pt")
+_OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".pdparams", ".npz", ".onnx")
+_GGUF = ".gguf"
 _POINTER = b"version https://git-lfs"
 _TOLD = 3
 """Number of names that a message lists."""
@@ -27,13 +29,20 @@ def require_whole_folder(path: str, where: str) -> None:
     """Refuse a folder that holds more or less than one model; a hub id passes.
 
     Raises:
-        ModelError: If an adapter, stale shards or a second set of weights lies beside the model, a
-            shard is missing, or a file of weights is but a pointer to one.
+        ModelError: If the path is a file, the weights are in no safetensors, an adapter, stale
+            shards or a second set of weights lies beside the model, a shard is missing, or a file
+            of weights is but a pointer to one.
     """
     folder = Path(path)
+    if folder.is_file():
+        what = f"{path} is a file; allowed: a hub id, or a folder with config.json and safetensors"
+        own = [folder.name] if folder.suffix == _GGUF else []
+        hint = _conversion(folder.parent, own) if own else "name the folder that holds it"
+        raise ModelError(what, where, hint, code="model-incomplete")
     if not folder.is_dir():
         return
     names = {file.name for file in folder.iterdir()}
+    _require_safetensors(folder, names, where)
     if ADAPTER_CONFIG in names and "config.json" not in names:
         hint = "name the base that the adapter was trained on, or merge it into that first"
         raise ModelError(
@@ -65,6 +74,38 @@ def require_whole_folder(path: str, where: str) -> None:
                     hint,
                     code="model-incomplete",
                 )
+
+
+def _require_safetensors(folder: Path, names: Collection[str], where: str) -> None:
+    """Refuse a folder whose only weights are of another format."""
+    others = [n for n in names if n.endswith((*_OTHER_WEIGHTS, _GGUF)) and n not in _NO_WEIGHTS]
+    if not others or any(name.endswith(".safetensors") for name in names):
+        return
+    raise ModelError(
+        f"{folder} holds {listed(others)}; only weights in safetensors are read",
+        where,
+        _conversion(folder, sorted(name for name in others if name.endswith(_GGUF))),
+        code="model-incomplete",
+    )
+
+
+def _conversion(folder: Path, ggufs: Sequence[str]) -> str:
+    """Return the advice to convert a folder once; the first of its GGUF files, if it has any."""
+    new = f"{folder}-safetensors"
+    first, model, words = "", f"{str(folder)!r}", f"{str(folder)!r}"
+    if ggufs:
+        first = "pip install gguf; "
+        words += f", gguf_file={ggufs[0]!r}"
+        model = f"{words}, quantization_config=t.GgufConfig(dequantize=True)"
+    config = folder / "config.json"
+    scores = config.is_file() and b"ForSequenceClassification" in config.read_bytes()
+    kind = "SequenceClassification" if scores else "CausalLM"
+    return (
+        f"convert it once: {first}"
+        f'python -c "import transformers as t; '
+        f"t.AutoModelFor{kind}.from_pretrained({model}).save_pretrained({new!r}); "
+        f't.AutoTokenizer.from_pretrained({words}).save_pretrained({new!r})"'
+    )
 
 
 def unread(path: str) -> tuple[str, ...]:

@@ -71,17 +71,12 @@ def base_findings(model: ModelSpec) -> Iterator[Fault | str]:
     if isinstance(model, EmbeddedModelSpec):
         yield from _room(model, base_folder(model))
         return
-    if not Path(model.path).is_dir():
+    if not Path(model.path).exists():
         yield f"model: {model.path} is on the hub, and was not checked"
         return
     base = base_folder(model)
     if base is None:
-        yield Fault(
-            path,
-            f"{model.path}/config.json is no JSON object",
-            "copy the folder again",
-            code="model-incomplete",
-        )
+        yield _no_config(path, Path(model.path))
         return
     kind = base.config.get("model_type", "?")
     architectures = [str(name) for name in base.config.get("architectures") or ()]
@@ -99,13 +94,12 @@ def base_findings(model: ModelSpec) -> Iterator[Fault | str]:
 def reward_findings(path: KeyPath, objective: RewardModelObjectiveSpec) -> Iterator[Fault | str]:
     """Yield the faults of a reward model's folder, or a note that it was not checked."""
     folder = Path(objective.path)
-    if not folder.is_dir():
+    if not folder.exists():
         yield f"{objective.name}: {objective.path} is on the hub, and was not checked"
         return
     config = _json(folder / "config.json")
     if not config:
-        what = f"{objective.path}/config.json is no JSON object"
-        yield Fault((*path, "path"), what, "copy the folder again", code="model-incomplete")
+        yield _no_config((*path, "path"), folder)
         return
     architectures = [str(name) for name in config.get("architectures") or ()]
     own = _CLASSIFIER in str(config.get("auto_map", ""))
@@ -133,22 +127,29 @@ def _outputs(config: dict[str, Any]) -> int:
     return count if isinstance(count, int) else 2  # the default of transformers
 
 
-def _weights(path: KeyPath, folder: Path) -> Iterator[Fault]:
+def _no_config(path: KeyPath, folder: Path) -> Fault:
+    """Return the fault of a folder without a config, or of a file in place of a folder."""
+    what = f"{folder}/config.json is no JSON object"
+    return _other_files(path, folder) or Fault(
+        path, what, "copy the folder again", code="model-incomplete"
+    )
+
+
+def _other_files(path: KeyPath, folder: Path) -> Fault | None:
+    """Return the fault of a folder with more or less than one model in safetensors, if any."""
     try:
         require_whole_folder(str(folder), "")
     except ModelError as error:
-        yield Fault(path, error.what, error.hint, code=error.code)
+        return Fault(path, error.what, error.hint, code=error.code)
+    return None
+
+
+def _weights(path: KeyPath, folder: Path) -> Iterator[Fault]:
+    if fault := _other_files(path, folder):
+        yield fault
         return
     if any(folder.glob("*.safetensors")):
         yield from _cut_short(path, folder)
-    elif any(folder.glob("*.bin")) or any(folder.glob("*.pt*")) or any(folder.glob("*.h5")):
-        what = f"{folder} holds weights, but none as safetensors, which alone are read"
-        yield Fault(
-            path,
-            what,
-            "load it once with transformers, and save_pretrained the model",
-            code="model-incomplete",
-        )
     else:
         what = f"{folder} holds no weights: there is no .safetensors file"
         yield Fault(path, what, "copy the folder again, whole", code="model-incomplete")

@@ -70,6 +70,17 @@ def test_a_pickle_of_weights_is_told(folder: Path) -> None:
     assert ".safetensors" in told
 
 
+@pytest.mark.parametrize("config", [True, False])
+def test_a_gguf_file_is_told_with_its_conversion(folder: Path, config: bool) -> None:
+    (folder / "model.safetensors").rename(folder / "model.gguf")
+    if not config:
+        (folder / "config.json").unlink()
+    for path in (folder, folder / "model.gguf"):
+        ((code, told),) = faults(path)
+        assert code == "model-incomplete"
+        assert "gguf_file='model.gguf'" in told
+
+
 @pytest.mark.parametrize("cut", [-1, 100, 8, 3, 0])
 def test_weights_that_are_cut_short_are_told(folder: Path, cut: int) -> None:
     file = folder / "model.safetensors"
