@@ -108,7 +108,7 @@ class Mailbox:
         """Check whether to answer a poll now, before its `wait_s` is over."""
         return (
             self._epoch != waiting.request.epoch
-            or self._number > waiting.request.since
+            or any(number > waiting.request.since for number, _ in self._outbox)
             or self._phase is not waiting.phase
         )
 

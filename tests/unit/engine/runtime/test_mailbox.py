@@ -49,6 +49,20 @@ def test_news_ends_a_drivers_wait_at_once(mailbox: Mailbox) -> None:
     assert [number for number, _ in answers[0].messages] == [0]
 
 
+def test_messages_that_an_earlier_driver_recorded_are_no_news_to_the_next(
+    mailbox: Mailbox,
+) -> None:
+    """It would be answered at once, with nothing, for as long as nothing happens."""
+    mailbox.tell(Report("a", 0))
+    mailbox.poll(replace(CALL, since=0, recorded=0))
+    newer = replace(CALL, epoch=2)
+    assert mailbox.poll(newer).messages == ()
+    waiting = mailbox.receive(newer)
+    assert not mailbox.has_news(waiting)
+    mailbox.tell(Report("b", 0))
+    assert mailbox.has_news(waiting)
+
+
 def test_a_newer_driver_ends_the_wait_of_an_older_one_which_is_refused_from_then_on(
     mailbox: Mailbox,
 ) -> None:
