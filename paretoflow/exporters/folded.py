@@ -8,7 +8,6 @@ factors are filled up with zeros and its scale is multiplied into the second.
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from paretoflow.exporters.portable import read_config, write_config
 WEIGHTS_FILE = "adapter_model.safetensors"
 _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
 _LONGEST_HEADER = 100_000_000
-_PREFIX = "base_model.model."
 _SINGLE = ("rank_pattern", "alpha_pattern", "use_rslora")
 """Options of PEFT that give modules other scales; vLLM ignores them, or some of its versions do."""
 _BEYOND = {
@@ -88,6 +86,8 @@ def _fold(adapter: Path, config: dict[str, Any]) -> int:
     from safetensors.torch import load_file, save
     from torch.nn.functional import pad
 
+    from paretoflow.lm.lora_files import scale_of
+
     try:
         tensors = load_file(adapter / WEIGHTS_FILE)
     except (OSError, SafetensorError) as error:
@@ -102,22 +102,13 @@ def _fold(adapter: Path, config: dict[str, Any]) -> int:
         # bfloat16 has too few digits to multiply a scale in
         down, up = tensors[module + _DOWN].float(), tensors[module + _UP].float()
         more = rank - down.shape[0]
-        scale = _scale(config, module, down.shape[0])
+        scale = scale_of(config, module, down.shape[0])
         folded[module + _DOWN] = pad(down, (0, 0, 0, more)).contiguous()
         folded[module + _UP] = pad(scale * up, (0, more)).contiguous()
     (adapter / WEIGHTS_FILE).write_bytes(save(folded, metadata={"format": "pt"}))
     plain = {"r": rank, "lora_alpha": rank, "use_rslora": False}
     write_config(adapter, config | plain | {"rank_pattern": {}, "alpha_pattern": {}})
     return rank
-
-
-def _scale(config: dict[str, Any], module: str, rank: int) -> float:
-    """Return the factor by which PEFT multiplies a module's product."""
-    from peft.utils.other import get_pattern_key
-
-    name, alphas = module.removeprefix(_PREFIX), config.get("alpha_pattern") or {}
-    alpha = float(alphas.get(get_pattern_key(alphas.keys(), name), config["lora_alpha"]))
-    return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
 
 
 def _names(weights: Path) -> list[str]:

@@ -10,14 +10,16 @@ import json
 import os
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.utils.other import AuxiliaryTrainingWrapper
 from transformers import PreTrainedModel
 
 from paretoflow.core.errors import ModelError
@@ -47,37 +49,58 @@ def fresh_adapter(
             that is not among them.
     """
     _require_bare(lm)
-    plain: dict[str, Any] = {
-        "r": lora.rank,
-        "lora_alpha": lora.alpha,
-        "lora_dropout": lora.dropout,
-        "rank_pattern": dict(lora.ranks),  # PEFT writes into it
-        "target_modules": targets_of(lm.model, lora, lm.name),
-        "task_type": "CAUSAL_LM",
-    }
-    config = LoraConfig(**{**plain, **(options or {})})
+    plain = {**lora_options(lora), "target_modules": targets_of(lm.model, lora, lm.name)}
+    config = LoraConfig(**{**plain, "task_type": "CAUSAL_LM", **(options or {})})
     try:
         with torch.random.fork_rng(), known_warnings_silenced():
             warnings.filterwarnings("ignore", "The following \\w+_pattern keys", RuntimeWarning)
+            warnings.filterwarnings("error", "You have passed exclude_modules", UserWarning)
             torch.manual_seed(seed)
             model = get_peft_model(lm.model, config)
-    except ValueError as error:
+    except (ValueError, TypeError, UserWarning) as error:
         _clean(lm.model)
-        what, hint = f"no adapter fits: {error}", "see model.lora.targets"
+        what, hint = f"no adapter fits: {error}", "see model.lora"
         raise ModelError(what, lm.name, hint, code="model-targets") from error
     _refuse_experts(model, lm)
-    _require_adapted(model, lm, lora.ranks)
+    _require_adapted(model, lm, {**lora.ranks, **lora.peft.get("alpha_pattern", {})})
+    _require_saved(model, lm, lora.modules_to_save)
     model.base_digest = lm.digest
     return model
 
 
-def require_adaptable(lm: LanguageModel, lora: LoraSpec) -> None:
+def lora_options(lora: LoraSpec) -> dict[str, Any]:
+    """Return PEFT's options for a spec, without the modules to adapt."""
+    return {
+        **deepcopy(lora.peft),  # PEFT writes into patterns
+        "r": lora.rank,
+        "lora_alpha": lora.alpha,
+        "lora_dropout": lora.dropout,
+        "rank_pattern": dict(lora.ranks),
+        "use_dora": lora.dora,
+        "use_rslora": lora.rslora,
+        "modules_to_save": list(lora.modules_to_save) or None,
+    }
+
+
+def require_adaptable(lm: LanguageModel, lora: LoraSpec, *, output: bool = False) -> None:
     """Refuse an adapter that no run could train, before anything is sampled.
 
+    Args:
+        lm: The base.
+        lora: The adapter.
+        output: Whether the method trains an adapter on the output layer. TRL's trainers read that
+            layer's own weight and pass the adapter by.
+
     Raises:
-        ModelError: As `fresh_adapter`.
+        ModelError: As `fresh_adapter`, or if the output layer would have an adapter for nothing.
     """
-    unload(fresh_adapter(lm, lora, 0))
+    model = fresh_adapter(lm, lora, 0)
+    adapted = isinstance(model.get_output_embeddings(), BaseTunerLayer)
+    unload(model)
+    if adapted and not output:
+        what = "the output layer would have an adapter, which training passes by"
+        hint = "remove it from model.lora.targets; modules_to_save trains the whole layer"
+        raise ModelError(what, lm.name, hint, code="model-targets")
 
 
 def _refuse_experts(model: PeftModel, lm: LanguageModel) -> None:
@@ -90,16 +113,26 @@ def _refuse_experts(model: PeftModel, lm: LanguageModel) -> None:
         raise ModelError(what, lm.name, hint, code="model-targets")
 
 
-def _require_adapted(model: PeftModel, lm: LanguageModel, ranks: Mapping[str, int]) -> None:
-    """Refuse ranks for modules without an adapter: PEFT only warns of them."""
+def _require_adapted(model: PeftModel, lm: LanguageModel, ranks: Iterable[str]) -> None:
+    """Refuse ranks and scales for modules without an adapter: PEFT only warns of them."""
     places = [f".{name}" for name in model.targeted_module_names]
     odd = [end for end in ranks if not any(place.endswith(f".{end}") for place in places)]
     if odd:
         unload(model)
         allowed = ", ".join(sorted({place.rpartition(".")[2] for place in places}))
         what = f"`{odd[0]}` bears no adapter; allowed: {allowed}"
-        hint = "see model.lora.ranks and the `rank.` axes of search"
+        hint = "see model.lora.ranks, model.lora.peft and the `rank.` axes of search"
         raise ModelError(what, lm.name, hint, code="model-targets")
+
+
+def _require_saved(model: PeftModel, lm: LanguageModel, names: Sequence[str]) -> None:
+    """Refuse names of whole modules that the base does not have: PEFT would ignore them."""
+    whole = [n for n, part in model.named_modules() if isinstance(part, AuxiliaryTrainingWrapper)]
+    odd = [name for name in names if not any(place.endswith(name) for place in whole)]
+    if odd:
+        unload(model)
+        what = f"the base has no module `{odd[0]}` that could be trained whole"
+        raise ModelError(what, lm.name, "see model.lora.modules_to_save", code="model-targets")
 
 
 def load_adapter(lm: LanguageModel, folder: Path, *, trainable: bool) -> PeftModel:
@@ -218,6 +251,8 @@ def _clean(base: PreTrainedModel) -> PreTrainedModel:
         if isinstance(layer, BaseTunerLayer) and not (own and name.startswith(own)):
             base.set_submodule(name, layer.get_base_layer())
             own = f"{name}."
+        elif isinstance(layer, AuxiliaryTrainingWrapper):
+            base.set_submodule(name, layer.original_module)
     base.__dict__.pop("peft_config", None)
     base.disable_input_require_grads()
     if base.is_activation_checkpointing:
@@ -227,5 +262,6 @@ def _clean(base: PreTrainedModel) -> PreTrainedModel:
 
 
 def _require_bare(lm: LanguageModel) -> None:
-    if any(isinstance(layer, BaseTunerLayer) for layer in lm.model.modules()):
+    own = (BaseTunerLayer, AuxiliaryTrainingWrapper)
+    if any(isinstance(layer, own) for layer in lm.model.modules()):
         raise RuntimeError("the base still carries an adapter: call unload first")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft.utils.other import get_pattern_key
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -20,8 +21,9 @@ from paretoflow.lm.saved_adapter import BASE_FILE, WEIGHTS_FILE
 from paretoflow.lm.whole import not_finite
 
 CONFIG_FILE = "adapter_config.json"
-_BEYOND = ("use_dora", "alpha_pattern", "modules_to_save", "lora_bias")
+_BEYOND = ("use_dora", "modules_to_save", "lora_bias")
 """Options of PEFT that make an adapter more than a product of two factors."""
+_PREFIX = "base_model.model."
 _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
 
 
@@ -101,11 +103,25 @@ def _modules(config: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Fa
         if down.ndim != 2 or up.ndim != 2 or up.shape[1] != down.shape[0]:
             raise ValueError(f"the factors of {name} are {tuple(up.shape)} and {tuple(down.shape)}")
         rank = down.shape[0]
-        root = math.sqrt(rank) if config.get("use_rslora") else rank
-        modules[name] = Factors(down, up, float(config["lora_alpha"]) / root)
+        modules[name] = Factors(down, up, scale_of(config, name, rank))
     if not modules or 2 * len(modules) != len(tensors):
         raise ValueError("factors are missing")
     return modules
+
+
+def scale_of(config: dict[str, Any], module: str, rank: int) -> float:
+    """Return the factor by which PEFT multiplies the product of a module's factors.
+
+    By hand: alpha 8 and rank 4 give 2, with rsLoRA 4.
+
+    Args:
+        config: The adapter's, as PEFT writes it.
+        module: Name of the module in the safetensors file.
+        rank: Rank of the module's factors.
+    """
+    name, alphas = module.removeprefix(_PREFIX), config.get("alpha_pattern") or {}
+    alpha = float(alphas.get(get_pattern_key(alphas.keys(), name), config["lora_alpha"]))
+    return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
 
 
 def write_lora(adapter: LoraAdapter, folder: Path) -> None:
@@ -119,7 +135,8 @@ def write_lora(adapter: LoraAdapter, folder: Path) -> None:
         down, up = _padded(factors, rank)
         tensors[name + _DOWN], tensors[name + _UP] = down.contiguous(), up.contiguous()
     save_file(tensors, partial / WEIGHTS_FILE, metadata={"format": "pt"})
-    plain = {"r": rank, "lora_alpha": rank, "use_rslora": False, "rank_pattern": {}}
+    plain: dict[str, Any] = {"r": rank, "lora_alpha": rank, "use_rslora": False}
+    plain |= {"rank_pattern": {}, "alpha_pattern": {}}
     config = json.dumps(adapter.config | plain, indent=2, sort_keys=True)
     (partial / CONFIG_FILE).write_text(config + "\n", encoding="utf-8")
     if adapter.base:

@@ -56,15 +56,21 @@ def refuse_base_weights(lm: LanguageModel, folder: Path) -> None:
         config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
         with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
             keys = set(file.keys())
-        copied = tuple(f"{name}." for name in config.get("modules_to_save") or ())
+        copied = tuple(config.get("modules_to_save") or ())
     except (*LOADING_FAULTS, AttributeError):
         return  # loading reports the fault
     saved = {name.removeprefix("base_model.model.") for name in keys}
-    names = sorted(n for n in saved & lm.model.state_dict().keys() if not n.startswith(copied))
+    names = sorted(n for n in saved & lm.model.state_dict().keys() if not _within(n, copied))
     if names:
         what = f"the adapter holds weights that are the base's own: {names[0]}"
         hint = "save it with save_embedding_layers=False, and without modules of the base"
         raise ModelError(what, str(folder), hint, code="model-adapter")
+
+
+def _within(name: str, modules: tuple[str, ...]) -> bool:
+    """Return whether a weight is in one of the modules, which PEFT knows by ends of names."""
+    parts = name.split(".")
+    return any(".".join(parts[:end]).endswith(modules) for end in range(1, len(parts)))
 
 
 def require_whole(model: PeftModel, lm: LanguageModel, folder: Path) -> None:

@@ -18,6 +18,7 @@ from paretoflow.core.errors import ModelError
 from paretoflow.core.shown import first_line
 from paretoflow.core.values import FloatArray
 from paretoflow.embedded import TINY_BASE_DIR
+from paretoflow.lm.adapters import lora_options
 from paretoflow.lm.folders import require_whole_folder
 from paretoflow.lm.targets import targets_of
 from paretoflow.lm.whole import (
@@ -195,13 +196,12 @@ def _adapted(model: Any, head: str, base: RewardBaseSpec) -> Any:
         return model
     lora = base.lora
     config = LoraConfig(
-        r=lora.rank,
-        rank_pattern=dict(lora.ranks),  # PEFT writes into it
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=targets_of(model, lora, base.path or str(TINY_BASE_DIR)),
-        modules_to_save=[head.partition(".")[0]],
-        task_type="SEQ_CLS",
+        **lora_options(lora)
+        | {
+            "target_modules": targets_of(model, lora, base.path or str(TINY_BASE_DIR)),
+            "modules_to_save": [head.partition(".")[0]],
+            "task_type": "SEQ_CLS",
+        },
     )
     return get_peft_model(model, config)
 

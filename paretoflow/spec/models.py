@@ -27,6 +27,17 @@ class LoraSpec(Spec):
     ranks: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     """Ranks of single modules in place of `rank`, by the ends of their names, for instance
     `q_proj`."""
+    dora: bool = False
+    """Train the lengths of weight columns beside their directions (DoRA, Liu et al. 2024, arXiv
+    2402.09353). Such adapters cannot be merged, and vLLM does not serve them."""
+    rslora: bool = False
+    """Scale by alpha over the root of the rank (rsLoRA, Kalajdzievski 2023, arXiv 2312.03732)."""
+    modules_to_save: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Modules that are trained whole, as copies of the base's, by the ends of their names. Such
+    adapters cannot be merged, and vLLM does not serve them."""
+    peft: dict[str, Any] = Field(default_factory=dict)
+    """Further arguments of PEFT's `LoraConfig`, for instance `{exclude_modules: [o_proj]}`;
+    docs/methods.md lists them."""
 
 
 LEAST_TEMPERATURE = 1e-4

@@ -66,6 +66,10 @@ KEYS: dict[str, tuple[str, ...]] = {
     "lora_target_modules": ("model.lora.targets",),
     "rank_pattern": ("model.lora.ranks",),
     "peft_config": ("model.lora",),
+    "lora_config": ("model.lora",),
+    "use_dora": ("model.lora.dora",),
+    "use_rslora": ("model.lora.rslora",),
+    "lora_modules_to_save": ("model.lora.modules_to_save",),
     # generation
     "max_tokens": _LENGTH,
     "max_completion_length": _LENGTH,

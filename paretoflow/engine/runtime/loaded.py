@@ -80,7 +80,8 @@ def require_trainable(spec: SweepSpec, lm: LanguageModel, parallel: Parallel) ->
         )
     axes = [axis for axis in axes_of(spec.search, spec.method) if axis.home == "lora"]
     largest = tuple((axis.name, axis.value(1.0)) for axis in axes)
-    require_adaptable(lm, fitted(spec.method, spec.model, largest).lora)
+    lora = fitted(spec.method, spec.model, largest).lora
+    require_adaptable(lm, lora, output=spec.method.type == "mah_dpo")
 
 
 def loaded_base(spec: SweepSpec, threads: int | None = None) -> LanguageModel:

@@ -21,7 +21,13 @@ from transformers import PrinterCallback, Trainer
 
 from paretoflow.core.protocols import AttemptContext, Checkpoint
 from paretoflow.core.values import FloatArray
-from paretoflow.lm.adapters import fresh_adapter, load_adapter, save_adapter_files, unload
+from paretoflow.lm.adapters import (
+    fresh_adapter,
+    known_warnings_silenced,
+    load_adapter,
+    save_adapter_files,
+    unload,
+)
 from paretoflow.methods.constrained.dual import DualController
 from paretoflow.methods.distributed.rank_files import lent
 from paretoflow.methods.distributed.ranks import Ranks, joined
@@ -66,7 +72,8 @@ def train_run(
         _adapter(context, launch.seed, parent, adapter_options) as model,
     ):
         run = Run(spec, attempt, ranks, model, controller, arguments)
-        trainer = build(run)
+        with known_warnings_silenced():  # some trainers copy the adapter first
+            trainer = build(run)
         trainer.follows_arguments = not spec.trainer.keys().isdisjoint(SCHEDULE)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(CheckpointCallback(run, trainer, report, context))

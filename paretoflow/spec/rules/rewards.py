@@ -6,6 +6,7 @@ from pathlib import Path
 
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.rewards import RewardSpec
+from paretoflow.spec.rules.lora import LORA
 from paretoflow.spec.shape import KeyPath
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
@@ -33,6 +34,12 @@ def reward_faults(spec: RewardSpec) -> list[Fault]:
     if spec.weighting == "more" and spec.outputs == "separate":
         what = "got more with separate models, which share nothing to weigh; allowed: sum"
         faults.append(Fault(("weighting",), what, "write `outputs: heads` or `outputs: one`"))
+    lora = spec.model.lora
+    if lora is not None and lora.modules_to_save:
+        what = "got modules_to_save; the reward head is what is trained whole"
+        faults.append(Fault(("model", "lora", "modules_to_save"), what, "remove it"))
+    if lora is not None:
+        faults += LORA.faults(("model", "lora", "peft"), lora.peft)
     if spec.batch_size % spec.gradient_accumulation:
         passes = spec.gradient_accumulation
         what = f"{passes} passes cannot share a batch of {spec.batch_size} evenly"

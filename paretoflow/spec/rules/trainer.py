@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import cache
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
+from collections.abc import Iterator
 
 from paretoflow.spec.draft import Draft, Rule
-from paretoflow.spec.faults import allowed_by, code_of
-from paretoflow.spec.methods import MethodSpec
-from paretoflow.spec.positions import Fault, shown
-from paretoflow.spec.shape import KeyPath, nearest
-from paretoflow.spec.synonyms import advice_on
+from paretoflow.spec.positions import Fault
+from paretoflow.spec.rules.passed_on import Library
+from paretoflow.spec.shape import KeyPath
 from paretoflow.spec.trainer_arguments import (
     ADAM,
     CONFIG_OF,
@@ -26,6 +20,8 @@ from paretoflow.spec.trainer_arguments import (
 )
 
 _PLACE: KeyPath = ("method", "trainer")
+_CHOICES = ("alpha", "aggregation", "beta", "divergence", "generations", "loss")
+"""Keys of some methods alone that refusals name."""
 
 
 def _named(draft: Draft) -> Iterator[Fault]:
@@ -33,71 +29,19 @@ def _named(draft: Draft) -> Iterator[Fault]:
     method = draft.method
     if method is None:
         return
-    if method.trainer and method.type not in CONFIG_OF:
-        what = f"{method.type} has no trainer of TRL"
-        yield Fault(_PLACE, what, "write options of the program into argv", at_key=True)
+    if method.type not in CONFIG_OF:
+        if method.trainer:
+            what = f"{method.type} has no trainer of TRL"
+            yield Fault(_PLACE, what, "write options of the program into argv", at_key=True)
         return
-    able = passed_on_by(method.type)
-    for name, value in method.trainer.items():
-        if name not in able:
-            yield _refused(name, method)
-        else:
-            yield from _typed((*_PLACE, name), value, able[name])
-
-
-def _refused(name: str, method: MethodSpec) -> Fault:
-    path, config = (*_PLACE, name), CONFIG_OF[method.type]
-    refused, able = refusals_of(method.type), passed_on_by(method.type)
-    reason = refused.get(name)
-    if reason is None:
-        near = nearest(name, [*able, *refused])
-        hint = advice_on(name, ()) or (f"did you mean `{near}`?" if near else "remove it")
-        what = f"unknown argument `{name}` of TRL's {config}; allowed: {', '.join(able)}"
-        return Fault(path, what, hint, at_key=True, code="spec-unknown-key")
-    if not reason.startswith("="):
-        what = f"`{name}` is not passed on to TRL's {config}: {reason}"
-        return Fault(path, what, "remove it", at_key=True, code="spec-not-allowed")
-    fields = type(method).model_fields
-    places = [
-        p
-        for p in reason[1:].split("|")
-        if p.removeprefix("method.") in fields or not p.startswith("method.")
-    ]
-    if not places:
-        what, hint = f"`{name}` is not passed on: {method.type} has no such choice", "remove it"
-    else:
-        what = f"`{name}` is not passed on: it is `{places[0]}` here"
-        hint = f"write `{places[0]}`"
-    return Fault(path, what, hint, at_key=True, code="spec-not-allowed")
-
-
-def _typed(path: KeyPath, value: Any, kind: Any) -> Iterator[Fault]:
-    """Yield the fault of a value; a mapping of types stands for a mapping."""
-    if not isinstance(kind, Mapping):
-        try:
-            _adapter(kind).validate_python(value)
-        except ValidationError as error:
-            details = error.errors(include_url=False)
-            allowed = " or ".join(dict.fromkeys(allowed_by(detail) for detail in details))
-            what = f"got {shown(value)}; allowed: {allowed}"
-            yield Fault(path, what, "correct the value", code=code_of(details))
-    elif not isinstance(value, dict):
-        what = f"got {shown(value)}; allowed: a mapping of {', '.join(kind)}"
-        yield Fault(path, what, "correct the value", code="spec-wrong-type")
-    else:
-        for name, inner in value.items():
-            if name in kind:
-                yield from _typed((*path, name), inner, kind[name])
-            else:
-                what = f"unknown key `{name}`; allowed: {', '.join(kind)}"
-                near = nearest(name, kind)
-                hint = f"did you mean `{near}`?" if near else "remove it"
-                yield Fault((*path, name), what, hint, at_key=True, code="spec-unknown-key")
-
-
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind, config={"allow_inf_nan": False})
+    lacking = [f"method.{name}" for name in _CHOICES if name not in type(method).model_fields]
+    library = Library(
+        f"TRL's {CONFIG_OF[method.type]}",
+        passed_on_by(method.type),
+        refusals_of(method.type),
+        lacking,
+    )
+    yield from library.faults(_PLACE, method.trainer)
 
 
 def _twice(draft: Draft) -> Iterator[Fault]:

@@ -8,6 +8,7 @@ import pytest
 
 from paretoflow.core.errors import SpecError
 from paretoflow.spec.rewards_load import load_reward_spec
+from tests.faults import raises
 
 GOOD = """\
 pairs:
@@ -88,3 +89,16 @@ def test_an_override_that_leads_nowhere(override: str, told: str) -> None:
 def test_no_pairs_are_a_fault(text: str) -> None:
     with pytest.raises(SpecError):
         load(text)
+
+
+@pytest.mark.parametrize(
+    ("lora", "code", "said"),
+    [
+        ("{modules_to_save: [norm]}", "spec-contradiction", "modules_to_save"),
+        ("{peft: {r: 4}}", "spec-not-allowed", "model.lora.rank"),
+    ],
+)
+def test_an_adapter_has_only_the_forms_that_can_be_merged_beside_the_head(lora, code, said):
+    with raises(code, said):
+        load(GOOD.replace("{rank: 4}", lora))
+    assert load(GOOD.replace("{rank: 4}", "{dora: true, rslora: true}")).model.lora.dora

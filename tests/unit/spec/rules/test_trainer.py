@@ -46,7 +46,7 @@ def test_arguments_that_act_are_taken(tag, given):
         ("dpo", "loss_type: ipo", "spec-not-allowed", ("method.loss",)),
         ("ipo", "loss_type: ipo", "spec-not-allowed", ("method.type",)),
         ("f_dpo", "f_divergence_type: js", "spec-not-allowed", ("method.divergence",)),
-        ("grao", "beta: 0.1", "spec-not-allowed", ("grao",)),
+        ("grao", "beta: 0.1", "spec-not-allowed", ("beta",)),
         ("grpo", "beta: 0.1", "spec-not-allowed", ("method.beta",)),
         ("grpo", "temperature: 0.1", "spec-not-allowed", ("model.generation.temperature",)),
         ("dpo", "seed: 1", "spec-not-allowed", ("`seed`",)),
