@@ -68,12 +68,14 @@ class WorkerHandle:
     _recorded: int = -1
     _news: Reply = None
     _asked_s: float | None = None
-    _answers: dict[Reply, Callable[[Any], None]] = field(default_factory=dict)
+    _up_s: float = 0.0
+    _answers: dict[Reply, tuple[Callable[[Any], None], float]] = field(default_factory=dict)
 
     def ask(self, method: str, *args: object, then: Callable[[Any], None] | None = None) -> None:
         """Call a method of the worker; pass its result to `then` once it arrives."""
-        reply = self.options.transport.call(self.actor, method, *args)
-        self._answers[reply] = then or _ignore
+        transport = self.options.transport
+        reply = transport.call(self.actor, method, *args)
+        self._answers[reply] = then or _ignore, transport.monotonic()
 
     def note_location(self, place: WorkerLocation) -> None:
         """Record the worker's location."""
@@ -109,7 +111,7 @@ class WorkerHandle:
         """
         result = self.options.transport.result
         for reply in [r for r in self._answers if r in answered]:
-            then = self._answers.pop(reply)
+            then, _ = self._answers.pop(reply)
             then(result(reply))
         if self._news not in answered:
             return []
@@ -123,6 +125,8 @@ class WorkerHandle:
 
     def take_reply(self, reply: PollReply) -> list[Message]:
         """Process an answer to a poll; return the new messages."""
+        if self.reply is None:
+            self._up_s = self.options.transport.monotonic()
         self.reply, self._asked_s = reply, None
         new = [message for number, message in reply.messages if number > self._since]
         self._since = max([self._since, *(number for number, _ in reply.messages)])
@@ -137,7 +141,9 @@ class WorkerHandle:
         self._recorded = self._told
 
     def silence(self, placed_s: float) -> str:
-        """Describe a worker that leaves calls unanswered for too long; empty while it answers.
+        """Describe a worker that leaves a call unanswered for too long; empty while it answers.
+
+        It may answer polls and not a command, if that never arrived: it would never do its work.
 
         Args:
             placed_s: Monotonic time at which its resources were available.
@@ -148,7 +154,10 @@ class WorkerHandle:
             late = now - placed_s > START_S
             return f"the worker did not start within {START_S:g} s" if late else ""
         allowed_s = self.options.wait_s + limits.heartbeat_s
-        if self._asked_s is not None and now - self._asked_s > allowed_s:
+        asked_s = [asked for _, asked in self._answers.values()]
+        if self._asked_s is not None:
+            asked_s.append(self._asked_s)
+        if asked_s and now - max(min(asked_s), self._up_s) > allowed_s:
             limit = f"engine.limits.heartbeat_s = {limits.heartbeat_s:g} s"
             return f"the worker does not answer, for longer than {limit}"
         return ""

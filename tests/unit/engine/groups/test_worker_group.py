@@ -293,6 +293,44 @@ def test_limits_of_a_run_and_of_silence(at: HandTransport) -> None:
     assert group.state().step == 4
 
 
+@pytest.mark.parametrize("command", ["begin", "suspend", "drain"])
+def test_a_worker_that_answers_polls_but_not_a_command_is_given_up(
+    at: HandTransport, command: str
+) -> None:
+    """A command that never arrives is never done, and the driver would wait for it forever."""
+    group = busy(at, 1, heartbeat_s=5)
+    {
+        "begin": lambda: group.begin(replace(LAUNCH, attempt=1)),
+        "suspend": lambda: group.suspend(("a", 0), "two are ahead"),
+        "drain": lambda: group.drain("the node goes"),
+    }[command]()
+    (lost,) = group.awaited()
+    for _ in range(2):
+        assert group.trouble() is None
+        at.now_s += 3
+        group.listen()
+        group.take({*group.awaited()} - {lost})
+    assert "does not answer, for longer than engine.limits.heartbeat_s = 5 s" in words(group)
+
+
+def test_calls_that_a_worker_was_sent_while_it_started_have_time_from_its_start_on(
+    at: HandTransport,
+) -> None:
+    group = group_of(at, 1, heartbeat_s=5)
+    early = set(group.awaited())
+    at.now_s += 100
+    assert group.trouble() is None
+    group.listen()
+    group.take({*group.awaited()} - early)
+    assert group.trouble() is None
+    at.now_s += 6
+    assert "does not answer" in words(group)
+    group.take(early)
+    group.listen()
+    poll(group)
+    assert group.trouble() is None
+
+
 def test_ranks_may_stand_still_while_one_of_them_gets_on(at: HandTransport) -> None:
     """The first rank evaluates for long; the others wait for it and give no sign."""
     group = busy(at, 3, silent_s=20, heartbeat_s=1000)
