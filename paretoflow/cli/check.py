@@ -14,7 +14,7 @@ from rich.table import Table
 from paretoflow.cli.console import echo
 from paretoflow.cli.local import load_and_look
 from paretoflow.cli.options import Format, FormatOption, Job, Overrides, Storage, plain_console
-from paretoflow.cli.plan import Plan, plan_of, served_of, trained_runs
+from paretoflow.cli.plan import Plan, paid_judges, plan_of, served_of, trained_runs
 from paretoflow.core.errors import ClusterError
 from paretoflow.spec.capabilities import CAPABILITIES
 from paretoflow.spec.data import DataSpec, row_sources
@@ -44,8 +44,9 @@ def check(
 ) -> None:
     """Validate a sweep YAML and print its plan.
 
-    All faults are reported at once, each with its line and a hint. Files, model folders and
-    functions on this machine are checked; nothing is downloaded, loaded, run or trained.
+    All faults are reported at once, each with its line and a hint. Files and model folders on this
+    machine are checked, functions of objectives are called on two rows, and judges are asked for
+    their models; nothing is downloaded, sampled or trained.
     """
     spec, found = load_and_look(job, overrides or (), storage)
     plan = plan_of(spec)
@@ -267,7 +268,15 @@ def _estimate(spec: SweepSpec, plan: Plan) -> Table:
 
 
 def _cost(spec: SweepSpec, plan: Plan) -> str:
-    price = spec.engine.price
+    price, judged = spec.engine.price, paid_judges(spec)
+    if judged:
+        bound = "only the runs bound it: set stop.cost"
+        if plan.cost_bound is not None:
+            bound = f"at most {plan.cost_bound:g}, but open runs finish first"
+        names = ", ".join(escape(judge.name) for judge in judged)
+        return (
+            f"devices at {price:g} an hour, and the tokens that {names} reads and writes; {bound}"
+        )
     if plan.cost_bound is None:
         what = f"{price:g} x {plan.devices:g} devices x hours"
         return f"{what}; only the runs bound it: set stop.hours or stop.cost"

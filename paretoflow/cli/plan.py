@@ -23,7 +23,7 @@ from paretoflow.spec.methods import (
 )
 from paretoflow.spec.methods.base import look_every
 from paretoflow.spec.nested import innermost, nested
-from paretoflow.spec.objectives import unmoved
+from paretoflow.spec.objectives import JudgeObjectiveSpec, unmoved
 from paretoflow.spec.proposers import MergingProposerSpec, ProposerSpec
 from paretoflow.spec.search import axes_of
 from paretoflow.spec.sweep import SweepSpec
@@ -157,12 +157,18 @@ def looks_of(method: MethodSpec) -> int:
 def cost_bound(spec: SweepSpec, devices: float) -> float | None:
     """Return the maximum cost of a sweep: all devices for all hours, or `stop.cost` if lower."""
     price, hours, cost = spec.engine.price, spec.stop.hours, spec.stop.cost
-    if price == 0:
+    judged = paid_judges(spec)
+    if price == 0 and not judged:
         return 0.0
-    bounds = [
-        b for b in (cost, None if hours is None else price * devices * hours) if b is not None
-    ]
+    timed = None if hours is None or judged else price * devices * hours
+    bounds = [b for b in (cost, timed) if b is not None]
     return min(bounds, default=None)
+
+
+def paid_judges(spec: SweepSpec) -> list[JudgeObjectiveSpec]:
+    """Return the judges whose tokens have a price."""
+    judges = (o for o in spec.objectives if isinstance(o, JudgeObjectiveSpec))
+    return [judge for judge in judges if judge.price is not None]
 
 
 def opening_launches(spec: SweepSpec) -> tuple[Proposal, ...]:

@@ -102,6 +102,14 @@ CODES: Mapping[str, ErrorCode] = {
         "The function of an objective needs an argument that the data lack, or does not take one.",
         "Name the column under `columns`, or correct `kwargs`.",
     ),
+    "objective-judge": ErrorCode(
+        "A judge refused a request, or gave no answer in spite of all retries.",
+        "Read the endpoint's words in the message; then run again. Judged answers are kept.",
+    ),
+    "objective-judge-reply": ErrorCode(
+        "A judge's replies hold no score from its scale.",
+        "Ask for one number in the rubric, or set `on_nonsense` to the score of such an answer.",
+    ),
     "training": ErrorCode("A training run failed.", "Read the message; the next `run` repeats it."),
     "training-nothing-to-learn": ErrorCode(
         "No two answers differ in what the run is trained for.",

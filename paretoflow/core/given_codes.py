@@ -223,6 +223,13 @@ GIVEN: Mapping[str, ErrorCode] = {
     "plugin-unknown": ErrorCode(
         "No plug-in has this name.", "Use a listed name; see `paretoflow plugins`."
     ),
+    "plugin-judge-key": ErrorCode(
+        "The key of a judge's endpoint is not in the environment, or is refused.",
+        "Set the variable that `api_key_env` names, on each machine with workers.",
+    ),
+    "plugin-judge-away": ErrorCode(
+        "The endpoint of a judge does not answer.", "Start it, or correct `base_url`."
+    ),
     "plugin-import": ErrorCode(
         "A function named as `module:function` cannot be imported, or is no function.",
         "Correct the name, and start in the folder that holds the module.",

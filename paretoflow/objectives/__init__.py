@@ -17,6 +17,7 @@ import importlib
 from paretoflow.core.protocols import Objective
 from paretoflow.objectives.context import ObjectiveContext, TokenCounter, TokenIds
 from paretoflow.spec.objectives import ObjectiveSpec
+from paretoflow.storage import Root
 
 TAGS = {
     "length": "paretoflow.objectives.length:LengthObjective",
@@ -25,6 +26,7 @@ TAGS = {
     "regex": "paretoflow.objectives.regex:RegexObjective",
     "reward_model": "paretoflow.objectives.reward_model:RewardModelObjective",
     "import": "paretoflow.objectives.import_:ImportObjective",
+    "judge": "paretoflow.objectives.judge:JudgeObjective",
     "system": "paretoflow.objectives.system:SystemObjective",
 }
 """Module and class of each objective, imported on first use."""
@@ -40,6 +42,7 @@ def build(
     count_tokens: TokenCounter | None = None,
     device: str = "cpu",
     token_ids: TokenIds | None = None,
+    root: Root | None = None,
 ) -> Objective:
     """Build the scorer that a spec describes.
 
@@ -49,12 +52,13 @@ def build(
             tokenizer is loaded.
         device: Device of reward models, for instance "cpu" or "cuda:0".
         token_ids: Encodes texts with the base model's tokenizer; None when none is loaded.
+        root: Sweep's folder, where a judge's replies are kept; None keeps them in memory.
 
     Raises:
         UserError: If the spec names something that cannot be built: see the class for its tag.
     """
     module, name = TAGS[spec.type].split(":")
     objective: Objective = getattr(importlib.import_module(module), name)(
-        spec, ObjectiveContext(count_tokens, device, token_ids)
+        spec, ObjectiveContext(count_tokens, device, token_ids, root)
     )
     return objective

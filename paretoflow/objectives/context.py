@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from paretoflow.storage import Root
+
 TokenCounter = Callable[[Sequence[str]], list[int]]
 """Numbers of tokens of some texts, by the base model's tokenizer."""
 
@@ -20,8 +22,10 @@ class ObjectiveContext:
         count_tokens: None when no tokenizer is loaded.
         device: Where reward models run.
         token_ids: None when no tokenizer is loaded.
+        root: The sweep's folder; None where there is none.
     """
 
     count_tokens: TokenCounter | None = None
     device: str = "cpu"
     token_ids: TokenIds | None = None
+    root: Root | None = None

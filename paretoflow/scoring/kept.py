@@ -37,7 +37,12 @@ if TYPE_CHECKING:
 SHARED_FOLDER = "shared"
 KEEP_EVERY_S = 5.0
 """Longest time between two parts, unless one batch takes longer."""
-NO_EFFECT_ON_SCORES = {"direction", "unit", "range", "ref"}
+NO_EFFECT_ON_SCORES = {
+    *("direction", "unit", "range", "ref"),
+    # of judges
+    *("base_url", "api_key_env", "concurrency", "requests_per_minute", "retries", "timeout_s"),
+    *("asks", "price"),
+}
 _LATER_KEYS: dict[str, Any] = {"convention": None, "columns": {}, "on_none": "error"}
 """Keys that objectives got later, with defaults under which tables keep their names."""
 _ANSWERS = pa.schema(

@@ -123,6 +123,52 @@ class ImportObjectiveSpec(_ObjectiveSpec):
     """Score where the function returns None, for "not applicable"; error: such an answer is one."""
 
 
+class TokenPriceSpec(Spec):
+    """Price of a judge's tokens, in the currency of `engine.price`."""
+
+    input: float = Field(ge=0)
+    """Price of a million input tokens."""
+    output: float = Field(ge=0)
+    """Price of a million output tokens."""
+
+
+class JudgeObjectiveSpec(_ObjectiveSpec):
+    """Score by a language model, which reads prompt and answer, through an OpenAI-compatible API.
+
+    Replies are kept in the sweep's folder: no answer is judged twice. Requires the extra `judge`.
+    """
+
+    type: Literal["judge"]
+    rubric: str = Field(min_length=1)
+    """Instruction to the judge: the criterion, and the meaning of low and high scores."""
+    model: str = Field(min_length=1)
+    """Name of the model at the endpoint."""
+    base_url: str = Field("https://api.openai.com/v1", pattern=r"^https?://[^\s?#@]+$")
+    """Address of the endpoint, up to and including `/v1`."""
+    api_key_env: str | None = Field(None, pattern=r"^[A-Za-z_]\w*$")
+    """Environment variable with the key, on each machine with workers; unset: no key is needed."""
+    scale: tuple[float, float] = (1.0, 10.0)
+    """Lowest and highest score that the judge may give."""
+    on_nonsense: Literal["error"] | float = "error"
+    """Score of an answer for which no reply of `asks` holds a score; error: such an answer is one.
+    """
+    asks: int = Field(3, ge=1, le=10)
+    """Replies asked for until one holds a score."""
+    settings: dict[str, Any] = Field(default_factory=lambda: {"temperature": 0.0})
+    """Further arguments of each request, such as `temperature`, `max_tokens` or `extra_body`."""
+    concurrency: int = Field(8, ge=1, le=256)
+    """Requests at a time, for each worker group."""
+    requests_per_minute: float | None = Field(None, gt=0)
+    """Maximum rate of requests, for each worker group; unset: none."""
+    retries: int = Field(6, ge=0, le=50)
+    """Further tries of a request after a timeout, a broken connection or HTTP status 408, 409, 429
+    or 5xx; the wait doubles each time, or is what the endpoint says in `Retry-After`."""
+    timeout_s: float = Field(60.0, gt=0)
+    """Seconds to wait for a reply."""
+    price: TokenPriceSpec | None = None
+    """Price of its tokens; counts towards `stop.cost`. Unset: judging costs nothing."""
+
+
 class SystemObjectiveSpec(_ObjectiveSpec):
     """System cost of answering with a checkpoint, measured in its evaluation; requires `range`.
 
@@ -159,6 +205,7 @@ ObjectiveSpec = Annotated[
     | RegexObjectiveSpec
     | RewardModelObjectiveSpec
     | ImportObjectiveSpec
+    | JudgeObjectiveSpec
     | SystemObjectiveSpec,
     Field(discriminator="type"),
 ]
@@ -173,3 +220,8 @@ def moved_names(objectives: Sequence[ObjectiveSpec]) -> tuple[str, ...]:
     """Return the names of all other objectives, which may have human feedback."""
     still = unmoved(objectives)
     return tuple(o.name for i, o in enumerate(objectives) if i not in still)
+
+
+def has_judge(objectives: Sequence[ObjectiveSpec]) -> bool:
+    """Return whether a language model judges answers."""
+    return any(isinstance(o, JudgeObjectiveSpec) for o in objectives)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,6 +15,7 @@ from paretoflow.core.protocols import Objective, Prompt
 from paretoflow.objectives import TAGS, build
 from paretoflow.spec.objectives import ObjectiveSpec
 from tests.classifiers import save_decoder
+from tests.judge_endpoint import JudgeEndpoint, judge_endpoint
 
 PASSAGE = "The cat sat on a mat. Then the cat slept; a dog ran by."
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
@@ -23,6 +25,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "regex": [{"pattern": r"c.t", "count": "all"}, {"keywords": ["cat", "dog"]}],
     "reward_model": [{"path": "filled in"}, {"path": "filled in", "output": 2, "batch_size": 3}],
     "import": [{"path": "my_scorers:vowels", "kwargs": {"scale": 0.5}}],
+    "judge": [{"rubric": "Longer is better.", "model": "a-judge", "scale": [1, 20]}],
     "system": [{"measure": "latency", "range": [0, 9]}],
 }
 CASES = [
@@ -51,7 +54,14 @@ PROMPTS = tuple(
 
 
 @pytest.fixture
+def endpoint() -> Iterator[JudgeEndpoint]:
+    with judge_endpoint() as found:
+        yield found
+
+
+@pytest.fixture
 def objective(
+    request: pytest.FixtureRequest,
     tag: str,
     options: dict[str, Any],
     tmp_path: Path,
@@ -66,6 +76,9 @@ def objective(
     monkeypatch.setattr(sys, "path", list(sys.path))
     if tag == "reward_model":
         options = {**options, "path": str(save_decoder(tmp_path / "reward"))}
+    if tag == "judge":
+        pytest.importorskip("openai")
+        options = {**options, "base_url": request.getfixturevalue("endpoint").url}
     spec = TypeAdapter(ObjectiveSpec).validate_python({"type": tag, "name": "x", **options})
     return build(spec, count_tokens=lambda texts: [len(t.encode()) for t in texts])
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paretoflow.cli.local.functions import function_findings
+from paretoflow.cli.local.judges import judge_findings
 from paretoflow.cli.local.models import base_findings, base_folder, reward_findings
 from paretoflow.cli.local.modules import module_findings
 from paretoflow.cli.local.places import storage_findings
@@ -23,7 +24,11 @@ from paretoflow.spec.data import PydocDataSpec
 from paretoflow.spec.load import error_of, load_located
 from paretoflow.spec.methods import CommandMethodSpec
 from paretoflow.spec.models import EmbeddedModelSpec
-from paretoflow.spec.objectives import ImportObjectiveSpec, RewardModelObjectiveSpec
+from paretoflow.spec.objectives import (
+    ImportObjectiveSpec,
+    JudgeObjectiveSpec,
+    RewardModelObjectiveSpec,
+)
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.sweep import SweepSpec
 
@@ -114,6 +119,8 @@ def look(spec: SweepSpec) -> LocalFindings:
     for index, objective in enumerate(spec.objectives):
         if isinstance(objective, RewardModelObjectiveSpec):
             found.take(reward_findings(("objectives", index), objective))
+        elif isinstance(objective, JudgeObjectiveSpec):
+            found.take(judge_findings(("objectives", index), objective))
     if isinstance(spec.method, CommandMethodSpec):
         found.take(program_findings(spec.method))
     usable = list(_look_at_functions(spec, found))

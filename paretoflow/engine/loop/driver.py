@@ -18,7 +18,7 @@ from paretoflow.engine.loop.pausing import Rungs
 from paretoflow.engine.loop.planner import Decision, decide, failing, first_launch, is_final
 from paretoflow.engine.messages import Backend, Report
 from paretoflow.engine.read.sweep import front_ids, front_record
-from paretoflow.engine.state.events import recorded, seen
+from paretoflow.engine.state.events import recorded, seen, with_money
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.ledger import Ledger
 from paretoflow.ledger.tables import Event, EventKind
@@ -234,6 +234,8 @@ class Driver:
     def _commit(self, events: Sequence[Event]) -> None:
         if events:
             stamped = [seen(event, self._backend.now()) for event in events]
+            if self._hooks.judged is not None:
+                stamped = with_money(stamped, self._hooks.judged())
             added = self._patiently(lambda: self._append(stamped))
             self.state.apply([e for e in added if e.seq > self.state.seq])
         self._show()

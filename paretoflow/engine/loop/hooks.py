@@ -52,6 +52,7 @@ class Hooks:
         decided: Called with the seconds that a decision with launches took, commit included.
         accept_change: Whether the sweep continues although inputs that scores depend on changed.
         interrupted: Returns the origin of a KeyboardInterrupt, in words.
+        judged: Returns the money that judges have cost so far; None where there is no judge.
     """
 
     watch: Callable[[SweepState, str], None] = lambda state, note: None
@@ -63,3 +64,4 @@ class Hooks:
     decided: Callable[[float], None] = lambda seconds: None
     accept_change: bool = False
     interrupted: Callable[[], str] = lambda: "stopped by the user"
+    judged: Callable[[], float] | None = None

@@ -174,7 +174,7 @@ def spent(spec: SweepSpec, state: SweepState) -> str:
         return failing(spec, state)
     if stop.hours is not None and state.elapsed_s() >= stop.hours * 3600:
         return f"{stop.hours:g} hours are used up"
-    spent = spec.engine.price * state.cost.device_s / 3600
+    spent = spec.engine.price * state.cost.device_s / 3600 + state.judged
     if stop.cost is not None and spent >= stop.cost:
         return f"a cost of {stop.cost:g} is reached"
     if stop.stagnation is not None and stagnant(state, stop.stagnation.runs, stop.stagnation.gain):

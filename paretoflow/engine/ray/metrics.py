@@ -35,7 +35,7 @@ _GAUGES = {
     "queue": ("Worker groups that wait for resources.", ()),
     "device_seconds": ("Seconds times devices spent.", ()),
     "tokens": ("Tokens trained on or generated.", ()),
-    "cost": ("Cost so far, in the currency of engine.price.", ()),
+    "cost": ("Cost so far, judges included, in the currency of engine.price.", ()),
 }
 """Description and further labels of each gauge; all have the label `sweep`."""
 
@@ -87,7 +87,7 @@ class SweepMetrics:
         self._set("front_size", state.front_size)
         self._set("device_seconds", state.cost.device_s)
         self._set("tokens", state.cost.tokens)
-        self._set("cost", state.cost.device_s / 3600 * self._price)
+        self._set("cost", state.cost.device_s / 3600 * self._price + state.judged)
         self._each("runs", "status", run_counts(state))
         self._each("failures", "boundary", failure_counts(state))
         self._groups_now(groups)

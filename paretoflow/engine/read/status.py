@@ -211,7 +211,8 @@ def _bounded(estimate: Left, standing: SweepStatus) -> Left:
         backoff_s = max(0.0, stop["hours"] * 3600 - standing.state.elapsed_s())
         share = min(share, backoff_s / estimate.seconds)
     if stop["cost"] is not None and price and estimate.device_s > 0:
-        rest = max(0.0, stop["cost"] * 3600 / price - standing.state.cost.device_s)
+        left_over = stop["cost"] - standing.state.judged
+        rest = max(0.0, left_over * 3600 / price - standing.state.cost.device_s)
         share = min(share, rest / estimate.device_s)
     return Left(estimate.seconds * share, estimate.device_s * share)
 
@@ -255,7 +256,8 @@ def facts(standing: SweepStatus) -> dict[str, Any]:
         "changes": [{**change.to_dict(), "text": str(change)} for change in state.changes],
         "elapsed_s": round(state.elapsed_s(), 3),
         "device_s": round(state.cost.device_s, 3),
-        "cost": price * state.cost.device_s / 3600,
+        "cost": price * state.cost.device_s / 3600 + state.judged,
+        "judged": state.judged,
         "tokens": state.cost.tokens,
         "left": None if rest is None else _left_facts(rest, price),
     }

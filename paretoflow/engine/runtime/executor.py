@@ -84,7 +84,7 @@ class Executor:
         self._parallel = parallel
         self._folder = as_folder(root)
         self._files = RunFiles(self._folder, parallel)
-        found = loaded(spec, threads)
+        found = loaded(spec, threads, root=self._folder)
         require_trainable(spec, found.lm, parallel)
         self._lm, self._prompts, self._inputs = found.lm, found.prompts, found.inputs
         names = [o.name for o in spec.objectives]

@@ -19,6 +19,7 @@ from paretoflow.spec.data import asks_in_turns
 from paretoflow.spec.methods import CommandMethodSpec
 from paretoflow.spec.search import axes_of, fitted
 from paretoflow.spec.sweep import SweepSpec
+from paretoflow.storage import Root
 
 
 @dataclass(frozen=True)
@@ -40,20 +41,26 @@ Drawing = Callable[[SweepSpec, LanguageModel], PromptSets]
 """Draws the prompts of a sweep, for its base."""
 
 
-def loaded(spec: SweepSpec, threads: int | None = None, draw: Drawing = prompts_of) -> Loaded:
+def loaded(
+    spec: SweepSpec,
+    threads: int | None = None,
+    draw: Drawing = prompts_of,
+    root: Root | None = None,
+) -> Loaded:
     """Load the base, draw the prompts and build the scorers of a sweep.
 
     Args:
         spec: Spec of the sweep.
         threads: CPU threads for torch; None leaves its default.
         draw: Draws the prompts.
+        root: The sweep's folder, for scorers that keep what they pay for.
 
     Raises:
         UserError: If data, model or objectives cannot be set up.
     """
     lm = loaded_base(spec, threads)
     prompts = draw(spec, lm)
-    scorers = scorers_of(spec, lm)
+    scorers = scorers_of(spec, lm, root)
     return Loaded(lm, prompts, scorers, inputs_of(spec, lm, prompts, scorers))
 
 
@@ -90,7 +97,9 @@ def loaded_base(spec: SweepSpec, threads: int | None = None) -> LanguageModel:
     return replace(lm, chat=bool(lm.tokenizer.chat_template) and asks_in_turns(spec.data))
 
 
-def scorers_of(spec: SweepSpec, lm: LanguageModel) -> tuple[Objective, ...]:
+def scorers_of(
+    spec: SweepSpec, lm: LanguageModel, root: Root | None = None
+) -> tuple[Objective, ...]:
     """Return the scorers of a sweep's objectives, which count tokens as its base does."""
 
     def ids(texts: Sequence[str]) -> list[list[int]]:
@@ -101,6 +110,6 @@ def scorers_of(spec: SweepSpec, lm: LanguageModel) -> tuple[Objective, ...]:
         return [len(own) for own in ids(texts)]
 
     return tuple(
-        build_objective(o, count_tokens=count, device=lm.device, token_ids=ids)
+        build_objective(o, count_tokens=count, device=lm.device, token_ids=ids, root=root)
         for o in spec.objectives
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from paretoflow.core.errors import (
@@ -28,7 +29,9 @@ from paretoflow.ledger import open_ledger
 from paretoflow.ledger.fragments import read_fragments
 from paretoflow.ledger.ledger import Ledger
 from paretoflow.ledger.tables import Event, EventKind
+from paretoflow.objectives.judged import spent_on_judges
 from paretoflow.spec.load import require_valid
+from paretoflow.spec.objectives import has_judge
 from paretoflow.spec.sweep import SweepSpec
 
 if TYPE_CHECKING:
@@ -130,6 +133,7 @@ def _drive(
         decided=observers.decided,
         accept_change=accept_change,
         interrupted=noted.why,
+        judged=partial(spent_on_judges, root) if has_judge(spec.objectives) else None,
     )
     proposer = proposer_of(spec)
     driver = Driver(spec, ledger, backend, proposer, hooks)

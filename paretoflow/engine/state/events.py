@@ -5,7 +5,7 @@ A row that is reported twice has the same id both times, so that the ledger stor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -196,11 +196,24 @@ TOLD_BY_WORKERS = frozenset(
 """Kinds whose `time_s` is from a worker's clock."""
 
 
+MONEY = "judged"
+"""Key of a payload: money that judges have cost the sweep so far."""
+
+
 def seen(event: Event, now_s: float) -> Event:
     """Return an event with the driver's time added, where a worker made the event."""
     if event.kind not in TOLD_BY_WORKERS or SEEN in event.payload:
         return event
     return replace(event, payload={**event.payload, SEEN: now_s})
+
+
+def with_money(events: Sequence[Event], judged: float) -> list[Event]:
+    """Return events, of which the last has the money that judges have cost the sweep so far.
+
+    It is the whole sum, so that a row that is written twice, or never, does not matter.
+    """
+    *others, last = events
+    return [*others, replace(last, payload={**last.payload, MONEY: judged})]
 
 
 def driver_time(event: Event) -> float | None:

@@ -24,6 +24,7 @@ from paretoflow.core.values import (
 )
 from paretoflow.core.views import InputChange
 from paretoflow.engine.state.events import (
+    MONEY,
     driver_time,
     evaluation_of,
     problem_from,
@@ -63,6 +64,7 @@ class SweepState:
     data_facts: DataFacts = field(default_factory=DataFacts)
     changes: list[InputChange] = field(default_factory=list)
     cost: Cost = field(default_factory=Cost)
+    judged: float = 0.0
     sessions: Sessions = field(default_factory=Sessions)
     seq: int = -1
     finished: int = 0
@@ -153,6 +155,7 @@ class SweepState:
             self.seq = max(self.seq, event.seq)
             if self.opened_at is None:
                 self.opened_at = event.time_s
+            self.judged = max(self.judged, float(event.payload.get(MONEY, 0.0)))
             _HANDLERS[event.kind](self, event)
             self.sessions.take(event)
 

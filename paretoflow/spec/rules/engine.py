@@ -117,7 +117,8 @@ def _precision(model: ModelSpec | None, resources: ResourcesSpec) -> Iterator[Fa
 
 def _cost(draft: Draft) -> Iterator[Fault]:
     bounded = draft.stop is not None and draft.stop.cost is not None
-    if bounded and draft.engine is not None and draft.engine.price == 0:
+    paid = any(getattr(objective, "price", None) for _, objective in draft.objectives)
+    if bounded and not paid and draft.engine is not None and draft.engine.price == 0:
         what = "a bound on the cost never holds while a device costs nothing"
         yield Fault(("stop", "cost"), what, "set engine.price, the cost of one device for one hour")
 

@@ -9,6 +9,7 @@ from paretoflow.core.values import Direction
 from paretoflow.spec.draft import Draft, Rule
 from paretoflow.spec.objectives import (
     ImportObjectiveSpec,
+    JudgeObjectiveSpec,
     ObjectiveSpec,
     RegexObjectiveSpec,
     SystemObjectiveSpec,
@@ -18,6 +19,12 @@ from paretoflow.spec.shape import KeyPath
 
 WIDEST = 1e100
 """Widest range: its powers stay finite, in hypervolumes and variances."""
+
+_OWN_SETTINGS = {
+    *("model", "messages", "n", "stream", "stream_options", "timeout", "tools"),
+    *("api_key", "extra_headers", "extra_query"),
+}
+"""Arguments of a request to a judge that `settings` may not hold."""
 
 
 def _unique_names(draft: Draft) -> Iterator[Fault]:
@@ -107,6 +114,22 @@ def _functions(draft: Draft) -> Iterator[Fault]:
             yield Fault(("objectives", index, "columns"), what, hint)
 
 
+def _judges(draft: Draft) -> Iterator[Fault]:
+    for index, objective in draft.objectives:
+        if not isinstance(objective, JudgeObjectiveSpec):
+            continue
+        low, high = objective.scale
+        if low >= high:
+            what = f"got a scale from {low:g} to {high:g}; allowed: the lower end first"
+            hint = "write the lowest score that the judge may give, then the highest"
+            yield Fault(("objectives", index, "scale"), what, hint, code="spec-not-allowed")
+        for name in sorted(_OWN_SETTINGS & set(objective.settings)):
+            what = f"got `{name}`; allowed: arguments that have no key of their own here"
+            hint = "the request sets it; secrets come from the variable in api_key_env alone"
+            path: KeyPath = ("objectives", index, "settings", name)
+            yield Fault(path, what, hint, code="spec-not-allowed")
+
+
 def _system_costs(draft: Draft) -> Iterator[Fault]:
     """Yield faults of system costs: no range, or no other objective that a run could train for."""
     costs = [(i, o) for i, o in draft.objectives if isinstance(o, SystemObjectiveSpec)]
@@ -132,4 +155,4 @@ def undeclared(draft: Draft) -> Iterator[Fault]:
             yield Fault(("objectives", index), what, hint, code="spec-no-range")
 
 
-RULES: tuple[Rule, ...] = (_unique_names, _ranges, _regexes, _functions, _system_costs)
+RULES: tuple[Rule, ...] = (_unique_names, _ranges, _regexes, _functions, _judges, _system_costs)

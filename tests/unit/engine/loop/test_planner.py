@@ -17,9 +17,10 @@ from paretoflow.engine.loop.planner import (
     exhausted,
     first_launch,
     launch_of,
+    spent,
     stagnant,
 )
-from paretoflow.engine.state.events import seen
+from paretoflow.engine.state.events import seen, with_money
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.tables import Event
 from tests.sim.specs import circle_spec
@@ -200,6 +201,15 @@ def _after(runs: int, hours: float, device_s: float) -> SweepState:
         events += [proposed(f"r{index}"), started(f"r{index}"), done(f"r{index}")]
     events.append(seen(scored("base", (0.5, 5), step=1), hours * 3600))
     return folded(*events)
+
+
+@pytest.mark.parametrize(("judged", "reason"), [(0.59, ""), (0.6, "a cost of 1 is reached")])
+def test_judges_spend_of_the_same_budget(judged: float, reason: str) -> None:
+    # at a price of 3 for an hour, 480 seconds cost 0.4
+    spec = circle_spec(stop={"runs": 9, "cost": 1}, engine={"price": 3})
+    state = _after(2, 0, 480)
+    state.apply(with_money([seen(scored("base", (0.5, 5), step=2), 9.0)], judged))
+    assert spent(spec, state) == reason
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,93 @@
+"""What `check` tells about a judge before anything is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from paretoflow.cli.local import judges
+from paretoflow.cli.local.judges import judge_findings
+from paretoflow.spec.objectives import JudgeObjectiveSpec
+from paretoflow.spec.positions import Fault
+from tests.judge_endpoint import JudgeEndpoint, judge_endpoint
+
+pytest.importorskip("openai")
+KEY = "plain-words-that-are-a-key"
+PLACE = ("objectives", 1)
+
+
+@pytest.fixture
+def endpoint() -> Iterator[JudgeEndpoint]:
+    with judge_endpoint(key=KEY) as found:
+        yield found
+
+
+def found(url: str, **more: Any) -> list[Fault | str]:
+    keys: dict[str, Any] = {"rubric": "Be kind.", "model": "a-judge", "base_url": url, **more}
+    return list(judge_findings(PLACE, JudgeObjectiveSpec(name="kind", type="judge", **keys)))
+
+
+def fault(url: str, **more: Any) -> Fault:
+    (only,) = found(url, **more)
+    assert isinstance(only, Fault)
+    assert KEY not in f"{only.what} {only.hint}"
+    return only
+
+
+def test_an_endpoint_that_answers_is_no_fault_and_judges_nothing(
+    endpoint: JudgeEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OWN_KEY", KEY)
+    assert found(endpoint.url, api_key_env="OWN_KEY") == []
+    (note,) = found(endpoint.url, api_key_env="OWN_KEY", model="another")
+    assert isinstance(note, str)
+    assert "another" in note
+    assert "a-judge" in note
+    assert endpoint.bodies == []
+
+
+def test_a_missing_key_names_its_variable(
+    endpoint: JudgeEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OWN_KEY", raising=False)
+    told = fault(endpoint.url, api_key_env="OWN_KEY")
+    assert told.code == "plugin-judge-key"
+    assert told.path == (*PLACE, "api_key_env")
+    assert "OWN_KEY" in told.what
+
+
+@pytest.mark.parametrize("key", [None, "wrong-key"])
+def test_a_refused_key_is_told(
+    endpoint: JudgeEndpoint, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    monkeypatch.setenv("OWN_KEY", "wrong-key")
+    told = fault(endpoint.url, api_key_env=key and "OWN_KEY")
+    assert told.code == "plugin-judge-key"
+    assert "401" in told.what
+    assert "wrong-key" not in told.what
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "http://nowhere.invalid/v1"])
+def test_an_endpoint_that_is_away_is_told(url: str) -> None:
+    told = fault(url)
+    assert told.code == "plugin-judge-away"
+    assert told.path == (*PLACE, "base_url")
+    assert url in told.what
+
+
+def test_an_endpoint_without_a_list_of_models_is_only_noted() -> None:
+    with judge_endpoint() as other:
+        (note,) = found(other.url.replace("/v1", "/v2"))
+    assert isinstance(note, str)
+    assert "404" in note
+
+
+def test_a_missing_library_names_the_extra(
+    endpoint: JudgeEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judges.importlib.util, "find_spec", lambda name: None)
+    told = fault(endpoint.url)
+    assert told.code == "missing-extra"
+    assert "paretoflow[judge]" in told.hint
