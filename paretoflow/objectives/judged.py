@@ -30,6 +30,7 @@ class Verdict:
         replies: Texts of all replies.
         tokens_in, tokens_out: Tokens of all requests and replies.
         price: Their price.
+        cut_off: Whether the failure of another answer ended the questions early.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Verdict:
     tokens_in: int
     tokens_out: int
     price: float
+    cut_off: bool = False
 
 
 class Judged:
@@ -84,7 +86,7 @@ class Judged:
 
     def _add(self, verdict: Verdict) -> None:
         known = self._verdicts.get(verdict.key)
-        if known is None or known.score is None:
+        if known is None or _rank(known) < _rank(verdict):
             self._verdicts[verdict.key] = verdict
 
     def keep(self, verdict: Verdict) -> None:
@@ -111,6 +113,11 @@ class Judged:
         name = f"{digest_of(lines)[:20]}-{price:015d}.jsonl"
         self._read.add(name)
         self._folder.write(name, "\n".join(lines).encode())
+
+
+def _rank(verdict: Verdict) -> tuple[bool, bool]:
+    """Return which of two verdicts on one answer counts: that with a score, or not cut off."""
+    return verdict.score is not None, not verdict.cut_off
 
 
 def spent_on_judges(root: Root) -> float:

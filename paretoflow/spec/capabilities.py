@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paretoflow.core.protocols import Capabilities
-from paretoflow.spec.objectives import RougeObjectiveSpec
+from paretoflow.spec.objectives import reads_references
 from paretoflow.spec.sweep import SweepSpec
 
 TRAINING_LAUNCHES = ("weighted", "constrained")
@@ -165,7 +165,7 @@ not use the method, and plain training starts from a parent as from the base."""
 
 def references_for(spec: SweepSpec) -> tuple[str, ...]:
     """Return what needs a reference answer for each prompt: objectives by name, or the method."""
-    found = [o.name for o in spec.objectives if isinstance(o, RougeObjectiveSpec)]
+    found = [o.name for o in spec.objectives if reads_references(o)]
     if "references" in CAPABILITIES[spec.method.type].needs:
         found.append(f"method {spec.method.type}")
     return tuple(found)

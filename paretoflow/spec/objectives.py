@@ -149,6 +149,9 @@ class JudgeObjectiveSpec(_ObjectiveSpec):
     """Environment variable with the key, on each machine with workers; unset: no key is needed."""
     scale: tuple[float, float] = (1.0, 10.0)
     """Lowest and highest score that the judge may give."""
+    against: Literal["reference"] | None = None
+    """reference: which is better, the answer or the prompt's reference answer? The judge is asked
+    in both orders; 1 is always the answer, 0 always the reference. `scale` is not used then."""
     on_nonsense: Literal["error"] | float = "error"
     """Score of an answer for which no reply of `asks` holds a score; error: such an answer is one.
     """
@@ -225,3 +228,10 @@ def moved_names(objectives: Sequence[ObjectiveSpec]) -> tuple[str, ...]:
 def has_judge(objectives: Sequence[ObjectiveSpec]) -> bool:
     """Return whether a language model judges answers."""
     return any(isinstance(o, JudgeObjectiveSpec) for o in objectives)
+
+
+def reads_references(objective: ObjectiveSpec) -> bool:
+    """Return whether an objective needs a reference answer for each prompt."""
+    if isinstance(objective, JudgeObjectiveSpec):
+        return objective.against == "reference"
+    return isinstance(objective, RougeObjectiveSpec)

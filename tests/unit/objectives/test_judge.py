@@ -13,13 +13,13 @@ import pytest
 
 from paretoflow.core.protocols import Objective, Prompt
 from paretoflow.objectives import build, judge_client
-from paretoflow.objectives.judge import messages_for, score_in
 from paretoflow.objectives.judge_client import Rate, wait_s
+from paretoflow.objectives.judge_questions import preference_in, questions_for, score_in
 from paretoflow.objectives.judged import spent_on_judges
 from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.spec.objectives import JudgeObjectiveSpec
 from tests.faults import raises
-from tests.judge_endpoint import JudgeEndpoint, judge_endpoint
+from tests.judge_endpoint import JudgeEndpoint, by_length, judge_endpoint
 
 pytest.importorskip("openai")
 
@@ -30,6 +30,14 @@ SCORES = [1, 2, 3, 4, 5, 6]
 PRICE = {"input": 2.0, "output": 50.0}
 EACH = (2.0 * 100 + 50.0 * 2) / 1e6
 """Price of one reply of the endpoint: 100 tokens read, 2 written."""
+
+
+SILENCE_S = 4.0
+
+
+def patience(trouble: Any) -> float:
+    """Return the time limit of a request, which only an endpoint that is silent may reach."""
+    return 1.0 if trouble == SILENCE_S else 60.0
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +69,13 @@ def scored(objective: Objective, prompts: Any = PROMPTS, answers: Any = ANSWERS)
 
 
 def test_each_answer_gets_the_judges_score_in_order(endpoint: JudgeEndpoint) -> None:
-    endpoint.pause_s = 0.05
+    together = threading.Barrier(3, timeout=60)  # broken unless three requests meet, twice
+
+    def meeting(body: dict[str, Any]) -> str:
+        together.wait()
+        return by_length(body)
+
+    endpoint.says = meeting
     assert scored(judge(endpoint, concurrency=3)) == SCORES
     assert endpoint.most_at_once == 3
     body = endpoint.bodies[0]
@@ -71,7 +85,8 @@ def test_each_answer_gets_the_judges_score_in_order(endpoint: JudgeEndpoint) -> 
 def test_the_judge_reads_rubric_scale_turns_and_answer(endpoint: JudgeEndpoint) -> None:
     turns = ({"role": "user", "content": "One?"}, {"role": "assistant", "content": "Two!"})
     prompt = Prompt("p", "<rendered>", messages=turns)
-    system, user = messages_for(spec_of(endpoint, scale=(0, 5)), prompt, "Three.")
+    (question,) = questions_for(spec_of(endpoint, scale=(0, 5)), prompt, "Three.")
+    system, user = question.messages
     assert system["content"].startswith("Be kind.")
     assert "from 0 to 5" in system["content"]
     for part in ("user: One?", "assistant: Two!", "<answer>\nThree.\n</answer>"):
@@ -123,10 +138,10 @@ def test_two_workers_share_what_either_paid_for(endpoint: JudgeEndpoint, tmp_pat
 
 
 @pytest.mark.few(3)
-@pytest.mark.parametrize("trouble", [429, 500, None, 503, 408, 1.0])
+@pytest.mark.parametrize("trouble", [429, 500, None, 503, 408, SILENCE_S])
 def test_trouble_that_passes_is_waited_out(endpoint: JudgeEndpoint, trouble: Any) -> None:
     endpoint.first = [trouble, trouble]
-    assert scored(judge(endpoint, timeout_s=0.3, concurrency=2)) == SCORES
+    assert scored(judge(endpoint, timeout_s=patience(trouble), concurrency=2)) == SCORES
     assert len(endpoint.bodies) == 8
     assert endpoint.replies == 6
 
@@ -169,7 +184,7 @@ def test_requests_keep_to_the_rate() -> None:
 
 
 @pytest.mark.few(2)
-@pytest.mark.parametrize("trouble", [429, 503, 1.0, None])
+@pytest.mark.parametrize("trouble", [429, 503, SILENCE_S, None])
 def test_trouble_that_stays_is_an_error_and_keeps_what_was_paid(
     endpoint: JudgeEndpoint, tmp_path: Path, trouble: Any
 ) -> None:
@@ -180,7 +195,7 @@ def test_trouble_that_stays_is_an_error_and_keeps_what_was_paid(
     with raises(
         "objective-judge", "objective kind", "a-judge", endpoint.url, "3 requests"
     ) as caught:
-        scored(judge(endpoint, tmp_path, timeout_s=0.2))
+        scored(judge(endpoint, tmp_path, timeout_s=patience(trouble)))
     assert outage_of(caught.value) is not None  # it costs the run no retry
     endpoint.first.clear()
     assert scored(judge(endpoint, tmp_path)) == SCORES
@@ -278,3 +293,62 @@ def test_many_threads_lose_no_verdict(tmp_path: Path) -> None:
         thread.join()
     assert Judged(tmp_path, "j").known() == {v.key: v for v in verdicts}
     assert spent_on_judges(tmp_path) == pytest.approx(1e-9 * sum(range(60)))
+
+
+REFERENCES = [Prompt(f"p{i}", "Which?", reference="r" * n) for i, n in enumerate((1, 9, 5))]
+
+
+def longer(body: dict[str, Any]) -> str:
+    """Return which of two answers is longer."""
+    told = body["messages"][-1]["content"]
+    a, b = (told.split(f"<answer {name}>\n")[1].split(f"\n</answer {name}>")[0] for name in "AB")
+    return "TIE" if len(a) == len(b) else "A" if len(a) > len(b) else "B"
+
+
+def test_against_the_reference_both_orders_are_asked() -> None:
+    with judge_endpoint(says=longer) as endpoint:
+        objective = judge(endpoint, against="reference")
+        assert scored(objective, REFERENCES, ["x" * 5] * 3) == [1.0, 0.0, 0.5]
+        assert endpoint.replies == 6
+        shown = endpoint.judged()
+        assert len({"".join(sorted(text)) for text in shown}) == 3  # the same parts, twice each
+        assert len(set(shown)) == 6
+
+
+@pytest.mark.parametrize(("always", "score"), [("A", 0.5), ("B", 0.5), ("TIE", 0.5)])
+def test_a_judge_with_an_eye_for_the_place_alone_has_no_preference(
+    always: str, score: float
+) -> None:
+    with judge_endpoint(says=lambda body: always) as endpoint:
+        objective = judge(endpoint, against="reference")
+        assert scored(objective, REFERENCES[:1], ["xx"]) == [score]
+
+
+def test_another_reference_is_another_question(tmp_path: Path) -> None:
+    with judge_endpoint(says=longer) as endpoint:
+        other = [Prompt("p0", "Which?", reference="r" * 20)]
+        assert scored(judge(endpoint, tmp_path, against="reference"), REFERENCES[:1], ["xx"]) == [1]
+        assert scored(judge(endpoint, tmp_path, against="reference"), other, ["xx"]) == [0]
+
+
+@pytest.mark.parametrize(
+    ("reply", "score"),
+    [
+        *(("A", 1.0), ("b", 0.0), ("Tie", 0.5), ("**A**", 1.0), ("Because.\n\nAnswer B.", 0.0)),
+        *(("Verdict: A", 1.0), ("A or B", None), ("C", None), ("", None), ("A\nindeed", None)),
+    ],
+)
+def test_a_preference_is_read_strictly(reply: str, score: float | None) -> None:
+    assert preference_in(reply, first=True) == score
+    assert preference_in(reply, first=False) == (None if score is None else 1 - score)
+
+
+def test_nonsense_that_another_failure_cut_off_is_not_counted(
+    endpoint: JudgeEndpoint, tmp_path: Path
+) -> None:
+    endpoint.first = ["hm", 400]
+    keys: dict[str, Any] = {"on_nonsense": 1.5, "concurrency": 1}
+    with raises("objective-judge", "400"):
+        scored(judge(endpoint, tmp_path, **keys), PROMPTS[5:], ANSWERS[5:])
+    assert spent_on_judges(tmp_path) == pytest.approx(EACH)
+    assert scored(judge(endpoint, tmp_path, **keys), PROMPTS[5:], ANSWERS[5:]) == [6]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from paretoflow.cli.local import judges
 from paretoflow.cli.local.judges import judge_findings
+from paretoflow.cli.main import main
 from paretoflow.spec.objectives import JudgeObjectiveSpec
 from paretoflow.spec.positions import Fault
 from tests.judge_endpoint import JudgeEndpoint, judge_endpoint
@@ -91,3 +93,51 @@ def test_a_missing_library_names_the_extra(
     told = fault(endpoint.url)
     assert told.code == "missing-extra"
     assert "paretoflow[judge]" in told.hint
+
+
+JOB = """\
+name: job
+data: {{type: jsonl, path: rows.jsonl, columns: {{prompt: q}}, train: 8, eval: 4, validation: 4}}
+objectives:
+  - {{name: kind, type: judge, rubric: Be kind., model: a-judge, base_url: "{url}"{more}}}
+  - {{name: b, type: length, range: [0, 60], ref: 60}}
+stop: {{runs: 2, cost: 3}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "place"),
+    [
+        (", price: {input: 1, output: 2}", "", ""),
+        ("", "spec-contradiction", "stop.cost"),
+        (", price: {input: 1, output: 2}, against: reference", "data-reference", "data.path"),
+        (", price: {input: 1, output: 2}, scale: [5, 5]", "spec-not-allowed", "kind.scale"),
+        (
+            ", price: {input: 1, output: 2}, settings: {api_key: x}",
+            "spec-not-allowed",
+            "kind.settings",
+        ),
+        (", price: {input: 1, output: 2}, api_key_env: NOT_SET", "plugin-judge-key", "api_key_env"),
+    ],
+)
+def test_check_refuses_what_no_run_could_judge(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    more: str,
+    code: str,
+    place: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rows.jsonl").write_text("".join(f'{{"q": "What is {i}?"}}\n' for i in range(20)))
+    with judge_endpoint() as endpoint:
+        Path("job.yaml").write_text(JOB.format(url=endpoint.url, more=more))
+        status = main(["check", "job.yaml"])
+    shown = capsys.readouterr()
+    assert status == (2 if code else 0), shown.err
+    if code:
+        assert f"error[{code}]" in shown.err
+        assert place in shown.err
+    else:
+        assert "tokens that kind reads" in " ".join(shown.out.split())
+    assert endpoint.bodies == []
