@@ -54,7 +54,12 @@ def check(
         _require_same(spec)
     room = None if address is None else _room(spec, address)
     if format is Format.JSON:
-        looked = {"notes": found.notes, "data": found.data and found.data.to_dict(), "room": room}
+        looked = {
+            "notes": found.notes,
+            "data": found.data and found.data.to_dict(),
+            "memory": found.memory and found.memory.to_dict(),
+            "room": room,
+        }
         echo(json.dumps({**plan_json(spec, plan), "looked_at": looked}, indent=2))
         return
     console = plain_console()

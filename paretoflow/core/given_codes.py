@@ -191,6 +191,10 @@ GIVEN: Mapping[str, ErrorCode] = {
     "model-no-gpu": ErrorCode(
         "A GPU is asked for, and torch sees none.", "Set `model.device: auto`, or install CUDA."
     ),
+    "model-too-large": ErrorCode(
+        "A worker needs more memory than its GPU has.",
+        "Make one of the changes that the hint names, or use larger GPUs.",
+    ),
     "model-targets": ErrorCode(
         "LoRA cannot be put on the layers that `model.lora.targets` names.",
         "Name linear layers of the base.",

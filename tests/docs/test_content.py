@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,11 @@ import yaml
 
 import paretoflow
 from docs.generated import pages
+from paretoflow.cli.local.shapes import shape_of
+from paretoflow.lm.footprint import Load, footprint
 from paretoflow.methods import TAGS as METHODS
 from paretoflow.proposers import TAGS as PROPOSERS
+from paretoflow.spec.models import LoraSpec
 from paretoflow.spec.rewards import RewardSpec
 from paretoflow.spec.sweep import SweepSpec
 from tests.docs.pages import ROOT, generated, readme, written
@@ -110,27 +114,22 @@ def test_the_yaml_reference_has_every_key() -> None:
     assert {Path(name).suffix for name in pages()} == {".md"}
 
 
-def test_the_sizes_follow_from_their_formula() -> None:
-    page = written()["docs/sizing.md"]
-    (code,) = [block.text for block in page.blocks if block.language == "python"]
-    names: dict = {}
-    exec(code, names)
-    # the base inside the package, whose counts are known
-    tiny = names["memory"](4, 192, 6, 6, 32, 512, 2048, tied=True)
-    assert tiny[0] == round(2 * 2_162_688 / 1e9, 1)
+def test_the_sizes_follow_from_their_formula(tmp_path: Path) -> None:
+    keys = ["num_hidden_layers", "hidden_size", "num_attention_heads", "num_key_value_heads"]
+    keys += ["head_dim", "intermediate_size", "vocab_size", "tie_word_embeddings"]
+    large = Load(width=2, sequences=8, tokens=512, answer=128, sampled=64)
+    loads = (large, replace(large, sequences=2), replace(large, recomputed=True))
     checked = 0
-    for row in page.text.splitlines():
+    for row in written()["docs/sizing.md"].text.splitlines():
         cells = [cell.strip() for cell in row.strip("|").split(" | ")]
-        if len(cells) == 9 and cells[2][:1].isdigit():
-            shape = [int(part) for part in cells[1].split(",")]
-            large, small = (names["memory"](*shape, sequences=n) for n in (8, 2))
-            weights, adapter, training, sampling = large
-            totals = [f"{sum(parts[:2]) + max(parts[2:]) + 1.5:.1f}" for parts in (large, small)]
-            expected = [weights, adapter, training, small[2], sampling]
-            assert [float(cell) for cell in cells[2:7]] == expected, row
-            assert [float(c) - float(t) for c, t in zip(cells[7:], totals, strict=True)] == (
-                pytest.approx([0, 0], abs=0.11)
-            )
+        if len(cells) == 10 and cells[2][:1].isdigit():
+            config = dict(zip(keys, map(int, cells[1].split(",")), strict=True))
+            shape = shape_of(tmp_path, config, LoraSpec())
+            assert shape is not None
+            eight, two, again = (footprint(shape, load) for load in loads)
+            sizes = [eight.weights, eight.adapter, eight.training, two.training, again.training]
+            sizes += [eight.sampling, eight.total, two.total]
+            assert cells[2:] == [f"{size / 1e9:.1f}" for size in sizes], row
             checked += 1
     assert checked == 7
 

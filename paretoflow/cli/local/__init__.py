@@ -12,6 +12,7 @@ from pathlib import Path
 
 from paretoflow.cli.local.functions import function_findings
 from paretoflow.cli.local.judges import judge_findings
+from paretoflow.cli.local.memory import Memory, memory_findings, memory_of
 from paretoflow.cli.local.models import base_findings, base_folder, reward_findings
 from paretoflow.cli.local.modules import module_findings
 from paretoflow.cli.local.places import storage_findings
@@ -44,12 +45,14 @@ class LocalFindings:
         faults: Faults that a run would be refused for.
         notes: Parts that were not checked.
         data: Counts of the data's rows, by their use; None if not all rows were read.
+        memory: Estimated memory of one worker; None if the base's shape is not known here.
         prompts: Two train prompts; none if no rows were read.
     """
 
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     data: DataFacts | None = None
+    memory: Memory | None = None
     prompts: tuple[Prompt, ...] = ()
 
     def take(self, found: Iterable[Fault | str]) -> None:
@@ -129,6 +132,10 @@ def look(spec: SweepSpec) -> LocalFindings:
         from paretoflow.cli.local.dry_calls import call_findings
 
         found.take(call_findings(usable, found.prompts))
+    if not found.faults:
+        memory = memory_of(spec)
+        found.memory = memory if isinstance(memory, Memory) else None
+        found.take(memory_findings(spec, memory))
     return found
 
 
