@@ -44,6 +44,20 @@ class ReadsOn(Protocol):
         ...
 
 
+@runtime_checkable
+class ComparesWithBase(Protocol):
+    """An objective that may compare an answer with the base's answer to the same prompt."""
+
+    @property
+    def wants_base(self) -> bool:
+        """Return whether it does."""
+        ...
+
+    def compare_with(self, answers: Mapping[str, str]) -> None:
+        """Set the base's answers, by the ids of their prompts, before anything is scored."""
+        ...
+
+
 class Proposer(Protocol):
     """Chooses the next launches.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from threading import Event
 
@@ -14,12 +14,16 @@ from paretoflow.core.protocols import Prompt
 from paretoflow.core.values import FloatArray
 from paretoflow.objectives.context import ObjectiveContext
 from paretoflow.objectives.judge_client import JudgeClient, Reply
-from paretoflow.objectives.judge_questions import Question, allowed, questions_for
+from paretoflow.objectives.judge_questions import TIE, Question, allowed, questions_for
 from paretoflow.objectives.judged import Judged, Verdict
 from paretoflow.spec.objectives import JudgeObjectiveSpec
 
 _MILLION = 1e6
 _CUT = 80
+
+
+_Asked = tuple[Prompt, str, str | None]
+"""Prompt, answer, and the text that it is compared with."""
 
 
 class JudgeObjective:
@@ -31,6 +35,9 @@ class JudgeObjective:
     Raises:
         MissingExtraError: If the library openai is not installed.
         PluginError: If the key is not in the environment.
+
+    Attributes:
+        digest: SHA-256 of the base's answers; empty where none are compared with.
     """
 
     def __init__(self, spec: JudgeObjectiveSpec, context: ObjectiveContext) -> None:
@@ -38,6 +45,8 @@ class JudgeObjective:
         self._client = JudgeClient(spec)
         judge: list[object] = [spec.model, spec.rubric, spec.scale, spec.settings]
         judge += [spec.against] if spec.against else []
+        self._base: dict[str, str] = {}
+        self.digest = ""
         self._judged = Judged(context.root, digest_of(judge)[:16])
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> FloatArray:
@@ -49,36 +58,63 @@ class JudgeObjective:
             LedgerError: If a file with replies is damaged.
             StorageError: If storage refuses.
         """
-        keys = [_key(self._spec, *pair) for pair in zip(prompts, completions, strict=True)]
-        asked = dict(zip(keys, zip(prompts, completions, strict=True), strict=True))
+        asked: dict[str, _Asked] = {}
+        keys = []
+        for prompt, answer in zip(prompts, completions, strict=True):
+            rival = self._rival(prompt)
+            keys.append(_key(prompt, answer, rival))
+            asked[keys[-1]] = (prompt, answer, rival)
         known = self._judged.known()
-        self._judge({key: asked[key] for key in asked if not self._is_settled(known.get(key))})
+        open_keys = [key for key in asked if not _is_tie(asked[key])]
+        self._judge({k: asked[k] for k in open_keys if not self._is_settled(known.get(k))})
         known = self._judged.known()
-        return np.array([self._value(known[key], asked[key]) for key in keys], dtype=np.float64)
+        scores = [TIE if _is_tie(asked[k]) else self._value(known[k], asked[k]) for k in keys]
+        return np.array(scores, dtype=np.float64)
+
+    @property
+    def wants_base(self) -> bool:
+        """Return whether answers are compared with those of the base."""
+        return self._spec.against == "base"
+
+    def compare_with(self, answers: Mapping[str, str]) -> None:
+        """Set the base's answers, by the ids of their prompts."""
+        self._base = {name: text.strip() for name, text in answers.items()}
+        self.digest = digest_of(self._base)
+
+    def _rival(self, prompt: Prompt) -> str | None:
+        """Return the text that an answer to a prompt is compared with; None for none."""
+        if self._spec.against is None:
+            return None
+        if self._spec.against == "reference":
+            return prompt.reference.strip()
+        if prompt.prompt_id not in self._base:
+            what = f"the base has no answer to prompt {prompt.prompt_id} to compare with"
+            raise ObjectiveError(what, self._where, code="objective-judge")
+        return self._base[prompt.prompt_id]
 
     def _is_settled(self, verdict: Verdict | None) -> bool:
         if verdict is None or verdict.score is not None:
             return verdict is not None
         return self._spec.on_nonsense != "error" and not verdict.cut_off
 
-    def _judge(self, asked: dict[str, tuple[Prompt, str]]) -> None:
+    def _judge(self, asked: dict[str, _Asked]) -> None:
         """Judge answers, and keep each verdict as it arrives; the first failure ends the others."""
         if not asked:
             return
         stopping = Event()
         with ThreadPoolExecutor(min(self._spec.concurrency, len(asked))) as pool:
-            work = [pool.submit(self._verdict, key, *pair, stopping) for key, pair in asked.items()]
+            work = [pool.submit(self._verdict, key, one, stopping) for key, one in asked.items()]
             done, _ = wait(work, return_when=FIRST_EXCEPTION)
             stopping.set()  # without effect where all are done
             pool.shutdown(cancel_futures=True)
         for each in done:
             each.result()
 
-    def _verdict(self, key: str, prompt: Prompt, answer: str, stopping: Event) -> None:
+    def _verdict(self, key: str, asked: _Asked, stopping: Event) -> None:
         """Ask all questions about one answer, each until a reply holds a score."""
         replies: list[Reply] = []
         scores: list[float] = []
-        questions = questions_for(self._spec, prompt, answer)
+        questions = questions_for(self._spec, *asked)
         try:
             for question in questions:
                 score = self._ask(question, replies, stopping)
@@ -121,7 +157,7 @@ class JudgeObjective:
             hint = "without them nothing can be counted; remove objectives.price"
             raise ObjectiveError(what, self._where, hint, code="objective-judge")
 
-    def _value(self, verdict: Verdict, asked: tuple[Prompt, str]) -> float:
+    def _value(self, verdict: Verdict, asked: _Asked) -> float:
         if verdict.score is not None:
             return verdict.score
         if self._spec.on_nonsense != "error":
@@ -133,6 +169,11 @@ class JudgeObjective:
         raise ObjectiveError(what, self._where, hint, code="objective-judge-reply")
 
 
-def _key(spec: JudgeObjectiveSpec, prompt: Prompt, answer: str) -> str:
+def _is_tie(asked: _Asked) -> bool:
+    """Return whether an answer is the very text that it is compared with: nothing to ask."""
+    return asked[1] == asked[2]
+
+
+def _key(prompt: Prompt, answer: str, rival: str | None) -> str:
     facts: list[object] = [prompt.text, [dict(turn) for turn in prompt.messages], answer]
-    return digest_of(facts if spec.against is None else [*facts, prompt.reference])
+    return digest_of(facts if rival is None else [*facts, rival])

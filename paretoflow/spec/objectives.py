@@ -149,9 +149,10 @@ class JudgeObjectiveSpec(_ObjectiveSpec):
     """Environment variable with the key, on each machine with workers; unset: no key is needed."""
     scale: tuple[float, float] = (1.0, 10.0)
     """Lowest and highest score that the judge may give."""
-    against: Literal["reference"] | None = None
-    """reference: which is better, the answer or the prompt's reference answer? The judge is asked
-    in both orders; 1 is always the answer, 0 always the reference. `scale` is not used then."""
+    against: Literal["base", "reference"] | None = None
+    """base: which is better, the answer or the base's answer to the same prompt? reference: the
+    answer or the prompt's reference answer? The judge is asked in both orders; 1 is the answer both
+    times, 0 the other one. `scale` is not used then."""
     on_nonsense: Literal["error"] | float = "error"
     """Score of an answer for which no reply of `asks` holds a score; error: such an answer is one.
     """

@@ -1,7 +1,7 @@
 """A sweep with a judge at a local endpoint, killed while it judges, then resumed.
 
-For `make test-full`: it starts Ray twice. That verdicts survive their process is tested without it
-in `tests/unit/objectives/test_judge.py`.
+For `make test-full`: it starts Ray twice. `tests/unit/engine/runtime/test_judged_sweep.py` is such
+a sweep without Ray.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from paretoflow.core.ids import seed_of
 from paretoflow.core.protocols import Candidates, Prompt
 from paretoflow.data.prompts import PromptSets
 from paretoflow.lm.base import LanguageModel
+from paretoflow.scoring.base_answers import give_base_answers
 from paretoflow.scoring.costs import SystemCosts
 from paretoflow.scoring.evaluate import Evaluator
 from paretoflow.scoring.given import GivenStage, joined
@@ -92,6 +93,8 @@ class Stage:
         self.pulse.tells = lambda: mailbox.doing("preparing", 0, 0)
         self.pulse.beat()
         shared = SharedStage(self.folder, self.lm, generation, self.panel, spec.objectives, mailbox)
+        seed = seed_of(spec.seed, "eval")
+        self._let_compare(shared, seed)
         own, candidates = self._learnt(shared)
         held_out = shared.candidates(
             self.prompts.validation, spec.data.held_out, spec.seed, "held-out answers"
@@ -106,7 +109,7 @@ class Stage:
             generation,
             self.panel,
             self.prompts.eval,
-            seed_of(spec.seed, "eval"),
+            seed,
             held_out,
             standardised_by(in_units, spec.objectives),
             getattr(spec.method, "beta", 0) or ASSUMED_BETA,
@@ -116,6 +119,19 @@ class Stage:
         )
         keeper = shared.keeper("answers to evaluate the base")
         return Lessons(candidates, scored, evaluator, replace(evaluator, keeper=keeper))
+
+    def _let_compare(self, shared: SharedStage, seed: int) -> None:
+        """Give the base's answers to the objectives that compare with them."""
+        prompts, keeper = self.prompts, shared.keeper("answers to compare with")
+        everything = [*prompts.eval, *prompts.validation, *prompts.train]
+        give_base_answers(
+            self.panel.objectives,
+            everything,
+            seed,
+            lambda texts, seeds: keeper.sample(
+                self.lm.model, self.lm, texts, seeds, shared.generation
+            ),
+        )
 
     def _learnt(self, shared: SharedStage) -> tuple[Candidates | None, Candidates]:
         """Return the base's own answers, None where runs do not use them, and the training data."""

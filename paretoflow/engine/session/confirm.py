@@ -27,6 +27,8 @@ from paretoflow.engine.read.confirmations import ConfirmationFile, key_of
 from paretoflow.engine.runtime.loaded import Loaded, loaded
 from paretoflow.engine.runtime.prompts import needs_of, prompts_of, renderer_of
 from paretoflow.lm.adapters import adapter_on
+from paretoflow.lm.generation import generate
+from paretoflow.scoring.base_answers import give_base_answers
 from paretoflow.scoring.costs import SystemCosts
 from paretoflow.scoring.evaluate import Evaluator
 from paretoflow.scoring.panel import ObjectivePanel
@@ -181,6 +183,14 @@ class _Scorer:
             compared=not subject.private,
             base=tuple(subject.base.scores.tolist()),
             base_stderr=tuple(subject.base.stderr.tolist()),
+        )
+        give_base_answers(
+            found.scorers,
+            self._fresh.prompts,
+            self.facts.seed,
+            lambda texts, seeds: generate(
+                self._lm.model, self._lm, texts, seeds, spec.model.generation
+            ),
         )
         self.key = key_of({"data": self.facts.data, "inputs": found.inputs.digest})
 

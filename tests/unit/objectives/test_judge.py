@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paretoflow.core.protocols import Objective, Prompt
+from paretoflow.core.protocols import ComparesWithBase, Objective, Prompt
 from paretoflow.objectives import build, judge_client
 from paretoflow.objectives.judge_client import Rate, wait_s
 from paretoflow.objectives.judge_questions import preference_in, questions_for, score_in
@@ -309,6 +309,7 @@ def test_against_the_reference_both_orders_are_asked() -> None:
     with judge_endpoint(says=longer) as endpoint:
         objective = judge(endpoint, against="reference")
         assert scored(objective, REFERENCES, ["x" * 5] * 3) == [1.0, 0.0, 0.5]
+        assert scored(objective, REFERENCES, [p.reference for p in REFERENCES]) == [0.5] * 3
         assert endpoint.replies == 6
         shown = endpoint.judged()
         assert len({"".join(sorted(text)) for text in shown}) == 3  # the same parts, twice each
@@ -352,3 +353,21 @@ def test_nonsense_that_another_failure_cut_off_is_not_counted(
         scored(judge(endpoint, tmp_path, **keys), PROMPTS[5:], ANSWERS[5:])
     assert spent_on_judges(tmp_path) == pytest.approx(EACH)
     assert scored(judge(endpoint, tmp_path, **keys), PROMPTS[5:], ANSWERS[5:]) == [6]
+
+
+def test_against_the_base_its_answers_are_the_rivals(tmp_path: Path) -> None:
+    base = {p.prompt_id: " yyy\n" for p in REFERENCES}
+    with judge_endpoint(says=longer) as endpoint:
+        objective = judge(endpoint, tmp_path, against="base")
+        assert isinstance(objective, ComparesWithBase)
+        assert objective.wants_base
+        objective.compare_with(base)
+        first = ObjectivePanel(["kind"], [objective]).digests
+        assert scored(objective, REFERENCES, ["x", "xxxx", "yyy "]) == [0.0, 1.0, 0.5]
+        assert endpoint.replies == 4  # the base's own answer is a tie without a question
+        objective.compare_with(dict.fromkeys(base, "z"))
+        assert ObjectivePanel(["kind"], [objective]).digests != first  # other kept scores
+        assert scored(objective, REFERENCES[:1], ["xx"]) == [1.0]
+        with raises("objective-judge", "objective kind", "p9"):
+            scored(objective, [Prompt("p9", "Which?")], ["x"])
+        assert not judge(endpoint, tmp_path, against="reference").wants_base  # type: ignore[attr-defined]
