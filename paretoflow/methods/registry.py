@@ -13,6 +13,7 @@ TAGS = {
     "grpo": "paretoflow.methods.online.grpo:GrpoMethod",
     "ipo": "paretoflow.methods.offline.dpo:IpoMethod",
     "ipo_md": "paretoflow.methods.online.ipo_md:IpoMdMethod",
+    "kto": "paretoflow.methods.offline.kto:KtoMethod",
     "lipo": "paretoflow.methods.offline.lipo:LipoMethod",
     "ln_dpo": "paretoflow.methods.offline.dpo:LnDpoMethod",
     "mah_dpo": "paretoflow.methods.conditioned.mah_dpo:MahDpoMethod",
@@ -23,5 +24,7 @@ TAGS = {
     "rloo": "paretoflow.methods.online.rloo:RlooMethod",
     "pro": "paretoflow.methods.offline.pro:ProMethod",
     "rpo": "paretoflow.methods.offline.rpo:RpoMethod",
+    "sft": "paretoflow.methods.offline.sft:SftMethod",
+    "simpo": "paretoflow.methods.offline.simpo:SimpoMethod",
 }
 """YAML tag to `module:Name`."""

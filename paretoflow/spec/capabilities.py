@@ -103,12 +103,19 @@ _OFFLINE = {
     "dpo": _offline("Rafailov et al. 2023, arXiv 2305.18290"),
     "f_dpo": _offline("Wang et al. 2023, arXiv 2309.16240"),
     "ipo": _offline("Azar et al. 2023, arXiv 2310.12036"),
+    "kto": _offline(
+        "Ethayarajh et al. 2024, arXiv 2402.01306",
+        "scored",
+        "the level is the mean over all ranks",
+    ),
     "lipo": _offline("Liu et al. 2024, arXiv 2402.01878", "lists", given=_RATED),
     "ln_dpo": _offline("Ahrabian et al. 2024, arXiv 2407.15229"),
     "mm_dpo": _offline("Zhang et al. 2025, arXiv 2502.10391", given=_RATED),
     "modpo": _offline("Zhou et al. 2023, arXiv 2310.03708", given=("scored pairs", *_RATED)),
     "pro": _offline("Liu et al. 2025, arXiv 2511.10656", given=_RATED),
     "rpo": _offline("Liu et al. 2024, arXiv 2405.16436"),
+    "sft": _offline("Dong et al. 2023, arXiv 2304.06767 (RAFT)"),
+    "simpo": _offline("Meng et al. 2024, arXiv 2405.14734"),
 }
 
 _OWN_SAMPLES = "each rank samples for itself: another number of ranks is another draw"

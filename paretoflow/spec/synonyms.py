@@ -188,8 +188,10 @@ TAGS: dict[str, dict[str, str]] = {
         "online_dpo": "ipo_md",
         "rewarded_soups": "dpo",
         "morlhf": "grpo",
-        "simpo": "ln_dpo",
-        "kto": "bco",
+        "cpo": "simpo",
+        "orpo": "simpo",
+        "supervised": "sft",
+        "raft": "sft",
         "mgda": "gradient_dpo",
     },
     "proposer": {

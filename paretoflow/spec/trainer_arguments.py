@@ -82,8 +82,8 @@ _STAGES = {"loss_type": Literal["nll", "dft"]}
 
 _CONFIGS: dict[str, tuple[str, ...]] = {
     "DPOConfig": (
-        "bco", "dpo", "f_dpo", "gradient_dpo", "ipo", "lipo", "ln_dpo", "mah_dpo", "mm_dpo",
-        "modpo", "pro", "rpo",
+        "bco", "dpo", "f_dpo", "gradient_dpo", "ipo", "kto", "lipo", "ln_dpo", "mah_dpo", "mm_dpo",
+        "modpo", "pro", "rpo", "sft", "simpo",
     ),
     "GRPOConfig": ("grao", "grpo", "ipo_md"),
     "RLOOConfig": ("rloo",),
@@ -92,7 +92,9 @@ _CONFIGS: dict[str, tuple[str, ...]] = {
 CONFIG_OF = {tag: config for config, tags in _CONFIGS.items() for tag in tags}
 """Method to the name of its config class in TRL; a method without one trains by other means."""
 
-_OWN_LOSS = ("bco", "gradient_dpo", "lipo", "mah_dpo", "modpo", "rpo")
+_OWN_LOSS = (
+    "bco", "gradient_dpo", "kto", "lipo", "mah_dpo", "modpo", "rpo", "sft", "simpo",
+)  # fmt: skip
 """Methods on TRL's DPO trainer with a loss of their own; modpo has one for soft labels."""
 _MORE: dict[str, dict[str, Any]] = {
     **{tag: _PAIRS for tag in _CONFIGS["DPOConfig"] if tag not in _OWN_LOSS},

@@ -33,6 +33,7 @@ from paretoflow.spec.methods import (
     GrpoMethodSpec,
     IpoMdMethodSpec,
     IpoMethodSpec,
+    KtoMethodSpec,
     LipoMethodSpec,
     LnDpoMethodSpec,
     MahDpoMethodSpec,
@@ -44,6 +45,8 @@ from paretoflow.spec.methods import (
     RicMethodSpec,
     RlooMethodSpec,
     RpoMethodSpec,
+    SftMethodSpec,
+    SimpoMethodSpec,
 )
 from tests.method_bench import Trained, make_context, read_adapter, train, weighted
 
@@ -61,6 +64,7 @@ SPECS: dict[str, MethodSpec] = {
     "grpo": GrpoMethodSpec(type="grpo", **SHARED),
     "ipo": IpoMethodSpec(type="ipo", **SHARED),
     "ipo_md": IpoMdMethodSpec(type="ipo_md", **SHARED),
+    "kto": KtoMethodSpec(type="kto", **SHARED),
     "lipo": LipoMethodSpec(type="lipo", **SHARED),
     "ln_dpo": LnDpoMethodSpec(type="ln_dpo", **SHARED),
     "mah_dpo": MahDpoMethodSpec(type="mah_dpo", **SHARED),
@@ -71,6 +75,8 @@ SPECS: dict[str, MethodSpec] = {
     "rloo": RlooMethodSpec(type="rloo", **SHARED),
     "pro": ProMethodSpec(type="pro", **SHARED),
     "rpo": RpoMethodSpec(type="rpo", **SHARED),
+    "sft": SftMethodSpec(type="sft", **SHARED),
+    "simpo": SimpoMethodSpec(type="simpo", **SHARED),
 }
 ONE_OF_EACH = ("command", "dpo", "gradient_dpo", "grpo", "lipo", "mah_dpo", "meet", "ric")
 """A tag for each trainer: what `run.train_run` does around it does not depend on the loss."""

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.train
 POINTS = [t for t, c in sorted(CAPABILITIES.items()) if c.serves == "point"]
 LABELLED = [tag for tag in POINTS if learns_from(tag, "preferences")]
 MIXED = weighted(0.5, 0.3, 0.2)
-QUICK = ("dpo", "gradient_dpo", "modpo")
+QUICK = ("dpo", "gradient_dpo", "kto", "modpo")
 """A tag for each way to learn from labels; the others have another loss on DPO's draws."""
 
 
@@ -66,6 +66,22 @@ def test_dpo_on_labels_raises_the_likelihood_of_the_chosen(tiny_lm, tmp_path):
     margins = up * (ratios[:, 0] - ratios[:, 1])
     assert (margins > 0).mean() > 0.8
     assert margins.mean() > 1.0
+
+
+def test_kto_takes_the_chosen_for_good_and_the_rejected_for_bad(tiny_lm):
+    from paretoflow.methods.offline.kto import GoodAndBad
+
+    context = labelled_context(tiny_lm)
+    given = context.candidates.given
+    weights = np.array([0.5, 0.3, 0.2])
+    strata = GoodAndBad(context, 0.5).strata(weights)
+    shares = [stratum.share for stratum in strata if len(stratum.items)]
+    assert sorted(shares, reverse=True) == pytest.approx([0.5, 0.3, 0.2])
+    for stratum in strata:
+        for thumb in stratum.items:
+            index = [0.5, 0.3, 0.2].index(pytest.approx(stratum.share))
+            first_is_better = given.labels[thumb.prompt, index] > 0
+            assert thumb.good is bool((thumb.answer == 0) == first_is_better)
 
 
 def test_modpo_folds_the_others_scores_into_the_anchors_labelled_pairs(tiny_lm):

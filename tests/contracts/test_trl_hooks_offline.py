@@ -22,12 +22,15 @@ from paretoflow.spec.methods import (
     DpoMethodSpec,
     FDpoMethodSpec,
     IpoMethodSpec,
+    KtoMethodSpec,
     LipoMethodSpec,
     LnDpoMethodSpec,
     MethodSpec,
     MmDpoMethodSpec,
     ModpoMethodSpec,
     RpoMethodSpec,
+    SftMethodSpec,
+    SimpoMethodSpec,
 )
 from tests.method_bench import plain_dpo, train, weighted
 
@@ -60,6 +63,7 @@ class Pairs:
     nw: FloatArray
     nl: FloatArray
     base: FloatArray
+    base_l: FloatArray
     lead: FloatArray
 
 
@@ -101,6 +105,7 @@ def drawn(context: Any, measured: Measured, weights: FloatArray) -> Pairs:
         nw=np.array([measured.lengths[i] for i in better]),
         nl=np.array([measured.lengths[i] for i in worse]),
         base=np.array([table.ref_logprobs[i] for i in better]),
+        base_l=np.array([table.ref_logprobs[i] for i in worse]),
         lead=np.array([WEIGHTS @ p.difference for p in pairs]),
     )
 
@@ -151,6 +156,10 @@ PAIR_LOSSES: dict[str, tuple[MethodSpec, Callable[[Pairs], FloatArray]]] = {
     "rpo as a sum": (
         RpoMethodSpec(type="rpo", sft_weight=0.5, sft_reduction="sum", **SHARED),
         lambda p: sigmoid_loss(0.01 * (p.w - p.l)) - 0.5 * (p.w + p.base),
+    ),
+    "simpo": (
+        SimpoMethodSpec(type="simpo", gamma=0.7, **SHARED),
+        lambda p: sigmoid_loss(2 * ((p.w + p.base) / p.nw - (p.l + p.base_l) / p.nl) - 0.7),
     ),
     "mm_dpo": (
         MmDpoMethodSpec(type="mm_dpo", margin_weight=3.0, **SHARED),
@@ -291,3 +300,45 @@ def test_reference_log_probabilities_keep_their_precision(context, tmp_path, mon
     train(context, plain_dpo(**SHARED), MIXED, tmp_path)
     assert {"ref_chosen_logps", "ref_rejected_logps"} <= seen[0].keys()
     assert set(seen[0].values()) == {torch.float32}
+
+
+def test_sft_is_the_likelihood_of_each_prompts_best_answer(
+    context, parent, measured, tmp_path, logs
+):
+    train(context, SftMethodSpec(type="sft", **SHARED), MIXED, tmp_path, parent=parent)
+    table = table_of(context)
+    best = (table.standardised @ WEIGHTS).argmax(axis=1)  # four prompts, each drawn once
+    rows = np.arange(len(best))
+    likelihoods = measured.ratios[rows, best] + table.ref_logprobs[rows, best]
+    expected = -np.mean(likelihoods / measured.lengths[rows, best])
+    assert logs[0]["loss"] == pytest.approx(expected, rel=2e-4)
+
+
+def test_kto_is_its_formula_at_the_level_that_the_step_before_measured(
+    context, parent, measured, tmp_path, logs
+):
+    from paretoflow.lm.adapters import adapter_on
+    from paretoflow.lm.logprobs import sequence_logprobs
+    from paretoflow.methods.offline.kto import GoodAndBad
+    from paretoflow.methods.preferences.draws import Draws
+
+    beta, spec = 0.3, KtoMethodSpec(type="kto", beta=0.3, **{**SHARED, "steps": 2})
+    train(context, spec, MIXED, tmp_path, parent=parent)
+    table = table_of(context)
+    labels = GoodAndBad(replace(context, candidates=table), 0.5)
+    drawn = Draws(labels.strata, 0).draw(range(9), WEIGHTS)
+    prompts = [table.prompt_ids[thumb.prompt] for thumb in drawn[:-1]]
+    others = [table.completion_ids[thumb.prompt][thumb.answer] for thumb in drawn[1:]]
+    base = sequence_logprobs(context.lm.model, context.lm, prompts, others, 8)
+    with adapter_on(context.lm, parent) as model:
+        apart = sequence_logprobs(model, context.lm, prompts, others, 8) - base
+    level = 0.0
+    for step in range(2):
+        of_step = slice(4 * step, 4 * step + 4)
+        signs = np.array([1 if thumb.good else -1 for thumb in drawn[of_step]])
+        ratios = np.array([measured.ratios[t.prompt, t.answer] for t in drawn[of_step]])
+        expected = np.mean(1 - 1 / (1 + np.exp(-signs * beta * (ratios - level))))
+        assert logs[step]["loss"] == pytest.approx(expected, rel=2e-4)
+        assert logs[step]["kl"] == pytest.approx(apart[of_step].mean(), abs=2e-3)
+        level = max(apart[of_step].mean(), 0.0)
+    assert {thumb.good for thumb in drawn} == {True, False}

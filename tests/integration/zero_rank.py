@@ -33,6 +33,7 @@ from paretoflow.spec.methods import (
     GrpoMethodSpec,
     IpoMdMethodSpec,
     IpoMethodSpec,
+    KtoMethodSpec,
     LipoMethodSpec,
     LnDpoMethodSpec,
     MethodSpec,
@@ -41,6 +42,8 @@ from paretoflow.spec.methods import (
     ProMethodSpec,
     RlooMethodSpec,
     RpoMethodSpec,
+    SftMethodSpec,
+    SimpoMethodSpec,
 )
 from tests.method_bench import make_context, plain_dpo, weighted
 
@@ -69,8 +72,11 @@ LOSSES: dict[str, MethodSpec] = {
     "rpo": RpoMethodSpec(type="rpo", **SHORT),
     "f_dpo": FDpoMethodSpec(type="f_dpo", **SHORT),
     "mm_dpo": MmDpoMethodSpec(type="mm_dpo", **SHORT),
+    "kto": KtoMethodSpec(type="kto", **SHORT),
     "lipo": LipoMethodSpec(type="lipo", **SHORT),
     "pro": ProMethodSpec(type="pro", **SHORT),
+    "sft": SftMethodSpec(type="sft", **SHORT),
+    "simpo": SimpoMethodSpec(type="simpo", **SHORT),
 }
 """The other methods on the base's answers, which say that they run at any stage."""
 SAMPLERS: dict[str, tuple[MethodSpec, int]] = {

@@ -50,12 +50,13 @@ class RatioTrainer(DrawTrainer):
         self._candidates = context.candidates
         self._pad_id = int(context.lm.tokenizer.pad_token_id)
         self._make_batch = make_batch
+        self._answers: list[tuple[int, int]] = []
         self._loss: RatioLoss = torch.mean
 
     def batch_of(self, draws: Sequence[int]) -> dict[str, torch.Tensor]:
         """Return the method's answers for the draws, and set their loss."""
         batch = self._make_batch(draws)
-        self._loss = batch.loss
+        self._loss, self._answers = batch.loss, batch.answers
         return collate(self._candidates, batch.answers, self._pad_id)
 
     def _compute_loss(
@@ -97,20 +98,36 @@ def collate(
     candidates: Candidates, answers: Sequence[tuple[int, int]], pad_id: int
 ) -> dict[str, torch.Tensor]:
     """Return padded ids and masks of prompt and answer, shape (n, t), and references, (n,)."""
-    prompts = [torch.tensor(candidates.prompt_ids[p]) for p, _ in answers]
-    completions = [
-        torch.tensor(candidates.completion_ids[p][a], dtype=torch.long) for p, a in answers
+    prompts = [candidates.prompt_ids[p] for p, _ in answers]
+    completions = [candidates.completion_ids[p][a] for p, a in answers]
+    refs = [float(candidates.ref_logprobs[p, a]) for p, a in answers]
+    return {**padded(prompts, completions, pad_id), "ref_logps": torch.tensor(refs)}
+
+
+def padded(
+    prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], pad_id: int
+) -> dict[str, torch.Tensor]:
+    """Return padded ids and masks of n prompts, each with an answer, shape (n, t) each."""
+    both = [
+        (torch.tensor(p), torch.tensor(c, dtype=torch.long))
+        for p, c in zip(prompts, completions, strict=True)
     ]
-    both = list(zip(prompts, completions, strict=True))
     ids = [torch.cat(pair) for pair in both]
     masks = [torch.cat([torch.zeros_like(p), torch.ones_like(c)]) for p, c in both]
-    refs = [float(candidates.ref_logprobs[p, a]) for p, a in answers]
     return {
         "input_ids": pad_sequence(ids, batch_first=True, padding_value=pad_id),
         "attention_mask": pad_sequence([torch.ones_like(row) for row in ids], batch_first=True),
         "completion_mask": pad_sequence(masks, batch_first=True),
-        "ref_logps": torch.tensor(refs),
     }
+
+
+def likelihood_terms(
+    candidates: Candidates, answers: Sequence[tuple[int, int]]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the base's log-probabilities of answers and their tokens, at least 1, (n,) each."""
+    refs = torch.tensor([float(candidates.ref_logprobs[p, a]) for p, a in answers])
+    tokens = [max(len(candidates.completion_ids[p][a]), 1) for p, a in answers]
+    return refs, torch.tensor(tokens)
 
 
 def answers_of(pairs: Sequence[Pair]) -> list[tuple[int, int]]:

@@ -25,12 +25,15 @@ from paretoflow.spec.methods.offline import (
     DpoMethodSpec,
     FDpoMethodSpec,
     IpoMethodSpec,
+    KtoMethodSpec,
     LipoMethodSpec,
     LnDpoMethodSpec,
     MmDpoMethodSpec,
     ModpoMethodSpec,
     ProMethodSpec,
     RpoMethodSpec,
+    SftMethodSpec,
+    SimpoMethodSpec,
 )
 from paretoflow.spec.methods.online import (
     GraoMethodSpec,
@@ -53,6 +56,7 @@ __all__ = [
     "GrpoMethodSpec",
     "IpoMdMethodSpec",
     "IpoMethodSpec",
+    "KtoMethodSpec",
     "LipoMethodSpec",
     "LnDpoMethodSpec",
     "MahDpoMethodSpec",
@@ -67,6 +71,8 @@ __all__ = [
     "RlooMethodSpec",
     "RoundsBase",
     "RpoMethodSpec",
+    "SftMethodSpec",
+    "SimpoMethodSpec",
     "units_of",
 ]
 
@@ -85,6 +91,9 @@ MethodSpec = Annotated[
     | MmDpoMethodSpec
     | LipoMethodSpec
     | BcoMethodSpec
+    | KtoMethodSpec
+    | SftMethodSpec
+    | SimpoMethodSpec
     | GradientDpoMethodSpec
     | GrpoMethodSpec
     | GraoMethodSpec

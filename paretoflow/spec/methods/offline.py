@@ -208,3 +208,42 @@ class BcoMethodSpec(MethodBase, WeighsWithinPrompts):
     """Lower bound of these weights."""
     max_importance: float = Field(10.0, ge=1)
     """Upper bound of these weights."""
+
+
+class KtoMethodSpec(MethodBase, WeighsWithinPrompts):
+    """Kahneman-Tversky optimisation: answers that are good or bad, without pairs.
+
+    `batch_size` counts answers. Ethayarajh et al. 2024, arXiv 2402.01306.
+    """
+
+    type: Literal["kto"]
+    beta: float = Field(0.1, gt=0)
+    """KL coefficient, as in the paper."""
+    quantile: float = Field(0.5, gt=0, lt=1)
+    """Share of the scored answers to each prompt, by weighted standardised score, that are bad."""
+    desirable_weight: float = Field(1.0, gt=0)
+    """Weight of good answers."""
+    undesirable_weight: float = Field(1.0, gt=0)
+    """Weight of bad answers."""
+
+
+class SftMethodSpec(MethodBase, WeighsWithinPrompts):
+    """Supervised training on each prompt's best answer, or on the chosen ones of given pairs.
+
+    `batch_size` counts answers. Dong et al. 2023, arXiv 2304.06767.
+    """
+
+    type: Literal["sft"]
+
+
+class SimpoMethodSpec(PairMethodBase):
+    """Simple preference optimisation: likelihoods per token, a margin, and no reference.
+
+    Meng et al. 2024, arXiv 2405.14734.
+    """
+
+    type: Literal["simpo"]
+    beta: float = Field(2.0, gt=0)
+    """Scale of the difference of log-likelihoods per token, as in the paper."""
+    gamma: float = Field(1.0, ge=0)
+    """Margin that a better answer should have, in units of the scaled difference."""

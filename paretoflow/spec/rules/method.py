@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from paretoflow.spec.capabilities import CAPABILITIES
 from paretoflow.spec.data_given import GivenSpec
 from paretoflow.spec.draft import Draft, Rule
-from paretoflow.spec.methods import BcoMethodSpec, MethodSpec, OnlineMethodBase, RoundsBase
+from paretoflow.spec.methods import (
+    BcoMethodSpec,
+    KtoMethodSpec,
+    MethodSpec,
+    OnlineMethodBase,
+    RoundsBase,
+)
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.shape import KeyPath
 
@@ -83,7 +89,7 @@ def _temperature(draft: Draft) -> Iterator[Fault]:
         yield Fault(path, f"{alike}, so there are no pairs", hint)
     elif isinstance(method, RoundsBase | OnlineMethodBase):
         yield Fault(path, f"{alike}: there is nothing to choose", hint)
-    elif isinstance(method, BcoMethodSpec) and method.standardise != "global":
+    elif isinstance(method, BcoMethodSpec | KtoMethodSpec) and method.standardise != "global":
         yield Fault(path, f"{alike}: none is better than another", hint)
 
 

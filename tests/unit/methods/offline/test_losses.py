@@ -14,10 +14,12 @@ from paretoflow.spec.methods import (
     FDpoMethodSpec,
     IpoMdMethodSpec,
     IpoMethodSpec,
+    KtoMethodSpec,
     LipoMethodSpec,
     MmDpoMethodSpec,
     ModpoMethodSpec,
     RpoMethodSpec,
+    SimpoMethodSpec,
 )
 
 pytestmark = pytest.mark.train
@@ -290,3 +292,55 @@ def test_ipos_default_holds_the_policy_to_the_base(beta, held):
     kl = float((policy.exp() * (policy - base)).sum())
     assert (kl < 0.2) == held
     assert (kl > 1) != held
+
+
+def test_kto_by_hand():
+    import torch
+
+    from paretoflow.methods.offline.kto import kto_loss, level_of
+
+    spec = KtoMethodSpec(type="kto")
+    good = torch.tensor([True, False])
+    assert float(kto_loss(tensor(5, -2), good, 1.0, spec)) == pytest.approx(0.413435, abs=1e-6)
+    each = ((5, True), (-2, False))
+    alone = [float(kto_loss(tensor(r), torch.tensor([g]), 1.0, spec)) for r, g in each]
+    assert alone == pytest.approx([0.401312, 0.425557], abs=1e-6)
+    heavy = spec.model_copy(update={"desirable_weight": 3.0, "undesirable_weight": 0.5})
+    assert float(kto_loss(tensor(5, -2), good, 1.0, heavy)) == pytest.approx(
+        (3 * alone[0] + alone[1] / 2) / 2
+    )
+    assert level_of([]) == 0.0
+    assert level_of([{"kl": 3.0}, {"loss": 1.0}, {"kl": 2.0}, {"train_loss": 0.0}]) == 2.0
+    assert level_of([{"kl": -2.0}]) == 0.0
+
+
+def test_simpo_by_hand_and_as_trl_has_it():
+    from types import SimpleNamespace
+
+    from trl.experimental.cpo import CPOTrainer
+
+    from paretoflow.methods.offline.simpo import simpo_loss
+
+    spec = SimpoMethodSpec(type="simpo")
+    # the base's log-likelihoods do not matter: only their sum with the ratios does
+    ratios, refs, lengths = tensor(1, -4), tensor(-4, -2), tensor(3, 2)
+    assert float(simpo_loss(ratios, refs, lengths, spec)) == pytest.approx(0.048587, abs=1e-6)
+    other = float(simpo_loss(tensor(7, 0), tensor(-10, -6), lengths, spec))
+    assert other == pytest.approx(0.048587, abs=1e-6)
+    theirs: Any = SimpleNamespace(
+        loss_type="simpo",
+        beta=2.0,
+        simpo_gamma=1.0,
+        label_smoothing=0.0,
+        alpha=0.0,
+        accelerator=SimpleNamespace(device="cpu"),
+    )
+    losses, *_ = CPOTrainer.cpo_loss(theirs, tensor(-1), tensor(-3))
+    assert float(losses.mean()) == pytest.approx(0.048587, abs=1e-6)
+
+
+def test_sft_by_hand():
+    from paretoflow.methods.offline.sft import sft_loss
+
+    found = sft_loss(tensor(1, -1), tensor(-7, -1), tensor(3, 2))
+    assert float(found) == pytest.approx(1.5)
