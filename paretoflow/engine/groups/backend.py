@@ -92,7 +92,6 @@ class GroupBackend:
                 raise error
         events = list(self._lead.calibrated or ()) if self._lead else []
         self._monitor.problem = self._monitor.problem or problem_of(events, problem)
-        self._mark_delivered()
         return events
 
     def _is_prepared(self) -> bool:
@@ -166,13 +165,9 @@ class GroupBackend:
         free, until_s = self.free(), self._monotonic() + timeout_s
         while not reports and self.free() <= free and (left_s := until_s - self._monotonic()) > 0:
             reports = self._monitor.poll(left_s)
-        self._mark_delivered()
-        return reports
-
-    def _mark_delivered(self) -> None:
         for group in self._pool:
-            for worker in group.workers:
-                worker.mark_delivered()
+            group.mark_delivered()
+        return reports
 
     def groups(self) -> list[GroupState]:
         """Return the state of every worker group; waiting ones name the missing resources."""

@@ -146,11 +146,11 @@ class WorkerGroupFactory:
         return [FoundGroup(name, actors.get(name, {}), found.get(name)) for name in names]
 
     def _remove(self, found_group: FoundGroup) -> None:
-        """End a group and release its resources."""
-        for actor in found_group.actors.values():
-            self._transport.kill(actor)
+        """End a group and release its resources, in the order of `WorkerGroup.dismiss`."""
         if found_group.placement is not None:
             self._transport.remove(found_group.placement)
+        for actor in found_group.actors.values():
+            self._transport.kill(actor)
 
     def adopt(self, options: GroupOptions) -> dict[WorkerGroupName, WorkerGroup]:
         """Take over the groups of an earlier driver; remove broken, duplicate and surplus groups.

@@ -111,19 +111,15 @@ class WorkerGroup:
         """Request the workers' locations, and, if they train together, a meeting point."""
         for worker in self.workers:
             worker.ask("location", then=worker.note_location)
-        if not self._alone:
+        if not self._options.alone:
             self.workers[0].ask("meeting_point", then=lambda at: setattr(self, "_meeting", at))
-
-    @property
-    def _alone(self) -> bool:
-        return self._options.alone
 
     def load(self, problem: Problem | None) -> None:
         """Make the workers load that have not; without a problem, the first worker alone.
 
         Does nothing before the workers have a meeting point: call it again.
         """
-        if self.error or not (self._alone or self._meeting):
+        if self.error or not (self._options.alone or self._meeting):
             return
         for worker in self.workers if problem else self.workers[:1]:
             if not (worker.loaded or worker.loading):
@@ -141,8 +137,7 @@ class WorkerGroup:
     def suspend(self, attempt: tuple[str, int], why: str) -> None:
         """Pause a (run, attempt), if the worker group trains it.
 
-        The request goes to the first worker alone, which reports the result; all workers stop with
-        it.
+        The first worker alone is asked, and reports the result; all workers stop with it.
         """
         if self.launch is not None and attempt == (self.launch.run_id, self.launch.attempt):
             head = self.workers[0]
@@ -228,6 +223,12 @@ class WorkerGroup:
         # only one worker knew the reason
         return replace(failure, message=f"{self.leaving}: {failure.message}")
 
+    def mark_delivered(self) -> None:
+        """Record that the driver has all messages so far, except ends that were not reported."""
+        for worker in self.workers:
+            if self.launch is None or worker.ended is None:
+                worker.mark_delivered()
+
     def adopt(self, told: Sequence[tuple[PollReply, WorkerLocation]]) -> bool:
         """Restore the state from the workers' answers to a new driver.
 
@@ -291,8 +292,9 @@ class WorkerGroup:
         return f"the attempt ran past engine.limits.run_s = {limit:g} s"
 
     def dismiss(self) -> None:
-        """End the workers and release their resources."""
-        for worker in self.workers:
-            self._transport.kill(worker.actor)
+        """Release the resources and end the workers."""
+        # resources first: without a worker, nobody would release them if the driver died in between
         if self.placement is not None:
             self._transport.remove(self.placement)
+        for worker in self.workers:
+            self._transport.kill(worker.actor)

@@ -93,7 +93,7 @@ def test_a_lost_group_leaves_the_checkpoints_that_it_had_written_and_is_replaced
     assert [e.kind for e in report.events] == [EventKind.EVALUATED]
     assert report.failure == DIED
     assert watched.pool.error is None, "it had got to work"
-    assert watched.at.ended == [lost.workers[0].actor, lost.placement]
+    assert watched.at.ended == [lost.placement, lost.workers[0].actor]
     watched.poll()
     assert watched.group is not lost
 

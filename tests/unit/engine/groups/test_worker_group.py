@@ -273,6 +273,23 @@ def test_a_launch_that_is_over_is_forgotten_and_one_in_training_is_not(at: HandT
     assert found.launch is None
 
 
+def test_the_failure_of_one_rank_is_not_forgotten_before_the_other_has_ended(
+    at: HandTransport,
+) -> None:
+    """The driver dies in between: the next one hears why the attempt failed."""
+    group = busy(at, 2)
+    group.workers[0].actor.mailbox.ended(FULL)
+    assert poll(group) == []
+    group.mark_delivered()
+    for m in group.workers:
+        m.acknowledge()
+    poll(group)
+    found, agree = adopted(group)
+    assert agree
+    group.workers[1].actor.mailbox.ended(BROKEN)
+    assert poll(found) == [Report("a", 0, ended=True, failure=FULL)]
+
+
 def test_limits_of_a_run_and_of_silence(at: HandTransport) -> None:
     group = busy(at, 1, run_s=50, silent_s=20, heartbeat_s=5)
     assert group.trouble() is None
@@ -383,4 +400,5 @@ def words(group: WorkerGroup) -> str:
 def test_a_dismissed_group_leaves_nothing_behind(at: HandTransport) -> None:
     group = group_of(at, 2)
     group.dismiss()
-    assert at.ended == [*(m.actor for m in group.workers), "group"]
+    # resources last would stay if the driver died in between: no worker could release them
+    assert at.ended == ["group", *(m.actor for m in group.workers)]
