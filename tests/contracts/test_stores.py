@@ -48,7 +48,13 @@ def test_every_store_is_here_and_can_be_imported() -> None:
 class TestLedger:
     """Run over every store in every place."""
 
-    @pytest.fixture(params=sorted(PLACES))
+    @pytest.fixture(
+        params=[
+            # in `make test`, tests/unit/ledger/test_s3_ledger.py tests what S3 itself can do wrong
+            pytest.param(place, marks=[pytest.mark.full] if where == "s3" else [])
+            for place, (_, where) in sorted(PLACES.items())
+        ]
+    )
     def open_handle(
         self,
         request: pytest.FixtureRequest,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,15 +14,9 @@ from tests.integration.test_worker_groups import Sweep, assert_whole
 from tests.small_disk import fill, small_disk
 
 pytest.importorskip("ray")
-from tests.integration.small_cluster import SmallCluster, eventually, small_cluster
+from tests.integration.small_cluster import SmallCluster, eventually
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[SmallCluster]:
-    with small_cluster() as started:
-        yield started
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ def two_cores():
     ray.shutdown()
 
 
+@pytest.mark.full
 def test_ray_tune_searches_with_our_proposer_and_restores_it(
     two_cores: None, tmp_path: Path
 ) -> None:

@@ -83,6 +83,7 @@ def _ended(command: Command) -> tuple[int, float]:
     return status, time.monotonic() - began
 
 
+@pytest.mark.full
 def test_sigterm_to_the_group_and_the_process_saves_the_run(sweep: Sweep) -> None:
     sweep.pace(step_s=0.1)
     with sweep.driver() as command:

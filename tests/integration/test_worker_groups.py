@@ -23,7 +23,6 @@ from tests.integration.small_cluster import (
     eventually,
     free_cpus,
     ranks_of,
-    small_cluster,
 )
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -37,11 +36,12 @@ OBJECTIVE = {
 }
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[SmallCluster]:
-    with small_cluster() as started:
-        started.add(2)
-        yield started
+@pytest.fixture(scope="module", autouse=True)
+def node(cluster: SmallCluster) -> Iterator[None]:
+    """Two CPUs for all tests here."""
+    node = cluster.add(2)
+    yield
+    cluster.kill(node)
 
 
 class Sweep:

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from paretoflow.spec.capabilities import CAPABILITIES
+from tests.conftest import tiny_base
 from tests.integration.zero_rank import (
     DUAL,
     LOSSES,
@@ -48,6 +49,19 @@ def quick(all_of: Iterable[Any], few: Collection[Any]) -> list[Any]:
 
 
 STAGES = (0, 1, 2, 3)
+
+
+@pytest.fixture(scope="session")
+def tiny_base_dir(tmp_path_factory) -> Path:
+    """Return the folder of a random one-layer Llama."""
+    return tiny_base(tmp_path_factory.mktemp("tiny_base"), layers=1)
+
+
+@pytest.fixture(scope="session")
+def tiny_lm(tiny_base_dir):
+    from paretoflow.lm.base import load_folder
+
+    return load_folder(tiny_base_dir, name="tiny")
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,8 @@ OBJECT_STORE_BYTES = 128 * 2**20
 """Size of Ray's object store, which carries only messages: results go through storage."""
 KNOCK_S = 10.0
 """Longest time for a head to accept a connection, in seconds."""
+IDLE_WORKERS = ("RAY_enable_worker_prestart", "RAY_prestart_worker_first_driver")
+"""Ray's flags for worker processes that start before anyone asks: none of ours would be used."""
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 
 
@@ -32,6 +34,8 @@ def start_local(engine: EngineSpec, namespace: str) -> None:
         ClusterError: If it does not start: its processes died, or the machine lacks resources.
     """
     _set_environment()
+    for flag in IDLE_WORKERS:
+        os.environ.setdefault(flag, "0")
     # a logical count: worker groups may share cores if the user configures it
     wanted = engine.worker_groups * engine.resources.ranks * engine.resources.cpus_per_rank
     try:

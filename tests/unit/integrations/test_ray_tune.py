@@ -1,4 +1,4 @@
-"""The searcher and the scheduler without a cluster; `tests/integration` has a run."""
+"""The searcher and the scheduler without a cluster; `make test-full` has a run."""
 
 from __future__ import annotations
 

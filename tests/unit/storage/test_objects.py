@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import pickle
+import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +14,11 @@ from paretoflow.storage import as_folder
 from paretoflow.storage.objects import ObjectFolder
 from tests.faults import raises
 from tests.s3_server import KEYS, Proxy, ask
+
+
+def clock(sleep: Callable[[float], None]) -> SimpleNamespace:
+    """Return a clock for one module: with `time.sleep` itself, the server's threads would spin."""
+    return SimpleNamespace(monotonic=time.monotonic, sleep=sleep)
 
 
 @pytest.fixture
@@ -118,7 +126,7 @@ def test_what_passes_is_waited_for(
         if len(s3_proxy.requests) > 4:
             s3_proxy.status = None
 
-    monkeypatch.setattr(retry.time, "sleep", mend)
+    monkeypatch.setattr(retry, "time", clock(mend))
     s3_proxy.status = status
     folder.write("a", b"1")
     assert len(s3_proxy.requests) > 4
@@ -139,7 +147,7 @@ def test_a_server_that_is_away_is_waited_for(
             s3_proxy.start()
 
     s3_proxy.stop()
-    monkeypatch.setattr(retry.time, "sleep", wait)
+    monkeypatch.setattr(retry, "time", clock(wait))
     folder.write("a", b"1")
     assert pauses == [0.1, 0.2, 0.4]
     assert folder.read("a") == b"1"

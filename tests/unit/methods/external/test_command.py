@@ -323,6 +323,7 @@ answer(folder="adapter", metrics={"times": len(before)})
         train(context, method, weighted(0, 1, 0), tmp_path, resume_from=state)
 
 
+@pytest.mark.full
 def test_the_example_trainer_goes_on_as_if_it_had_not_been_stopped(context, trainer_argv, tmp_path):
     knobs = {"steps": 10, "batch_size": 4, "learning_rate": 5e-3, "checkpoint_every": 2}
     method = CommandMethodSpec(type="command", argv=trainer_argv, **knobs)
