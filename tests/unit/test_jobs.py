@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -26,8 +27,8 @@ def test_the_three_jobs_are_there():
 
 @pytest.mark.parametrize("path", JOBS, ids=lambda p: p.stem)
 def test_a_job_loads_and_is_named_as_its_file(path, elsewhere):
-    local = "../shared/" in path.read_text()  # data beside the checkout, which may be absent
-    spec = load_spec(path, ["data.path=rows.jsonl"] if local else [])
+    named = "type: jsonl" in path.read_text()  # a file, which is not in the folder of this test
+    spec = load_spec(path, ["data.path=rows.jsonl"] if named else [])
     assert spec.name == path.stem
     assert len(spec.objectives) >= 2
 
@@ -39,6 +40,16 @@ def test_a_job_opens_with_its_commands_and_its_cost(path):
     assert f"paretoflow check jobs/{path.name}" in opening
     assert f"paretoflow run jobs/{path.name}" in opening
     assert "# Cost: " in opening
+
+
+def test_the_messages_of_the_real_model_are_enough_and_differ():
+    data = load_spec(ROOT / "jobs" / "smollm2.yaml", [f"data.path={ROOT}/jobs/smollm2.jsonl"]).data
+    rows = [json.loads(line) for line in (ROOT / "jobs/smollm2.jsonl").read_text().splitlines()]
+    assert len({row["message"] for row in rows}) == len(rows)
+    assert len(rows) >= data.train + data.eval + data.validation
+    for row in rows:
+        (turn,) = row["messages"]
+        assert turn["content"].endswith(f":\n{row['message']}")
 
 
 def test_the_command_job_runs_a_script_that_is_there():
