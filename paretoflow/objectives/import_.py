@@ -91,6 +91,9 @@ def _function(path: str, where: str) -> Callable[..., Any]:
         module = importlib.import_module(module_name)
     except (ImportError, SyntaxError) as error:
         hint = f"it is looked for in {here} and among the installed packages"
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing and missing.split(".")[0] != module_name.split(".")[0]:
+            hint = f"install {missing}, which it imports, where the sweep runs"
         raise PluginError(
             f"cannot import {module_name!r}: {error}", where, hint, code="plugin-import"
         ) from error

@@ -20,7 +20,7 @@ class ResourcesSpec(Spec):
     gpus_per_rank: float = Field(0.0, ge=0, le=1)
     """GPUs of each rank; a fraction shares one, for worker groups of one rank only."""
     gpu_memory_gb: float | None = Field(None, gt=0)
-    """Memory of one GPU, in GB of 10^9 bytes, for instance 80: a base that cannot fit is refused."""
+    """Memory of one GPU, in GB of 10^9 bytes, for instance 80: what cannot fit is refused."""
     zero: Literal[0, 1, 2, 3] = 0
     """Stage of DeepSpeed ZeRO; it shards 0 nothing, 1 optimiser, 2 gradients too, 3 all."""
     offload: bool = False

@@ -8,6 +8,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 from paretoflow.core.errors import ParetoflowError
 from paretoflow.core.shown import HIDDEN, first_line
@@ -19,6 +20,13 @@ from paretoflow.spec.shape import KeyPath
 WAIT_S = 10.0
 """Longest wait for an endpoint."""
 _REFUSED = (401, 403)
+
+
+class _SamePlace(urllib.request.HTTPRedirectHandler):
+    """Follows no redirection: it could carry the key to another host."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
 
 
 def judge_findings(path: KeyPath, judge: JudgeObjectiveSpec) -> Iterator[Fault | str]:
@@ -43,7 +51,7 @@ def _answer(path: KeyPath, judge: JudgeObjectiveSpec, key: str) -> Iterator[Faul
     address = f"{judge.base_url.rstrip('/')}/models"
     request = urllib.request.Request(address, headers={"Authorization": f"Bearer {key}"})
     try:
-        with urllib.request.urlopen(request, timeout=WAIT_S) as answer:
+        with urllib.request.build_opener(_SamePlace).open(request, timeout=WAIT_S) as answer:
             names = _names(answer.read())
     except urllib.error.HTTPError as error:
         error.close()
@@ -55,7 +63,8 @@ def _answer(path: KeyPath, judge: JudgeObjectiveSpec, key: str) -> Iterator[Faul
             yield f"{judge.name}: {judge.base_url} does not list its models (HTTP {error.code})"
         return
     except (OSError, ValueError, http.client.HTTPException) as error:
-        cause = first_line(error).replace(key, HIDDEN)
+        reason = getattr(error, "reason", None)  # of a URLError, whose own text has brackets
+        cause = first_line(reason if isinstance(reason, Exception) else error).replace(key, HIDDEN)
         what = f"{judge.base_url} does not answer: {cause}"
         hint = "start it, or correct base_url; it was asked for its list of models"
         yield Fault((*path, "base_url"), what, hint, code="plugin-judge-away")

@@ -37,6 +37,14 @@ def test_missing_module_says_where_it_was_looked_for(source: Path) -> None:
     assert str(source.parent) in caught.value.hint
 
 
+@pytest.mark.parametrize("line", ["import not_there", "from not_there.deep import x"])
+def test_a_library_that_the_module_needs_is_named(source: Path, line: str) -> None:
+    source.write_text(f"{line}\n")
+    with raises("plugin-import", "'own_scorer'") as caught:
+        load("own_scorer:f")
+    assert "install not_there" in caught.value.hint
+
+
 def test_a_module_that_does_not_parse_is_the_users_fault(source: Path) -> None:
     source.write_text("def f(:\n")
     with raises("plugin-import", "'own_scorer'"):

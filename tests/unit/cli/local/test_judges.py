@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -77,6 +79,39 @@ def test_an_endpoint_that_is_away_is_told(url: str) -> None:
     assert told.code == "plugin-judge-away"
     assert told.path == (*PLACE, "base_url")
     assert url in told.what
+    assert "<" not in told.what
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_key_is_not_carried_to_where_an_endpoint_sends_on(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setenv("OWN_KEY", KEY)
+    asked: list[str | None] = []
+
+    class There(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # the library's name
+            asked.append(self.headers["Authorization"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    class Here(There):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Location", f"http://127.0.0.1:{there.server_port}/models")
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), There) as there, HTTPServer(("127.0.0.1", 0), Here) as here:
+        for server in (there, here):
+            Thread(target=server.serve_forever, daemon=True).start()
+        (note,) = found(f"http://127.0.0.1:{here.server_port}", api_key_env="OWN_KEY")
+        for server in (there, here):
+            server.shutdown()
+    assert asked == []
+    assert str(status) in str(note)
 
 
 def test_an_endpoint_without_a_list_of_models_is_only_noted() -> None:
