@@ -347,7 +347,8 @@ def test_a_checkpoint_says_how_the_weights_acted(plain, context, spec, tmp_path)
     acted = plain.checkpoints[-1].effective
     assert acted.shape == (3,)
     assert acted.sum() == pytest.approx(1.0)
-    if CAPABILITIES[spec.type].data != "prompts":  # what this base samples is not its candidates
+    # what this base samples is not its candidates; `pro` has other weights for each prompt
+    if CAPABILITIES[spec.type].data != "prompts" and spec.type != "pro":
         assert np.abs(acted - [0.5, 0.3, 0.2]).max() < 0.15
     alone = train(context, spec, weighted(0.0, 1.0, 0.0), tmp_path).checkpoints[-1].effective
     np.testing.assert_allclose(alone, [0.0, 1.0, 0.0], atol=1e-12)

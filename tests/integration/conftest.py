@@ -19,3 +19,16 @@ def cluster() -> Iterator[SmallCluster]:
 
     with small_cluster() as started:
         yield started
+
+
+@pytest.fixture(autouse=True)
+def _nodes_of_a_failed_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Take away the nodes that a test added and did not come to kill."""
+    if "cluster" not in request.fixturenames:
+        yield
+        return
+    shared: SmallCluster = request.getfixturevalue("cluster")
+    before = list(shared.nodes)
+    yield
+    for node in [n for n in shared.nodes if n not in before]:
+        shared.kill(node)

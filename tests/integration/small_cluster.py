@@ -27,6 +27,7 @@ class SmallCluster:
 
         # it also writes an address into the folder that is used by default, and does not make it
         Path(get_default_ray_temp_dir()).mkdir(parents=True, exist_ok=True)
+        self.nodes: list[Any] = []
         self._cluster = Cluster(
             initialize_head=True,
             head_node_args={
@@ -50,10 +51,13 @@ class SmallCluster:
 
     def add(self, cpus: int, **labels: str) -> Any:
         """Start a node and wait for it."""
-        return self._cluster.add_node(num_cpus=cpus, object_store_memory=STORE_BYTES, labels=labels)
+        node = self._cluster.add_node(num_cpus=cpus, object_store_memory=STORE_BYTES, labels=labels)
+        self.nodes.append(node)
+        return node
 
     def kill(self, node: Any) -> None:
         """Take a node away without notice."""
+        self.nodes.remove(node)
         self._cluster.remove_node(node, allow_graceful=False)
 
     def shutdown(self) -> None:
