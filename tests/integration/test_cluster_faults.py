@@ -88,6 +88,7 @@ def _waits_for_space(sweep: Sweep) -> bool:
     )
 
 
+@pytest.mark.full
 def test_runs_of_a_lost_node_go_on_elsewhere(sweep: Sweep, cluster: SmallCluster) -> None:
     here = cluster.add(2)
     sweep.pace(2.0)

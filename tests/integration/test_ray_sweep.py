@@ -3,15 +3,15 @@
 A start of Ray costs most of the time, so one sweep goes through everything, stage by stage, and
 each test looks at one stage:
 
-    killed       three runs asked for; the command is killed with -9 after its first result
-    interrupted  the same command again; SIGTERM to its group and to itself, as `timeout` sends it
-    grown        six runs asked for; of those still to do one raises and one gives nan
+    killed  three runs asked for; the command is killed with -9 after its first result
+    grown   six runs asked for; of those still to do one raises and one gives nan
+
+`test_signals.py` has the signals that save and stop, `test_cluster_faults.py` workers that die.
 """
 
 from __future__ import annotations
 
 import json
-import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,23 +116,12 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 
 
 @pytest.fixture(scope="module")
-def interrupted(killed: Stage) -> Stage:
-    with _running(killed.home, "engine.worker_groups=1") as command:
-        command.wait_for(" started")
-        command.interrupt(signal.SIGTERM)
-        command.interrupt(signal.SIGTERM, group=False)
-        status = command.wait()
-        assert command.workers_left(10) == []
-        return _stage(killed.home, command, status)
-
-
-@pytest.fixture(scope="module")
-def grown(interrupted: Stage) -> Stage:
+def grown(killed: Stage) -> Stage:
     for order in ("1-raise", "2-nan"):
-        (interrupted.home / "orders" / order).touch()
+        (killed.home / "orders" / order).touch()
     changes = ("engine.worker_groups=1", "engine.retries=0", "stop.runs=6")
-    with _running(interrupted.home, *changes) as command:
-        return _stage(interrupted.home, command, command.wait())
+    with _running(killed.home, *changes) as command:
+        return _stage(killed.home, command, command.wait())
 
 
 def test_what_a_killed_command_said_was_finished_is_in_the_ledger(killed: Stage) -> None:
@@ -141,12 +130,16 @@ def test_what_a_killed_command_said_was_finished_is_in_the_ledger(killed: Stage)
     assert set(told) <= set(killed.runs(EventKind.FINISHED))
 
 
-def test_the_same_command_goes_on_after_a_kill(killed: Stage, interrupted: Stage) -> None:
-    assert interrupted.events[: len(killed.events)] == killed.events
-    assert "continuing: " in interrupted.text
-    assert interrupted.runs(EventKind.PROPOSED)[: len(killed.runs(EventKind.PROPOSED))] == (
-        killed.runs(EventKind.PROPOSED)
-    )
+def test_the_command_goes_on_after_a_kill_and_may_ask_for_more(killed: Stage, grown: Stage) -> None:
+    assert grown.status == 0
+    assert grown.events[: len(killed.events)] == killed.events
+    assert "continuing: " in grown.text
+    assert "done: all 6 runs are launched" in grown.text
+    before = killed.runs(EventKind.PROPOSED)
+    assert before == grown.runs(EventKind.PROPOSED)[: len(before)]
+    assert len(grown.runs(EventKind.PROPOSED)) == 6
+    put_down = set(before) - set(killed.runs(EventKind.FINISHED))
+    assert put_down <= set(grown.runs(EventKind.STARTED)[len(killed.runs(EventKind.STARTED)) :])
 
 
 def test_nothing_that_finished_is_started_again(killed: Stage, grown: Stage) -> None:
@@ -167,28 +160,6 @@ def test_the_base_is_evaluated_and_sampled_from_once(grown: Stage) -> None:
     shared = [p.stat() for p in (grown.root / "shared").iterdir()]
     first_result = min(e.time_s for e in grown.of_kind(EventKind.FINISHED))
     assert max(s.st_mtime for s in shared) < first_result
-
-
-def test_sigterm_stops_safely_and_says_how_to_go_on(killed: Stage, interrupted: Stage) -> None:
-    assert interrupted.status == 128 + signal.SIGTERM
-    assert "stopped; nothing that finished is lost. Continue with: " in interrupted.text
-    assert "Traceback" not in interrupted.text
-    added = interrupted.events[len(killed.events) :]
-    (stopped,) = (e for e in added if e.kind is EventKind.STOPPED)
-    assert stopped.run_id in interrupted.runs(EventKind.PROPOSED)
-    assert added[-1].kind is EventKind.CLOSED
-    assert added[-1].message == "stopped by a signal (SIGTERM)"
-
-
-def test_more_runs_are_added_to_those_there(interrupted: Stage, grown: Stage) -> None:
-    assert grown.status == 0
-    assert "done: all 6 runs are launched" in grown.text
-    assert grown.events[: len(interrupted.events)] == interrupted.events
-    assert len(grown.runs(EventKind.PROPOSED)) == 6
-    before = interrupted.runs(EventKind.PROPOSED)
-    assert before == grown.runs(EventKind.PROPOSED)[: len(before)]
-    put_down = interrupted.runs(EventKind.STOPPED)[0]
-    assert put_down in grown.runs(EventKind.STARTED)[len(interrupted.runs(EventKind.STARTED)) :]
 
 
 def test_failures_are_rows_with_their_boundary_and_siblings_finish(

@@ -87,6 +87,7 @@ def _facts(call: Callable[..., tuple[int, str]], laptop: Laptop) -> dict[str, An
     return found
 
 
+@pytest.mark.full
 def test_a_wrong_token_and_a_cluster_too_small_leave_nothing_behind(
     laptop: Laptop, call: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

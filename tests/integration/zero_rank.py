@@ -240,8 +240,8 @@ def main(group: WorkerGroup, out: Path, *, full: bool) -> None:
             group.launch(f"dpo-{zero}", SPECS["dpo"], zero)
         if full or zero in QUICK["modpo"]:
             group.interrupted(f"modpo-{zero}", SPECS["modpo"], zero, step=3)
-    group.interrupted("apart", SPECS["dpo"], 3, step=3, disk=f"disk-{group.rank}")
     if full:
+        group.interrupted("apart", SPECS["dpo"], 3, step=3, disk=f"disk-{group.rank}")
         group.interrupted("bco", SPECS["bco"], 3, step=3)
         group.launch("offload", SPECS["dpo"], 3, offload=True)
         for zero in (2, 3):

@@ -37,7 +37,7 @@ def _life(storage: Path, rng: np.random.Generator) -> list[str]:
     return [line.strip() for line in told if line.endswith("\n")]
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.full)])
+@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.full)])
 def test_kills_lose_nothing_and_double_nothing(kills: int, tmp_path: Path) -> None:
     rng = rng_of("kill -9")
     told: list[str] = []
