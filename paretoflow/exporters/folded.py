@@ -7,16 +7,15 @@ factors are filled up with zeros and its scale is multiplied into the second.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from paretoflow.core.errors import ModelError
 from paretoflow.exporters.portable import read_config, write_config
+from paretoflow.lm.headers import tensor_header
 
 WEIGHTS_FILE = "adapter_model.safetensors"
 _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
-_LONGEST_HEADER = 100_000_000
 _SINGLE = ("rank_pattern", "alpha_pattern", "use_rslora")
 """Options of PEFT that give modules other scales; vLLM ignores them, or some of its versions do."""
 _BEYOND = {
@@ -52,7 +51,8 @@ def fold(adapter: Path) -> int:
     config = read_config(adapter)
     _require_plain(config, adapter.name)
     rank = _rank(config, adapter.name)
-    _require_factors(_names(adapter / WEIGHTS_FILE), adapter.name)
+    # its digest is that of the evaluated adapter, so a damaged one could be loaded then
+    _require_factors(list(tensor_header(adapter / WEIGHTS_FILE)), adapter.name)
     if any(config.get(option) for option in _SINGLE):
         return _fold(adapter, config)
     return rank
@@ -109,17 +109,6 @@ def _fold(adapter: Path, config: dict[str, Any]) -> int:
     plain = {"r": rank, "lora_alpha": rank, "use_rslora": False}
     write_config(adapter, config | plain | {"rank_pattern": {}, "alpha_pattern": {}})
     return rank
-
-
-def _names(weights: Path) -> list[str]:
-    """Return the names in a safetensors file, from its header; none if the header is damaged."""
-    try:
-        with weights.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            header = json.loads(stream.read(length)) if length <= _LONGEST_HEADER else {}
-    except (OSError, ValueError, RecursionError):
-        return []  # its digest is that of the evaluated adapter, so it could be loaded then
-    return [name for name in header if name != "__metadata__"]
 
 
 def _require_factors(names: list[str], adapter: str) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 from paretoflow.cli.local.models import ModelFolder, base_folder
+from paretoflow.lm.headers import tensor_header
 from paretoflow.spec.methods import CommandMethodSpec, MeetMethodSpec
 from paretoflow.spec.models import ALL_LINEAR
 from paretoflow.spec.positions import Fault
@@ -52,20 +51,11 @@ def _module_names(base: ModelFolder) -> set[str]:
         return set()
     names: set[str] = set()
     for file in sorted(base.folder.glob("*.safetensors")):
-        found = _tensors(file)
+        found = tensor_header(file)  # damaged files are reported elsewhere
         if not found:
             return set()
         names.update(part for name in found for part in name.split(".")[:-1] if part.isidentifier())
     return names
-
-
-def _tensors(file: Path) -> list[str]:
-    try:
-        with file.open("rb") as stream:
-            header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-        return [name for name in header if name != "__metadata__"]
-    except (OSError, ValueError, MemoryError, OverflowError):
-        return []  # damaged files are reported elsewhere
 
 
 def _bins(spec: SweepSpec, base: ModelFolder) -> Iterator[Fault]:

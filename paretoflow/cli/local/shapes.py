@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from paretoflow.lm.footprint import Shape
+from paretoflow.lm.headers import tensor_header
 from paretoflow.spec.models import ALL_LINEAR, LoraSpec, PretrainedModelSpec
 
 Sizes = dict[str, tuple[int, ...]]
@@ -103,20 +103,13 @@ def _stored(folder: Path) -> Sizes:
     sizes: Sizes = {}
     for file in sorted(folder.glob("*.safetensors")):
         try:
-            with file.open("rb") as stream:
-                header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-            shapes = {n: t["shape"] for n, t in header.items() if n != "__metadata__"}
-            sizes |= {n: tuple(int(extent) for extent in shape) for n, shape in shapes.items()}
-        except (
-            OSError,
-            ValueError,
-            MemoryError,
-            OverflowError,
-            KeyError,
-            TypeError,
-            AttributeError,
-        ):
+            shapes = {name: entry["shape"] for name, entry in tensor_header(file).items()}
+            own = {name: tuple(int(extent) for extent in shape) for name, shape in shapes.items()}
+        except (ValueError, OverflowError, KeyError, TypeError):
+            own = {}
+        if not own:
             return {}  # damaged files are reported elsewhere
+        sizes |= own
     return sizes
 
 
