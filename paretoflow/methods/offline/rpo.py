@@ -7,18 +7,16 @@ from functools import partial
 
 import torch
 from torch.nn.functional import logsigmoid
-from transformers import Trainer
 
-from paretoflow.core.protocols import Candidates, Checkpoint
-from paretoflow.core.values import FloatArray
-from paretoflow.methods.offline.ratio_trainer import RatioBatch, RatioTrainer, answers_of
-from paretoflow.methods.preferences.pairs import Pair, PairStream, PairTable
-from paretoflow.methods.training.context import MethodContext, Run
-from paretoflow.methods.training.run import TrainedMethod
+from paretoflow.core.protocols import Candidates
+from paretoflow.methods.offline.base import RatioPairMethod
+from paretoflow.methods.offline.ratio_trainer import RatioBatch, answers_of
+from paretoflow.methods.preferences.pairs import Pair
+from paretoflow.methods.training.context import MethodContext
 from paretoflow.spec.methods import RpoMethodSpec
 
 
-class RpoMethod(TrainedMethod[RpoMethodSpec]):
+class RpoMethod(RatioPairMethod[RpoMethodSpec]):
     """RPO: the loss is -log s(beta D) - sft_weight L, L the better answer's log-likelihood.
 
     L is a mean over the answer's tokens, or their sum; D is as in `DpoMethod`. The term keeps the
@@ -33,21 +31,11 @@ class RpoMethod(TrainedMethod[RpoMethodSpec]):
     """
 
     def __init__(self, spec: RpoMethodSpec, context: MethodContext) -> None:
-        super().__init__(spec, context)
-        self._table = PairTable(context.candidates, spec.pairs_per_prompt)
+        super().__init__(spec, context, spec.pairs_per_prompt)
 
-    def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
-        """Return the objectives' shares in the margins of the pairs; see `TrainedMethod`."""
-        return self._table.effective(checkpoint.weights)
-
-    def _trainer(self, run: Run) -> Trainer:
-        stream = PairStream(self._table, run.attempt.launch.seed)
-
-        def make_batch(draws: Sequence[int]) -> RatioBatch:
-            pairs = stream.draw(draws, run.controller.weights)
-            return rpo_batch(self._context.candidates, pairs, self._spec)
-
-        return RatioTrainer(run, self._context, make_batch)
+    def batch(self, pairs: Sequence[Pair]) -> RatioBatch:
+        """Return the answers of drawn pairs, with their loss."""
+        return rpo_batch(self._context.candidates, pairs, self._spec)
 
 
 def rpo_batch(candidates: Candidates, pairs: Sequence[Pair], spec: RpoMethodSpec) -> RatioBatch:

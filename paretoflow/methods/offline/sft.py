@@ -6,18 +6,16 @@ from collections.abc import Sequence
 from functools import partial
 
 import torch
-from transformers import Trainer
 
-from paretoflow.core.protocols import Candidates, Checkpoint
-from paretoflow.core.values import FloatArray
-from paretoflow.methods.offline.ratio_trainer import RatioBatch, RatioTrainer, likelihood_terms
-from paretoflow.methods.preferences.pairs import PairStream, PairTable
-from paretoflow.methods.training.context import MethodContext, Run
-from paretoflow.methods.training.run import TrainedMethod
+from paretoflow.core.protocols import Candidates
+from paretoflow.methods.offline.base import RatioPairMethod
+from paretoflow.methods.offline.ratio_trainer import RatioBatch, likelihood_terms
+from paretoflow.methods.preferences.pairs import Pair
+from paretoflow.methods.training.context import MethodContext
 from paretoflow.spec.methods import SftMethodSpec
 
 
-class SftMethod(TrainedMethod[SftMethodSpec]):
+class SftMethod(RatioPairMethod[SftMethodSpec]):
     """SFT: the loss is the negative log-likelihood per token of each prompt's best answer.
 
     On scored answers the best has the largest weighted, standardised score; a prompt whose answers
@@ -34,21 +32,11 @@ class SftMethod(TrainedMethod[SftMethodSpec]):
     """
 
     def __init__(self, spec: SftMethodSpec, context: MethodContext) -> None:
-        super().__init__(spec, context)
-        self._table = PairTable(context.candidates, 1)
+        super().__init__(spec, context, 1)
 
-    def effective(self, checkpoint: Checkpoint) -> FloatArray | None:
-        """Return the objectives' shares in the best answers' leads; see `TrainedMethod`."""
-        return self._table.effective(checkpoint.weights)
-
-    def _trainer(self, run: Run) -> Trainer:
-        stream = PairStream(self._table, run.attempt.launch.seed)
-
-        def make_batch(draws: Sequence[int]) -> RatioBatch:
-            pairs = stream.draw(draws, run.controller.weights)
-            return sft_batch(self._context.candidates, [(p.prompt, p.chosen) for p in pairs])
-
-        return RatioTrainer(run, self._context, make_batch)
+    def batch(self, pairs: Sequence[Pair]) -> RatioBatch:
+        """Return the answers of drawn pairs, with their loss."""
+        return sft_batch(self._context.candidates, [(p.prompt, p.chosen) for p in pairs])
 
 
 def sft_batch(candidates: Candidates, answers: list[tuple[int, int]]) -> RatioBatch:
