@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from paretoflow.cli.check import plan_parts
 from paretoflow.cli.options import plain_console
 from paretoflow.cli.plan import plan_of, served_of, work_of
+from paretoflow.cli.plan_parts import plan_parts
 from paretoflow.spec.load import load_spec_text
 from tests.faults import raises
 
