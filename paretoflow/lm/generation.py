@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -88,11 +88,18 @@ def generate(
     Raises:
         DataError: If a prompt is empty, or has no room left for `gen.max_new_tokens`.
     """
+    return in_order(sample(model, lm, prompts, seeds, gen), beat)
+
+
+def in_order(
+    batches: Iterable[tuple[list[int], list[Answer]]], beat: Callable[[], None] = lambda: None
+) -> list[Answer]:
+    """Return the answers of all batches in the order of their prompts; beat after each batch."""
     found: dict[int, Answer] = {}
-    for rows, answers in sample(model, lm, prompts, seeds, gen):
+    for rows, answers in batches:
         found.update(zip(rows, answers, strict=True))
         beat()
-    return [found[row] for row in range(len(prompts))]
+    return [found[row] for row in range(len(found))]
 
 
 def sample(

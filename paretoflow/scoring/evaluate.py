@@ -28,8 +28,9 @@ from paretoflow.core.protocols import Candidates, Prompt, Served
 from paretoflow.core.values import FloatArray, IntArray
 from paretoflow.core.views import CUT_OFF
 from paretoflow.lm.base import LanguageModel, encode
-from paretoflow.lm.generation import Answer, cut_off, generate
+from paretoflow.lm.generation import Answer, cut_off, in_order
 from paretoflow.lm.logprobs import sequence_logprobs
+from paretoflow.lm.samplers import HF, Sampler
 from paretoflow.scoring.agreement import agreement
 from paretoflow.scoring.costs import NO_COSTS, SystemCosts
 from paretoflow.scoring.signals import ASSUMED_BETA, HeldOutPairs, pair_signals, topk_signals
@@ -60,6 +61,7 @@ class Evaluator:
         keeper: Samples and scores in place of the panel, and stores the results; for the base
             alone.
         given: Feedback on answers to held-out prompts; None where there is none.
+        sampler: The engine that samples the answers.
     """
 
     lm: LanguageModel
@@ -74,6 +76,7 @@ class Evaluator:
     beat: Callable[[], None] = lambda: None
     keeper: Keeper | None = None
     given: Candidates | None = None
+    sampler: Sampler = HF
 
     def evaluate(
         self,
@@ -155,7 +158,8 @@ class Evaluator:
         seeds = [self._seed(prompt, number) for prompt in prompts for number in range(draws)]
         with self.costs.watched(self.lm.device) as seen:
             texts = [prompt.text for prompt in asked]
-            answers = generate(model, self.lm, texts, seeds, self.generation, self.beat)
+            asked_of = (model, self.lm, texts, seeds, self.generation)
+            answers = in_order(self.sampler.sample(*asked_of), self.beat)
         scores = self.panel.score(asked, [a.text for a in answers])
         self.costs.put(scores, [answers], model, seen)
         means: FloatArray = scores.reshape(len(prompts), draws, -1).mean(axis=1)
@@ -204,7 +208,7 @@ class Evaluator:
             asked = (policy, self.lm, _texts(prompts, ask), seeds, self.generation)
             # peak memory is that of all answers, so none may be skipped
             if self.keeper is None or self.costs.of_memory:
-                return generate(*asked, self.beat)
+                return in_order(self.sampler.sample(*asked), self.beat)
             return self.keeper.sample(*asked)
 
     def _seed(self, prompt: Prompt, number: int) -> int:

@@ -21,7 +21,8 @@ from paretoflow.core.errors import LedgerError, RunInterrupted
 from paretoflow.core.ids import digest_of
 from paretoflow.core.protocols import Prompt
 from paretoflow.core.values import FloatArray
-from paretoflow.lm.generation import Answer, sample
+from paretoflow.lm.generation import Answer
+from paretoflow.lm.samplers import HF, Sampler
 from paretoflow.scoring.arrow_files import read_table, write_table
 from paretoflow.scoring.preparing import NOBODY, Preparing
 from paretoflow.spec.objectives import ObjectiveSpec
@@ -166,7 +167,7 @@ class KeptRows:
 
 @dataclass(frozen=True)
 class Keeper:
-    """Samples and scores as `generate` and `ObjectivePanel.score` do, and stores the results.
+    """Samples and scores as a `Sampler` and `ObjectivePanel.score` do, and stores the results.
 
     Args:
         root: The sweep's folder.
@@ -174,6 +175,7 @@ class Keeper:
         objectives: Their specs, in the same order.
         mailbox: Receives the progress, and may stop the work.
         what: Name of the answers in progress messages.
+        sampler: The engine that samples.
     """
 
     root: Root
@@ -181,6 +183,7 @@ class Keeper:
     objectives: tuple[ObjectiveSpec, ...]
     mailbox: Preparing = NOBODY
     what: str = "answers"
+    sampler: Sampler = HF
 
     def sample(
         self,
@@ -200,7 +203,8 @@ class Keeper:
         """
         kept = KeptRows(self.root, _answers_name(lm, prompts, seeds, gen), _ANSWERS, len(prompts))
         if not kept.whole:
-            self._sample(kept, sample(model, lm, prompts, seeds, gen, kept.rows))
+            batches = self.sampler.sample(model, lm, prompts, seeds, gen, kept.rows)
+            self._sample(kept, batches)
         return [_answer(kept.rows[row]) for row in range(len(prompts))]
 
     def _sample(self, kept: KeptRows, batches: Iterator[tuple[list[int], list[Answer]]]) -> None:

@@ -19,6 +19,7 @@ from paretoflow.core.ids import digest_of, seed_of
 from paretoflow.core.protocols import Candidates, Prompt
 from paretoflow.core.values import FloatArray
 from paretoflow.lm.base import LanguageModel, encode
+from paretoflow.lm.samplers import HF, Sampler
 from paretoflow.scoring.arrow_files import read_table
 from paretoflow.scoring.calibrate import orientation
 from paretoflow.scoring.kept import (
@@ -52,6 +53,7 @@ class SharedStage:
         panel: Scores the answers.
         objectives: Specs of the panel's objectives, in its order.
         mailbox: Receives the progress, and may stop the work.
+        sampler: The engine that samples the answers.
     """
 
     root: Root
@@ -60,6 +62,7 @@ class SharedStage:
     panel: ObjectivePanel
     objectives: tuple[ObjectiveSpec, ...]
     mailbox: Preparing = NOBODY
+    sampler: Sampler = HF
 
     def candidates(
         self, prompts: Sequence[Prompt], per_prompt: int, seed: int, what: str = "answers"
@@ -99,7 +102,8 @@ class SharedStage:
 
     def keeper(self, what: str) -> Keeper:
         """Return a keeper, which samples and scores answers of the base and stores them."""
-        return Keeper(self.root, self.panel, self.objectives, self.mailbox, what)
+        whole = (self.root, self.panel, self.objectives, self.mailbox, what)
+        return Keeper(*whole, self.sampler)
 
     def old_path(self, prompts: Sequence[Prompt], per_prompt: int, seed: int) -> str:
         """Return the path or URI of the single file of these candidates in older sweeps."""

@@ -14,6 +14,7 @@ from paretoflow.core.ids import seed_of
 from paretoflow.core.protocols import Candidates, Prompt
 from paretoflow.data.prompts import PromptSets
 from paretoflow.lm.base import LanguageModel
+from paretoflow.lm.samplers import HF, Sampler
 from paretoflow.scoring.base_answers import give_base_answers
 from paretoflow.scoring.costs import SystemCosts
 from paretoflow.scoring.evaluate import Evaluator
@@ -70,6 +71,7 @@ class Stage:
     Args:
         folder: The sweep's folder.
         pulse: Signs of life of the panel's scorers and the evaluator.
+        sampler: The engine that samples answers.
     """
 
     spec: SweepSpec
@@ -78,6 +80,7 @@ class Stage:
     panel: ObjectivePanel
     prompts: PromptSets
     pulse: Pulse
+    sampler: Sampler = HF
 
     def learn(self, mailbox: Preparing) -> Lessons:
         """Sample and score the answers that all runs share; answers made before are read.
@@ -92,7 +95,8 @@ class Stage:
         spec, generation = self.spec, self.spec.model.generation
         self.pulse.tells = lambda: mailbox.doing("preparing", 0, 0)
         self.pulse.beat()
-        shared = SharedStage(self.folder, self.lm, generation, self.panel, spec.objectives, mailbox)
+        parts = (self.folder, self.lm, generation, self.panel, spec.objectives, mailbox)
+        shared = SharedStage(*parts, self.sampler)
         seed = seed_of(spec.seed, "eval")
         self._let_compare(shared, seed)
         own, candidates = self._learnt(shared)
@@ -116,6 +120,7 @@ class Stage:
             SystemCosts.of(spec.objectives),
             self.pulse.beat,
             given=self._said_of_held_out(shared),
+            sampler=self.sampler,
         )
         keeper = shared.keeper("answers to evaluate the base")
         return Lessons(candidates, scored, evaluator, replace(evaluator, keeper=keeper))
