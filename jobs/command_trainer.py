@@ -50,6 +50,8 @@ def main(file: str) -> None:
         torch.nn.utils.clip_grad_norm_(trained, knobs["max_grad_norm"])
         optimizer.step()
         optimizer.zero_grad()
+        with Path(request["curve"]).open("a") as curve:
+            curve.write(json.dumps({"step": step, "loss": loss}) + "\n")
         if step == knobs["steps"] or step % (knobs["checkpoint_every"] or step + 1) == 0:
             model.save_pretrained(str(output / f"step-{step}"), save_embedding_layers=False)
             done = {"step": step, "folder": f"step-{step}", "tokens": tokens}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,10 +113,11 @@ def weighted(*weights: float) -> Proposal:
 
 @dataclass
 class Trained:
-    """Reports of one call of `train`, with the saved adapters."""
+    """Reports of one call of `train`, with the saved adapters and the logged steps."""
 
     folder: Path
     checkpoints: list[Checkpoint] = field(default_factory=list)
+    logged: list[tuple[int, Mapping[str, float]]] = field(default_factory=list)
 
     @property
     def adapter(self) -> dict[str, FloatArray]:
@@ -167,7 +168,8 @@ def train(
     start = None if parent is None else AdapterRef(str(parent), "")
     given = {name: fields.pop(name) for name in OF_THE_LAUNCH if name in fields}
     launch = Launch("run", 0, replace(proposal, seed=seed), start, **given)
-    attempt = AttemptContext(launch, place, **fields)
+    log = {"log_step": lambda step, values: trained.logged.append((step, values))}
+    attempt = AttemptContext(launch, place, **{**log, **fields})
     method = build(spec, context)
     settle(spec.type)
     method.train(attempt, take)

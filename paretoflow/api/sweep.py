@@ -120,6 +120,26 @@ class Sweep:
 
         return evaluations_table(self.view(snapshot))
 
+    def curves(self, run: str = "") -> pa.Table:
+        """Return the training curves as an Arrow table: a row for each step of each attempt.
+
+        The columns are run_id, attempt, step, time_s, and every number that a trainer logged,
+        under the trainer's own names: `loss`, `grad_norm`, `learning_rate`, `reward`, `kl`, …
+        A number is null at a step that did not log it, and not finite where the trainer's was not.
+
+        Args:
+            run: Id of one run, or the beginning of it; empty for all.
+
+        Raises:
+            UserError: If there is no such run.
+            DamagedError: If the file of a curve is damaged.
+        """
+        from paretoflow.engine.read.curves import curves_of, run_of
+        from paretoflow.engine.read.sweep import open_sweep_folder
+
+        opened = open_sweep_folder(self.root)
+        return curves_of(opened, run_of(opened, run) if run else "", strict=True).table
+
     def report(self, out: Path | str | None = None, snapshot: int | None = None) -> Path:
         """Write the HTML report and return its path.
 
@@ -128,6 +148,7 @@ class Sweep:
                 the working directory for a sweep in an object store.
             snapshot: Number of a front snapshot; None for the present state.
         """
+        from paretoflow.engine.read.curves import curves_of
         from paretoflow.report.page import render
         from paretoflow.report.samples import answers_in
         from paretoflow.storage.output import write_file
@@ -136,7 +157,7 @@ class Sweep:
         home = self.root.local
         beside = home / "report.html" if home else Path(f"{view.front.sweep}.html")
         path = beside if out is None else Path(out)
-        write_file(path, render(view, answers_in(self.root)).encode())
+        write_file(path, render(view, answers_in(self.root), curves_of(view)).encode())
         return path
 
     def snapshots(self) -> tuple[FrontRecord, ...]:

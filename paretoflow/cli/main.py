@@ -101,6 +101,14 @@ VERBS: dict[str, Verb] = {
             "paretoflow confirm sweeps/mine --data fresh.jsonl --n 200 --prefer quality=1",
         ),
     ),
+    "curves": Verb(
+        "paretoflow.cli.curves:curves",
+        "Print what the runs logged step by step: loss, reward, KL, rate.",
+        (
+            "paretoflow curves sweeps/quickstart",
+            "paretoflow curves sweeps/quickstart r0003 --format csv > r0003.csv",
+        ),
+    ),
     "report": Verb(
         "paretoflow.cli.report:report",
         "Write one HTML page about a sweep.",

@@ -131,6 +131,8 @@ class AttemptContext:
             may be called at any time.
         should_finish: Called after each report but the last. Once it returns true on one worker,
             the run finishes with that checkpoint.
+        log_step: Called on rank 0 after each optimiser step, before the step is checked, with the
+            numbers that the trainer logged for it, finite or not.
     """
 
     launch: Launch
@@ -141,6 +143,7 @@ class AttemptContext:
     should_stop: Callable[[], bool] | None = None
     stopping: Callable[[], bool] | None = None
     should_finish: Callable[[], bool] | None = None
+    log_step: Callable[[int, Mapping[str, float]], None] | None = None
 
     def parent(self) -> Path | None:
         """Return the folder of the adapter to start from; None for a fresh one on the base.

@@ -2,19 +2,24 @@
 
 FrontView       the front of a sweep at one moment
 SweepView       everything a report or an export shows
+CurvesView      the training curves of its runs
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paretoflow.core.confirmed import ConfirmedFront
 from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.values import Problem, RunRecord
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 CUT_OFF = "cut_off"
 """Diagnostic: share of answers that ended only because they reached the length limit."""
@@ -156,3 +161,18 @@ class SweepView:
     data_facts: DataFacts = field(default_factory=DataFacts)
     changes: tuple[InputChange, ...] = ()
     confirmation: ConfirmedFront | None = None
+
+
+@dataclass(frozen=True)
+class CurvesView:
+    """The training curves of a sweep's runs.
+
+    Args:
+        table: A row for each step of each attempt, see `ledger.curves.read_curves`.
+        absent: Why there is no curve, by run.
+        damaged: Files that were left out, each with its fault.
+    """
+
+    table: pa.Table
+    absent: Mapping[str, str] = field(default_factory=dict)
+    damaged: tuple[str, ...] = ()

@@ -37,7 +37,7 @@ def plane_figure(view: SweepView) -> Figure:
     data += [{**trace, "type": "scatter"} for trace in clouds(view, 2)]
     scores = np.array([e.scores for e in view.evaluations])
     margin = np.array([e.stderr for e in view.evaluations]).max(axis=0)
-    layout = _layout(560)
+    layout = chart_layout(560)
     layout["xaxis"] |= {
         "title": {"text": axis_title(x)},
         "range": _range(x, scores[:, 0], margin[0]),
@@ -54,7 +54,7 @@ def space_figure(view: SweepView) -> Figure:
     objectives = view.front.problem.objectives[:3]
     data = [stems(view)] if view.front.points else []
     data += [{**trace, "type": "scatter3d"} for trace in clouds(view, 3)]
-    layout = _layout(600)
+    layout = chart_layout(600)
     layout["scene"] = {
         "camera": {
             "eye": {"x": 1.25, "y": -1.45, "z": 0.65},
@@ -100,7 +100,7 @@ def parallel_figure(view: SweepView) -> Figure:
         data.append(line)
     base = [by_id[e.snapshot_id] for e in view.evaluations if e.run_id == BASE_RUN_ID]
     data.append(strand(base, "base model", "var(--base)", 2, dash="dash"))
-    layout = _layout(460)
+    layout = chart_layout(460)
     ends = [
         (o.low, o.high) if o.direction is Direction.MAXIMIZE else (o.high, o.low)
         for o in problem.objectives
@@ -139,13 +139,14 @@ def _growth(x: Sequence[float], y: Sequence[float], title: str) -> Figure:
         "hovertemplate": "%{y:.4g} at %{x:.4g}<extra></extra>",
         "showlegend": False,
     }
-    layout = _layout(300)
+    layout = chart_layout(300)
     layout["xaxis"] |= {"title": {"text": title}, "rangemode": "tozero"}
     layout["yaxis"] |= {"title": {"text": "hypervolume"}, "rangemode": "tozero"}
     return {"data": [trace], "layout": layout}
 
 
-def _layout(height: int) -> Figure:
+def chart_layout(height: int) -> Figure:
+    """Return the common layout of a chart of this height in pixels."""
     axis = {
         "gridcolor": "var(--grid)",
         "zeroline": False,

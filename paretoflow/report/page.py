@@ -11,8 +11,9 @@ from paretoflow.core.errors import MissingExtraError
 from paretoflow.core.ids import digest_of
 from paretoflow.core.shown import html_text as escape
 from paretoflow.core.shown import shown
-from paretoflow.core.views import SweepView
+from paretoflow.core.views import CurvesView, SweepView
 from paretoflow.report.confirmed_section import confirmed_html
+from paretoflow.report.curves import curves_data, curves_html
 from paretoflow.report.figures import Figure, front_figures, growth_figures
 from paretoflow.report.samples import AnswerReader
 from paretoflow.report.sections import (
@@ -29,7 +30,9 @@ from paretoflow.report.sections import (
 )
 
 
-def render(view: SweepView, answers: AnswerReader | None = None) -> str:
+def render(
+    view: SweepView, answers: AnswerReader | None = None, curves: CurvesView | None = None
+) -> str:
     """Return a sweep as one self-contained HTML page.
 
     Its content security policy forbids every network request, and allows only its own scripts:
@@ -38,6 +41,7 @@ def render(view: SweepView, answers: AnswerReader | None = None) -> str:
     Args:
         view: The sweep.
         answers: Reader of the stored answers of evaluations; None shows none.
+        curves: The training curves of its runs; None shows none.
 
     Raises:
         MissingExtraError: If plotly is not installed.
@@ -59,6 +63,8 @@ def render(view: SweepView, answers: AnswerReader | None = None) -> str:
         "runs": runs_html(view),
         "failures": failures_html(view.runs, view.spec),
         "spec": spec_html(view),
+        "curves": curves_html(curves),
+        "curves_data": json_for_html(curves_data(curves)),
         "figures": json_for_html(front | growth),
     }
     template = Template(

@@ -24,7 +24,7 @@ from typing import Protocol
 from paretoflow.core.errors import PluginError
 from paretoflow.spec.tracking import TrackerSpec
 
-__all__ = ["LIBRARIES", "TAGS", "Point", "Subject", "Tracker", "build_tracker"]
+__all__ = ["LIBRARIES", "TAGS", "Point", "TrackedSweep", "Tracker", "build_tracker"]
 
 TAGS: dict[str, str] = {
     "tensorboard": "paretoflow.tracking.tensorboard:TensorboardTracker",
@@ -38,27 +38,32 @@ LIBRARIES = {"tensorboard": "tensorboardX", "mlflow": "mlflow", "wandb": "wandb"
 
 @dataclass(frozen=True)
 class TrackedSweep:
-    """The sweep that a tracker reports.
+    """The sweep that a tracker reports, or one training run of it.
 
     Args:
-        sweep: Its name.
-        key: Its identity, the same after each resume; valid as a file name.
+        sweep: Name of the sweep.
+        key: Identity of the sweep or run, the same after each resume; valid as a file name.
         facts: Facts for searching: method, proposer, objectives, …
+        run: Name of the training run; empty for the sweep as a whole.
+        group: Key of the sweep that a training run belongs to; empty for the sweep itself.
     """
 
     sweep: str
     key: str
     facts: Mapping[str, str]
+    run: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)
 class Point:
-    """Reported values of one evaluation.
+    """Reported values of one evaluation of a sweep, or one optimiser step of a training run.
 
     Args:
-        step: Number of the evaluation, counting from 0 (the base).
+        step: Number of the evaluation, counting from 0 (the base); or optimiser steps done.
         time_s: Time in seconds since the epoch.
-        values: Finite numbers by name, `score/length`, `front/hypervolume`, …
+        values: Numbers by name, `score/length`, `front/hypervolume`, …; those of an evaluation are
+            finite, those of a step, `loss`, `grad_norm`, …, are as they were logged.
     """
 
     step: int
@@ -67,10 +72,13 @@ class Point:
 
 
 class Tracker(Protocol):
-    """One client; its constructor uses neither network nor disk; used from one thread."""
+    """One client for a sweep, or for a training run; used from one thread.
+
+    Its constructor uses neither network nor disk.
+    """
 
     def open(self, subject: TrackedSweep) -> int:
-        """Begin a report, or continue that of an earlier session of the sweep.
+        """Begin a report, or continue that of an earlier session.
 
         Returns:
             The first step that is not reported yet.
@@ -78,14 +86,15 @@ class Tracker(Protocol):
         ...
 
     def log(self, points: Sequence[Point]) -> None:
-        """Report evaluations, in ascending order; a step may be repeated with further values."""
+        """Report points, in ascending order; a step may be repeated with further values."""
         ...
 
     def close(self, *, ended: bool) -> None:
         """Send remaining data.
 
         Args:
-            ended: Whether the sweep's budget is used up; otherwise it may be resumed.
+            ended: Whether the sweep's budget is used up, or the run is over; otherwise it may be
+                resumed.
         """
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,11 +14,13 @@ from typing import Protocol
 from paretoflow.core.cost import Cost
 from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.ids import digest_of
-from paretoflow.core.values import Problem
+from paretoflow.core.values import Problem, RunRecord
 from paretoflow.ledger.tables import FrontRecord
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.spec.tracking import TrackerSpec
+from paretoflow.storage import Folder
 from paretoflow.tracking import Point, TrackedSweep, Tracker, build_tracker
+from paretoflow.tracking.curves import LOOK_S, CurveFollower, CurveNews, CurveReader
 
 CLOSE_S = 10.0
 """Longest wait in seconds for remaining reports, when a driver ends."""
@@ -36,6 +39,11 @@ class FollowedState(Protocol):
     finished: int
     failed: int
     opened_at: float | None
+
+    @property
+    def runs(self) -> dict[str, RunRecord]:
+        """Return every run by id."""
+        ...
 
     @property
     def problem(self) -> Problem | None:
@@ -82,20 +90,26 @@ def _named(prefix: str, values: Iterable[tuple[str, float]]) -> dict[str, float]
     return {f"{prefix}/{name}": value for name, value in values}
 
 
-_Item = TrackedSweep | _News | Point | bool
+_Item = TrackedSweep | _News | Point | CurveNews | bool
 """Message to a tracker, in this order: the sweep; news and points; whether the sweep ended."""
 
 
 class _Teller(threading.Thread):
-    """Thread that passes messages from a queue to one tracker, until its first error."""
+    """Thread that passes messages from a queue to one tracker, until its first error.
 
-    def __init__(self, name: str, tracker: Tracker, guard: Guard) -> None:
-        super().__init__(name=f"tracker-{name}", daemon=True)
-        self.tag = name
+    Each training run gets a tracker of its own, from the same spec.
+    """
+
+    def __init__(self, spec: TrackerSpec, guard: Guard) -> None:
+        super().__init__(name=f"tracker-{spec.type}", daemon=True)
+        self.tag = spec.type
         self.trouble: str | None = None
-        self._tracker = tracker
+        self._spec = spec
+        self._tracker = build_tracker(spec)
         self._guard = guard
         self._known = 0
+        self._subject = TrackedSweep("", "", {})
+        self._runs: dict[str, tuple[Tracker, int]] = {}
         self._queue: queue.Queue[_Item] = queue.Queue(QUEUE)
 
     def tell(self, item: _Item) -> None:
@@ -116,7 +130,7 @@ class _Teller(threading.Thread):
 
     def _pass_on(self, item: _Item) -> None:
         if isinstance(item, TrackedSweep):
-            self._known = self._tracker.open(item)
+            self._subject, self._known = item, self._tracker.open(item)
         elif isinstance(item, _News):
             points = list(item.points(self._known))
             if points:
@@ -124,8 +138,25 @@ class _Teller(threading.Thread):
         elif isinstance(item, Point):
             if item.step >= self._known:
                 self._tracker.log([item])
+        elif isinstance(item, CurveNews):
+            self._pass_on_curve(item)
         else:
+            for tracker, _ in self._runs.values():
+                tracker.close(ended=item)
             self._tracker.close(ended=item)
+
+    def _pass_on_curve(self, news: CurveNews) -> None:
+        sweep = self._subject
+        if news.name not in self._runs:
+            tracker, facts = build_tracker(self._spec), {**sweep.facts, **news.facts}
+            run = TrackedSweep(sweep.sweep, f"{sweep.key}-{news.name}", facts, news.name, sweep.key)
+            self._runs[news.name] = tracker, tracker.open(run)
+        tracker, known = self._runs[news.name]
+        if points := [p for p in news.points if p.step >= known]:
+            tracker.log(points)
+        if news.over:
+            tracker.close(ended=True)
+            del self._runs[news.name]
 
 
 class Trackers:
@@ -137,6 +168,7 @@ class Trackers:
         guard: Runs a tracker's work and returns the reason of a failure; the engine's only
             catch-all.
         warn: Called at most once for each tracker, in the thread of `follow` and `close`.
+        folder: Folder of the sweep, in which its training curves are; None tracks none.
 
     Raises:
         PluginError: If no tracker has a tag.
@@ -150,13 +182,19 @@ class Trackers:
         facts: Mapping[str, str],
         guard: Guard,
         warn: Callable[[str], None],
+        folder: Folder | None = None,
     ) -> None:
         self._sweep = sweep
+        self._folder = folder
+        self._guard = guard
+        self._curves: CurveFollower | None = None
+        self._runs: dict[str, RunRecord] = {}
+        self._look_at_s = 0.0
         self._facts = facts
         self._warn = warn
         self._told = 0
         self._opened_at: float | None = None
-        self._tellers = [_Teller(spec.type, build_tracker(spec), guard) for spec in specs]
+        self._tellers = [_Teller(spec, guard) for spec in specs]
 
     def follow(self, state: FollowedState) -> None:
         """Report new evaluations since the last call; cheap enough for every tick of a driver."""
@@ -164,12 +202,17 @@ class Trackers:
             return
         if self._opened_at is None:
             self._open(state.opened_at)
+            self._follow_curves(state)
         count = len(state.evaluations)
         if count > self._told:
             rows = tuple(state.evaluations[self._told :])
             news = _News(self._told, rows, state.problem.names, state.opened_at, totals_of(state))
             self._told = count
             self._tell(news)
+        self._runs = state.runs
+        if self._curves is not None and time.monotonic() >= self._look_at_s:
+            self._look_at_s = time.monotonic() + LOOK_S
+            self._curves.offer(dict(state.runs))
         self._drop_troubled()
 
     def _open(self, opened_at: float) -> None:
@@ -179,6 +222,12 @@ class Trackers:
         for teller in self._tellers:
             teller.start()
         self._tell(TrackedSweep(self._sweep, key, self._facts))
+
+    def _follow_curves(self, state: FollowedState) -> None:
+        if self._folder is not None:
+            reader = CurveReader(self._folder, dict(state.runs), self._tell)
+            self._curves = CurveFollower(reader, self._guard)
+            self._curves.start()
 
     def front(self, record: FrontRecord) -> None:
         """Report an accepted front, with its interval, at the step of the last evaluation."""
@@ -198,6 +247,10 @@ class Trackers:
         """
         if self._opened_at is None:
             return
+        if self._curves is not None:
+            self._curves.finish(dict(self._runs), CLOSE_S / 2)
+            if self._curves.trouble is not None:
+                self._warn(f"training curves were not tracked to the end: {self._curves.trouble}")
         self._tell(ended)
         share_s = CLOSE_S / max(1, len(self._tellers))
         for teller in self._tellers:

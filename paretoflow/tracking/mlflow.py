@@ -1,4 +1,4 @@
-"""Reports to an MLflow run, on a tracking server or in a SQLite file, through MLflow's client."""
+"""Reports to MLflow runs, on a tracking server or in a SQLite file, through MLflow's client."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from paretoflow.tracking.library import client_library
 
 KEY_TAG = "paretoflow.key"
 """Tag by which a resumed sweep finds its MLflow run."""
-_COUNT = "evaluations"
+_PARENT = "mlflow.parentRunId"
+"""Tag by which MLflow shows a run below another."""
 _BATCH = 1000
 """Largest number of metrics in one request to a server."""
 _VALUE = 500
@@ -21,7 +22,7 @@ _VALUE = 500
 
 
 class MlflowTracker:
-    """One MLflow run for each sweep, identified by a tag.
+    """One MLflow run for each sweep, identified by a tag; its training runs are nested in it.
 
     Raises:
         MissingExtraError: If MLflow, or for a database its driver, is not installed.
@@ -41,18 +42,24 @@ class MlflowTracker:
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # its messages would break a display
         self._client = self._library.MlflowClient(tracking_uri=self._spec.uri)
         experiment = self._experiment()
-        found = self._client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{subject.key}'")
+        self._count = "steps" if subject.group else "evaluations"
+        found = self._found(experiment, subject.key)
         if found:
             self._run_id = found[0].info.run_id
             self._client.update_run(self._run_id, status="RUNNING")
-            return int(found[0].data.metrics.get(_COUNT, 0))
+            return int(found[0].data.metrics.get(self._count, 0))
         tags = {KEY_TAG: subject.key}
-        self._run_id = self._client.create_run(
-            experiment, tags=tags, run_name=subject.sweep
-        ).info.run_id
+        for parent in self._found(experiment, subject.group) if subject.group else ():
+            tags[_PARENT] = parent.info.run_id
+        name = subject.run or subject.sweep
+        self._run_id = self._client.create_run(experiment, tags=tags, run_name=name).info.run_id
         params = [self._entities.Param(k, v[:_VALUE]) for k, v in subject.facts.items()]
         self._client.log_batch(self._run_id, params=params)
         return 0
+
+    def _found(self, experiment: str, key: str) -> Sequence[Any]:
+        found: Sequence[Any] = self._client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{key}'")
+        return found
 
     def _experiment(self) -> str:
         name = self._spec.experiment
@@ -64,7 +71,7 @@ class MlflowTracker:
         metrics: list[Any] = [
             self._entities.Metric(name, value, round(1000 * point.time_s), point.step)
             for point in points
-            for name, value in (*point.values.items(), (_COUNT, point.step + 1.0))
+            for name, value in (*point.values.items(), (self._count, point.step + 1.0))
         ]
         for start in range(0, len(metrics), _BATCH):
             self._client.log_batch(self._run_id, metrics=metrics[start : start + _BATCH])

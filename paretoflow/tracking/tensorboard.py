@@ -13,6 +13,8 @@ from paretoflow.tracking.library import client_library
 class TensorboardTracker:
     """One event file for each session of a sweep, in `<folder>/<sweep's key>`.
 
+    A training run has its own folder in that of its sweep.
+
     A file is complete by itself: it begins with an instruction to TensorBoard to discard earlier
     files of its folder, so that a resumed sweep shows nothing twice.
 
@@ -27,10 +29,12 @@ class TensorboardTracker:
 
     def open(self, subject: TrackedSweep) -> int:
         """Begin a file; return 0, since a file has all evaluations."""
-        folder = str(self._folder / subject.key)
+        place = (subject.group, subject.run) if subject.group else (subject.key,)
+        folder = str(self._folder.joinpath(*place))
         self._writer = self._library.SummaryWriter(folder, purge_step=0)
         facts = "\n".join(f"| {name} | {value} |" for name, value in subject.facts.items())
-        self._writer.add_text("sweep", f"| {subject.sweep} | |\n| --- | --- |\n{facts}", 0)
+        title = subject.run or subject.sweep
+        self._writer.add_text("sweep", f"| {title} | |\n| --- | --- |\n{facts}", 0)
         return 0
 
     def log(self, points: Sequence[Point]) -> None:

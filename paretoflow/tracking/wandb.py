@@ -13,10 +13,9 @@ from paretoflow.tracking.library import client_library
 
 
 class WandbTracker:
-    """One run for each sweep, with an id derived from the sweep.
+    """One run for each sweep and each of its training runs, in one group, by derived ids.
 
     It reports nothing about the machine: no name, command line, packages, code, output or load.
-
 
     Raises:
         MissingExtraError: If wandb is not installed.
@@ -48,7 +47,9 @@ class WandbTracker:
             entity=self._spec.entity,
             dir=folder,
             id=subject.key,
-            name=subject.sweep,
+            name=subject.run or subject.sweep,
+            group=subject.group or subject.key,
+            job_type="run" if subject.group else "sweep",
             config=dict(subject.facts),
             mode=self._spec.mode,
             resume="allow" if online else None,

@@ -48,7 +48,7 @@ from paretoflow.spec.methods import (
     SftMethodSpec,
     SimpoMethodSpec,
 )
-from tests.method_bench import Trained, make_context, read_adapter, train, weighted
+from tests.method_bench import NAMES, Trained, make_context, read_adapter, train, weighted
 
 pytestmark = pytest.mark.train
 
@@ -212,6 +212,16 @@ def test_a_checkpoint_says_weights_cost_and_loss(plain, spec):
     assert last.cost.device_s == last.cost.wall_s
     assert last.cost.tokens > 3 * 4 * 20  # each example holds a prompt of more than twenty tokens
     assert np.isfinite(last.metrics["loss"])
+
+
+def test_every_step_is_logged_with_its_loss(plain, spec):
+    assert [step for step, _ in plain.logged] == [1, 2, 3]
+    assert all(np.isfinite(values["loss"]) for _, values in plain.logged)
+    if CAPABILITIES[spec.type].kind != "program":
+        assert all({"grad_norm", "learning_rate"} <= values.keys() for _, values in plain.logged)
+    if CAPABILITIES[spec.type].kind == "online":
+        rewards = {f"rewards/{name}/mean" for name in NAMES}
+        assert all(rewards | {"reward"} <= values.keys() for _, values in plain.logged)
 
 
 @pytest.mark.usefixtures("_sees_steps")
@@ -468,9 +478,18 @@ def test_a_constrained_run_goes_on_from_what_it_has_seen(value, context, spec, t
 def test_a_run_that_blows_up_fails_cleanly(learning_rate, context, spec, tmp_path):
     wild = spec.model_copy(update={"learning_rate": learning_rate, "checkpoint_every": 1})
     saved: list[Checkpoint] = []
+    logged: list[int] = []
     with pytest.raises(NonFiniteLossError, match="step") as caught:
-        train(context, wild, MIXED, tmp_path, report=saved.append)
+        train(
+            context,
+            wild,
+            MIXED,
+            tmp_path,
+            report=saved.append,
+            log_step=lambda step, values: logged.append(step),
+        )
     assert "learning_rate" in caught.value.hint
+    assert any(f"at step {step}" in str(caught.value) for step in logged), "it is logged too"
     assert all(np.isfinite(v).all() for c in saved for v in read_adapter(c.folder).values())
     assert len(list(tmp_path.glob("run-0/step-*"))) == len(saved)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import struct
 import subprocess
@@ -28,6 +29,7 @@ from tests.faults import raises
 SUBJECT = TrackedSweep(
     "demo", "demo-0123456789", {"method": "dpo", "objectives": "length, coverage"}
 )
+RUN = TrackedSweep("demo", f"{SUBJECT.key}-r0-a1", SUBJECT.facts, "r0-a1", SUBJECT.key)
 LIBRARIES = {"tensorboard": "tensorboardX", "mlflow": "mlflow", "wandb": "wandb"}
 SECRET = "0123456789abcdef" * 3
 
@@ -47,14 +49,14 @@ def examples(folder: Path) -> dict[str, TrackerSpec]:
     }
 
 
-def read_tensorboard(spec: Any) -> Told:
+def read_tensorboard(spec: Any, subject: TrackedSweep = SUBJECT) -> Told:
     """Read event files as TensorBoard does: a start event purges what came before."""
     from tensorboardX.proto.event_pb2 import Event, SessionLog
 
     told: Told = {}
-    for path in sorted(
-        Path(spec.folder, SUBJECT.key).iterdir(), key=lambda p: p.stat().st_mtime_ns
-    ):
+    folder = Path(spec.folder, SUBJECT.key, subject.run)
+    files = [path for path in folder.iterdir() if path.is_file()]
+    for path in sorted(files, key=lambda p: p.stat().st_mtime_ns):
         for record in records_of(path.read_bytes()):
             event = Event.FromString(record)
             if event.session_log.status == SessionLog.START:
@@ -75,12 +77,15 @@ def records_of(data: bytes) -> Iterator[bytes]:
         at += 16 + length
 
 
-def read_mlflow(spec: Any) -> Told:
+def read_mlflow(spec: Any, subject: TrackedSweep = SUBJECT) -> Told:
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=spec.uri)
     experiment = client.get_experiment_by_name(spec.experiment)
-    (run,) = client.search_runs([experiment.experiment_id])
+    runs = {r.info.run_name: r for r in client.search_runs([experiment.experiment_id])}
+    run = runs[subject.run or subject.sweep]
+    if subject.run:
+        assert run.data.tags["mlflow.parentRunId"] == runs[subject.sweep].info.run_id
     assert run.data.params == dict(SUBJECT.facts)
     told: Told = {}
     for name in run.data.metrics:
@@ -90,19 +95,19 @@ def read_mlflow(spec: Any) -> Told:
     return told
 
 
-def read_wandb(spec: Any) -> Told:
+def read_wandb(spec: Any, subject: TrackedSweep = SUBJECT) -> Told:
     """Read the newest offline folder: synced last, it replaces the others of its id."""
     from wandb.proto.wandb_internal_pb2 import Record
 
-    folders = sorted(Path(spec.folder, "wandb").glob("offline-run-*"))
-    (path,) = folders[-1].glob("*.wandb")
-    assert path.stem == f"run-{SUBJECT.key}"
+    path = sorted(Path(spec.folder, "wandb").glob(f"offline-run-*/run-{subject.key}.wandb"))[-1]
     records: list[Any] = []
     until = time.monotonic() + 20
     while not any(r.HasField("exit") for r in records):  # the client's own process writes the file
         assert time.monotonic() < until, "the client never finished its file"
         time.sleep(0.05)
         records = [Record.FromString(data) for data in leveldb_records_of(path.read_bytes())]
+    (run,) = [record.run for record in records if record.HasField("run")][:1]
+    assert (run.display_name, run.run_group) == (subject.run or subject.sweep, SUBJECT.key)
     told: Told = {}
     for history in (record.history for record in records):
         for item in history.item:
@@ -130,7 +135,7 @@ def leveldb_records_of(data: bytes) -> Iterator[bytes]:
             whole = b""
 
 
-READERS: dict[str, Callable[[Any], Told]] = {
+READERS: dict[str, Callable[..., Told]] = {
     "tensorboard": read_tensorboard,
     "mlflow": read_mlflow,
     "wandb": read_wandb,
@@ -181,10 +186,17 @@ class TestEveryTracker:
     def test_building_touches_nothing(self, tracker: Tracker, tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []
 
-    def test_what_was_told_is_there(self, tracker: Tracker, spec: TrackerSpec, tag: str) -> None:
+    def test_what_was_told_of_a_sweep_and_its_run_is_there(
+        self, tracker: Tracker, spec: TrackerSpec, tag: str
+    ) -> None:
         assert tracker.open(SUBJECT) == 0
         tracker.log([point(0, score_length=12.5, score_coverage=0.25)])
         tracker.log([point(1, score_length=10.0), point(2, score_length=8.0, front_size=2.0)])
+        run = build_tracker(spec)
+        assert run.open(RUN) == 0
+        run.log([point(1, loss=0.5), point(2, loss=math.nan)])
+        run.log([point(3, loss=0.25, grad_norm=2.0)])
+        run.close(ended=True)
         tracker.log([point(2, front_number=1.0)])
         tracker.close(ended=True)
         told = READERS[tag](spec)
@@ -199,6 +211,9 @@ class TestEveryTracker:
                 ("front/number", 2): 1.0,
             }.items()
         )
+        steps = {step: v for (name, step), v in READERS[tag](spec, RUN).items() if name == "loss"}
+        assert (steps[1], steps[3]) == (0.5, 0.25)
+        assert math.isnan(float(steps[2])), "a value that is not finite is not hidden"
 
     def test_a_resumed_sweep_goes_on_in_the_same_run_and_nothing_is_there_twice(
         self, tracker: Tracker, spec: TrackerSpec, tag: str

@@ -22,6 +22,7 @@ from paretoflow.core.protocols import AttemptContext, Checkpoint, Parallel, Prom
 from paretoflow.core.values import FloatArray, Problem, Proposal
 from paretoflow.engine.failures.attribution import failure_in
 from paretoflow.engine.messages import Failure, Report
+from paretoflow.engine.runtime.curve import AttemptCurve
 from paretoflow.engine.runtime.early_stop import EarlyStopping, settles_itself
 from paretoflow.engine.runtime.loaded import loaded, require_trainable
 from paretoflow.engine.runtime.protocols import Attempt, asked_to_stop
@@ -185,29 +186,22 @@ class Executor:
             self._look_again(launch, launch.known, attempt, self._ready.setup)
             return
         saved = self._files.saved_state(launch.run_id, launch.attempt)
-        known = read_state(saved) if saved is not None else None
-        steps = itertools.count(known.step + 1 if known else 1)
         setup = self._ready.setup.setup_for(launch.proposal)
         watch = self._watch(setup.spec, launch.proposal, saved)
-
-        def should_stop() -> bool:  # called once after every step
-            attempt.progress(next(steps))
-            return attempt.stopping()
-
-        context = AttemptContext(
-            launch,
-            folder=self._files.attempt(launch.run_id, launch.attempt),
-            adapter=self._files.adapter,
-            resume_from=saved,
-            parallel=self._parallel,
-            should_stop=should_stop,
-            stopping=partial(asked_to_stop, attempt),
+        curve = AttemptCurve(self._folder, (launch.run_id, launch.attempt))
+        context = replace(
+            self._context(launch, attempt, saved),
             should_finish=(lambda: bool(watch.reason)) if watch else None,
+            log_step=curve.log,
         )
+
+        def report(checkpoint: Checkpoint) -> None:
+            curve.keep(self._files.patiently)
+            self._checkpoint(launch, checkpoint, attempt, setup, watch)
+
         try:
-            setup.method.train(
-                context, lambda c: self._checkpoint(launch, c, attempt, setup, watch)
-            )
+            with curve:
+                setup.method.train(context, report)
         except RunInterrupted as stopped:
             if self._first and stopped.state is not None:
                 if watch is not None:
@@ -218,6 +212,24 @@ class Executor:
         else:
             if self._first:
                 self._files.finish(launch.run_id)
+
+    def _context(self, launch: Launch, attempt: Attempt, saved: Path | None) -> AttemptContext:
+        known = read_state(saved) if saved is not None else None
+        steps = itertools.count(known.step + 1 if known else 1)
+
+        def should_stop() -> bool:  # called once after every step
+            attempt.progress(next(steps))
+            return attempt.stopping()
+
+        return AttemptContext(
+            launch,
+            folder=self._files.attempt(launch.run_id, launch.attempt),
+            adapter=self._files.adapter,
+            resume_from=saved,
+            parallel=self._parallel,
+            should_stop=should_stop,
+            stopping=partial(asked_to_stop, attempt),
+        )
 
     def _pauses(self, launch: Launch, stopped: RunInterrupted, attempt: Attempt) -> bool:
         """Report that a run is paused; return whether that is why it stopped, on every worker."""

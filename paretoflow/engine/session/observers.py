@@ -8,6 +8,7 @@ from paretoflow.engine.failures.attribution import trouble_in
 from paretoflow.engine.live import GroupState
 from paretoflow.engine.messages import Backend
 from paretoflow.engine.ray.metrics import SweepMetrics
+from paretoflow.engine.session.folder import sweep_root
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.ledger.tables import FrontRecord
 from paretoflow.spec.sweep import SweepSpec
@@ -37,7 +38,9 @@ class Observers:
         self.groups = groups
         self._state = SweepState()
         self._metrics = SweepMetrics(spec.name, spec.engine.price)
-        self._trackers = Trackers(spec.name, spec.tracking, facts_of(spec), trouble_in, self._warn)
+        self._trackers = Trackers(
+            spec.name, spec.tracking, facts_of(spec), trouble_in, self._warn, sweep_root(spec)
+        )
 
     def watch(self, state: SweepState, note: str) -> None:
         """Report a change of the state, or a stage by its note."""

@@ -4,6 +4,7 @@
     process     starts a program, and ends it with all its children
     guard       the process between: a program does not outlive its worker
     result      a program's result, checked
+    curve       the training curve that a program may write
     adapters    a program's adapters, converted to the common form
 
 A program reads one JSON object (`request.launch_of` has its keys) and writes another:
@@ -18,6 +19,10 @@ checkpoint before, `metrics` for the log, and `scores` by objective in the user'
 program that has measured them itself: a number, `{"mean", "stderr"}` or `{"prompt_scores": [...]}`.
 Without them the adapter is evaluated as that of any other method. For one checkpoint at the end,
 `{"folder": "adapter"}` is enough.
+
+A program may append a line to the file that the request names as `curve` after each step, for
+instance `{"step": 3, "loss": 0.31, "grad_norm": 1.2}`: numbers by name, finite or not, and growing
+steps. It is read while the program runs. Without it the curve has the `metrics` of its checkpoints.
 
 It ends with status 0. After SIGTERM it has a grace period to save in `output` the state that it
 wants to resume from, whole or not at all; the next attempt finds these files in its own `output`,

@@ -8,11 +8,13 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from paretoflow.core.cost import Cost
-from paretoflow.core.errors import MethodError, RunInterrupted, SpecError
+from paretoflow.core.errors import MethodError, RunInterrupted, SpecError, UserError
 from paretoflow.core.protocols import AttemptContext, Checkpoint
 from paretoflow.methods.external.adapters import adopted
+from paretoflow.methods.external.curve import CurveFile
 from paretoflow.methods.external.process import (
     End,
     Ended,
@@ -67,13 +69,24 @@ class CommandMethod:
         files = ProgramFiles((attempt.folder / "program").absolute())
         files.place.mkdir()
         self._lay_out(attempt, files)
-        ended = run_program(self._order(files), attempt.stopping or (lambda: False))
-        if ended.why is End.STOPPED:
-            raise self._interrupted(attempt, files, ended)
-        if ended.why is End.TIMEOUT or ended.status:
-            raise self._failed(attempt, files, ended)
+        curve = CurveFile(files.curve, attempt.log_step or (lambda step, values: None))
+
+        def stopping() -> bool:
+            curve.read()
+            return attempt.stopping is not None and attempt.stopping()
+
+        ended = run_program(self._order(files), stopping)
+        if ended.why is not End.ITSELF or ended.status:
+            with suppress(UserError):  # a torn line after a kill, and the failure says more
+                curve.read()
+            stopped = ended.why is End.STOPPED
+            raise (self._interrupted if stopped else self._failed)(attempt, files, ended)
+        curve.read()
         names, steps = self._context.objective_names, self._spec.steps
         saved = read_result(files.result, files.output, names, steps)
+        if curve.empty and attempt.log_step is not None:
+            for one in filter(lambda each: each.metrics, saved):
+                attempt.log_step(one.step, one.metrics)
         self._report(attempt, saved, ended.wall_s, report)
         files.candidates.unlink()
         shutil.rmtree(files.output)

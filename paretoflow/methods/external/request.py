@@ -48,6 +48,11 @@ class ProgramFiles:
         return self.place / "result.json"
 
     @property
+    def curve(self) -> Path:
+        """Return the file for what the program logs after its steps."""
+        return self.place / "curve.jsonl"
+
+    @property
     def candidates(self) -> Path:
         """Return the file of the base's scored answers."""
         return self.place / "candidates.jsonl"
@@ -80,9 +85,9 @@ def launch_of(
     id to load, digest, dtype, device); `parent_adapter` (a folder to start from, or None); `lora`,
     `generation` and `method` with the knobs of the YAML; `forward_batch_size`, the examples of one
     forward pass; `candidates`, a file with a line for each prompt: prompt, reference, passages,
-    completions, and scores of each by objective; `output`, the folder to write to; `resume_from`
-    (the same folder if it holds files of an earlier attempt, or None); `result`, the file to write
-    at the end.
+    completions, and scores of each by objective; `curve`, a file that may get a line of numbers
+    after each step; `output`, the folder to write to; `resume_from` (the same folder if it holds
+    files of an earlier attempt, or None); `result`, the file to write at the end.
 
     Raises:
         AdapterError: If the adapter to start from is gone or was changed.
@@ -114,6 +119,7 @@ def launch_of(
         "method": spec.model_dump(mode="json", exclude=_OURS),
         "forward_batch_size": arguments["per_device_train_batch_size"],
         "candidates": str(files.candidates),
+        "curve": str(files.curve),
         "output": str(files.output),
         "resume_from": str(files.output) if attempt.resume_from else None,
         "result": str(files.result),

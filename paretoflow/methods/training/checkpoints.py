@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,8 @@ class CheckpointCallback(TrainerCallback):
         step = int(state.global_step)
         finished = final = step == spec.steps
         weights = self._run.controller.weights
+        if self._run.attempt.log_step is not None and ranks.main:
+            self._run.attempt.log_step(step, numbers_in(logs))
         ranks.in_step = True  # errors below are raised on every rank
         self._check(step, logs)
         self._steering.settle() if final else self._steering.after(step)
@@ -147,7 +149,6 @@ class CheckpointCallback(TrainerCallback):
     ) -> None:
         run = self._run
         folder = run.attempt.folder / f"step-{step:04d}"
-        numbers = {k: float(v) for k, v in logs.items() if isinstance(v, (int, float))}
         with undisturbed(run, self._trainer):
             with run.ranks.together("to save the adapter"):
                 if run.ranks.main:
@@ -158,7 +159,7 @@ class CheckpointCallback(TrainerCallback):
                 final=step == run.spec.steps,
                 cost=self._spent(logs),
                 weights=weights,
-                metrics={k: v for k, v in numbers.items() if math.isfinite(v)},
+                metrics={k: v for k, v in numbers_in(logs).items() if math.isfinite(v)},
                 model=run.model,
                 state=state,
                 constraint=self._steering.record(),
@@ -174,3 +175,8 @@ class CheckpointCallback(TrainerCallback):
         tokens = int(logs["num_tokens"]) - self._tokens
         self._tokens += tokens
         return Cost(wall_s, wall_s * self._run.attempt.parallel.ranks, tokens)
+
+
+def numbers_in(logs: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers of a log entry, finite or not."""
+    return {name: float(v) for name, v in logs.items() if isinstance(v, (int, float))}

@@ -100,7 +100,7 @@ def test_text_from_outside_never_becomes_markup(build: object) -> None:
     elements = parsed(render(view, lambda _: [answer]))
     first = next(attrs for tag, attrs in elements.tags if tag == "script")
     assert first["type"] == "application/json"
-    assert sum(tag == "script" for tag, _ in elements.tags) == 3
+    assert sum(tag == "script" for tag, _ in elements.tags) == 4
     assert not any(tag == "img" for tag, _ in elements.tags)
 
 

@@ -1,20 +1,28 @@
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from paretoflow.core.cost import Cost
+from paretoflow.core.curves import CurvePoint
 from paretoflow.core.evaluation import Evaluation
-from paretoflow.core.values import Direction, ObjectiveInfo, Problem
+from paretoflow.core.status import RunStatus
+from paretoflow.core.values import Direction, ObjectiveInfo, Problem, RunRecord
 from paretoflow.engine.failures.attribution import trouble_in
+from paretoflow.ledger.curves import write_chunk
 from paretoflow.ledger.tables import FrontRecord
 from paretoflow.spec.tracking import TensorboardTrackerSpec, TrackerSpec
+from paretoflow.storage import LocalFolder
 from paretoflow.tracking import Point, TrackedSweep, Tracker, following
 from paretoflow.tracking.following import Trackers, facts_of
+from tests.method_bench import weighted
 from tests.sim.specs import circle_spec
 from tests.views import two_objectives
 
@@ -35,6 +43,7 @@ class FakeState:
         self.problem: Problem | None = PROBLEM
         self.hypervolume = 0.5
         self.front_size = 2
+        self.runs: dict[str, RunRecord] = {}
 
 
 class FakeTracker:
@@ -226,3 +235,113 @@ def test_facts_name_what_a_sweep_is_looked_for_by() -> None:
     assert facts["model"] == "embedded"
     assert facts["proposer"] == "empty_box"
     assert facts["seed"] == "3"
+
+
+def runs(*statuses: RunStatus) -> dict[str, RunRecord]:
+    records = [
+        RunRecord(f"r{i}", weighted(0.25, 0.75), status) for i, status in enumerate(statuses)
+    ]
+    return {record.run_id: record for record in records}
+
+
+def chunk(root: Path, run: str, attempt: int, *losses: float) -> None:
+    points = [CurvePoint(s, 10.0 + s, {"loss": loss}) for s, loss in enumerate(losses, 1)]
+    write_chunk(root, (run, attempt), 0, points)
+
+
+def steps(fake: FakeTracker) -> list[int]:
+    return [point.step for point in fake.points]
+
+
+class TestCurves:
+    """The curves of a sweep's runs, each passed on to a tracker of its own."""
+
+    @pytest.fixture
+    def state(self) -> FakeState:
+        state = FakeState(rows(2))
+        state.runs = runs(RunStatus.RUNNING, RunStatus.RUNNING, RunStatus.PENDING)
+        return state
+
+    @pytest.fixture
+    def curves(self, follow: Follow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Follow:
+        monkeypatch.setattr(following, "LOOK_S", 0.0)
+
+        def make(*fakes: Tracker) -> tuple[Trackers, list[str]]:
+            of_sweep, *of_runs = fakes
+            trackers, warnings = follow(of_sweep)
+            trackers._folder = LocalFolder(tmp_path)
+            ready = iter(of_runs)
+            monkeypatch.setattr(following, "build_tracker", lambda spec: next(ready))
+            return trackers, warnings
+
+        return make
+
+    def test_each_run_is_told_by_itself_what_is_new_until_it_is_over(
+        self, curves: Follow, state: FakeState, tmp_path: Path
+    ) -> None:
+        sweep, one, two = FakeTracker(), FakeTracker(), FakeTracker()
+        trackers, warnings = curves(sweep, one, two)
+        chunk(tmp_path, "r0", 0, 0.5)
+        trackers.follow(state)
+        wait_for(lambda: steps(one) == [1])
+        chunk(tmp_path, "r0", 0, 0.5, math.nan)
+        state.runs |= runs(RunStatus.FINISHED)
+        trackers.follow(state)
+        wait_for(lambda: one.ended is True)
+        chunk(tmp_path, "r1", 0, 3.0)
+        trackers.close(ended=False)
+        assert steps(one) == [1, 2]
+        assert math.isnan(one.points[1].values["loss"])
+        assert (steps(two), two.ended, sweep.ended) == ([1], False, False)
+        (subject,) = one.subjects
+        key = sweep.subjects[0].key
+        assert (subject.run, subject.group, subject.key) == ("r0", key, f"{key}-r0")
+        assert (subject.facts["a"], subject.facts["weights"]) == ("b", "0.25, 0.75")
+        assert warnings == []
+
+    def test_a_later_attempt_is_a_run_of_its_own(
+        self, curves: Follow, state: FakeState, tmp_path: Path
+    ) -> None:
+        sweep, first, again = FakeTracker(), FakeTracker(), FakeTracker()
+        trackers, _ = curves(sweep, first, again)
+        chunk(tmp_path, "r0", 0, 0.5, 0.4)
+        chunk(tmp_path, "r0", 1, 0.5, 0.3, 0.2)
+        state.runs["r0"] = replace(state.runs["r0"], attempt=1)
+        trackers.follow(state)
+        trackers.close(ended=False)
+        assert (first.subjects[0].run, first.ended) == ("r0", True)
+        assert (again.subjects[0].run, again.ended) == ("r0-a1", False)
+        assert (steps(first), steps(again)) == ([1, 2], [1, 2, 3])
+
+    def test_a_new_session_passes_over_runs_that_were_over_and_steps_that_are_known(
+        self, curves: Follow, state: FakeState, tmp_path: Path
+    ) -> None:
+        one = FakeTracker(known=3)
+        trackers, warnings = curves(FakeTracker(), one)
+        chunk(tmp_path, "r0", 0, 0.5)
+        chunk(tmp_path, "r1", 0, 0.5, 0.4, 0.3, 0.2)
+        state.runs |= runs(RunStatus.FINISHED)
+        trackers.follow(state)
+        trackers.close(ended=True)
+        assert (one.subjects[0].run, steps(one)) == ("r1", [3, 4])
+        assert warnings == []
+
+    def test_a_curve_that_cannot_be_read_costs_no_tracker(
+        self, curves: Follow, state: FakeState, tmp_path: Path
+    ) -> None:
+        sweep = FakeTracker()
+        trackers, warnings = curves(sweep)
+        chunk(tmp_path, "r0", 0, 0.5)
+        (tmp_path / "curves/r0/a0/0000.arrow").write_bytes(b"torn")
+        trackers.follow(state)
+        trackers.close(ended=True)
+        (warning,) = warnings
+        assert "curves were not tracked" in warning
+        assert (steps(sweep), sweep.ended) == ([0, 1], True)
+
+
+def wait_for(done: Callable[[], bool]) -> None:
+    until = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < until
+        time.sleep(0.01)

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from paretoflow.core.curves import attempts_in
 from paretoflow.core.launch import Launch
+from paretoflow.ledger.curves import read_curves
 from paretoflow.ledger.fragments import read_fragments
 from paretoflow.ledger.tables import Event, EventKind
 from tests.method_bench import weighted
@@ -64,6 +66,15 @@ def test_a_paused_attempt_ends_with_a_row_that_is_durable(swept: Any) -> None:
     assert first[1].device_s > 0
     found = read_fragments(root, run_id=DISTURBED)
     assert [e.event_id for e in found if e.attempt == 0] == [e.event_id for e in first]
+
+
+def test_the_curve_of_each_attempt_has_its_own_steps(swept: Any) -> None:
+    curves = read_curves(swept[0])
+    found = [(a.run_id, a.number, a.steps) for a in attempts_in(curves)]
+    assert found == [(DISTURBED, 0, [1, 2, 3]), (DISTURBED, 1, [4]), (CALM, 0, [1, 2, 3, 4])]
+    loss = curves["loss"].to_pylist()
+    assert loss[:4] == loss[4:], "together they are the curve of the undisturbed run"
+    assert {"learning_rate", "grad_norm"} <= set(curves.column_names)
 
 
 def test_a_paused_run_that_goes_on_ends_as_one_that_was_never_paused(swept: Any) -> None:

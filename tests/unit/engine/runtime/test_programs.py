@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from paretoflow.core.curves import attempts_in
+from paretoflow.ledger.curves import read_curves
 from tests.unit.engine.small_sweep import small_sweep
 
 pytestmark = pytest.mark.train
@@ -19,11 +21,17 @@ output = pathlib.Path(request["output"])
 def save(*_):
     (output / "half-way").touch()
     sys.exit(0)
+def log(**values):
+    with open(request["curve"], "a") as curve:
+        print(json.dumps(values), file=curve)
 if not request["resume_from"]:
+    log(step=1, loss=0.5)
+    log(step=2, loss=float("nan"))
     signal.signal(signal.SIGTERM, save)
     print("ready", flush=True)
     signal.pause()
 assert (output / "half-way").exists()
+log(step=3, loss=0.25)
 shutil.copytree(sys.argv[2], output / "adapter")
 scores = {"brevity": {"prompt_scores": [8, 10]}, "vowels": {"prompt_scores": [2, 3]}}
 pathlib.Path(request["result"]).write_text(json.dumps({"folder": "adapter", "scores": scores}))
@@ -98,3 +106,6 @@ def test_a_stopped_program_is_a_lost_attempt_and_the_next_goes_on(
     assert (brevity["direction"], vowels["direction"]) == ("minimize", "maximize")
     assert brevity["mean"] > 0  # words, not gains
     assert not list(Path(str(root)).rglob("half-way"))
+    first, again = attempts_in(read_curves(root))
+    assert (first.number, first.steps, first.not_finite()) == (0, [1, 2], ["loss nan at step 2"])
+    assert (again.number, again.steps, again.values) == (1, [3], {"loss": [0.25]})
