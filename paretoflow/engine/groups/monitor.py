@@ -113,12 +113,16 @@ class GroupMonitor:
                 group.load(self.problem)
 
     def lose(self, group: WorkerGroup, failure: Failure) -> list[Report]:
-        """Remove a worker group; end its attempt with all rows that it made durable."""
+        """Remove a worker group; end its attempt with all rows that it made durable.
+
+        If a worker has reported why the attempt failed, that counts: the loss may follow from it.
+        """
         if not all(m.loaded for m in group.workers):
             self._pool.record_start_failure(group.slot, failure)
         if group.leaving:
             message = f"{group.leaving}: {failure.message}"
             failure = replace(failure, message=message, cause=Cause.LOST, outage="")
+        failure = group.failure(failure) or failure
         if failure.outage:
             self.backoffs.ended(group.state(), failure, self._now())
         self._pool.replace(group)

@@ -212,12 +212,12 @@ class WorkerGroup:
         if self.launch is None or not (given_up or all(m.ended for m in self.workers)):
             return []
         launch, self.launch = self.launch, None
-        return [Report(launch.run_id, launch.attempt, ended=True, failure=self._failure())]
+        return [Report(launch.run_id, launch.attempt, ended=True, failure=self.failure())]
 
-    def _failure(self) -> Failure | None:
-        """Return the most specific failure; those of other workers may only follow from it."""
+    def failure(self, loss: Failure | None = None) -> Failure | None:
+        """Return the most specific failure; the others, and the loss, may only follow from it."""
         failures = [m.ended.failure for m in self.workers if m.ended and m.ended.failure]
-        failure = min(failures, key=_noticed, default=None)
+        failure = min([*failures, loss] if loss else failures, key=_noticed, default=None)
         if failure is None or failure.cause is not Cause.LOST or self.leaving in failure.message:
             return failure
         # only one worker knew the reason

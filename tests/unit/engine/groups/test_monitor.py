@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,8 @@ DIED = Failure(Boundary.WORKER, "the worker died", retryable=True)
 class Watched:
     """One worker group under a monitor, over workers that a test moves by hand."""
 
-    def __init__(self, folder: Path) -> None:
-        spec = circle_spec(engine={"worker_groups": 1})
+    def __init__(self, folder: Path, ranks: int = 1) -> None:
+        spec = circle_spec(engine={"worker_groups": 1, "resources": {"ranks": ranks}})
         self.at = HandTransport()
         factory = WorkerGroupFactory(spec, "/a/s", EXECUTOR, self.at)
         self.pool = WorkerGroupPool(spec.engine, factory, self.at)
@@ -55,9 +56,9 @@ class Watched:
 
     def work(self) -> None:
         """Load, and take a launch."""
-        mailbox = self.group.workers[0].actor.mailbox
         self.poll()
-        mailbox.loaded(LoadResult())
+        for worker in self.group.workers:
+            worker.actor.mailbox.loaded(LoadResult())
         self.poll()
         self.group.begin(LAUNCH)
         self.poll()
@@ -118,6 +119,20 @@ def test_a_group_lost_while_it_leaves_costs_no_retry(watched: Watched) -> None:
     assert report.failure is not None
     assert report.failure.cause is Cause.LOST
     assert report.failure.message == "its node goes: the worker died"
+
+
+def test_what_a_rank_told_of_the_attempt_counts_more_than_the_loss_of_its_group(
+    tmp_path: Path,
+) -> None:
+    watched = Watched(tmp_path, ranks=2)
+    watched.work()
+    first, second = (worker.actor for worker in watched.group.workers)
+    told = Failure(Boundary.WORKER, "out of memory", retryable=True, cause=Cause.OUT_OF_MEMORY)
+    first.mailbox.ended(told)
+    assert watched.poll() == [], "the other rank has not ended"
+    watched.at.gone[second] = replace(DIED, cause=Cause.DIED)
+    (report,) = watched.poll()
+    assert report.failure == told
 
 
 def test_a_group_lost_before_it_had_loaded_has_nothing_to_report(watched: Watched) -> None:
