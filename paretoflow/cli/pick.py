@@ -109,10 +109,12 @@ def named_numbers(given: list[str] | None, option: str) -> dict[str, float]:
 
 def _show(found: Front, point: FrontPoint, view: SweepView) -> None:
     from paretoflow.core.settings import settings_text
+    from paretoflow.exporters.adapters import kept_start
     from paretoflow.exporters.asking import asking_of
     from paretoflow.exporters.base_model import base_of, digest_in
     from paretoflow.exporters.snippet import usage_lines
     from paretoflow.report.labels import score_text, weights_text
+    from paretoflow.storage.cache import adapter_cache
 
     console = new_console()
     problem = found.view.problem
@@ -138,5 +140,7 @@ def _show(found: Front, point: FrontPoint, view: SweepView) -> None:
         return
     console.print(f"  adapter {shlex.quote(str(adapter))}\n", markup=False, soft_wrap=True)
     base = replace(base_of(view), digest=digest_in(adapter))
+    if base.start:
+        base = replace(base, start=str(kept_start(view, adapter_cache() / base.digest)))
     for line in usage_lines(base, str(adapter), asking_of(view.spec, point), point):
         console.print(line, markup=False, soft_wrap=True)

@@ -10,14 +10,16 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from paretoflow.core.errors import AdapterError, ModelError
 from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.views import SweepView
-from paretoflow.exporters.base_model import BaseModel, base_of, digest_in
+from paretoflow.exporters.base_model import BaseKind, BaseModel, base_of, digest_in
 from paretoflow.exporters.portable import make_portable
+from paretoflow.lm.start_files import START, copy_start, start_digest
 from paretoflow.storage import Folder, as_folder
 from paretoflow.storage.adapters import require_adapter
 
@@ -44,6 +46,57 @@ def copy_adapters(view: SweepView, target: Path) -> BaseModel:
     for copy in copies:
         make_portable(copy, base)
     return base
+
+
+def with_start(view: SweepView, stage: Path, base: BaseModel, adapters: str) -> BaseModel:
+    """Copy the adapter that the base starts from into an export, if it has one.
+
+    Args:
+        view: The sweep.
+        stage: Folder of the export.
+        base: Base of the adapters.
+        adapters: Place of the adapters in the export.
+
+    Returns:
+        The base, with the digest of that adapter.
+
+    Raises:
+        AdapterError: If it is gone, or is not the one that the runs were trained on.
+    """
+    if not base.start:
+        return base
+    copies = sorted({p.adapter_name for p in view.front.points if p.path})
+    known = {digest_in(stage / adapters / name, "start") for name in copies}
+    with tempfile.TemporaryDirectory() as place:
+        source = kept_start(view, Path(place) / START)
+        found = start_digest(source)
+        if known - {found}:
+            raise AdapterError(
+                f"the adapter that the base starts from is not the one of the runs: {found[:12]}…",
+                str(source),
+                "restore the folder from a copy",
+                code="adapter-changed",
+            )
+        record = base.path if base.kind is BaseKind.HUB else None
+        copy_start(source, stage / START, record)
+    return replace(base, start_digest=found)
+
+
+def kept_start(view: SweepView, to: Path) -> Path:
+    """Return the folder of the adapter that a sweep's base starts from, on this machine.
+
+    Raises:
+        AdapterError: If it is gone.
+    """
+    try:
+        return as_folder(view.root).fetch(START, to)
+    except FileNotFoundError:
+        raise AdapterError(
+            "the adapter that the base starts from is gone",
+            f"{view.root}/{START}",
+            "restore the folder from a copy",
+            code="adapter-gone",
+        ) from None
 
 
 def copy_files(source: Path, target: Path) -> None:

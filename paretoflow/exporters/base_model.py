@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from paretoflow.core.views import SweepView
+from paretoflow.lm.start_files import START
 
 VARIABLE = "BASE"
 """Environment variable with the folder of a base that is on no hub."""
@@ -43,6 +44,8 @@ class BaseModel:
         dtype: Precision during scoring; empty if the spec does not set it.
         digest: Digest in the adapters' `base.json`; empty if they have none.
         code: Whether code from its repository may run.
+        start: Folder of the adapter that is merged into it, as code names it; empty for none.
+        start_digest: Digest of that adapter in the adapters' `base.json`.
     """
 
     kind: BaseKind
@@ -51,17 +54,21 @@ class BaseModel:
     dtype: str = ""
     digest: str = ""
     code: bool = False
+    start: str = ""
+    start_digest: str = ""
 
     @property
     def name(self) -> str:
         """Return its name in requests and files."""
+        if self.start:  # it is not the model of that name
+            return LOCAL_NAME
         named = {BaseKind.EMBEDDED: EMBEDDED_NAME, BaseKind.LOCAL: LOCAL_NAME}
         return named.get(self.kind, self.path)
 
     @property
     def recorded(self) -> str | None:
         """Return its name in an adapter's configuration; None if no name leads to it."""
-        return None if self.kind is BaseKind.LOCAL else self.name
+        return None if self.kind is BaseKind.LOCAL or self.start else self.name
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values that identify the base on another machine."""
@@ -71,7 +78,14 @@ class BaseModel:
             "revision": self.revision or None,
             "dtype": self.dtype or None,
             "digest": self.digest or None,
+            **self._start_facts(),
         }
+
+    def _start_facts(self) -> dict[str, Any]:
+        if not self.start:
+            return {}
+        merged_into = self.path if self.kind is BaseKind.HUB else None
+        return {"start_adapter": self.start_digest or None, "merged_into": merged_into}
 
 
 def base_of(view: SweepView) -> BaseModel:
@@ -87,6 +101,7 @@ def base_of(view: SweepView) -> BaseModel:
         str(model.get("revision") or ""),
         str(model.get("dtype") or ""),
         code=bool(model.get("trust_remote_code")),
+        start=START if model.get("adapter") else "",
     )
 
 
@@ -98,13 +113,18 @@ def _is_local(path: str, root: str) -> bool:
     return any(place.is_dir() for place in (Path(path), *beside))
 
 
-def digest_in(adapter: Path) -> str:
-    """Return the digest of the base in an adapter's folder; empty if there is none."""
+def digest_in(adapter: Path, key: str = "digest") -> str:
+    """Return the digest of the base in an adapter's folder; empty if there is none.
+
+    Args:
+        adapter: The folder.
+        key: `start` for that of the adapter that was merged into the base.
+    """
     try:
         found = json.loads((adapter / BASE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return ""
-    return str(found.get("digest") or "") if isinstance(found, Mapping) else ""
+    return str(found.get(key) or "") if isinstance(found, Mapping) else ""
 
 
 def base_lines(base: BaseModel) -> list[str]:
@@ -118,7 +138,7 @@ def base_lines(base: BaseModel) -> list[str]:
     where = repr(base.path)
     lines = []
     if base.kind is BaseKind.LOCAL:
-        known = f", its digest: {base.digest}" if base.digest else ""
+        known = f", its digest: {base.digest}" if base.digest and not base.start else ""
         where = f'os.environ["{VARIABLE}"]'
         lines = ["import os", f"# {VARIABLE}: the folder of the base model{known}"]
     options = f", revision={base.revision!r}" if base.revision else ""
@@ -131,6 +151,17 @@ def base_lines(base: BaseModel) -> list[str]:
     ]
 
 
+def merge_lines(where: str) -> list[str]:
+    """Return Python lines that merge the adapter at a place into the loaded base.
+
+    They are the operations of `lm.start_adapter`, and give the same weights.
+    """
+    return [
+        "# the runs were trained on the base with this adapter merged into it",
+        f"base = PeftModel.from_pretrained(base, {where}).merge_and_unload(safe_merge=True)",
+    ]
+
+
 def check_lines(base: BaseModel) -> list[str]:
     """Return Markdown lines on how to check the base's folder; none if the base has a name."""
     if base.kind is not BaseKind.LOCAL:
@@ -139,7 +170,7 @@ def check_lines(base: BaseModel) -> list[str]:
         f"The base model is on no hub. Set `{VARIABLE}` to its folder: "
         f"`export {VARIABLE}=/path/to/the/base`."
     )
-    if not base.digest:
+    if not base.digest or base.start:
         return [text, ""]
     spec = f'PretrainedModelSpec(type="pretrained", path=os.environ["{VARIABLE}"], '
     spec += f'dtype="{base.dtype or "bfloat16"}", device="cpu")'

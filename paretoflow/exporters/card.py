@@ -30,7 +30,7 @@ def card_text(view: SweepView, base: BaseModel | None = None) -> str:
         view: The sweep.
         base: Base of the adapters; by default the spec's.
     """
-    front = view.front
+    front, known = view.front, base or base_of(view)
     return "\n".join(
         [
             f"# {front.sweep}: a Pareto front of adapters",
@@ -55,11 +55,12 @@ def card_text(view: SweepView, base: BaseModel | None = None) -> str:
             *changes_lines(view),
             "## Use one",
             "",
-            *_usage(view, base or base_of(view)),
+            *_usage(view, known),
             "",
             "## Files",
             "",
             *_FILES,
+            *(["- `start_adapter/`: the adapter that the base starts from"] if known.start else []),
             "",
         ]
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from paretoflow.core.views import SweepView
-from paretoflow.exporters.adapters import copy_adapters
+from paretoflow.exporters.adapters import copy_adapters, with_start
 from paretoflow.exporters.card import card_text
 from paretoflow.exporters.layout import write_manifest, write_spec, write_tables
 from paretoflow.exporters.writing import write_text, write_whole
@@ -26,6 +26,7 @@ class FolderExporter:
 
         def fill(stage: Path) -> None:
             base = copy_adapters(view, stage / "adapters")
+            base = with_start(view, stage, base, "adapters")
             tables = write_tables(stage, view, ".parquet", place="adapters/")
             (stage / "front.png").write_bytes(picture())
             write_spec(stage, view)

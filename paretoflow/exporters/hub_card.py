@@ -97,7 +97,12 @@ def front_matter(view: SweepView) -> dict[str, Any]:
 
 
 def hub_base(model: dict[str, Any]) -> str | None:
-    """Return the base's id on the hub; None for the embedded one and for a local folder."""
+    """Return the base's id on the hub; None for any other base.
+
+    A base with an adapter merged into it is another model than that of the id.
+    """
+    if model.get("adapter"):
+        return None
     path = str(model.get("path", ""))
     return path if model["type"] == "pretrained" and on_hub(path) else None
 

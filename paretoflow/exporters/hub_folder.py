@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from paretoflow.core.views import SweepView
-from paretoflow.exporters.adapters import copy_adapters
+from paretoflow.exporters.adapters import copy_adapters, with_start
 from paretoflow.exporters.hub_card import hub_card
 from paretoflow.exporters.layout import write_manifest, write_spec, write_tables
 from paretoflow.exporters.writing import write_text, write_whole
@@ -25,7 +25,7 @@ class HubFolderExporter:
         """Write the folder of a view; see `Exporter`."""
 
         def fill(stage: Path) -> None:
-            base = copy_adapters(view, stage)
+            base = with_start(view, stage, copy_adapters(view, stage), "")
             tables = write_tables(stage, view, ".parquet", place="")
             (stage / "front.png").write_bytes(picture())
             write_spec(stage, view)

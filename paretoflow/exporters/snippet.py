@@ -9,7 +9,7 @@ from typing import Any
 from paretoflow.core.conditions import asking_lines
 from paretoflow.core.front_point import FrontPoint
 from paretoflow.exporters.asking import Asking
-from paretoflow.exporters.base_model import BaseModel, base_lines
+from paretoflow.exporters.base_model import BaseModel, base_lines, merge_lines
 
 
 def usage_lines(
@@ -30,6 +30,7 @@ def usage_lines(
         "from peft import PeftModel",
         "from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig",
         *base_lines(base),
+        *_start_lines(base, adapter, subfolder),
         f"model = PeftModel.from_pretrained(base, {json.dumps(adapter)}{inside}).eval()",
         "",
         *_prompt_lines(asking),
@@ -37,6 +38,14 @@ def usage_lines(
         *_token_lines(asking),
         *_answer_lines(asking),
     ]
+
+
+def _start_lines(base: BaseModel, adapter: str, subfolder: str) -> list[str]:
+    if not base.start:
+        return []
+    if subfolder:  # in the same repository
+        return merge_lines(f"{json.dumps(adapter)}, subfolder={json.dumps(base.start)}")
+    return merge_lines(json.dumps(base.start))
 
 
 def _prompt_lines(asking: Asking) -> list[str]:

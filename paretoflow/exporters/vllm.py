@@ -5,6 +5,7 @@ Writing the export does not need vLLM; vLLM was not run on it.
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +14,16 @@ from paretoflow.core.errors import ModelError
 from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.views import SweepView
 from paretoflow.embedded import TINY_BASE_DIR
-from paretoflow.exporters.adapters import copy_adapters, copy_files
+from paretoflow.exporters.adapters import copy_adapters, copy_files, with_start
 from paretoflow.exporters.asking import Marks, asking_of, marks_of
-from paretoflow.exporters.base_model import EMBEDDED_NAME, VARIABLE, BaseKind, BaseModel
+from paretoflow.exporters.base_model import (
+    EMBEDDED_NAME,
+    VARIABLE,
+    BaseKind,
+    BaseModel,
+    base_lines,
+    merge_lines,
+)
 from paretoflow.exporters.folded import fold
 from paretoflow.exporters.layout import write_manifest, write_spec, write_tables
 from paretoflow.exporters.routing import request_of, routing_of, routing_table, servable
@@ -26,6 +34,10 @@ from paretoflow.spec.exporters import VllmExportSpec
 
 RANKS = (8, 16, 32, 64, 128, 256, 512)
 """Values of `--max-lora-rank` that every version of vLLM with that limit accepts."""
+MERGE_FILE = "merge_base.py"
+"""Program that writes the base that vLLM serves, where the runs start from an adapter."""
+MERGED = "MERGED_BASE"
+"""Environment variable with the folder that it wrote."""
 MAX_LORAS = 8
 """Largest number of adapters in one batch: each takes GPU memory whether used or not."""
 
@@ -57,9 +69,12 @@ class VllmExporter:
 
         def fill(stage: Path) -> None:
             base = copy_adapters(view, stage / "adapters")
+            base = with_start(view, stage, base, "adapters")
             rank = max(fold(adapter) for adapter in sorted((stage / "adapters").iterdir()))
             if base.kind is BaseKind.EMBEDDED:
                 copy_files(TINY_BASE_DIR, stage / "base")
+            if base.start:
+                write_text(stage / MERGE_FILE, merge_script(base))
             self._write(stage, view, base, rank)
             (stage / "front.png").write_bytes(picture())
             write_spec(stage, view)
@@ -141,14 +156,32 @@ def base_options(base: BaseModel) -> str:
     if base.kind is BaseKind.EMBEDDED:
         return shlex.join(["./base", "--served-model-name", EMBEDDED_NAME])
     options = ["--served-model-name", base.name, "--dtype", base.dtype or "auto"]
-    if base.revision:
+    if base.revision and not base.start:
         options += ["--revision", base.revision]
     if base.code:
         options.append("--trust-remote-code")
     where = shlex.quote(base.path)
-    if base.kind is BaseKind.LOCAL:
+    if base.start:
+        where = f'"${{{MERGED}:?set {MERGED} to the folder that {MERGE_FILE} wrote}}"'
+    elif base.kind is BaseKind.LOCAL:
         where = f'"${{{VARIABLE}:?set {VARIABLE} to the folder of the base model, see README.md}}"'
     return f"{where} {shlex.join(options)}"
+
+
+def merge_script(base: BaseModel) -> str:
+    """Return the program that writes the base with the adapter merged that the runs start from."""
+    lines = [
+        f'"""Write the base of these adapters into a new folder: python {MERGE_FILE} FOLDER."""',
+        "import sys",
+        "from peft import PeftModel",
+        "from transformers import AutoModelForCausalLM, AutoTokenizer",
+        *base_lines(base),
+        *merge_lines(json.dumps(base.start)),
+        "base.save_pretrained(sys.argv[1])",
+        "tokenizer.save_pretrained(sys.argv[1])",
+        f'print("export {MERGED}=" + sys.argv[1])',
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def serve_command(base: str | list[str], names: list[str], rank: int) -> str:

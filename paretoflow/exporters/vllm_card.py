@@ -70,6 +70,7 @@ def _serve(command: str, base: BaseModel) -> list[str]:
         "## Serve",
         "",
         *check_lines(base),
+        *_merge(base),
         "`./serve.sh`, or in this folder:",
         "",
         "```console",
@@ -79,6 +80,17 @@ def _serve(command: str, base: BaseModel) -> list[str]:
         "`./serve.sh --max-loras 2` puts fewer adapters into a batch, and takes less memory; "
         "further options of vLLM work the same.",
         *(["The embedded base is in `base/`, whole."] if base.kind is BaseKind.EMBEDDED else []),
+        "",
+    ]
+
+
+def _merge(base: BaseModel) -> list[str]:
+    if not base.start:
+        return []
+    return [
+        "The runs were trained on the base with `start_adapter/` merged into it. "
+        "`python merge_base.py FOLDER` writes that model (with transformers and PEFT); then "
+        "`export MERGED_BASE=FOLDER`.",
         "",
     ]
 

@@ -64,7 +64,7 @@ def fresh_adapter(
     _refuse_experts(model, lm)
     _require_adapted(model, lm, {**lora.ranks, **lora.peft.get("alpha_pattern", {})})
     _require_saved(model, lm, lora.modules_to_save)
-    model.base_digest = lm.digest
+    model.base_digest, model.base_start = lm.digest, lm.start
     return model
 
 
@@ -161,7 +161,7 @@ def load_adapter(lm: LanguageModel, folder: Path, *, trainable: bool) -> PeftMod
     except ModelError:
         unload(model)
         raise
-    model.base_digest = lm.digest
+    model.base_digest, model.base_start = lm.digest, lm.start
     return model.train(trainable)
 
 
@@ -176,6 +176,8 @@ def save_adapter(model: PeftModel, folder: Path) -> None:
     save_adapter_files(model, partial)
     name = model.peft_config[ADAPTER].base_model_name_or_path
     base = {"name": name, "digest": getattr(model, "base_digest", "")}
+    if start := getattr(model, "base_start", ""):
+        base["start"] = start
     (partial / BASE_FILE).write_text(json.dumps(base, indent=2) + "\n", encoding="utf-8")
     put_in_place(partial, folder)
 

@@ -59,6 +59,8 @@ class LanguageModel:
         digest: SHA-256 over the folder's content, or over hub id and commit; precision included.
         files: SHA-256 of each file that decides its answers, by name; see `lm.files`.
         chat: Whether prompts were rendered by the chat template, which adds every special token.
+        start: Digest of the adapter that was merged into the base (`model.adapter`); empty for
+            none.
     """
 
     model: PreTrainedModel
@@ -68,6 +70,7 @@ class LanguageModel:
     digest: str
     files: Mapping[str, str] = field(default_factory=dict)
     chat: bool = False
+    start: str = ""
 
     @property
     def eos_ids(self) -> frozenset[int]:

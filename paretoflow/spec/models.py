@@ -83,6 +83,9 @@ class PretrainedModelSpec(Spec):
     type: Literal["pretrained"]
     path: str = Field(min_length=1)
     """Hub id or local folder."""
+    adapter: str | None = Field(None, min_length=1)
+    """Folder of a LoRA adapter, for instance of supervised fine-tuning, that is merged into the
+    base before anything is sampled. Runs start from the merged base and are compared with it."""
     revision: str | None = None
     """Branch, tag or commit on the hub; pin a commit to make the sweep repeatable."""
     dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"

@@ -20,7 +20,20 @@ PRIVATE = "(private)"
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _PLACES = frozenset(
-    ("path", "uri", "url", "dir", "folder", "file", "cwd", "host", "address", "entity", "project")
+    (
+        "path",
+        "adapter",
+        "uri",
+        "url",
+        "dir",
+        "folder",
+        "file",
+        "cwd",
+        "host",
+        "address",
+        "entity",
+        "project",
+    )
 )
 _PLACE = re.compile(r"/|~|\$|\.{1,2}/|[A-Za-z]:[\\/]|\\\\|[A-Za-z][A-Za-z0-9+.-]*://")
 """Start of a text that is a place; texts for a model may begin alike, but contain spaces."""

@@ -13,7 +13,7 @@ from paretoflow.spec.search import MODULE_RANK
 from paretoflow.spec.shape import KeyPath, nearest
 from paretoflow.spec.sweep import SweepSpec
 
-_RENAMES = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "auto_map")
+RENAMES = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "auto_map")
 """Configuration keys of models whose module names differ from those in their files."""
 
 
@@ -47,7 +47,7 @@ def _named(spec: SweepSpec) -> Iterator[tuple[KeyPath, str]]:
 
 def _module_names(base: ModelFolder) -> set[str]:
     """Return the last parts of the modules' names; empty if the files do not list them."""
-    if any(base.config.get(key) for key in _RENAMES):
+    if any(base.config.get(key) for key in RENAMES):
         return set()
     names: set[str] = set()
     for file in sorted(base.folder.glob("*.safetensors")):

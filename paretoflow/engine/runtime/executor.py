@@ -103,6 +103,7 @@ class Executor:
         Raises:
             RunInterrupted: If the mailbox requests it; sampled and scored answers are kept.
         """
+        self._files.keep_start(getattr(self._spec.model, "adapter", None))
         lessons = self._stage.learn(mailbox)
         objectives = self._spec.objectives
         problem = calibrate(objectives, raw_scores(lessons.scored, objectives))

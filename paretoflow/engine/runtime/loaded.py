@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from paretoflow.core.errors import SpecError
 from paretoflow.core.inputs import Inputs
@@ -13,10 +14,12 @@ from paretoflow.engine.runtime.inputs import inputs_of
 from paretoflow.engine.runtime.prompts import prompts_of
 from paretoflow.lm.adapters import require_adaptable
 from paretoflow.lm.base import LanguageModel, load_base
+from paretoflow.lm.start_adapter import started
 from paretoflow.methods.external.command import require_startable
 from paretoflow.objectives import build as build_objective
 from paretoflow.spec.data import asks_in_turns
 from paretoflow.spec.methods import CommandMethodSpec
+from paretoflow.spec.models import PretrainedModelSpec
 from paretoflow.spec.search import axes_of, fitted
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Root
@@ -94,6 +97,8 @@ def require_trainable(spec: SweepSpec, lm: LanguageModel, parallel: Parallel) ->
 def loaded_base(spec: SweepSpec, threads: int | None = None) -> LanguageModel:
     """Load the base of a sweep; it is prompted in chat turns if it has a template and chat data."""
     lm = load_base(spec.model, threads=threads)
+    if isinstance(spec.model, PretrainedModelSpec) and spec.model.adapter:
+        lm = started(lm, Path(spec.model.adapter))
     return replace(lm, chat=bool(lm.tokenizer.chat_template) and asks_in_turns(spec.data))
 
 

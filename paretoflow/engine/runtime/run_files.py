@@ -7,6 +7,7 @@ folder, and files that must last are uploaded before they are reported.
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
@@ -15,6 +16,7 @@ from paretoflow.core.ids import digest_of
 from paretoflow.core.launch import AdapterRef
 from paretoflow.core.protocols import Parallel
 from paretoflow.core.retry import OUTAGE_S, Patience, patiently
+from paretoflow.lm.start_files import START, copy_start
 from paretoflow.methods.training.states import MANIFEST, discard_states, discard_torn, latest_state
 from paretoflow.storage import Folder
 from paretoflow.storage.adapters import checked_adapter
@@ -72,6 +74,13 @@ class RunFiles:
         """Upload a folder of a run; do nothing where it is in the sweep's folder already."""
         if self._folder.local is None:
             self._folder.send(path, self.name(path))
+
+    def keep_start(self, adapter: str | None) -> None:
+        """Copy the adapter that the base starts from into the sweep's folder, for its exports."""
+        if adapter is not None:
+            with tempfile.TemporaryDirectory() as place:
+                copy_start(Path(adapter), Path(place) / START, None)
+                self._folder.send(Path(place) / START, START)
 
     def patiently(self, write: Callable[[], object]) -> None:
         """Write to storage, again and again while it refuses, for at most `OUTAGE_S`.

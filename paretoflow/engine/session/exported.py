@@ -27,6 +27,7 @@ from paretoflow.exporters.plain_files import LARGEST_TEXT, content_of
 from paretoflow.exporters.reading import exported_evaluations
 from paretoflow.exporters.values import Manifest, ManifestPoint
 from paretoflow.exporters.verify import verify_export
+from paretoflow.lm.start_files import START
 from paretoflow.spec.load import load_spec_text
 from paretoflow.spec.public import PRIVATE
 from paretoflow.spec.sweep import SweepSpec
@@ -125,6 +126,8 @@ def _spec_of(out: Path, own_data: bool, overrides: Sequence[str]) -> tuple[Sweep
         ) from None
     if plain["model"].get("path") == PRIVATE and os.environ.get(VARIABLE):
         plain["model"]["path"] = os.environ[VARIABLE]
+    if plain["model"].get("adapter"):
+        plain["model"]["adapter"] = str(out / START)
     text = json.dumps(plain, indent=1, ensure_ascii=False)
     spec = load_spec_text(text, where, overrides, ".", files=False, stored=True)
     if _is_private(spec.model.model_dump(mode="json")):

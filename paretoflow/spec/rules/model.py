@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from paretoflow.spec.draft import Draft, Rule
-from paretoflow.spec.models import ALL_LINEAR
+from paretoflow.spec.methods.command import CommandMethodSpec
+from paretoflow.spec.models import ALL_LINEAR, PretrainedModelSpec
 from paretoflow.spec.positions import Fault
 from paretoflow.spec.shape import KeyPath
 
@@ -66,4 +67,13 @@ def _ranks(draft: Draft) -> Iterator[Fault]:
             yield Fault(("model", "lora", "ranks", name), what, hint, at_key=True)
 
 
-RULES: tuple[Rule, ...] = (_template_arguments, _targets, _ranks)
+def _start(draft: Draft) -> Iterator[Fault]:
+    """Yield the fault of an adapter to start from that a program would not know of."""
+    start = draft.model.adapter if isinstance(draft.model, PretrainedModelSpec) else None
+    if start is not None and isinstance(draft.method, CommandMethodSpec):
+        what = "got an adapter; allowed: none, since a program would load the base without it"
+        hint = "merge it into the base, and name the merged folder as model.path"
+        yield Fault(("model", "adapter"), what, hint, code="spec-contradiction")
+
+
+RULES: tuple[Rule, ...] = (_template_arguments, _targets, _ranks, _start)

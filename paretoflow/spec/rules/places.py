@@ -16,6 +16,8 @@ from paretoflow.spec.rules.data import placed
 from paretoflow.spec.shape import KeyPath, nearest
 from paretoflow.spec.uris import path_fault, path_of, uri_fault
 
+CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
+"""Files of an adapter's folder."""
 _HUB_ID = re.compile(r"^[\w][\w.-]*(/[\w][\w.-]*)?$")
 
 
@@ -29,6 +31,8 @@ def named_files(draft: Draft) -> Iterator[Fault]:
             yield from _missing_file((*place, "path"), source.path)
     if isinstance(draft.model, PretrainedModelSpec):
         yield from _missing_folder(("model", "path"), draft.model.path, "model")
+        if draft.model.adapter is not None:
+            yield from _missing_adapter(draft.model.adapter)
     for index, objective in draft.objectives:
         if isinstance(objective, RewardModelObjectiveSpec):
             yield from _missing_folder(("objectives", index, "path"), objective.path, "model")
@@ -72,6 +76,19 @@ def _missing_folder(path: KeyPath, name: str, noun: str) -> Iterator[Fault]:
         yield Fault(
             path, what, "name the folder that `save_pretrained` wrote", code="spec-unusable-file"
         )
+
+
+def _missing_adapter(name: str) -> Iterator[Fault]:
+    path, folder = ("model", "adapter"), Path(name)
+    missing = [n for n in (CONFIG_FILE, WEIGHTS_FILE) if not (folder / n).is_file()]
+    if not folder.is_dir():
+        what = f"there is no folder {name!r}"
+        hint = f"paths start at the folder of the command, {str(Path.cwd())!r}"
+        yield Fault(path, what, hint, code="spec-missing-file")
+    elif missing:
+        what = f"the folder {name!r} holds no adapter: {' and '.join(missing)} missing"
+        hint = "name a folder that PEFT's `save_pretrained` wrote, with safetensors"
+        yield Fault(path, what, hint, code="spec-unusable-file")
 
 
 def _is_file(path: str) -> bool:
