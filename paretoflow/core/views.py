@@ -150,6 +150,7 @@ class SweepView:
         data_facts: Facts about the rows of the data.
         changes: Changes of the inputs that scores depend on during the sweep; oldest first.
         confirmation: The front's points on fresh prompts; None where none were scored.
+        judged: Money that judges have cost.
     """
 
     spec: dict[str, Any]
@@ -161,6 +162,7 @@ class SweepView:
     data_facts: DataFacts = field(default_factory=DataFacts)
     changes: tuple[InputChange, ...] = ()
     confirmation: ConfirmedFront | None = None
+    judged: float = 0.0
 
 
 @dataclass(frozen=True)

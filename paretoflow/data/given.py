@@ -24,6 +24,7 @@ from paretoflow.data.identity import identity_of
 from paretoflow.data.needs import Needs
 from paretoflow.data.prompts import Pools, PromptSets, RenderChat, draw
 from paretoflow.data.rows import RowReader, existing_file
+from paretoflow.spec.data import HubDataSpec, JsonlDataSpec, ParquetDataSpec, RowsSpec
 from paretoflow.spec.data_given import (
     GivenSource,
     PairSourceSpec,
@@ -49,16 +50,23 @@ def read(spec: Spec, render_chat: RenderChat | None) -> Pools:
     return gathered(spec, render_chat, ()).pools
 
 
-def rows_of(source: GivenSource) -> Iterable[Row]:
-    """Return the rows of a source; its name decides the kind.
+def rows_of(
+    source: RowsSpec, hub_rows: Callable[[HubDataSpec | GivenSource], Iterable[Row]] = hub.rows_of
+) -> Iterable[Row]:
+    """Return the rows of a source of any kind: the spec says the kind, or else the source's name.
+
+    Args:
+        source: The source.
+        hub_rows: Reads a data set that is no file.
 
     Raises:
         DataError: If there is no such file or data set.
         MissingExtraError: If the library that reads it is not installed.
     """
-    kind = kind_of(source.path)
+    kind = getattr(source, "type", None) or kind_of(source.path)
     if kind == "hub":
-        return hub.rows_of(source)
+        assert not isinstance(source, JsonlDataSpec | ParquetDataSpec)
+        return hub_rows(source)
     file = existing_file(source.path)
     return parquet.rows_of(file) if kind == "parquet" else jsonl.rows_of(file)
 

@@ -52,7 +52,9 @@ def tiles_html(view: SweepView) -> str:
     front, cost = view.front, spent(view)
     ref = ", ".join(f"{o.name} {o.ref:.4g}" for o in front.problem.objectives)
     price = float(view.spec.get("engine", {}).get("price", 0.0))
-    money = f", cost {price * cost.device_s / 3600:.2f}" if price else ""
+    spent_money = price * cost.device_s / 3600 + view.judged
+    money = f", cost {spent_money:.2f}" if price or view.judged else ""
+    money += f", {view.judged:.2f} of it for judges" if view.judged else ""
     others = f"{front.failed} failed, {front.pending} pending"
     others += f", {front.paused} paused" if front.paused else ""
     tiles = [

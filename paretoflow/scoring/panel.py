@@ -136,6 +136,8 @@ def _answered(
         what = f"raised {type(error).__name__}: {error}"
         what += f", on {b} answers, the first to prompt {prompts[0].prompt_id}"
         hint = "see the scorer's own traceback"
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            hint = f"install {error.name}, which it imports, where the sweep runs"
         raise ObjectiveError(what, where, hint, code="objective-raised") from error
     if column.shape != (b,):
         what = f"returned shape {column.shape} for {b} answers, the first to prompt"

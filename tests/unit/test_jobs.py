@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from pathlib import Path
 
 import pytest
 
 from paretoflow.core.errors import SpecError
+from paretoflow.core.protocols import Prompt
+from paretoflow.objectives import build
+from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.spec.load import load_spec, load_spec_text
+from paretoflow.spec.objectives import ImportObjectiveSpec
+from tests.faults import raises
 
 ROOT = Path(__file__).parents[2]
 JOBS = sorted((ROOT / "jobs").rglob("*.yaml"))
@@ -50,6 +56,14 @@ def test_the_messages_of_the_real_model_are_enough_and_differ():
     for row in rows:
         (turn,) = row["messages"]
         assert turn["content"].endswith(f":\n{row['message']}")
+
+
+def test_the_real_model_without_its_extra_says_what_installs_it(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    monkeypatch.setitem(sys.modules, "profanity_check", None)
+    spec = ImportObjectiveSpec(type="import", name="toxicity", path="jobs.smollm2:toxicity")
+    with raises("missing-extra", "profanity_check", "make smollm2", "smollm2]"):
+        ObjectivePanel(["toxicity"], [build(spec)]).score([Prompt("p", "Hello")], ["Hello."])
 
 
 def test_the_command_job_runs_a_script_that_is_there():

@@ -128,12 +128,17 @@ def look(spec: SweepSpec) -> LocalFindings:
             found.take(judge_findings(("objectives", index), objective))
     if isinstance(spec.method, CommandMethodSpec):
         found.take(program_findings(spec.method))
-    usable = list(_look_at_functions(spec, found))
+    doubts: list[str] = []
+    usable = list(_look_at_functions(spec, found, doubts))
     _look_at_data(spec, found, always=bool(usable))
     if usable and not found.faults:
         from paretoflow.cli.local.dry_calls import call_findings
 
-        found.take(call_findings(usable, found.prompts))
+        said = list(call_findings(usable, found.prompts))
+        # a call says more than the source
+        found.take(said)
+        doubts = doubts if said else []
+    found.take(doubts)
     if not found.faults:
         memory = memory_of(spec)
         found.memory = memory if isinstance(memory, Memory) else None
@@ -142,14 +147,19 @@ def look(spec: SweepSpec) -> LocalFindings:
 
 
 def _look_at_functions(
-    spec: SweepSpec, found: LocalFindings
+    spec: SweepSpec, found: LocalFindings, doubts: list[str]
 ) -> Iterator[tuple[int, ImportObjectiveSpec]]:
-    """Read the source of each function; yield the objectives whose function may be called."""
+    """Read the source of each function; yield the objectives whose function may be called.
+
+    Open questions are added to `doubts`: a call may answer them.
+    """
     for index, objective in enumerate(spec.objectives):
         if isinstance(objective, ImportObjectiveSpec):
-            before = len(found.faults)
-            found.take(function_findings(("objectives", index), objective))
-            if len(found.faults) == before:
+            said = list(function_findings(("objectives", index), objective))
+            faults = [each for each in said if isinstance(each, Fault)]
+            found.take(faults)
+            doubts += [each for each in said if not isinstance(each, Fault)]
+            if not faults:
                 yield index, objective
 
 

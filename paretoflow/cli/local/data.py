@@ -12,12 +12,12 @@ from paretoflow.cli.local.models import ModelFolder
 from paretoflow.core.data_facts import DataFacts
 from paretoflow.core.errors import DataError
 from paretoflow.core.protocols import Prompt
-from paretoflow.data import jsonl, load_prompts, parquet
+from paretoflow.data import load_prompts
 from paretoflow.data.bad_rows import Row
-from paretoflow.data.given import drawn, gathered
+from paretoflow.data.given import drawn, gathered, rows_of
 from paretoflow.data.needs import Needs
 from paretoflow.data.prompts import draw
-from paretoflow.data.rows import RowReader, existing_file
+from paretoflow.data.rows import RowReader
 from paretoflow.data.saved import is_saved, saved_rows
 from paretoflow.spec.data import (
     HubDataSpec,
@@ -88,7 +88,7 @@ def _facts(
     data, large = spec.data, []
 
     def rows(source: RowsSpec) -> Iterator[Row]:
-        every = iter(_rows(source))
+        every = iter(rows_of(source, saved_rows))
         yield from islice(every, MOST_ROWS)
         if next(every, None) is not None:
             large.append(source.path)
@@ -131,13 +131,6 @@ def _kind(source: RowsSpec) -> str:
 
 def _is_away(source: RowsSpec) -> bool:
     return _kind(source) == "hub" and not is_saved(source.path)
-
-
-def _rows(source: RowsSpec) -> Iterator[Row]:
-    if not isinstance(source, JsonlDataSpec | ParquetDataSpec) and _kind(source) == "hub":
-        return saved_rows(source)
-    read = parquet.rows_of if _kind(source) == "parquet" else jsonl.rows_of
-    return read(existing_file(source.path))
 
 
 def _renderer(base: ModelFolder | None) -> Callable[..., str] | None:

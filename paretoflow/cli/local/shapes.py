@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,17 +31,16 @@ _GATED = re.compile(r"(gate_proj|gate_up_proj|w3|gate_up)\b|\.w1\b")
 
 def cached_folder(model: PretrainedModelSpec) -> Path | None:
     """Return the folder of a hub model in the local cache; None if it is not there."""
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    folder = cache / f"models--{model.path.replace('/', '--')}"
-    revision = model.revision or "main"
-    ref = folder / "refs" / revision
     try:
-        commit = ref.read_text(encoding="utf-8").strip() if ref.is_file() else revision
-    except OSError:
+        from huggingface_hub import try_to_load_from_cache
+        from huggingface_hub.errors import HFValidationError
+    except ImportError:
         return None
-    snapshot = folder / "snapshots" / commit
-    return snapshot if (snapshot / "config.json").is_file() else None
+    try:
+        file = try_to_load_from_cache(model.path, "config.json", revision=model.revision)
+    except HFValidationError:  # a folder that is not there
+        return None
+    return Path(file).parent if isinstance(file, str) else None
 
 
 def shape_of(folder: Path, config: Mapping[str, Any], lora: LoraSpec) -> Shape | None:

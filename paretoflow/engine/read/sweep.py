@@ -204,6 +204,7 @@ def read_sweep(root: Root, snapshot: int | None = None) -> SweepView:
         data_facts=opened.state.data_facts,
         changes=tuple(opened.state.changes),
         confirmation=None if known is None else confirmed_front(front, known),
+        judged=opened.state.judged,
     )
 
 

@@ -141,6 +141,16 @@ def test_json_cannot_end_its_script() -> None:
     assert json.loads(text) == value
 
 
+def test_the_money_of_judges_is_in_the_cost() -> None:
+    plain = two_objectives()
+    for price in (0.0, 3.0):
+        spec = {**plain.spec, "engine": {"price": price}}
+        view = dataclasses.replace(plain, spec=spec, judged=1.25)
+        money = price * spent(view).device_s / 3600 + 1.25
+        assert f"cost {money:.2f}, 1.25 of it for judges" in parsed(render(view)).text
+    assert "judges" not in parsed(render(plain)).text
+
+
 def test_cost_counts_every_run_and_the_base() -> None:
     """Eight runs, one of them failed, at 21.5 device seconds, and the base's evaluation at 6."""
     assert spent(two_objectives()).device_s == pytest.approx(8 * 21.5 + 6)

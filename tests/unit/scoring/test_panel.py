@@ -105,3 +105,12 @@ def test_white_space_at_the_ends_reaches_only_who_reads_on_from_the_prompt() -> 
     panel = ObjectivePanel(["plain", "onward"], [GOOD, _Onward(lambda texts: [99.0] * len(texts))])
     scores = panel.score(PROMPTS, [" a", "bb\n", "\t ccc "])
     assert scores.tolist() == [[1.0, 2.0], [2.0, 3.0], [3.0, 6.0]]
+
+
+def test_a_library_that_a_scorer_lacks_is_named() -> None:
+    class Lacking:
+        def score(self, prompts: Any, completions: Any) -> Any:
+            raise ModuleNotFoundError("No module named 'sacrebleu'", name="sacrebleu")
+
+    with raises("objective-raised", "install sacrebleu"):
+        ObjectivePanel(["a"], [Lacking()]).score([Prompt("p", "x")], ["y"])

@@ -330,3 +330,35 @@ def test_a_tokenizer_that_cannot_be_read_is_told(content: str, capsys: Any) -> N
     Path("job.yaml").write_text(job + "model: {type: pretrained, path: base}\n")
     assert main(["check", "job.yaml"]) == 2
     only_printed(capsys.readouterr().err, "model-tokenizer", "model.path: ", "tokenizer.json")
+
+
+FUNCTIONS = """
+import functools
+def twice(function):
+    @functools.wraps(function)
+    def wrapped(*args, **kwargs):
+        return function(*args, **kwargs)
+    return wrapped
+@twice
+def by_name(completions, **columns): return [float(len(c)) for c in completions]
+@twice
+def by_place(prompts, completions): return [float(len(c)) for c in completions]
+@twice
+def broken(prompts, completions): return [0.0]
+"""
+
+
+@pytest.mark.parametrize("name", ["by_name", "by_place"])
+def test_a_function_that_was_called_is_no_doubt(name: str) -> None:
+    """The decorator hides its arguments from a look at the source."""
+    from paretoflow.cli.local import load_and_look
+
+    Path("own_scores.py").write_text(FUNCTIONS)
+    file = Path("job.yaml")
+    own = f"type: import, path: 'own_scores:{name}', range: [0, 60], ref: 0"
+    text = JOB.replace("TYPE", "jsonl").replace("PATH", write(ROWS)).replace("MORE", "")
+    file.write_text(text.replace("type: length, range: [0, 60], ref: 60", own))
+    _, found = load_and_look(file, [], None)
+    assert not [note for note in found.notes if "own_scores" in note]
+    file.write_text(file.read_text().replace(name, "broken"))
+    assert main(["check", str(file)]) == 2

@@ -80,8 +80,7 @@ def test_a_damaged_file_of_weights_is_as_if_there_were_none(tmp_path: Path) -> N
 def test_a_model_of_the_hub_is_found_in_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     model = PretrainedModelSpec(type="pretrained", path="owner/name")
     assert cached_folder(model) is None
     folder = tmp_path / "hub" / "models--owner--name"
@@ -94,3 +93,4 @@ def test_a_model_of_the_hub_is_found_in_the_cache(
     assert cached_folder(model) == snapshot
     assert cached_folder(model.model_copy(update={"revision": "abc"})) == snapshot
     assert cached_folder(model.model_copy(update={"revision": "v2"})) is None
+    assert cached_folder(model.model_copy(update={"path": "./no/such/folder"})) is None
