@@ -53,6 +53,17 @@ Count = Annotated[
     ),
 ]
 
+MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        "--max-cost",
+        min=0,
+        metavar="MONEY",
+        help="Begin no further point once judges have cost this much; the sweep's stop.cost by "
+        "default.",
+    ),
+]
+
 Given = Annotated[
     list[str] | None,
     typer.Option(
@@ -75,6 +86,7 @@ def confirm(
     snapshot: Snapshot = None,
     accept_change: AcceptChange = False,
     given: Given = None,
+    max_cost: MaxCost = None,
 ) -> None:
     """Score a front again, before it is shipped, on prompts and seeds that did not select it.
 
@@ -97,12 +109,13 @@ def confirm(
         )
     ]
     file = None if data is None else data.absolute()
+    asked = (n, accept_change, max_cost)
     if "://" not in place and is_export(Path(place)):
         if snapshot is not None:
             raise UserError(
                 "an export holds one front", "--snapshot", "leave it away", code="usage-option"
             )
-        found, front = _of_export(Path(place), file, given or (), (n, accept_change), wishes)
+        found, front = _of_export(Path(place), file, given or (), asked, wishes)
     elif given:
         raise UserError(
             "a sweep has all that scores it",
@@ -111,7 +124,7 @@ def confirm(
             code="usage-option",
         )
     else:
-        found, front = _of_sweep(place, snapshot, file, (n, accept_change), wishes)
+        found, front = _of_sweep(place, snapshot, file, asked, wishes)
     if format is Format.JSON:
         echo(json.dumps(found.to_dict(), indent=1, allow_nan=False))
     else:
@@ -119,8 +132,8 @@ def confirm(
 
 
 Wishes = list[dict[str, float]]
-Asked = tuple[int | None, bool]
-"""Number of prompts, and whether changes are accepted."""
+Asked = tuple[int | None, bool, float | None]
+"""Number of prompts, whether changes are accepted, and the most that judges may cost."""
 
 
 def _of_sweep(
@@ -216,6 +229,8 @@ def _show(found: ConfirmedFront, front: FrontView) -> None:
     console.print(table)
     for text in confirmed_text(found, front):
         console.print(text, markup=False, soft_wrap=True)
+    if found.facts.judged:
+        console.print(f"judges cost {found.facts.judged:.4g}")
 
 
 def _named(point: ConfirmedPoint) -> str:

@@ -31,6 +31,7 @@ class FreshFacts:
         changes: Accepted changes since the sweep of inputs that scores depend on.
         base: Raw means of the base on the eval prompts, length m; empty where they were not noted.
         base_stderr: Standard errors of `base`.
+        judged: Money that judges have cost for the scores on these prompts.
         compared: Whether the prompts were compared with the sweep's own prompts; an export whose
             data is private does not hold those.
     """
@@ -47,6 +48,7 @@ class FreshFacts:
     compared: bool = True
     base: tuple[float, ...] = ()
     base_stderr: tuple[float, ...] = ()
+    judged: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -188,6 +190,7 @@ class ConfirmedFront:
             "base": {n: asdict(b) for n, b in zip(names, self.base, strict=False)} or None,
             "points": [_plain(point, names) for point in self.points],
             "left_out": list(self.left_out),
+            **({"judged": self.facts.judged} if self.facts.judged else {}),
         }
 
 

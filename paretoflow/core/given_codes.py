@@ -48,6 +48,10 @@ GIVEN: Mapping[str, ErrorCode] = {
         "An export leaves out what the command needs, because it is private to a machine.",
         "Work on the sweep's own folder instead.",
     ),
+    "usage-cost": ErrorCode(
+        "Judges have cost as much as was allowed; what is scored is kept.",
+        "Give a larger bound to score the rest.",
+    ),
     "usage-result": ErrorCode(
         "The program of an external method ended without a result that can be read.",
         "Let the program write the file that the message names, in the documented form.",

@@ -72,6 +72,11 @@ class JudgeObjective:
         return np.array(scores, dtype=np.float64)
 
     @property
+    def spent(self) -> float:
+        """Return what its replies have cost so far, in the currency of the price."""
+        return self._judged.spent
+
+    @property
     def wants_base(self) -> bool:
         """Return whether answers are compared with those of the base."""
         return self._spec.against == "base"

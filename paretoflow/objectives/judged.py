@@ -48,6 +48,9 @@ class Judged:
     Args:
         root: Sweep's folder; None keeps verdicts in memory.
         judge: Digest of all that a verdict depends on beside prompt and answer.
+
+    Attributes:
+        spent: Price of the verdicts that this object was given to keep.
     """
 
     def __init__(self, root: Root | None, judge: str) -> None:
@@ -56,6 +59,7 @@ class Judged:
         self._read: set[str] = set()
         self._new: list[Verdict] = []
         self._arriving, self._writing = Lock(), Lock()
+        self.spent = 0.0
 
     def known(self) -> dict[str, Verdict]:
         """Return all verdicts, those that other workers wrote meanwhile included.
@@ -98,6 +102,7 @@ class Judged:
         with self._arriving:
             self._add(verdict)
             self._new.append(verdict)
+            self.spent += verdict.price
         if self._folder is None:
             return
         with self._writing:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -75,13 +76,18 @@ class ConfirmationFile:
                 f"is damaged: {type(error).__name__} {error}", where, _HINT
             ) from error
 
-    def add(self, facts: FreshFacts, scores: Evaluation) -> None:
+    def add(self, facts: FreshFacts, scores: Evaluation, judged: float) -> None:
         """Write a checkpoint's scores and answers; they are durable when it returns.
+
+        Args:
+            facts: Facts about the prompts, for a new file.
+            scores: The checkpoint's evaluation.
+            judged: Money that judges have cost for all scores of the file so far.
 
         Raises:
             StorageError: If storage refuses.
         """
-        self.facts = self.facts or facts
+        self.facts = replace(self.facts or facts, judged=judged)
         self.scores[scores.snapshot_id] = scores
         rows = [
             {

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from paretoflow.core.confirmed import Confirmation, FreshFacts
+from paretoflow.core.errors import UserError
 from paretoflow.core.evaluation import Evaluation
 from paretoflow.core.front_point import FrontPoint
 from paretoflow.core.ids import seed_of
@@ -73,6 +74,7 @@ class Subject:
         prompts: SHA-256 of the sweep's prompts, for comparison; empty where `known` has them.
         private: Whether the sweep's own prompts cannot be drawn, since the export leaves out their
             source.
+        kept: Folder in which judges keep their replies; None keeps them in memory.
     """
 
     root: Folder
@@ -83,6 +85,7 @@ class Subject:
     known: Inputs | None = None
     prompts: str = ""
     private: bool = False
+    kept: Folder | None = None
 
     @classmethod
     def of_sweep(cls, root: Folder, view: SweepView, spec: SweepSpec) -> Subject:
@@ -90,7 +93,7 @@ class Subject:
         base = next(e for e in view.evaluations if e.run_id == BASE_RUN_ID)
         settings = {p.snapshot_id: p.settings for p in view.front.points}
         known = view.front.problem.inputs
-        return cls(root, view.front, base, spec, settings, known)
+        return cls(root, view.front, base, spec, settings, known, kept=root)
 
 
 @dataclass(frozen=True)
@@ -101,12 +104,15 @@ class Confirming:
         file: File of fresh prompts; None takes unused rows of the sweep's own data.
         count: Number of prompts; None uses the default of `fresh_of`.
         accept_change: Whether to continue although inputs that scores depend on have changed.
+        most: Money that judges may cost before the last point is begun; None takes the sweep's
+            `stop.cost`, if there is one.
     """
 
     subject: Subject
     file: Path | None = None
     count: int | None = None
     accept_change: bool = False
+    most: float | None = None
 
     def run(self, points: Sequence[FrontPoint], watch: Watch) -> Confirmation:
         """Score the base and points that have no scores on these prompts yet, one by one.
@@ -119,23 +125,37 @@ class Confirming:
             The confirmation of the front on these prompts, with points scored earlier.
 
         Raises:
-            UserError: If data, model, objectives or an adapter cannot be used, or have changed.
+            UserError: If data, model, objectives or an adapter cannot be used, or have changed; or
+                if judges have cost too much: points scored so far are kept.
             ObjectiveError: If a scorer fails.
             StorageError: If storage refuses.
         """
         scorer = _Scorer(self)
         file = ConfirmationFile(self.subject.root, scorer.key)
+        before = file.facts.judged if file.facts is not None else 0.0
         asked: list[tuple[str, str, str]] = [(self.subject.base.snapshot_id, "", "")]
         asked += [(p.snapshot_id, p.path, p.digest) for p in points if p.snapshot_id != asked[0][0]]
         for number, (name, path, digest) in enumerate(asked):
             watch(ConfirmProgress(name, number, len(asked)))
             known = file.scores.get(name)
             if known is None or known.digest != digest:
-                file.add(scorer.facts, scorer.scored(name, path, digest))
+                self._require_money(before + scorer.spent)
+                scores = scorer.scored(name, path, digest)
+                file.add(scorer.facts, scores, before + scorer.spent)
         watch(ConfirmProgress("", len(asked), len(asked)))
         found = file.of_front(self.subject.front)
         assert found is not None  # the points have just been scored
         return found
+
+    def _require_money(self, spent: float) -> None:
+        most = self.subject.spec.stop.cost if self.most is None else self.most
+        if most is not None and spent > 0 and spent >= most:
+            raise UserError(
+                f"judges have cost {spent:.4g} for this confirmation; allowed: {most:.4g}",
+                self.subject.root.uri,
+                "what is scored is kept; give a larger --max-cost to score the rest",
+                code="usage-cost",
+            )
 
 
 def confirmable(points: Iterable[FrontPoint]) -> tuple[list[FrontPoint], list[str]]:
@@ -162,8 +182,9 @@ class _Scorer:
     def __init__(self, asked: Confirming) -> None:
         self._subject = subject = asked.subject
         spec = subject.spec
-        found = loaded(spec, draw=_none_of if subject.private else prompts_of)
-        self._lm = found.lm
+        draw = _none_of if subject.private else prompts_of
+        found = loaded(spec, draw=draw, root=subject.kept)
+        self._lm, self._scorers = found.lm, found.scorers
         changed = _changed(asked, found)
         source = spec.data if asked.file is None else spec_of_file(asked.file, spec.data)
         pools = read_pools(source, renderer_of(spec, self._lm))
@@ -193,6 +214,11 @@ class _Scorer:
             ),
         )
         self.key = key_of({"data": self.facts.data, "inputs": found.inputs.digest})
+
+    @property
+    def spent(self) -> float:
+        """Return what judges have cost so far, in this process."""
+        return sum(float(getattr(scorer, "spent", 0.0)) for scorer in self._scorers)
 
     def scored(self, name: str, path: str, digest: str) -> Evaluation:
         """Return the evaluation of a checkpoint, with its answers."""

@@ -12,7 +12,7 @@ import pytest
 
 from paretoflow.cli.main import main
 from paretoflow.core.errors import UserError
-from tests.faults import raises
+from tests.faults import only_printed, raises
 from tests.unit.engine.small_sweep import small_sweep
 
 pytestmark = pytest.mark.train
@@ -409,3 +409,54 @@ def test_code_that_an_export_names_runs_only_if_the_user_says_so(tmp_path: Path)
         _require_trust(spec, tmp_path, {"model.trust_remote_code"})
     assert caught.value.hint == "if you trust it, --set objectives.0.path=mod:score"
     _require_trust(spec, tmp_path, {"model.trust_remote_code", "objectives.0.path"})
+
+
+def test_the_money_of_judges_is_bounded_recorded_and_not_paid_twice(
+    tiny_base_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A reply costs 1e-4."""
+    pytest.importorskip("openai")
+    import paretoflow
+    from paretoflow.objectives.judged import spent_on_judges
+    from paretoflow.spec.sweep import SweepSpec
+    from tests.benchmarks.methods.inline import run_inline
+    from tests.judge_endpoint import judge_endpoint
+
+    home = tmp_path / "judged"
+    home.mkdir()
+    method = {"type": "dpo", "steps": 4, "batch_size": 4, "learning_rate": 0.02}
+    plain = small_sweep("fresh", tiny_base_dir, home, method)
+    rows = [{"prompt": f"Question {i}: what is it about?"} for i in range(PROMPTS)]
+    Path(plain.data.path).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    document = plain.model_dump(mode="json")
+    document["proposer"] = {"type": "lattice"}
+    with judge_endpoint() as endpoint:
+        judge = {"type": "judge", "name": "long", "rubric": "Longer is better.", "model": "m"}
+        judge |= {"base_url": endpoint.url, "price": {"input": 1, "output": 0}, "ref": 0}
+        document["objectives"].append({**judge, "range": [1, 10]})
+        run_inline(SweepSpec.model_validate(document))
+        root, before = home / "fresh", spent_on_judges(home / "fresh")
+        points = paretoflow.open_sweep(root).front().view.points
+        assert len(points) > 1, "a point must be left when the base is paid"
+        words = ["confirm", str(root), "--n", "6"]
+        assert main([*words, "--max-cost", "1e-4"]) == 2  # reached by the base
+        fault = only_printed(capsys.readouterr().err, "usage-cost", "0.0001", "--max-cost")
+        assert str(root) in fault
+        assert len(spent_file(root).scores) == 1, "the base's scores are kept"
+        assert main([*words, "--format", "json"]) == 0
+        facts = json.loads(capsys.readouterr().out)
+        replies = endpoint.replies
+        assert main([*words, "--format", "json"]) == 0
+        assert json.loads(capsys.readouterr().out) == facts
+        assert endpoint.replies == replies, "nothing is judged twice"
+    assert facts["judged"] == pytest.approx(spent_on_judges(root) - before)
+    assert facts["judged"] > 1e-4
+    assert spent_on_judges(root) == pytest.approx(replies * 1e-4)
+
+
+def spent_file(root: Path) -> Any:
+    from paretoflow.engine.read.confirmations import ConfirmationFile
+    from paretoflow.storage import as_folder
+
+    (file,) = (root / "confirmed").iterdir()
+    return ConfirmationFile(as_folder(root), file.stem)
