@@ -55,37 +55,13 @@ smollm2: sweeps/SmolLM2-135M-Instruct/model.safetensors
 lint: $(STAMP)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m tests.prose
 
-# Five parts beside each other; the last one is shown as it runs, the others when all have ended.
-# Integration tests wait for processes much of their time, so that two cores are enough for five.
 # Ray makes its workers give way to all else; beside the other parts they would hardly get on.
 test test-full: export RAY_worker_niceness := 0
 # nobody uses the workers that Ray starts unasked, on any of the tests' clusters
 test test-full: export RAY_enable_worker_prestart := 0
 test test-full: export RAY_prestart_worker_first_driver := 0
-PYTEST := $(BIN)/python -m pytest
-test-full: PYTEST := $(BIN)/python -m pytest -m ''
-PART := $(VENV)/test-part
-CLUSTERS := $(patsubst %,tests/integration/test_%.py,cluster_faults pausing submit two_machines worker_groups)
-OTHER_SWEEPS := $(filter-out $(CLUSTERS),$(wildcard tests/integration/test_*.py))
-COMMANDS := tests/sim tests/unit/cli tests/unit/engine
-OTHER_UNITS := $(filter-out $(COMMANDS) %__pycache__ %__init__.py,$(wildcard tests/unit/*))
 test test-full: $(STAMP)-trackers
-	$(PYTEST) $(CLUSTERS) > $(PART)-1.log 2>&1 & first=$$!; \
-	$(PYTEST) $(OTHER_SWEEPS) > $(PART)-2.log 2>&1 & second=$$!; \
-	OMP_NUM_THREADS=1 $(PYTEST) tests/contracts tests/fuzz tests/docs > $(PART)-3.log 2>&1 & third=$$!; \
-	OMP_NUM_THREADS=1 $(PYTEST) $(COMMANDS) > $(PART)-4.log 2>&1 & fourth=$$!; \
-	OMP_NUM_THREADS=1 $(PYTEST) $(OTHER_UNITS); fifth=$$?; \
-	wait $$fourth; fourth=$$?; wait $$third; third=$$?; wait $$second; second=$$?; wait $$first; first=$$?; \
-	echo "== $(COMMANDS)"; cat $(PART)-4.log; \
-	echo "== tests/contracts, tests/fuzz, tests/docs"; cat $(PART)-3.log; \
-	echo "== tests/integration, other sweeps"; cat $(PART)-2.log; \
-	echo "== tests/integration, clusters"; cat $(PART)-1.log; \
-	test $$fifth = 0 || echo "failed: tests/unit, see the top"; \
-	test $$fourth = 0 || echo "failed: $(COMMANDS), see above"; \
-	test $$third = 0 || echo "failed: tests/contracts, tests/fuzz or tests/docs, see above"; \
-	test $$second = 0 || echo "failed: tests/integration, other sweeps, see above"; \
-	test $$first = 0 || echo "failed: tests/integration, clusters, see above"; \
-	test $$fifth = 0 -a $$fourth = 0 -a $$third = 0 -a $$second = 0 -a $$first = 0
+	$(BIN)/python -m tests.parts $(if $(filter test-full,$@),-m '')
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.run_all

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import re
 import sysconfig
 import warnings
@@ -104,7 +105,7 @@ def sentences_of(text: str) -> list[str]:
         folded = " ".join(paragraph.split())
         if ">>>" in folded or not folded[:1].isalpha() or "." not in folded:
             continue
-        letters = sum(ch.isalpha() or ch == " " for ch in folded)
+        letters = sum(map(str.isalpha, folded)) + folded.count(" ")
         if letters < 0.85 * len(folded):
             continue
         kept.extend(
@@ -146,10 +147,17 @@ def _docs_in_source(path: Path, module: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _docs_in_tree(root: Path) -> Iterator[tuple[str, str, str]]:
-    for path in sorted(root.rglob("*.py")):
+    for path in sorted(_sources(root)):
         parts = path.relative_to(root).with_suffix("").parts
         if _SKIPPED_FOLDERS.isdisjoint(parts):
             yield from _docs_in_source(path, ".".join(p for p in parts if p != "__init__"))
+
+
+def _sources(root: Path) -> Iterator[Path]:
+    """Yield the Python files of a folder; installed packages, the most of them, are not entered."""
+    for folder, below, names in os.walk(root):
+        below[:] = set(below) - _SKIPPED_FOLDERS
+        yield from (Path(folder, name) for name in names if name.endswith(".py"))
 
 
 def _docs_of_builtins() -> Iterator[tuple[str, str, str]]:

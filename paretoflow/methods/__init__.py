@@ -59,7 +59,7 @@ def build(spec: MethodSpec, context: MethodContext) -> Method:
     candidates = replace(context.candidates, standard=units_of(spec))
     context = replace(context, candidates=candidates)
     module, name = TAGS[spec.type].split(":")
-    with _without_trackers():
+    with without_trackers():
         loaded = import_module(module)
     kind: Callable[[MethodSpec, MethodContext], Method] = getattr(loaded, name)
     capabilities = CAPABILITIES[spec.type]
@@ -73,7 +73,7 @@ def build(spec: MethodSpec, context: MethodContext) -> Method:
 
 
 @contextmanager
-def _without_trackers() -> Iterator[None]:
+def without_trackers() -> Iterator[None]:
     """Keep TRL from importing W&B where it is installed: that takes each worker three seconds.
 
     Runs report to the driver, which alone writes to trackers. Modules that are already imported
