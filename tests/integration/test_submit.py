@@ -22,6 +22,7 @@ from paretoflow.cli.main import main
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import Event, EventKind
 from tests.integration.ray_head import PATIENCE_S, RayHead
+from tests.small_data import small_data
 
 pytestmark = [pytest.mark.ray, pytest.mark.train, pytest.mark.slow]
 
@@ -29,14 +30,14 @@ RUNS = 5
 JOB = """
 name: far
 seed: 5
-model: {type: embedded, generation: {max_new_tokens: 24}}
-data: {type: pydoc, train: 8, eval: 6, validation: 4, candidates: 4}
+model: {{type: embedded, generation: {{max_new_tokens: 24}}}}
+data: {{{data}, train: 8, eval: 6, validation: 4, candidates: 4}}
 objectives:
-  - {name: coverage, type: rouge, variant: rouge1, range: [0, 1], ref: 0}
-  - {name: words, type: length, count: words, range: [0, 24], ref: 30}
-method: {type: dpo, steps: 2, learning_rate: 0.01}
-engine: {worker_groups: 1, limits: {orphan_s: 5}}
-stop: {runs: 5}
+  - {{name: coverage, type: rouge, variant: rouge1, range: [0, 1], ref: 0}}
+  - {{name: words, type: length, count: words, range: [0, 24], ref: 30}}
+method: {{type: dpo, steps: 2, learning_rate: 0.01}}
+engine: {{worker_groups: 1, limits: {{orphan_s: 5}}}}
+stop: {{runs: 5}}
 storage: sweeps
 """
 
@@ -59,7 +60,7 @@ class Laptop:
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     home = tmp_path_factory.mktemp("home")
-    (home / "job.yaml").write_text(JOB)
+    (home / "job.yaml").write_text(JOB.format(data=small_data(home)))
     with RayHead() as head, pytest.MonkeyPatch.context() as patch:
         for name, value in head.access.items():
             patch.setenv(name, value)
