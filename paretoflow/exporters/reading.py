@@ -23,6 +23,7 @@ from paretoflow.exporters.values import Manifest, ManifestConfirmation, Manifest
 from paretoflow.front.worth import RULES
 
 _T = TypeVar("_T")
+CHANGED = "was changed, its SHA-256 is another"
 
 
 def read_manifest(out: Path) -> Manifest:
@@ -71,26 +72,26 @@ def exported_evaluations(manifest: Manifest, out: Path) -> list[Evaluation]:
     """Return the evaluations in the table, as far as checks, comparisons or confirmations need.
 
     Raises:
-        ExportError: If the table is missing or damaged, or a score in it is no finite number.
+        ExportError: If the table is missing, changed or damaged, or a score in it is no finite number.
     """
     names = manifest.problem.names
-    return _each_row(out, manifest.tables["evaluations"], lambda row: _evaluation(row, names))
+    return _each_row(manifest, out, manifest.tables["evaluations"], lambda row: _evaluation(row, names))
 
 
 def marked_as_front(manifest: Manifest, out: Path) -> list[bool]:
     """Return whether each row of the table of evaluations is marked as on the front.
 
     Raises:
-        ExportError: If the table is missing or damaged.
+        ExportError: If the table is missing, changed or damaged.
     """
-    return _each_row(out, manifest.tables["evaluations"], lambda row: bool(row["on_front"]))
+    return _each_row(manifest, out, manifest.tables["evaluations"], lambda row: bool(row["on_front"]))
 
 
 def front_cells(manifest: Manifest, out: Path) -> list[ManifestPoint]:
     """Return the table of the front, as points to compare with those of the manifest.
 
     Raises:
-        ExportError: If the table is missing or damaged, or a score in it is no finite number.
+        ExportError: If the table is missing, changed or damaged, or a score in it is no finite number.
     """
     names = manifest.problem.names
 
@@ -104,17 +105,20 @@ def front_cells(manifest: Manifest, out: Path) -> list[ManifestPoint]:
             condition=str(row.get("condition") or ""),
         )
 
-    return _each_row(out, manifest.tables["front"], point)
+    return _each_row(manifest, out, manifest.tables["front"], point)
 
 
-def _each_row(out: Path, name: str, read: Callable[[Row], _T]) -> list[_T]:
+def _each_row(manifest: Manifest, out: Path, name: str, read: Callable[[Row], _T]) -> list[_T]:
     rows: list[_T] = []
     path = out / name
     try:
-        with opened(out, name, LARGEST_TABLE):
-            pass
+        with opened(out, name, LARGEST_TABLE) as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise _unreadable(error, path) from error
+    # also because Arrow's reader of Parquet ends the process on some damaged footers
+    if digest != manifest.files.get(name):
+        raise ExportError(CHANGED, str(path), EXPORT_AGAIN, code="export-damaged")
     for number, row in enumerate(read_rows(path)):
         try:
             rows.append(read(row))

@@ -20,6 +20,7 @@ from paretoflow.exporters.confirmed_faults import confirmation_faults
 from paretoflow.exporters.manifest import MANIFEST
 from paretoflow.exporters.plain_files import MOST_FILES, digest_in, folder_digest
 from paretoflow.exporters.reading import (
+    CHANGED,
     exported_evaluations,
     front_cells,
     marked_as_front,
@@ -77,7 +78,7 @@ def verify_export(out: Path, digest: str = "", besides: str = "") -> Verified:
     faults += _adapter_faults(manifest, odd, digests)
     rows: list[Evaluation] = []
     try:
-        if plain.issuperset(manifest.tables.values()):
+        if all(digests.get(name) == manifest.files.get(name) for name in manifest.tables.values()):
             faults += _front_faults(manifest, front_cells(manifest, out))
             rows = exported_evaluations(manifest, out)
             faults += recomputed_faults(manifest, rows)
@@ -135,7 +136,7 @@ def _file_faults(
             if name not in odd:
                 yield f"{name}: is missing"
         elif name in digests and digests[name] != digest:
-            yield f"{name}: was changed, its SHA-256 is another"
+            yield f"{name}: {CHANGED}"
     yield from (f"{name}: was added" for name in sorted(there - manifest.files.keys() - {MANIFEST}))
 
 

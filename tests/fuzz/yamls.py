@@ -20,6 +20,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -149,11 +150,11 @@ def reshaped(text: str, rng: random.Random) -> str:
             parent = parent[key]
         kind = rng.randrange(7)
         if kind <= 2:
-            parent[last] = rng.choice([*VALUES, rng.choice(NAMES)])
+            parent[last] = deepcopy(rng.choice([*VALUES, rng.choice(NAMES)]))
         elif kind == 3 and isinstance(parent, dict):
             parent[rng.choice(NAMES)] = parent.pop(last)
         elif kind == 4 and isinstance(parent, dict):
-            parent[rng.choice(NAMES)] = rng.choice(VALUES)
+            parent[rng.choice(NAMES)] = deepcopy(rng.choice(VALUES))
         elif kind == 5:
             del parent[last]
         else:

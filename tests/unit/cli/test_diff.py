@@ -157,3 +157,23 @@ def test_a_folder_named_with_an_at_sign_is_that_folder(
     Path(pair[1]).rename(tmp_path / "b@3")
     assert main(["diff", pair[0], str(tmp_path / "b@3"), "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["b"]["points"] == 5
+
+
+@pytest.mark.parametrize("tag", ["parquet", "arrow", "json", "csv"])
+@pytest.mark.parametrize("side", [0, 1])
+def test_an_export_whose_table_was_changed_is_no_side(
+    side: int, tag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    view = on_prompts(measured(two_objectives(tmp_path / "sweep")), "prompts")
+    sides = [exported(view, tmp_path / "a", tag), exported(view, tmp_path / "b", tag)]
+    assert main(["diff", *sides]) == 0
+    table = Path(sides[side], f"evaluations.{tag}")
+    content = bytearray(table.read_bytes())
+    content[len(content) // 2] ^= 1
+    table.write_bytes(content)
+    capsys.readouterr()
+    assert main(["diff", *sides]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    told = only_printed(captured.err)
+    assert (told.code, str(table) in told.line) == ("export-damaged", True)

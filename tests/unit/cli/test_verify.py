@@ -69,7 +69,7 @@ def test_a_tampered_export_exits_with_2_and_names_everything(
     assert captured.out == ""
     (told,) = printed(captured.err)
     assert told.code == "export-damaged"
-    for value in (str(out), "3 "):
+    for value in (str(out), "2 "):
         assert value in told
     for name in ("front.csv: ", "note: "):
         assert name in captured.err
