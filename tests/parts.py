@@ -1,4 +1,4 @@
-"""Runs the tests in parts beside each other; what all parts import is loaded once, before they fork.
+"""Runs the tests in parts beside each other; what they import is loaded once, before they fork.
 
     python -m tests.parts                 what `make test` runs
     python -m tests.parts -m ''           what `make test-full` runs: arguments go to pytest
@@ -24,8 +24,8 @@ CLUSTERS = ("cluster_faults", "pausing", "submit", "two_machines", "worker_group
 COMMANDS = ("tests/sim", "tests/unit/cli", "tests/unit/engine")
 PRELOADED = (
     "torch", "transformers", "transformers.trainer", "peft", "trl", "trl.trainer.dpo_trainer",
-    "trl.trainer.grpo_trainer", "pymoo.indicators.hv", "scipy.stats", "deltalake", "pyarrow.dataset",
-    "jinja2", "paretoflow.cli.main",
+    "trl.trainer.grpo_trainer", "pymoo.indicators.hv", "scipy.stats", "deltalake",
+    "pyarrow.dataset", "jinja2", "paretoflow.cli.main",
 )  # fmt: skip
 """Modules that several parts use and that start no thread when they are imported."""
 
@@ -65,7 +65,7 @@ def _begin(paths: list[str], options: list[str], log: Path | None) -> int:
                 os.dup2(stream.fileno(), 2)
         # no assertion of an installed plugin that torch or trl has imported needs to be rewritten
         status = int(pytest.main([*QUIET, *options, *paths]))
-    except BaseException:
+    except BaseException:  # noqa: BLE001  # nothing may run on in this copy of the process
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -78,14 +78,14 @@ def run(options: list[str]) -> int:
     with without_trackers():
         for name in PRELOADED:
             import_module(name)
-    logs = Path(os.environ.get("VIRTUAL_ENV", sys.prefix))
+    logs = Path(sys.prefix)
     begun: dict[int, tuple[str, Path | None]] = {}
     todo = list(parts().items())
     for number, (title, paths) in enumerate(todo, start=1):
         log = logs / f"test-part-{number}.log" if number < len(todo) else None
         begun[_begin(paths, options, log)] = (title, log)
     ended = {child: os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in begun}
-    for child, (title, log) in begun.items():
+    for title, log in begun.values():
         if log is not None:
             print(f"== {title}\n{log.read_text(errors='replace')}")  # noqa: T201
     failed = [begun[child][0] for child, status in ended.items() if status]

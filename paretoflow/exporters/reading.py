@@ -72,10 +72,10 @@ def exported_evaluations(manifest: Manifest, out: Path) -> list[Evaluation]:
     """Return the evaluations in the table, as far as checks, comparisons or confirmations need.
 
     Raises:
-        ExportError: If the table is missing, changed or damaged, or a score in it is no finite number.
+        ExportError: If the table is missing, changed or damaged, or has a score that is not finite.
     """
     names = manifest.problem.names
-    return _each_row(manifest, out, manifest.tables["evaluations"], lambda row: _evaluation(row, names))
+    return _each_row(manifest, out, "evaluations", lambda row: _evaluation(row, names))
 
 
 def marked_as_front(manifest: Manifest, out: Path) -> list[bool]:
@@ -84,14 +84,14 @@ def marked_as_front(manifest: Manifest, out: Path) -> list[bool]:
     Raises:
         ExportError: If the table is missing, changed or damaged.
     """
-    return _each_row(manifest, out, manifest.tables["evaluations"], lambda row: bool(row["on_front"]))
+    return _each_row(manifest, out, "evaluations", lambda row: bool(row["on_front"]))
 
 
 def front_cells(manifest: Manifest, out: Path) -> list[ManifestPoint]:
     """Return the table of the front, as points to compare with those of the manifest.
 
     Raises:
-        ExportError: If the table is missing, changed or damaged, or a score in it is no finite number.
+        ExportError: If the table is missing, changed or damaged, or has a score that is not finite.
     """
     names = manifest.problem.names
 
@@ -105,11 +105,12 @@ def front_cells(manifest: Manifest, out: Path) -> list[ManifestPoint]:
             condition=str(row.get("condition") or ""),
         )
 
-    return _each_row(manifest, out, manifest.tables["front"], point)
+    return _each_row(manifest, out, "front", point)
 
 
-def _each_row(manifest: Manifest, out: Path, name: str, read: Callable[[Row], _T]) -> list[_T]:
+def _each_row(manifest: Manifest, out: Path, table: str, read: Callable[[Row], _T]) -> list[_T]:
     rows: list[_T] = []
+    name = manifest.tables[table]
     path = out / name
     try:
         with opened(out, name, LARGEST_TABLE) as stream:
