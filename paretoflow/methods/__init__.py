@@ -29,9 +29,7 @@ Importing this package loads no torch: `build` imports the chosen module.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -39,6 +37,7 @@ from typing import TYPE_CHECKING
 
 from paretoflow.core.protocols import Method
 from paretoflow.methods.registry import TAGS
+from paretoflow.methods.training.untracked import without_trackers
 from paretoflow.spec.capabilities import CAPABILITIES
 from paretoflow.spec.methods import MethodSpec, units_of
 
@@ -70,19 +69,3 @@ def build(spec: MethodSpec, context: MethodContext) -> Method:
 
     idle = UntrainedMethod(context) if capabilities.serves == "point" else None
     return narrowed(partial(kind, spec), context, idle)
-
-
-@contextmanager
-def without_trackers() -> Iterator[None]:
-    """Keep TRL from importing W&B where it is installed: that takes each worker three seconds.
-
-    Runs report to the driver, which alone writes to trackers. Modules that are already imported
-    stay, and user code can import W&B as before after the block.
-    """
-    hidden = {"wandb"} - sys.modules.keys()
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]

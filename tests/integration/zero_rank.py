@@ -141,7 +141,7 @@ class WorkerGroup:
             "out_of_memory": memory,
             "untouched": self._untouched(),
             "usable": usable(),
-            "trackers": sorted({"wandb"} & sys.modules.keys()),
+            "trackers": sorted({"mlflow", "wandb"} & sys.modules.keys()),
             "wall_s": time.perf_counter() - started,
         }
         (self._out / f"{name}.{self.rank}.json").write_text(json.dumps(row, indent=1))

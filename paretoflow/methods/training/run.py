@@ -36,6 +36,7 @@ from paretoflow.methods.training.arguments import shared_arguments
 from paretoflow.methods.training.checkpoints import CheckpointCallback
 from paretoflow.methods.training.context import MethodContext, Run
 from paretoflow.methods.training.states import require_state
+from paretoflow.methods.training.untracked import without_trackers
 from paretoflow.spec.methods import MethodSpec
 from paretoflow.spec.trainer_arguments import SCHEDULE
 
@@ -72,7 +73,8 @@ def train_run(
         _adapter(context, launch.seed, parent, adapter_options) as model,
     ):
         run = Run(spec, attempt, ranks, model, controller, arguments)
-        with known_warnings_silenced():  # some trainers copy the adapter first
+        # some trainers copy the adapter first; Accelerate imports DeepSpeed here
+        with known_warnings_silenced(), without_trackers():
             trainer = build(run)
         trainer.follows_arguments = not spec.trainer.keys().isdisjoint(SCHEDULE)
         trainer.remove_callback(PrinterCallback)
