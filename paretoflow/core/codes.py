@@ -142,6 +142,10 @@ CODES: Mapping[str, ErrorCode] = {
         "A worker group gave no sign for too long, or exceeded its time limit.",
         "Raise `engine.silent_s` or `engine.run_s` if the work is just slow.",
     ),
+    "worker-server": ErrorCode(
+        "The server of `engine: vllm` failed while a run was evaluated.",
+        "The run is retried. If it repeats, read the server's log.",
+    ),
     "worker-start": ErrorCode(
         "No worker could start or load the model.", "Repair the cause that the message names."
     ),

@@ -210,6 +210,22 @@ GIVEN: Mapping[str, ErrorCode] = {
         "Adapters cannot be merged: they differ in base or layers.",
         "Merge adapters of one sweep only.",
     ),
+    "model-server-away": ErrorCode(
+        "The server of `engine: vllm` does not answer.",
+        "Start it, or correct `model.generation.url`.",
+    ),
+    "model-server-key": ErrorCode(
+        "The key of the servers of `engine: vllm` is not in the environment, or is refused.",
+        "Set the variable that `api_key_env` names, on each machine with workers.",
+    ),
+    "model-server": ErrorCode(
+        "The server of `engine: vllm` cannot answer for the sweep's base and adapters.",
+        "Start it with what the message names, or set `model.generation.engine` to hf.",
+    ),
+    "model-server-start": ErrorCode(
+        "The server that `engine: vllm` starts did not start.",
+        "Read its last lines in the message; its whole log is in the sweep's folder.",
+    ),
     "model-export": ErrorCode(
         "An adapter cannot be exported in the wanted form.",
         "Choose another `--format`; the message says what stands in the way.",

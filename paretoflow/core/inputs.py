@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from paretoflow.core.errors import ChangedInputsError
@@ -59,6 +59,10 @@ class Inputs:
         """Return one SHA-256 of all inputs whose change stops a sweep."""
         versions = {name: _series(version) for name, version in self.versions.items()}
         return digest_of([self.prompts, self.files, self.values, versions])
+
+    def without_version(self, name: str) -> Inputs:
+        """Return the same inputs without the version of a library."""
+        return replace(self, versions={k: v for k, v in self.versions.items() if k != name})
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values, for the ledger."""

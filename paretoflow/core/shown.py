@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from pathlib import Path
 
 HIDDEN = "…"
 """Replacement of a secret."""
@@ -95,3 +96,11 @@ def without_secrets(text: str) -> str:
 def _escape(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code:02x}" if code < 0x20 else f"\\u{code:04x}"
+
+
+def tail(log: Path, lines: int = 20, most_bytes: int = 8192) -> str:
+    """Return the last lines of a log, in any encoding."""
+    with log.open("rb") as stream:
+        stream.seek(max(0, log.stat().st_size - most_bytes))
+        text = stream.read().decode(errors="replace")
+    return "\n".join(text.rstrip().splitlines()[-lines:])

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
-from paretoflow.core.errors import ModelError
 from paretoflow.exporters.base_model import BASE_FILE, BaseModel
+from paretoflow.lm.adapter_config import read_config, read_object, write_config
 
-CONFIG_FILE = "adapter_config.json"
 _LEFT_OVER = (
     "README.md",
     "*.log",
@@ -40,7 +38,7 @@ def make_portable(adapter: Path, base: BaseModel) -> None:
         write_config(adapter, config | {"base_model_name_or_path": base.recorded})
     told = adapter / BASE_FILE
     if told.is_file():
-        found = _read(told)
+        found = read_object(told)
         if found.get("name") != base.name:
             text = json.dumps(found | {"name": base.name}, indent=2)
             told.write_text(text + "\n", encoding="utf-8")
@@ -48,38 +46,7 @@ def make_portable(adapter: Path, base: BaseModel) -> None:
 
 def _unname(path: Path, base: BaseModel) -> None:
     if path.is_file():
-        found = _read(path)
+        found = read_object(path)
         named = {key: base.name for key in _NAMING if key in found and found[key] != base.name}
         if named:
             path.write_text(json.dumps(found | named, indent=2) + "\n", encoding="utf-8")
-
-
-def read_config(adapter: Path) -> dict[str, Any]:
-    """Return PEFT's configuration of an adapter.
-
-    Raises:
-        ModelError: If it cannot be read.
-    """
-    return _read(adapter / CONFIG_FILE)
-
-
-def write_config(adapter: Path, config: dict[str, Any]) -> None:
-    """Write PEFT's configuration of an adapter, as PEFT lays it out."""
-    text = json.dumps(config, indent=2, sort_keys=True)
-    (adapter / CONFIG_FILE).write_text(text, encoding="utf-8")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        what = f"{path.name} of the adapter {path.parent.name} cannot be read: {error}"
-        raise ModelError(
-            what, hint="restore the adapter's folder from a copy", code="model-unreadable"
-        ) from error
-    if not isinstance(found, dict):
-        raise ModelError(
-            f"{path.name} of the adapter {path.parent.name} is no JSON object",
-            code="model-unreadable",
-        )
-    return found

@@ -24,16 +24,15 @@ from paretoflow.exporters.base_model import (
     base_lines,
     merge_lines,
 )
-from paretoflow.exporters.folded import fold
 from paretoflow.exporters.layout import write_manifest, write_spec, write_tables
 from paretoflow.exporters.routing import request_of, routing_of, routing_table, servable
 from paretoflow.exporters.table_files import write_table
 from paretoflow.exporters.vllm_card import vllm_card
 from paretoflow.exporters.writing import write_json, write_text, write_whole
+from paretoflow.lm.folded import fold
 from paretoflow.spec.exporters import VllmExportSpec
+from paretoflow.spec.served import RANKS
 
-RANKS = (8, 16, 32, 64, 128, 256, 512)
-"""Values of `--max-lora-rank` that every version of vLLM with that limit accepts."""
 MERGE_FILE = "merge_base.py"
 """Program that writes the base that vLLM serves, where the runs start from an adapter."""
 MERGED = "MERGED_BASE"

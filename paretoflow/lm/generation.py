@@ -128,11 +128,9 @@ def sample(
         NonFiniteLossError: If those of a model with an adapter are not.
     """
     ids = encode(lm, prompts)
-    _check_room(lm, ids, gen.max_new_tokens)
-    order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), ids[i], i))
+    check_room(lm, ids, gen.max_new_tokens)
     stops = StopTexts.of(lm, gen)
-    for start in range(0, len(order), gen.batch_size):
-        batch = order[start : start + gen.batch_size]
+    for batch in batches_of(ids, gen.batch_size):
         if all(i in known for i in batch):
             continue
         rows = [_Row(seeds[i], lm.device, i) for i in batch]
@@ -253,7 +251,19 @@ def _draw(logits: torch.Tensor, rows: Sequence[_Row], gen: GenerationSpec) -> to
     return (scaled - (-noise.log()).log()).argmax(-1)
 
 
-def _check_room(lm: LanguageModel, ids: Sequence[Sequence[int]], new_tokens: int) -> None:
+def batches_of(ids: Sequence[list[int]], size: int) -> Iterator[list[int]]:
+    """Yield the numbers of prompts in batches, those of like length together."""
+    order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), ids[i], i))
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
+
+
+def check_room(lm: LanguageModel, ids: Sequence[Sequence[int]], new_tokens: int) -> None:
+    """Refuse prompts that leave no room for an answer in the base's window.
+
+    Raises:
+        DataError: If there is one.
+    """
     limit = lm.context_tokens
     for index, prompt in enumerate(ids):
         if limit is not None and len(prompt) + new_tokens > limit:

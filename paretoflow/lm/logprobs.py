@@ -15,6 +15,7 @@ from paretoflow.core.values import FloatArray
 from paretoflow.lm.base import LanguageModel, evaluating
 from paretoflow.lm.finite import logits_error
 from paretoflow.lm.prefill import extend, prefill
+from paretoflow.lm.topk import topk_of_tokens
 
 
 def sequence_logprobs(
@@ -66,13 +67,8 @@ def _batch_logprobs(
     prompt_ids: Sequence[Sequence[int]],
     completion_ids: Sequence[Sequence[int]],
 ) -> FloatArray:
-    width = max(map(len, completion_ids))
-    ids = torch.full((len(completion_ids), width), int(lm.tokenizer.pad_token_id))
-    mask = torch.zeros_like(ids)
-    for row, completion in enumerate(completion_ids):
-        ids[row, : len(completion)] = torch.tensor(completion)
-        mask[row, : len(completion)] = 1
-    ids, mask = ids.to(lm.device), mask.to(lm.device)
+    ids, mask = _padded(completion_ids, lm)
+    width = ids.shape[1]
     prefix = prefill(model, lm, prompt_ids)
     chosen = [_chosen(prefix.logits, ids[:, 0])[:, None]]
     if width > 1:
@@ -88,3 +84,44 @@ def _chosen(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
     """Return the log-probability of each id, shape (t,), from logits of shape (t, vocabulary)."""
     logits = logits.float()
     return logits.gather(1, ids[:, None])[:, 0] - logits.logsumexp(-1)
+
+
+def rated(
+    model: PreTrainedModel,
+    lm: LanguageModel,
+    prompt_ids: Sequence[Sequence[int]],
+    completion_ids: Sequence[Sequence[int]],
+) -> list[tuple[float, tuple[float, float, float]]]:
+    """Return each answer's log-probability and means of `topk_of_tokens`, as sampling tells them.
+
+    No prompt and no answer may be empty. All answers go through the model at once.
+    """
+    ids, mask = _padded(completion_ids, lm)
+    with evaluating(model):
+        prefix = prefill(model, lm, prompt_ids)
+        first = prefix.logits
+        rest = extend(model, lm, prefix, ids[:, :-1], mask[:, :-1]) if ids.shape[1] > 1 else None
+    found = []
+    for row, answer in enumerate(completion_ids):
+        logits = first[row : row + 1]
+        if rest is not None:
+            logits = torch.cat([logits, rest[row, : len(answer) - 1].float()])
+        logprob = float(_chosen(logits, ids[row, : len(answer)]).sum(dtype=torch.float64))
+        if not np.isfinite(logprob):
+            raise logits_error(model, lm, f"answer {row} of {len(completion_ids)} of a batch")
+        raw, scaled, mass = topk_of_tokens(logits).double().mean(0).tolist()
+        found.append((logprob, (raw, scaled, mass)))
+    return found
+
+
+def _padded(
+    completion_ids: Sequence[Sequence[int]], lm: LanguageModel
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return ids and mask of answers padded on the right, each of shape (b, longest)."""
+    width = max(map(len, completion_ids))
+    ids = torch.full((len(completion_ids), width), int(lm.tokenizer.pad_token_id))
+    mask = torch.zeros_like(ids)
+    for row, completion in enumerate(completion_ids):
+        ids[row, : len(completion)] = torch.tensor(completion)
+        mask[row, : len(completion)] = 1
+    return ids.to(lm.device), mask.to(lm.device)

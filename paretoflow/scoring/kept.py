@@ -25,6 +25,7 @@ from paretoflow.lm.generation import Answer
 from paretoflow.lm.samplers import HF, Sampler
 from paretoflow.scoring.arrow_files import read_table, write_table
 from paretoflow.scoring.preparing import NOBODY, Preparing
+from paretoflow.spec.models import NO_EFFECT_ON_ANSWERS
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.storage import Root, as_folder
 
@@ -265,11 +266,13 @@ def scoring_keys(spec: ObjectiveSpec) -> dict[str, Any]:
 
 def sampling(generation: GenerationSpec) -> dict[str, object]:
     """Return the settings that decide the answers; tables older than a setting keep their names."""
-    plain = generation.model_dump(exclude={"batch_size"})
+    plain = generation.model_dump(exclude={*NO_EFFECT_ON_ANSWERS})
     if generation.top_p == 1:
         del plain["top_p"]
     if not generation.stop:
         del plain["stop"]
+    if generation.engine == "hf":
+        del plain["engine"], plain["options"]
     return plain
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -50,6 +51,21 @@ def _no_trace(temperature: float) -> float:
     return temperature
 
 
+_URL = re.compile(r"https?://[^\s?#@]+")
+
+
+def _addresses(urls: str | tuple[str, ...]) -> tuple[str, ...]:
+    found = (urls,) if isinstance(urls, str) else urls
+    if not all(map(_URL.fullmatch, found)):
+        raise PydanticCustomError("url", "addresses as http://host:8000, without a user")
+    return found
+
+
+SERVER_KEYS = ("url", "command", "api_key_env", "adapter_folder")
+"""Keys of generation that say where servers are; they may change when a sweep is resumed."""
+NO_EFFECT_ON_ANSWERS = frozenset({"batch_size", *SERVER_KEYS})
+
+
 class GenerationSpec(Spec):
     """Settings of sampling, in the shared stage and in every evaluation."""
 
@@ -62,7 +78,25 @@ class GenerationSpec(Spec):
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Texts that end an answer; the answer ends before the first of them."""
     batch_size: int = Field(64, ge=1)
-    """Prompts per batch of generation; affects speed and memory, never the answers."""
+    """Prompts per batch of generation; affects speed and memory, never the answers. With `engine:
+    vllm`, requests in flight at each server."""
+    engine: Literal["hf", "vllm"] = "hf"
+    """Engine of the shared stage and of evaluations: hf is the worker's own model and the exact
+    reference; vllm is a server beside it. Methods that sample in training use hf."""
+    url: Annotated[str | tuple[str, ...], AfterValidator(_addresses)] = ()
+    """Of `engine: vllm`: a server that runs already, or a list of equal ones. Without it, each
+    worker group starts a server of its own."""
+    command: str | None = Field(None, min_length=1)
+    """Of `engine: vllm` without `url`: the vllm executable, for instance one of another virtual
+    environment; without it, `vllm` is searched on the PATH."""
+    options: dict[str, str | bool | int | float] = Field(default_factory=dict)
+    """Of `engine: vllm` without `url`: further options of `vllm serve`, with underscores, for
+    instance `{gpu_memory_utilization: 0.3, tensor_parallel_size: 2}`."""
+    api_key_env: str | None = Field(None, pattern=r"^[A-Za-z_]\w*$")
+    """Of `url`: the environment variable that holds the servers' key."""
+    adapter_folder: str | None = Field(None, min_length=1)
+    """Of `engine: vllm`: a folder that workers and servers see at the same path; adapters lie in it
+    while they are evaluated. Without it, a temporary folder of the worker's machine."""
 
 
 class EmbeddedModelSpec(Spec):

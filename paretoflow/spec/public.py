@@ -10,6 +10,7 @@ import re
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from paretoflow.core.shown import without_secrets
@@ -40,6 +41,10 @@ _PLACE = re.compile(r"/|~|\$|\.{1,2}/|[A-Za-z]:[\\/]|\\\\|[A-Za-z][A-Za-z0-9+.-]
 _ABSOLUTE = re.compile(r"(?<![\w./:~-])(?:~|[A-Za-z]:)?(?:[\\/][\w.@+=-]+){2,}")
 _ADDRESS = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b|\bip-\d+-\d+-\d+-\d+[\w.-]*")
 _URI = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>)]*")
+_SERVER: Mapping[str, Any] = MappingProxyType(
+    {"url": [], "command": None, "api_key_env": None, "adapter_folder": None}
+)
+"""Keys of generation that name the owner's servers, with values that name none."""
 _SHORTEST = 4
 """Minimum characters of a private value to search for in text: shorter ones match ordinary
 words."""
@@ -60,6 +65,8 @@ def public_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
         public["storage"] = PRIVATE
     if spec.get("tracking"):
         public["tracking"] = []
+    generation = public.get("model", {}).get("generation", {})
+    generation |= {key: empty for key, empty in _SERVER.items() if key in generation}
     data = spec.get("data", {})
     if "path" in data and not (data.get("type") == "hub" and on_hub(str(data["path"]))):
         public["data"]["path"] = PRIVATE

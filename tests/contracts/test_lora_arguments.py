@@ -140,7 +140,7 @@ def test_a_form_is_merged_exactly_or_refused(form, context, tmp_path):
 def test_a_form_is_folded_for_vllm_exactly_or_refused(form, context, tmp_path):
     import torch
 
-    from paretoflow.exporters.folded import fold
+    from paretoflow.lm.folded import fold
 
     folder = trained(context, form, tmp_path).checkpoints[-1].folder
     before = logits(context, folder)

@@ -19,7 +19,7 @@ from paretoflow.spec.load import load_spec_text
 from paretoflow.spec.rewards_load import load_reward_spec
 from tests.docs.pages import ROOT, Block, blocks, generated, written
 
-_PROGRAMS = {"pip", "make", "python", "ray", "export", "git"}
+_PROGRAMS = {"pip", "make", "python", "ray", "export", "git", "vllm"}
 """Programs that a console block may show beside `paretoflow`."""
 
 

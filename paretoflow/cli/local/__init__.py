@@ -17,6 +17,7 @@ from paretoflow.cli.local.models import base_findings, base_folder, reward_findi
 from paretoflow.cli.local.modules import module_findings
 from paretoflow.cli.local.places import storage_findings
 from paretoflow.cli.local.programs import program_findings
+from paretoflow.cli.local.servers import server_findings
 from paretoflow.cli.local.starts import start_findings
 from paretoflow.cli.local.trackers import tracker_findings
 from paretoflow.core.data_facts import DataFacts
@@ -120,6 +121,7 @@ def look(spec: SweepSpec) -> LocalFindings:
     found.take(base_findings(spec.model))
     found.take(module_findings(spec))
     found.take(start_findings(spec.model))
+    found.take(server_findings(spec))
     found.take(tracker_findings(spec))
     for index, objective in enumerate(spec.objectives):
         if isinstance(objective, RewardModelObjectiveSpec):

@@ -85,13 +85,14 @@ class Executor:
         self._parallel = parallel
         self._folder = as_folder(root)
         self._files = RunFiles(self._folder, parallel)
-        found = loaded(spec, threads, root=self._folder)
+        found = loaded(spec, threads, root=self._folder, first=self._first)
         require_trainable(spec, found.lm, parallel)
         self._lm, self._prompts, self._inputs = found.lm, found.prompts, found.inputs
         names = [o.name for o in spec.objectives]
         self._pulse = Pulse()
         self._panel = ObjectivePanel(names, found.scorers, self._pulse.beat)
-        self._stage = Stage(spec, self._folder, self._lm, self._panel, self._prompts, self._pulse)
+        parts = (spec, self._folder, self._lm, self._panel, self._prompts, self._pulse)
+        self._stage = Stage(*parts, found.sampler)
         digests = self._lm.digest, parallel.ranks, self._inputs.digest
         self._results = Results(self._folder, self._files, self._prompts, names, *digests)
         self._base_signals: Mapping[str, float] = {}
@@ -142,6 +143,8 @@ class Executor:
     def _compared(self, known: Inputs | None) -> list[Event]:
         if known is None:
             return [noted(self._inputs, Changes(), time.time())]
+        if not self._first:
+            known = known.without_version("vllm")  # it asks no server
         found = require_same(known, self._inputs, self._folder.uri)
         return [noted(self._inputs, found, time.time())] if found else []
 

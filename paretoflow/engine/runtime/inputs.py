@@ -20,6 +20,7 @@ from paretoflow.core.protocols import Objective, Prompt
 from paretoflow.data.prompts import PromptSets
 from paretoflow.lm.base import LanguageModel
 from paretoflow.objectives import VERSIONS
+from paretoflow.spec.models import NO_EFFECT_ON_ANSWERS
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.spec.sweep import SweepSpec
 
@@ -85,7 +86,7 @@ def _name(part: Any) -> str:
 def _values(spec: SweepSpec) -> Iterator[tuple[str, str]]:
     """Yield the settings that scores depend on and that are not at their defaults."""
     yield "seed", str(spec.seed)
-    yield from _set(spec.model.generation, "model.generation", {"batch_size"})
+    yield from _set(spec.model.generation, "model.generation", {*NO_EFFECT_ON_ANSWERS})
     if dtype := getattr(spec.model, "dtype", ""):
         yield "model.dtype", dtype
     for objective in spec.objectives:

@@ -10,10 +10,12 @@ from paretoflow.core.errors import SpecError
 from paretoflow.core.inputs import Inputs
 from paretoflow.core.protocols import Objective, Parallel
 from paretoflow.data.prompts import PromptSets
+from paretoflow.engine.runtime.generation import Engine
 from paretoflow.engine.runtime.inputs import inputs_of
 from paretoflow.engine.runtime.prompts import prompts_of
 from paretoflow.lm.adapters import require_adaptable
 from paretoflow.lm.base import LanguageModel, load_base
+from paretoflow.lm.samplers import HF, Sampler
 from paretoflow.lm.start_adapter import started
 from paretoflow.methods.external.command import require_startable
 from paretoflow.objectives import build as build_objective
@@ -32,12 +34,14 @@ class Loaded:
     Args:
         scorers: Scorers of the spec's objectives, in its order.
         inputs: Inputs that their scores depend on.
+        sampler: The engine that samples answers.
     """
 
     lm: LanguageModel
     prompts: PromptSets
     scorers: tuple[Objective, ...]
     inputs: Inputs
+    sampler: Sampler = HF
 
 
 Drawing = Callable[[SweepSpec, LanguageModel], PromptSets]
@@ -49,6 +53,8 @@ def loaded(
     threads: int | None = None,
     draw: Drawing = prompts_of,
     root: Root | None = None,
+    *,
+    first: bool = True,
 ) -> Loaded:
     """Load the base, draw the prompts and build the scorers of a sweep.
 
@@ -56,15 +62,20 @@ def loaded(
         spec: Spec of the sweep.
         threads: CPU threads for torch; None leaves its default.
         draw: Draws the prompts.
-        root: The sweep's folder, for scorers that keep what they pay for.
+        root: The sweep's folder, for scorers that keep what they pay for, and logs of servers.
+        first: Whether this is the first worker of its group, which samples for all of them.
 
     Raises:
         UserError: If data, model or objectives cannot be set up.
     """
+    engine = Engine(spec, root, first=first)
     lm = loaded_base(spec, threads)
     prompts = draw(spec, lm)
     scorers = scorers_of(spec, lm, root)
-    return Loaded(lm, prompts, scorers, inputs_of(spec, lm, prompts, scorers))
+    inputs = inputs_of(spec, lm, prompts, scorers)
+    sampler, version = engine.sampler(lm, prompts)
+    inputs = replace(inputs, versions={**inputs.versions, **version})
+    return Loaded(lm, prompts, scorers, inputs, sampler)
 
 
 def require_trainable(spec: SweepSpec, lm: LanguageModel, parallel: Parallel) -> None:

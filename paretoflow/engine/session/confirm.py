@@ -28,7 +28,7 @@ from paretoflow.engine.read.confirmations import ConfirmationFile, key_of
 from paretoflow.engine.runtime.loaded import Loaded, loaded
 from paretoflow.engine.runtime.prompts import needs_of, prompts_of, renderer_of
 from paretoflow.lm.adapters import adapter_on
-from paretoflow.lm.generation import generate
+from paretoflow.lm.generation import in_order
 from paretoflow.scoring.base_answers import give_base_answers
 from paretoflow.scoring.costs import SystemCosts
 from paretoflow.scoring.evaluate import Evaluator
@@ -185,6 +185,7 @@ class _Scorer:
         draw = _none_of if subject.private else prompts_of
         found = loaded(spec, draw=draw, root=subject.kept)
         self._lm, self._scorers = found.lm, found.scorers
+        self._sampler = found.sampler
         changed = _changed(asked, found)
         source = spec.data if asked.file is None else spec_of_file(asked.file, spec.data)
         pools = read_pools(source, renderer_of(spec, self._lm))
@@ -209,8 +210,8 @@ class _Scorer:
             found.scorers,
             self._fresh.prompts,
             self.facts.seed,
-            lambda texts, seeds: generate(
-                self._lm.model, self._lm, texts, seeds, spec.model.generation
+            lambda texts, seeds: in_order(
+                self._sampler.sample(self._lm.model, self._lm, texts, seeds, spec.model.generation)
             ),
         )
         self.key = key_of({"data": self.facts.data, "inputs": found.inputs.digest})
@@ -230,6 +231,7 @@ class _Scorer:
             self._fresh.prompts,
             self.facts.seed,
             costs=SystemCosts.of(spec.objectives),
+            sampler=self._sampler,
         )
         folder = cached_adapter(self._subject.root, path, digest) if path else None
         with adapter_on(self._lm, folder) as model:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from paretoflow.ledger.tables import EventKind
 from paretoflow.spec.data import PydocDataSpec
 from paretoflow.spec.former import going_on
 from paretoflow.spec.former_control import control_going_on
+from paretoflow.spec.models import SERVER_KEYS
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder, Root, as_folder
 from paretoflow.storage.folder import require_sweep_path
@@ -85,7 +86,7 @@ def require_same(spec: SweepSpec, root: Root) -> None:
         old = _with_defaults(read_spec(folder))
     except SweepNotFoundError:
         return  # a new sweep
-    differs = [k for k in new if k not in CHANGEABLE and new[k] != old.get(k)]
+    differs = [k for k in differing(new, old) if k not in CHANGEABLE]
     if differs and _has_begun(folder):
         keys, allowed = ", ".join(differs), ", ".join(CHANGEABLE)
         raise SpecError(
@@ -94,6 +95,19 @@ def require_same(spec: SweepSpec, root: Root) -> None:
             f"give this sweep another name; to resume that one, only {allowed} may change",
             code="spec-fixed",
         )
+
+
+def differing(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
+    """Return the top-level keys in which two specs differ, apart from places of servers."""
+    return [key for key in new if _fixed(key, new[key]) != _fixed(key, old.get(key))]
+
+
+def _fixed(key: str, part: Any) -> Any:
+    generation = part.get("generation") if key == "model" and isinstance(part, Mapping) else None
+    if not isinstance(generation, Mapping):
+        return part
+    kept = {name: value for name, value in generation.items() if name not in SERVER_KEYS}
+    return {**part, "generation": kept}
 
 
 def _with_defaults(plain: dict[str, Any]) -> dict[str, Any]:

@@ -11,12 +11,16 @@ from pydantic import ValidationError
 from paretoflow import __version__
 from paretoflow.core.errors import SchemaVersionError, SpecError, SweepNotFoundError
 from paretoflow.engine.read.sweep import SPEC_FILE, read_spec
-from paretoflow.engine.session.folder import CHANGEABLE
+from paretoflow.engine.session.folder import CHANGEABLE, differing
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import EventKind
 from paretoflow.spec.load import load_spec_text
+from paretoflow.spec.models import SERVER_KEYS
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder, Root, as_folder
+
+_PLACES = tuple(f"model.generation.{key}" for key in SERVER_KEYS)
+"""Keys of the places of servers, which may change too."""
 
 
 def load_sweep_spec(root: Root, overrides: Sequence[str] = (), *, files: bool = True) -> SweepSpec:
@@ -79,7 +83,7 @@ def changed_keys(spec: SweepSpec, root: Root) -> list[str]:
     folder = as_folder(root)
     old = _stored(folder, read_spec(folder)).model_dump(mode="json")
     new = spec.model_dump(mode="json")
-    differs = [k for k in new if k != "storage" and new[k] != old[k]]
+    differs = [k for k in differing(new, old) if k != "storage"]
     fixed = [k for k in differs if k not in CHANGEABLE]
     if fixed:
         raise SpecError(
@@ -122,9 +126,10 @@ def _require_changeable(overrides: Sequence[str]) -> None:
     allowed = [key for key in CHANGEABLE if key != "storage"]  # the storage is the sweep's place
     for text in overrides:
         dotted = text.partition("=")[0].strip()
-        if dotted.partition(".")[0] not in allowed:
+        if dotted.partition(".")[0] not in allowed and dotted not in _PLACES:
+            shown = ", ".join((*allowed, *_PLACES))
             raise SpecError(
-                f"`{dotted}` cannot change once a sweep is there; allowed: {', '.join(allowed)}",
+                f"`{dotted}` cannot change once a sweep is there; allowed: {shown}",
                 "--set",
                 "start a sweep of another name for anything else",
                 code="spec-fixed",

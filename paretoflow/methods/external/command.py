@@ -13,6 +13,7 @@ from contextlib import suppress
 from paretoflow.core.cost import Cost
 from paretoflow.core.errors import MethodError, RunInterrupted, SpecError, UserError
 from paretoflow.core.protocols import AttemptContext, Checkpoint
+from paretoflow.core.shown import tail
 from paretoflow.methods.external.adapters import adopted
 from paretoflow.methods.external.curve import CurveFile
 from paretoflow.methods.external.process import (
@@ -21,7 +22,6 @@ from paretoflow.methods.external.process import (
     ProgramCall,
     environment,
     run_program,
-    tail,
 )
 from paretoflow.methods.external.request import (
     ProgramFiles,

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-GUARD = Path(__file__).with_name("guard.py")
+from paretoflow.core.guard import GUARD
+
 POLL_S = 0.5
 """Seconds between two checks whether the program should stop."""
 PASSED = (
@@ -113,14 +114,6 @@ def run_program(order: ProgramCall, stopping: Callable[[], bool]) -> Ended:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     return Ended(why, process.returncode, time.monotonic() - started)
-
-
-def tail(log: Path, lines: int = 20, most_bytes: int = 8192) -> str:
-    """Return the last lines of a log, in any encoding."""
-    with log.open("rb") as stream:
-        stream.seek(max(0, log.stat().st_size - most_bytes))
-        text = stream.read().decode(errors="replace")
-    return "\n".join(text.rstrip().splitlines()[-lines:])
 
 
 def _watch(process: subprocess.Popen[bytes], until_s: float, stopping: Callable[[], bool]) -> End:

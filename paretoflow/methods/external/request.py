@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 """Increases when a key of the request or the result changes its meaning or is removed."""
 
+_SAMPLING = {"max_new_tokens", "temperature", "top_p", "stop", "batch_size"}
 _OURS = {"type", "argv", "env", "timeout_s", "grace_s", "dual", "early_stop", "trainer"}
 """Knobs that are not passed to the program."""
 
@@ -115,7 +116,7 @@ def launch_of(
         },
         "parent_adapter": _text(attempt.parent()),
         "lora": context.lora.model_dump(mode="json"),
-        "generation": context.generation.model_dump(mode="json"),
+        "generation": context.generation.model_dump(mode="json", include=_SAMPLING),
         "method": spec.model_dump(mode="json", exclude=_OURS),
         "forward_batch_size": arguments["per_device_train_batch_size"],
         "candidates": str(files.candidates),

@@ -15,6 +15,7 @@ from paretoflow.spec.positions import Fault
 from paretoflow.spec.rules import (
     data,
     engine,
+    generation,
     given,
     lora,
     method,
@@ -32,6 +33,7 @@ RULES: tuple[Rule, ...] = (
     *given.RULES,
     *model.RULES,
     *lora.RULES,
+    *generation.RULES,
     *method.RULES,
     *trainer.RULES,
     *proposer.RULES,

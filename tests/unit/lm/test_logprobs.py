@@ -5,12 +5,21 @@ import pytest
 import torch
 
 from paretoflow.core.values import FloatArray
-from paretoflow.lm.base import LanguageModel
-from paretoflow.lm.logprobs import sequence_logprobs
+from paretoflow.lm.base import LanguageModel, encode
+from paretoflow.lm.generation import generate
+from paretoflow.lm.logprobs import rated, sequence_logprobs
+from paretoflow.spec.models import GenerationSpec
 
 pytestmark = pytest.mark.train
 
 PROMPTS = [[5, 6, 7], [5, 6, 7], [8], [20, 21, 22, 23, 24, 25, 26], [5, 6, 7], [9, 10]]
+RATED = [
+    "What is a dict?",
+    "Keys differ.",
+    "Question: What is list?\nAnswer:",
+    "a",
+    "What is a set?",
+]
 COMPLETIONS = [[30, 31], [40], [50, 51, 52, 53, 54], [60, 61, 62], [], [70]]
 
 
@@ -42,3 +51,16 @@ def test_next_tokens_sum_to_one(tiny_lm: LanguageModel) -> None:
         tiny_lm.model, tiny_lm, [[5, 6]] * vocabulary, [[t] for t in range(vocabulary)], vocabulary
     )
     assert np.exp(found).sum() == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.3])
+def test_rating_answers_gives_what_sampling_told_of_them(
+    tiny_lm: LanguageModel, temperature: float
+) -> None:
+    gen = GenerationSpec(max_new_tokens=40, temperature=temperature, batch_size=4)
+    answers = generate(tiny_lm.model, tiny_lm, RATED, range(len(RATED)), gen)
+    assert len({a.tokens for a in answers}) > 1 or temperature == 0
+    found = rated(tiny_lm.model, tiny_lm, encode(tiny_lm, RATED), [a.token_ids for a in answers])
+    for answer, (logprob, topk) in zip(answers, found, strict=True):
+        assert logprob == pytest.approx(answer.logprob, abs=1e-4)
+        assert topk == pytest.approx(answer.topk, abs=1e-5)

@@ -53,6 +53,22 @@ def test_a_faulty_change_is_named(root: Path) -> None:
         load_sweep_spec(root, ["stop.runs=none"])
 
 
+def test_servers_may_be_elsewhere_when_a_sweep_goes_on(tmp_path: Path) -> None:
+    generation = {"engine": "vllm", "url": ["http://a:8000"], "max_new_tokens": 8}
+    spec = circle_spec(storage=str(tmp_path), model={"type": "embedded", "generation": generation})
+    enter_folder(spec, sweep_root(spec))
+    moved = load_sweep_spec(tmp_path / "circle", ["model.generation.url=http://b:8000"])
+    assert moved.model.generation.url == ("http://b:8000",)
+    enter_folder(moved, sweep_root(moved))
+    assert changed_keys(moved, tmp_path / "circle") == []
+    with raises("spec-fixed", "model.generation.max_new_tokens"):
+        load_sweep_spec(tmp_path / "circle", ["model.generation.max_new_tokens=9"])
+    other = moved.model.generation.model_copy(update={"max_new_tokens": 9})
+    model = moved.model.model_copy(update={"generation": other})
+    with raises("spec-fixed", "model"):
+        changed_keys(moved.model_copy(update={"model": model}), tmp_path / "circle")
+
+
 def test_a_folder_of_another_name_is_refused(root: Path) -> None:
     root.rename(root.parent / "copy")
     with raises("spec-fixed", "'circle'") as caught:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from paretoflow.core.shown import tail
 from paretoflow.methods.external.process import (
     End,
     ProgramCall,
     environment,
     run_program,
-    tail,
 )
 
 PYTHON = (sys.executable, "-I", "-S", "-c")

@@ -13,7 +13,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from paretoflow.core.ids import digest_of_folder
-from paretoflow.exporters.folded import fold
+from paretoflow.lm.folded import fold
 from tests.faults import raises
 
 pytestmark = pytest.mark.train

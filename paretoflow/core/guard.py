@@ -1,4 +1,4 @@
-"""Process between a worker and its program, so that the program does not outlive the worker.
+"""Process between a worker and its program or server, so that neither outlives the worker.
 
 It runs as a script of the standard library alone, leader of a process group of its own:
 
@@ -19,6 +19,9 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
+
+GUARD = Path(__file__)
 
 
 def guard(argv: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from paretoflow.core.errors import ModelError
-from paretoflow.exporters.portable import read_config, write_config
+from paretoflow.lm.adapter_config import read_config, write_config
 from paretoflow.lm.headers import tensor_header
 
 WEIGHTS_FILE = "adapter_model.safetensors"
