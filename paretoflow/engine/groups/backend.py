@@ -126,10 +126,16 @@ class GroupBackend:
         return sum(1 for _ in self._idle())
 
     def _idle(self) -> Iterator[WorkerGroup]:
+        """Iterate over the groups that may take a launch.
+
+        A group whose last end is not reported yet takes none: a worker repeats only the end of its
+        last launch to a new driver, so the end before must be in the ledger by then.
+        """
         now_s = self.now()
         for group in self._pool:
             if (
                 group.phase is GroupPhase.IDLE
+                and not group.unreported
                 and self._monitor.backoffs.of(group.slot, now_s) is None
             ):
                 yield group

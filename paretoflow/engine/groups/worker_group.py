@@ -50,6 +50,7 @@ class WorkerGroup:
         leaving: Reason why it accepts no more launches; empty while it does.
         calibrated: Rows that `load` without a problem returned.
         error: Error of loading.
+        unreported: Whether its last launch ended, and the driver has not received the report yet.
     """
 
     slot: int
@@ -60,6 +61,7 @@ class WorkerGroup:
     leaving: str = ""
     calibrated: tuple[Event, ...] | None = None
     error: ParetoflowError | None = None
+    unreported: bool = False
     _meeting: tuple[str, int] | None = None
     _began_s: float = 0.0
     _failed_s: float | None = None
@@ -211,7 +213,7 @@ class WorkerGroup:
         given_up = self._failed_s is not None and self._monotonic() - self._failed_s > GRACE_S
         if self.launch is None or not (given_up or all(m.ended for m in self.workers)):
             return []
-        launch, self.launch = self.launch, None
+        launch, self.launch, self.unreported = self.launch, None, True
         return [Report(launch.run_id, launch.attempt, ended=True, failure=self.failure())]
 
     def failure(self, loss: Failure | None = None) -> Failure | None:
@@ -220,11 +222,11 @@ class WorkerGroup:
         failure = min([*failures, loss] if loss else failures, key=_noticed, default=None)
         if failure is None or failure.cause is not Cause.LOST or self.leaving in failure.message:
             return failure
-        # only one worker knew the reason
-        return replace(failure, message=f"{self.leaving}: {failure.message}")
+        return replace(failure, message=f"{self.leaving}: {failure.message}")  # one rank knew why
 
     def mark_delivered(self) -> None:
-        """Record that the driver has all messages so far, except ends that were not reported."""
+        """Record that the driver has all messages, except ends that were not reported."""
+        self.unreported = False
         for worker in self.workers:
             if self.launch is None or worker.ended is None:
                 worker.mark_delivered()
@@ -261,10 +263,9 @@ class WorkerGroup:
 
     def forget(self) -> bool:
         """Drop a launch that is over but not reported; return whether the group is now free."""
-        over = self.launch is None or all(m.ended for m in self.workers)
-        if over:
+        if all(m.ended for m in self.workers):
             self.launch = None
-        return over
+        return self.launch is None
 
     def trouble(self) -> Failure | None:
         """Return the failure for which to give the worker group up; None while it is healthy."""
@@ -281,9 +282,8 @@ class WorkerGroup:
         """Describe a hang: no worker makes progress. While one does, the others may wait for it."""
         still = [m.still_s for m in self.workers if m.still_s is not None]
         limit = self._options.limits.silent_s
-        if not still or min(still) <= limit:
-            return ""
-        return f"the worker hangs: no sign of progress for engine.limits.silent_s = {limit:g} s"
+        words = f"the worker hangs: no sign of progress for engine.limits.silent_s = {limit:g} s"
+        return words if still and min(still) > limit else ""
 
     def _overdue(self) -> str:
         limit = self._options.limits.run_s

@@ -95,3 +95,16 @@ def test_a_failure_that_no_driver_recorded_is_told_to_each_new_one() -> None:
     backend.poll(1.0)  # it is recorded
     backend.poll(1.0)
     assert _opened(at, 4)[1] == []
+
+
+def test_a_group_takes_no_launch_before_the_end_of_the_last_one_is_reported() -> None:
+    at = TickingTransport()
+    backend, _ = _opened(at, 1)
+    backend.launch(Launch("a", 0, proposal()))
+    backend.poll(1.0)
+    (worker,) = at.workers.values()
+    worker.mailbox.ended(FAILED)
+    backend.pause(5.0)  # storage is away
+    assert backend.free() == 0
+    assert backend.poll(1.0) == [Report("a", 0, ended=True, failure=FAILED)]
+    assert backend.free() == 1
