@@ -14,28 +14,22 @@ from typing import Any
 
 import numpy as np
 
-from paretoflow.core.errors import FencedError, LedgerError
+from paretoflow.core.errors import FencedError, LedgerError, WorkerError
 from paretoflow.core.ids import rng_of
 from paretoflow.core.launch import Launch
 from paretoflow.core.values import Proposal
+from paretoflow.engine.groups.backend import GroupBackend
+from paretoflow.engine.groups.discovery import WorkerGroupFactory
+from paretoflow.engine.groups.worker import SAVE_S
 from paretoflow.engine.loop.driver import Driver
 from paretoflow.engine.loop.hooks import Hooks
 from paretoflow.engine.messages import Report
-from paretoflow.engine.simulation.backend import (
-    FaultModel,
-    Oracle,
-    SimulatedBackend,
-    SimulatedCluster,
-)
-from paretoflow.engine.simulation.clock import VirtualTime
-from paretoflow.engine.simulation.fault_model import FullDisk
-from paretoflow.engine.simulation.storage import SimulatedStorage
+from paretoflow.engine.oracles import Oracle
 from paretoflow.engine.state.failures import AGAIN
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.rows import numbered
 from paretoflow.ledger.tables import Event, FrontRecord
 from paretoflow.proposers import build
-from paretoflow.scoring.calibrate import declared_problem
 from paretoflow.spec.sweep import SweepSpec
 from tests.sim.fates import Blow, DrawnFate, Fate, Killed
 from tests.sim.invariants import (
@@ -44,9 +38,15 @@ from tests.sim.invariants import (
     check_nothing_lost,
     check_order,
     check_runs,
+    check_told_alike,
+    check_told_failures,
+    check_what_was_given_up,
 )
 from tests.sim.oracles import CircleOracle
 from tests.sim.specs import circle_spec
+from tests.virtual.cluster import VirtualCluster
+from tests.virtual.faults import ClusterFaults, drawn_faults
+from tests.virtual.transport import VirtualTransport
 
 FAULTY_LIVES = 12
 """Drivers that may be killed; those after them live in calm."""
@@ -90,90 +90,55 @@ class ChaosLedger(MemoryLedger):
         self._meet("landed")
 
 
-class DatedStorage(SimulatedStorage):
-    """Remembers when each row was written."""
+class WatchedBackend(GroupBackend):
+    """Notes in the world what it is sent to launch, and which failures it tells."""
 
-    def __init__(self, time: VirtualTime) -> None:
-        super().__init__()
-        self._time = time
-        self.written_s: dict[str, float] = {}
+    def __init__(self, world: World, transport: VirtualTransport) -> None:
+        spec, storage = world.spec, world.cluster.storage
+        factory = WorkerGroupFactory(spec, "/virtual", "virtual:Executor", transport)
+        super().__init__(spec, transport, factory, lambda run_id, _: storage.of_run(run_id))
+        self._world = world
 
-    def write(self, events: Sequence[Event]) -> None:
-        super().write(events)
-        for event in events:
-            self.written_s.setdefault(event.event_id, self._time.now_s)
-
-
-class WatchedCluster(SimulatedCluster):
-    """Records its launches, and the time of the first report of each failure.
-
-    Attributes:
-        undecided: Launches whose decision was not in the ledger.
-    """
-
-    def __init__(
-        self, store: MemoryStore, spec: SweepSpec, faults: FaultModel, oracle: Oracle
-    ) -> None:
-        problem = declared_problem(spec.objectives)
-        super().__init__(oracle, problem, spec.engine, seed=spec.seed, faults=faults)
-        self.storage: DatedStorage = DatedStorage(self.time)
-        self.store = store
-        self.launched: list[tuple[str, int]] = []
-        self.undecided: list[Launch] = []
-        self.failures_told_s: dict[tuple[str, int], float] = {}
+    def adopt(self, epoch: int) -> list[Launch]:
+        lives = len(self._world.endings)
+        launches = super().adopt(epoch)
+        if len(self._world.endings) == lives:  # no other driver came meanwhile
+            self._world.cluster.check_groups()
+        return launches
 
     def launch(self, launch: Launch) -> None:
-        self.launched.append((launch.run_id, launch.attempt))
-        if f"started:{launch.run_id}:{launch.attempt}" not in self.store.ids:
-            self.undecided.append(launch)
+        world = self._world
+        world.launched.append((launch.run_id, launch.attempt))
+        if f"started:{launch.run_id}:{launch.attempt}" not in world.store.ids:
+            world.undecided.append(launch)
         super().launch(launch)
 
-    def next_reports(self, timeout_s: float) -> list[Report]:
-        reports = super().next_reports(timeout_s)
+    def poll(self, timeout_s: float) -> list[Report]:
+        reports = super().poll(timeout_s)
         for report in reports:
             if report.failure is not None:
                 attempt = (report.run_id, report.attempt)
-                self.failures_told_s.setdefault(attempt, self.time.now_s)
+                self._world.failures_told_s.setdefault(attempt, self._world.cluster.time.now_s)
         return reports
 
 
 class SlowCircle(CircleOracle):
-    """Checkpoints of about ten seconds, so that storage is back before most runs end."""
+    """Checkpoints of some seconds, so that storage is back before many runs end."""
+
+    seconds = 6.0
 
     def launch(
         self, proposal: Proposal, rng: np.random.Generator
     ) -> list[tuple[float, list[float]]]:
         noise = rng.normal(0.0, 0.02, 2)
         answer = super().launch(proposal, rng)
-        return [(10 * cost, (np.asarray(s) + noise).tolist()) for cost, s in answer]
+        return [(self.seconds * cost, (np.asarray(s) + noise).tolist()) for cost, s in answer]
 
 
-def drawn_weather(rng: np.random.Generator) -> FaultModel:
-    """Return one sweep's weather: some kinds of trouble are absent."""
-    crash, straggle, oom, node, preempt, hang, twice, delay = rng.random(8) * rng.integers(0, 2, 8)
-    return FaultModel(
-        crash=0.3 * crash,
-        straggle=0.3 * straggle,
-        out_of_memory=0.3 * oom,
-        node_loss=0.2 * node,
-        preempt=0.3 * preempt,
-        hang=0.2 * hang,
-        duplicate=0.6 * twice,
-        delay=0.6 * delay,
-        delay_s=float(rng.choice([1.0, 10.0, 60.0])),
-        noticed_s=float(rng.choice([0.0, 5.0])),
-        full_disks=drawn_disks(rng),
-    )
+class QuickCircle(SlowCircle):
+    """The same, for worlds in which little goes wrong."""
 
-
-def drawn_disks(rng: np.random.Generator) -> tuple[FullDisk, ...]:
-    """Return when disks of one sweep are full; of every other sweep none is."""
-    disks = []
-    for _ in range(int(rng.integers(0, 2) * rng.integers(1, 4))):
-        start_s, slot = float(rng.uniform(0.0, 200.0)), int(rng.integers(-1, 4))
-        for_s = float(rng.exponential(60.0))
-        disks.append(FullDisk(start_s, start_s + for_s, None if slot < 0 else slot))
-    return tuple(disks)
+    seconds = 2.0
 
 
 def drawn_spec(rng: np.random.Generator, seed: int) -> SweepSpec:
@@ -186,7 +151,13 @@ def drawn_spec(rng: np.random.Generator, seed: int) -> SweepSpec:
         engine={
             "worker_groups": int(rng.integers(1, 5)),
             "retries": int(rng.integers(0, 3)),
-            "limits": {"silent_s": 30.0, "orphan_s": 100.0, "losses": int(rng.integers(1, 6))},
+            "resources": {"ranks": 1 + int(rng.random() < 0.3)},
+            "limits": {
+                "silent_s": 12.0,
+                "heartbeat_s": 8.0,
+                "orphan_s": 40.0,
+                "losses": int(rng.integers(1, 6)),
+            },
         },
     )
 
@@ -197,54 +168,83 @@ class World:
 
     Attributes:
         endings: How each driver ended.
-        launched_by: How many launches there were when it did.
-        acknowledged: Rows that a ledger has confirmed to some driver.
+        launched: What drivers sent to worker groups, in order.
+        launched_by: How many launches there were when each driver ended.
+        undecided: Launches whose decision was not in the ledger.
+        failures_told_s: When a driver was told first that an attempt had failed.
+        acknowledged: Rows that a ledger has told some driver to be there.
+        workers_answer: Whether workers live on and are in reach whatever happens.
+        absences: How often no driver came for so long that every worker had to go.
         oracle_class: What is trained and evaluated.
-        ledger_class, driver_class: Replaced where the checks themselves are tested.
+        ledger_class, driver_class, backend_class: Replaced where the checks themselves are tested.
     """
 
     spec: SweepSpec
-    faults: FaultModel
+    faults: ClusterFaults
     fate: Fate
     rng: np.random.Generator
     oracle_class: type[Oracle] = SlowCircle
     ledger_class: type[ChaosLedger] = ChaosLedger
     driver_class: type[Driver] = Driver
+    backend_class: type[WatchedBackend] = WatchedBackend
     store: MemoryStore = field(default_factory=MemoryStore)
     endings: list[str] = field(default_factory=list)
     acknowledged: list[Event] = field(default_factory=list)
+    launched: list[tuple[str, int]] = field(default_factory=list)
     launched_by: list[int] = field(default_factory=list)
+    undecided: list[Launch] = field(default_factory=list)
+    failures_told_s: dict[tuple[str, int], float] = field(default_factory=dict)
+    workers_answer: bool = False
+    absences: int = 0
     _away_until_s: float = -1.0
     _depth: int = 0
 
     def __post_init__(self) -> None:
-        oracle = self.oracle_class()
-        self.cluster = WatchedCluster(self.store, self.spec, self.faults, oracle)
+        self.cluster = VirtualCluster(
+            self.spec,
+            self.oracle_class(),
+            self.faults,
+            nodes=(2, 4),
+            seed=int(self.rng.integers(2**31)),
+        )
 
     def run(self) -> None:
         """Let one driver follow another until the sweep is done, then open it once more."""
         while not self._ends():
-            mean_s = float(self.rng.choice([1.0, 20.0, 150.0]))
+            mean_s = float(self.rng.choice([1.0, 10.0, 60.0]))
             self.cluster.pass_time(float(self.rng.exponential(mean_s)))
+            if self.rng.random() < 0.04:
+                self._leave_alone()
         self.cluster.pass_time(1000.0)
         while not self._ends():
             pass
+        self.cluster.pass_time(2000.0)
+
+    def _leave_alone(self) -> None:
+        """Let no driver come for so long that every worker must have saved its run and gone."""
+        cluster, orphan_s = self.cluster, self.spec.engine.limits.orphan_s
+        cluster.calm_s += orphan_s + 2 * SAVE_S
+        self.absences += 1
+        cluster.pass_time(orphan_s + 2 * SAVE_S + 60.0)
+        assert not cluster.processes, f"orphans stay: {list(cluster.processes)}"
 
     def _ends(self) -> bool:
         """Let one driver live; return whether nothing is left to do for another."""
         assert len(self.endings) < LAST_LIFE, f"never ends: {self.endings}"
-        if self._live() != "done":
+        lives = len(self.endings)
+        if self.live() != "done" or len(self.endings) > lives + 1:  # a rival may leave something
             return False
         early = bool(self.store.events[-1].payload.get(AGAIN))
         self.endings[-1] = "stopped early" if early else "done"
         return not early
 
-    def _live(self) -> str:
+    def live(self) -> str:
+        """Let one driver live; return how it ended."""
         ledger = self.ledger_class(self.store, self._meet)
         known = self.store.ids
         hooks = Hooks(recover=lambda: self.cluster.storage.beyond(known))
         proposer = build(self.spec.proposer, m=2, runs=self.spec.stop.runs)
-        backend = SimulatedBackend(self.cluster)
+        backend = self.backend_class(self, VirtualTransport(self.cluster, self._call))
         place = len(self.endings)
         self.endings.append("alive")
         try:
@@ -256,14 +256,28 @@ class World:
             ending = "stopped"
         except FencedError:
             ending = "fenced"
+        except WorkerError as error:
+            if "by chance" not in str(error) and "no worker gets to work" not in str(error):
+                raise
+            ending = "no worker"
         except LedgerError as error:
             if "away" not in str(error):
                 raise
             ending = "gave up"
         self.endings[place] = ending
-        self.launched_by.append(len(self.cluster.launched))
+        self.launched_by.append(len(self.launched))
         self.acknowledged += ledger.acknowledged
         return ending
+
+    def _call(self, what: str) -> None:
+        """Meet what befalls a driver as it calls the cluster."""
+        if self.cluster.time.now_s < self._away_until_s:
+            what = "away"
+        match self.fate.at_call(what) if len(self.endings) <= FAULTY_LIVES else None:
+            case Blow.KILL:
+                raise Killed
+            case Blow.RIVAL:
+                self._rival()
 
     def _meet(self, where: str) -> None:
         now_s = self.cluster.time.now_s
@@ -277,18 +291,24 @@ class World:
             case Blow.FAIL:
                 raise LedgerError("simulated storage is away")
             case Blow.OUTAGE:
-                self._away_until_s = now_s + float(self.rng.uniform(0.0, 300.0))
+                longest_s = 300.0 if self.rng.random() < 0.5 else 30.0  # a driver waits for 180 s
+                self._away_until_s = now_s + float(self.rng.uniform(0.0, longest_s))
                 raise LedgerError("simulated storage is away")
-            case Blow.RIVAL if self._depth < 2:
-                self._depth += 1
-                self._live()
-                self._depth -= 1
+            case Blow.RIVAL:
+                self._rival()
+
+    def _rival(self) -> None:
+        if self._depth < 2:
+            self._depth += 1
+            self.live()
+            self._depth -= 1
 
 
 def world_of(seed: int, **instead: Any) -> World:
     """Return the world of a seed before anything has happened, with other parts where given."""
     rng = rng_of("chaos", seed)
-    return World(drawn_spec(rng, seed), drawn_weather(rng), DrawnFate(rng), rng, **instead)
+    parts = {"spec": drawn_spec(rng, seed), "faults": drawn_faults(rng), "fate": DrawnFate(rng)}
+    return World(**{**parts, **instead}, rng=rng)
 
 
 def run_world(seed: int, **instead: Any) -> World:
@@ -303,7 +323,7 @@ def run_world(seed: int, **instead: Any) -> World:
         check(world)
     except Exception as error:
         story = f"seed {seed}, repeated by tests.sim.chaos.run_world({seed}): {world.endings}"
-        raise AssertionError(f"{story}: {error}") from error
+        raise AssertionError(f"{story}: {type(error).__name__}: {error}") from error
     return world
 
 
@@ -316,10 +336,20 @@ def check(world: World) -> None:
         events,
         world.acknowledged,
         [(row, cluster.storage.written_s[row.event_id]) for row in cluster.storage],
-        cluster.failures_told_s,
+        world.failures_told_s,
     )
     check_costs(events, state)
     fronts = [world.store.fronts[n] for n in sorted(world.store.fronts)]
     check_fronts(events, fronts, cluster.problem, state)
-    assert not cluster.undecided, f"launched, but not decided: {cluster.undecided}"
-    assert len(cluster.launched) == len(set(cluster.launched)), "an attempt was launched twice"
+    assert not world.undecided, f"launched, but not decided: {world.undecided}"
+    assert len(world.launched) == len(set(world.launched)), "an attempt was launched twice"
+    trained = cluster.executed
+    assert len(trained) == len(set(trained)), "two worker groups trained the same attempt"
+    assert not cluster.unfenced, f"an older driver was obeyed: {cluster.unfenced}"
+    assert not cluster.orphaned, f"trained without a driver: {cluster.orphaned}"
+    check_what_was_given_up(events, cluster.trained)
+    check_told_failures(events, cluster.failed)
+    if world.workers_answer:
+        check_told_alike(events, [(run, attempt, why) for _, run, attempt, _, why in cluster.ends])
+    left = [*cluster.processes, *cluster.placements]
+    assert not left, f"resources were never given back: {left}"

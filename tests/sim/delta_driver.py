@@ -1,4 +1,4 @@
-"""A driver in a process of its own, over the real ledger, to be killed: argument, a folder.
+"""A driver in a process of its own, over the real ledger, to be killed: a folder, and its runs.
 
 Prints a line for each launch. An oracle is asked after the decision was committed, so what is
 printed must never be lost.
@@ -16,8 +16,6 @@ from tests.sim.oracles import CircleOracle
 from tests.sim.specs import circle_spec
 from tests.simulated_sweeps import simulated_sweep
 
-RUNS = 30
-
 
 class SlowOracle(CircleOracle):
     """Takes some real milliseconds, so that kills land inside."""
@@ -32,4 +30,5 @@ class SlowOracle(CircleOracle):
 
 
 if __name__ == "__main__":
-    simulated_sweep(circle_spec(stop={"runs": RUNS}, storage=sys.argv[1]), SlowOracle(), fsync=True)
+    spec = circle_spec(stop={"runs": int(sys.argv[2])}, storage=sys.argv[1])
+    simulated_sweep(spec, SlowOracle(), fsync=True)

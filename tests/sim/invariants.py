@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from paretoflow.core.values import Problem
+from paretoflow.engine.loop.driver_rows import NO_RESULT
 from paretoflow.engine.state.events import SEEN
 from paretoflow.engine.state.failures import AGAIN
 from paretoflow.engine.state.sweep_state import SweepState
@@ -104,11 +105,10 @@ def check_nothing_lost(
     there = {e.event_id: e for e in events}
     for event in acknowledged:
         assert there.get(event.event_id) == event, f"acknowledged, but lost: {event.event_id}"
-    given_up_s = {
-        e.run_id: failures_told_s[e.run_id, e.attempt]
-        for e in ends_of(events)
-        if e.kind is EventKind.FAILED
-    }
+    given_up = [e for e in ends_of(events) if e.kind is EventKind.FAILED]
+    unknown = [e for e in given_up if (e.run_id, e.attempt) not in failures_told_s]
+    assert not unknown, f"failed, but nobody was told why: {unknown}"
+    given_up_s = {e.run_id: failures_told_s[e.run_id, e.attempt] for e in given_up}
     finished = {e.run_id for e in of_kind(events, EventKind.FINISHED)}
     for row, written_s in fragments:
         if row.kind is EventKind.EVALUATED:
@@ -119,6 +119,73 @@ def check_nothing_lost(
             assert told == row, f"changed: {row.event_id}"
         elif row.kind is EventKind.FINISHED and row.run_id not in finished:
             assert given_up_s[row.run_id] <= written_s, f"lost: {row.event_id}"
+
+
+SOON_S = 5.0
+"""How long it may take until a worker hears that it was given up."""
+
+
+def check_what_was_given_up(
+    events: Sequence[Event], trained: Iterable[tuple[float, str, int, float]]
+) -> None:
+    """No worker goes on for long with an attempt that the ledger has given up.
+
+    Args:
+        events: Rows of the ledger.
+        trained: When a worker trained which attempt, and until when nobody could reach it.
+    """
+    over_s: dict[tuple[str, int], float] = {}
+    for event in events:
+        if event.kind is EventKind.STARTED:
+            gone = [(event.run_id, attempt) for attempt in range(event.attempt)]
+        elif event.kind in (EventKind.FAILED, EventKind.PAUSED):
+            gone = [(event.run_id, event.attempt)]
+        else:
+            continue
+        for each in gone:
+            over_s[each] = min(over_s.get(each, np.inf), event.time_s)
+    for time_s, run_id, attempt, cut_until_s in trained:
+        until_s = max(over_s.get((run_id, attempt), np.inf), cut_until_s) + SOON_S
+        assert time_s <= until_s, f"{run_id} attempt {attempt} is trained at {time_s} s for nothing"
+
+
+def check_told_failures(
+    events: Sequence[Event], ends: Iterable[tuple[float, str, int, float | None]]
+) -> None:
+    """A failure that a worker told is recorded, unless nobody could ask it, or the user stopped.
+
+    Args:
+        events: Rows of the ledger.
+        ends: When which attempt failed on a worker, and when that worker was out of reach for good.
+    """
+    failed = {(e.run_id, e.attempt): e.message for e in of_kind(events, EventKind.FAILED)}
+    unknown = [attempt for attempt, message in failed.items() if message == NO_RESULT.message]
+    assert not unknown, f"why they failed was forgotten: {unknown}"
+    started, stopped = of_kind(events, EventKind.STARTED), of_kind(events, EventKind.STOPPED)
+    began_s = {(e.run_id, e.attempt): e.time_s for e in started}
+    for time_s, run_id, attempt, gone_s in ends:
+        later = [e.time_s for e in started if e.run_id == run_id and e.attempt > attempt]
+        if (run_id, attempt) in failed or not later:
+            continue
+        again_s = min(later)
+        asked = gone_s is None or gone_s > again_s + SOON_S
+        put_down = any(
+            e.run_id == run_id and began_s[run_id, attempt] <= e.time_s <= again_s for e in stopped
+        )
+        assert put_down or not asked, f"{run_id} attempt {attempt} failed at {time_s} s: forgotten"
+
+
+def check_told_alike(events: Sequence[Event], told: Iterable[tuple[str, int, str]]) -> None:
+    """Where workers stay and answer, each failure is recorded as the first rank told it.
+
+    Args:
+        events: Rows of the ledger.
+        told: Run, attempt and message of each failure.
+    """
+    why = {(run_id, attempt): message for run_id, attempt, message in told}
+    failed = of_kind(events, EventKind.FAILED)
+    other = [e for e in failed if why.get((e.run_id, e.attempt)) != e.message]
+    assert not other, f"recorded as {other[0].message!r}, told as {why}"
 
 
 def check_costs(events: Sequence[Event], state: SweepState) -> None:

@@ -14,16 +14,15 @@ from paretoflow.core.ids import rng_of
 from paretoflow.engine.read.sweep import open_sweep_folder, read_sweep
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import EventKind
-from tests.sim.delta_driver import RUNS
 
 CHECKOUT = Path(__file__).parents[2]
 
 
-def _life(storage: Path, rng: np.random.Generator) -> list[str]:
+def _life(storage: Path, runs: int, rng: np.random.Generator) -> list[str]:
     """Let a driver launch a few runs, kill it some time later; return its launches."""
     told: list[str] = []
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.sim.delta_driver", str(storage)],
+        [sys.executable, "-m", "tests.sim.delta_driver", str(storage), str(runs)],
         cwd=CHECKOUT,
         stdout=subprocess.PIPE,
         text=True,
@@ -37,14 +36,14 @@ def _life(storage: Path, rng: np.random.Generator) -> list[str]:
     return [line.strip() for line in told if line.endswith("\n")]
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.full)])
-def test_kills_lose_nothing_and_double_nothing(kills: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kills", "runs"), [(1, 10), pytest.param(10, 30, marks=pytest.mark.full)])
+def test_kills_lose_nothing_and_double_nothing(kills: int, runs: int, tmp_path: Path) -> None:
     rng = rng_of("kill -9")
     told: list[str] = []
     for _ in range(kills):
-        told += _life(tmp_path, rng)
+        told += _life(tmp_path, runs, rng)
     subprocess.run(
-        [sys.executable, "-m", "tests.sim.delta_driver", str(tmp_path)],
+        [sys.executable, "-m", "tests.sim.delta_driver", str(tmp_path), str(runs)],
         check=True,
         cwd=CHECKOUT,
         stdout=subprocess.DEVNULL,
@@ -54,7 +53,7 @@ def test_kills_lose_nothing_and_double_nothing(kills: int, tmp_path: Path) -> No
     kinds = {k: [e.run_id for e in events if e.kind is k] for k in EventKind}
     assert len(kinds[EventKind.OPENED]) > kills / 2, "the kills came before the work"
     finished = kinds[EventKind.FINISHED]
-    assert len(finished) == len(set(finished)) == RUNS
+    assert len(finished) == len(set(finished)) == runs
     assert sorted(finished) == sorted(kinds[EventKind.PROPOSED])
     assert [e.seq for e in events] == list(range(len(events)))
     seeds = {str(r.proposal.seed) for r in open_sweep_folder(root).state.runs.values()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,18 +11,18 @@ from paretoflow.core.ids import rng_of
 from paretoflow.core.status import RunStatus
 from paretoflow.core.values import Proposal
 from paretoflow.engine.loop.driver import Driver
-from paretoflow.engine.loop.hooks import Hooks
 from paretoflow.engine.simulation.backend import FaultModel, SimulatedBackend, SimulatedCluster
 from paretoflow.ledger.memory import MemoryLedger, MemoryStore
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.proposers import build
 from paretoflow.scoring.calibrate import declared_problem
 from paretoflow.spec.sweep import SweepSpec
-from tests.sim.chaos import World, check
+from tests.sim.chaos import QuickCircle, World, check
 from tests.sim.fates import Blow, OneBlow
 from tests.sim.invariants import of_kind
 from tests.sim.oracles import CircleOracle
 from tests.sim.specs import circle_spec
+from tests.virtual.faults import CALM
 
 STEPS = 9
 
@@ -44,7 +46,7 @@ def spec_of(**changes: object) -> SweepSpec:
     return circle_spec(method=method, **{"stop": {"runs": 24, "rungs": rungs}, **changes})
 
 
-def swept(spec: SweepSpec, **faults: float) -> list[Event]:
+def swept(spec: SweepSpec, **faults: Any) -> list[Event]:
     store = MemoryStore()
     cluster = SimulatedCluster(
         SlowOracle(),
@@ -54,8 +56,7 @@ def swept(spec: SweepSpec, **faults: float) -> list[Event]:
         faults=FaultModel(**faults),
     )
     proposer = build(spec.proposer, m=2, runs=spec.stop.runs)
-    hooks = Hooks(recover=lambda: cluster.storage.beyond(store.ids))
-    Driver(spec, MemoryLedger(store), SimulatedBackend(cluster), proposer, hooks).run()
+    Driver(spec, MemoryLedger(store), SimulatedBackend(cluster), proposer).run()
     return store.events
 
 
@@ -102,16 +103,16 @@ def test_what_nothing_is_ahead_of_is_never_paused() -> None:
 def _world(fate: OneBlow) -> World:
     stop = {"runs": 6, "rungs": {"reduction": 3, "first": 1}}
     spec = circle_spec(stop=stop, engine={"worker_groups": 2}, proposer={"type": "lattice"})
-    return World(spec, FaultModel(), fate, rng_of("one blow"))
+    return World(spec, CALM, fate, rng_of("one blow"), oracle_class=QuickCircle)
 
 
 @pytest.mark.parametrize("blow", [Blow.KILL, Blow.RIVAL])
 def test_a_blow_at_every_other_commit_of_a_sweep_with_paused_runs(blow: Blow) -> None:
-    quiet = _world(OneBlow(None, 0))
+    quiet = _world(counted := OneBlow(None, 0))
     quiet.run()
     kinds = [e.kind for e in quiet.store.events]
     assert EventKind.PAUSED in kinds
-    for at in range(0, quiet.fate.chances, 2):
+    for at in range(0, counted.chances, 2):
         world = _world(OneBlow(blow, at))
         world.run()
         check(world)

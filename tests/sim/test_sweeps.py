@@ -60,7 +60,7 @@ def test_constrained_launches_leave_the_hull_of_a_concave_front() -> None:
 @pytest.mark.parametrize("tag", ["soups", "map"])
 def test_merges_are_runs_that_cost_little_and_come_back_on_the_front(tag: str) -> None:
     spec = circle_spec(proposer={"type": tag}, engine={"worker_groups": 4, "retries": 20})
-    faults = FaultModel(crash=0.2, straggle=0.2, duplicate=0.2)
+    faults = FaultModel(crash=0.2, straggle=0.2)
     mixed = simulate(spec, MixingOracle(), faults=faults)
     assert _same(mixed, simulate(spec, MixingOracle(), faults=faults))
     assert (mixed.front.finished, mixed.front.failed) == (16, 0)

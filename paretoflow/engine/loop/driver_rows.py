@@ -11,7 +11,7 @@ from paretoflow.engine.messages import Failure, Report
 from paretoflow.engine.state.failures import AGAIN
 from paretoflow.ledger.tables import Event, EventKind
 
-_NO_RESULT = Failure(Boundary.WORKER, "the attempt ended without a result", retryable=True)
+NO_RESULT = Failure(Boundary.WORKER, "the attempt ended without a result", retryable=True)
 
 
 def opened(epoch: int, time_s: float, spec_digest: str) -> Event:
@@ -72,7 +72,7 @@ def failed(report: Report, time_s: float, *, spent_s: float, ranks: int, final: 
 
 def failure_of_report(report: Report) -> Failure:
     """Return the failure of an attempt that ended without a finished run."""
-    return report.failure or _NO_RESULT
+    return report.failure or NO_RESULT
 
 
 def stopped(run_id: str, epoch: int, time_s: float) -> Event:

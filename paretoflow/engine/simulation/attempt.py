@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from paretoflow.core.cost import Cost
 from paretoflow.core.launch import Launch
-from paretoflow.core.status import Boundary
-from paretoflow.engine.messages import Cause, Failure, Report
-from paretoflow.engine.simulation.fault_model import AttemptPlan, InjectedFault
+from paretoflow.engine.messages import Report
+from paretoflow.engine.simulation.fault_model import AttemptPlan
 from paretoflow.engine.state.events import evaluated, finished, paused
-
-_ENDS = {
-    InjectedFault.CRASH: ("the simulated worker died", Cause.ERROR),
-    InjectedFault.OUT_OF_MEMORY: ("out of simulated memory", Cause.OUT_OF_MEMORY),
-    InjectedFault.NODE_LOSS: ("the simulated node was lost", Cause.LOST),
-    InjectedFault.PREEMPT: ("the simulated machine was taken back", Cause.LOST),
-}
 
 
 @dataclass(eq=False)
@@ -27,38 +17,20 @@ class SimulatedAttempt:
 
     Attributes:
         began_s: Start of the attempt.
-        fate: Random generator of the attempt.
         charged_s: Start of the time that no checkpoint has charged yet.
-        over: Whether it has ended; its report may still be on its way.
-        given_up: Whether it was ended for its silence; results may still arrive.
-        stuck: Whether it was silent for too long while there was no driver to give it up.
+        over: Whether it has ended; it produces no further result.
     """
 
     launch: Launch
     slot: int
     began_s: float
-    fate: np.random.Generator
     charged_s: float
     course: AttemptPlan | None = None
     over: bool = False
-    given_up: bool = False
-    stuck: bool = False
 
     def has_ended(self) -> bool:
         """Check whether the attempt is over."""
         return self.over
-
-    def is_quiet(self) -> bool:
-        """Check whether the attempt will produce no further result."""
-        return self.over and not self.given_up
-
-    def befalls(self, chance: float) -> bool:
-        """Draw whether an event of this probability happens."""
-        return chance > 0 and bool(self.fate.random() < chance)
-
-    def drawn_s(self, mean_s: float) -> float:
-        """Draw a duration in seconds."""
-        return float(self.fate.exponential(mean_s))
 
     def result(self, index: int, now_s: float) -> Report:
         """Evaluate a checkpoint of the plan: the time since the last checkpoint is its cost."""
@@ -82,9 +54,3 @@ class SimulatedAttempt:
         where = (self.launch.run_id, self.launch.attempt)
         row = paused(*where, now_s, why, step, Cost(spent_s, spent_s))
         return Report(*where, (row,), ended=True)
-
-
-def failure_by(trouble: InjectedFault) -> Failure:
-    """Return the failure that an injected fault causes."""
-    message, cause = _ENDS[trouble]
-    return Failure(Boundary.WORKER, message, retryable=True, cause=cause)

@@ -28,21 +28,18 @@ __all__ = [
 
 
 class SimulatedBackend:
-    """One driver's connection to a simulated cluster; the cluster outlives it.
+    """A driver's connection to a simulated cluster, which has no driver before or after.
 
     Args:
-        cluster: Worker groups, storage and time, shared with the drivers before and after.
+        cluster: Worker groups, storage and time.
     """
 
     def __init__(self, cluster: SimulatedCluster) -> None:
         self._cluster = cluster
-        self._epoch = -1
 
     def adopt(self, epoch: int) -> list[Launch]:
-        """Take over the cluster's worker groups; return their launches."""
-        left = self._cluster.take_over(epoch)
-        self._epoch = epoch
-        return left
+        """Return no launch: no earlier driver has left any."""
+        return []
 
     def prepare(self, problem: Problem | None) -> list[Event]:
         """Return the calibration, and the base's evaluation if the oracle has one."""
@@ -68,22 +65,17 @@ class SimulatedBackend:
 
     def launch(self, launch: Launch) -> None:
         """Give an attempt to an idle worker group."""
-        self._cluster.check(self._epoch)
         self._cluster.launch(launch)
 
     def drop(self, launch: Launch) -> None:
-        """Stop an attempt without a report."""
-        self._cluster.check(self._epoch)
-        self._cluster.drop(launch)
+        """Do nothing: only an adopted attempt can be dropped."""
 
     def suspend(self, run_id: str, attempt: int, why: str) -> None:
         """Make an attempt save its state and report the pause."""
-        self._cluster.check(self._epoch)
         self._cluster.suspend((run_id, attempt), why)
 
     def poll(self, timeout_s: float) -> list[Report]:
         """Jump to the next event, however far, and return all reports of that time."""
-        self._cluster.check(self._epoch)
         return self._cluster.next_reports(timeout_s)
 
     def groups(self) -> Sequence[GroupState]:
@@ -91,9 +83,8 @@ class SimulatedBackend:
         return self._cluster.states()
 
     def detach(self) -> None:
-        """Leave the worker groups running."""
+        """Do nothing: the simulation ends with its driver."""
 
     def close(self) -> None:
-        """Let attempts save their state, and stop them; those of a newer driver are left alone."""
-        if self._epoch >= self._cluster.epoch:
-            self._cluster.stop_all()
+        """Stop all attempts."""
+        self._cluster.stop_all()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import accumulate
 
 import numpy as np
 
-from paretoflow.core.launch import Launch
 from paretoflow.engine.simulation.oracle_answers import CheckedPoint
 
 
@@ -38,42 +36,13 @@ class FaultModel:
     Args:
         crash: The worker group dies during the attempt.
         straggle: The attempt takes `straggle_factor` times as long.
-        out_of_memory: The attempt is out of memory; half as likely with batches half as large.
-        node_loss: The worker group's node is lost, and every worker group on it.
-        preempt: The worker group's machine is taken back; a notice leaves time to save.
-        hang: The worker group falls silent: shorter than `engine.limits.silent_s`, or until it is
-            given up; its results then arrive late.
-        duplicate: Probability that a report arrives twice.
-        delay: Probability that a fragment, or a report, arrives late.
-        delay_s: Mean delay, in virtual seconds.
-        groups_per_node: Number of worker groups on a node, which are lost with it.
-        noticed_s: Time until a lost worker group is detected and its machine replaced.
         full_disks: Periods in which worker groups cannot write their results.
     """
 
     crash: float = 0.0
     straggle: float = 0.0
     straggle_factor: float = 5.0
-    out_of_memory: float = 0.0
-    node_loss: float = 0.0
-    preempt: float = 0.0
-    hang: float = 0.0
-    duplicate: float = 0.0
-    delay: float = 0.0
-    delay_s: float = 1.0
-    groups_per_node: int = 2
-    noticed_s: float = 0.0
     full_disks: tuple[FullDisk, ...] = ()
-
-
-class InjectedFault(StrEnum):
-    """A fault that ends an attempt early, or delays it."""
-
-    CRASH = "crash"
-    OUT_OF_MEMORY = "out_of_memory"
-    NODE_LOSS = "node_loss"
-    PREEMPT = "preempt"
-    HANG = "hang"
 
 
 @dataclass(frozen=True)
@@ -102,18 +71,14 @@ class AttemptPlan:
         first: Number of checkpoints that are left out, as earlier attempts have made them.
         points: The remaining checkpoints, at least one.
         ends: Time of each of them, in seconds after the start.
-        trouble: Fault of the attempt itself, or None.
-        trouble_s: Time of the fault, in seconds after the start.
-        stall_s: Duration of the silence at a hang, in seconds.
+        crash_s: Time of the worker group's death, in seconds after the start.
     """
 
     begun: SavedProgress
     first: int
     points: tuple[CheckedPoint, ...]
     ends: tuple[float, ...]
-    trouble: InjectedFault | None = None
-    trouble_s: float = float("inf")
-    stall_s: float = 0.0
+    crash_s: float = float("inf")
 
     def reached(self, after_s: float) -> SavedProgress:
         """Return the progress of the attempt some seconds after its start."""
@@ -128,20 +93,16 @@ class AttemptPlan:
 
 def course_of(
     points: Sequence[CheckedPoint],
-    launch: Launch,
     begun: SavedProgress,
     faults: FaultModel,
-    silent_s: float,
     fate: np.random.Generator,
 ) -> AttemptPlan:
     """Make the plan of one attempt.
 
     Args:
         points: Checkpoints of the whole run, at least one.
-        launch: The attempt.
         begun: Progress from which it continues.
         faults: Probabilities of faults.
-        silent_s: Longest silence before a worker group is given up, in seconds.
         fate: Random generator of this attempt.
     """
     slow = faults.straggle_factor if fate.random() < faults.straggle else 1.0
@@ -150,30 +111,6 @@ def course_of(
     costs = [p.evaluation.cost.wall_s * slow for p in left]
     costs[0] *= 1.0 - begun.share if first == begun.checkpoints else 1.0
     ends = tuple(accumulate(costs))
-    troubles = _troubles(ends, faults, launch.accumulation_factor, fate)
-    if not troubles:
-        return AttemptPlan(begun, first, left, ends)
-    trouble = min(troubles, key=lambda kind: troubles[kind])
-    at_s = troubles[trouble]
-    stall_s = silent_s * float(fate.uniform(0.5, 2.0)) if trouble is InjectedFault.HANG else 0.0
-    ends = tuple(end + stall_s * (end > at_s) for end in ends)
-    return AttemptPlan(begun, first, left, ends, trouble, at_s, stall_s)
-
-
-def _troubles(
-    ends: tuple[float, ...], faults: FaultModel, factor: int, fate: np.random.Generator
-) -> dict[InjectedFault, float]:
-    """Draw the faults of an attempt, with their times."""
-    found = {}
     if fate.random() < faults.crash:
-        found[InjectedFault.CRASH] = ends[int(fate.integers(len(ends)))]
-    chances = {
-        InjectedFault.OUT_OF_MEMORY: faults.out_of_memory / factor,
-        InjectedFault.NODE_LOSS: faults.node_loss,
-        InjectedFault.PREEMPT: faults.preempt,
-        InjectedFault.HANG: faults.hang,
-    }
-    for kind, chance in chances.items():
-        if chance and fate.random() < chance:
-            found[kind] = float(fate.random()) * ends[-1]
-    return found
+        return AttemptPlan(begun, first, left, ends, ends[int(fate.integers(len(ends)))])
+    return AttemptPlan(begun, first, left, ends)

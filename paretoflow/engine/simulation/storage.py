@@ -1,8 +1,8 @@
-"""The storage of a simulation: fragments of its worker groups, and saved progress of each run."""
+"""The storage of a simulation: results of its worker groups, and saved progress of each run."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 from paretoflow.engine.simulation.fault_model import SavedProgress
 from paretoflow.ledger.tables import Event, EventKind
@@ -11,15 +11,11 @@ _LAST = (EventKind.FINISHED, EventKind.PAUSED)
 
 
 class SimulatedStorage:
-    """The storage of a simulation; it outlives worker groups and drivers."""
+    """The storage of a simulation; it outlives worker groups."""
 
     def __init__(self) -> None:
         self._rows: dict[str, dict[str, Event]] = {}
         self._saved: dict[str, SavedProgress] = {}
-
-    def __iter__(self) -> Iterator[Event]:
-        """Iterate over the events of all fragments."""
-        return (row for rows in self._rows.values() for row in rows.values())
 
     def write(self, events: Sequence[Event]) -> None:
         """Store a fragment; events that are stored already do not change."""
@@ -28,11 +24,7 @@ class SimulatedStorage:
 
     def of_run(self, run_id: str) -> list[Event]:
         """Return the events of one run's fragments, by attempt and step, with the end last."""
-        return _in_order(self._rows.get(run_id, {}).values())
-
-    def beyond(self, known: Collection[str]) -> list[Event]:
-        """Return the events of all fragments except known ones, by run, attempt and step."""
-        return _in_order([row for row in self if row.event_id not in known])
+        return in_order(self._rows.get(run_id, {}).values())
 
     def save(self, run_id: str, reached: SavedProgress) -> None:
         """Store a run's progress for its next attempt, unless the stored progress is farther."""
@@ -43,5 +35,6 @@ class SimulatedStorage:
         return self._saved.get(run_id, SavedProgress())
 
 
-def _in_order(rows: Collection[Event]) -> list[Event]:
+def in_order(rows: Collection[Event]) -> list[Event]:
+    """Return events by run, attempt and step, with the end of an attempt last."""
     return sorted(rows, key=lambda e: (e.run_id, e.attempt, e.kind in _LAST, e.step))
