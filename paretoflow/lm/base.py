@@ -99,13 +99,24 @@ def load_base(spec: ModelSpec, *, threads: int | None = None) -> LanguageModel:
         torch.set_num_threads(threads)
     if isinstance(spec, EmbeddedModelSpec):
         return load_folder(TINY_BASE_DIR, name=EMBEDDED_NAME)
+    return _load(spec.path, spec.path, spec, device_of(spec))
+
+
+def device_of(spec: ModelSpec) -> str:
+    """Return the device of a base on this machine: "cpu" or "cuda".
+
+    Raises:
+        ModelError: If a GPU is required and none is present.
+    """
+    if isinstance(spec, EmbeddedModelSpec):
+        return "cpu"
     device = spec.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     elif device == "cuda" and not torch.cuda.is_available():
         what = "model.device is cuda, but torch sees no GPU"
         raise ModelError(what, spec.path, "use device: auto or cpu", code="model-no-gpu")
-    return _load(spec.path, spec.path, spec, device)
+    return device
 
 
 def load_folder(folder: Path, *, name: str) -> LanguageModel:

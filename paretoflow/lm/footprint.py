@@ -13,6 +13,8 @@ TILE_TOKENS, TILE_WORDS = 4096, 32_768
 """Largest piece of the logits that TRL computes at a time, in `trl.kernels.chunked_logprob`."""
 GPU_TILES, CPU_TILES = 1, 7
 """Copies of a piece: on a GPU one kernel works in place, torch's operators on a CPU do not."""
+LIVE_SHARE, LIVE_PARAMETERS = 16, 1_000_000_000
+"""Part of a sharded base that is gathered at a time in training, and its largest size."""
 GPU_BASE, CPU_BASE = 1.5e9, 0.7e9
 """Bytes of CUDA's context and kernels, and of the libraries in a CPU process."""
 
@@ -59,6 +61,8 @@ class Load:
         full_logits: Whether the method keeps the logits of every token.
         referenced: Whether the base's log-probabilities of answers are computed beforehand.
         gpu: Whether the rank has a GPU.
+        whole: Whether the method gathers a sharded base whole.
+        shardable: Whether the base may be sharded by ZeRO 3.
     """
 
     width: int
@@ -73,6 +77,8 @@ class Load:
     full_logits: bool = False
     referenced: bool = True
     gpu: bool = True
+    whole: bool = False
+    shardable: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,8 @@ class Footprint:
 
     Args:
         weights: The base, whole.
-        sharded: The base while it trains; smaller than `weights` under ZeRO 3 alone.
+        sharded: What the rank holds of the base; less than `weights` under ZeRO 3 alone, where it
+            is a share and the parameters that are gathered at a time.
         adapter: Weights, gradients and the optimiser's moments of what is trained.
         training: Activations and logits of a forward and backward pass.
         sampling: Keys, values and logits of a batch of answers.
@@ -98,8 +105,7 @@ class Footprint:
     @property
     def total(self) -> float:
         """Return the peak: training and sampling take turns."""
-        trains = self.sharded + self.training
-        return self.fixed + self.adapter + max(trains, self.weights + self.sampling)
+        return self.fixed + self.adapter + self.sharded + max(self.training, self.sampling)
 
 
 def footprint(shape: Shape, load: Load) -> Footprint:
@@ -111,12 +117,21 @@ def footprint(shape: Shape, load: Load) -> Footprint:
     weights = load.width * shape.parameters
     return Footprint(
         weights=weights,
-        sharded=weights / load.ranks if load.zero == 3 else weights,
+        sharded=_sharded(shape, load) if load.zero == 3 else weights,
         adapter=_adapter(shape, load),
         training=_training(shape, load),
         sampling=_sampling(shape, load),
         fixed=GPU_BASE if load.gpu else CPU_BASE,
     )
+
+
+def live_parameters(parameters: int) -> int:
+    """Return the parameters of a sharded base that may be gathered at a time in training.
+
+    DeepSpeed's own limit of 10^9 would keep small bases whole from the forward to the backward
+    pass.
+    """
+    return min(parameters // LIVE_SHARE, LIVE_PARAMETERS)
 
 
 def kept_per_token(shape: Shape, width: int, *, gpu: bool) -> float:
@@ -134,6 +149,19 @@ def kept_per_token(shape: Shape, width: int, *, gpu: bool) -> float:
     shared = 4 * (2 * shape.hidden + shape.inner) * shape.layers
     inputs = (width if gpu else 4) * shape.inputs
     return shape.layers * layer + (min(shared, inputs) if width == 4 else inputs)
+
+
+def _sharded(shape: Shape, load: Load) -> float:
+    """A share of the base, which offloading moves to CPU memory, and what is gathered at a time.
+
+    That is the largest of: a layer, the embedding table, and DeepSpeed's live parameters in
+    training.
+    """
+    layer = shape.parameters // max(1, shape.layers)
+    live = max(layer, shape.words * shape.hidden, live_parameters(shape.parameters))
+    gathered = shape.parameters if load.whole else min(live, shape.parameters)
+    share = 0 if load.offload and load.gpu else shape.parameters / load.ranks
+    return load.width * (share + gathered)
 
 
 def _adapter(shape: Shape, load: Load) -> float:

@@ -69,11 +69,25 @@ def require_whole_weights(
             "save it again",
             code="model-incomplete",
         )
-    odd = not_finite(dict(model.named_parameters()))
+    odd = not_finite({name: held_of(p) for name, p in model.named_parameters()})
     if odd:
         what = f"weights are not finite: {listed(odd)}"
         hint = "the file is damaged, or its numbers are too large for the dtype: try float32"
         raise ModelError(what, where, hint, code="model-not-finite")
+
+
+def held_of(parameter: torch.Tensor) -> torch.Tensor:
+    """Return what this process holds of a parameter: all, or its shard without the padding."""
+    shard: torch.Tensor | None = getattr(parameter, "ds_tensor", None)
+    if shard is None:
+        return parameter
+    begin = int(parameter.ds_zero_partition_rank) * shard.numel()  # type: ignore[attr-defined]
+    return shard[: max(0, int(parameter.ds_numel) - begin)]  # type: ignore[attr-defined]
+
+
+def rows_of(layer: Any) -> int:
+    """Return the rows of a layer's weight, those on other ranks included."""
+    return int(getattr(layer.weight, "ds_shape", layer.weight.shape)[0])
 
 
 def not_finite(tensors: Mapping[str, torch.Tensor]) -> list[str]:
@@ -98,7 +112,7 @@ def require_tokenizer(model: Any, tokenizer: Any, where: str) -> None:
         what = "there is no tokenizer: the one that was found knows special tokens alone"
         hint = "copy the model's tokenizer files, such as tokenizer.json, into its folder"
         raise ModelError(what, where, hint, code="model-tokenizer")
-    rows = int(model.get_input_embeddings().weight.shape[0])
+    rows = rows_of(model.get_input_embeddings())
     beyond = sorted((i, word) for word, i in words.items() if i >= rows)
     if beyond:
         number, word = beyond[0]
@@ -131,7 +145,7 @@ def require_output(model: Any, tokenizer: Any, ends: Collection[int], where: str
         what = "config.json says that the output layer is the embedding table, the files hold two"
         hint = "write tie_word_embeddings: false, or remove the layer that is left over"
         raise ModelError(what, where, hint, code="model-incomplete")
-    outputs, rows = (int(e.weight.shape[0]) for e in (head, model.get_input_embeddings()))
+    outputs, rows = (rows_of(e) for e in (head, model.get_input_embeddings()))
     top = max(tokenizer.get_vocab().values())
     hint = "save the model again after resize_token_embeddings(len(tokenizer))"
     if outputs > rows or outputs <= top:

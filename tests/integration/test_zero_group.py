@@ -27,7 +27,7 @@ objectives:
   - {name: coverage, type: rouge, variant: rouge1, range: [0, 1], ref: 0}
   - {name: brevity, type: length, range: [0, 24], ref: 30}
 method: {type: dpo, steps: 16, learning_rate: 0.001, batch_size: 4, checkpoint_every: 2}
-engine: {worker_groups: 1, resources: {ranks: 2, zero: 2}}
+engine: {worker_groups: 1, resources: {ranks: 2, zero: 3}}
 stop: {runs: 1}
 storage: sweeps
 """

@@ -7,6 +7,7 @@ without RANK and WORLD_SIZE it is alone, and takes one launch.
 from __future__ import annotations
 
 import gc
+import hashlib
 import json
 import os
 import sys
@@ -92,15 +93,18 @@ WILD = plain_dpo(**{**SHARED, "learning_rate": 1e30})
 
 
 class WorkerGroup:
-    """This rank, its loaded base, and where it writes."""
+    """This rank, its loaded bases, and where it writes: one base is whole, the other is sharded."""
 
     def __init__(self, base: Path, out: Path) -> None:
         from paretoflow.lm.base import load_folder
+        from paretoflow.methods.distributed.sharded import loading
 
         self.rank = int(os.environ.get("RANK", "0"))
         self.ranks = int(os.environ.get("WORLD_SIZE", "1"))
         self._lm = load_folder(base, name="tiny")
-        self._before = {k: v.clone() for k, v in self._lm.model.state_dict().items()}
+        with loading(Parallel(self.rank, self.ranks, 3), "cpu", "float32"):
+            self._sharded = load_folder(base, name="tiny")
+        self._before = self._traces()
         self._out = out
         self.context = make_context(self._lm)
 
@@ -113,9 +117,13 @@ class WorkerGroup:
         seen: Callable[[Checkpoint], None] = lambda checkpoint: None,
         offload: bool = False,
         disk: str = "",
+        whole: bool = False,
         **fields: Any,
     ) -> None:
-        """Take one launch; what it reported and how it ended goes to `<name>.<rank>.json`."""
+        """Take one launch; what it reported and how it ended goes to `<name>.<rank>.json`.
+
+        At ZeRO 3 it is on the sharded base, unless `whole`.
+        """
         from paretoflow.methods.distributed.ranks import usable
 
         folder = self._out / disk / name
@@ -124,6 +132,7 @@ class WorkerGroup:
         launch = Launch(name, 0, replace(fields.pop("proposal", MIXED), seed=0))
         attempt = AttemptContext(launch, folder, parallel=parallel, **fields)
         reports: list[dict[str, Any]] = []
+        lm = self._sharded if zero == 3 and not whole else self._lm
 
         def report(checkpoint: Checkpoint) -> None:
             seen(checkpoint)
@@ -132,19 +141,22 @@ class WorkerGroup:
         ended, memory = "well", False
         started = time.perf_counter()
         try:
-            build(spec, self.context).train(attempt, report)
+            build(spec, replace(self.context, lm=lm)).train(attempt, report)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is what the test asks about
             ended, memory = f"{type(error).__name__}: {error}", is_out_of_memory(error)
         row = {
             "reports": reports,
             "ended": ended,
             "out_of_memory": memory,
-            "untouched": self._untouched(),
+            "untouched": self._traces() == self._before,
             "usable": usable(),
             "trackers": sorted({"mlflow", "wandb"} & sys.modules.keys()),
             "wall_s": time.perf_counter() - started,
         }
         (self._out / f"{name}.{self.rank}.json").write_text(json.dumps(row, indent=1))
+
+    def _traces(self) -> list[dict[str, Any]]:
+        return [traces(lm.model) for lm in (self._lm, self._sharded)]
 
     def interrupted(
         self, name: str, spec: MethodSpec, zero: int, step: int, disk: str = ""
@@ -164,39 +176,49 @@ class WorkerGroup:
         self.launch(f"{name}-rest", spec, zero, disk=disk, resume_from=state)
 
     def _look(self, checkpoint: Checkpoint) -> dict[str, Any]:
-        """Use the policy as an evaluation does."""
-        from paretoflow.lm.base import encode
-        from paretoflow.lm.generation import generate
-        from paretoflow.lm.logprobs import sequence_logprobs
-
-        prompts = [p.text for p in self.context.candidates.prompts]
-        model = checkpoint.model
-        answers = generate(model, self._lm, prompts, range(4), self.context.generation)
-        ids = [a.token_ids for a in answers]
-        with model.disable_adapter():
-            base = sequence_logprobs(model, self._lm, encode(self._lm, prompts), ids, 4)
-        return {
+        """Use the policy as an evaluation does, which rank 0 makes."""
+        row = {
             "step": checkpoint.step,
             "final": checkpoint.final,
             "tokens": checkpoint.cost.tokens,
             "weights": checkpoint.weights.tolist(),
             "loss": checkpoint.metrics["loss"],
+            "state": checkpoint.state is not None and checkpoint.state.is_dir(),
+        }
+        return row | (self._answers(checkpoint.model) if self.rank == 0 else {})
+
+    def _answers(self, model: Any) -> dict[str, Any]:
+        from paretoflow.lm.base import encode
+        from paretoflow.lm.generation import generate
+        from paretoflow.lm.logprobs import sequence_logprobs
+
+        prompts = [p.text for p in self.context.candidates.prompts]
+        answers = generate(model, self._lm, prompts, range(4), self.context.generation)
+        ids = [a.token_ids for a in answers]
+        with model.disable_adapter():
+            base = sequence_logprobs(model, self._lm, encode(self._lm, prompts), ids, 4)
+        return {
             "answers": [list(i) for i in ids],
             "logprobs": [a.logprob for a in answers],
             "base": base.tolist(),
-            "state": checkpoint.state is not None and checkpoint.state.is_dir(),
         }
 
-    def _untouched(self) -> bool:
-        model = self._lm.model
-        after = model.state_dict()
-        return (
-            after.keys() == self._before.keys()
-            and all(self._before[k].equal(after[k]) for k in after)
-            and not any(p.requires_grad or hasattr(p, "ds_id") for p in model.parameters())
-            and not any(k.startswith("ds_") for m in model.modules() for k in vars(m))
-            and not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
-        )
+
+def traces(model: Any) -> dict[str, Any]:
+    """Return all that a launch might change of a base, on this rank."""
+    from paretoflow.lm.whole import held_of
+
+    parts = {name: held_of(p) for name, p in model.named_parameters()} | dict(model.named_buffers())
+    return {
+        "values": {k: hashlib.sha256(v.numpy().tobytes()).hexdigest() for k, v in parts.items()},
+        "gathered": [p.shape for p in model.parameters()],
+        "trained": [n for n, p in model.named_parameters() if p.requires_grad],
+        "of parameters": [
+            sorted(vars(p).keys() - {"_is_hf_initialized"}) for p in model.parameters()
+        ],
+        "of modules": {n: sorted(vars(m)) for n, m in model.named_modules()},
+        "hooks": [n for n, m in model.named_modules() if m._forward_hooks or m._forward_pre_hooks],
+    }
 
 
 def scripted(table: Candidates, rank: int, generations: int) -> Callable[..., Any]:
@@ -267,6 +289,7 @@ def main(group: WorkerGroup, out: Path, *, full: bool) -> None:
     group.launch("wild", WILD, 3)
     group.launch("full-disk", SPECS["dpo"], 3, seen=refuse if group.rank == 0 else lambda c: None)
     group.launch("dpo-again", SPECS["dpo"], 3)
+    group.launch("dpo-whole", SPECS["dpo"], 3, whole=True)
     group.launch("torn", SPECS["dpo"], 3, resume_from=out / "no-such-state")
     lose(group)
 

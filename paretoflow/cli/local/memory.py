@@ -6,7 +6,7 @@ An estimate may be off, so a sweep is refused only if it exceeds a GPU by more t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ HEAP = 2.0
 """Resident memory of a CPU worker over what is live: freed blocks stay with the allocator."""
 PROMPT = 256
 """Tokens of a prompt where `data.max_prompt_tokens` is unset and the data do not say."""
+Changes = Callable[[Load], Iterator[tuple[str, Load]]]
+"""Yields changes of a spec in words, with the load that they would leave."""
 _RECOMPUTED = ("activation_checkpointing", "gradient_checkpointing")
 _SHOWN = 3
 """Number of ways that a hint names."""
@@ -69,7 +71,7 @@ class Memory:
         parts = self.parts
         place = "GPU" if self.load.gpu else "worker, in CPU memory"
         named = {
-            "base": parts.weights,
+            "base": parts.sharded,
             "adapter": parts.adapter,
             "training": parts.training,
             "sampling": parts.sampling,
@@ -82,7 +84,7 @@ class Memory:
             f"take turns), for {self.load.tokens} tokens of prompt and answer; an estimate"
         )
         if self.load.zero == 3:
-            text += "; ZeRO 3 shards the base in training, every worker loads and samples it whole"
+            text += f"; ZeRO 3 shards the base of {_gb(parts.weights)} GB over the ranks"
         return text
 
 
@@ -152,30 +154,34 @@ def load_of(spec: SweepSpec, window: int | None) -> Load:
         full_logits=method.type in _FULL_LOGITS,
         referenced=kind in ("pairs", "lists", "scored"),
         gpu=resources.gpus_per_rank > 0,
+        whole=method.type == "gradient_dpo",
+        shardable=_shardable(spec),
     )
 
 
 def advice(memory: Memory) -> str:
     """Return the changes that would fit, alone or together; or that none does."""
-    alone = [name for name, load in _changes(memory.load) if _fits(memory, load)]
+    alone = [name for name, load in _all_changes(memory.load) if _fits(memory, load)]
     if alone:
         return f"this would fit: {', or '.join(alone[:_SHOWN])}"
-    if together := _together(memory):
+    if together := _together(memory, _changes) or _together(memory, _all_changes):
         return f"this would fit: {' and '.join(together)}"
-    least = memory.parts.weights + memory.parts.fixed
+    least = memory.parts.sharded + memory.parts.fixed
     if memory.known is not None and least > memory.known:
+        held = "its share of the base" if memory.load.zero == 3 else "the base"
+        more = "more ranks, " if memory.load.zero == 3 else ""
         return (
-            f"the base and the libraries take {_gb(least)} GB, and every worker loads the base "
-            "whole: use larger GPUs, or a smaller base"
+            f"{held} and the libraries take {_gb(least)} GB in every worker: use {more}larger "
+            "GPUs, or a smaller base"
         )
     return "use larger GPUs or a smaller base, or lower max_new_tokens and max_prompt_tokens too"
 
 
-def _together(memory: Memory) -> list[str]:
+def _together(memory: Memory, changes: Changes) -> list[str]:
     """Return changes that fit together, the one that saves most first; empty if none do."""
     load, made = memory.load, dict[str, str]()
     while not _fits(memory, load):
-        others = [(n, to) for n, to in _changes(load) if _key(n) not in made]
+        others = [(n, to) for n, to in changes(load) if _key(n) not in made]
         if not others:
             return []
         name, load = min(others, key=lambda change: footprint(memory.shape, change[1]).total)
@@ -209,6 +215,15 @@ def _changes(load: Load) -> Iterator[tuple[str, Load]]:
             zero=max(load.zero, 2),
         )
         yield f"engine.resources.ranks: {more.ranks} with zero: {more.zero}", more
+
+
+def _all_changes(load: Load) -> Iterator[tuple[str, Load]]:
+    """Yield also the changes that shard the base, whose layers then travel in every step."""
+    yield from _changes(load)
+    ranked = [(name, to) for name, to in _changes(load) if to.ranks > load.ranks]
+    if load.shardable and not load.recomputed:  # the rules refuse both together
+        for _, to in ranked:
+            yield f"engine.resources.ranks: {to.ranks} with zero: 3", replace(to, zero=3)
 
 
 def _fits(memory: Memory, load: Load) -> bool:
@@ -249,6 +264,14 @@ def _sequences(spec: SweepSpec) -> int:
     if isinstance(spec.method, OnlineMethodBase) and spec.method.type != "ipo_md":
         return 1
     return 2 if CAPABILITIES[spec.method.type].data in ("pairs", "prompts") else 1
+
+
+def _shardable(spec: SweepSpec) -> bool:
+    """Return whether the rules allow ZeRO 3, and it would not gather the base whole."""
+    lora, method = spec.model.lora, spec.method
+    forms = lora.dora or lora.modules_to_save
+    able = CAPABILITIES[method.type].distributed == "zero" and method.type != "gradient_dpo"
+    return able and not forms
 
 
 def _rewards(spec: SweepSpec) -> float:

@@ -58,7 +58,9 @@ class GroupBackend:
         self._pool = WorkerGroupPool(spec.engine, factory, transport)
         resources = spec.engine.resources
         alone = spec.engine.launcher == "train" or (resources.ranks, resources.zero) == (1, 0)
-        self._options = GroupOptions(transport, 0, spec.engine.limits, wait_s_of(spec), alone)
+        sharded = spec.engine.launcher == "core" and resources.zero == 3
+        limits, wait_s = spec.engine.limits, wait_s_of(spec)
+        self._options = GroupOptions(transport, 0, limits, wait_s, alone, sharded)
         self._known: Problem | None = None
         self._lead: WorkerGroup | None = None
         self._stash: list[Report] = []

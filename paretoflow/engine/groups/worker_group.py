@@ -117,13 +117,13 @@ class WorkerGroup:
             self.workers[0].ask("meeting_point", then=lambda at: setattr(self, "_meeting", at))
 
     def load(self, problem: Problem | None) -> None:
-        """Make the workers load that have not; without a problem, the first worker alone.
+        """Make the workers load; without a problem the first alone, unless the base is sharded.
 
         Does nothing before the workers have a meeting point: call it again.
         """
         if self.error or not (self._options.alone or self._meeting):
             return
-        for worker in self.workers if problem else self.workers[:1]:
+        for worker in self.workers if problem or self._options.sharded else self.workers[:1]:
             if not (worker.loaded or worker.loading):
                 worker.loading = True
                 worker.ask("load", worker.options.epoch, problem, self._meeting)

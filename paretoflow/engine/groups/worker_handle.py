@@ -29,6 +29,7 @@ class GroupOptions:
         wait_s: Longest time that a worker waits for news before it answers a poll, in seconds.
         alone: Whether the workers of a group need no meeting point: there is a single worker
             without DeepSpeed, or Ray Train connects them.
+        sharded: Whether the workers of a group hold the base together, and so prepare together.
     """
 
     transport: Transport
@@ -36,6 +37,7 @@ class GroupOptions:
     limits: LimitsSpec
     wait_s: float
     alone: bool
+    sharded: bool = False
 
 
 def wait_s_of(spec: SweepSpec) -> float:

@@ -90,7 +90,7 @@ class RayTrainExecutor:
         self._mailbox: Preparing | None = None
 
     def prepare(self, mailbox: Preparing) -> list[Event]:
-        """Do the shared stage on one worker.
+        """Do the shared stage on one worker; at ZeRO 3 on all workers of a group.
 
         Raises:
             RunInterrupted: If the mailbox requested it.
@@ -116,7 +116,8 @@ class RayTrainExecutor:
     def _before_launches(self, mailbox: Preparing) -> list[Event]:
         self._mailbox = mailbox
         try:
-            return list(self._fit(None, 1) or ())
+            resources = self._spec.engine.resources
+            return list(self._fit(None, resources.ranks if resources.zero == 3 else 1) or ())
         except (AttemptFailedError, RayError, WorkerError) as error:
             if mailbox.stopping():
                 raise RunInterrupted("the worker leaves before the first launch") from error
@@ -223,7 +224,7 @@ def run_errand(config: dict[str, TrainTask]) -> Any:
     task = config["errand"]
     spec = SweepSpec.model_validate(task.spec)
     parallel = parallel_of(spec.engine, ray.train.get_context().get_world_rank())
-    if parallel.alone or task.launch is None:
+    if parallel.alone or (task.launch is None and parallel.zero < 3):
         _leave_group()
     module, _, name = task.executor.partition(":")
     factory: Callable[..., RunExecutor] = getattr(importlib.import_module(module), name)

@@ -9,37 +9,39 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from paretoflow.core.errors import RunInterrupted, WorkerError
-from paretoflow.core.inputs import Changes, Inputs, require_same
 from paretoflow.core.launch import Launch, PriorEvaluation
-from paretoflow.core.protocols import AttemptContext, Checkpoint, Parallel, Prompt
+from paretoflow.core.protocols import AttemptContext, Checkpoint, Parallel
 from paretoflow.core.values import FloatArray, Problem, Proposal
 from paretoflow.engine.failures.attribution import failure_in
 from paretoflow.engine.messages import Failure, Report
 from paretoflow.engine.runtime.curve import AttemptCurve
 from paretoflow.engine.runtime.early_stop import EarlyStopping, settles_itself
+from paretoflow.engine.runtime.inputs import compared
 from paretoflow.engine.runtime.loaded import loaded, require_trainable
 from paretoflow.engine.runtime.protocols import Attempt, asked_to_stop
 from paretoflow.engine.runtime.results import Results, points_of
 from paretoflow.engine.runtime.run_files import RunFiles
 from paretoflow.engine.runtime.run_setup import RunSetup, RunSetups
-from paretoflow.engine.runtime.stage import Lessons, Pulse, Stage
-from paretoflow.engine.state.events import calibrated, noted, paused
+from paretoflow.engine.runtime.stage import Lessons, Pulse, Stage, notes_of
+from paretoflow.engine.state.events import calibrated, paused
 from paretoflow.engine.state.reevaluation import require_alike
 from paretoflow.front.orient import gains_of, ideal_gains, nadir_gains
 from paretoflow.ledger.fragments import write_fragment
 from paretoflow.ledger.tables import Event
 from paretoflow.lm.adapters import adapter_on
-from paretoflow.lm.folders import unread
+from paretoflow.lm.base import device_of
+from paretoflow.methods.distributed.ranks import Ranks
+from paretoflow.methods.distributed.sharded import is_sharded, lent
 from paretoflow.methods.training.context import MethodContext
 from paretoflow.methods.training.states import read_state
-from paretoflow.scoring.calibrate import calibrate, calibration_notes, require_differences
+from paretoflow.scoring.calibrate import calibrate
 from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.scoring.preparing import NOBODY, Preparing
 from paretoflow.scoring.shared import raw_scores
@@ -62,7 +64,8 @@ class _Ready:
 class Executor:
     """The loaded base, prompts, objectives and shared tables of a sweep.
 
-    Lifecycle: `prepare` (first worker of a new sweep) or `ready` (all others) before `execute`.
+    Lifecycle: `prepare` (first worker of a new sweep; at ZeRO 3 its whole group, which holds the
+    base together) or `ready` (all others) before `execute`.
 
     Args:
         root: The sweep's folder.
@@ -83,9 +86,10 @@ class Executor:
     ) -> None:
         self._spec = spec
         self._parallel = parallel
+        self._ranks = Ranks(parallel, device_of(spec.model))
         self._folder = as_folder(root)
         self._files = RunFiles(self._folder, parallel)
-        found = loaded(spec, threads, root=self._folder, first=self._first)
+        found = loaded(spec, threads, root=self._folder, parallel=parallel)
         require_trainable(spec, found.lm, parallel)
         self._lm, self._prompts, self._inputs = found.lm, found.prompts, found.inputs
         names = [o.name for o in spec.objectives]
@@ -95,7 +99,7 @@ class Executor:
         self._stage = Stage(*parts, found.sampler)
         digests = self._lm.digest, parallel.ranks, self._inputs.digest
         self._results = Results(self._folder, self._files, self._prompts, names, *digests)
-        self._base_signals: Mapping[str, float] = {}
+        self._base_signals: Mapping[str, float] | None = None
         self._ready: _Ready | None = None
 
     def prepare(self, mailbox: Preparing = NOBODY) -> list[Event]:
@@ -104,26 +108,28 @@ class Executor:
         Raises:
             RunInterrupted: If the mailbox requests it; sampled and scored answers are kept.
         """
+        problem, lessons, events = None, None, list[Event]()
+        with lent(self._lm.model, self._ranks) as well:
+            if self._first:
+                problem, lessons, events = self._prepared(mailbox)
+        if not well:
+            return []  # the error of the first worker tells why
+        frozen: Problem = self._ranks.shared(problem)
+        self._base_signals = self._base_signals or {}
+        self._freeze(frozen, lessons or self._stage.learn(mailbox))
+        return events
+
+    def _prepared(self, mailbox: Preparing) -> tuple[Problem, Lessons, list[Event]]:
         self._files.keep_start(getattr(self._spec.model, "adapter", None))
         lessons = self._stage.learn(mailbox)
         objectives = self._spec.objectives
         problem = calibrate(objectives, raw_scores(lessons.scored, objectives))
         problem = replace(problem, inputs=self._inputs)
-        notes = self._notes(problem, lessons)
-        self._freeze(problem, lessons)
+        notes = notes_of(self._spec, problem, lessons.scored, self._panel)
         result = lessons.of_base.evaluate(self._lm.model)
         self._base_signals = result.diagnostics
         known = calibrated(problem, time.time(), self._prompts.facts)
-        return [known, self._results.of_base(result, notes)]
-
-    def _notes(self, problem: Problem, lessons: Lessons) -> list[str]:
-        """Return notes about the objectives before any run; refuse those that teach nothing."""
-        spec, scores = self._spec, raw_scores(lessons.scored, self._spec.objectives)
-        if spec.method.type != "command":  # a program chooses its own training data
-            require_differences(spec.objectives, scores)
-        told = [note for o in self._panel.objectives for note in getattr(o, "notes", ())]
-        told += unread(getattr(spec.model, "path", ""))
-        return [*told, *calibration_notes(problem, scores, unmoved(spec.objectives))]
+        return problem, lessons, [known, self._results.of_base(result, notes)]
 
     def ready(self, problem: Problem, mailbox: Preparing = NOBODY) -> list[Event]:
         """Prepare for launches under objectives that are frozen already.
@@ -136,17 +142,14 @@ class Executor:
                 before anything is sampled.
             RunInterrupted: If the mailbox requests it.
         """
-        events = self._compared(problem.inputs)
-        self._freeze(problem, self._stage.learn(mailbox))
+        events = compared(problem.inputs, self._inputs, self._folder.uri, first=self._first)
+        lessons, runs_base = None, self._first or not is_sharded(self._lm.model)
+        with lent(self._lm.model, self._ranks) as well:
+            if runs_base:
+                lessons = self._stage.learn(mailbox)
+        if well:  # the others read what the first has stored
+            self._freeze(problem, lessons or self._stage.learn(mailbox))
         return events
-
-    def _compared(self, known: Inputs | None) -> list[Event]:
-        if known is None:
-            return [noted(self._inputs, Changes(), time.time())]
-        if not self._first:
-            known = known.without_version("vllm")  # it asks no server
-        found = require_same(known, self._inputs, self._folder.uri)
-        return [noted(self._inputs, found, time.time())] if found else []
 
     def _freeze(self, problem: Problem, lessons: Lessons) -> None:
         """Build the method around the frozen objectives."""
@@ -158,17 +161,12 @@ class Executor:
             candidates=lessons.candidates,
             objective_names=problem.names,
             scale=ideal_gains(problem) - nadir_gains(problem),
-            rewards=lambda prompts, answers: self._gains(problem, prompts, answers),
+            rewards=lambda prompts, answers: gains_of(self._panel.score(prompts, answers), problem),
             validate=lambda model: self._validation_gains(problem, model),
             problem=problem,
             unmoved=unmoved(self._spec.objectives),
         )
         self._ready = _Ready(problem, RunSetups(self._spec, context, self._evaluator))
-
-    def _gains(
-        self, problem: Problem, prompts: Sequence[Prompt], answers: Sequence[str]
-    ) -> FloatArray:
-        return gains_of(self._panel.score(prompts, answers), problem)
 
     def _validation_gains(self, problem: Problem, model: Any) -> FloatArray:
         draws = self._spec.method.dual.draws
@@ -250,19 +248,20 @@ class Executor:
         self, launch: Launch, known: PriorEvaluation, attempt: Attempt, setup: RunSetups
     ) -> None:
         """Evaluate a checkpoint again; with several workers, the first does it alone."""
-        if not self._first:
-            return
-        attempt.progress()
-        if attempt.stopping():
-            raise RunInterrupted("the worker leaves before the evaluation", launch.run_id)
-        require_alike(known, self._prompts.digest, self._inputs.digest)
-        folder = None if launch.parent is None else self._files.adapter(launch.parent)
-        evaluator = setup.evaluator_for(known.proposal.settings if known.proposal else ())
-        with adapter_on(self._lm, folder) as model:
-            result = evaluator.evaluate(model, draw=known.number)
-        attempt.progress()
-        events = self._results.of_known(launch, known, result)
-        attempt.tell(Report(launch.run_id, launch.attempt, events))
+        with lent(self._lm.model, self._ranks):
+            if not self._first:
+                return
+            attempt.progress()
+            if attempt.stopping():
+                raise RunInterrupted("the worker leaves before the evaluation", launch.run_id)
+            require_alike(known, self._prompts.digest, self._inputs.digest)
+            folder = None if launch.parent is None else self._files.adapter(launch.parent)
+            evaluator = setup.evaluator_for(known.proposal.settings if known.proposal else ())
+            with adapter_on(self._lm, folder) as model:
+                result = evaluator.evaluate(model, draw=known.number)
+            attempt.progress()
+            events = self._results.of_known(launch, known, result)
+            attempt.tell(Report(launch.run_id, launch.attempt, events))
 
     @property
     def _first(self) -> bool:
@@ -274,8 +273,10 @@ class Executor:
         """Return the early stopping of a run, on every worker; None where it has none."""
         if method.early_stop is None or settles_itself(method, asked):
             return None
-        if self._first and not self._base_signals:
-            self._base_signals = self._evaluator.signals(self._lm.model)
+        if self._base_signals is None:
+            with lent(self._lm.model, self._ranks):
+                own = self._evaluator.signals(self._lm.model) if self._first else {}
+            self._base_signals = own
         return EarlyStopping(method.early_stop, method.steps, self._base_signals, state)
 
     def _checkpoint(

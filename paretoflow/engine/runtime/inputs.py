@@ -8,6 +8,7 @@ libraries. The settings of training are in the sweep's spec, which may not chang
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import PurePath
@@ -15,9 +16,11 @@ from typing import Any
 
 from paretoflow import __version__
 from paretoflow.core.ids import digest_of
-from paretoflow.core.inputs import Inputs, joined
+from paretoflow.core.inputs import Changes, Inputs, joined, require_same
 from paretoflow.core.protocols import Objective, Prompt
 from paretoflow.data.prompts import PromptSets
+from paretoflow.engine.state.events import noted
+from paretoflow.ledger.tables import Event
 from paretoflow.lm.base import LanguageModel
 from paretoflow.objectives import VERSIONS
 from paretoflow.spec.models import NO_EFFECT_ON_ANSWERS
@@ -59,6 +62,26 @@ def inputs_of(
         versions=_versions(spec.objectives),
         names={key: name for key, name in names.items() if name},
     )
+
+
+def compared(known: Inputs | None, found: Inputs, where: str, *, first: bool) -> list[Event]:
+    """Return the inputs as a row, where they differ from those in the ledger; else no row.
+
+    Args:
+        known: Inputs in the ledger; None where there are none.
+        found: Inputs of this worker.
+        where: The sweep's folder, for the message.
+        first: Whether this is the first worker of its group.
+
+    Raises:
+        ChangedInputsError: If scores would not be comparable with the earlier ones.
+    """
+    if known is None:
+        return [noted(found, Changes(), time.time())]
+    if not first:
+        known = known.without_version("vllm")  # it asks no server
+    changes = require_same(known, found, where)
+    return [noted(found, changes, time.time())] if changes else []
 
 
 def _digests(prompts: PromptSets, name: str) -> Iterator[str]:

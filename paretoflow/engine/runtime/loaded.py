@@ -14,9 +14,10 @@ from paretoflow.engine.runtime.generation import Engine
 from paretoflow.engine.runtime.inputs import inputs_of
 from paretoflow.engine.runtime.prompts import prompts_of
 from paretoflow.lm.adapters import require_adaptable
-from paretoflow.lm.base import LanguageModel, load_base
+from paretoflow.lm.base import LanguageModel, device_of, load_base
 from paretoflow.lm.samplers import HF, Sampler
 from paretoflow.lm.start_adapter import started
+from paretoflow.methods.distributed.sharded import loading
 from paretoflow.methods.external.command import require_startable
 from paretoflow.objectives import build as build_objective
 from paretoflow.spec.data import asks_in_turns
@@ -25,6 +26,8 @@ from paretoflow.spec.models import PretrainedModelSpec
 from paretoflow.spec.search import axes_of, fitted
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Root
+
+ALONE = Parallel()
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,7 @@ def loaded(
     threads: int | None = None,
     draw: Drawing = prompts_of,
     root: Root | None = None,
-    *,
-    first: bool = True,
+    parallel: Parallel = ALONE,
 ) -> Loaded:
     """Load the base, draw the prompts and build the scorers of a sweep.
 
@@ -63,13 +65,14 @@ def loaded(
         threads: CPU threads for torch; None leaves its default.
         draw: Draws the prompts.
         root: The sweep's folder, for scorers that keep what they pay for, and logs of servers.
-        first: Whether this is the first worker of its group, which samples for all of them.
+        parallel: Rank of this process in its worker group, whose first worker samples for all
+            of them; at ZeRO 3 it holds its shard of the base.
 
     Raises:
         UserError: If data, model or objectives cannot be set up.
     """
-    engine = Engine(spec, root, first=first)
-    lm = loaded_base(spec, threads)
+    engine = Engine(spec, root, first=parallel.rank == 0)
+    lm = loaded_base(spec, threads, parallel)
     prompts = draw(spec, lm)
     scorers = scorers_of(spec, lm, root)
     inputs = inputs_of(spec, lm, prompts, scorers)
@@ -105,9 +108,13 @@ def require_trainable(spec: SweepSpec, lm: LanguageModel, parallel: Parallel) ->
     require_adaptable(lm, lora, output=spec.method.type == "mah_dpo")
 
 
-def loaded_base(spec: SweepSpec, threads: int | None = None) -> LanguageModel:
+def loaded_base(
+    spec: SweepSpec, threads: int | None = None, parallel: Parallel = ALONE
+) -> LanguageModel:
     """Load the base of a sweep; it is prompted in chat turns if it has a template and chat data."""
-    lm = load_base(spec.model, threads=threads)
+    dtype = getattr(spec.model, "dtype", "float32")
+    with loading(parallel, device_of(spec.model), dtype):
+        lm = load_base(spec.model, threads=threads)
     if isinstance(spec.model, PretrainedModelSpec) and spec.model.adapter:
         lm = started(lm, Path(spec.model.adapter))
     return replace(lm, chat=bool(lm.tokenizer.chat_template) and asks_in_turns(spec.data))

@@ -12,20 +12,24 @@ from dataclasses import dataclass, replace
 from paretoflow.core.feedback import Feedback
 from paretoflow.core.ids import seed_of
 from paretoflow.core.protocols import Candidates, Prompt
+from paretoflow.core.values import Problem
 from paretoflow.data.prompts import PromptSets
 from paretoflow.lm.base import LanguageModel
+from paretoflow.lm.folders import unread
 from paretoflow.lm.samplers import HF, Sampler
 from paretoflow.scoring.base_answers import give_base_answers
+from paretoflow.scoring.calibrate import calibration_notes, require_differences
 from paretoflow.scoring.costs import SystemCosts
 from paretoflow.scoring.evaluate import Evaluator
 from paretoflow.scoring.given import GivenStage, joined
 from paretoflow.scoring.panel import ObjectivePanel
 from paretoflow.scoring.preparing import Preparing
-from paretoflow.scoring.shared import SharedStage, standardised_by
+from paretoflow.scoring.shared import SharedStage, raw_scores, standardised_by
 from paretoflow.scoring.signals import ASSUMED_BETA
 from paretoflow.spec.capabilities import needs_scores
 from paretoflow.spec.data_given import GivenSpec
 from paretoflow.spec.methods import units_of
+from paretoflow.spec.objectives import unmoved
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder
 
@@ -155,6 +159,18 @@ class Stage:
         """Return human feedback on answers to the validation prompts; None for none."""
         rows = _rows(self.prompts.validation, self.prompts.given_held_out)
         return GivenStage(shared, 1.0, scores=False).candidates(rows) if rows else None
+
+
+def notes_of(
+    spec: SweepSpec, problem: Problem, scored: Candidates, panel: ObjectivePanel
+) -> list[str]:
+    """Return notes about the objectives before any run; refuse those that teach nothing."""
+    scores = raw_scores(scored, spec.objectives)
+    if spec.method.type != "command":  # a program chooses its own training data
+        require_differences(spec.objectives, scores)
+    told = [note for o in panel.objectives for note in getattr(o, "notes", ())]
+    told += unread(getattr(spec.model, "path", ""))
+    return [*told, *calibration_notes(problem, scores, unmoved(spec.objectives))]
 
 
 def _rows(

@@ -62,6 +62,22 @@ class Ranks:
         distributed.broadcast(shared, src=0)
         return np.asarray(shared.cpu().numpy())
 
+    def number(self, sent: int = 0) -> int:
+        """Return the number that rank 0 sends; every rank must call it."""
+        if self.parallel.ranks == 1:
+            return sent
+        told = torch.tensor([sent], device=self._device)
+        distributed.broadcast(told, src=0)
+        return int(told.item())
+
+    def shared(self, value: Any) -> Any:
+        """Return rank 0's value on every rank, whatever it is; every rank must call it."""
+        if self.parallel.ranks == 1:
+            return value
+        told = [value if self.main else None]
+        distributed.broadcast_object_list(told, src=0)
+        return told[0]
+
     @contextmanager
     def together(self, what: str) -> Iterator[None]:
         """Run a block in which one rank may fail alone: then it fails on all ranks.

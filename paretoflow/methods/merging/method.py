@@ -10,6 +10,8 @@ from paretoflow.core.errors import PluginError
 from paretoflow.core.protocols import AttemptContext, Checkpoint
 from paretoflow.lm.adapters import load_adapter, unload
 from paretoflow.lm.lora_files import write_lora
+from paretoflow.methods.distributed.ranks import Ranks
+from paretoflow.methods.distributed.sharded import lent
 from paretoflow.methods.merging import WAYS
 from paretoflow.methods.merging.mixed import Mixed, asked
 from paretoflow.methods.merging.untrained import report_at_once
@@ -20,7 +22,8 @@ class MergeMethod:
     """Mixes the adapters of earlier runs; satisfies `core.protocols.Method` for merge launches.
 
     It reports one final checkpoint at step 0, in `merged`. Of several ranks the first does the work
-    and the others only report their end. Nothing is trained, so a stopped merge saves no state and
+    and the others lend it their
+    shards of the base. Nothing is trained, so a stopped merge saves no state and
     starts again from the beginning.
     """
 
@@ -37,8 +40,12 @@ class MergeMethod:
             PluginError: If no kind of merge has this name.
             RunInterrupted: If `attempt.should_stop` returned True; no state is saved.
         """
-        if attempt.parallel.rank > 0:
-            return
+        lm = self._context.lm
+        with lent(lm.model, Ranks(attempt.parallel, lm.device)):
+            if attempt.parallel.rank == 0:
+                self._merge(attempt, report)
+
+    def _merge(self, attempt: AttemptContext, report: Callable[[Checkpoint], None]) -> None:
         began = time.perf_counter()
         mixed = way_of(asked(attempt.launch).how)(self._context, attempt)
         folder = attempt.folder / "merged"

@@ -10,6 +10,8 @@ from typing import Any
 from paretoflow.core.cost import Cost
 from paretoflow.core.protocols import AttemptContext, Checkpoint
 from paretoflow.lm.adapters import fresh_adapter, load_adapter, save_adapter, unload
+from paretoflow.methods.distributed.ranks import Ranks
+from paretoflow.methods.distributed.sharded import lent
 from paretoflow.methods.training.context import MethodContext
 
 
@@ -63,8 +65,12 @@ class UntrainedMethod:
             AdapterError: If the parent's adapter is gone or was changed.
             ModelError: If no adapter fits, or the parent's cannot be put on the base.
         """
-        if attempt.parallel.rank > 0:
-            return
+        lm = self._context.lm
+        with lent(lm.model, Ranks(attempt.parallel, lm.device)):
+            if attempt.parallel.rank == 0:
+                self._report(attempt, report)
+
+    def _report(self, attempt: AttemptContext, report: Callable[[Checkpoint], None]) -> None:
         began = time.perf_counter()
         lm, folder, parent = self._context.lm, attempt.folder / "untrained", attempt.parent()
         if parent is None:

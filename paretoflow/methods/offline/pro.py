@@ -8,6 +8,7 @@ from transformers import Trainer
 
 from paretoflow.core.protocols import Checkpoint
 from paretoflow.core.values import FloatArray
+from paretoflow.methods.distributed.sharded import found_by_first
 from paretoflow.methods.offline.base import PairMethod
 from paretoflow.methods.preferences.pairs import PairTable, weighted_margins
 from paretoflow.methods.preferences.prompt_weights import (
@@ -51,7 +52,8 @@ class ProMethod(PairMethod[ProMethodSpec]):
         scores = preferred_scores(context.candidates)
         targets = target_weights(scores, spec.temperature, spec.entropy_floor)
         batch_size = context.generation.batch_size
-        features = prompt_features(context.lm, context.candidates.prompt_ids, batch_size)
+        lm, prompt_ids = context.lm, context.candidates.prompt_ids
+        features = found_by_first(lm, lambda: prompt_features(lm, prompt_ids, batch_size))
         self._factors = fitted_weights(features, targets, spec.ridge)
 
     def effective(self, checkpoint: Checkpoint) -> FloatArray | None:

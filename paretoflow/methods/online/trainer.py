@@ -55,6 +55,7 @@ def online_arguments(run: Run, spec: OnlineMethodBase, context: MethodContext) -
         "temperature": context.generation.temperature,
         "top_p": context.generation.top_p,
         "shuffle_dataset": False,
+        "ds3_gather_for_generation": False,
     }
 
 

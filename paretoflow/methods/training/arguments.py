@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from paretoflow.core.protocols import Parallel
+from paretoflow.lm.footprint import live_parameters
+from paretoflow.methods.distributed.sharded import offloaded, whole_size
 from paretoflow.spec.trainer_arguments import plain_arguments
 
 if TYPE_CHECKING:
     from paretoflow.core.protocols import AttemptContext
     from paretoflow.lm.base import LanguageModel
     from paretoflow.spec.methods import MethodSpec
+
+PREFETCHED = 50_000_000
+"""Parameters that DeepSpeed gathers ahead by its default."""
 
 
 def shared_arguments(
@@ -47,18 +52,25 @@ def shared_arguments(
         "report_to": "none",
         "save_strategy": "no",
         "remove_unused_columns": False,
-        **_placement(attempt.parallel, on_cpu=on_cpu),
+        **_placement(attempt.parallel, lm),
         **plain_arguments(spec.trainer),
     }
 
 
-def deepspeed_config(parallel: Parallel) -> dict[str, Any]:
-    """Return DeepSpeed's configuration; transformers fills in "auto" values from the arguments."""
-    zero: dict[str, Any] = {"stage": parallel.zero}
+def deepspeed_config(parallel: Parallel, parameters: int) -> dict[str, Any]:
+    """Return DeepSpeed's configuration; transformers fills in "auto" values from the arguments.
+
+    Args:
+        parallel: Any rank of the group.
+        parameters: Of the base, whole.
+    """
+    zero = offloaded(parallel)
     if parallel.offload:
         zero["offload_optimizer"] = {"device": "cpu"}
-        if parallel.zero == 3:
-            zero["offload_param"] = {"device": "cpu"}
+    if parallel.zero == 3:
+        live = live_parameters(parameters)
+        zero["stage3_max_live_parameters"] = zero["stage3_max_reuse_distance"] = live
+        zero["stage3_prefetch_bucket_size"] = min(live, PREFETCHED)
     return {
         "train_batch_size": "auto",
         "train_micro_batch_size_per_gpu": "auto",
@@ -72,12 +84,12 @@ def deepspeed_config(parallel: Parallel) -> dict[str, Any]:
     }
 
 
-def _placement(parallel: Parallel, *, on_cpu: bool) -> dict[str, Any]:
+def _placement(parallel: Parallel, lm: LanguageModel) -> dict[str, Any]:
     if parallel.alone:
-        return {"use_cpu": on_cpu}
+        return {"use_cpu": lm.device == "cpu"}
     # with use_cpu the trainer silently falls back to plain data parallelism; the process group of
     # `ranks.joined` sets the device
     return {
-        "deepspeed": deepspeed_config(parallel),
+        "deepspeed": deepspeed_config(parallel, sum(whole_size(p) for p in lm.model.parameters())),
         "accelerator_config": {"use_configured_state": True},
     }

@@ -18,7 +18,7 @@ from paretoflow.core.values import FloatArray
 from paretoflow.lm.adapters import save_adapter
 from paretoflow.methods.distributed.rank_files import collect
 from paretoflow.methods.distributed.ranks import require_deepspeed
-from paretoflow.methods.distributed.sharded import shard_of
+from paretoflow.methods.distributed.sharded import adapter_gathered, shard_of
 from paretoflow.methods.training.context import MethodContext, Run
 from paretoflow.methods.training.states import (
     Layout,
@@ -149,23 +149,22 @@ class CheckpointCallback(TrainerCallback):
     ) -> None:
         run = self._run
         folder = run.attempt.folder / f"step-{step:04d}"
-        with undisturbed(run, self._trainer):
-            with run.ranks.together("to save the adapter"):
-                if run.ranks.main:
-                    save_adapter(run.model, folder)
-            checkpoint = Checkpoint(
-                step=step,
-                folder=folder,
-                final=step == run.spec.steps,
-                cost=self._spent(logs),
-                weights=weights,
-                metrics={k: v for k, v in numbers_in(logs).items() if math.isfinite(v)},
-                model=run.model,
-                state=state,
-                constraint=self._steering.record(),
-            )
-            with run.ranks.together("to evaluate"):
-                self._report(checkpoint)
+        with run.ranks.together("to save the adapter"), adapter_gathered(run.model):
+            if run.ranks.main:
+                save_adapter(run.model, folder)
+        checkpoint = Checkpoint(
+            step=step,
+            folder=folder,
+            final=step == run.spec.steps,
+            cost=self._spent(logs),
+            weights=weights,
+            metrics={k: v for k, v in numbers_in(logs).items() if math.isfinite(v)},
+            model=run.model,
+            state=state,
+            constraint=self._steering.record(),
+        )
+        with run.ranks.together("to evaluate"), undisturbed(run, self._trainer):
+            self._report(checkpoint)
         self._since = time.perf_counter()
         if checkpoint.final and run.ranks.main:
             discard_states(run.attempt.folder)

@@ -31,7 +31,7 @@ from paretoflow.lm.adapters import (
 from paretoflow.methods.constrained.dual import DualController
 from paretoflow.methods.distributed.rank_files import lent
 from paretoflow.methods.distributed.ranks import Ranks, joined
-from paretoflow.methods.distributed.sharded import attributes_kept, release
+from paretoflow.methods.distributed.sharded import attributes_kept, is_sharded, release
 from paretoflow.methods.training.arguments import shared_arguments
 from paretoflow.methods.training.checkpoints import CheckpointCallback
 from paretoflow.methods.training.context import MethodContext, Run
@@ -63,7 +63,7 @@ def train_run(
         WorkerError: If another rank failed.
     """
     _remember_packages()
-    launch, parent = attempt.launch, attempt.parent()
+    launch, parent, sharded = attempt.launch, attempt.parent(), is_sharded(context.lm.model)
     known = launch.parent_gains if spec.dual.paired else None
     controller = DualController(spec.dual, launch.proposal, context.scale, known)
     arguments = shared_arguments(spec, attempt, context.lm)
@@ -79,7 +79,7 @@ def train_run(
         trainer.follows_arguments = not spec.trainer.keys().isdisjoint(SCHEDULE)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(CheckpointCallback(run, trainer, report, context))
-        with _released(trainer, ranks):
+        with _released(trainer, ranks, sharded=sharded):
             trainer.train(resume_from_checkpoint=state)
 
 
@@ -132,14 +132,17 @@ def _resumed(
 
 
 @contextmanager
-def _released(trainer: Trainer, ranks: Ranks) -> Iterator[None]:
-    """Remove DeepSpeed from the model after the block, unless the ranks are out of step."""
+def _released(trainer: Trainer, ranks: Ranks, *, sharded: bool) -> Iterator[None]:
+    """Remove DeepSpeed from the model after the block, unless the ranks are out of step.
+
+    A base that was sharded before stays so.
+    """
     try:
         yield
         ranks.in_step = True
     finally:
         if ranks.in_step and trainer.deepspeed is not None:
-            release(trainer.deepspeed)
+            release(trainer.deepspeed, sharded=sharded)
 
 
 @contextmanager

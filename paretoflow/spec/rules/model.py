@@ -68,10 +68,15 @@ def _ranks(draft: Draft) -> Iterator[Fault]:
 
 
 def _start(draft: Draft) -> Iterator[Fault]:
-    """Yield the fault of an adapter to start from that a program would not know of."""
+    """Yield the fault of an adapter to start from that would not be in the base."""
     start = draft.model.adapter if isinstance(draft.model, PretrainedModelSpec) else None
-    if start is not None and isinstance(draft.method, CommandMethodSpec):
-        what = "got an adapter; allowed: none, since a program would load the base without it"
+    why = ""
+    if isinstance(draft.method, CommandMethodSpec):
+        why = "a program would load the base without it"
+    elif draft.engine is not None and draft.engine.resources.zero == 3:
+        why = "at ZeRO 3 no worker holds the base whole, to merge it into"
+    if start is not None and why:
+        what = f"got an adapter; allowed: none, since {why}"
         hint = "merge it into the base, and name the merged folder as model.path"
         yield Fault(("model", "adapter"), what, hint, code="spec-contradiction")
 

@@ -47,11 +47,18 @@ def test_a_stage_shards_the_adapter_over_four_ranks(zero: int, adapter: float) -
     assert footprint(ONE, replace(LOAD, ranks=4, zero=zero)).adapter == 100 * adapter
 
 
-def test_stage_three_shards_the_base_in_training_and_loads_it_whole() -> None:
-    large = replace(ONE, parameters=10**9)
-    found = footprint(large, replace(LOAD, ranks=4, zero=3))
-    assert found.sharded == 1e9
-    assert found.total > found.weights == 4e9
+def test_stage_three_holds_a_share_of_the_base_and_one_layer() -> None:
+    large = replace(ONE, parameters=10**9, layers=10)
+    load = replace(LOAD, ranks=4, zero=3)
+    found = footprint(large, load)
+    assert found.sharded == 1e9 + 4 * 10**8
+    assert found.total < found.weights == 4e9
+    # with layers of a hundredth, DeepSpeed's live parameters are the largest: a sixteenth
+    assert footprint(replace(large, layers=100), load).sharded == 1e9 + 4e9 / 16
+    # a table of 10^8 words of two numbers each
+    assert footprint(replace(large, words=10**8), load).sharded == 1e9 + 8e8
+    assert footprint(large, replace(load, offload=True)).sharded == 4e8
+    assert footprint(large, replace(load, whole=True)).sharded == 1e9 + 4e9
 
 
 def test_what_costs_less_says_less() -> None:

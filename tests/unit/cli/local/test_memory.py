@@ -77,7 +77,8 @@ def test_what_cannot_fit_is_refused_with_what_would(large: Path) -> None:
     assert "24.0" in small.what
     assert "gradient_accumulation" in small.hint
     assert "generation.batch_size" in small.hint
-    none = fault(spec_of(large, resources={"gpu_memory_gb": 12}, method=batch))
+    whole = {"type": "gradient_dpo", **batch}  # takes the base whole
+    none = fault(spec_of(large, resources={"gpu_memory_gb": 12}, method=whole))
     assert "17.9" in none.hint  # 16.4 and 1.5: nothing but a larger GPU helps
     half = spec_of(large, resources={"gpu_memory_gb": 80, "gpus_per_rank": 0.25}, method=batch)
     assert "20.0" in fault(half).what
@@ -123,12 +124,29 @@ def test_unknown_prompts_refuse_only_what_cannot_fit_with_the_shortest(large: Pa
     assert all(isinstance(found, str) for found in memory_findings(spec, memory_of(spec)))
 
 
-def test_zero_3_is_said_to_load_the_base_whole(large: Path) -> None:
-    spec = spec_of(large, resources={"ranks": 4, "zero": 3})
-    (line,) = memory_findings(spec, memory_of(spec))
-    assert isinstance(line, str)
-    assert "whole" in line
-    assert estimate(spec).total > 16.4e9
+def test_zero_3_divides_the_base_by_the_ranks(large: Path) -> None:
+    parts = []
+    for ranks in (4, 8):
+        spec = spec_of(large, resources={"ranks": ranks, "zero": 3})
+        (line,) = memory_findings(spec, memory_of(spec))
+        assert isinstance(line, str)
+        assert "ZeRO 3 shards the base of 16.4 GB" in line
+        parts.append(estimate(spec).parts)
+    assert parts[0].weights == parts[1].weights
+    assert parts[0].sharded - parts[1].sharded == parts[0].weights / 8
+
+
+@pytest.mark.parametrize(
+    ("tag", "lora", "able"),
+    [("dpo", {}, True), ("mah_dpo", {}, False), ("gradient_dpo", {}, False)],
+)
+def test_zero_3_is_a_way_to_fit_for_what_may_be_sharded(
+    tag: str, lora: dict[str, Any], able: bool, large: Path
+) -> None:
+    spec = spec_of(large, method={"type": tag, "batch_size": 2}, resources={"gpu_memory_gb": 15})
+    fault, *_ = memory_findings(spec, memory_of(spec))
+    assert isinstance(fault, Fault)
+    assert ("with zero: 3" in fault.hint) is able
 
 
 def test_ranks_passes_and_methods_share_the_batch(large: Path) -> None:

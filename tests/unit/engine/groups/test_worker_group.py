@@ -32,8 +32,10 @@ def at() -> HandTransport:
     return HandTransport()
 
 
-def group_of(at: HandTransport, ranks: int, **limits: float) -> WorkerGroup:
-    options = GroupOptions(at, 1, LimitsSpec(**limits), 0.0, ranks == 1)
+def group_of(
+    at: HandTransport, ranks: int, *, sharded: bool = False, **limits: float
+) -> WorkerGroup:
+    options = GroupOptions(at, 1, LimitsSpec(**limits), 0.0, ranks == 1, sharded)
     placement = at.place("group", one_node=True)
     workers = [
         WorkerHandle(at.start(f"group-{rank}", worker_config(rank, ranks), placement), options)
@@ -66,6 +68,17 @@ def busy(at: HandTransport, ranks: int, **limits: float) -> WorkerGroup:
     group.begin(LAUNCH)
     poll(group)
     return group
+
+
+@pytest.mark.parametrize(("sharded", "told"), [(False, [1, 0]), (True, [1, 1])])
+def test_ranks_that_hold_the_base_together_prepare_together(
+    sharded: bool, told: list[int], at: HandTransport
+) -> None:
+    group = group_of(at, 2, sharded=sharded)
+    poll(group)
+    group.load(None)
+    poll(group)
+    assert [len(m.actor.jobs) for m in group.workers] == told
 
 
 def test_ranks_that_train_together_meet_before_they_load(at: HandTransport) -> None:

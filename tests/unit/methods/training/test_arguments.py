@@ -23,7 +23,9 @@ def told(parallel: Parallel, factor: int = 1, dtype: str = "float32", **knobs: A
 
     launch = Launch("run", 0, weighted(1.0), accumulation_factor=factor)
     attempt = AttemptContext(launch, Path("run"), parallel=parallel)
-    lm: Any = SimpleNamespace(device="cpu", model=SimpleNamespace(dtype=getattr(torch, dtype)))
+    weight = torch.zeros(160, dtype=getattr(torch, dtype))
+    base = SimpleNamespace(dtype=weight.dtype, parameters=lambda: [weight])
+    lm: Any = SimpleNamespace(device="cpu", model=base)
     return shared_arguments(DpoMethodSpec(**knobs), attempt, lm)
 
 
@@ -55,6 +57,9 @@ def test_a_rank_alone_has_no_deepspeed():
                 "stage": 3,
                 "offload_optimizer": {"device": "cpu"},
                 "offload_param": {"device": "cpu"},
+                # a sixteenth of the base's 160
+                **dict.fromkeys(("stage3_max_live_parameters", "stage3_max_reuse_distance"), 10),
+                "stage3_prefetch_bucket_size": 10,
             },
         ),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from paretoflow.core.errors import ParetoflowError
 from paretoflow.spec.load import load_spec_text
 from paretoflow.spec.lora_arguments import REFUSED
 from paretoflow.spec.shape import homes_of
@@ -71,3 +72,20 @@ def test_whole_modules_are_not_trained_in_half_precision():
 def test_every_key_that_a_refusal_names_exists(reason):
     home, _, key = reason[1:].rpartition(".")
     assert any(found.split(" (")[0].endswith(home) for found in homes_of(key))
+
+
+@pytest.mark.parametrize(
+    ("rest", "why"),
+    [
+        ("method: {type: command, argv: [sh, -c, x]}", ["a program would"]),
+        ("engine: {resources: {ranks: 2, zero: 3}}", ["at ZeRO 3 no worker"]),
+        ("engine: {resources: {ranks: 2, zero: 2}}", []),
+    ],
+)
+def test_an_adapter_to_start_from_needs_a_whole_base(rest, why, tmp_path):
+    model = f"type: pretrained, path: base, dtype: float32, adapter: {tmp_path}"
+    with pytest.raises(ParetoflowError) as caught:
+        load("", rest, model)
+    assert [
+        fault for fault in ("a program would", "at ZeRO 3 no worker") if fault in str(caught.value)
+    ] == why
