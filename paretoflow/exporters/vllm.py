@@ -1,6 +1,6 @@
 """Exports a front for vLLM: adapters, the command that serves them, and a routing table.
 
-Writing the export does not need vLLM; vLLM was not run on it.
+Writing the export does not need vLLM, and does not run it; `make test-vllm` serves one.
 """
 
 from __future__ import annotations
