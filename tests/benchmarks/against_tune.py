@@ -70,7 +70,7 @@ def lost_by_tune(seconds: float) -> tuple[int, int]:
         return told, told - int(line.split()[2])
 
 
-def lost_by_gangs(seconds: float) -> tuple[int, int]:
+def lost_by_groups(seconds: float) -> tuple[int, int]:
     """Return the numbers of reported and of lost runs of one kill.
 
     Fragments are not lost, as the next driver adds them to the ledger.
@@ -97,7 +97,7 @@ def main(quick: bool = False) -> None:
     with tempfile.TemporaryDirectory() as folder:
         each = per_trial_ms([*GANGS, "timed", str(5 * count), folder])
     rows.append(("ParetoFlow, ledger on disk with fsync", f"{each:.0f}", "", ""))
-    for name, lost_by in (("Ray Tune", lost_by_tune), ("ParetoFlow", lost_by_gangs)):
+    for name, lost_by in (("Ray Tune", lost_by_tune), ("ParetoFlow", lost_by_groups)):
         found = [lost_by(seconds) for _ in range(kills)]
         told, lost = (list(column) for column in zip(*found, strict=True))
         middle = f"{statistics.median(lost):g} ({min(lost)} to {max(lost)})"

@@ -137,7 +137,7 @@ def test_runs_of_a_node_that_is_to_be_taken_back_are_saved_and_go_on_from_there(
 
 
 @pytest.mark.full
-def test_a_gang_that_cannot_load_is_tried_again(sweep: Sweep, cluster: SmallCluster) -> None:
+def test_a_group_that_cannot_load_is_tried_again(sweep: Sweep, cluster: SmallCluster) -> None:
     node = cluster.add(2)
     sweep.pace(6.0)  # a minute a run: on a busy machine the second driver takes its time
     with sweep.driver("engine.worker_groups=1", "stop.runs=2") as first:

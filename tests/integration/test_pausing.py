@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 @pytest.mark.full
-def test_a_warm_gang_pauses_what_is_outdone_and_trains_the_next_run(tmp_path: Path) -> None:
+def test_a_warm_group_pauses_what_is_outdone_and_trains_the_next_run(tmp_path: Path) -> None:
     spec = circle_spec(
         storage=str(tmp_path),
         method={"type": "dpo", "steps": 12, "checkpoint_every": 1},

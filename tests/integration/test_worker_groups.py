@@ -117,7 +117,7 @@ def assert_whole(sweep: Sweep, runs: int) -> None:
     assert epochs == sorted(epochs)
 
 
-def test_gangs_outlive_a_killed_driver_and_the_next_one_finds_them_at_work(sweep: Sweep) -> None:
+def test_groups_outlive_a_killed_driver_and_the_next_one_finds_them_at_work(sweep: Sweep) -> None:
     sweep.pace(0.5)
     with sweep.driver() as first:
         first.wait_for(" finished in ")
@@ -201,7 +201,7 @@ def test_ctrl_c_saves_what_is_in_training_and_the_next_command_goes_on_from_ther
 
 
 @pytest.mark.full
-def test_a_driver_killed_while_its_gangs_load_leaves_nothing_behind(
+def test_a_driver_killed_while_its_groups_load_leaves_nothing_behind(
     sweep: Sweep, cluster: SmallCluster
 ) -> None:
     with cluster.joined(), sweep.driver("engine.limits.orphan_s=2") as command:

@@ -274,13 +274,13 @@ def test_the_dual_controller_moves_alike_on_all_ranks(group, context, tmp_path):
     assert record["share"] < 1  # a mixture, that is, no rank has it from training
 
 
-def test_a_run_that_blows_up_fails_on_all_ranks_and_the_gang_goes_on(group):
+def test_a_run_that_blows_up_fails_on_all_ranks_and_the_group_goes_on(group):
     for rank in told(group, "wild"):
         assert rank["ended"].startswith("NonFiniteLossError")
         assert (rank["reports"], rank["usable"]) == ([], True)
 
 
-def test_a_report_that_fails_on_one_rank_fails_on_all_and_the_gang_goes_on(group):
+def test_a_report_that_fails_on_one_rank_fails_on_all_and_the_group_goes_on(group):
     first, second = told(group, "full-disk")
     assert first["ended"] == "OSError: no space left"
     assert (
@@ -291,7 +291,7 @@ def test_a_report_that_fails_on_one_rank_fails_on_all_and_the_gang_goes_on(group
     assert second["usable"]
 
 
-def test_a_warm_gang_gives_what_a_fresh_one_gives(group):
+def test_a_warm_group_gives_what_a_fresh_one_gives(group):
     assert distance(adapter(group, "dpo-again"), adapter(group, "dpo-3")) == 0
 
 
@@ -315,7 +315,7 @@ def test_a_state_that_is_not_there_is_refused_on_all_ranks(group):
         assert rank["usable"]
 
 
-def test_an_error_of_one_rank_within_a_step_ends_the_gang(group):
+def test_an_error_of_one_rank_within_a_step_ends_the_group(group):
     first, second = told(group, "lost")
     assert second["ended"].startswith("MemoryError")
     assert second["out_of_memory"]

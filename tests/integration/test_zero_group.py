@@ -46,7 +46,7 @@ def results(root: Path) -> list[Event]:
 
 
 @pytest.mark.full
-def test_two_ranks_share_a_run_and_a_notice_to_one_saves_it_for_the_next_gang(
+def test_two_ranks_share_a_run_and_a_notice_to_one_saves_it_for_the_next_group(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "job.yaml").write_text(JOB)

@@ -76,7 +76,7 @@ def test_a_token_file_that_is_not_there(
     _refused(capsys, [*SUBMIT, head.address], "cluster-token", "nowhere/token")
 
 
-def test_a_cluster_too_small_for_a_gang(head: Head, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cluster_too_small_for_a_group(head: Head, capsys: pytest.CaptureFixture[str]) -> None:
     head.nodes = [{"CPU": 4.0, "GPU": 2.0}, {"CPU": 64.0}]
     change = "engine.resources={ranks: 4, gpus_per_rank: 1}"
     values = ("4 ranks", "1 CPU and 1 GPU", "2 of 4", "10.0.0.0 has 4 CPU, 2 GPU")

@@ -74,7 +74,7 @@ def shown(root: Path) -> Callable[..., list[str]]:
     return show
 
 
-def test_few_gangs_are_all_shown(shown: Callable[..., list[str]]) -> None:
+def test_few_groups_are_all_shown(shown: Callable[..., list[str]]) -> None:
     lines = shown(2, 80)
     assert "state        running; driver head:42 last heard 3 s ago" in lines
     assert "2 worker groups: 2 busy; busy 93% of the time since the driver's start" in lines
@@ -84,11 +84,11 @@ def test_few_gangs_are_all_shown(shown: Callable[..., list[str]]) -> None:
     assert not any("more" in line for line in lines)
 
 
-def test_a_wide_terminal_says_where_a_gang_is(shown: Callable[..., list[str]]) -> None:
+def test_a_wide_terminal_says_where_a_group_is(shown: Callable[..., list[str]]) -> None:
     assert "  1  busy  14 s  r0001  step 1/40  10.0.0.1" in shown(2, 120)
 
 
-def test_of_many_gangs_the_telling_ones_are_shown(shown: Callable[..., list[str]]) -> None:
+def test_of_many_groups_the_telling_ones_are_shown(shown: Callable[..., list[str]]) -> None:
     lines = shown(40, 140)
     head = "40 worker groups: 4 waiting, 4 loading, 32 busy; "
     assert any(line.startswith(head) for line in lines)
@@ -167,7 +167,7 @@ def test_ctrl_c_ends_watching_quietly(
     assert capsys.readouterr().err == ""
 
 
-def test_a_gang_before_its_first_launch_says_how_far_it_is(root: Path) -> None:
+def test_a_group_before_its_first_launch_says_how_far_it_is(root: Path) -> None:
     doing = Doing("sampling answers", 96, 384)
     group = replace(_group(0, GroupPhase.LOADING, 1e6), doing=doing)
     (root / LIVE_FILE).write_bytes(live_json(Live(1e6, 3, "head:42", (group,), 0.0)))

@@ -205,7 +205,7 @@ def test_a_local_folder_and_a_head_elsewhere_is_a_note(
     assert "every node of the cluster must see it" in capsys.readouterr().err
 
 
-def test_fewer_gangs_than_asked_for_is_a_note(
+def test_fewer_groups_than_asked_for_is_a_note(
     head: Head, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*SUBMIT, head.address, "--set", "engine.worker_groups=20"]) == 0

@@ -34,7 +34,7 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     assert (live.time_s, live.epoch, live.groups, live.utilisation) == (110.0, 3, groups, 0.5)
 
 
-def test_how_far_a_gang_is_is_read_back_and_older_boards_do_not_say(tmp_path: Path) -> None:
+def test_how_far_a_group_is_is_read_back_and_older_boards_do_not_say(tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path)
     doing = Doing("sampling answers", 96, 384)
     LiveBoard(folder, epoch=3, now_s=100.0).update(

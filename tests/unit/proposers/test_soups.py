@@ -103,7 +103,7 @@ def test_more_experts_than_objectives_are_mixed_on_their_own_simplex() -> None:
     assert launches[3].weights.values == (0.25, 0.75)
 
 
-def test_gangs_at_once_get_different_mixtures() -> None:
+def test_groups_at_once_get_different_mixtures() -> None:
     def look(history: History, pending: Sequence[Proposal], chosen: list[Proposal]) -> None:
         merges = [p.merge for p in [*pending, *chosen] if p.merge]
         assert len(set(merges)) == len(merges)

@@ -10,7 +10,7 @@ SMALL = ClusterNode("10.0.0.1", {"CPU": 4.0})
 LARGE = ClusterNode("10.0.0.2", {"CPU": 16.0, "GPU": 4.0}, {"tier": "a"})
 
 
-def test_gangs_of_one_rank_all_ask_at_once_in_order() -> None:
+def test_groups_of_one_rank_all_ask_at_once_in_order() -> None:
     queue = Queue(one_at_a_time=False, wait_s=10)
     for slot in (2, 0, 1):
         queue.enter(slot, 0.0)
@@ -19,7 +19,7 @@ def test_gangs_of_one_rank_all_ask_at_once_in_order() -> None:
     assert queue.late(1e6) == []
 
 
-def test_of_gangs_of_several_ranks_one_asks_and_the_next_follows_when_it_is_admitted() -> None:
+def test_of_groups_of_several_ranks_one_asks_and_the_next_follows_when_it_is_admitted() -> None:
     queue = Queue(one_at_a_time=True, wait_s=10)
     queue.enter(0, 0.0)
     queue.enter(1, 0.0)
@@ -67,13 +67,13 @@ def test_rests_grow_with_failures() -> None:
         (ResourcesSpec(ranks=5, labels={"tier": "!a"}), False),
     ],
 )
-def test_a_gang_is_packed_on_one_node_where_one_could_hold_it(
+def test_a_group_is_packed_on_one_node_where_one_could_hold_it(
     resources: ResourcesSpec, fits: bool
 ) -> None:
     assert fits_one_node([SMALL, LARGE], resources) is fits
 
 
-def test_a_waiting_gang_says_what_it_waits_for_and_how_much_is_free() -> None:
+def test_a_waiting_group_says_what_it_waits_for_and_how_much_is_free() -> None:
     free = [
         ClusterNode("10.0.0.1", {"CPU": 4.0}),
         ClusterNode("10.0.0.2", {"CPU": 8.5}, {"tier": "a"}),
@@ -85,7 +85,7 @@ def test_a_waiting_gang_says_what_it_waits_for_and_how_much_is_free() -> None:
     )
 
 
-def test_a_gang_of_several_ranks_says_how_many_are_missing() -> None:
+def test_a_group_of_several_ranks_says_how_many_are_missing() -> None:
     free = [ClusterNode("10.0.0.1", {"CPU": 2.0}), ClusterNode("10.0.0.2", {"CPU": 1.0})]
     assert waits_for([SMALL, LARGE], ResourcesSpec(ranks=8), free) == (
         "waits for 5 of 8 bundles of {CPU: 1}: 3 of 20 CPUs free on 2 nodes"

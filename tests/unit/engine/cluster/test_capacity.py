@@ -32,7 +32,7 @@ NODES = [
         ({"labels": {"tier": "spot"}}, 0),
     ],
 )
-def test_gangs_are_counted_node_by_node(asked: dict, groups: int) -> None:
+def test_groups_are_counted_node_by_node(asked: dict, groups: int) -> None:
     assert room(NODES, ResourcesSpec(**asked)) == groups
     assert (shortfall(NODES, ResourcesSpec(**asked)) == "") == (groups > 0)
 

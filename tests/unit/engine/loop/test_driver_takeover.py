@@ -80,7 +80,7 @@ def test_attempts_still_in_training_are_adopted_and_not_started_again() -> None:
     assert len(told(store, EventKind.STARTED)) == 4
 
 
-def test_a_run_that_finished_before_its_gang_was_found_counts_once() -> None:
+def test_a_run_that_finished_before_its_group_was_found_counts_once() -> None:
     store = MemoryStore()
     found = _killed_at_work(store)
     first = found[0].run_id
@@ -181,7 +181,7 @@ def test_storage_that_is_away_for_a_while_costs_nothing_but_time(landed: bool) -
     assert len(ends) == len(set(ends)) == driver.state.finished == 4
 
 
-def test_storage_that_stays_away_ends_the_driver_and_leaves_the_gangs() -> None:
+def test_storage_that_stays_away_ends_the_driver_and_leaves_the_groups() -> None:
     store = MemoryStore()
     backend = ScriptedBackend(store)
     spec = circle_spec(stop={"runs": 4}, proposer=LATTICE)
@@ -193,7 +193,7 @@ def test_storage_that_stays_away_ends_the_driver_and_leaves_the_gangs() -> None:
     assert (backend.closed, backend.left) == (0, 1)
 
 
-def test_fragments_out_of_reach_leave_the_gangs_to_the_next_driver() -> None:
+def test_fragments_out_of_reach_leave_the_groups_to_the_next_driver() -> None:
     store = MemoryStore()
     backend = ScriptedBackend(store)
     spec = circle_spec(stop={"runs": 4}, proposer=LATTICE)

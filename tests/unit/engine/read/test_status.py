@@ -57,7 +57,7 @@ def test_what_is_left_is_the_mean_of_the_finished_runs() -> None:
     assert (estimate.seconds, estimate.device_s) == pytest.approx((150.0, 1200.0))
 
 
-def test_the_steps_of_a_gang_count_as_done() -> None:
+def test_the_steps_of_a_group_count_as_done() -> None:
     """One open run at step 30 of 40 and two to come: 2.25 runs on two worker groups."""
     open_run = (proposed("b"), started("b"))
     waiting = GroupState(1, GroupPhase.WAITING, 0.0, reason="no GPU")
@@ -103,7 +103,7 @@ def test_failures_are_counted_by_boundary_and_by_cause() -> None:
     assert found["failed_attempts"] == {"error": 2}
 
 
-def test_gangs_are_told_as_last_seen() -> None:
+def test_groups_are_told_as_last_seen() -> None:
     found = facts(_standing(*FINISHED, live=_live(_busy(0, "b", 30))))
     assert found["driver"] == {"where": "head:7", "epoch": 2, "silent_s": 3.0}
     (group,) = found["worker_groups"]
@@ -113,7 +113,7 @@ def test_gangs_are_told_as_last_seen() -> None:
     json.dumps(found)
 
 
-def test_the_gangs_of_a_sweep_that_ended_are_gone() -> None:
+def test_the_groups_of_a_sweep_that_ended_are_gone() -> None:
     end = Event("closed:0", EventKind.CLOSED, 9.0, message="enough")
     found = facts(_standing(*FINISHED, end, live=_live(_busy(0, "b", 30))))
     assert (found["state"], found["worker_groups"]) == ("ended", [])

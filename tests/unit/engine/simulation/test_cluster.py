@@ -8,7 +8,7 @@ from typing import Any
 from paretoflow.core.launch import Launch
 from paretoflow.engine.live import GroupPhase
 from paretoflow.engine.messages import Report
-from paretoflow.engine.simulation.backend import FaultModel, SimulatedBackend, SimulatedCluster
+from paretoflow.engine.simulation.backend import SimulatedBackend, SimulatedCluster
 from paretoflow.engine.simulation.fault_model import SavedProgress
 from paretoflow.ledger.tables import Event, EventKind
 from paretoflow.spec.engine import EngineSpec
@@ -16,25 +16,23 @@ from tests.unit.engine.simulation.test_backend import Fixed
 from tests.unit.engine.telling import PROBLEM, proposal
 
 TWO = [(10.0, [0.5, 5]), (10.0, [0.6, 4])]
-LIMITS = {"silent_s": 40.0, "orphan_s": 100.0}
 
 
-def cluster(answer: Any = TWO, *, groups: int = 2, **faults: Any) -> SimulatedCluster:
-    engine = EngineSpec.model_validate({"worker_groups": groups, "limits": LIMITS})
-    return SimulatedCluster(Fixed(answer), PROBLEM, engine, seed=1, faults=FaultModel(**faults))
+def cluster(answer: Any = TWO) -> SimulatedCluster:
+    return SimulatedCluster(Fixed(answer), PROBLEM, EngineSpec(worker_groups=2), seed=1)
 
 
-def launch(run_id: str = "a", attempt: int = 0, factor: int = 1) -> Launch:
-    return Launch(run_id, attempt, proposal(), accumulation_factor=factor)
+def launch(run_id: str = "a", attempt: int = 0) -> Launch:
+    return Launch(run_id, attempt, proposal())
 
 
 def ids(events: Sequence[Event]) -> list[str]:
     return [e.event_id for e in events]
 
 
-def until_ended(backend: SimulatedBackend, times: int = 1) -> list[Report]:
+def until_ended(backend: SimulatedBackend) -> list[Report]:
     reports: list[Report] = []
-    while sum(r.ended for r in reports) < times:
+    while not any(r.ended for r in reports):
         reports += backend.poll(0.5)
     return reports
 
@@ -60,7 +58,7 @@ def test_a_crashed_run_goes_on_from_its_last_checkpoint() -> None:
     assert backend.now() == 10.0
 
 
-def test_a_paused_attempt_saves_where_it_is_is_charged_and_frees_its_gang() -> None:
+def test_a_paused_attempt_saves_where_it_is_is_charged_and_frees_its_group() -> None:
     shared = cluster([(10.0, [0.5, 5])] * 3)
     backend = SimulatedBackend(shared)
     backend.launch(launch())
@@ -77,7 +75,7 @@ def test_a_paused_attempt_saves_where_it_is_is_charged_and_frees_its_gang() -> N
     assert [e.step for r in until_ended(backend) for e in r.events] == [2, 3, 0]
 
 
-def test_gangs_show_what_they_do() -> None:
+def test_groups_show_what_they_do() -> None:
     shared = cluster()
     backend = SimulatedBackend(shared)
     backend.launch(launch("a", 3))

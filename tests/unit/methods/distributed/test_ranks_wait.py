@@ -64,7 +64,7 @@ def test_the_process_group_is_told_how_long_to_wait() -> None:
 @pytest.mark.parametrize(
     ("silent_s", "wait_s"), [(1.0, 7200.0), (3600.0, 7200.0), (10_000.0, 20_000.0)]
 )
-def test_ranks_wait_longer_than_the_driver_lets_a_gang_stand_still(
+def test_ranks_wait_longer_than_the_driver_lets_a_group_stand_still(
     silent_s: float, wait_s: float
 ) -> None:
     resources = {"ranks": 4, "zero": 2, "offload": True}

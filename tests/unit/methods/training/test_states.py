@@ -91,7 +91,7 @@ def test_the_most_steps_count_and_then_the_later_attempt(tmp_path):
     assert latest_state([first, second, third]) == far
 
 
-def test_a_state_is_for_the_kind_of_gang_that_saved_it(tmp_path):
+def test_a_state_is_for_the_kind_of_group_that_saved_it(tmp_path):
     pair = Parallel(rank=1, ranks=2, zero=3)
     folder = saved(tmp_path, 4, Layout.of(pair))
     assert latest_state([tmp_path]) is None
