@@ -88,4 +88,14 @@ def _alike(draft: Draft) -> Iterator[Fault]:
             yield Fault(("objectives", index, "type"), what, f"remove it, or {_HF}")
 
 
-RULES: tuple[Rule, ...] = (_keys, _served, _alike)
+def _whole(draft: Draft) -> Iterator[Fault]:
+    """Find a base in shards, which all ranks evaluate together; servers answer to one."""
+    gen = _generation(draft)
+    if gen is None or gen.engine == "hf" or draft.engine is None:
+        return
+    if draft.engine.resources.zero == 3:
+        what = "got zero 3 with engine: vllm; allowed: up to zero 2"
+        yield Fault(("engine", "resources", "zero"), what, f"lower it, or {_HF}")
+
+
+RULES: tuple[Rule, ...] = (_keys, _served, _alike, _whole)

@@ -45,6 +45,7 @@ def test_what_is_taken(generation: str, rest: str) -> None:
         ("engine: vllm, url: 'a:8000'", "", "", "spec-not-allowed", "url"),
         ("engine: vllm, url: 'http://me:pw@a'", "", "", "spec-not-allowed", "url"),
         ("engine: vllm, temperature: 2.5", "", "", "spec-not-allowed", "2.5"),
+        ("engine: vllm", "engine: {resources: {zero: 3}}\n", "", "spec-contradiction", "zero"),
         ("engine: vllm", "", "dora: true", "spec-contradiction", "dora"),
         ("engine: vllm", "", "modules_to_save: [lm_head]", "spec-contradiction", "lm_head"),
         ("engine: vllm", "", "rank: 600", "spec-contradiction", "600"),
