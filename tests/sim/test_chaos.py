@@ -232,7 +232,7 @@ def _verdict(seed: int, instead: dict[str, Any]) -> str:
 
 
 def test_a_seed_repeats_its_world_exactly() -> None:
-    for seed in range(3):
+    for seed in range(2):
         first, second = run_world(seed), run_world(seed)
         assert first.store.events == second.store.events
         assert first.endings == second.endings

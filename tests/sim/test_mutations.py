@@ -89,7 +89,7 @@ def mutated(owner: type, name: str, old: str, new: str) -> Callable[..., Any]:
     return result
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_mutation_of_the_protocol_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     kind, owner, method, old, new = MUTATIONS[name]
@@ -113,4 +113,4 @@ def test_a_mutation_of_the_protocol_is_found(name: str, monkeypatch: pytest.Monk
     ],
 )
 def test_without_a_mutation_the_same_worlds_end_well(kind: Kind) -> None:
-    kinds.end_all_well(kind(seed) for seed in range(3))
+    kinds.end_all_well(kind(seed) for seed in range(2))
