@@ -89,7 +89,7 @@ def _alike(draft: Draft) -> Iterator[Fault]:
 
 
 def _whole(draft: Draft) -> Iterator[Fault]:
-    """Find a base in shards, which all ranks evaluate together; servers answer to one."""
+    """Find a base in shards: its log-probabilities beside a server's were never tried."""
     gen = _generation(draft)
     if gen is None or gen.engine == "hf" or draft.engine is None:
         return
