@@ -78,7 +78,7 @@ def open_sweep(root: Root) -> Sweep:
     Raises:
         SweepNotFoundError: If there is no sweep.
     """
-    from paretoflow.engine.read.sweep import read_spec
+    from paretoflow.engine.read.stored_spec import read_spec
 
     read_spec(root)
     return Sweep(root)

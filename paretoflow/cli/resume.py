@@ -74,7 +74,7 @@ def at_home(root: Folder, address: str | None) -> Iterator[None]:
 
     For a sweep on a cluster this is the current folder, which the job was started in.
     """
-    from paretoflow.engine.read.sweep import read_spec
+    from paretoflow.engine.read.stored_spec import read_spec
     from paretoflow.engine.session.home import home_of
 
     here = Path.cwd()

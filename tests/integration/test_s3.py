@@ -14,7 +14,8 @@ import pytest
 import paretoflow
 from paretoflow.cli.main import main
 from paretoflow.core.ids import digest_of_folder
-from paretoflow.engine.read.sweep import open_sweep_folder, read_spec, read_sweep
+from paretoflow.engine.read.stored_spec import read_spec
+from paretoflow.engine.read.sweep import open_sweep_folder, read_sweep
 from paretoflow.engine.session.folder import enter_folder
 from paretoflow.engine.state.events import finished
 from paretoflow.ledger import open_ledger, probe

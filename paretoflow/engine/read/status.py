@@ -20,7 +20,8 @@ from paretoflow.core.status import RunStatus
 from paretoflow.core.values import RunRecord
 from paretoflow.engine.live import EVERY_S, GroupPhase, GroupState, Live, read_live
 from paretoflow.engine.read.notes import notes_of
-from paretoflow.engine.read.sweep import read_spec, require_fronts, whole_spec
+from paretoflow.engine.read.stored_spec import read_spec, whole_spec
+from paretoflow.engine.read.sweep import require_fronts
 from paretoflow.engine.read.worth import front_interval
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.outcomes import outcome_facts

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from pydantic import ValidationError
 
 from paretoflow import __version__
 from paretoflow.core.errors import (
@@ -20,21 +17,15 @@ from paretoflow.core.errors import (
 from paretoflow.core.views import FrontView, SweepView
 from paretoflow.engine.read.confirmations import confirmation_of
 from paretoflow.engine.read.notes import notes_of
+from paretoflow.engine.read.stored_spec import read_spec, whole_spec
 from paretoflow.engine.read.worth import front_interval, front_point, front_worth
 from paretoflow.engine.state.sweep_state import SweepState
 from paretoflow.front.confirmed import confirmed_front
 from paretoflow.front.orient import gains_of
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import FrontRecord
-from paretoflow.spec.former import as_begun
-from paretoflow.spec.former_control import control_as_begun
-from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Folder, Root, as_folder
 
-SPEC_FILE = "spec.json"
-_SPEC_HINT = (
-    "restore it from a copy, or move it away and run the same YAML again, which writes it again"
-)
 _SAME_VOLUME = 1e-9
 """Relative tolerance of hypervolumes: another version may sum in another order."""
 
@@ -52,60 +43,6 @@ class OpenedSweep:
     spec: dict[str, Any]
     state: SweepState
     fronts: tuple[FrontRecord, ...]
-
-
-def read_spec(root: Root) -> dict[str, Any]:
-    """Return the resolved spec that a sweep was started with.
-
-    Raises:
-        SweepNotFoundError: If the folder holds no sweep.
-        StorageError: If storage refuses.
-        DamagedError: If its spec file is damaged.
-    """
-    folder = as_folder(root)
-    where = f"{folder}/{SPEC_FILE}"
-    try:
-        spec = json.loads(folder.read(SPEC_FILE).decode())
-    except (FileNotFoundError, NotADirectoryError):
-        raise SweepNotFoundError(
-            f"no sweep lives in {folder}",
-            hint="give the place that `paretoflow run` printed, <storage>/<name>",
-        ) from None
-    except (ValueError, RecursionError) as error:
-        told = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
-        raise DamagedError(f"not readable as JSON: {told}", where, _SPEC_HINT) from error
-    if not isinstance(spec, dict) or not isinstance(spec.get("name", ""), str):
-        raise DamagedError("it holds no spec of a sweep", where, _SPEC_HINT)
-    return _as_begun(spec)
-
-
-def whole_spec(folder: Folder, spec: dict[str, Any]) -> dict[str, Any]:
-    """Return a stored spec with keys that earlier versions lacked; keys of newer versions stay.
-
-    Raises:
-        DamagedError: If this version cannot read the spec.
-    """
-    try:
-        return SweepSpec.model_validate_json(json.dumps(spec), strict=True).model_dump(mode="json")
-    except ValidationError as error:
-        wrong = [e for e in error.errors() if e["type"] != "extra_forbidden"]
-        if not wrong:
-            return spec
-        key = ".".join(str(part) for part in wrong[0]["loc"])
-        raise DamagedError(
-            f"it is damaged, or of another version of ParetoFlow: {key}: {wrong[0]['msg']}",
-            f"{folder}/{SPEC_FILE}",
-            _SPEC_HINT,
-        ) from error
-
-
-def _as_begun(spec: dict[str, Any]) -> dict[str, Any]:
-    """Fill in the defaults of earlier versions where the default has changed since."""
-    data = spec.get("data")
-    if isinstance(data, dict) and "columns" in data:
-        data.setdefault("drawn_by", "row")
-    control_as_begun(spec)
-    return as_begun(spec)
 
 
 def open_sweep_folder(root: Root, snapshot: int | None = None) -> OpenedSweep:

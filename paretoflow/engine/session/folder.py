@@ -15,7 +15,7 @@ from paretoflow.core.errors import (
     StorageError,
     SweepNotFoundError,
 )
-from paretoflow.engine.read.sweep import SPEC_FILE, read_spec
+from paretoflow.engine.read.stored_spec import SPEC_FILE, read_spec
 from paretoflow.engine.session.home import note_home
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import EventKind

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from paretoflow import __version__
 from paretoflow.core.errors import SchemaVersionError, SpecError, SweepNotFoundError
-from paretoflow.engine.read.sweep import SPEC_FILE, read_spec
+from paretoflow.engine.read.stored_spec import SPEC_FILE, read_spec
 from paretoflow.engine.session.folder import CHANGEABLE, differing
 from paretoflow.ledger import open_ledger
 from paretoflow.ledger.tables import EventKind

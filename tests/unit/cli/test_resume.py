@@ -108,7 +108,8 @@ def test_a_folder_that_is_gone_is_told(
     note.write_text(note.read_text().replace(str(Path.cwd()), str(tmp_path / "gone")))
     spec = root / "spec.json"
     plain = json.loads(spec.read_text())
-    plain["objectives"][0] |= {"type": "import", "path": "own_scores:left", "kwargs": {}}
+    own = {key: plain["objectives"][0][key] for key in ("name", "direction", "range", "ref")}
+    plain["objectives"][0] = own | {"type": "import", "path": "own_scores:left"}
     spec.write_text(json.dumps(plain))
     capsys.readouterr()
     assert main(["resume", str(root)]) == 2

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
-from paretoflow.engine.read.sweep import SPEC_FILE, read_spec
+from paretoflow.engine.read.stored_spec import SPEC_FILE, read_spec
 from paretoflow.engine.session.folder import drawn_as_begun, enter_folder
 from paretoflow.spec.former import METHODS, NESTED, as_begun, going_on
 from paretoflow.spec.methods import MethodSpec, units_of

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from paretoflow.engine.read.sweep import read_spec
+from paretoflow.engine.read.stored_spec import read_spec
 from paretoflow.engine.session.folder import drawn_as_begun, enter_folder, require_same
 from paretoflow.spec.former_control import FORMER
 from paretoflow.spec.load import load_spec_text

@@ -6,13 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paretoflow.engine.read.sweep import (
-    front_ids,
-    front_view,
-    open_sweep_folder,
-    read_spec,
-    read_sweep,
-)
+from paretoflow.engine.read.stored_spec import read_spec
+from paretoflow.engine.read.sweep import front_ids, front_view, open_sweep_folder, read_sweep
 from paretoflow.engine.read.worth import front_interval
 from paretoflow.engine.session.folder import enter_folder
 from paretoflow.ledger import open_ledger

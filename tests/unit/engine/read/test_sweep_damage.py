@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from paretoflow.core.errors import DamagedError
-from paretoflow.engine.read.status import StandingReader
+from paretoflow.engine.read.status import StandingReader, facts
+from paretoflow.engine.read.stored_spec import read_spec, whole_spec
 from paretoflow.engine.read.sweep import open_sweep_folder, read_sweep
 from paretoflow.ledger import open_ledger
+from paretoflow.storage import as_folder
 from tests.faults import raises
 from tests.sim.oracles import CircleOracle
 from tests.sim.specs import circle_spec
@@ -34,6 +40,43 @@ def sweep(written: Path, tmp_path: Path) -> Path:
 
 def _log(sweep: Path, table: str) -> list[Path]:
     return sorted((sweep / "ledger" / table / "_delta_log").glob("*.json"))
+
+
+def _places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the place of every key of a plain value."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(value, dict):
+            yield (*place, key)
+        if isinstance(inner, dict | list):
+            yield from _places(inner, (*place, key))
+
+
+def test_a_key_of_the_spec_that_changed_is_refused_wherever_it_is(sweep: Path) -> None:
+    plain = json.loads((sweep / "spec.json").read_text())
+    places = list(_places(plain))
+    assert len(places) > 60
+    for *above, key in places:
+        changed = deepcopy(plain)
+        parent = changed
+        for part in above:
+            parent = parent[part]
+        parent[f"{key}x"] = parent.pop(key)
+        (sweep / "spec.json").write_text(json.dumps(changed))
+        with raises("damaged", "spec.json"):
+            whole_spec(as_folder(sweep), read_spec(sweep))
+
+
+@pytest.mark.parametrize("place", [(), ("stop",), ("engine", "limits"), ("method",)])
+def test_a_key_that_only_a_newer_version_knows_is_passed_over(
+    sweep: Path, place: tuple[str, ...]
+) -> None:
+    before = facts(StandingReader(sweep).look(0.0))
+    plain = parent = json.loads((sweep / "spec.json").read_text())
+    for part in place:
+        parent = parent[part]
+    parent["flavour"] = {"sweet": [1, 2]}
+    (sweep / "spec.json").write_text(json.dumps(plain))
+    assert facts(StandingReader(sweep).look(0.0)) == before
 
 
 @pytest.mark.parametrize("count", [1, 3, 6])

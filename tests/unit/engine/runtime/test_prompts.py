@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from paretoflow.core.errors import DataError
-from paretoflow.engine.read.sweep import read_spec
+from paretoflow.engine.read.stored_spec import read_spec
 from paretoflow.engine.session.folder import drawn_as_begun, enter_folder
 from paretoflow.spec.models import GenerationSpec
 from paretoflow.spec.sweep import SweepSpec

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from paretoflow.core.errors import PluginError
-from paretoflow.engine.read.sweep import read_spec
+from paretoflow.engine.read.stored_spec import read_spec
 from paretoflow.engine.session import run as session
 from paretoflow.engine.session.folder import drawn_as_begun, enter_folder, sweep_root
 from paretoflow.engine.session.simulate import load_oracle, simulate
