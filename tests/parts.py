@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from paretoflow.methods.training.untracked import without_trackers
+from paretoflow.methods.distributed.untracked import without_trackers
 
 HERE = Path(__file__).parent
 CLUSTERS = ("cluster_faults", "pausing", "submit", "two_machines", "worker_groups")

@@ -36,8 +36,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from paretoflow.core.protocols import Method
+from paretoflow.methods.distributed.untracked import without_trackers
 from paretoflow.methods.registry import TAGS
-from paretoflow.methods.training.untracked import without_trackers
 from paretoflow.spec.capabilities import CAPABILITIES
 from paretoflow.spec.methods import MethodSpec, units_of
 

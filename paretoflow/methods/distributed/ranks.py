@@ -25,6 +25,7 @@ from torch import distributed
 from paretoflow.core.errors import MethodError, WorkerError
 from paretoflow.core.protocols import Parallel
 from paretoflow.core.values import FloatArray
+from paretoflow.methods.distributed.untracked import without_trackers
 
 _DEEPSPEED_ON = "ACCELERATE_USE_DEEPSPEED"
 
@@ -157,7 +158,9 @@ def _join(parallel: Parallel, device: str) -> None:
     logging.getLogger("DeepSpeed").setLevel(logging.WARNING)  # it writes to standard output
     from accelerate import PartialState
     from accelerate.state import AcceleratorState
-    from deepspeed.ops import __compatible_ops__ as compatible_ops
+
+    with without_trackers():
+        from deepspeed.ops import __compatible_ops__ as compatible_ops
 
     AcceleratorState._reset_state(reset_partial_state=True)
     # a shortcut for inference, which takes a minute to compile and waits for ranks on other nodes

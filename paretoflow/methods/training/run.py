@@ -32,11 +32,11 @@ from paretoflow.methods.constrained.dual import DualController
 from paretoflow.methods.distributed.rank_files import lent
 from paretoflow.methods.distributed.ranks import Ranks, joined
 from paretoflow.methods.distributed.sharded import attributes_kept, is_sharded, release
+from paretoflow.methods.distributed.untracked import without_trackers
 from paretoflow.methods.training.arguments import shared_arguments
 from paretoflow.methods.training.checkpoints import CheckpointCallback
 from paretoflow.methods.training.context import MethodContext, Run
 from paretoflow.methods.training.states import require_state
-from paretoflow.methods.training.untracked import without_trackers
 from paretoflow.spec.methods import MethodSpec
 from paretoflow.spec.trainer_arguments import SCHEDULE
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from paretoflow.methods.training.untracked import without_trackers
+from paretoflow.methods.distributed.untracked import without_trackers
 
 
 @pytest.mark.parametrize("tracker", ["mlflow", "wandb"])
