@@ -78,10 +78,10 @@ def test_the_cost_is_bounded_by_devices_for_hours_or_by_itself():
 
 
 def test_a_plan_names_the_file_and_folder_of_the_engine(tmp_path):
-    from paretoflow.engine.read import sweep
+    from paretoflow.engine.read import stored_spec
     from paretoflow.engine.session.folder import sweep_root
 
-    assert SPEC_FILE == sweep.SPEC_FILE
+    assert SPEC_FILE == stored_spec.SPEC_FILE
     for storage in ("sweeps", f"file://{tmp_path}"):
         chosen = spec(f"storage={storage}")
         assert as_folder(plan_of(chosen).folder) == sweep_root(chosen)
