@@ -74,7 +74,7 @@ test test-full: export RAY_worker_niceness := 0
 test test-full: export RAY_enable_worker_prestart := 0
 test test-full: export RAY_prestart_worker_first_driver := 0
 test test-full: $(STAMP)-trackers
-	$(BIN)/python -m tests.parts $(if $(filter test-full,$@),-m '')
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.parts $(if $(filter test-full,$@),-m '')
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.run_all

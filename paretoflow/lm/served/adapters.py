@@ -16,7 +16,7 @@ from peft import PeftModel
 from paretoflow.core.errors import ModelError, ParetoflowError, WorkerError
 from paretoflow.lm.adapters import save_adapter_files
 from paretoflow.lm.folded import fold
-from paretoflow.lm.served.client import Reply, VllmServer
+from paretoflow.lm.served.client import ServerReply, VllmServer
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def on_servers(model: PeftModel, servers: Sequence[VllmServer], home: Path) -> I
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _refusal(server: VllmServer, reply: Reply, rank: int) -> ParetoflowError:
+def _refusal(server: VllmServer, reply: ServerReply, rank: int) -> ParetoflowError:
     if "max_lora_rank" in reply.told:  # with HTTP status 500 in some versions
         hint = f"start it with --max-lora-rank {rank} or more, or lower model.lora.rank"
     elif reply.status >= 500:

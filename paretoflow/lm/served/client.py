@@ -29,7 +29,7 @@ class _SamePlace(urllib.request.HTTPRedirectHandler):
 
 
 @dataclass(frozen=True)
-class Reply:
+class ServerReply:
     """A server's reply.
 
     Args:
@@ -71,7 +71,7 @@ class VllmServer:
 
     def ask(
         self, path: str, body: Mapping[str, Any] | None = None, wait_s: float = ANSWER_S
-    ) -> Reply:
+    ) -> ServerReply:
         """Return the reply to a request, as `reply`, if the server does not fail.
 
         Raises:
@@ -84,7 +84,7 @@ class VllmServer:
 
     def reply(
         self, path: str, body: Mapping[str, Any] | None = None, wait_s: float = ANSWER_S
-    ) -> Reply:
+    ) -> ServerReply:
         """Return the reply to a request, whatever it is: a GET, or a POST where it has a body.
 
         Raises:
@@ -98,10 +98,10 @@ class VllmServer:
         proxies = [urllib.request.ProxyHandler({})] if self.local else []
         try:
             with urllib.request.build_opener(_SamePlace, *proxies).open(request, None, wait_s) as a:
-                return Reply(a.status, _parsed(a.read()))
+                return ServerReply(a.status, _parsed(a.read()))
         except urllib.error.HTTPError as error:
             with error:
-                return Reply(error.code, _parsed(error.read()), error)
+                return ServerReply(error.code, _parsed(error.read()), error)
         except (OSError, ValueError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None)  # of a URLError, whose own text has brackets
             cause = first_line(reason if isinstance(reason, Exception) else error)

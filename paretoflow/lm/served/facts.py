@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from paretoflow.core.errors import ModelError, WorkerError
-from paretoflow.lm.served.client import Reply, VllmServer
+from paretoflow.lm.served.client import ServerReply, VllmServer
 from paretoflow.spec.models import GenerationSpec
 
 LEAST = (0, 11)
@@ -90,7 +90,7 @@ def _version(server: VllmServer) -> str:
     return version
 
 
-def _asked(server: VllmServer, path: str, body: dict[str, str] | None = None) -> Reply:
+def _asked(server: VllmServer, path: str, body: dict[str, str] | None = None) -> ServerReply:
     try:
         reply = server.ask(path, body, WAIT_S)
     except WorkerError as error:
