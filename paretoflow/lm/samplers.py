@@ -11,8 +11,9 @@ from typing import Protocol
 
 from transformers import PreTrainedModel
 
+from paretoflow.lm import generation
 from paretoflow.lm.base import LanguageModel
-from paretoflow.lm.generation import Answer, sample
+from paretoflow.lm.generation import Answer
 from paretoflow.spec.models import GenerationSpec
 
 
@@ -46,20 +47,5 @@ class Sampler(Protocol):
         ...
 
 
-class HfSampler:
-    """The exact reference: the worker's own model and the token loop of `generation`."""
-
-    def sample(
-        self,
-        model: PreTrainedModel,
-        lm: LanguageModel,
-        prompts: Sequence[str],
-        seeds: Sequence[int],
-        gen: GenerationSpec,
-        known: Container[int] = (),
-    ) -> Iterator[tuple[list[int], list[Answer]]]:
-        """Sample batch by batch; see `generation.sample`."""
-        return sample(model, lm, prompts, seeds, gen, known)
-
-
-HF = HfSampler()
+HF: Sampler = generation
+"""The exact reference: the worker's own model and the token loop of `generation.sample`."""

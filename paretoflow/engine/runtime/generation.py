@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from paretoflow.core.errors import WorkerError
 from paretoflow.data.prompts import PromptSets
 from paretoflow.lm.base import LanguageModel
-from paretoflow.lm.generation import Answer
 from paretoflow.lm.samplers import HF, Sampler
 from paretoflow.spec.methods import CommandMethodSpec
-from paretoflow.spec.models import GenerationSpec
 from paretoflow.spec.served import largest_lora
 from paretoflow.spec.sweep import SweepSpec
 from paretoflow.storage import Root, as_folder
@@ -24,15 +21,7 @@ if TYPE_CHECKING:
 class Elsewhere:
     """The engine of a worker that samples nothing: the first worker of its group does."""
 
-    def sample(
-        self,
-        model: object,
-        lm: LanguageModel,
-        prompts: Sequence[str],
-        seeds: Sequence[int],
-        gen: GenerationSpec,
-        known: Container[int] = (),
-    ) -> Iterator[tuple[list[int], list[Answer]]]:
+    def sample(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse.
 
         Raises:

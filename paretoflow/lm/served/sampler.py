@@ -17,7 +17,7 @@ import time
 from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -109,7 +109,7 @@ class VllmSampler:
                 drawn = [asked[row].result() for row in batch]
                 answers = self._answers(model, lm, [ids[row] for row in batch], drawn, gen)
                 seconds = (time.perf_counter() - started) / len(batch)
-                yield batch, [_timed(answer, seconds) for answer in answers]
+                yield batch, [replace(answer, seconds=seconds) for answer in answers]
 
     @contextmanager
     def _name(self, model: PreTrainedModel, servers: Sequence[VllmServer]) -> Iterator[str]:
@@ -197,7 +197,3 @@ def _drawn(server: VllmServer, body: Mapping[str, Any]) -> _Drawn:
     if not ids or len(logprobs) != len(ids):
         raise server.failure(f"gives up on an answer ({choice['finish_reason']})")
     return _Drawn(ids, float(sum(logprobs)))
-
-
-def _timed(answer: Answer, seconds: float) -> Answer:
-    return Answer(answer.text, answer.token_ids, answer.logprob, answer.topk, seconds)

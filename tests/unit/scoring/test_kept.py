@@ -93,7 +93,7 @@ def test_interrupted_at_every_batch_the_answers_are_those_of_one_go(
         for n in range(1, -(-ROWS // batch_size) + 1)
     ]
     assert found == expected
-    monkeypatch.delattr("paretoflow.lm.samplers.sample")
+    monkeypatch.delattr("paretoflow.lm.generation.sample")
     assert keeper.sample(*asked) == expected
     assert len(as_folder(keeper.root).names("shared")) == 1, "parts are left behind"
 

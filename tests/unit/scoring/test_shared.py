@@ -70,7 +70,7 @@ def test_a_second_call_reads_the_first_ones_table(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     built = stage.candidates(prompts, 2, 0)
-    monkeypatch.delattr("paretoflow.lm.samplers.sample")
+    monkeypatch.delattr("paretoflow.lm.generation.sample")
     again = stage.candidates(prompts, 2, 0)
     assert letters.calls == 1
     _assert_same(again, built)
@@ -162,7 +162,7 @@ def test_the_one_table_of_an_older_sweep_is_read(
     built = stage.candidates(prompts, 2, 0)
     path = Path(stage.old_path(prompts, 2, 0))
     old = dataclasses.replace(stage, root=path.parent.parent / "old")
-    monkeypatch.delattr("paretoflow.lm.samplers.sample")
+    monkeypatch.delattr("paretoflow.lm.generation.sample")
     scores = raw_scores(built, stage.objectives)
     answers = [text for row in built.completions for text in row]
     table = {
@@ -199,7 +199,7 @@ def test_the_table_of_a_sweep_in_an_object_store(
     built = there.candidates(prompts, 2, 0)
     kinds = [name.split("-")[0] for name in as_folder(there.root).names("shared")]
     assert kinds == ["shared/answers", "shared/scores", "shared/scores"]
-    monkeypatch.delattr("paretoflow.lm.samplers.sample")
+    monkeypatch.delattr("paretoflow.lm.generation.sample")
     np.testing.assert_array_equal(there.candidates(prompts, 2, 0).gains, built.gains)
     assert letters.calls == 1
 
