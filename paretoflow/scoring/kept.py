@@ -24,8 +24,8 @@ from paretoflow.core.values import FloatArray
 from paretoflow.lm.generation import Answer
 from paretoflow.lm.samplers import HF, Sampler
 from paretoflow.scoring.arrow_files import read_table, write_table
+from paretoflow.scoring.depends import sampling, scoring_keys
 from paretoflow.scoring.preparing import NOBODY, Preparing
-from paretoflow.spec.models import NO_EFFECT_ON_ANSWERS
 from paretoflow.spec.objectives import ObjectiveSpec
 from paretoflow.storage import Root, as_folder
 
@@ -39,14 +39,6 @@ if TYPE_CHECKING:
 SHARED_FOLDER = "shared"
 KEEP_EVERY_S = 5.0
 """Longest time between two parts, unless one batch takes longer."""
-NO_EFFECT_ON_SCORES = {
-    *("direction", "unit", "range", "ref"),
-    # of judges
-    *("base_url", "api_key_env", "concurrency", "requests_per_minute", "retries", "timeout_s"),
-    *("asks", "price"),
-}
-_LATER_KEYS: dict[str, Any] = {"convention": None, "columns": {}, "on_none": "error"}
-"""Keys that objectives got later, with defaults under which tables keep their names."""
 _ANSWERS = pa.schema(
     {
         "completion": pa.string(),
@@ -255,25 +247,6 @@ class Keeper:
         ]
         names = [f"scores-{digest_of([texts, key])[:32]}" for key in keys]
         return [KeptRows(self.root, name, _SCORES, len(completions)) for name in names]
-
-
-def scoring_keys(spec: ObjectiveSpec) -> dict[str, Any]:
-    """Return the keys of an objective that its scores depend on, without later keys left unset."""
-    plain = spec.model_dump(mode="json", exclude=NO_EFFECT_ON_SCORES)
-    absent = object()
-    return {k: v for k, v in plain.items() if v != _LATER_KEYS.get(k, absent)}
-
-
-def sampling(generation: GenerationSpec) -> dict[str, object]:
-    """Return the settings that decide the answers; tables older than a setting keep their names."""
-    plain = generation.model_dump(exclude={*NO_EFFECT_ON_ANSWERS})
-    if generation.top_p == 1:
-        del plain["top_p"]
-    if not generation.stop:
-        del plain["stop"]
-    if generation.engine == "hf":
-        del plain["engine"], plain["options"]
-    return plain
 
 
 def _answers_name(

@@ -22,12 +22,8 @@ from paretoflow.lm.base import LanguageModel, encode
 from paretoflow.lm.samplers import HF, Sampler
 from paretoflow.scoring.arrow_files import read_table
 from paretoflow.scoring.calibrate import orientation
-from paretoflow.scoring.kept import (
-    SHARED_FOLDER,
-    Keeper,
-    sampling,
-    scoring_keys,
-)
+from paretoflow.scoring.depends import sampling, scoring_keys
+from paretoflow.scoring.kept import SHARED_FOLDER, Keeper
 from paretoflow.scoring.preparing import NOBODY, Preparing
 from paretoflow.spec.models import GenerationSpec
 from paretoflow.spec.objectives import ObjectiveSpec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from paretoflow.scoring.kept import sampling
+from paretoflow.scoring.depends import sampling
 from paretoflow.spec.load import load_spec_text
 from paretoflow.spec.models import GenerationSpec, LoraSpec
 from paretoflow.spec.public import public_spec
